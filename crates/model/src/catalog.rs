@@ -1,0 +1,100 @@
+//! What each balancer can do, as plain data, so that a plan can be checked without the engine.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// The balancers that rig has an adapter for. Matched in one place of the engine, nowhere else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BalancerKind {
+    /// nginx, open source.
+    Nginx,
+    /// HAProxy, community edition.
+    Haproxy,
+    /// Envoy, configured from files.
+    Envoy,
+}
+
+impl BalancerKind {
+    /// Every balancer, in the order of tables.
+    pub const ALL: [BalancerKind; 3] = [BalancerKind::Nginx, BalancerKind::Haproxy, BalancerKind::Envoy];
+
+    /// The name that scenarios and the command line use.
+    pub fn name(self) -> &'static str {
+        match self {
+            BalancerKind::Nginx => "nginx",
+            BalancerKind::Haproxy => "haproxy",
+            BalancerKind::Envoy => "envoy",
+        }
+    }
+}
+
+impl fmt::Display for BalancerKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A name that no balancer has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown balancer `{0}`; rig knows nginx, haproxy and envoy")]
+pub struct UnknownBalancer(pub String);
+
+impl FromStr for BalancerKind {
+    type Err = UnknownBalancer;
+    fn from_str(text: &str) -> Result<BalancerKind, UnknownBalancer> {
+        BalancerKind::ALL
+            .into_iter()
+            .find(|kind| kind.name() == text)
+            .ok_or_else(|| UnknownBalancer(text.to_owned()))
+    }
+}
+
+/// Something that a scenario can ask of a balancer and that not every balancer has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Capability {
+    /// Probes its backends by itself.
+    ActiveHealthChecks,
+    /// Ejects backends because of failed traffic.
+    PassiveHealth,
+    /// Chooses the better of two random backends.
+    TwoChoices,
+    /// Takes one backend out while it runs, without a reload.
+    LiveDeregister,
+    /// Takes one backend out by a new configuration and a reload.
+    ReloadDeregister,
+    /// Says how many requests each backend has in flight.
+    InFlightView,
+}
+
+impl Capability {
+    /// Every capability.
+    pub const ALL: [Capability; 6] = [
+        Capability::ActiveHealthChecks,
+        Capability::PassiveHealth,
+        Capability::TwoChoices,
+        Capability::LiveDeregister,
+        Capability::ReloadDeregister,
+        Capability::InFlightView,
+    ];
+}
+
+/// What the balancers can do. The engine builds it from its adapters; tests build their own.
+#[derive(Clone, Debug, Default)]
+pub struct Catalog {
+    /// Missing capabilities, each with the reason that tables and errors print.
+    pub missing: Vec<(BalancerKind, Capability, &'static str)>,
+}
+
+impl Catalog {
+    /// Why `kind` lacks `capability`; `None` if it has it.
+    pub fn lacks(&self, kind: BalancerKind, capability: Capability) -> Option<&'static str> {
+        self.missing
+            .iter()
+            .find(|(k, c, _)| *k == kind && *c == capability)
+            .map(|(_, _, reason)| *reason)
+    }
+}

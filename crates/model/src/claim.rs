@@ -1,0 +1,183 @@
+//! What a scenario claims: `with-drain.dropped == 0`, `lc.p99 < 0.25 × rr.p99`, `rr.share[web-1] > 30%`.
+//! `expect` and `control` share this one form: `variant.metric[facet] op value | k × variant.metric[facet]`.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::units::{Share, Span};
+
+/// A claim about the measured numbers, checked per balancer and repeat.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Claim {
+    /// As the scenario words it.
+    pub text: String,
+    /// The measured side.
+    pub left: Reading,
+    /// How they compare.
+    pub comparison: Comparison,
+    /// What it is compared with.
+    pub right: Operand,
+}
+
+impl Claim {
+    /// The variants that it needs.
+    pub fn variants(&self) -> impl Iterator<Item = &str> {
+        let other = match &self.right {
+            Operand::Multiple { reading, .. } => Some(reading.variant.as_str()),
+            _ => None,
+        };
+        std::iter::once(self.left.variant.as_str()).chain(other)
+    }
+}
+
+/// One measured number of a variant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reading {
+    /// The variant.
+    pub variant: String,
+    /// The number.
+    pub metric: Metric,
+    /// Which part of it, e.g. a backend.
+    pub facet: Option<String>,
+}
+
+/// A comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Comparison {
+    /// `==`
+    #[serde(rename = "==")]
+    Equal,
+    /// `!=`
+    #[serde(rename = "!=")]
+    NotEqual,
+    /// `<`
+    #[serde(rename = "<")]
+    Less,
+    /// `<=`
+    #[serde(rename = "<=")]
+    AtMost,
+    /// `>`
+    #[serde(rename = ">")]
+    Greater,
+    /// `>=`
+    #[serde(rename = ">=")]
+    AtLeast,
+}
+
+/// The right side of a claim.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operand {
+    /// A count.
+    Count(u64),
+    /// A length of time.
+    Span(Span),
+    /// A share.
+    Share(Share),
+    /// A multiple of another reading.
+    Multiple {
+        /// The factor; 1 if none is written.
+        times: f64,
+        /// The other reading.
+        reading: Reading,
+    },
+}
+
+/// What a metric is measured in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// A plain count.
+    Count,
+    /// A length of time.
+    Span,
+    /// A share.
+    Share,
+}
+
+macro_rules! metrics {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal in $unit:ident $(per $facet:literal)?;)+) => {
+        /// The numbers that a claim can be about.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum Metric {
+            $($(#[doc = $doc])+ #[serde(rename = $name)] $variant,)+
+        }
+        impl Metric {
+            /// Every metric.
+            pub const ALL: &'static [Metric] = &[$(Metric::$variant,)+];
+            /// Its name in claims.
+            pub fn name(self) -> &'static str {
+                match self { $(Metric::$variant => $name,)+ }
+            }
+            /// What it is measured in.
+            pub fn unit(self) -> Unit {
+                match self { $(Metric::$variant => Unit::$unit,)+ }
+            }
+            /// What its facet names; `None`: it has none.
+            pub fn facet(self) -> Option<&'static str> {
+                match self { $(Metric::$variant => None $(.or(Some($facet)))?,)+ }
+            }
+        }
+    };
+}
+
+metrics! {
+    /// Measured requests in the schedule.
+    Scheduled = "scheduled" in Count;
+    /// Complete expected responses.
+    Ok = "ok" in Count;
+    /// Everything that a user would call a failed request.
+    Dropped = "dropped" in Count;
+    /// Dropped as a status of 500 or more.
+    Http5xx = "http_5xx" in Count;
+    /// Dropped as a reset connection.
+    Reset = "reset" in Count;
+    /// Dropped as a closed connection.
+    Closed = "closed" in Count;
+    /// Dropped as a refused connection.
+    Refused = "refused" in Count;
+    /// Dropped as a time-out.
+    Timeout = "timeout" in Count;
+    /// Dropped because unfinished requests held every connection.
+    NotSent = "not_sent" in Count;
+    /// Requests that backends received more than once.
+    Duplicates = "duplicates" in Count;
+    /// Requests that ended well although an attempt at a backend had failed.
+    Masked = "masked" in Count;
+    /// Backends that a deploy replaced.
+    Replaced = "replaced" in Count;
+    /// Deploys that stopped because a new generation did not become healthy.
+    Aborted = "aborted" in Count;
+    /// Drains whose window ran out with requests in flight.
+    DrainsExpired = "drains_expired" in Count;
+    /// The longest drain.
+    LongestDrain = "longest_drain" in Span;
+    /// Median latency from the intended start, failures counted as infinite.
+    P50 = "p50" in Span;
+    /// 90th percentile.
+    P90 = "p90" in Span;
+    /// 99th percentile.
+    P99 = "p99" in Span;
+    /// 99.9th percentile.
+    P999 = "p999" in Span;
+    /// The slowest request.
+    Max = "max" in Span;
+    /// A backend's part of the answered requests.
+    BackendShare = "share" in Share per "backend";
+}
+
+impl fmt::Display for Metric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl fmt::Display for Reading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.variant, self.metric)?;
+        match &self.facet {
+            Some(facet) => write!(f, "[{facet}]"),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! What happened in a cell, in order: one line of `history.ndjson` per event. The engine's recorder is its
+//! only writer; the report judges from it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::access_log::LogGap;
+use crate::catalog::BalancerKind;
+use crate::identity::{CellId, Incarnation};
+use crate::job::GeneratorReport;
+use crate::timeline::{Drain, Strategy};
+use crate::units::{Nanos, Share, Span};
+
+/// One event.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// When.
+    pub at: Nanos,
+    /// What.
+    #[serde(flatten)]
+    pub what: Happening,
+}
+
+/// What can happen in a cell.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Happening {
+    /// The first event.
+    CellStarted {
+        /// Which cell.
+        cell: CellId,
+        /// `process` or `docker`.
+        runtime: String,
+    },
+    /// Which balancer stands in the cell, and the settings that were rendered for it.
+    Balancer {
+        /// Its kind.
+        kind: BalancerKind,
+        /// What it says its version is.
+        version: String,
+        /// Its executable or image.
+        binary: String,
+        /// Where the load goes.
+        listener: String,
+        /// Settings that decide about drops, in the balancer's own words.
+        settings: Vec<Setting>,
+        /// Whether it says how many requests each backend has in flight.
+        in_flight_view: bool,
+    },
+    /// A process was launched.
+    Launched {
+        /// `balancer`, `generator`, or an incarnation.
+        component: String,
+        /// Its process.
+        pid: u32,
+    },
+    /// A component is ready, as its readiness condition says.
+    Ready {
+        /// Which.
+        component: String,
+        /// What proved it.
+        proof: String,
+    },
+    /// The generator has its schedule.
+    Scheduled {
+        /// Requests in it, the warm-up included.
+        requests: u64,
+        /// When the first measured request is due.
+        origin: Nanos,
+    },
+    /// Every request has ended.
+    LoadFinished {
+        /// The generator's own account.
+        generator: GeneratorReport,
+    },
+    /// An entry of the timeline begins.
+    ActionStarted {
+        /// Its name.
+        entry: String,
+    },
+    /// An entry of the timeline has ended.
+    ActionFinished {
+        /// Its name.
+        entry: String,
+    },
+    /// A rolling deploy begins.
+    DeployStarted {
+        /// The timeline's entry.
+        entry: String,
+        /// The pool.
+        pool: String,
+        /// In which order old and new come.
+        strategy: Strategy,
+        /// The policy.
+        drain: Drain,
+        /// Backends that are to be replaced.
+        backends: Vec<String>,
+    },
+    /// How long a drain may take, and where that comes from.
+    DrainWindow {
+        /// The window.
+        window: Span,
+        /// Its derivation; `None` if the scenario gives the window.
+        derived: Option<WindowDerivation>,
+    },
+    /// A replacement begins.
+    Replacing {
+        /// Who leaves.
+        old: Incarnation,
+        /// Who comes.
+        new: Incarnation,
+    },
+    /// The balancer is being told that a backend leaves.
+    Deregistering {
+        /// Who.
+        incarnation: Incarnation,
+    },
+    /// The balancer has confirmed that it sends nothing new there.
+    Deregistered {
+        /// Who.
+        incarnation: Incarnation,
+        /// What confirmed it.
+        proof: String,
+    },
+    /// Nothing is in flight there any more.
+    Drained {
+        /// Who.
+        incarnation: Incarnation,
+        /// How long it took from the confirmed deregistration.
+        waited: Span,
+        /// What says so.
+        proof: String,
+    },
+    /// The window is over; the backend is terminated with what it has.
+    DrainExpired {
+        /// Who.
+        incarnation: Incarnation,
+        /// Requests in flight by the last reading; `None` if there was none.
+        in_flight: Option<u64>,
+    },
+    /// The signal that ends a backend has been sent; the event's time is the signal's return.
+    Terminated {
+        /// Who.
+        incarnation: Incarnation,
+        /// Which signal.
+        signal: String,
+    },
+    /// A process is gone.
+    Exited {
+        /// `balancer`, `generator`, or an incarnation.
+        component: String,
+        /// Its status, as the system words it.
+        status: String,
+        /// Whether the engine meant it to.
+        expected: bool,
+    },
+    /// The balancer is being told that a backend may be used.
+    Registering {
+        /// Who.
+        incarnation: Incarnation,
+    },
+    /// The balancer says that it will use it.
+    Registered {
+        /// Who.
+        incarnation: Incarnation,
+        /// What confirmed it.
+        proof: String,
+    },
+    /// The new generation serves its fair share of the pool's requests.
+    Confirmed {
+        /// Who.
+        incarnation: Incarnation,
+        /// Its share of the requests that the pool received while confirming.
+        share: Share,
+        /// Those requests.
+        of: u64,
+    },
+    /// The new generation did not reach its fair share in time; the deploy goes on.
+    Unconfirmed {
+        /// Who.
+        incarnation: Incarnation,
+        /// Its share.
+        share: Share,
+        /// Of so many requests.
+        of: u64,
+    },
+    /// A replacement is complete.
+    Replaced {
+        /// Who left.
+        old: Incarnation,
+        /// Who came.
+        new: Incarnation,
+    },
+    /// The deploy stopped; the rest goes on serving.
+    DeployAborted {
+        /// The generation that did not become healthy.
+        incarnation: Incarnation,
+        /// Why.
+        reason: String,
+    },
+    /// Every backend has been replaced.
+    DeployFinished {
+        /// The timeline's entry.
+        entry: String,
+        /// Backends replaced.
+        replaced: u64,
+    },
+    /// A fault was made; the event's time is the signal's return.
+    Faulted {
+        /// Whose.
+        incarnation: Incarnation,
+        /// `crash` or `freeze`.
+        fault: String,
+    },
+    /// A fault was healed.
+    Healed {
+        /// The incarnation that serves now.
+        incarnation: Incarnation,
+    },
+    /// Two clocks read together, so that wall-clock logs can be placed on the monotonic axis.
+    Clocks {
+        /// Wall clock, nanoseconds since the Unix epoch.
+        wall: i64,
+        /// Nanoseconds that the reading took: its error.
+        error: i64,
+    },
+    /// The balancer's access log was read, after its exit.
+    AccessLog {
+        /// Lines read.
+        lines: u64,
+        /// Lines that the adapter could not read.
+        unreadable: u64,
+        /// Whether the balancer ended gracefully, so that the log is whole.
+        whole: bool,
+        /// Known holes in it.
+        gaps: Vec<LogGap>,
+    },
+    /// Something that a reader should know; it changes no verdict by itself.
+    Warning {
+        /// What.
+        message: String,
+    },
+    /// The cell could not be run to its end.
+    Failed {
+        /// Why.
+        message: String,
+    },
+    /// The user interrupted the run.
+    Interrupted,
+    /// The last event: everything that the cell launched is gone.
+    CellFinished,
+}
+
+/// A setting of a balancer, in its own words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setting {
+    /// The scenario's noun, e.g. `retries`.
+    pub name: String,
+    /// The directive that was rendered for it, e.g. `proxy_next_upstream off`.
+    pub rendered: String,
+}
+
+/// Where a drain window comes from: 1.2 × the slowest service time + 250 ms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WindowDerivation {
+    /// The slowest service time in the ledger's baseline.
+    pub slowest: Span,
+    /// Requests in that baseline. Fewer than 3 / samples of requests are slower, at 95 % confidence.
+    pub samples: u64,
+}

@@ -1,0 +1,147 @@
+//! What the controller and its agents say to each other. The first line on an agent's stdin is its job; stdin
+//! then stays open, and its end means that the controller died. The agent's stdout carries frames, one JSON
+//! object a line, a few per second at most; records and ledgers go to files.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::identity::Incarnation;
+use crate::topology::Backend;
+use crate::traffic::Traffic;
+use crate::units::Nanos;
+
+/// The version of this protocol; hello carries it, and a controller refuses another.
+pub const PROTOCOL: u32 = 1;
+
+/// An agent's job: the first line on its stdin.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Job {
+    /// For `rig agent load`.
+    Load(LoadJob),
+    /// For `rig agent backend`.
+    Backend(BackendJob),
+}
+
+/// Send this load.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LoadJob {
+    /// The balancer's listener.
+    pub target: SocketAddr,
+    /// When the first *measured* request is due; the warm-up lies before it.
+    pub origin: Nanos,
+    /// What to send.
+    pub traffic: Traffic,
+    /// Decides classes, fresh connections and Poisson gaps. Same seed, same arrivals.
+    pub seed: u64,
+    /// Where the records go (`requests.ndjson`), opened with O_APPEND.
+    pub records: PathBuf,
+}
+
+/// Be this backend.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BackendJob {
+    /// Who it is.
+    pub incarnation: Incarnation,
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// How it behaves.
+    pub backend: Backend,
+    /// The health endpoint's path.
+    pub health_path: String,
+    /// Whether the health endpoint always says 503.
+    pub unhealthy: bool,
+    /// Decides service times, together with the request's id.
+    pub seed: u64,
+    /// Where the ledger goes.
+    pub ledger: PathBuf,
+}
+
+/// The path on which a toy backend tells its [`BackendStatus`], past any queue and outside the ledger.
+pub const STATUS_PATH: &str = "/rig/status";
+
+/// What a toy backend says about itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackendStatus {
+    /// Who it is.
+    pub incarnation: Incarnation,
+    /// Requests of the load received and not finished, those in the queue included.
+    pub in_flight: u64,
+    /// Requests of the load received so far.
+    pub received: u64,
+    /// Requests that wait for a free place.
+    pub queued: u64,
+}
+
+/// One line of an agent's stdout.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Frame {
+    /// The first frame.
+    Hello(Hello),
+    /// A backend accepts connections.
+    Listening,
+    /// The generator has built its schedule.
+    Scheduled {
+        /// Requests in it, the warm-up included: as many records must follow.
+        requests: u64,
+    },
+    /// How far the generator is.
+    Progress(Progress),
+    /// The generator has ended every request and closed its records.
+    Done(GeneratorReport),
+    /// The agent can't do its job; it exits after this.
+    Fault {
+        /// Why, with what to do about it.
+        message: String,
+    },
+}
+
+/// An agent's first frame: what its times mean.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// [`PROTOCOL`].
+    pub protocol: u32,
+    /// rig's version.
+    pub version: String,
+    /// The agent's process.
+    pub pid: u32,
+    /// Identifies the kernel's boot: agents with the controller's boot id share its monotonic clock.
+    pub boot_id: String,
+    /// The agent's monotonic clock when it wrote this.
+    pub monotonic: Nanos,
+}
+
+/// How far the generator is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Requests due so far.
+    pub due: u64,
+    /// Requests ended so far.
+    pub ended: u64,
+    /// Of these, complete expected responses.
+    pub ok: u64,
+    /// Of these, dropped.
+    pub dropped: u64,
+}
+
+/// What the generator says about itself at its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GeneratorReport {
+    /// Requests in the schedule.
+    pub scheduled: u64,
+    /// Records written.
+    pub recorded: u64,
+    /// CPU seconds used, user and system.
+    pub cpu_seconds: f64,
+    /// Largest resident set, in KiB.
+    pub max_rss_kib: u64,
+    /// Connections opened.
+    pub connections: u64,
+    /// Idle connections that the peer closed without having announced it.
+    pub unannounced_closes: u64,
+    /// Connections whose end a response had announced.
+    pub announced_closes: u64,
+}

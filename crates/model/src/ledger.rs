@@ -1,0 +1,49 @@
+//! What backends say that they received and finished.
+
+use serde::{Deserialize, Serialize};
+
+use crate::identity::{Incarnation, RequestId};
+use crate::units::Nanos;
+
+/// One line of an incarnation's ledger file, each written by one `write(2)` to a descriptor opened with
+/// O_APPEND, so that a SIGKILL loses nothing that was received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LedgerLine {
+    /// The head of a request has been read.
+    Received {
+        /// Its place among this incarnation's receipts, from 0: tells apart two receipts of one id.
+        n: u64,
+        /// The request.
+        id: RequestId,
+        /// When.
+        at: Nanos,
+    },
+    /// The response is complete but for its last byte, which is written after this line.
+    Finished {
+        /// The receipt that it belongs to.
+        n: u64,
+        /// When.
+        at: Nanos,
+    },
+}
+
+/// One execution of a request by one backend: one line of a cell's `ledger.ndjson`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Execution {
+    /// The request.
+    pub id: RequestId,
+    /// Who executed it.
+    pub by: Incarnation,
+    /// When it was received.
+    pub received: Nanos,
+    /// When it was finished; `None`: it never was.
+    pub finished: Option<Nanos>,
+}
+
+impl Execution {
+    /// Whether it was being worked on at `at`.
+    pub fn in_flight_at(&self, at: Nanos) -> bool {
+        self.received <= at && self.finished.is_none_or(|finished| finished > at)
+    }
+}

@@ -1,0 +1,196 @@
+//! What stands in a cell: pools of backends, routes, and how the balancer is set up. All values are resolved:
+//! defaults are filled in, names are known to exist.
+
+use serde::{Deserialize, Serialize};
+
+use crate::units::{Bytes, Share, Span};
+
+/// The balancer's side of a cell and the backends behind it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Topology {
+    /// Pools in the order of the document.
+    pub pools: Vec<Pool>,
+    /// Routes, the most specific first: the first match wins.
+    pub routes: Vec<Route>,
+    /// How a backend is chosen within a pool.
+    pub balance: Balance,
+    /// Active health checks; `None` is `off`.
+    pub health_check: Option<HealthCheck>,
+    /// Whether the balancer sends a failed request again.
+    pub retries: Retries,
+    /// Whether failed traffic ejects a backend.
+    pub passive_health: PassiveHealth,
+    /// How long the balancer keeps an idle client connection open; `None` closes it after each response.
+    pub client_keepalive: Option<Span>,
+    /// How long the balancer waits for a backend's response.
+    pub response_timeout: Span,
+    /// Worker processes or threads of the balancer.
+    pub workers: u16,
+}
+
+impl Topology {
+    /// The pool called `name`.
+    pub fn pool(&self, name: &str) -> Option<&Pool> {
+        self.pools.iter().find(|pool| pool.name == name)
+    }
+    /// The pool that `backend` belongs to.
+    pub fn pool_of(&self, backend: &str) -> Option<&Pool> {
+        self.pools
+            .iter()
+            .find(|pool| pool.backends.iter().any(|b| b.id == backend))
+    }
+    /// The backend called `id`.
+    pub fn backend(&self, id: &str) -> Option<&Backend> {
+        self.pools
+            .iter()
+            .flat_map(|pool| &pool.backends)
+            .find(|b| b.id == id)
+    }
+}
+
+/// Interchangeable backends.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pool {
+    /// Its name.
+    pub name: String,
+    /// Its backends, spares last.
+    pub backends: Vec<Backend>,
+}
+
+impl Pool {
+    /// The backends that serve from the start.
+    pub fn serving(&self) -> impl Iterator<Item = &Backend> {
+        self.backends.iter().filter(|b| !b.spare)
+    }
+}
+
+/// One place in a pool where a toy backend runs; an incarnation of it is a process.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Backend {
+    /// Unique in the topology, e.g. `web-1`.
+    pub id: String,
+    /// An address that a surge deploy uses: empty and out of rotation at first.
+    pub spare: bool,
+    /// How long a process takes from its start until it listens.
+    pub boot: Span,
+    /// How long a request is worked on.
+    pub latency: Latency,
+    /// Requests worked on at once; `None` is without limit.
+    pub at_once: Option<u32>,
+    /// Requests that wait for a free place; the next one is answered 503.
+    pub queue: u32,
+    /// Size of the response body.
+    pub body: Bytes,
+    /// What becomes of requests in flight when SIGTERM arrives.
+    pub on_term: OnTerm,
+    /// Whether `/health` waits in the queue like other requests (else it is answered at once).
+    pub health_in_queue: bool,
+}
+
+/// Distribution of a backend's service time. Each request draws from hash(seed, request id), so that it costs
+/// the same in every variant and behind every balancer.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Latency {
+    /// The shortest draw of the uniform part.
+    pub from: Span,
+    /// The longest draw of the uniform part; equal to `from` for a fixed time.
+    pub to: Span,
+    /// A slow tail beside it.
+    pub tail: Option<Tail>,
+}
+
+/// A share of requests that takes a longer, fixed time.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tail {
+    /// How many of the requests.
+    pub share: Share,
+    /// How long each takes.
+    pub at: Span,
+}
+
+/// What a backend does on SIGTERM.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnTerm {
+    /// Exits at once; requests in flight are lost.
+    #[default]
+    Exit,
+    /// Stops listening, finishes the requests in flight, then exits.
+    Finish,
+}
+
+/// Sends the requests whose path begins with `path` to a pool.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Route {
+    /// Its name.
+    pub name: String,
+    /// A path prefix that begins with `/`.
+    pub path: String,
+    /// The pool.
+    pub to: String,
+}
+
+/// How a backend is chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Balance {
+    /// Each in turn.
+    #[default]
+    RoundRobin,
+    /// The one with the fewest requests in flight, by a full scan.
+    LeastConnections,
+    /// The better of two random ones.
+    TwoChoices,
+    /// By a consistent hash of the client's address.
+    SourceHash,
+}
+
+/// Active health checks of the balancer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HealthCheck {
+    /// Requested with GET; 200 is healthy.
+    pub path: String,
+    /// Time between two probes of one backend.
+    pub every: Span,
+    /// How long a probe may take.
+    pub timeout: Span,
+    /// Failed probes in a row that mark a backend down.
+    pub fall: u32,
+    /// Successful probes in a row that mark it up.
+    pub rise: u32,
+}
+
+/// Whether the balancer re-sends a failed request to another backend.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Retries {
+    /// Never: one attempt per request.
+    #[default]
+    Off,
+    /// As the balancer does it where its configuration says nothing.
+    Default,
+    /// On connection failures, resets, and 502/503/504.
+    On {
+        /// Attempts in all, the first included.
+        tries: u32,
+    },
+}
+
+/// Whether failed traffic takes a backend out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PassiveHealth {
+    /// Never.
+    #[default]
+    Off,
+    /// As the balancer does it where its configuration says nothing.
+    Default,
+    /// After so many failures in a row, for so long.
+    On {
+        /// Failures in a row.
+        fails: u32,
+        /// How long the backend stays out.
+        #[serde(rename = "for")]
+        out_for: Span,
+    },
+}

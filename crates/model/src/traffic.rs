@@ -1,0 +1,76 @@
+//! The load of a cell: open loop, on a fixed schedule.
+
+use serde::{Deserialize, Serialize};
+
+use crate::units::{Bytes, Rate, Share, Span};
+
+/// The load, resolved.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Traffic {
+    /// Arrivals per second.
+    pub rate: Rate,
+    /// How arrivals are spaced.
+    pub arrivals: Arrivals,
+    /// The measured part; t = 0 is its first arrival.
+    #[serde(rename = "for")]
+    pub duration: Span,
+    /// Arrivals before t = 0: sent, recorded and reconciled, but not in the counts.
+    pub warmup: Span,
+    /// Counted from the intended start; a request that isn't complete by then is a time-out.
+    pub timeout: Span,
+    /// The most connections open at once.
+    pub connections: u32,
+    /// Requests that open a connection of their own and close it.
+    pub fresh_connections: Share,
+    /// Kinds of requests with their shares, which sum to 1.
+    pub mix: Vec<RequestClass>,
+}
+
+/// How arrivals are spaced in time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Arrivals {
+    /// Arrival *i* is due at i / rate.
+    #[default]
+    Constant,
+    /// Independent exponential gaps of mean 1 / rate, drawn from the seed.
+    Poisson,
+}
+
+/// One kind of request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RequestClass {
+    /// Its name.
+    pub name: String,
+    /// Its part of the arrivals.
+    pub share: Share,
+    /// Its method.
+    pub method: Method,
+    /// Its path and query.
+    pub path: String,
+    /// Headers beside those that rig sets.
+    pub headers: Vec<(String, String)>,
+    /// Size of the request body; sent with its checksum. Zero for GET.
+    pub body: Bytes,
+}
+
+/// A request method.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Method {
+    /// Idempotent: balancers may send it again.
+    #[default]
+    Get,
+    /// Not idempotent.
+    Post,
+}
+
+impl Method {
+    /// As it stands on the request line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Method::Get => "GET",
+            Method::Post => "POST",
+        }
+    }
+}

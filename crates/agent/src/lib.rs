@@ -1,1 +1,13 @@
-//! (to be written)
+//! What the processes in the measured path share.
+//!
+//! An agent is born through [`exec`], which ties its life to its parent's. It says hello and reads its job
+//! ([`frames`]), works by a [`clock`] that all processes of the host share and a [`timer`] that is precise to
+//! some ten microseconds, decides by reproducible [`draw`]s, and states at its end what it cost ([`usage`]).
+
+pub mod clock;
+mod deadlines;
+pub mod draw;
+pub mod exec;
+pub mod frames;
+pub mod timer;
+pub mod usage;

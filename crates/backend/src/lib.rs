@@ -1,1 +1,20 @@
-//! (to be written)
+//! The toy backend: what stands behind a balancer in a cell.
+//!
+//! It answers each request after a reproducible [`service_time`], stamps its incarnation on the response, and
+//! writes what it received and finished to its ledger, which outlives it. The data flow of one request:
+//! head read → ledger line *received* → body read and checked → a place (or the queue, or 503) → service
+//! time → head written → ledger line *finished* → last byte written.
+//!
+//! It runs as a process of its own ([`run`]); tests serve in-process ([`serve`]).
+
+mod application;
+mod ledger;
+mod places;
+mod process;
+mod response;
+mod server;
+mod service_time;
+
+pub use process::run;
+pub use server::{BackendError, serve};
+pub use service_time::service_time;

@@ -1,11 +1,15 @@
 //! What a scenario claims: `with-drain.dropped == 0`, `lc.p99 < 0.25 × rr.p99`, `rr.share[web-1] > 30%`.
 //! `expect` and `control` share this one form: `variant.metric[facet] op value | k × variant.metric[facet]`.
 
+mod parse;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::units::{Share, Span};
+
+pub use parse::ClaimError;
 
 /// A claim about the measured numbers, checked per balancer and repeat.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,13 +25,18 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// The variants that it needs.
-    pub fn variants(&self) -> impl Iterator<Item = &str> {
+    /// What must be measured to judge it.
+    pub fn readings(&self) -> impl Iterator<Item = &Reading> {
         let other = match &self.right {
-            Operand::Multiple { reading, .. } => Some(reading.variant.as_str()),
+            Operand::Multiple { reading, .. } => Some(reading),
             _ => None,
         };
-        std::iter::once(self.left.variant.as_str()).chain(other)
+        std::iter::once(&self.left).chain(other)
+    }
+
+    /// The variants that it needs.
+    pub fn variants(&self) -> impl Iterator<Item = &str> {
+        self.readings().map(|reading| reading.variant.as_str())
     }
 }
 
@@ -63,6 +72,30 @@ pub enum Comparison {
     /// `>=`
     #[serde(rename = ">=")]
     AtLeast,
+}
+
+impl Comparison {
+    /// Every comparison.
+    pub const ALL: [Comparison; 6] = [
+        Comparison::Equal,
+        Comparison::NotEqual,
+        Comparison::Less,
+        Comparison::AtMost,
+        Comparison::Greater,
+        Comparison::AtLeast,
+    ];
+
+    /// As claims write it.
+    pub fn sign(self) -> &'static str {
+        match self {
+            Comparison::Equal => "==",
+            Comparison::NotEqual => "!=",
+            Comparison::Less => "<",
+            Comparison::AtMost => "<=",
+            Comparison::Greater => ">",
+            Comparison::AtLeast => ">=",
+        }
+    }
 }
 
 /// The right side of a claim.
@@ -178,6 +211,23 @@ impl fmt::Display for Reading {
         match &self.facet {
             Some(facet) => write!(f, "[{facet}]"),
             None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.sign())
+    }
+}
+
+impl fmt::Display for Operand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Operand::Count(count) => count.fmt(f),
+            Operand::Span(span) => span.fmt(f),
+            Operand::Share(share) => share.fmt(f),
+            Operand::Multiple { times, reading } => write!(f, "{times} × {reading}"),
         }
     }
 }

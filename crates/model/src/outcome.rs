@@ -95,6 +95,7 @@ pub enum OutcomeKind {
     /// A complete response with a status other than 2xx, below 500.
     HttpOther,
     /// A complete response with a status of 500 or more.
+    #[serde(rename = "http_5xx")]
     Http5xx,
     /// The connection was refused.
     Refused,

@@ -66,6 +66,13 @@ pub struct Deploy {
     pub new_generation_unhealthy: bool,
 }
 
+impl Deploy {
+    /// Whether the balancer is told that backends come and go: to drain them, or to use a spare.
+    pub fn tells_the_balancer(&self) -> bool {
+        self.drain != Drain::Off || self.strategy == Strategy::Surge
+    }
+}
+
 /// In which order old and new come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,1 +1,35 @@
-//! (to be written)
+//! Records in, strings out. Nothing here does I/O, reads a clock or draws a random number: the same records
+//! give the same bytes, whether a cell has just ended or its run is a year old.
+//!
+//! A cell's records are [joined](joined::join) by id; each request has a [`fate`](fate::fate), told by its own records and
+//! the [`evidence`] of the history; the [`books`] say whether client, ledger and log agree, the [`phases`]
+//! when a deploy did what. [`summarise`] makes a [`CellSummary`] of it, [`judge`] holds all cells of a run
+//! against the plan's claims, and [`render`] lays the [`RunSummary`] out as a format-neutral
+//! [`document`] of [`table`]s, for a terminal, Markdown, CSV or JSON.
+
+pub mod attribution;
+pub mod books;
+pub mod counts;
+pub mod deploy;
+pub mod document;
+pub mod evidence;
+pub mod fate;
+pub mod figures;
+pub mod joined;
+pub mod latency;
+pub mod phases;
+pub mod reading;
+pub mod render;
+pub mod summary;
+pub mod table;
+pub mod validity;
+pub mod verdict;
+pub mod zero;
+
+mod csv;
+mod markdown;
+mod terminal;
+
+pub use render::{Colour, Format, Style, render};
+pub use summary::{CellSummary, summarise};
+pub use verdict::{RunSummary, Verdict, judge};

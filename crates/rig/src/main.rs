@@ -1,2 +1,14 @@
-//! (to be written)
-fn main() {}
+//! `rig` proves, with numbers, what a load balancer does to live traffic.
+
+mod cli;
+mod commands;
+mod environment;
+mod exit;
+mod interrupt;
+mod progress;
+
+use clap::Parser;
+
+fn main() -> std::process::ExitCode {
+    exit::code_of(commands::perform(cli::Cli::parse()))
+}

@@ -1,1 +1,29 @@
-//! (to be written)
+//! The layout of `results/`, written in stages so that a crash loses nothing that was already measured:
+//!
+//! ```text
+//! results/<scenario>/<run-id>/
+//!   scenario.yaml  plan.json  environment.json            before the first cell
+//!   cells/<balancer>.<variant>.<n>/                       during and after each cell
+//!     config/  history.ndjson  requests.ndjson.zst  ledger.ndjson  access.ndjson
+//!     access.log  balancer.log  summary.json
+//!   summary.json  verdict.json  report.md                 at the end
+//! results/<scenario>/latest -> <run-id>
+//! ```
+//!
+//! A [`Run`] writes it, cell by cell through a [`CellDir`]; a [`SavedRun`] reads it back. Whole files are
+//! replaced atomically ([`write_atomic`]); the history and the client's records grow by whole lines, and a
+//! line that a crash tore off is dropped by the reader, who says so.
+
+mod atomic;
+mod cell;
+mod error;
+mod ndjson;
+mod run;
+mod saved;
+
+pub use atomic::write_atomic;
+pub use cell::{CellDir, HistoryWriter};
+pub use error::StoreError;
+pub use ndjson::ReadWarning;
+pub use run::Run;
+pub use saved::{LoadedCell, SavedRun};

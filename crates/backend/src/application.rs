@@ -1,0 +1,123 @@
+//! What a backend answers: its application, its health and its status.
+
+use std::rc::Rc;
+
+use agent::clock;
+use agent::timer::Timer;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::header::HeaderValue;
+use hyper::{Request, Response, StatusCode};
+use model::identity::{CHECKSUM_HEADER, REQUEST_ID_HEADER, RequestId};
+use model::job::{BackendJob, BackendStatus, STATUS_PATH};
+
+use crate::ledger::{Ledger, Receipt};
+use crate::places::Places;
+use crate::response::{Content, Stamped, response};
+use crate::service_time::service_time;
+
+/// One incarnation's behaviour, shared by its connections.
+pub(crate) struct Application {
+    job: BackendJob,
+    stamp: HeaderValue,
+    content: Content,
+    ledger: Rc<Ledger>,
+    places: Places,
+    timer: Timer,
+}
+
+impl Application {
+    pub(crate) fn new(job: BackendJob, stamp: HeaderValue, ledger: Rc<Ledger>, timer: Timer) -> Application {
+        Application {
+            stamp,
+            content: Content::of_length(job.backend.body.0),
+            places: Places::new(job.backend.at_once, job.backend.queue),
+            job,
+            ledger,
+            timer,
+        }
+    }
+
+    /// Answers one request. Fails only if its body can't be read, because the client went away.
+    pub(crate) async fn answer(
+        self: Rc<Application>,
+        request: Request<Incoming>,
+    ) -> Result<Response<Stamped>, hyper::Error> {
+        match request.uri().path() {
+            STATUS_PATH => Ok(self.status()),
+            path if path == self.job.health_path => Ok(self.health().await),
+            _ => self.work(request).await,
+        }
+    }
+
+    fn status(&self) -> Response<Stamped> {
+        let status = BackendStatus {
+            incarnation: self.job.incarnation.clone(),
+            in_flight: self.ledger.in_flight(),
+            received: self.ledger.received_so_far(),
+            queued: self.places.queued().into(),
+        };
+        let text = serde_json::to_vec(&status).expect("a status has nothing that JSON lacks");
+        response(StatusCode::OK, self.stamp.clone(), Content::new(text), None)
+    }
+
+    async fn health(&self) -> Response<Stamped> {
+        if self.job.backend.health_in_queue && self.places.take().await.is_err() {
+            return self.say(StatusCode::SERVICE_UNAVAILABLE, "the queue is full\n", None);
+        }
+        match self.job.unhealthy {
+            true => self.say(StatusCode::SERVICE_UNAVAILABLE, "unhealthy\n", None),
+            false => self.say(StatusCode::OK, "healthy\n", None),
+        }
+    }
+
+    /// The application. A request without an id (a probe, curl) takes no service time and stays out of the
+    /// ledger; everything else is the same for it.
+    async fn work(&self, request: Request<Incoming>) -> Result<Response<Stamped>, hyper::Error> {
+        let id = request_id(&request);
+        let receipt = id.map(|id| self.ledger.receive(id));
+        if !body_is_intact(request).await? {
+            return Ok(self.say(
+                StatusCode::BAD_REQUEST,
+                "the body is not what its checksum says\n",
+                receipt,
+            ));
+        }
+        let Ok(_place) = self.places.take().await else {
+            return Ok(self.say(StatusCode::SERVICE_UNAVAILABLE, "the queue is full\n", receipt));
+        };
+        if let Some(id) = id {
+            let time = service_time(self.job.seed, id, &self.job.backend.latency);
+            self.timer.sleep_until(clock::now() + time).await;
+        }
+        Ok(response(
+            StatusCode::OK,
+            self.stamp.clone(),
+            self.content.clone(),
+            receipt,
+        ))
+    }
+
+    fn say(&self, status: StatusCode, text: &'static str, receipt: Option<Receipt>) -> Response<Stamped> {
+        response(status, self.stamp.clone(), Content::new(text), receipt)
+    }
+}
+
+fn request_id(request: &Request<Incoming>) -> Option<RequestId> {
+    let text = request.headers().get(REQUEST_ID_HEADER)?.to_str().ok()?;
+    text.parse().ok().map(RequestId)
+}
+
+/// Reads the body to its end, keeping none of it. A body without a checksum passes.
+async fn body_is_intact(request: Request<Incoming>) -> Result<bool, hyper::Error> {
+    let expected = request.headers().get(CHECKSUM_HEADER).cloned();
+    let mut body = request.into_body();
+    let mut checksum = crc32fast::Hasher::new();
+    while let Some(frame) = body.frame().await {
+        if let Some(bytes) = frame?.data_ref() {
+            checksum.update(bytes);
+        }
+    }
+    let found = format!("{:08x}", checksum.finalize());
+    Ok(expected.is_none_or(|expected| expected.as_bytes() == found.as_bytes()))
+}

@@ -1,0 +1,49 @@
+//! The backend as a process: `rig agent backend`.
+
+use std::io;
+use std::process::ExitCode;
+
+use agent::frames::{self, EXIT_ENVIRONMENT};
+use model::job::{BackendJob, Frame, Job};
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::server::{BackendError, serve};
+
+#[derive(Debug, thiserror::Error)]
+enum ProcessError {
+    #[error("cannot start: {0}")]
+    Start(#[from] io::Error),
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+}
+
+/// Says hello, reads its job from stdin and serves until SIGTERM or the end of stdin.
+pub fn run() -> ExitCode {
+    let job = match frames::hello_and_job() {
+        Ok(Job::Backend(job)) => job,
+        Ok(_) => return frames::fault(&"this is a backend; its job must be one"),
+        Err(error) => return frames::fault(&error),
+    };
+    match serve_until_told(job) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => frames::fault(&error),
+    }
+}
+
+fn serve_until_told(job: BackendJob) -> Result<(), ProcessError> {
+    let runtime = Builder::new_current_thread()
+        .enable_io()
+        .build_local(LocalOptions::default())?;
+    runtime.block_on(async {
+        let mut terminated = signal(SignalKind::terminate())?;
+        let terminate = async {
+            terminated.recv().await;
+        };
+        tokio::select! {
+            biased;
+            () = frames::controller_gone() => std::process::exit(EXIT_ENVIRONMENT.into()),
+            served = serve(job, |_| frames::send(&Frame::Listening), terminate) => Ok(served?),
+        }
+    })
+}

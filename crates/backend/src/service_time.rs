@@ -1,0 +1,76 @@
+//! How long a request is worked on: a pure function of the seed, the request and the backend's latency.
+
+use std::time::Duration;
+
+use agent::draw::{Decision, uniform};
+use model::identity::RequestId;
+use model::topology::Latency;
+
+/// The service time of request `id`. Neither the backend nor its incarnation enters, so that a request costs
+/// the same in every variant, whoever serves it.
+pub fn service_time(seed: u64, id: RequestId, latency: &Latency) -> Duration {
+    if let Some(tail) = latency.tail
+        && uniform(seed, Decision::SlowTail, id.0) < tail.share.0
+    {
+        return tail.at.0;
+    }
+    let width = latency.to.0.saturating_sub(latency.from.0);
+    latency.from.0 + width.mul_f64(uniform(seed, Decision::ServiceTime, id.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::topology::Tail;
+    use model::units::{Share, Span};
+    use proptest::prelude::*;
+
+    fn latency(from: u64, width: u64, share: f64) -> Latency {
+        Latency {
+            from: Span::millis(from),
+            to: Span::millis(from + width),
+            tail: Some(Tail {
+                share: Share(share),
+                at: Span::millis(60_000),
+            }),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_draw_lies_in_the_uniform_part_or_is_the_tail(
+            seed: u64, id: u64, from in 0u64..1_000, width in 0u64..1_000, share in 0.0f64..=1.0,
+        ) {
+            let latency = latency(from, width, share);
+            let time = service_time(seed, RequestId(id), &latency);
+            let uniform = latency.from.0..=latency.to.0;
+            prop_assert!(uniform.contains(&time) || time == Duration::from_secs(60));
+            prop_assert_eq!(time, service_time(seed, RequestId(id), &latency));
+        }
+
+        #[test]
+        fn the_tail_has_its_share_and_the_rest_keeps_its_mean(seed: u64) {
+            let latency = latency(100, 200, 0.02);
+            let times: Vec<Duration> =
+                (0..10_000).map(|id| service_time(seed, RequestId(id), &latency)).collect();
+            let (slow, rest): (Vec<Duration>, Vec<Duration>) =
+                times.into_iter().partition(|time| *time == Duration::from_secs(60));
+            // Seven standard deviations of each.
+            prop_assert!((102..=298).contains(&slow.len()), "{} of 10,000 are slow", slow.len());
+            let mean = rest.iter().sum::<Duration>().as_secs_f64() * 1e3 / rest.len() as f64;
+            prop_assert!((195.8..=204.2).contains(&mean), "a mean of {} ms", mean);
+        }
+    }
+
+    #[test]
+    fn a_fixed_latency_without_a_tail_is_exact() {
+        let fixed = Latency {
+            from: Span::millis(5),
+            to: Span::millis(5),
+            tail: None,
+        };
+        for id in 0..100 {
+            assert_eq!(service_time(9, RequestId(id), &fixed), Duration::from_millis(5));
+        }
+    }
+}

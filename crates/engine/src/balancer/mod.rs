@@ -1,0 +1,225 @@
+//! Balancer adapters. Each is one small file with no I/O: it says what to render, what to run, which steps
+//! change the rotation, and how to read its status and its log. What it can't do it declares as missing.
+
+mod envoy;
+mod haproxy;
+mod nginx;
+mod procedure;
+mod site;
+
+use model::access_log::{Attempt, LogGap};
+use model::catalog::{BalancerKind, Capability, Catalog};
+use model::history::Setting;
+use model::identity::RequestId;
+use model::timeline::Deregister;
+use model::topology::Topology;
+
+use crate::error::EngineError;
+use crate::templates::Templates;
+
+pub use procedure::{Change, DrainSignal, LogGrowth, Sighting, Step};
+pub use site::{ConfigFile, Rotation, Site, Standing, example_site};
+
+/// A balancer, as data. Implementations are unit structs.
+pub trait Balancer: Sync {
+    /// What it can't do, each with the reason that tables and errors print.
+    fn missing(&self) -> &'static [(Capability, &'static str)];
+    /// Known holes in its access log.
+    fn log_gaps(&self) -> &'static [LogGap];
+    /// The arguments that make it print its version.
+    fn version_arguments(&self) -> &'static [&'static str];
+    /// The settings that decide about drops, as they are rendered.
+    fn settings(&self, topology: &Topology) -> Vec<Setting>;
+    /// Its configuration files, with `rotation` as the initial state.
+    fn files(
+        &self,
+        topology: &Topology,
+        site: &Site,
+        rotation: &Rotation,
+        templates: &Templates,
+    ) -> Result<Vec<ConfigFile>, EngineError>;
+    /// The arguments that run it in the foreground.
+    fn arguments(&self, site: &Site) -> Vec<String>;
+    /// What brings it from the rotation `from` to `to`, and what tells that a backend is drained after it.
+    fn change(
+        &self,
+        topology: &Topology,
+        site: &Site,
+        turn: Turn<'_>,
+        templates: &Templates,
+    ) -> Result<Change, EngineError>;
+    /// How to ask it for its view of the backends; `None`: it has none.
+    fn view(&self, site: &Site) -> Option<ViewQuery>;
+    /// The signal that ends it gracefully, with its log written.
+    fn graceful_stop(&self) -> Signal;
+    /// Files that it writes in its directory.
+    fn logs(&self) -> LogFiles;
+    /// Reads a line of its access log; `Ok(None)` for lines that are no requests.
+    fn read_log(&self, line: &str, site: &Site) -> Result<Option<LogLine>, LogError>;
+}
+
+/// The adapter of `kind`: the only place that matches on it.
+pub fn adapter(kind: BalancerKind) -> &'static dyn Balancer {
+    match kind {
+        BalancerKind::Nginx => &nginx::Nginx,
+        BalancerKind::Haproxy => &haproxy::Haproxy,
+        BalancerKind::Envoy => &envoy::Envoy,
+    }
+}
+
+/// What all adapters together can do, for the validation of scenarios.
+pub fn catalog() -> Catalog {
+    let missing = BalancerKind::ALL
+        .into_iter()
+        .flat_map(|kind| {
+            adapter(kind)
+                .missing()
+                .iter()
+                .map(move |(capability, reason)| (kind, *capability, *reason))
+        })
+        .collect();
+    Catalog { missing }
+}
+
+/// One backend's change of standing.
+#[derive(Clone, Copy, Debug)]
+pub struct Turn<'a> {
+    /// The rotation after the change.
+    pub to: &'a Rotation,
+    /// The backend that changes.
+    pub backend: &'a str,
+    /// How the balancer is told.
+    pub how: Deregister,
+}
+
+/// How to ask a balancer for its view.
+#[derive(Clone, Debug)]
+pub struct ViewQuery {
+    /// Where and what to ask.
+    pub ask: Ask,
+    /// Reads the answer.
+    pub read: fn(&str, &Site) -> Result<View, ViewError>,
+}
+
+/// A question to a balancer's control interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// One line over TCP, answered until the balancer closes.
+    Line(String),
+    /// An HTTP GET of this path.
+    Get(String),
+}
+
+/// The balancer's view of its backends.
+pub type View = Vec<BackendView>;
+
+/// The balancer's view of one backend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackendView {
+    /// Which.
+    pub backend: String,
+    /// Whether it would be given new requests.
+    pub up: bool,
+    /// Requests that it has in flight there.
+    pub in_flight: u64,
+    /// The balancer's own word for the state.
+    pub words: String,
+}
+
+/// The balancer's answer isn't what its documentation says.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("its view can't be read: {0}")]
+pub struct ViewError(pub String);
+
+/// Signals that rig sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGTERM.
+    Term,
+    /// SIGQUIT.
+    Quit,
+    /// SIGHUP.
+    Hup,
+    /// SIGUSR1.
+    Usr1,
+    /// SIGKILL.
+    Kill,
+    /// SIGSTOP.
+    Stop,
+    /// SIGCONT.
+    Cont,
+}
+
+impl Signal {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Signal::Term => "SIGTERM",
+            Signal::Quit => "SIGQUIT",
+            Signal::Hup => "SIGHUP",
+            Signal::Usr1 => "SIGUSR1",
+            Signal::Kill => "SIGKILL",
+            Signal::Stop => "SIGSTOP",
+            Signal::Cont => "SIGCONT",
+        }
+    }
+}
+
+/// Where a balancer's own words go, relative to its directory.
+#[derive(Clone, Copy, Debug)]
+pub struct LogFiles {
+    /// One line per request.
+    pub access: &'static str,
+    /// Notices and errors.
+    pub notices: &'static str,
+}
+
+/// The file that a balancer's standard output goes to.
+pub const STDOUT_FILE: &str = "stdout.log";
+/// The file that a balancer's standard error goes to.
+pub const STDERR_FILE: &str = "stderr.log";
+
+/// A line of an access log, before its time is placed on the monotonic axis.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogLine {
+    /// The request; `None`: it carried no id.
+    pub id: Option<RequestId>,
+    /// Wall clock, nanoseconds since the Unix epoch.
+    pub wall: i64,
+    /// The status sent to the client; 0 if none.
+    pub status: u16,
+    /// Attempts at backends.
+    pub attempts: Vec<Attempt>,
+    /// The balancer's own words about how it ended.
+    pub flags: String,
+}
+
+/// A line that isn't in the format that was configured.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unreadable log line: {0}")]
+pub struct LogError(pub String);
+
+/// Seconds with a fraction, as access logs write them, in nanoseconds.
+fn wall_nanos(seconds: &str) -> Result<i64, LogError> {
+    let wrong = || LogError(format!("`{seconds}` is no time"));
+    let (whole, fraction) = seconds.split_once('.').unwrap_or((seconds, "0"));
+    let digits = &fraction[..fraction.len().min(9)];
+    let scale = 10_i64.pow(9 - u32::try_from(digits.len()).map_err(|_| wrong())?);
+    let whole: i64 = whole.parse().map_err(|_| wrong())?;
+    let part: i64 = digits.parse().map_err(|_| wrong())?;
+    Ok(whole * 1_000_000_000 + part * scale)
+}
+
+/// The request id as a log holds it: empty or `-` where the request had none.
+fn logged_id(text: &str) -> Result<Option<RequestId>, LogError> {
+    match text {
+        "" | "-" => Ok(None),
+        digits => digits
+            .parse()
+            .map(|id| Some(RequestId(id)))
+            .map_err(|_| LogError(format!("`{digits}` is no id"))),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,127 @@
+//! Where a balancer stands, and which backends it is to use.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use model::plan::Variant;
+
+/// Where a balancer stands: addresses and its private directory.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// Its private directory, absolute.
+    pub directory: PathBuf,
+    /// Where clients connect.
+    pub listener: SocketAddr,
+    /// Where its control interface listens, if it has one.
+    pub admin: SocketAddr,
+    /// The address of each backend, spares included.
+    pub backends: BTreeMap<String, SocketAddr>,
+    /// Client connections that it must be able to hold at once.
+    pub connections: u32,
+    /// Its worker processes or threads.
+    pub workers: u16,
+    /// Whether it is started by root, and should stay so (its directory is root's).
+    pub as_root: bool,
+}
+
+impl Site {
+    /// The backend that has `address`; the address itself where none has.
+    pub fn backend_at(&self, address: &str) -> String {
+        let parsed: Option<SocketAddr> = address.parse().ok();
+        self.backends
+            .iter()
+            .find(|(_, known)| Some(**known) == parsed)
+            .map_or_else(|| address.to_owned(), |(name, _)| name.clone())
+    }
+
+    /// The address of `backend`.
+    ///
+    /// # Panics
+    /// If no backend of the topology has that name: the plan has been validated.
+    pub fn address_of(&self, backend: &str) -> SocketAddr {
+        *self
+            .backends
+            .get(backend)
+            .expect("every backend of a validated plan has an address")
+    }
+}
+
+/// Whether a balancer may send a backend new requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It may.
+    In,
+    /// It finishes what it has there, and sends nothing new.
+    Draining,
+    /// It doesn't: a spare, or gone for good.
+    Out,
+}
+
+/// The standing of every backend: the desired state that adapters work towards.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rotation {
+    standings: BTreeMap<String, Standing>,
+}
+
+impl Rotation {
+    /// Spares out, everyone else in.
+    pub fn initial(topology: &model::topology::Topology) -> Rotation {
+        let standings = topology
+            .pools
+            .iter()
+            .flat_map(|pool| &pool.backends)
+            .map(|b| (b.id.clone(), if b.spare { Standing::Out } else { Standing::In }))
+            .collect();
+        Rotation { standings }
+    }
+
+    /// This rotation with `backend` at `standing`.
+    pub fn with(&self, backend: &str, standing: Standing) -> Rotation {
+        let mut changed = self.clone();
+        changed.standings.insert(backend.to_owned(), standing);
+        changed
+    }
+
+    /// The standing of `backend`.
+    pub fn of(&self, backend: &str) -> Standing {
+        self.standings.get(backend).copied().unwrap_or(Standing::Out)
+    }
+}
+
+/// A file of a balancer's configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigFile {
+    /// Relative to the balancer's directory.
+    pub path: String,
+    /// Its content.
+    pub text: String,
+}
+
+impl ConfigFile {
+    /// The file `path` with `text`.
+    pub fn new(path: impl Into<String>, text: impl Into<String>) -> ConfigFile {
+        ConfigFile {
+            path: path.into(),
+            text: text.into(),
+        }
+    }
+}
+
+/// A site with example addresses, for showing a configuration without running it.
+pub fn example_site(variant: &Variant) -> Site {
+    let address = |host: u8| SocketAddr::from(([127, 0, 1, host], 20_000));
+    let backends = variant.topology.pools.iter().flat_map(|pool| &pool.backends);
+    Site {
+        directory: PathBuf::from("/run/rig/balancer"),
+        listener: address(1),
+        admin: address(2),
+        backends: backends
+            .zip(10..)
+            .map(|(backend, host)| (backend.id.clone(), address(host)))
+            .collect(),
+        connections: variant.traffic.connections,
+        workers: variant.topology.workers,
+        as_root: false,
+    }
+}

@@ -1,0 +1,263 @@
+//! Performs the steps that adapters return, and asks balancers for their view.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use model::catalog::BalancerKind;
+use model::timeline::Deregister;
+use model::topology::Topology;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use crate::balancer::{
+    Ask, BackendView, Balancer, Change, ConfigFile, DrainSignal, LogGrowth, Rotation, Sighting, Site,
+    Standing, Step, Turn, View, adapter,
+};
+use crate::error::EngineError;
+use crate::runtime::{Process, Runtime};
+use crate::templates::Templates;
+
+/// How often a sighting is looked for.
+const POLL: Duration = Duration::from_millis(10);
+/// How long one question to a control interface may take.
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+
+/// A balancer that runs, and what it has been told.
+pub(super) struct Control<'a, R> {
+    pub(super) runtime: &'a R,
+    pub(super) kind: BalancerKind,
+    pub(super) topology: &'a Topology,
+    pub(super) site: &'a Site,
+    pub(super) templates: &'a Templates,
+    pub(super) process: &'a Process,
+    pub(super) http: &'a reqwest::Client,
+    rotation: RefCell<Rotation>,
+    /// For each backend that has been turned: what tells that it is drained, and where the log then began.
+    turned: RefCell<BTreeMap<String, (DrainSignal, u64)>>,
+}
+
+impl<'a, R: Runtime> Control<'a, R> {
+    pub(super) fn new(
+        runtime: &'a R,
+        kind: BalancerKind,
+        topology: &'a Topology,
+        site: &'a Site,
+        templates: &'a Templates,
+        process: &'a Process,
+        http: &'a reqwest::Client,
+    ) -> Control<'a, R> {
+        let rotation = RefCell::new(Rotation::initial(topology));
+        let turned = RefCell::default();
+        Control {
+            runtime,
+            kind,
+            topology,
+            site,
+            templates,
+            process,
+            http,
+            rotation,
+            turned,
+        }
+    }
+
+    fn adapter(&self) -> &'static dyn Balancer {
+        adapter(self.kind)
+    }
+
+    fn failed(&self, reason: impl Into<String>) -> EngineError {
+        EngineError::Control {
+            kind: self.kind,
+            reason: reason.into(),
+        }
+    }
+
+    /// Gives `backend` a standing and returns what confirmed it.
+    pub(super) async fn turn(
+        &self,
+        backend: &str,
+        standing: Standing,
+        how: Deregister,
+    ) -> Result<&'static str, EngineError> {
+        let to = self.rotation.borrow().with(backend, standing);
+        let turn = Turn {
+            to: &to,
+            backend,
+            how,
+        };
+        let Change {
+            steps,
+            proof,
+            drained,
+        } = self
+            .adapter()
+            .change(self.topology, self.site, turn, self.templates)?;
+        let log_began = self.log_length();
+        for step in steps {
+            self.perform(step, log_began).await?;
+        }
+        self.turned
+            .borrow_mut()
+            .insert(backend.to_owned(), (drained, log_began));
+        *self.rotation.borrow_mut() = to;
+        Ok(proof)
+    }
+
+    /// What tells that `backend`, which has been turned, is drained; for a log, whether it says so already.
+    pub(super) fn drain_signal(&self, backend: &str) -> Result<(DrainSignal, bool), EngineError> {
+        let turned = self.turned.borrow();
+        let (signal, log_began) = turned
+            .get(backend)
+            .ok_or_else(|| self.failed(format!("{backend} has not been deregistered")))?;
+        let seen = match signal {
+            DrainSignal::Log(growth) => self.has_grown(growth, *log_began)?,
+            DrainSignal::View | DrainSignal::Backend { .. } => false,
+        };
+        Ok((signal.clone(), seen))
+    }
+
+    async fn perform(&self, step: Step, log_began: u64) -> Result<(), EngineError> {
+        match step {
+            Step::Write { path, text } => write_file(self.site, &ConfigFile { path, text }),
+            Step::Remove { path } => {
+                let path = self.site.directory.join(path);
+                match std::fs::remove_file(&path) {
+                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                        Err(EngineError::file(path)(error))
+                    }
+                    _ => Ok(()),
+                }
+            }
+            Step::Signal(signal) => {
+                self.runtime.signal(self.process, signal);
+                Ok(())
+            }
+            Step::Send(line) => {
+                let reply = self.ask_line(&line).await?;
+                match reply.trim() {
+                    "" => Ok(()),
+                    refusal => Err(self.failed(format!("`{line}` was answered `{refusal}`"))),
+                }
+            }
+            Step::Await { sighting, within } => self.wait_for(&sighting, within, log_began).await,
+        }
+    }
+
+    async fn wait_for(
+        &self,
+        sighting: &Sighting,
+        within: Duration,
+        log_began: u64,
+    ) -> Result<(), EngineError> {
+        let begun = Instant::now();
+        loop {
+            let seen = match sighting {
+                Sighting::Up(backend) => self.view_of(backend).await?.is_some_and(|view| view.up),
+                Sighting::NotUp(backend) => self.view_of(backend).await?.is_none_or(|view| !view.up),
+                Sighting::Log(growth) => self.has_grown(growth, log_began)?,
+            };
+            if seen {
+                return Ok(());
+            }
+            if begun.elapsed() > within {
+                return Err(self.failed(format!("waited {} s in vain for {sighting:?}", within.as_secs())));
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// The balancer's view of its backends; `None`: it has none.
+    pub(super) async fn view(&self) -> Result<Option<View>, EngineError> {
+        let Some(query) = self.adapter().view(self.site) else {
+            return Ok(None);
+        };
+        let answer = match &query.ask {
+            Ask::Line(line) => self.ask_line(line).await?,
+            Ask::Get(path) => self.get(path).await?,
+        };
+        (query.read)(&answer, self.site)
+            .map(Some)
+            .map_err(|error| self.failed(error.to_string()))
+    }
+
+    async fn view_of(&self, backend: &str) -> Result<Option<BackendView>, EngineError> {
+        Ok(self
+            .view()
+            .await?
+            .unwrap_or_default()
+            .into_iter()
+            .find(|view| view.backend == backend))
+    }
+
+    /// Requests in flight at `backend`, as the balancer counts them.
+    pub(super) async fn in_flight(&self, backend: &str) -> Result<u64, EngineError> {
+        Ok(self.view_of(backend).await?.map_or(0, |view| view.in_flight))
+    }
+
+    async fn ask_line(&self, line: &str) -> Result<String, EngineError> {
+        let asked = async {
+            let mut stream = TcpStream::connect(self.site.admin).await?;
+            stream.write_all(format!("{line}\n").as_bytes()).await?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await?;
+            Ok::<_, std::io::Error>(answer)
+        };
+        tokio::time::timeout(ANSWER_WITHIN, asked)
+            .await
+            .map_err(|_| {
+                self.failed(format!(
+                    "`{line}` was not answered within {} s",
+                    ANSWER_WITHIN.as_secs()
+                ))
+            })?
+            .map_err(|error| self.failed(format!("`{line}`: {error}")))
+    }
+
+    async fn get(&self, path: &str) -> Result<String, EngineError> {
+        let url = format!("http://{}{path}", self.site.admin);
+        let asked = async {
+            self.http
+                .get(&url)
+                .timeout(ANSWER_WITHIN)
+                .send()
+                .await?
+                .error_for_status()?
+                .text()
+                .await
+        };
+        asked
+            .await
+            .map_err(|error| self.failed(format!("GET {url}: {error}")))
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.site.directory.join(self.adapter().logs().notices)
+    }
+
+    fn log_length(&self) -> u64 {
+        std::fs::metadata(self.log_path()).map_or(0, |meta| meta.len())
+    }
+
+    fn has_grown(&self, growth: &LogGrowth, from: u64) -> Result<bool, EngineError> {
+        let path = self.site.directory.join(growth.file);
+        let log = std::fs::read(&path).map_err(EngineError::file(path))?;
+        let new = String::from_utf8_lossy(
+            log.get(usize::try_from(from).unwrap_or(usize::MAX)..)
+                .unwrap_or_default(),
+        );
+        Ok(new.lines().filter(|line| line.contains(growth.text)).count() >= growth.lines)
+    }
+}
+
+/// Writes a file of a balancer's by temporary file and rename, so that a watcher never sees half of it.
+pub(super) fn write_file(site: &Site, file: &ConfigFile) -> Result<(), EngineError> {
+    let path = site.directory.join(&file.path);
+    if let Some(directory) = path.parent() {
+        std::fs::create_dir_all(directory).map_err(EngineError::file(directory))?;
+    }
+    store::write_atomic(&path, file.text.as_bytes())?;
+    Ok(())
+}

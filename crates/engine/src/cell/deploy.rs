@@ -1,0 +1,352 @@
+//! The rolling deploy: for each backend deregister → drain → SIGTERM → exit → new generation → ready →
+//! register → confirm, in place; or, as a surge, the new generation first. Every step is an event.
+//!
+//! The sequence knows the cell only as a [`Fleet`], so that a test can script one.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use model::history::{Happening, WindowDerivation};
+use model::identity::Incarnation;
+use model::timeline::{Deploy, Deregister, Drain, Strategy, Until};
+use model::topology::Pool;
+use model::units::{Share, Span};
+use tokio::time::Instant;
+
+use crate::balancer::Standing;
+use crate::error::EngineError;
+
+/// How often a drain, a health endpoint or a share is looked at.
+const POLL: Duration = Duration::from_millis(20);
+/// How long a backend may take to exit after SIGTERM.
+const EXIT_WITHIN: Duration = Duration::from_secs(30);
+/// How long a new generation may take to reach its share.
+const CONFIRM_WITHIN: Duration = Duration::from_secs(10);
+/// Requests per serving backend, on average, that a share is judged by.
+const CONFIRM_SAMPLES: u64 = 20;
+/// The part of a fair share that confirms a new generation.
+const CONFIRM_TOLERANCE: f64 = 0.5;
+
+/// What a deploy asks of a cell.
+#[allow(async_fn_in_trait, reason = "used generically, on one thread")]
+pub(super) trait Fleet {
+    /// Writes an event.
+    fn record(&self, what: Happening);
+    /// The incarnation that runs, or ran last, at `backend`; generation 0 if none did.
+    fn incarnation(&self, backend: &str) -> Incarnation;
+    /// Gives `backend` a standing in the balancer and waits until that is confirmed; returns the proof.
+    async fn turn(&self, backend: &str, standing: Standing, how: Deregister) -> Result<String, EngineError>;
+    /// What is known about the requests that a deregistered `backend` still has.
+    async fn drain_reading(&self, backend: &str) -> Result<DrainReading, EngineError>;
+    /// Sends SIGTERM to the process at `backend` and records it.
+    fn terminate(&self, backend: &str) -> Result<(), EngineError>;
+    /// Waits until the process at `backend` is gone and records it.
+    async fn exited(&self, backend: &str, within: Duration) -> Result<(), EngineError>;
+    /// Launches `incarnation` and waits until it accepts connections.
+    async fn launch(&self, incarnation: &Incarnation, unhealthy: bool) -> Result<(), EngineError>;
+    /// Whether the health endpoint of `backend` says 200.
+    async fn healthy(&self, backend: &str) -> bool;
+    /// Requests of the load that each running backend of `pool` has received in its present life.
+    async fn received(&self, pool: &str) -> Result<BTreeMap<String, u64>, EngineError>;
+    /// The slowest service time so far in the ledgers of `pool`, and of how many.
+    fn slowest(&self, pool: &str) -> Result<WindowDerivation, EngineError>;
+}
+
+/// What is known about the requests that a deregistered backend still has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DrainReading {
+    /// A count.
+    InFlight {
+        /// Requests in flight.
+        count: u64,
+        /// Requests received so far: it must not grow between two zeros.
+        received: u64,
+        /// How long it must stay at zero.
+        steady: Duration,
+        /// Who says so.
+        source: &'static str,
+    },
+    /// Only whether those who could still send are gone.
+    Gone {
+        /// Whether they are.
+        gone: bool,
+        /// Who says so.
+        source: &'static str,
+    },
+}
+
+/// Replaces every serving backend of `pool`. An abort is an event, not an error.
+pub(super) async fn deploy<F: Fleet>(
+    fleet: &F,
+    entry: &str,
+    deploy: &Deploy,
+    pool: &Pool,
+) -> Result<(), EngineError> {
+    let backends: Vec<String> = pool.serving().map(|b| b.id.clone()).collect();
+    fleet.record(Happening::DeployStarted {
+        entry: entry.to_owned(),
+        pool: pool.name.clone(),
+        strategy: deploy.strategy,
+        drain: deploy.drain,
+        backends: backends.clone(),
+    });
+    let rollout = Rollout {
+        fleet,
+        deploy,
+        pool,
+        window: window(fleet, deploy)?,
+        serving: backends.len() as u64,
+    };
+    let mut spare = pool.backends.iter().find(|b| b.spare).map(|b| b.id.clone());
+    let mut replaced = 0;
+    for leaving in backends {
+        let place = match deploy.strategy {
+            Strategy::InPlace => leaving.clone(),
+            // The place that this one leaves is the next one's.
+            Strategy::Surge => spare.replace(leaving.clone()).unwrap_or_else(|| leaving.clone()),
+        };
+        let old = fleet.incarnation(&leaving);
+        let new = Incarnation::new(&place, fleet.incarnation(&place).generation + 1);
+        fleet.record(Happening::Replacing {
+            old: old.clone(),
+            new: new.clone(),
+        });
+        let arrived = match deploy.strategy {
+            Strategy::InPlace => {
+                rollout.leave(&old).await?;
+                rollout.arrive(&new).await?
+            }
+            Strategy::Surge => {
+                let arrived = rollout.arrive(&new).await?;
+                if arrived {
+                    rollout.leave(&old).await?;
+                }
+                arrived
+            }
+        };
+        if !arrived {
+            return Ok(());
+        }
+        replaced += 1;
+        fleet.record(Happening::Replaced { old, new });
+    }
+    fleet.record(Happening::DeployFinished {
+        entry: entry.to_owned(),
+        replaced,
+    });
+    Ok(())
+}
+
+/// The drain window; `None`: no draining. `auto` is 1.2 × the slowest service time so far + 250 ms.
+fn window<F: Fleet>(fleet: &F, deploy: &Deploy) -> Result<Option<Duration>, EngineError> {
+    let (window, derived) = match deploy.drain {
+        Drain::Off => return Ok(None),
+        Drain::For(window) => (window, None),
+        Drain::Auto => {
+            let derived = fleet.slowest(&deploy.pool)?;
+            (
+                Span(derived.slowest.0.mul_f64(1.2) + Duration::from_millis(250)),
+                Some(derived),
+            )
+        }
+    };
+    fleet.record(Happening::DrainWindow { window, derived });
+    Ok(Some(window.0))
+}
+
+/// What the steps of one deploy share.
+struct Rollout<'a, F> {
+    fleet: &'a F,
+    deploy: &'a Deploy,
+    pool: &'a Pool,
+    window: Option<Duration>,
+    serving: u64,
+}
+
+impl<F: Fleet> Rollout<'_, F> {
+    /// Deregister → drain → SIGTERM → exit.
+    async fn leave(&self, old: &Incarnation) -> Result<(), EngineError> {
+        if let Some(window) = self.window {
+            self.deregister(old, Standing::Draining).await?;
+            self.drain(old, window).await?;
+        }
+        self.fleet.terminate(&old.backend)?;
+        self.fleet.exited(&old.backend, EXIT_WITHIN).await?;
+        // An undrained surge would leave a dead address behind, which not every balancer notices.
+        if self.window.is_none() && self.deploy.strategy == Strategy::Surge {
+            self.deregister(old, Standing::Out).await?;
+        }
+        Ok(())
+    }
+
+    async fn deregister(&self, old: &Incarnation, standing: Standing) -> Result<(), EngineError> {
+        self.fleet.record(Happening::Deregistering {
+            incarnation: old.clone(),
+        });
+        let proof = self
+            .fleet
+            .turn(&old.backend, standing, self.deploy.deregister)
+            .await?;
+        self.fleet.record(Happening::Deregistered {
+            incarnation: old.clone(),
+            proof,
+        });
+        Ok(())
+    }
+
+    /// Waits until nothing is in flight, or for the whole window, as the deploy says.
+    async fn drain(&self, old: &Incarnation, window: Duration) -> Result<(), EngineError> {
+        let begun = Instant::now();
+        let mut quiet = Quiet::default();
+        let mut drained = false;
+        loop {
+            let reading = self.fleet.drain_reading(&old.backend).await?;
+            let waited = begun.elapsed();
+            if !drained && quiet.is_confirmed_by(reading, waited) {
+                drained = true;
+                self.fleet.record(Happening::Drained {
+                    incarnation: old.clone(),
+                    waited: Span(waited),
+                    proof: source(reading).to_owned(),
+                });
+            }
+            if drained && self.deploy.until == Until::Idle {
+                return Ok(());
+            }
+            if waited >= window {
+                if !drained {
+                    let in_flight = match reading {
+                        DrainReading::InFlight { count, .. } => Some(count),
+                        DrainReading::Gone { .. } => None,
+                    };
+                    self.fleet.record(Happening::DrainExpired {
+                        incarnation: old.clone(),
+                        in_flight,
+                    });
+                }
+                return Ok(());
+            }
+            tokio::time::sleep(POLL.min(window - waited)).await;
+        }
+    }
+
+    /// New generation → ready → register → confirm. `false`: it never became healthy, the deploy is aborted.
+    async fn arrive(&self, new: &Incarnation) -> Result<bool, EngineError> {
+        self.fleet
+            .launch(new, self.deploy.new_generation_unhealthy)
+            .await?;
+        if !self.becomes_healthy(&new.backend).await {
+            let reason = format!(
+                "its health endpoint did not say 200 within {}",
+                self.deploy.ready_within
+            );
+            self.fleet.record(Happening::DeployAborted {
+                incarnation: new.clone(),
+                reason,
+            });
+            return Ok(false);
+        }
+        self.fleet.record(Happening::Ready {
+            component: new.to_string(),
+            proof: "its health endpoint says 200".into(),
+        });
+        if self.window.is_some() || self.deploy.strategy == Strategy::Surge {
+            self.fleet.record(Happening::Registering {
+                incarnation: new.clone(),
+            });
+            let proof = self
+                .fleet
+                .turn(&new.backend, Standing::In, self.deploy.deregister)
+                .await?;
+            self.fleet.record(Happening::Registered {
+                incarnation: new.clone(),
+                proof,
+            });
+        }
+        self.confirm(new).await?;
+        Ok(true)
+    }
+
+    async fn becomes_healthy(&self, backend: &str) -> bool {
+        let begun = Instant::now();
+        while begun.elapsed() < self.deploy.ready_within.0 {
+            if self.fleet.healthy(backend).await {
+                return true;
+            }
+            tokio::time::sleep(POLL).await;
+        }
+        false
+    }
+
+    /// Waits until the new generation gets its part of the pool's requests.
+    async fn confirm(&self, new: &Incarnation) -> Result<(), EngineError> {
+        let before = self.fleet.received(&self.pool.name).await?;
+        let begun = Instant::now();
+        let fair = 1.0 / self.serving as f64;
+        loop {
+            let now = self.fleet.received(&self.pool.name).await?;
+            let grown = |backend: &str| {
+                now.get(backend)
+                    .unwrap_or(&0)
+                    .saturating_sub(*before.get(backend).unwrap_or(&0))
+            };
+            let of: u64 = now.keys().map(|backend| grown(backend)).sum();
+            let share = Share(grown(&new.backend) as f64 / of.max(1) as f64);
+            let incarnation = new.clone();
+            if of >= CONFIRM_SAMPLES * self.serving && share.0 >= CONFIRM_TOLERANCE * fair {
+                self.fleet.record(Happening::Confirmed {
+                    incarnation,
+                    share,
+                    of,
+                });
+                return Ok(());
+            }
+            if begun.elapsed() >= CONFIRM_WITHIN {
+                self.fleet.record(Happening::Unconfirmed {
+                    incarnation,
+                    share,
+                    of,
+                });
+                return Ok(());
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+}
+
+/// Since when a backend has had nothing in flight and received nothing.
+#[derive(Default)]
+struct Quiet {
+    /// The time and the receipts of the first of the zero readings.
+    since: Option<(Duration, u64)>,
+}
+
+impl Quiet {
+    fn is_confirmed_by(&mut self, reading: DrainReading, now: Duration) -> bool {
+        match reading {
+            DrainReading::Gone { gone, .. } => gone,
+            DrainReading::InFlight {
+                count,
+                received,
+                steady,
+                ..
+            } => {
+                self.since = match self.since {
+                    _ if count > 0 => None,
+                    Some((since, before)) if before == received => Some((since, before)),
+                    _ => Some((now, received)),
+                };
+                self.since.is_some_and(|(since, _)| now - since >= steady)
+            }
+        }
+    }
+}
+
+fn source(reading: DrainReading) -> &'static str {
+    match reading {
+        DrainReading::InFlight { source, .. } | DrainReading::Gone { source, .. } => source,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,344 @@
+//! The deploy sequence on a scripted fleet, under paused time: no process, no waiting.
+
+use std::cell::RefCell;
+
+use model::topology::{Backend, Latency, OnTerm};
+use model::units::Bytes;
+
+use super::*;
+
+/// Requests that a backend still has after it was deregistered, and how long each takes.
+#[derive(Default)]
+struct Scripted {
+    events: RefCell<Vec<Happening>>,
+    calls: RefCell<Vec<String>>,
+    generations: RefCell<BTreeMap<String, u32>>,
+    /// When each backend was turned away, and how long it is busy from then on.
+    draining: RefCell<BTreeMap<String, Instant>>,
+    busy_for: Duration,
+    /// A request that arrives so long after the deregistration.
+    straggler_at: Option<Duration>,
+    never_healthy: bool,
+    unfair: bool,
+    asked: RefCell<u64>,
+}
+
+impl Scripted {
+    fn call(&self, words: String) {
+        self.calls.borrow_mut().push(words);
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.events.borrow().iter().map(name).collect()
+    }
+}
+
+fn name(event: &Happening) -> String {
+    let text = format!("{event:?}");
+    text.split([' ', '{']).next().unwrap().to_owned()
+}
+
+impl Fleet for Scripted {
+    fn record(&self, what: Happening) {
+        self.events.borrow_mut().push(what);
+    }
+    fn incarnation(&self, backend: &str) -> Incarnation {
+        Incarnation::new(
+            backend,
+            self.generations.borrow().get(backend).copied().unwrap_or(0),
+        )
+    }
+    async fn turn(&self, backend: &str, standing: Standing, _how: Deregister) -> Result<String, EngineError> {
+        self.call(format!("{backend} {standing:?}"));
+        self.draining
+            .borrow_mut()
+            .insert(backend.to_owned(), Instant::now());
+        Ok("scripted".into())
+    }
+    async fn drain_reading(&self, backend: &str) -> Result<DrainReading, EngineError> {
+        let since = self.draining.borrow()[backend].elapsed();
+        let late = self.straggler_at.is_some_and(|at| since >= at);
+        Ok(DrainReading::InFlight {
+            count: u64::from(since < self.busy_for),
+            received: if late { 11 } else { 10 },
+            steady: Duration::from_millis(100),
+            source: "scripted",
+        })
+    }
+    fn terminate(&self, backend: &str) -> Result<(), EngineError> {
+        self.call(format!("{backend} SIGTERM"));
+        let (incarnation, signal) = (self.incarnation(backend), "SIGTERM".to_owned());
+        self.record(Happening::Terminated { incarnation, signal });
+        Ok(())
+    }
+    async fn exited(&self, backend: &str, _within: Duration) -> Result<(), EngineError> {
+        self.call(format!("{backend} exited"));
+        Ok(())
+    }
+    async fn launch(&self, incarnation: &Incarnation, _unhealthy: bool) -> Result<(), EngineError> {
+        self.call(format!("{incarnation} launched"));
+        self.generations
+            .borrow_mut()
+            .insert(incarnation.backend.clone(), incarnation.generation);
+        Ok(())
+    }
+    async fn healthy(&self, _backend: &str) -> bool {
+        !self.never_healthy
+    }
+    async fn received(&self, _pool: &str) -> Result<BTreeMap<String, u64>, EngineError> {
+        let asked = *self.asked.borrow() + 1;
+        *self.asked.borrow_mut() = asked;
+        let places = ["web-1", "web-2", "web-3"];
+        let count = |place: &str| {
+            if self.unfair && place == "web-1" {
+                0
+            } else {
+                asked * 10
+            }
+        };
+        Ok(places
+            .into_iter()
+            .map(|place| (place.to_owned(), count(place)))
+            .collect())
+    }
+    fn slowest(&self, _pool: &str) -> Result<WindowDerivation, EngineError> {
+        Ok(WindowDerivation {
+            slowest: Span::millis(800),
+            samples: 1200,
+        })
+    }
+}
+
+fn pool(serving: usize, spares: usize) -> Pool {
+    let fixed = Latency {
+        from: Span::millis(5),
+        to: Span::millis(5),
+        tail: None,
+    };
+    let backends = (1..=serving + spares)
+        .map(|n| Backend {
+            id: format!("web-{n}"),
+            spare: n > serving,
+            boot: Span::default(),
+            latency: fixed,
+            at_once: None,
+            queue: 0,
+            body: Bytes(0),
+            on_term: OnTerm::Exit,
+            health_in_queue: false,
+        })
+        .collect();
+    Pool {
+        name: "web".into(),
+        backends,
+    }
+}
+
+fn fleet(pool: &Pool) -> Scripted {
+    let fleet = Scripted::default();
+    for backend in pool.serving() {
+        fleet.generations.borrow_mut().insert(backend.id.clone(), 1);
+    }
+    fleet
+}
+
+fn wanted(drain: Drain) -> Deploy {
+    Deploy {
+        pool: "web".into(),
+        strategy: Strategy::InPlace,
+        drain,
+        until: Until::Idle,
+        deregister: Deregister::Live,
+        ready_within: Span::millis(2000),
+        new_generation_unhealthy: false,
+    }
+}
+
+fn waited(fleet: &Scripted) -> Option<Duration> {
+    fleet.events.borrow().iter().find_map(|event| match event {
+        Happening::Drained { waited, .. } => Some(waited.0),
+        _ => None,
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drained_backend_is_deregistered_before_and_registered_after_its_replacement() {
+    let pool = pool(3, 0);
+    let fleet = Scripted {
+        busy_for: Duration::from_millis(300),
+        ..fleet(&pool)
+    };
+    deploy(&fleet, "rollout", &wanted(Drain::Auto), &pool)
+        .await
+        .unwrap();
+    let one = |n| {
+        [
+            format!("web-{n} Draining"),
+            format!("web-{n} SIGTERM"),
+            format!("web-{n} exited"),
+            format!("web-{n}/2 launched"),
+            format!("web-{n} In"),
+        ]
+    };
+    assert_eq!(*fleet.calls.borrow(), [one(1), one(2), one(3)].concat());
+    let replaced = fleet.names().iter().filter(|name| *name == "Replaced").count();
+    assert_eq!(replaced, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_draining_the_balancer_is_told_nothing() {
+    let pool = pool(3, 0);
+    let fleet = fleet(&pool);
+    deploy(&fleet, "rollout", &wanted(Drain::Off), &pool)
+        .await
+        .unwrap();
+    assert!(
+        fleet
+            .calls
+            .borrow()
+            .iter()
+            .all(|call| !call.contains("Draining") && !call.contains(" In"))
+    );
+    assert!(
+        !fleet
+            .names()
+            .iter()
+            .any(|name| name == "Deregistering" || name == "DrainWindow")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_automatic_window_is_the_slowest_request_and_a_fifth_and_a_quarter_second() {
+    let pool = pool(3, 0);
+    let fleet = fleet(&pool);
+    deploy(&fleet, "rollout", &wanted(Drain::Auto), &pool)
+        .await
+        .unwrap();
+    let window = fleet.events.borrow().iter().find_map(|event| match event {
+        Happening::DrainWindow { window, derived } => Some((*window, derived.unwrap().samples)),
+        _ => None,
+    });
+    assert_eq!(window, Some((Span::millis(1210), 1200)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_window_that_ends_early_terminates_with_what_is_in_flight_and_says_so() {
+    let pool = pool(3, 0);
+    let fleet = Scripted {
+        busy_for: Duration::from_secs(5),
+        ..fleet(&pool)
+    };
+    deploy(&fleet, "rollout", &wanted(Drain::For(Span::millis(50))), &pool)
+        .await
+        .unwrap();
+    let expired = |event: &&Happening| {
+        matches!(
+            event,
+            Happening::DrainExpired {
+                in_flight: Some(1),
+                ..
+            }
+        )
+    };
+    assert_eq!(fleet.events.borrow().iter().filter(expired).count(), 3);
+    assert_eq!(waited(&fleet), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_zero_reading_is_not_drained() {
+    let pool = pool(3, 0);
+    let fleet = Scripted {
+        busy_for: Duration::from_millis(300),
+        ..fleet(&pool)
+    };
+    deploy(&fleet, "rollout", &wanted(Drain::Auto), &pool)
+        .await
+        .unwrap();
+    assert_eq!(waited(&fleet), Some(Duration::from_millis(400)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_arrives_between_two_zero_readings_starts_the_count_anew() {
+    let pool = pool(3, 0);
+    let fleet = Scripted {
+        straggler_at: Some(Duration::from_millis(60)),
+        ..fleet(&pool)
+    };
+    deploy(&fleet, "rollout", &wanted(Drain::Auto), &pool)
+        .await
+        .unwrap();
+    assert_eq!(waited(&fleet), Some(Duration::from_millis(160)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn until_window_waits_for_the_whole_window_even_if_idle() {
+    let pool = pool(2, 0);
+    let fleet = fleet(&pool);
+    let until_window = Deploy {
+        until: Until::Window,
+        ..wanted(Drain::For(Span::millis(900)))
+    };
+    let begun = Instant::now();
+    deploy(&fleet, "rollout", &until_window, &pool).await.unwrap();
+    assert!(begun.elapsed() >= Duration::from_millis(2 * 900));
+    assert_eq!(waited(&fleet), Some(Duration::from_millis(100)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_generation_that_never_becomes_healthy_aborts_the_deploy_and_spares_the_rest() {
+    let pool = pool(3, 0);
+    let fleet = Scripted {
+        never_healthy: true,
+        ..fleet(&pool)
+    };
+    deploy(&fleet, "rollout", &wanted(Drain::Auto), &pool)
+        .await
+        .unwrap();
+    assert_eq!(fleet.names().last().map(String::as_str), Some("DeployAborted"));
+    assert!(
+        !fleet
+            .calls
+            .borrow()
+            .iter()
+            .any(|call| call.contains("web-2") || call == "web-1 In")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_generation_without_its_share_is_reported_and_the_deploy_goes_on() {
+    let pool = pool(3, 0);
+    let fleet = Scripted {
+        unfair: true,
+        ..fleet(&pool)
+    };
+    deploy(&fleet, "rollout", &wanted(Drain::Off), &pool)
+        .await
+        .unwrap();
+    let names = fleet.names();
+    assert_eq!(names.iter().filter(|name| *name == "Unconfirmed").count(), 1);
+    assert_eq!(names.last().map(String::as_str), Some("DeployFinished"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_surge_starts_the_new_generation_before_the_old_one_leaves_and_reuses_its_place() {
+    let pool = pool(2, 1);
+    let fleet = fleet(&pool);
+    let surge = Deploy {
+        strategy: Strategy::Surge,
+        ..wanted(Drain::Auto)
+    };
+    deploy(&fleet, "rollout", &surge, &pool).await.unwrap();
+    let expected = [
+        "web-3/1 launched",
+        "web-3 In",
+        "web-1 Draining",
+        "web-1 SIGTERM",
+        "web-1 exited",
+        "web-1/2 launched",
+        "web-1 In",
+        "web-2 Draining",
+        "web-2 SIGTERM",
+        "web-2 exited",
+    ];
+    assert_eq!(*fleet.calls.borrow(), expected);
+}

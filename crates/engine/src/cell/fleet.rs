@@ -1,0 +1,354 @@
+//! The backends of a cell as they run: their processes, their ledgers, their own status.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use model::history::{Happening, WindowDerivation};
+use model::identity::Incarnation;
+use model::job::{BackendJob, BackendStatus, Frame, Job, STATUS_PATH};
+use model::ledger::Execution;
+use model::plan::Variant;
+use model::timeline::Deregister;
+use model::topology::Topology;
+use model::units::{Nanos, Span};
+
+use super::control::Control;
+use super::deploy::{DrainReading, Fleet};
+use super::frames::{greet, next_frame};
+use super::ledgers::read_ledger;
+use super::recorder::Recorder;
+use crate::balancer::{DrainSignal, Signal, Standing};
+use crate::error::EngineError;
+use crate::runtime::{Launch, Process, Program, Runtime};
+
+/// How long a backend may take to listen, beyond its declared boot time.
+const LISTEN_WITHIN: Duration = Duration::from_secs(15);
+/// How long a backend's own status or health may take to answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(1);
+/// How long the balancer's own count must stay at zero.
+const STEADY_VIEW: Duration = Duration::from_millis(100);
+
+/// The backends of a cell: one process per place, and the ledgers of all that ever ran.
+pub(super) struct Backends<'a, R> {
+    pub(super) runtime: &'a R,
+    pub(super) variant: &'a Variant,
+    pub(super) seed: u64,
+    pub(super) recorder: &'a Recorder<'a>,
+    pub(super) addresses: BTreeMap<String, SocketAddr>,
+    /// Where each incarnation gets a directory of its own.
+    pub(super) directory: PathBuf,
+    pub(super) http: reqwest::Client,
+    pub(super) lives: RefCell<Vec<Life>>,
+}
+
+/// One life of a backend.
+pub(super) struct Life {
+    pub(super) incarnation: Incarnation,
+    pub(super) ledger: PathBuf,
+    pub(super) process: Process,
+    /// Whether the engine has ended it, so that its exit surprises nobody.
+    pub(super) ending: bool,
+    /// Whether its exit is in the history.
+    reported: bool,
+}
+
+impl<R: Runtime> Backends<'_, R> {
+    pub(super) fn topology(&self) -> &Topology {
+        &self.variant.topology
+    }
+
+    /// The incarnation that runs, or ran last, at `backend`; generation 0 if none did.
+    pub(super) fn latest(&self, backend: &str) -> Incarnation {
+        let lives = self.lives.borrow();
+        let last = lives
+            .iter()
+            .rev()
+            .find(|life| life.incarnation.backend == backend);
+        last.map_or_else(|| Incarnation::new(backend, 0), |life| life.incarnation.clone())
+    }
+
+    /// Launches `incarnation` and waits until it listens.
+    pub(super) async fn launch(&self, incarnation: &Incarnation, unhealthy: bool) -> Result<(), EngineError> {
+        let failed = |reason: String| EngineError::BackendFailed {
+            incarnation: incarnation.clone(),
+            reason,
+        };
+        let backend = self
+            .topology()
+            .backend(&incarnation.backend)
+            .ok_or_else(|| failed("the topology has no such backend".into()))?;
+        let directory = self.directory.join(incarnation.to_string().replace('/', "."));
+        std::fs::create_dir_all(&directory).map_err(EngineError::file(&directory))?;
+        let ledger = directory.join("ledger.ndjson");
+        let job = Job::Backend(BackendJob {
+            incarnation: incarnation.clone(),
+            listen: self.addresses[&incarnation.backend],
+            backend: backend.clone(),
+            health_path: self.health_path().to_owned(),
+            unhealthy,
+            seed: self.seed,
+            ledger: ledger.clone(),
+        });
+        let mut process = self
+            .runtime
+            .start(Launch {
+                component: incarnation.to_string(),
+                program: Program::Agent("backend"),
+                arguments: vec![],
+                directory,
+                job: Some(serde_json::to_string(&job).map_err(|error| failed(error.to_string()))?),
+            })
+            .await?;
+        self.recorder.record(Happening::Launched {
+            component: incarnation.to_string(),
+            pid: process.pid,
+        });
+        greet(&mut process).await?;
+        match next_frame(&mut process, backend.boot.0 + LISTEN_WITHIN).await? {
+            Frame::Listening => {}
+            other => return Err(failed(format!("expected it to listen, it said {other:?}"))),
+        }
+        let incarnation = incarnation.clone();
+        self.lives.borrow_mut().push(Life {
+            incarnation,
+            ledger,
+            process,
+            ending: false,
+            reported: false,
+        });
+        Ok(())
+    }
+
+    fn health_path(&self) -> &str {
+        self.topology()
+            .health_check
+            .as_ref()
+            .map_or("/health", |check| check.path.as_str())
+    }
+
+    /// Sends `signal` to the process at `backend`; returns who got it, and when.
+    pub(super) fn signal(&self, backend: &str, signal: Signal) -> Option<(Incarnation, Nanos)> {
+        let mut lives = self.lives.borrow_mut();
+        let life = lives
+            .iter_mut()
+            .rev()
+            .find(|life| life.incarnation.backend == backend)?;
+        life.ending |= matches!(signal, Signal::Term | Signal::Kill);
+        Some((
+            life.incarnation.clone(),
+            self.runtime.signal(&life.process, signal),
+        ))
+    }
+
+    /// Waits until the process at `backend` is gone, and records it.
+    pub(super) async fn exited(&self, backend: &str, within: Duration) -> Result<(), EngineError> {
+        let (component, mut exit) = {
+            let lives = self.lives.borrow();
+            let Some(life) = lives
+                .iter()
+                .rev()
+                .find(|life| life.incarnation.backend == backend)
+            else {
+                return Ok(());
+            };
+            (life.incarnation.to_string(), life.process.exit.clone())
+        };
+        if tokio::time::timeout(within, exit.wait_for(Option::is_some))
+            .await
+            .is_err()
+        {
+            self.recorder.record(Happening::Warning {
+                message: format!(
+                    "{component} did not exit within {} s of SIGTERM; it gets SIGKILL",
+                    within.as_secs()
+                ),
+            });
+            self.signal(backend, Signal::Kill);
+            let _ = tokio::time::timeout(within, exit.wait_for(Option::is_some)).await;
+        }
+        self.report_exits();
+        Ok(())
+    }
+
+    /// Writes the exits that have happened into the history.
+    pub(super) fn report_exits(&self) {
+        for life in self.lives.borrow_mut().iter_mut().filter(|life| !life.reported) {
+            if let Some(status) = life.process.exited() {
+                life.reported = true;
+                let component = life.incarnation.to_string();
+                self.recorder.record(Happening::Exited {
+                    component,
+                    status,
+                    expected: life.ending,
+                });
+            }
+        }
+    }
+
+    pub(super) async fn status(&self, backend: &str) -> Result<BackendStatus, EngineError> {
+        let url = format!("http://{}{STATUS_PATH}", self.addresses[backend]);
+        let asked = async {
+            self.http
+                .get(&url)
+                .timeout(ANSWER_WITHIN)
+                .send()
+                .await?
+                .json()
+                .await
+        };
+        asked.await.map_err(|error| EngineError::BackendFailed {
+            incarnation: self.latest(backend),
+            reason: format!("its status can't be read: {error}"),
+        })
+    }
+
+    fn ledgers(&self, pool: &str) -> Result<Vec<Execution>, EngineError> {
+        let members: Vec<(Incarnation, PathBuf)> = self
+            .lives
+            .borrow()
+            .iter()
+            .filter(|life| {
+                self.topology()
+                    .pool_of(&life.incarnation.backend)
+                    .is_some_and(|p| p.name == pool)
+            })
+            .map(|life| (life.incarnation.clone(), life.ledger.clone()))
+            .collect();
+        let mut executions = Vec::new();
+        for (incarnation, ledger) in members {
+            executions.extend(read_ledger(&incarnation, Path::new(&ledger))?);
+        }
+        Ok(executions)
+    }
+}
+
+/// What a deploy works on: the backends, and the balancer before them.
+pub(super) struct CellFleet<'a, R> {
+    pub(super) backends: &'a Backends<'a, R>,
+    pub(super) control: &'a Control<'a, R>,
+}
+
+impl<R: Runtime> Fleet for CellFleet<'_, R> {
+    fn record(&self, what: Happening) {
+        self.backends.recorder.record(what);
+    }
+
+    fn incarnation(&self, backend: &str) -> Incarnation {
+        self.backends.latest(backend)
+    }
+
+    async fn turn(&self, backend: &str, standing: Standing, how: Deregister) -> Result<String, EngineError> {
+        self.control.turn(backend, standing, how).await.map(str::to_owned)
+    }
+
+    async fn drain_reading(&self, backend: &str) -> Result<DrainReading, EngineError> {
+        let (signal, log_says_gone) = self.control.drain_signal(backend)?;
+        let reading = |count, received, steady, source| DrainReading::InFlight {
+            count,
+            received,
+            steady,
+            source,
+        };
+        Ok(match signal {
+            DrainSignal::View => {
+                let count = self.control.in_flight(backend).await?;
+                let received = self.backends.status(backend).await?.received;
+                reading(
+                    count,
+                    received,
+                    STEADY_VIEW,
+                    "the balancer's in-flight count is zero",
+                )
+            }
+            DrainSignal::Backend { steady } => {
+                let status = self.backends.status(backend).await?;
+                reading(
+                    status.in_flight,
+                    status.received,
+                    steady,
+                    "the backend's own in-flight count is zero",
+                )
+            }
+            DrainSignal::Log(_) => DrainReading::Gone {
+                gone: log_says_gone,
+                source: "the workers of the old configuration are gone",
+            },
+        })
+    }
+
+    fn terminate(&self, backend: &str) -> Result<(), EngineError> {
+        if let Some((incarnation, at)) = self.backends.signal(backend, Signal::Term) {
+            let signal = Signal::Term.name().to_owned();
+            self.backends
+                .recorder
+                .record_at(at, Happening::Terminated { incarnation, signal });
+        }
+        Ok(())
+    }
+
+    async fn exited(&self, backend: &str, within: Duration) -> Result<(), EngineError> {
+        self.backends.exited(backend, within).await
+    }
+
+    async fn launch(&self, incarnation: &Incarnation, unhealthy: bool) -> Result<(), EngineError> {
+        self.backends.launch(incarnation, unhealthy).await
+    }
+
+    async fn healthy(&self, backend: &str) -> bool {
+        let url = format!(
+            "http://{}{}",
+            self.backends.addresses[backend],
+            self.backends.health_path()
+        );
+        let asked = self.backends.http.get(url).timeout(ANSWER_WITHIN).send().await;
+        asked.is_ok_and(|answer| answer.status().is_success())
+    }
+
+    async fn received(&self, pool: &str) -> Result<BTreeMap<String, u64>, EngineError> {
+        let mut received = BTreeMap::new();
+        let running: Vec<String> = {
+            let lives = self.backends.lives.borrow();
+            let running = lives
+                .iter()
+                .filter(|life| !life.ending && life.process.exited().is_none());
+            running.map(|life| life.incarnation.backend.clone()).collect()
+        };
+        let members = self
+            .backends
+            .topology()
+            .pool(pool)
+            .map(|pool| pool.backends.as_slice())
+            .unwrap_or_default();
+        for backend in members.iter().filter(|backend| running.contains(&backend.id)) {
+            // A frozen backend answers nothing; what it received stands still anyway.
+            if let Ok(status) = self.backends.status(&backend.id).await {
+                received.insert(backend.id.clone(), status.received);
+            }
+        }
+        Ok(received)
+    }
+
+    fn slowest(&self, pool: &str) -> Result<WindowDerivation, EngineError> {
+        let served: Vec<Duration> = self
+            .backends
+            .ledgers(pool)?
+            .iter()
+            .filter_map(|execution| {
+                execution
+                    .finished
+                    .map(|finished| finished.since(execution.received))
+            })
+            .collect();
+        let slowest = served.iter().max().copied().ok_or_else(|| EngineError::Control {
+            kind: self.control.kind,
+            reason: "drain: auto needs a baseline, and no request has been served yet".into(),
+        })?;
+        Ok(WindowDerivation {
+            slowest: Span(slowest),
+            samples: served.len() as u64,
+        })
+    }
+}

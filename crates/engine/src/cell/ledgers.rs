@@ -1,0 +1,88 @@
+//! Reads what backends wrote, and what balancers logged, once they are gone.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use model::access_log::Logged;
+use model::catalog::BalancerKind;
+use model::identity::Incarnation;
+use model::ledger::{Execution, LedgerLine};
+use model::units::Nanos;
+
+use crate::balancer::{Site, adapter};
+use crate::error::EngineError;
+
+/// The executions in the ledger of one incarnation. A last line without its end was being written when the
+/// process died; it is left out.
+pub(super) fn read_ledger(incarnation: &Incarnation, path: &Path) -> Result<Vec<Execution>, EngineError> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(EngineError::file(path)(error)),
+    };
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    let mut executions = BTreeMap::new();
+    for (number, line) in whole.lines().enumerate() {
+        let line = serde_json::from_str(line).map_err(|error| {
+            let words = format!("line {}: {error}", number + 1);
+            EngineError::file(path)(std::io::Error::new(std::io::ErrorKind::InvalidData, words))
+        })?;
+        match line {
+            LedgerLine::Received { n, id, at } => {
+                executions.insert(
+                    n,
+                    Execution {
+                        id,
+                        by: incarnation.clone(),
+                        received: at,
+                        finished: None,
+                    },
+                );
+            }
+            LedgerLine::Finished { n, at } => {
+                if let Some(execution) = executions.get_mut(&n) {
+                    execution.finished = Some(at);
+                }
+            }
+        }
+    }
+    Ok(executions.into_values().collect())
+}
+
+/// What the balancer logged, and how many lines the adapter could not read.
+pub(super) struct AccessLog {
+    pub(super) lines: Vec<Logged>,
+    pub(super) unreadable: u64,
+}
+
+/// Reads an access log; its wall-clock times become monotonic ones through `offset` (wall − monotonic).
+pub(super) fn read_access_log(
+    kind: BalancerKind,
+    path: &Path,
+    site: &Site,
+    offset: i64,
+) -> Result<AccessLog, EngineError> {
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(EngineError::file(path)(error)),
+    };
+    let mut log = AccessLog {
+        lines: Vec::new(),
+        unreadable: 0,
+    };
+    for line in String::from_utf8_lossy(&bytes).lines() {
+        match adapter(kind).read_log(line, site) {
+            Ok(Some(line)) => log.lines.push(Logged {
+                id: line.id,
+                at: Nanos(line.wall - offset),
+                status: line.status,
+                attempts: line.attempts,
+                flags: line.flags,
+            }),
+            Ok(None) => {}
+            Err(_) => log.unreadable += 1,
+        }
+    }
+    Ok(log)
+}

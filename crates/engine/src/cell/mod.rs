@@ -1,0 +1,117 @@
+//! One cell, from the first lease to the last process gone.
+
+mod control;
+mod deploy;
+mod fleet;
+mod frames;
+mod generator;
+mod ledgers;
+mod readiness;
+mod recorder;
+mod stand;
+mod timeline;
+
+use std::cell::Cell;
+use std::net::SocketAddr;
+
+use model::history::Happening;
+use model::identity::CellId;
+use model::plan::{Plan, Variant};
+use store::CellDir;
+use tokio::sync::watch;
+
+pub use recorder::{Observation, Watcher};
+
+use self::recorder::Recorder;
+use self::stand::Stand;
+use crate::error::EngineError;
+use crate::runtime::Runtime;
+use crate::templates::Templates;
+
+/// What a cell needs beside its runtime.
+pub struct Order<'a> {
+    /// The checked plan that the cell belongs to.
+    pub plan: &'a Plan,
+    /// Which of its cells.
+    pub cell: &'a CellId,
+    /// Where its records go.
+    pub dir: &'a CellDir,
+    /// The balancers' configuration templates.
+    pub templates: &'a Templates,
+    /// The listener's address, if the user wants a certain one.
+    pub listen: Option<SocketAddr>,
+    /// Becomes true when the user wants to stop.
+    pub interrupted: watch::Receiver<bool>,
+    /// Told of everything that happens.
+    pub watcher: &'a Watcher<'a>,
+}
+
+/// How a cell ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// To its end.
+    Completed,
+    /// Something broke after the load had begun: there are records, and no trusted measurement.
+    Failed(String),
+    /// The user stopped it.
+    Interrupted,
+}
+
+/// Runs one cell. Whatever happens, everything that it launched is gone when this returns, and its records lie
+/// in its directory.
+///
+/// # Errors
+/// If the environment can't run the cell: a balancer is missing or refuses its configuration, an address is
+/// taken, an agent doesn't start, a file can't be written.
+pub async fn run<R: Runtime>(runtime: &R, order: &Order<'_>) -> Result<End, EngineError> {
+    let recorder = Recorder::new(order.dir, order.watcher)?;
+    recorder.record(Happening::CellStarted {
+        cell: order.cell.clone(),
+        runtime: runtime.name().to_owned(),
+    });
+    let load_began = Cell::new(false);
+    let stand = Stand::new(runtime, order, &recorder)?;
+    let mut interrupted = order.interrupted.clone();
+    let driven = tokio::select! {
+        driven = stand.drive(&load_began) => driven,
+        _ = interrupted.wait_for(|stop| *stop) => {
+            recorder.record(Happening::Interrupted);
+            Ok(Drive::Interrupted)
+        }
+    };
+    let end = match driven {
+        Ok(Drive::Completed) => End::Completed,
+        Ok(Drive::Interrupted) => End::Interrupted,
+        Err(error) => {
+            recorder.record(Happening::Failed {
+                message: error.to_string(),
+            });
+            if !load_began.get() {
+                runtime.end().await;
+                stand.collect()?;
+                recorder.record(Happening::CellFinished);
+                return Err(error);
+            }
+            End::Failed(error.to_string())
+        }
+    };
+    // The balancer first, then what it talks to; what is gone already is skipped.
+    runtime.end().await;
+    stand.collect()?;
+    recorder.record(Happening::CellFinished);
+    recorder.lost()?;
+    Ok(end)
+}
+
+/// How the driven part of a cell ended.
+enum Drive {
+    Completed,
+    Interrupted,
+}
+
+fn variant_of<'a>(plan: &'a Plan, cell: &CellId) -> Result<&'a Variant, EngineError> {
+    plan.variant(&cell.variant).ok_or_else(|| EngineError::Control {
+        kind: cell.balancer,
+        reason: format!("the plan has no variant `{}`", cell.variant),
+    })
+}

@@ -1,0 +1,125 @@
+//! Why the engine could not do its work. Each of these means that the environment could not run the cell; a
+//! measurement that ran and can't be trusted is not an error but an invalid result.
+
+use std::path::PathBuf;
+
+use model::catalog::BalancerKind;
+use model::identity::Incarnation;
+
+/// Why a cell could not be run.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// A balancer's executable isn't there.
+    #[error(
+        "{kind} is not installed: no `{kind}` on PATH, in /usr/sbin or in tools/bin\n  help: run `make setup`, or set {variable}=/path/to/{kind}"
+    )]
+    BalancerMissing {
+        /// Which.
+        kind: BalancerKind,
+        /// The variable that names it.
+        variable: String,
+    },
+    /// A balancer's executable does not run.
+    #[error("`{binary}` does not run as {kind}: {reason}")]
+    BalancerBroken {
+        /// Which.
+        kind: BalancerKind,
+        /// Its executable.
+        binary: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// A balancer exited instead of serving; its own words follow.
+    #[error(
+        "{kind} exited before it served ({status}); its own words:\n{words}\n  its configuration: {config}"
+    )]
+    BalancerExited {
+        /// Which.
+        kind: BalancerKind,
+        /// Its exit status.
+        status: String,
+        /// The end of its log.
+        words: String,
+        /// Where its configuration lies.
+        config: PathBuf,
+    },
+    /// Not every backend answered through the listener in time.
+    #[error("{kind} did not become ready within {seconds} s: {missing}\n{words}")]
+    NotReady {
+        /// Which.
+        kind: BalancerKind,
+        /// How long was waited.
+        seconds: u64,
+        /// What was missing.
+        missing: String,
+        /// The end of its log.
+        words: String,
+    },
+    /// A backend did not start.
+    #[error("backend {incarnation} did not start: {reason}")]
+    BackendFailed {
+        /// Which.
+        incarnation: Incarnation,
+        /// Why.
+        reason: String,
+    },
+    /// An agent of rig broke the protocol or died.
+    #[error("the {agent} agent failed: {reason}")]
+    AgentFailed {
+        /// Which.
+        agent: String,
+        /// Why.
+        reason: String,
+    },
+    /// No free address for a component.
+    #[error("{address} is taken by another program\n  help: {help}")]
+    AddressBusy {
+        /// The address.
+        address: String,
+        /// What to do.
+        help: String,
+    },
+    /// A step of the balancer's control procedure failed.
+    #[error("{kind} could not be controlled: {reason}")]
+    Control {
+        /// Which.
+        kind: BalancerKind,
+        /// Why.
+        reason: String,
+    },
+    /// A configuration template could not be rendered.
+    #[error("the template `{template}` could not be rendered: {reason}")]
+    Template {
+        /// Which.
+        template: String,
+        /// Why.
+        reason: String,
+    },
+    /// A program could not be launched.
+    #[error("{component} could not be launched: {source}")]
+    Launch {
+        /// Which component.
+        component: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file of the cell could not be read or written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The results could not be written.
+    #[error(transparent)]
+    Store(#[from] store::StoreError),
+}
+
+impl EngineError {
+    /// For `map_err` on file operations.
+    pub(crate) fn file(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> EngineError {
+        let path = path.into();
+        move |source| EngineError::File { path, source }
+    }
+}

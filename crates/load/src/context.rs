@@ -1,0 +1,117 @@
+//! What the dispatcher and its workers share during a run.
+
+use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use agent::timer::Timer;
+use model::outcome::{NotSent, Outcome};
+use model::request::Request;
+use model::traffic::RequestClass;
+use model::units::Nanos;
+use tokio::sync::Notify;
+
+use crate::pool::{Pool, Released};
+use crate::recorder::Recorder;
+use crate::request::Template;
+
+/// Bytes that are read at once.
+const READ_BUFFER: usize = 64 * 1024;
+
+/// One run of the generator.
+pub(crate) struct Context {
+    pub(crate) target: SocketAddr,
+    pub(crate) timeout: Duration,
+    pub(crate) classes: Vec<RequestClass>,
+    pub(crate) templates: Vec<Template>,
+    pub(crate) scheduled: u64,
+    pub(crate) timer: Timer,
+    pub(crate) pool: RefCell<Pool>,
+    pub(crate) recorder: RefCell<Recorder>,
+    pub(crate) read_buffer: RefCell<Box<[u8]>>,
+    pub(crate) tally: Tally,
+    /// Told when as many requests have ended as were scheduled.
+    pub(crate) all_ended: Notify,
+}
+
+/// Counts of connections.
+#[derive(Default)]
+pub(crate) struct Tally {
+    pub(crate) opened: Cell<u64>,
+    pub(crate) unannounced_closes: Cell<u64>,
+    pub(crate) announced_closes: Cell<u64>,
+}
+
+/// Adds one and returns the count before.
+pub(crate) fn count(cell: &Cell<u64>) -> u64 {
+    cell.replace(cell.get() + 1)
+}
+
+pub(crate) fn read_buffer() -> RefCell<Box<[u8]>> {
+    RefCell::new(vec![0; READ_BUFFER].into_boxed_slice())
+}
+
+impl Context {
+    /// Writes the one record of a request.
+    pub(crate) fn record(&self, request: &Request) {
+        let mut recorder = self.recorder.borrow_mut();
+        recorder.record(request);
+        if recorder.progress().ended == self.scheduled {
+            self.all_ended.notify_one();
+        }
+    }
+
+    /// When `released` is out of time.
+    pub(crate) fn deadline(&self, released: &Released) -> Nanos {
+        released.arrival.due + self.timeout
+    }
+
+    /// Records a request that was never begun.
+    pub(crate) fn record_unsent(&self, released: &Released, end: Nanos, why: NotSent) {
+        let class = &self.classes[released.arrival.class];
+        self.record(&Request {
+            id: released.arrival.id,
+            class: class.name.clone(),
+            method: class.method,
+            due: released.arrival.due,
+            released: released.at,
+            sent: None,
+            first_byte: None,
+            end,
+            on: None,
+            bytes_out: 0,
+            bytes_in: 0,
+            served_by: None,
+            outcome: Outcome::NotSent(why),
+        });
+    }
+
+    /// The next request of the queue. Those whose time ran out in it are recorded and skipped.
+    pub(crate) fn next_waiting(&self, now: Nanos) -> Option<Released> {
+        loop {
+            let released = self.pool.borrow_mut().pop_waiting()?;
+            if self.deadline(&released) > now {
+                return Some(released);
+            }
+            self.record_unsent(&released, now, NotSent::Backlog);
+        }
+    }
+
+    /// Records the requests of the queue whose time has run out.
+    pub(crate) fn expire_waiting(&self, now: Nanos) {
+        loop {
+            let mut pool = self.pool.borrow_mut();
+            if pool
+                .oldest_waiting()
+                .is_none_or(|oldest| self.deadline(oldest) > now)
+            {
+                return;
+            }
+            let expired = pool.pop_waiting();
+            drop(pool);
+            if let Some(expired) = expired {
+                self.record_unsent(&expired, now, NotSent::Backlog);
+            }
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Releases each request when it is due, and sees each to its end.
+
+use std::future::Future;
+use std::iter::Peekable;
+use std::pin::pin;
+use std::rc::Rc;
+
+use agent::clock;
+use model::outcome::NotSent;
+use model::units::Nanos;
+use tokio::task::JoinSet;
+
+use crate::context::Context;
+use crate::pool::{Placement, Released};
+use crate::schedule::{Arrival, Schedule};
+use crate::worker::work;
+
+/// The open loop: nothing that a response does or doesn't do moves the schedule.
+pub(crate) struct Dispatcher {
+    context: Rc<Context>,
+    schedule: Peekable<Schedule>,
+    workers: JoinSet<()>,
+}
+
+impl Dispatcher {
+    pub(crate) fn new(context: Rc<Context>, schedule: Schedule) -> Dispatcher {
+        Dispatcher {
+            context,
+            schedule: schedule.peekable(),
+            workers: JoinSet::new(),
+        }
+    }
+
+    /// Runs until every scheduled request has ended; if `stop` resolves first, the rest ends as cancelled.
+    pub(crate) async fn run(mut self, stop: impl Future<Output = ()>) {
+        let mut stop = pin!(stop);
+        while self.context.recorder.borrow().progress().ended < self.context.scheduled {
+            let wake = self.next_wake();
+            tokio::select! {
+                biased;
+                () = &mut stop => return self.cancel().await,
+                () = self.context.all_ended.notified() => {}
+                () = self.context.timer.sleep_until(wake) => self.release(clock::now()),
+            }
+        }
+    }
+
+    /// When a request is due or one in the queue is out of time; never, if neither is to come.
+    fn next_wake(&mut self) -> Nanos {
+        let due = self.schedule.peek().map(|arrival| arrival.due);
+        let pool = self.context.pool.borrow();
+        let expiry = pool.oldest_waiting().map(|oldest| self.context.deadline(oldest));
+        due.into_iter().chain(expiry).min().unwrap_or(Nanos(i64::MAX))
+    }
+
+    /// Releases all that is due, however late it is.
+    fn release(&mut self, now: Nanos) {
+        // Forgets workers that have ended; a worker's panic is a bug, and must not pass for a slow server.
+        while let Some(ended) = self.workers.try_join_next() {
+            ended.expect("a worker doesn't panic");
+        }
+        self.context.expire_waiting(now);
+        while let Some(arrival) = self.schedule.next_if(|arrival| arrival.due <= now) {
+            self.place(arrival, now);
+        }
+    }
+
+    fn place(&mut self, arrival: Arrival, now: Nanos) {
+        let released = Released { arrival, at: now };
+        self.context.recorder.borrow_mut().count_due();
+        if self.context.deadline(&released) <= now {
+            return self.context.record_unsent(&released, now, NotSent::Stall);
+        }
+        let placement = self.context.pool.borrow_mut().place(released);
+        if let Placement::NewWorker(released) = placement {
+            self.workers.spawn_local(work(self.context.clone(), released));
+        }
+    }
+
+    /// Ends every request that hasn't ended, in flight, waiting or not yet due.
+    async fn cancel(mut self) {
+        self.workers.shutdown().await;
+        let now = clock::now();
+        while let Some(waiting) = self.context.pool.borrow_mut().pop_waiting() {
+            self.context.record_unsent(&waiting, now, NotSent::Cancelled);
+        }
+        for arrival in self.schedule {
+            let released = Released { arrival, at: now };
+            self.context.record_unsent(&released, now, NotSent::Cancelled);
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! One request and its response on one connection: both directions at once, because a peer may answer, or
+//! close, before it has read the whole request.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use agent::clock;
+use model::outcome::{Cause, Stage};
+use model::units::Nanos;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::failure::cause;
+use crate::request::RequestBytes;
+use crate::response::ResponseReader;
+
+/// An exchange, kept outside the task's futures: it tells how far the request came if the time-out ends it.
+pub(crate) struct Exchange {
+    request: RequestBytes,
+    response: ResponseReader,
+    sent: usize,
+    received: u64,
+    first_byte: Option<Nanos>,
+    write_failure: Option<Cause>,
+    ended_by_close: bool,
+}
+
+impl Exchange {
+    pub(crate) fn new(request: RequestBytes) -> Exchange {
+        Exchange {
+            request,
+            response: ResponseReader::new(),
+            sent: 0,
+            received: 0,
+            first_byte: None,
+            write_failure: None,
+            ended_by_close: false,
+        }
+    }
+
+    /// The response, as far as it was read.
+    pub(crate) fn response(&self) -> &ResponseReader {
+        &self.response
+    }
+
+    /// Bytes written.
+    pub(crate) fn bytes_out(&self) -> u64 {
+        self.sent as u64
+    }
+
+    /// Bytes read.
+    pub(crate) fn bytes_in(&self) -> u64 {
+        self.received
+    }
+
+    /// When the first byte of the response was read.
+    pub(crate) fn first_byte(&self) -> Option<Nanos> {
+        self.first_byte
+    }
+
+    /// How far it came.
+    pub(crate) fn stage(&self) -> Stage {
+        match self.response.stage() {
+            Stage::FirstByte if !self.is_sent() => Stage::Send,
+            stage => stage,
+        }
+    }
+
+    /// Whether another exchange may follow on the connection after a complete response.
+    pub(crate) fn leaves_reusable(&self) -> bool {
+        self.is_sent() && !self.ended_by_close && !self.response.head().close
+    }
+
+    fn is_sent(&self) -> bool {
+        self.request.after(self.sent).is_empty()
+    }
+
+    /// Writes and reads what is possible; ready once the response is complete or can't become so.
+    pub(crate) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+        buffer: &mut [u8],
+    ) -> Poll<Result<(), Cause>> {
+        self.poll_send(cx, stream);
+        loop {
+            let mut read = ReadBuf::new(buffer);
+            if let Err(error) = ready!(Pin::new(&mut *stream).poll_read(cx, &mut read)) {
+                return Poll::Ready(Err(self.write_failure.unwrap_or(cause(&error))));
+            }
+            let bytes = read.filled();
+            if bytes.is_empty() {
+                self.ended_by_close = true;
+                self.response.end();
+                return Poll::Ready(match self.response.is_complete() {
+                    true => Ok(()),
+                    false => Err(self.write_failure.unwrap_or(Cause::Eof)),
+                });
+            }
+            self.first_byte.get_or_insert_with(clock::now);
+            self.received += bytes.len() as u64;
+            if self.response.read(bytes).is_err() {
+                return Poll::Ready(Err(Cause::Protocol));
+            }
+            if self.response.is_complete() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+
+    /// Writes as much as the kernel takes. A failure is kept and not returned: the peer's response, or the
+    /// beginning of it, may have arrived before.
+    fn poll_send(&mut self, cx: &mut Context<'_>, stream: &mut (impl AsyncWrite + Unpin)) {
+        while self.write_failure.is_none() && !self.is_sent() {
+            match Pin::new(&mut *stream).poll_write(cx, self.request.after(self.sent)) {
+                Poll::Ready(Ok(written)) => self.sent += written,
+                Poll::Ready(Err(error)) => self.write_failure = Some(cause(&error)),
+                Poll::Pending => return,
+            }
+        }
+    }
+}

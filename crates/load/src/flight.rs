@@ -1,0 +1,70 @@
+//! A request between its release and its record.
+
+use std::rc::Rc;
+
+use agent::clock;
+use model::outcome::{Cause, NotSent, Outcome, Stage};
+use model::request::{ConnectionUse, Request};
+use model::units::Nanos;
+
+use crate::context::Context;
+use crate::exchange::Exchange;
+use crate::pool::Released;
+
+/// A request that a worker has taken up. It is recorded when this is dropped, so that no way out of a worker,
+/// not even being aborted, can lose a request.
+pub(crate) struct Flight {
+    pub(crate) context: Rc<Context>,
+    pub(crate) released: Released,
+    pub(crate) sent: Option<Nanos>,
+    pub(crate) on: Option<ConnectionUse>,
+    pub(crate) exchange: Option<Exchange>,
+    /// `None` until it has ended by itself.
+    pub(crate) outcome: Option<Outcome>,
+}
+
+impl Flight {
+    pub(crate) fn new(context: Rc<Context>, released: Released) -> Flight {
+        Flight {
+            context,
+            released,
+            sent: None,
+            on: None,
+            exchange: None,
+            outcome: None,
+        }
+    }
+
+    /// How it ends if its time has run out.
+    pub(crate) fn timed_out(&self) -> Outcome {
+        let stage = self.exchange.as_ref().map_or(Stage::Connect, Exchange::stage);
+        Outcome::Failed {
+            stage,
+            cause: Cause::Timeout,
+        }
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        let arrival = self.released.arrival;
+        let class = &self.context.classes[arrival.class];
+        let exchange = self.exchange.take();
+        let exchange = exchange.as_ref();
+        self.context.record(&Request {
+            id: arrival.id,
+            class: class.name.clone(),
+            method: class.method,
+            due: arrival.due,
+            released: self.released.at,
+            sent: self.sent,
+            first_byte: exchange.and_then(Exchange::first_byte),
+            end: clock::now(),
+            on: self.on,
+            bytes_out: exchange.map_or(0, Exchange::bytes_out),
+            bytes_in: exchange.map_or(0, Exchange::bytes_in),
+            served_by: exchange.and_then(|exchange| exchange.response().head().served_by.clone()),
+            outcome: self.outcome.unwrap_or(Outcome::NotSent(NotSent::Cancelled)),
+        });
+    }
+}

@@ -1,0 +1,123 @@
+//! One run of the generator, from its job to its report.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::io;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use agent::timer::Timer;
+use agent::{clock, usage};
+use model::job::{Frame, GeneratorReport, LoadJob};
+
+use crate::context::{Context, Tally, read_buffer};
+use crate::dispatcher::Dispatcher;
+use crate::pool::Pool;
+use crate::recorder::Recorder;
+use crate::request::Template;
+use crate::schedule::Schedule;
+
+/// Time between two progress frames; the records gathered meanwhile are written as often.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Why a run has no report.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The traffic has no class of requests.
+    #[error("the traffic's mix is empty: there is nothing to send")]
+    EmptyMix,
+    /// The records can't be written.
+    #[error("cannot write the records {}: {source}", path.display())]
+    Records {
+        /// Their file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The timer can't be made, or the process can't be asked for its usage.
+    #[error("cannot measure: {0}")]
+    System(#[from] io::Error),
+    /// A bug: requests were lost or recorded twice.
+    #[error("{scheduled} requests were scheduled and {recorded} recorded; please report this")]
+    Unbalanced {
+        /// Requests in the schedule.
+        scheduled: u64,
+        /// Records written.
+        recorded: u64,
+    },
+}
+
+/// Sends the load of `job` and records every request. `frames` takes the schedule's size and then progress;
+/// if `stop` resolves, what hasn't ended is recorded as cancelled. To be called on tokio's `LocalRuntime` or
+/// in a `LocalSet`.
+pub async fn generate(
+    job: LoadJob,
+    mut frames: impl FnMut(Frame),
+    stop: impl Future<Output = ()>,
+) -> Result<GeneratorReport, LoadError> {
+    if job.traffic.mix.is_empty() {
+        return Err(LoadError::EmptyMix);
+    }
+    let schedule = Schedule::new(&job.traffic, job.origin, job.seed);
+    let unwritable = |source| LoadError::Records {
+        path: job.records.clone(),
+        source,
+    };
+    let context = Rc::new(Context {
+        target: job.target,
+        timeout: job.traffic.timeout.0,
+        templates: job
+            .traffic
+            .mix
+            .iter()
+            .map(|class| Template::new(class, job.target))
+            .collect(),
+        classes: job.traffic.mix,
+        scheduled: schedule.remaining(),
+        timer: Timer::new()?,
+        pool: RefCell::new(Pool::new(job.traffic.connections)),
+        recorder: RefCell::new(Recorder::open(&job.records).map_err(unwritable)?),
+        read_buffer: read_buffer(),
+        tally: Tally::default(),
+        all_ended: tokio::sync::Notify::new(),
+    });
+    frames(Frame::Scheduled {
+        requests: context.scheduled,
+    });
+    tokio::select! {
+        () = Dispatcher::new(context.clone(), schedule).run(stop) => {}
+        error = tell_progress(&context, &mut frames) => return Err(unwritable(error)),
+    }
+    context.recorder.borrow_mut().flush().map_err(unwritable)?;
+    let progress = context.recorder.borrow().progress();
+    frames(Frame::Progress(progress));
+    if progress.ended != context.scheduled {
+        return Err(LoadError::Unbalanced {
+            scheduled: context.scheduled,
+            recorded: progress.ended,
+        });
+    }
+    Ok(GeneratorReport {
+        scheduled: context.scheduled,
+        recorded: progress.ended,
+        cpu_seconds: usage::cpu_seconds(),
+        max_rss_kib: usage::max_rss_kib()?,
+        connections: context.tally.opened.get(),
+        unannounced_closes: context.tally.unannounced_closes.get(),
+        announced_closes: context.tally.announced_closes.get(),
+    })
+}
+
+/// Writes records and tells progress at a fixed interval; returns only if records can't be written.
+async fn tell_progress(context: &Context, frames: &mut impl FnMut(Frame)) -> io::Error {
+    let mut next = clock::now();
+    loop {
+        next = next + PROGRESS_INTERVAL;
+        context.timer.sleep_until(next).await;
+        if let Err(error) = context.recorder.borrow_mut().flush() {
+            return error;
+        }
+        frames(Frame::Progress(context.recorder.borrow().progress()));
+    }
+}

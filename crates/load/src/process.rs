@@ -1,0 +1,48 @@
+//! The generator as a process: `rig agent load`.
+
+use std::process::ExitCode;
+
+use agent::frames::{self, EXIT_ENVIRONMENT};
+use model::job::{Frame, GeneratorReport, Job, LoadJob};
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::generator::{LoadError, generate};
+
+/// Says hello, reads its job from stdin, sends the load and reports. SIGINT and SIGTERM end the run early but
+/// orderly; the end of stdin ends it at once.
+pub fn run() -> ExitCode {
+    let job = match frames::hello_and_job() {
+        Ok(Job::Load(job)) => job,
+        Ok(_) => return frames::fault(&"this is a generator; its job must be a load"),
+        Err(error) => return frames::fault(&error),
+    };
+    match generate_until_told(job) {
+        Ok(report) => {
+            frames::send(&Frame::Done(report));
+            ExitCode::SUCCESS
+        }
+        Err(error) => frames::fault(&error),
+    }
+}
+
+fn generate_until_told(job: LoadJob) -> Result<GeneratorReport, LoadError> {
+    let runtime = Builder::new_current_thread()
+        .enable_io()
+        .build_local(LocalOptions::default())?;
+    runtime.block_on(async {
+        let mut interrupted = signal(SignalKind::interrupt())?;
+        let mut terminated = signal(SignalKind::terminate())?;
+        let stop = async {
+            tokio::select! {
+                _ = interrupted.recv() => {}
+                _ = terminated.recv() => {}
+            }
+        };
+        tokio::select! {
+            biased;
+            () = frames::controller_gone() => std::process::exit(EXIT_ENVIRONMENT.into()),
+            generated = generate(job, |frame| frames::send(&frame), stop) => generated,
+        }
+    })
+}

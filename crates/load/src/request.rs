@@ -1,0 +1,128 @@
+//! The bytes of requests. All but the id is the same for every request of a class and laid out once.
+
+use std::fmt::Write;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use model::identity::{CHECKSUM_HEADER, REQUEST_ID_HEADER, RequestId};
+use model::traffic::RequestClass;
+
+use crate::schedule::Connect;
+
+/// What all requests of a class have in common.
+pub(crate) struct Template {
+    /// The head up to the id.
+    start: Vec<u8>,
+    /// The body.
+    body: Rc<[u8]>,
+}
+
+/// One request, ready to be sent.
+pub(crate) struct RequestBytes {
+    head: Vec<u8>,
+    body: Rc<[u8]>,
+}
+
+impl Template {
+    pub(crate) fn new(class: &RequestClass, target: SocketAddr) -> Template {
+        let length = usize::try_from(class.body.0).unwrap_or(usize::MAX);
+        let body: Rc<[u8]> = (b'a'..=b'z').cycle().take(length).collect();
+        let mut start = format!("{} {} HTTP/1.1\r\n", class.method.name(), class.path);
+        let mut header = |name: &str, value: &dyn std::fmt::Display| {
+            write!(start, "{name}: {value}\r\n").expect("a string takes all text");
+        };
+        if !class
+            .headers
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case("host"))
+        {
+            header("Host", &target);
+        }
+        for (name, value) in &class.headers {
+            header(name, value);
+        }
+        if class.method == model::traffic::Method::Post || length > 0 {
+            header("Content-Length", &length);
+            header(CHECKSUM_HEADER, &format_args!("{:08x}", crc32fast::hash(&body)));
+        }
+        start.push_str(REQUEST_ID_HEADER);
+        start.push_str(": ");
+        Template {
+            start: start.into_bytes(),
+            body,
+        }
+    }
+
+    /// The request `id`.
+    pub(crate) fn request(&self, id: RequestId, connect: Connect) -> RequestBytes {
+        let end = match connect {
+            Connect::Reuse => "\r\n\r\n",
+            Connect::Fresh => "\r\nConnection: close\r\n\r\n",
+        };
+        let mut head = Vec::with_capacity(self.start.len() + 48);
+        head.extend_from_slice(&self.start);
+        head.extend_from_slice(id.to_string().as_bytes());
+        head.extend_from_slice(end.as_bytes());
+        RequestBytes {
+            head,
+            body: self.body.clone(),
+        }
+    }
+}
+
+impl RequestBytes {
+    /// What is still to be sent after `sent` bytes, as far as it is in one piece; empty at the end.
+    pub(crate) fn after(&self, sent: usize) -> &[u8] {
+        match sent.checked_sub(self.head.len()) {
+            None => &self.head[sent..],
+            Some(sent) => &self.body[sent..],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::traffic::Method;
+    use model::units::{Bytes, Share};
+
+    fn text(method: Method, headers: &[(&str, &str)], body: u64, connect: Connect) -> String {
+        let class = RequestClass {
+            name: "all".into(),
+            share: Share(1.0),
+            method,
+            path: "/a?b".into(),
+            headers: headers.iter().map(|(n, v)| ((*n).into(), (*v).into())).collect(),
+            body: Bytes(body),
+        };
+        let target = "127.0.0.1:8080".parse().unwrap();
+        let request = Template::new(&class, target).request(RequestId(42), connect);
+        let mut bytes = Vec::new();
+        while !request.after(bytes.len()).is_empty() {
+            // One byte at a time: a write may stop anywhere.
+            bytes.push(request.after(bytes.len())[0]);
+        }
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn a_get_carries_its_id_and_a_fresh_one_announces_the_end() {
+        assert_eq!(
+            text(Method::Get, &[("X-Canary", "true")], 0, Connect::Reuse),
+            "GET /a?b HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nX-Canary: true\r\nx-rig-seq: 42\r\n\r\n"
+        );
+        assert_eq!(
+            text(Method::Get, &[("host", "a.test")], 0, Connect::Fresh),
+            "GET /a?b HTTP/1.1\r\nhost: a.test\r\nx-rig-seq: 42\r\nConnection: close\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn a_post_carries_its_body_with_length_and_checksum() {
+        assert_eq!(
+            text(Method::Post, &[], 3, Connect::Reuse),
+            "POST /a?b HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nContent-Length: 3\r\n\
+             x-rig-crc32: 352441c2\r\nx-rig-seq: 42\r\n\r\nabc"
+        );
+    }
+}

@@ -1,0 +1,118 @@
+//! A worker: at most one connection, and one request at a time on it.
+
+use std::rc::Rc;
+
+use agent::clock;
+use model::outcome::Outcome;
+
+use crate::connection::Connection;
+use crate::context::{Context, count};
+use crate::exchange::Exchange;
+use crate::failure::connect_outcome;
+use crate::flight::Flight;
+use crate::pool::Released;
+use crate::schedule::Connect;
+
+/// Carries `first`, then what waits, then what it is handed while idle; ends when its connection does.
+pub(crate) async fn work(context: Rc<Context>, first: Released) {
+    let _place = Place(&context);
+    let mut connection = None;
+    let mut next = Some(first);
+    while let Some(released) = next {
+        connection = carry(&context, released, connection).await;
+        next = match (context.next_waiting(clock::now()), &connection) {
+            (Some(waiting), _) => Some(waiting),
+            (None, Some(connection)) => idle(&context, connection).await,
+            (None, None) => None,
+        };
+    }
+}
+
+/// A worker's place in the pool, given back however it ends.
+struct Place<'a>(&'a Context);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.pool.borrow_mut().leave();
+    }
+}
+
+/// Waits for the next request; `None` if the peer ends the connection first.
+async fn idle(context: &Context, connection: &Connection) -> Option<Released> {
+    let inbox = context.pool.borrow_mut().park();
+    tokio::select! {
+        biased;
+        next = inbox => next.ok(),
+        () = connection.disturbed() => {
+            count(&context.tally.unannounced_closes);
+            None
+        }
+    }
+}
+
+/// Carries one request to its end and its record. Returns the connection if another may follow on it.
+async fn carry(context: &Rc<Context>, released: Released, idle: Option<Connection>) -> Option<Connection> {
+    let mut flight = Flight::new(context.clone(), released);
+    let deadline = context.deadline(&released);
+    let (outcome, connection) = tokio::select! {
+        biased;
+        ended = attempt(&mut flight, idle) => ended,
+        () = context.timer.sleep_until(deadline) => (flight.timed_out(), None),
+    };
+    flight.outcome = Some(outcome);
+    connection
+}
+
+/// The one attempt at a request. Nothing here sends it twice: before its first byte is written another
+/// connection may be chosen, afterwards it ends as its connection does.
+async fn attempt(flight: &mut Flight, idle: Option<Connection>) -> (Outcome, Option<Connection>) {
+    let context = flight.context.clone();
+    let arrival = flight.released.arrival;
+    let mut connection = match reusable(&context, arrival.connect, idle) {
+        Some(connection) => connection,
+        None => {
+            flight.sent = Some(clock::now());
+            match Connection::open(context.target, &context.tally.opened).await {
+                Ok(connection) => connection,
+                Err(error) => {
+                    let outcome = connect_outcome(&error);
+                    if matches!(outcome, Outcome::NotSent(_)) {
+                        flight.sent = None;
+                    }
+                    return (outcome, None);
+                }
+            }
+        }
+    };
+    let now = clock::now();
+    flight.sent.get_or_insert(now);
+    let on = flight.on.insert(connection.begin(now));
+    let request = context.templates[arrival.class].request(arrival.id, arrival.connect);
+    let exchange = flight.exchange.insert(Exchange::new(request));
+    if let Err(cause) = connection.carry(exchange, &context.read_buffer).await {
+        let stage = exchange.stage();
+        return (Outcome::Failed { stage, cause }, None);
+    }
+    let head = exchange.response().head();
+    on.close_announced = head.close;
+    let outcome = Outcome::Answered {
+        status: head.status,
+        body: exchange.response().body_check(),
+    };
+    // What we asked to be closed says nothing about the peer.
+    if head.close && arrival.connect == Connect::Reuse {
+        count(&context.tally.announced_closes);
+    }
+    let keep = exchange.leaves_reusable() && arrival.connect == Connect::Reuse;
+    (outcome, keep.then_some(connection))
+}
+
+/// The worker's connection, if the request may go there and the peer hasn't ended it while it was idle.
+fn reusable(context: &Context, connect: Connect, idle: Option<Connection>) -> Option<Connection> {
+    let connection = idle.filter(|_| connect == Connect::Reuse)?;
+    if !connection.is_quiet() {
+        count(&context.tally.unannounced_closes);
+        return None;
+    }
+    Some(connection)
+}

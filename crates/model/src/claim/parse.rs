@@ -1,0 +1,329 @@
+//! The text form of claims.
+
+use std::ops::Range;
+use std::str::FromStr;
+
+use super::{Claim, Comparison, Metric, Operand, Reading, Unit};
+use crate::scenario::{listed, suggestion};
+use crate::units::{Share, Span};
+
+/// Why a text isn't a claim.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ClaimError {
+    /// What is wrong.
+    pub message: String,
+    /// The offending bytes of the text.
+    pub bytes: Range<usize>,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+/// A part of the claim's text that knows its place in it.
+#[derive(Clone, Copy)]
+struct Part<'t> {
+    text: &'t str,
+    start: usize,
+}
+
+impl<'t> Part<'t> {
+    fn trim(self) -> Part<'t> {
+        let start = self.start + self.text.len() - self.text.trim_start().len();
+        Part {
+            text: self.text.trim(),
+            start,
+        }
+    }
+
+    fn split_at(self, at: usize) -> (Part<'t>, Part<'t>) {
+        let (left, right) = self.text.split_at(at);
+        (
+            Part {
+                text: left,
+                start: self.start,
+            },
+            Part {
+                text: right,
+                start: self.start + at,
+            },
+        )
+    }
+
+    fn wrong(self, message: impl Into<String>) -> ClaimError {
+        let bytes = self.start..self.start + self.text.len();
+        ClaimError {
+            message: message.into(),
+            bytes,
+            help: None,
+        }
+    }
+}
+
+impl ClaimError {
+    fn help(self, help: impl Into<String>) -> ClaimError {
+        ClaimError {
+            help: Some(help.into()),
+            ..self
+        }
+    }
+}
+
+impl FromStr for Claim {
+    type Err = ClaimError;
+
+    /// Reads `variant.metric[facet] op value` or `variant.metric[facet] op k × variant.metric[facet]`; `*` and
+    /// `x` may stand for `×`. Checks all that the text alone can tell; whether a variant or a backend exists is
+    /// the scenario's to say.
+    fn from_str(text: &str) -> Result<Claim, ClaimError> {
+        let whole = Part { text, start: 0 }.trim();
+        let Some(at) = whole.text.find(['=', '!', '<', '>']) else {
+            return Err(whole
+                .wrong("a claim compares two things")
+                .help("such as `with-drain.dropped == 0`"));
+        };
+        let (left, rest) = whole.split_at(at);
+        let length = rest
+            .text
+            .find(|c| !matches!(c, '=' | '!' | '<' | '>'))
+            .unwrap_or(rest.text.len());
+        let (sign, right) = rest.split_at(length);
+        let comparison = Comparison::ALL
+            .into_iter()
+            .find(|comparison| comparison.sign() == sign.text);
+        let comparison = comparison.ok_or_else(|| {
+            let signs = listed(Comparison::ALL.map(Comparison::sign));
+            sign.wrong(format!("`{}` is not a comparison", sign.text))
+                .help(format!("known: {signs}"))
+        })?;
+        let left = reading(left.trim())?;
+        let right = operand(right.trim(), left.metric)?;
+        Ok(Claim {
+            text: whole.text.to_owned(),
+            left,
+            comparison,
+            right,
+        })
+    }
+}
+
+fn reading(part: Part<'_>) -> Result<Reading, ClaimError> {
+    let form = "a reading is `variant.metric`, such as `with-drain.dropped`";
+    let Some(dot) = part.text.find('.') else {
+        return Err(part.wrong(format!("`{}` names no metric", part.text)).help(form));
+    };
+    let (variant, rest) = part.split_at(dot);
+    let (_, rest) = rest.split_at(1);
+    let (metric, facet) = match rest.text.find('[') {
+        Some(bracket) => {
+            let (metric, facet) = rest.split_at(bracket);
+            (metric, Some(facet))
+        }
+        None => (rest, None),
+    };
+    if variant.text.is_empty() {
+        return Err(part.wrong(format!("`{}` names no variant", part.text)).help(form));
+    }
+    let Some(known) = Metric::ALL.iter().find(|known| known.name() == metric.text) else {
+        let names: Vec<_> = Metric::ALL.iter().map(|metric| metric.name()).collect();
+        let message = format!("there is no metric `{}`", metric.text);
+        return Err(metric.wrong(message).help(suggestion(metric.text, names)));
+    };
+    let facet = match (known.facet(), facet) {
+        (None, None) => None,
+        (Some(_), Some(facet)) => match facet
+            .text
+            .strip_prefix('[')
+            .and_then(|text| text.strip_suffix(']'))
+        {
+            Some(name) if !name.is_empty() => Some(name.to_owned()),
+            _ => {
+                return Err(facet
+                    .wrong("expected a name in brackets")
+                    .help("such as `[web-1]`"));
+            }
+        },
+        (None, Some(facet)) => return Err(facet.wrong(format!("`{known}` has no parts"))),
+        (Some(what), None) => {
+            let help = format!("such as `{}.{known}[web-1]`", variant.text);
+            return Err(metric.wrong(format!("`{known}` needs a {what}")).help(help));
+        }
+    };
+    Ok(Reading {
+        variant: variant.text.to_owned(),
+        metric: *known,
+        facet,
+    })
+}
+
+/// Reads what `metric` is compared with.
+fn operand(part: Part<'_>, metric: Metric) -> Result<Operand, ClaimError> {
+    if part.text.is_empty() {
+        return Err(part
+            .wrong("nothing to compare with")
+            .help(format!("such as {}", example(metric))));
+    }
+    if names_a_reading(part.text) {
+        return multiple(1.0, part, metric);
+    }
+    let digits = part
+        .text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(part.text.len());
+    let (number, rest) = part.split_at(digits);
+    let rest = rest.trim();
+    if let Some(after) = rest.text.strip_prefix(['×', '*', 'x']) {
+        let times: f64 = number
+            .text
+            .parse()
+            .map_err(|_| number.wrong("expected a factor").help("such as `0.25 ×`"))?;
+        let (_, other) = rest.split_at(rest.text.len() - after.len());
+        return multiple(times, other.trim(), metric);
+    }
+    let wrong = |why: String| {
+        part.wrong(why)
+            .help(format!("`{metric}` is compared with {}", example(metric)))
+    };
+    match metric.unit() {
+        Unit::Count => match part.text.parse() {
+            Ok(count) => Ok(Operand::Count(count)),
+            Err(_) => Err(wrong(format!("expected a whole number, found `{}`", part.text))),
+        },
+        Unit::Span => part
+            .text
+            .parse::<Span>()
+            .map(Operand::Span)
+            .map_err(|error| wrong(error.to_string())),
+        Unit::Share => part
+            .text
+            .parse::<Share>()
+            .map(Operand::Share)
+            .map_err(|error| wrong(error.to_string())),
+    }
+}
+
+fn multiple(times: f64, part: Part<'_>, metric: Metric) -> Result<Operand, ClaimError> {
+    let reading = reading(part)?;
+    if reading.metric.unit() != metric.unit() {
+        let message = format!(
+            "`{metric}` and `{}` are not measured in the same unit",
+            reading.metric
+        );
+        return Err(part
+            .wrong(message)
+            .help(format!("`{metric}` is compared with {}", example(metric))));
+    }
+    Ok(Operand::Multiple { times, reading })
+}
+
+/// Whether a text begins as `variant.metric`. A number doesn't: a digit follows its point, and so does none.
+fn names_a_reading(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let is_name = |name: &str| name.chars().all(fits) && !name.is_empty();
+    text.split_once('.')
+        .is_some_and(|(variant, metric)| is_name(variant) && metric.starts_with(|c: char| c.is_alphabetic()))
+}
+
+fn example(metric: Metric) -> &'static str {
+    match metric.unit() {
+        Unit::Count => "a whole number, such as `0`",
+        Unit::Span => "a duration, such as `250ms`",
+        Unit::Share => "a share, such as `30%`",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn readings(unit: Unit) -> impl Strategy<Value = Reading> {
+        let metrics: Vec<_> = Metric::ALL
+            .iter()
+            .copied()
+            .filter(|metric| metric.unit() == unit)
+            .collect();
+        ("[a-z0-9-]{1,8}", prop::sample::select(metrics), "[a-z0-9-]{1,8}").prop_map(
+            |(variant, metric, facet)| Reading {
+                variant,
+                metric,
+                facet: metric.facet().map(|_| facet),
+            },
+        )
+    }
+
+    fn claims() -> impl Strategy<Value = Claim> {
+        let units = prop::sample::select(vec![Unit::Count, Unit::Span, Unit::Share]);
+        let sides = units.prop_flat_map(|unit| {
+            let value = match unit {
+                Unit::Count => any::<u64>().prop_map(Operand::Count).boxed(),
+                Unit::Span => (0..100_000_u64)
+                    .prop_map(|ms| Operand::Span(Span::millis(ms)))
+                    .boxed(),
+                Unit::Share => (0..=100_u8)
+                    .prop_map(|p| Operand::Share(Share(f64::from(p) / 100.0)))
+                    .boxed(),
+            };
+            let times = (0.001..1000.0_f64, readings(unit));
+            let multiple = times.prop_map(|(times, reading)| Operand::Multiple { times, reading });
+            (readings(unit), prop_oneof![value, multiple])
+        });
+        (sides, prop::sample::select(Comparison::ALL.to_vec())).prop_map(|((left, right), comparison)| {
+            let text = format!("{left} {comparison} {right}");
+            Claim {
+                text,
+                left,
+                comparison,
+                right,
+            }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_claim_reads_back_what_it_prints(claim in claims()) {
+            prop_assert_eq!(claim.text.parse::<Claim>().unwrap(), claim);
+        }
+
+        #[test]
+        fn no_text_makes_the_parser_panic(text in "[a-c.0-9 =<>!×*x\\[\\]%µ]{0,24}") {
+            if let Err(error) = text.parse::<Claim>() {
+                prop_assert!(text.get(error.bytes).is_some());
+            }
+        }
+    }
+
+    #[test]
+    fn the_factor_may_be_written_three_ways_or_left_out() {
+        for (text, factor) in [
+            ("lc.p99 < 0.25 × rr.p99", 0.25),
+            ("lc.p99 < 0.25*rr.p99", 0.25),
+            ("lc.p99 < 0.25x rr.p99", 0.25),
+            ("lc.p99 < rr.p99", 1.0),
+        ] {
+            let Operand::Multiple { times, reading } = text.parse::<Claim>().unwrap().right else {
+                panic!("{text} should compare with a reading");
+            };
+            assert_eq!((times, reading.to_string().as_str()), (factor, "rr.p99"));
+        }
+    }
+
+    #[test]
+    fn an_error_points_at_the_offending_part() {
+        for (text, part) in [
+            ("a.dropt == 0", "dropt"),
+            ("a.dropped = 0", "="),
+            ("a.p99 < 250", "250"),
+            ("a.dropped == 1.5", "1.5"),
+            ("a.dropped < 2 × b.p99", "b.p99"),
+            ("a.share > 3%", "share"),
+            ("a.p99[web-1] > 3ms", "[web-1]"),
+            ("a.share[web-1 > 3%", "[web-1"),
+            ("dropped == 0", "dropped"),
+            ("a.dropped", "a.dropped"),
+        ] {
+            let error = text.parse::<Claim>().unwrap_err();
+            assert_eq!(&text[error.bytes.clone()], part, "{error}");
+        }
+    }
+}

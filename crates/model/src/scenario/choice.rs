@@ -1,0 +1,16 @@
+//! What of a scenario to run.
+
+use crate::catalog::BalancerKind;
+
+/// A choice from the command line; `None` is what the scenario says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Choice {
+    /// Only these balancers, of those that a variant names.
+    pub balancers: Option<Vec<BalancerKind>>,
+    /// Only these variants, and the negative controls.
+    pub variants: Option<Vec<String>>,
+    /// How often each cell is run.
+    pub repeats: Option<u32>,
+    /// The seed.
+    pub seed: Option<u64>,
+}

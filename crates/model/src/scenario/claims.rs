@@ -1,0 +1,81 @@
+//! Reads `expect` and `control`, and checks what they name against the variants.
+
+use super::limits;
+use super::reader::Item;
+use super::suggest::suggestion;
+use crate::claim::{Claim, ClaimError, Reading};
+use crate::plan::Variant;
+
+/// A variant as claims see it: its content is `None` if it has problems of its own.
+pub(crate) type Known<'v> = (&'v str, Option<&'v Variant>);
+
+pub(crate) fn claims(item: Item<'_>, variants: &[Known<'_>]) -> Option<Vec<Claim>> {
+    Some(
+        item.list(limits::CLAIMS)?
+            .into_iter()
+            .filter_map(|item| claim(item, variants))
+            .collect(),
+    )
+}
+
+fn claim(item: Item<'_>, variants: &[Known<'_>]) -> Option<Claim> {
+    let text = item.text("a claim, such as `with-drain.dropped == 0`")?;
+    match text.parse::<Claim>() {
+        Ok(claim) => {
+            for reading in claim.readings() {
+                if let Some(error) = unknown(reading, text, variants) {
+                    refuse(&item, text, error);
+                }
+            }
+            Some(claim)
+        }
+        Err(error) => {
+            refuse(&item, text, error);
+            None
+        }
+    }
+}
+
+/// What of a reading doesn't exist.
+fn unknown(reading: &Reading, text: &str, variants: &[Known<'_>]) -> Option<ClaimError> {
+    let Some((_, variant)) = variants.iter().find(|(name, _)| *name == reading.variant) else {
+        let names: Vec<_> = variants.iter().map(|(name, _)| *name).collect();
+        return Some(missing("variant", &reading.variant, text, &names));
+    };
+    let (facet, variant) = (reading.facet.as_deref()?, (*variant)?);
+    if variant.topology.backend(facet).is_some() {
+        return None;
+    }
+    let backends: Vec<_> = variant
+        .topology
+        .pools
+        .iter()
+        .flat_map(|pool| &pool.backends)
+        .map(|b| b.id.as_str())
+        .collect();
+    Some(missing("backend", facet, text, &backends))
+}
+
+fn missing(what: &str, name: &str, text: &str, known: &[&str]) -> ClaimError {
+    // A name ends before `.` or `]`, and begins where no name goes on: `b` is not what `ab.p99` names.
+    let goes_on = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let stands_alone =
+        |at: usize| !text[..at].ends_with(goes_on) && text[at + name.len()..].starts_with(['.', ']']);
+    let start = text
+        .match_indices(name)
+        .map(|(at, _)| at)
+        .find(|at| stands_alone(*at))
+        .unwrap_or(0);
+    ClaimError {
+        message: format!("there is no {what} `{name}`"),
+        bytes: start..start + name.len(),
+        help: Some(suggestion(name, known.iter().copied())),
+    }
+}
+
+fn refuse(item: &Item<'_>, text: &str, error: ClaimError) {
+    let mut problem = item.wrong(error.message);
+    problem.place = problem.place.within(text, error.bytes);
+    problem.help = error.help;
+    item.found.add(problem);
+}

@@ -1,0 +1,69 @@
+//! A scenario as it is written: parsed and located, not yet checked.
+
+use std::sync::Arc;
+
+use super::problem::{Problem, Problems, Source};
+use super::set::Set;
+use super::tree::{self, Node, Value};
+
+/// A parsed scenario: the document, with every value's place, and the values set from the command line.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    source: Arc<Source>,
+    /// Base ⊕ `--set`: the keys that belong to no variant are read from it.
+    document: Node,
+    sets: Vec<Node>,
+}
+
+impl Scenario {
+    /// Parses the `text` of `file_name`, and the values of `sets`. Finds syntax errors and duplicate keys.
+    pub fn parse(file_name: &str, text: &str, sets: &[Set]) -> Result<Scenario, Problems> {
+        let source = Arc::new(Source {
+            name: file_name.to_owned(),
+            text: text.to_owned(),
+        });
+        let document = tree::parse(&source, 0..text.len()).and_then(|node| match node.value {
+            Value::Map(_) => Ok(node),
+            _ => Err(vec![Problem::new(
+                "a scenario is a map with keys such as `name` and `load`",
+                &node.place,
+            )]),
+        });
+        match (document, Set::patches(sets)) {
+            (Ok(document), Ok(sets)) => {
+                let document = sets.iter().fold(document, |document, set| document.patched(set));
+                Ok(Scenario {
+                    source,
+                    document,
+                    sets,
+                })
+            }
+            (document, sets) => {
+                let problems = [document.err(), sets.err()].into_iter().flatten().flatten();
+                Err(Problems::new(problems.collect()))
+            }
+        }
+    }
+
+    /// The file's name.
+    pub fn file_name(&self) -> &str {
+        &self.source.name
+    }
+
+    /// The file's text, as it is saved beside the results.
+    pub fn text(&self) -> &str {
+        &self.source.text
+    }
+
+    pub(crate) fn document(&self) -> &Node {
+        &self.document
+    }
+
+    /// The document that `patch` makes of this one: base ⊕ variant ⊕ `--set`.
+    pub(crate) fn variant(&self, patch: &Node) -> Node {
+        let variant = self.document.patched(patch);
+        self.sets
+            .iter()
+            .fold(variant, |variant, set| variant.patched(set))
+    }
+}

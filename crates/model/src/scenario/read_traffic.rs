@@ -1,0 +1,256 @@
+//! Reads `load`: the schedule, the connections, and the kinds of requests.
+
+use super::limits;
+use super::problem::Problem;
+use super::reader::{Fields, Item};
+use crate::topology::{Backend, Latency, Pool, Topology};
+use crate::traffic::{Arrivals, Method, RequestClass, Traffic};
+use crate::units::{Bytes, Rate, Share, Span};
+
+/// How long a client waits unless the scenario says otherwise. Read on its own, before the topology, whose own
+/// time-out follows it.
+pub(crate) fn timeout(load: &mut Fields<'_>) -> Span {
+    load.read("timeout", Span::millis(10_000), |item| {
+        item.quantity(limits::TIMEOUT)
+    })
+}
+
+/// Reads the rest of the load, to be carried by `topology`.
+pub(crate) fn traffic(mut fields: Fields<'_>, timeout: Span, topology: &Topology) -> Traffic {
+    let load = fields.item;
+    // A bad rate or length goes on as one that contradicts nothing else.
+    let rate = fields.require("rate", *limits::RATE.start(), |item| item.quantity(limits::RATE));
+    let duration = fields.require("for", *limits::LOAD.end(), |item| item.quantity(limits::LOAD));
+    let arrivals = fields.read("arrivals", Arrivals::default(), |item| {
+        item.word(&[("constant", Arrivals::Constant), ("poisson", Arrivals::Poisson)])
+    });
+    let warmup = fields.read("warmup", Span::millis(2000), |item| item.quantity(limits::WARMUP));
+    let fresh_connections = fields.read("fresh_connections", Share(0.1), |item| {
+        item.quantity(Share(0.0)..=Share(1.0))
+    });
+    let mix = mix(&mut fields, topology);
+    let latency = mean_latency(&mix, topology);
+    let connections = connections(&mut fields, rate, latency);
+    fields.finish();
+
+    let requests = rate.0 * (duration.seconds() + warmup.seconds());
+    if requests > limits::REQUESTS {
+        let message = format!(
+            "{rate} for {duration} and a warm-up of {warmup} are {requests} requests; at most {} are allowed",
+            limits::REQUESTS
+        );
+        load.found.add(load.wrong(message));
+    }
+    if rate.0 * duration.seconds() < 1.0 {
+        load.found
+            .add(load.wrong(format!("{rate} for {duration} is less than one request")));
+    }
+    Traffic {
+        rate,
+        arrivals,
+        duration,
+        warmup,
+        timeout,
+        connections,
+        fresh_connections,
+        mix,
+    }
+}
+
+/// The most connections. A cap that the load can't live with would measure the cap, so it is refused.
+fn connections(fields: &mut Fields<'_>, Rate(rate): Rate, latency: Span) -> u32 {
+    let busy = (rate * latency.seconds()).ceil();
+    let most = *limits::CONNECTIONS.end() as f64;
+    let arithmetic = format!(
+        "{} × {latency} mean latency keeps {busy} requests in flight",
+        Rate(rate)
+    );
+    let derived = (4.0 * rate * latency.seconds())
+        .ceil()
+        .clamp(limits::FEWEST_CONNECTIONS, most);
+    let Some(item) = fields.get("connections") else {
+        if busy > most {
+            let message =
+                format!("the load is too large: {arithmetic}; at most {most} connections are allowed");
+            fields.item.found.add(fields.item.wrong(message));
+        }
+        return derived as u32;
+    };
+    let Some(connections) = item.count(limits::CONNECTIONS) else {
+        return derived as u32;
+    };
+    if f64::from(connections) < busy {
+        let problem = item.wrong(format!(
+            "{connections} connections cannot carry the load: {arithmetic}"
+        ));
+        item.found
+            .add(problem.help(format!("leave `connections` out for 4 times as many: {derived}")));
+    }
+    connections
+}
+
+/// The mean service time of a request of this mix, the load spread evenly within each pool.
+fn mean_latency(mix: &[RequestClass], topology: &Topology) -> Span {
+    let of_class = |class: &RequestClass| {
+        let pool = route(&class.path, topology).and_then(|to| topology.pool(to));
+        class.share.0 * pool.map_or(0.0, mean_latency_of_pool)
+    };
+    let seconds: f64 = mix.iter().map(of_class).sum();
+    // To whole microseconds, which is what the arithmetic of a message needs.
+    Span(std::time::Duration::from_micros((seconds * 1e6).round() as u64))
+}
+
+fn mean_latency_of_pool(pool: &Pool) -> f64 {
+    let mean = |backend: &Backend| {
+        let Latency { from, to, tail } = backend.latency;
+        let (share, at) = tail.map_or((0.0, 0.0), |tail| (tail.share.0, tail.at.seconds()));
+        (1.0 - share) * (from.seconds() + to.seconds()) / 2.0 + share * at
+    };
+    pool.serving().map(mean).sum::<f64>() / pool.serving().count().max(1) as f64
+}
+
+/// The pool that a request for `path` goes to.
+fn route<'t>(path: &str, topology: &'t Topology) -> Option<&'t str> {
+    let path = path.split('?').next().unwrap_or(path);
+    topology
+        .routes
+        .iter()
+        .find(|route| path.starts_with(&route.path))
+        .map(|route| route.to.as_str())
+}
+
+const OF_A_CLASS: [&str; 4] = ["method", "path", "headers", "body"];
+
+/// The kinds of requests: those of `mix`, or a single one that the load itself describes.
+fn mix(fields: &mut Fields<'_>, topology: &Topology) -> Vec<RequestClass> {
+    let Some(mix) = fields.get("mix") else {
+        return vec![RequestClass {
+            name: "all".into(),
+            share: Share(1.0),
+            ..class(fields, topology)
+        }];
+    };
+    for key in OF_A_CLASS {
+        if let Some(item) = fields.get(key) {
+            let problem = Problem::new(format!("`{key}` stands beside `mix`"), item.key());
+            item.found
+                .add(problem.help("with a mix, each of its classes says it for itself"));
+        }
+    }
+    let read = |item: Item<'_>| {
+        let mut fields = item.fields()?;
+        let share = fields
+            .demand("share")
+            .and_then(|item| item.quantity(Share(0.0)..=Share(1.0)));
+        let class = RequestClass {
+            name: item.name.to_owned(),
+            share: share.unwrap_or_default(),
+            ..class(&mut fields, topology)
+        };
+        fields.finish();
+        Some((class, share))
+    };
+    let classes: Vec<_> = mix
+        .named(limits::CLASSES)
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(read)
+        .collect();
+    // The sum says something only if every share could be read.
+    let shares: Option<Vec<f64>> = classes
+        .iter()
+        .map(|(_, share)| share.map(|share| share.0))
+        .collect();
+    let sum = shares.map(|shares| shares.iter().sum::<f64>());
+    if let Some(sum) = sum.filter(|sum| (sum - 1.0).abs() > 1e-9) {
+        mix.found
+            .add(mix.wrong(format!("the shares of `mix` sum to {}, not to 100%", Share(sum))));
+    }
+    classes.into_iter().map(|(class, _)| class).collect()
+}
+
+/// What a class, or a load of one class, says of its requests.
+fn class(fields: &mut Fields<'_>, topology: &Topology) -> RequestClass {
+    let owner = fields.item;
+    let method = fields.read("method", Method::default(), |item| {
+        item.word(&[("GET", Method::Get), ("POST", Method::Post)])
+    });
+    let body_item = fields.get("body");
+    let body = body_item
+        .and_then(|item| item.quantity(limits::BODY))
+        .unwrap_or(Bytes(0));
+    if let (Some(item), Method::Get) = (body_item.filter(|_| body > Bytes(0)), method) {
+        item.found
+            .add(Problem::new("a GET has no body", item.key()).help("`method: POST` has one"));
+    }
+    let asked = fields.get("path");
+    let path = asked.map_or(Some("/".to_owned()), path);
+    // Without any route that is the problem, and it has been recorded.
+    let unmatched = |path: &&str| !topology.routes.is_empty() && route(path, topology).is_none();
+    if let Some(path) = path.as_deref().filter(unmatched) {
+        let place = asked.map_or(owner.place(), |item| item.place());
+        let problem = Problem::new(
+            format!("no route matches the path `{path}`, which the load requests"),
+            place,
+        );
+        owner
+            .found
+            .add(problem.help("add a route, such as `all: { path: /, to: POOL }`"));
+    }
+    RequestClass {
+        name: String::new(),
+        share: Share::default(),
+        method,
+        path: path.unwrap_or_default(),
+        headers: fields.read("headers", Vec::new(), headers),
+        body,
+    }
+}
+
+/// A path with or without a query.
+fn path(item: Item<'_>) -> Option<String> {
+    let text = item.text("a path")?;
+    if !text.starts_with('/') || !text.chars().all(|c| c.is_ascii_graphic() && c != '#') {
+        let message = format!("`path`: expected a path that begins with `/`, without spaces, found `{text}`");
+        return item.refuse(item.wrong(message));
+    }
+    Some(text.to_owned())
+}
+
+/// Headers that the generator sets itself, or that would change what a request is.
+const RESERVED: [&str; 6] = [
+    "host",
+    "connection",
+    "content-length",
+    "transfer-encoding",
+    "expect",
+    "upgrade",
+];
+
+fn headers(item: Item<'_>) -> Option<Vec<(String, String)>> {
+    let mut headers = Vec::new();
+    for item in item.entries(limits::HEADERS)? {
+        let name = item.name.to_ascii_lowercase();
+        let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+        if name.is_empty() || name.len() > limits::TEXT || !name.chars().all(token) {
+            item.found.add(Problem::new(
+                format!("`{}` is not a header's name", item.name),
+                item.key(),
+            ));
+        } else if RESERVED.contains(&name.as_str()) || name.starts_with("x-rig-") {
+            item.found.add(Problem::new(
+                format!("rig itself sets the header `{}`", item.name),
+                item.key(),
+            ));
+        }
+        let Some(value) = item.text("a header's value") else {
+            continue;
+        };
+        if !value.chars().all(|c| c == ' ' || c.is_ascii_graphic()) {
+            item.found
+                .add(item.wrong(format!("the header `{}` may hold visible ASCII only", item.name)));
+        }
+        headers.push((item.name.to_owned(), value.to_owned()));
+    }
+    Some(headers)
+}

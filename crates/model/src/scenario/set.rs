@@ -1,0 +1,108 @@
+//! `--set load.rate=800/s`: one value of the document, changed for every variant.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use super::problem::{COMMAND_LINE, Place, Problem, Source};
+use super::tree::{self, Key, Node, Value};
+
+/// The flag, as problems show it before what was set.
+const FLAG: &str = "--set ";
+
+/// A value that replaces one of the document's, in every variant, after the variant's own patch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Set {
+    /// The keys that lead to it, from the outermost.
+    pub path: Vec<String>,
+    /// The value, as a fragment of YAML; `null` removes the key.
+    pub value: String,
+}
+
+/// A text that isn't `key.key=value`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected a key and its value, such as `load.rate=800/s`, found `{0}`")]
+pub struct SetError(String);
+
+impl FromStr for Set {
+    type Err = SetError;
+    fn from_str(text: &str) -> Result<Set, SetError> {
+        let (path, value) = text.split_once('=').ok_or_else(|| SetError(text.to_owned()))?;
+        let path: Vec<String> = path.split('.').map(|key| key.trim().to_owned()).collect();
+        if path.iter().any(String::is_empty) || path.len() > super::limits::DEPTH {
+            return Err(SetError(text.to_owned()));
+        }
+        Ok(Set {
+            path,
+            value: value.to_owned(),
+        })
+    }
+}
+
+impl Set {
+    /// The merge patches of `sets`, or everything that is wrong with their values.
+    pub(crate) fn patches(sets: &[Set]) -> Result<Vec<Node>, Vec<Problem>> {
+        let (mut patches, mut problems) = (Vec::new(), Vec::new());
+        for set in sets {
+            match set.patch() {
+                Ok(patch) => patches.push(patch),
+                Err(more) => problems.extend(more),
+            }
+        }
+        if problems.is_empty() {
+            Ok(patches)
+        } else {
+            Err(problems)
+        }
+    }
+
+    /// The merge patch that it stands for, located in its own text.
+    fn patch(&self) -> Result<Node, Vec<Problem>> {
+        let text = format!("{FLAG}{}={}", self.path.join("."), self.value);
+        let source = Arc::new(Source {
+            name: COMMAND_LINE.into(),
+            text,
+        });
+        let end = source.text.len();
+        let mut node = tree::parse(&source, end - self.value.len()..end)?;
+        let mut key_end = end - self.value.len() - "=".len();
+        for key in self.path.iter().rev() {
+            let place = Place::new(&source, key_end - key.len()..key_end);
+            // The separator before the first key is the flag's space, which is never asked for.
+            key_end -= key.len() + ".".len();
+            let entry = (
+                Key {
+                    text: key.clone(),
+                    place: place.clone(),
+                },
+                node,
+            );
+            node = Node {
+                place,
+                value: Value::Map(vec![entry]),
+            };
+        }
+        Ok(node)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_is_a_patch_that_knows_its_own_text() {
+        let set: Set = "load.rate=800/s".parse().unwrap();
+        let patch = set.patch().unwrap();
+        let rate = patch.get("load").and_then(|load| load.get("rate")).unwrap();
+        assert_eq!(rate.value, Value::Scalar("800/s".into()));
+        assert_eq!(rate.place.text(), "800/s");
+        assert_eq!(patch.place.text(), "load");
+    }
+
+    #[test]
+    fn a_set_without_key_or_value_is_refused() {
+        for text in ["load.rate", "=5", "load..rate=5", ""] {
+            assert_eq!(text.parse::<Set>().unwrap_err(), SetError(text.to_owned()));
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! The scenario language as its users meet it: bundled scenarios build, broken ones are told what is wrong.
+
+use std::fs;
+use std::path::Path;
+
+use model::catalog::{BalancerKind, Capability, Catalog};
+use model::plan::Plan;
+use model::scenario::{Choice, Problems, Scenario, Set, explain};
+use model::timeline::{Action, Drain, Until, When};
+use model::topology::{HealthCheck, Latency, PassiveHealth, Retries, Tail};
+use model::units::{Bytes, Rate, Share, Span};
+
+fn catalog() -> Catalog {
+    use BalancerKind::{Envoy, Haproxy, Nginx};
+    Catalog {
+        missing: vec![
+            (
+                Nginx,
+                Capability::ActiveHealthChecks,
+                "the open-source version has none",
+            ),
+            (Haproxy, Capability::PassiveHealth, "made up for this test"),
+            (Nginx, Capability::TwoChoices, "made up for this test"),
+            (Haproxy, Capability::TwoChoices, "made up for this test"),
+            (Envoy, Capability::ReloadDeregister, "it has no reload"),
+        ],
+    }
+}
+
+fn build(file: &str, text: &str, sets: &[&str], choice: &Choice) -> Result<Plan, Problems> {
+    let sets: Vec<Set> = sets
+        .iter()
+        .map(|set| set.parse().expect("a key and a value"))
+        .collect();
+    Plan::build(&Scenario::parse(file, text, &sets)?, &catalog(), choice)
+}
+
+fn drain() -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios/drain.yaml"))
+        .expect("the scenario is bundled")
+}
+
+fn drain_with(sets: &[&str], choice: &Choice) -> Plan {
+    build("drain.yaml", &drain(), sets, choice).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+/// What a scenario says when `text` is added to a small sound one.
+fn small_with(text: &str) -> Plan {
+    let small = "name: small\nquestion: Does it build?\ntopology:\n  pools: { web: { backends: 3 } }\n  \
+                 routes: { all: { path: /, to: web } }\nload: { rate: 100/s, for: 10s }\n";
+    build("small.yaml", &format!("{small}{text}"), &[], &Choice::default())
+        .unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+#[test]
+fn the_bundled_scenario_builds_with_the_values_that_it_shows() {
+    let plan = drain_with(&[], &Choice::default());
+    assert_eq!((plan.scenario.as_str(), plan.seed, plan.repeats), ("drain", 1, 1));
+    assert_eq!(plan.control[0].text, "without-drain.dropped > 0");
+    assert_eq!(plan.expect[1].text, "with-drain.replaced == 3");
+    assert_eq!(plan.cells().len(), 6);
+
+    let [without, with] = plan.variants.as_slice() else {
+        panic!("two variants")
+    };
+    assert_eq!(
+        (without.name.as_str(), with.name.as_str()),
+        ("without-drain", "with-drain")
+    );
+    assert_eq!(
+        (&without.topology, &without.traffic),
+        (&with.topology, &with.traffic)
+    );
+    assert_eq!(without.deploys().next().unwrap().drain, Drain::Off);
+    assert_eq!(with.deploys().next().unwrap().drain, Drain::Auto);
+    assert_eq!(with.deploys().next().unwrap().until, Until::Idle);
+    assert_eq!(with.timeline[0].when, When::At(Span::millis(4000)));
+
+    let topology = &with.topology;
+    let ids: Vec<_> = topology.pools[0]
+        .backends
+        .iter()
+        .map(|backend| backend.id.as_str())
+        .collect();
+    assert_eq!(ids, ["web-1", "web-2", "web-3"]);
+    let backend = topology.backend("web-2").unwrap();
+    let tail = Tail {
+        share: Share(0.02),
+        at: Span::millis(800),
+    };
+    assert_eq!(
+        backend.latency,
+        Latency {
+            from: Span::millis(50),
+            to: Span::millis(400),
+            tail: Some(tail)
+        }
+    );
+    assert_eq!(
+        (backend.boot, backend.body, backend.queue),
+        (Span::millis(500), Bytes(1024), 1000)
+    );
+    assert_eq!(
+        (topology.retries, topology.passive_health),
+        (Retries::Off, PassiveHealth::Off)
+    );
+    let check = HealthCheck {
+        path: "/health".into(),
+        every: Span::millis(500),
+        timeout: Span::millis(250),
+        fall: 2,
+        rise: 1,
+    };
+    assert_eq!(topology.health_check, Some(check));
+    assert_eq!(topology.response_timeout, Span::millis(6000));
+
+    let traffic = &with.traffic;
+    assert_eq!(
+        (traffic.rate, traffic.duration),
+        (Rate(400.0), Span::millis(20_000))
+    );
+    // 4 × 400/s × (0.98 × 225 ms + 0.02 × 800 ms).
+    assert_eq!(traffic.connections, 379);
+    assert_eq!((traffic.mix.len(), traffic.mix[0].name.as_str()), (1, "all"));
+}
+
+#[test]
+fn every_broken_scenario_is_told_what_is_wrong_and_where() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/broken");
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    assert!(files.len() > 25);
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        let name = file.file_stem().unwrap().to_str().unwrap();
+        let sets: Vec<_> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("# set: "))
+            .collect();
+        let problems = build(&format!("{name}.yaml"), &text, &sets, &Choice::default())
+            .expect_err(&format!("{name} should not build"));
+        insta::with_settings!({ snapshot_suffix => name, omit_expression => true, prepend_module_to_snapshot => false }, {
+            insta::assert_snapshot!("broken", problems.to_string());
+        });
+    }
+}
+
+#[test]
+fn all_problems_are_reported_at_once() {
+    let text =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/broken/several-at-once.yaml"));
+    let problems = build("several.yaml", &text.unwrap(), &[], &Choice::default()).unwrap_err();
+    let mut lines: Vec<_> = problems.iter().map(|problem| problem.place.line()).collect();
+    lines.dedup();
+    assert_eq!(lines, [1, 3, 4, 5, 6, 7, 8, 9]);
+}
+
+#[test]
+fn a_problem_can_be_coloured_for_a_terminal() {
+    let problems = build("small.yaml", "name: a\n", &[], &Choice::default()).unwrap_err();
+    assert!(problems.coloured().contains('\u{1b}'));
+    assert!(!problems.to_string().contains('\u{1b}'));
+}
+
+#[test]
+fn a_set_value_wins_in_every_variant_over_what_it_patches() {
+    let plan = drain_with(
+        &[
+            "load.rate=800/s",
+            "timeline.rollout.deploy.drain=300ms",
+            "repeat=3",
+        ],
+        &Choice::default(),
+    );
+    assert_eq!(plan.repeats, 3);
+    for variant in &plan.variants {
+        assert_eq!(variant.traffic.rate, Rate(800.0));
+        assert_eq!(
+            variant.deploys().next().unwrap().drain,
+            Drain::For(Span::millis(300))
+        );
+    }
+}
+
+#[test]
+fn a_control_is_run_even_if_it_is_not_chosen() {
+    let choice = Choice {
+        variants: Some(vec!["with-drain".into()]),
+        ..Choice::default()
+    };
+    assert_eq!(drain_with(&[], &choice).variants.len(), 2);
+}
+
+#[test]
+fn claims_about_variants_that_are_not_run_are_left_out() {
+    let choice = Choice {
+        variants: Some(vec!["without-drain".into()]),
+        balancers: Some(vec![BalancerKind::Envoy]),
+        repeats: Some(5),
+        seed: Some(7),
+    };
+    let plan = drain_with(&[], &choice);
+    assert_eq!(
+        (plan.variants.len(), plan.control.len(), plan.expect.len()),
+        (1, 1, 0)
+    );
+    assert_eq!((plan.cells().len(), plan.seed), (5, 7));
+}
+
+#[test]
+fn a_choice_of_what_does_not_exist_is_refused() {
+    let choice = Choice {
+        variants: Some(vec!["with-drian".into()]),
+        repeats: Some(0),
+        ..Choice::default()
+    };
+    let problems = build("drain.yaml", &drain(), &[], &choice).unwrap_err();
+    insta::assert_snapshot!(problems, @r"
+    error: there is no variant `with-drian`
+     --> command line:1:1
+      |
+    1 | --variant with-drian
+      | ^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: did you mean `with-drain`?
+
+    error: `repeat` must be from 1 to 100
+     --> command line:1:1
+      |
+    1 | --repeat 0
+      | ^^^^^^^^^^
+    ");
+}
+
+#[test]
+fn a_choice_of_balancers_leaves_the_unable_ones_out_of_account() {
+    let choice = Choice {
+        balancers: Some(vec![BalancerKind::Envoy]),
+        ..Choice::default()
+    };
+    let set = ["topology.balance=two_choices"];
+    assert!(build("drain.yaml", &drain(), &set, &choice).is_ok());
+    assert!(build("drain.yaml", &drain(), &set, &Choice::default()).is_err(),);
+}
+
+#[test]
+fn a_surge_adds_a_spare_backend_that_does_not_serve() {
+    let plan =
+        small_with("timeline: { rollout: { at: 4s, deploy: { pool: web, drain: off, strategy: surge } } }\n");
+    let pool = &plan.variants[0].topology.pools[0];
+    assert_eq!((pool.backends.len(), pool.serving().count()), (4, 3));
+    let spare = &pool.backends[3];
+    assert_eq!((spare.id.as_str(), spare.spare), ("web-4", true));
+}
+
+#[test]
+fn a_spare_takes_a_name_that_no_backend_has() {
+    let plan = small_with(
+        "variants: { a: { topology: { pools: { web: { backends: { web-1: {}, web-3: {} } } } }, \
+         timeline: { rollout: { at: 4s, deploy: { pool: web, drain: auto, strategy: surge } } } } }\n",
+    );
+    let ids: Vec<_> = plan.variants[0].topology.pools[0]
+        .backends
+        .iter()
+        .map(|b| b.id.as_str())
+        .collect();
+    assert_eq!(ids, ["web-1", "web-3", "web-4"]);
+}
+
+#[test]
+fn a_scenario_without_variants_has_one_called_base() {
+    let plan = small_with("expect: [ base.dropped == 0 ]\n");
+    assert_eq!(plan.variants[0].name, "base");
+    assert_eq!(plan.variants[0].traffic.connections, 64);
+}
+
+#[test]
+fn faults_last_until_healed_or_for_good() {
+    let plan =
+        small_with("timeline: { a: { at: 1s, crash: web-1 }, b: { after: a, freeze: web-2, for: 2s } }\n");
+    let faults = plan.variants[0].timeline.iter().map(|entry| match &entry.action {
+        Action::Crash(fault) | Action::Freeze(fault) => (fault.backend.as_str(), fault.lasts),
+        Action::Deploy(_) => panic!("no deploy is written"),
+    });
+    assert_eq!(
+        faults.collect::<Vec<_>>(),
+        [("web-1", None), ("web-2", Some(Span::millis(2000)))]
+    );
+}
+
+#[test]
+fn an_explained_plan_is_a_scenario_that_builds_the_same_plan() {
+    let rich = small_with(
+        r#"balancers: [envoy, nginx]
+variants:
+  a:
+    balancers: [envoy]
+    topology:
+      pools: { web: { latency: { fixed: 20ms, tail: { share: 7%, at: 1s } }, at_once: 20, backends: { web-1: { slower: 10x }, web-2: { on_term: finish } } } }
+      routes: { api: { path: /api, to: web } }
+      balance: two_choices
+      health_check: off
+      retries: { tries: 3 }
+      passive_health: { fails: 2, for: 10s }
+      client_keepalive: off
+    load: { arrivals: poisson, mix: { get: { share: 99.5%, path: "/api?x=1", headers: { X-A: "b \"c\"" } }, post: { share: 0.5%, method: POST, body: 2KiB } } }
+    timeline:
+      up: { at: 2s, deploy: { pool: web, drain: 300ms, until: window, strategy: surge, new_generation: unhealthy } }
+      down: { after: up, crash: web-1, for: 1s }
+  b: { topology: { retries: default, passive_health: default } }
+expect: [ "a.share[web-1] > 1%", a.p99 < 2 × b.p99 ]
+"#,
+    );
+    for plan in [drain_with(&[], &Choice::default()), rich] {
+        let text = explain(&plan);
+        let again = build("explained.yaml", &text, &[], &Choice::default());
+        assert_eq!(again.unwrap_or_else(|problems| panic!("{problems}")), plan);
+    }
+}
+
+#[test]
+fn every_default_is_explained() {
+    insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
+        insta::assert_snapshot!("explained", explain(&small_with("")));
+    });
+}

@@ -1,0 +1,79 @@
+//! The CSV dialect: a row per cell, plain numbers, times in milliseconds, nothing where there is no number.
+
+use model::outcome::OutcomeKind;
+
+use crate::figures::words;
+use crate::summary::CellSummary;
+use crate::verdict::RunSummary;
+
+/// Lays out a run.
+pub(crate) fn render(run: &RunSummary) -> String {
+    let mut out = String::new();
+    for (n, cell) in run.cells.iter().enumerate() {
+        let (names, values): (Vec<_>, Vec<_>) = fields(cell).into_iter().unzip();
+        if n == 0 {
+            out.push_str(&line(&names));
+        }
+        out.push_str(&line(&values));
+    }
+    out
+}
+
+fn fields(cell: &CellSummary) -> Vec<(String, String)> {
+    let mut fields = Vec::new();
+    let mut add = |name: &str, value: String| fields.push((name.to_owned(), value));
+    add("scenario", cell.scenario.clone());
+    add("balancer", cell.balancer.to_string());
+    add("balancer_version", cell.balancer_version.clone());
+    add("variant", cell.variant.clone());
+    add("repeat", cell.repeat.to_string());
+    add("counts_validity", words(cell.validity.counts.verdict));
+    add("latency_validity", words(cell.validity.latency.verdict));
+    add(
+        "deploy_validity",
+        cell.validity
+            .deploy
+            .as_ref()
+            .map_or(String::new(), |v| words(v.verdict)),
+    );
+    add("scheduled", cell.counts.scheduled.to_string());
+    add("dropped", cell.counts.dropped.to_string());
+    for kind in OutcomeKind::ALL {
+        add(&words(kind).replace(' ', "_"), cell.counts.of(kind).to_string());
+    }
+    let latency = &cell.latency_ms;
+    let quantiles = [
+        ("p50_ms", latency.p50),
+        ("p90_ms", latency.p90),
+        ("p99_ms", latency.p99),
+        ("p999_ms", latency.p999),
+        ("max_ms", latency.max),
+    ];
+    for (name, quantile) in quantiles {
+        add(name, quantile.map_or(String::new(), |ms| format!("{ms:.3}")));
+    }
+    let deploy = cell.deploy.as_ref();
+    add(
+        "replaced",
+        deploy.map_or(String::new(), |d| d.replaced.to_string()),
+    );
+    let longest = deploy.and_then(|d| d.longest_drain);
+    add(
+        "longest_drain_ms",
+        longest.map_or(String::new(), |d| format!("{:.3}", d.as_millis())),
+    );
+    fields
+}
+
+fn line(fields: &[String]) -> String {
+    let quoted: Vec<_> = fields.iter().map(|field| quote(field)).collect();
+    quoted.join(",") + "\n"
+}
+
+fn quote(field: &str) -> String {
+    if field.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", field.replace('"', "\"\""))
+    } else {
+        field.to_owned()
+    }
+}

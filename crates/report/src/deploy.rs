@@ -1,0 +1,222 @@
+//! The proof that a deploy happened: who was replaced, what was in flight when, and how the drains went.
+//! Numbers in flight come from the ledger's intervals, not from anybody's polling.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::history::{Event, Happening, WindowDerivation};
+use model::identity::{Incarnation, RequestId};
+use model::outcome::OutcomeKind;
+use model::plan::Variant;
+use model::timeline::{Drain, Strategy};
+use model::units::{Nanos, Span};
+use serde::{Deserialize, Serialize};
+
+use crate::evidence::PROXIMITY;
+use crate::joined::Traces;
+use crate::phases::{Phases, Replacement};
+
+/// What the deploys of a cell did.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeployRecord {
+    /// In which order old and new came.
+    pub strategy: Strategy,
+    /// The drain policy.
+    pub drain: Drain,
+    /// Backends that were to be replaced.
+    pub planned: u64,
+    /// Backends of which the old generation exited and the new one served.
+    pub replaced: u64,
+    /// Why it stopped, if it did.
+    pub aborted: Option<String>,
+    /// How long a drain could take.
+    pub window: Option<Window>,
+    /// The longest drain.
+    pub longest_drain: Option<Span>,
+    /// Drains whose window ran out with requests in flight.
+    pub drains_expired: u64,
+    /// From the end of the last deploy to the end of the load, less the client's time-out: negative if the
+    /// deploy outlived the load; `None` if it never finished.
+    pub margin_ms: Option<f64>,
+    /// Each replacement.
+    pub replacements: Vec<ReplacementRecord>,
+}
+
+/// A drain window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// Its length.
+    pub length: Span,
+    /// Its derivation; `None`: the scenario gives it.
+    pub derived: Option<WindowDerivation>,
+}
+
+/// What happened to one backend.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReplacementRecord {
+    /// Who left.
+    pub old: Incarnation,
+    /// Who came.
+    pub new: Incarnation,
+    /// Requests that the old generation had in hand when the balancer was told; `None`: it wasn't.
+    pub in_flight_at_deregistration: Option<u64>,
+    /// Requests that it had in hand when it was terminated; `None`: it wasn't.
+    pub in_flight_at_termination: Option<u64>,
+    /// How long it drained.
+    pub drain_waited: Option<Span>,
+    /// What is known of its end and its successor.
+    pub proof: Proof,
+    /// From the replacement's first event to its last, in milliseconds.
+    pub took_ms: Option<f64>,
+}
+
+/// How far a replacement is proved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Proof {
+    /// The old generation exited and the new one answered.
+    Proved,
+    /// The old generation is not known to have exited.
+    OldNotExited,
+    /// No complete response bears the new generation's stamp.
+    NewNeverServed,
+    /// The replacement did not end.
+    Unfinished,
+}
+
+impl DeployRecord {
+    /// Requests in flight at each termination.
+    pub fn at_terminations(&self) -> Vec<u64> {
+        let each = self.replacements.iter();
+        each.filter_map(|r| r.in_flight_at_termination).collect()
+    }
+    /// Requests in flight at each deregistration.
+    pub fn at_deregistrations(&self) -> Vec<u64> {
+        let each = self.replacements.iter();
+        each.filter_map(|r| r.in_flight_at_deregistration).collect()
+    }
+    /// How long each drain took.
+    pub fn waits(&self) -> Vec<Span> {
+        self.replacements.iter().filter_map(|r| r.drain_waited).collect()
+    }
+}
+
+/// What the deploys of a cell did; `None` if its variant has none.
+pub fn record(
+    variant: &Variant,
+    history: &[Event],
+    phases: &Phases,
+    joined: &BTreeMap<RequestId, Traces<'_>>,
+    load_end: Nanos,
+) -> Option<DeployRecord> {
+    let deploy = variant.deploys().next()?;
+    let mut record = DeployRecord {
+        strategy: deploy.strategy,
+        drain: deploy.drain,
+        planned: 0,
+        replaced: 0,
+        aborted: None,
+        window: None,
+        longest_drain: None,
+        drains_expired: 0,
+        margin_ms: None,
+        replacements: Vec::new(),
+    };
+    let mut finished = Vec::new();
+    for event in history {
+        match &event.what {
+            Happening::DeployStarted { backends, .. } => record.planned += backends.len() as u64,
+            Happening::DrainWindow { window, derived } => {
+                record.window = Some(Window {
+                    length: *window,
+                    derived: *derived,
+                });
+            }
+            Happening::DrainExpired { .. } => record.drains_expired += 1,
+            Happening::DeployAborted { reason, .. } => record.aborted = Some(reason.clone()),
+            Happening::DeployFinished { .. } => finished.push(event.at),
+            _ => {}
+        }
+    }
+    if finished.len() == variant.deploys().count() {
+        let settled_by = load_end - variant.traffic.timeout.0;
+        record.margin_ms = finished.last().map(|last| settled_by.millis_from(*last));
+    }
+    let serving = serving(joined);
+    let replacement = |r: &Replacement| replacement(r, history, joined, &serving);
+    record.replacements = phases.replacements.iter().map(replacement).collect();
+    let proved = record.replacements.iter().filter(|r| r.proof == Proof::Proved);
+    record.replaced = proved.count() as u64;
+    record.longest_drain = record.waits().into_iter().max();
+    Some(record)
+}
+
+/// Incarnations that answered a request completely.
+fn serving<'a>(joined: &BTreeMap<RequestId, Traces<'a>>) -> BTreeSet<&'a Incarnation> {
+    let requests = joined.values().flat_map(|traces| &traces.requests);
+    requests
+        .filter(|request| request.outcome.kind() == OutcomeKind::Ok)
+        .filter_map(|request| request.served_by.as_ref())
+        .collect()
+}
+
+fn replacement(
+    r: &Replacement,
+    history: &[Event],
+    joined: &BTreeMap<RequestId, Traces<'_>>,
+    serving: &BTreeSet<&Incarnation>,
+) -> ReplacementRecord {
+    let mut told = None;
+    let mut confirmed = None;
+    let mut expired = None;
+    let mut terminated = None;
+    let mut exited = false;
+    let mut waited = None;
+    for event in history {
+        match &event.what {
+            Happening::Deregistering { incarnation } if *incarnation == r.old => told = Some(event.at),
+            Happening::Deregistered { incarnation, .. } if *incarnation == r.old => {
+                confirmed = Some(event.at)
+            }
+            Happening::Drained {
+                incarnation,
+                waited: w,
+                ..
+            } if *incarnation == r.old => waited = Some(*w),
+            Happening::DrainExpired { incarnation, .. } if *incarnation == r.old => expired = Some(event.at),
+            Happening::Terminated { incarnation, .. } if *incarnation == r.old => terminated = Some(event.at),
+            Happening::Exited { component, .. } => exited |= *component == r.old.to_string(),
+            _ => {}
+        }
+    }
+    let expired_after = confirmed.zip(expired).map(|(from, to)| Span(to.since(from)));
+    ReplacementRecord {
+        old: r.old.clone(),
+        new: r.new.clone(),
+        in_flight_at_deregistration: told.map(|at| in_flight(&r.old, at, joined)),
+        in_flight_at_termination: terminated.map(|at| in_flight(&r.old, at, joined)),
+        drain_waited: waited.or(expired_after),
+        proof: match (r.last, exited, serving.contains(&r.new)) {
+            (None, ..) => Proof::Unfinished,
+            (_, false, _) => Proof::OldNotExited,
+            (_, _, false) => Proof::NewNeverServed,
+            _ => Proof::Proved,
+        },
+        took_ms: r.last.map(|last| last.millis_from(r.first)),
+    }
+}
+
+/// Requests that `by` had in hand at `at`. One that it never finished counts only while its client waited
+/// (give or take [`PROXIMITY`]), or a request given up long ago would be in flight for ever.
+fn in_flight(by: &Incarnation, at: Nanos, joined: &BTreeMap<RequestId, Traces<'_>>) -> u64 {
+    let in_hand = |traces: &Traces<'_>| {
+        let awaited = traces
+            .requests
+            .iter()
+            .any(|request| request.end + PROXIMITY >= at);
+        let executions = traces.executions.iter().filter(|e| e.by == *by);
+        executions
+            .filter(|e| e.in_flight_at(at) && (e.finished.is_some() || awaited))
+            .count() as u64
+    };
+    joined.values().map(in_hand).sum()
+}

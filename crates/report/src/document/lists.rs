@@ -1,0 +1,302 @@
+//! The lists of a report: claims, sources of dropped requests, derivations, doubts, settings.
+
+use std::collections::BTreeMap;
+
+use model::history::Setting;
+
+use super::{Line, Mark, label, trust_word};
+use crate::attribution::DroppedGroup;
+use crate::books::AccessLog;
+use crate::figures::{millis, percent, words};
+use crate::summary::CellSummary;
+use crate::validity::{Trust, Validity};
+use crate::verdict::{ClaimVerdict, Finding, Problem, Role, RunSummary};
+use crate::zero::per_request;
+
+fn plain(text: String) -> Line {
+    Line {
+        mark: Mark::None,
+        text,
+    }
+}
+
+pub(super) fn claims(run: &RunSummary) -> Vec<Line> {
+    run.claims.iter().map(|claim| claim_line(run, claim)).collect()
+}
+
+fn claim_line(run: &RunSummary, claim: &ClaimVerdict) -> Line {
+    let repeat = if run.repeats > 1 {
+        format!(" #{}", claim.repeat)
+    } else {
+        String::new()
+    };
+    let role = match claim.role {
+        Role::Control => "control: ",
+        Role::Expect => "",
+    };
+    let (mark, finding) = match &claim.finding {
+        Finding::Held => (Mark::Good, None),
+        Finding::Failed => (Mark::Bad, None),
+        Finding::Masked => (Mark::Bad, Some("masked: retries hid every failure".to_owned())),
+        Finding::Unproven(reason) => (Mark::Unknown, Some(format!("unproven: {reason}"))),
+        Finding::NotApplicable(reason) => (Mark::None, Some(format!("n/a: {reason}"))),
+    };
+    let observed = (!claim.observed.is_empty()).then(|| claim.observed.clone());
+    let details: Vec<_> = finding.into_iter().chain(observed).collect();
+    let details = if details.is_empty() {
+        String::new()
+    } else {
+        format!("  ({})", details.join("; "))
+    };
+    Line {
+        mark,
+        text: format!("{}{repeat}  {role}{}{details}", claim.balancer, claim.text),
+    }
+}
+
+pub(super) fn sources(run: &RunSummary) -> Vec<Line> {
+    let cell = |cell: &CellSummary| {
+        let label = label(run, cell);
+        let lines = cell
+            .dropped
+            .iter()
+            .map(|group| plain(format!("{label}: {}", source(group))));
+        lines.collect::<Vec<_>>()
+    };
+    run.cells.iter().flat_map(cell).collect()
+}
+
+fn source(group: &DroppedGroup) -> String {
+    let source = &group.source;
+    let who = match (&source.backend, source.generation) {
+        (Some(backend), Some(generation)) => format!("{backend}/{generation}"),
+        (Some(backend), None) => backend.clone(),
+        (None, _) => "unattributed".to_owned(),
+    };
+    let outcome = words(source.outcome);
+    let outcome = outcome.strip_prefix("http ").unwrap_or(&outcome);
+    format!(
+        "{who} {}: {} × {outcome}, {}",
+        source.phase,
+        group.count,
+        words(source.sub_cause)
+    )
+}
+
+pub(super) fn windows(run: &RunSummary) -> Vec<Line> {
+    let line = |cell: &CellSummary| {
+        let window = cell.deploy.as_ref()?.window?;
+        let length = millis(window.length.as_millis());
+        let why = match window.derived {
+            None => "as the scenario says".to_owned(),
+            Some(derived) => format!(
+                "1.2 × {} (the slowest of {} requests in the baseline) + 250 ms; at 95 % fewer than {} of \
+                 requests are slower",
+                millis(derived.slowest.as_millis()),
+                derived.samples,
+                percent(per_request(derived.samples.max(1)))
+            ),
+        };
+        Some(plain(format!("{}: {length} = {why}", label(run, cell))))
+    };
+    run.cells.iter().filter_map(line).collect()
+}
+
+/// Every doubt, with its reason; nothing about what is VALID.
+pub(super) fn validity(run: &RunSummary) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for cell in &run.cells {
+        let claims = [
+            ("counts", Some(&cell.validity.counts)),
+            ("latency", Some(&cell.validity.latency)),
+            ("deploy", cell.validity.deploy.as_ref()),
+        ];
+        for (name, validity) in claims {
+            if let Some(validity) = validity.filter(|v| v.verdict != Trust::Valid) {
+                lines.push(doubt(&label(run, cell), name, validity));
+            }
+        }
+    }
+    for problem in &run.problems {
+        match problem {
+            Problem::Interrupted => lines.push(plain("the run was interrupted".to_owned())),
+            Problem::CellMissing { cell, reason } => lines.push(Line {
+                mark: Mark::Unknown,
+                text: format!("{cell}: no results: {reason}"),
+            }),
+            Problem::Note(_) => {}
+        }
+    }
+    lines
+}
+
+fn doubt(label: &str, name: &str, validity: &Validity) -> Line {
+    let word = trust_word(validity.verdict);
+    Line {
+        mark: Mark::Unknown,
+        text: format!("{label}: {name} {word} ({})", validity.reasons.join("; ")),
+    }
+}
+
+/// One line per cell: did client, ledger and log balance, and with which exceptions.
+pub(super) fn books(run: &RunSummary) -> Vec<Line> {
+    run.cells
+        .iter()
+        .flat_map(|cell| {
+            let mut lines = vec![books_line(&label(run, cell), cell)];
+            lines.extend(cell.books.warnings().map(|warning| {
+                let ids: Vec<_> = warning.ids.iter().map(ToString::to_string).collect();
+                Line {
+                    mark: Mark::Unknown,
+                    text: format!(
+                        "{}: access log: {} × {} (ids {}): a warning only, as yet",
+                        label(run, cell),
+                        warning.count,
+                        words(warning.finding),
+                        ids.join(", ")
+                    ),
+                }
+            }));
+            lines
+        })
+        .collect()
+}
+
+fn books_line(label: &str, cell: &CellSummary) -> Line {
+    let books = &cell.books;
+    let (mark, word) = match books.balance() {
+        true => (Mark::Good, "balanced"),
+        false => (Mark::Bad, "not balanced"),
+    };
+    let log = match books.access_log {
+        AccessLog::Compared => "access log compared",
+        AccessLog::Lost => "access log n/a (not whole)",
+        AccessLog::Absent => "access log n/a (none)",
+    };
+    let mut text = format!(
+        "{label}: {word}: {} requests, {} executions, {log}",
+        books.recorded, books.executions
+    );
+    for (count, name) in [(books.duplicates, "duplicates"), (books.masked, "masked")] {
+        if count > 0 {
+            text.push_str(&format!("; {count} {name}"));
+        }
+    }
+    for (exception, count) in &books.exceptions {
+        text.push_str(&format!("; {count} {}", words(exception)));
+    }
+    Line { mark, text }
+}
+
+/// Settings, told once for all variants that share them.
+pub(super) fn settings(run: &RunSummary) -> Vec<Line> {
+    let mut groups: Vec<(&CellSummary, Vec<&str>)> = Vec::new();
+    for cell in &run.cells {
+        let same = |(first, _): &&mut (&CellSummary, Vec<&str>)| {
+            first.balancer == cell.balancer && first.settings == cell.settings
+        };
+        match groups.iter_mut().find(same) {
+            Some((_, variants)) if variants.contains(&cell.variant.as_str()) => {}
+            Some((_, variants)) => variants.push(&cell.variant),
+            None => groups.push((cell, vec![&cell.variant])),
+        }
+    }
+    let line = |(cell, variants): &(&CellSummary, Vec<&str>)| {
+        let setting = |s: &Setting| format!("{}: {}", s.name, s.rendered);
+        let settings: Vec<_> = cell.settings.iter().map(setting).collect();
+        let who = format!(
+            "{} {} ({})",
+            cell.balancer,
+            cell.balancer_version,
+            variants.join(", ")
+        );
+        plain(format!(
+            "{who}: runtime: {}; {}",
+            cell.runtime,
+            settings.join("; ")
+        ))
+    };
+    groups.iter().map(line).collect()
+}
+
+pub(super) fn notes(run: &RunSummary) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for cell in &run.cells {
+        if cell.warmup.dropped > 0 {
+            lines.push(plain(format!(
+                "{}: {} of {} requests of the warm-up were dropped; they are not in the counts",
+                label(run, cell),
+                cell.warmup.dropped,
+                cell.warmup.scheduled
+            )));
+        }
+        let warnings = cell.warnings.iter();
+        lines.extend(warnings.map(|warning| plain(format!("{}: {warning}", label(run, cell)))));
+    }
+    for problem in &run.problems {
+        if let Problem::Note(note) = problem {
+            lines.push(plain(note.clone()));
+        }
+    }
+    lines
+}
+
+pub(super) fn generator(run: &RunSummary) -> Vec<Line> {
+    let line = |cell: &CellSummary| {
+        let g = &cell.generator;
+        let cpu = match g.cpu_seconds_per_million {
+            Some(seconds) => format!("{seconds:.1} CPU seconds per million requests"),
+            None => "no account of its CPU".to_owned(),
+        };
+        plain(format!(
+            "{}: late wake p50 {}, p99 {}; {cpu}; {} connections, {} closed by announcement, {} without",
+            label(run, cell),
+            millis(g.late_wake_p50_ms),
+            millis(g.late_wake_p99_ms),
+            g.connections,
+            g.announced_closes,
+            g.unannounced_closes
+        ))
+    };
+    run.cells.iter().map(line).collect()
+}
+
+pub(super) fn environment(run: &RunSummary) -> Vec<Line> {
+    let e = &run.environment;
+    let commit = e
+        .commit
+        .as_ref()
+        .map_or(String::new(), |commit| format!(" ({commit})"));
+    let mut lines = vec![
+        plain(format!("rig {}{commit}, started {}", e.rig, e.started)),
+        plain(format!("kernel {}, {} × {}", e.kernel, e.cpus, e.cpu)),
+        plain(format!(
+            "load average {}, open files {}",
+            e.load_average, e.open_files
+        )),
+    ];
+    for (name, build) in &e.balancers {
+        lines.push(plain(format!("{name} {}: {}", build.version, build.binary)));
+    }
+    let runtimes: BTreeMap<_, _> = run.cells.iter().map(|cell| (&cell.runtime, ())).collect();
+    let runtimes: Vec<_> = runtimes.into_keys().map(String::as_str).collect();
+    if !runtimes.is_empty() {
+        lines.push(plain(format!("runtime {}", runtimes.join(", "))));
+    }
+    for (name, value) in &e.sysctls {
+        lines.push(plain(format!("{name} = {value}")));
+    }
+    lines
+}
+
+pub(super) fn reproduce(run: &RunSummary) -> Vec<Line> {
+    let mut balancers: Vec<_> = run.cells.iter().map(|cell| cell.balancer.name()).collect();
+    balancers.dedup();
+    vec![plain(format!(
+        "rig run scenarios/{}.yaml --balancer {} --seed {} --repeat {}",
+        run.scenario,
+        balancers.join(","),
+        run.seed,
+        run.repeats
+    ))]
+}

@@ -1,0 +1,193 @@
+//! The tables of a report: one row per cell.
+
+use model::claim::Metric;
+use model::outcome::OutcomeKind;
+
+use super::{trust_word, variant_label};
+use crate::deploy::DeployRecord;
+use crate::figures::{NONE, millis, percent, span_of};
+use crate::latency::Latency;
+use crate::reading::{beyond, dropped_kinds};
+use crate::summary::CellSummary;
+use crate::table::{Cell, Column, Emphasis, Table};
+use crate::validity::Validity;
+use crate::verdict::RunSummary;
+
+fn names(run: &RunSummary, cell: &CellSummary) -> Vec<Cell> {
+    vec![Cell::plain(cell.balancer), Cell::plain(variant_label(run, cell))]
+}
+
+/// Numbers that can't be trusted are shown, but struck.
+fn struck_unless(usable: bool) -> impl Fn(Cell) -> Cell {
+    move |cell| Cell {
+        emphasis: if usable { cell.emphasis } else { Emphasis::Struck },
+        ..cell
+    }
+}
+
+/// How the measured requests ended.
+pub(super) fn requests(run: &RunSummary) -> Table {
+    let mut columns = Vec::from(Column::left(["balancer", "variant"]));
+    columns.extend(Column::right([
+        "scheduled",
+        "ok",
+        "dropped",
+        "5xx",
+        "reset",
+        "closed",
+        "refused",
+        "time-out",
+        "not sent",
+        "other",
+    ]));
+    columns.extend(Column::left(["counts"]));
+    let row = |cell: &CellSummary| {
+        let counts = &cell.counts;
+        let split = [
+            Metric::Http5xx,
+            Metric::Reset,
+            Metric::Closed,
+            Metric::Refused,
+            Metric::Timeout,
+            Metric::NotSent,
+        ]
+        .map(|metric| counts.of_any(dropped_kinds(metric).unwrap_or_default()));
+        let other = counts.dropped - split.iter().sum::<u64>();
+        let mut numbers = vec![
+            Cell::plain(counts.scheduled),
+            Cell::plain(counts.of(OutcomeKind::Ok)),
+            dropped(cell),
+        ];
+        numbers.extend(split.iter().chain([&other]).map(Cell::plain));
+        let validity = &cell.validity.counts;
+        let numbers = numbers.into_iter().map(struck_unless(validity.is_usable()));
+        names(run, cell)
+            .into_iter()
+            .chain(numbers)
+            .chain([trust(validity)])
+            .collect()
+    };
+    Table {
+        title: "Requests".to_owned(),
+        columns,
+        rows: run.cells.iter().map(row).collect(),
+        notes: vec![
+            "dropped: every scheduled request without a complete expected response in time. \
+             A zero carries its bound: fewer than that part of the requests exposed to a replacement, at 95 %."
+                .to_owned(),
+        ],
+    }
+}
+
+fn dropped(cell: &CellSummary) -> Cell {
+    match (cell.counts.dropped, cell.zero.per_request) {
+        (0, Some(bound)) => Cell::with(Emphasis::Good, format!("0 (< {})", percent(bound))),
+        (0, None) => Cell::with(Emphasis::Good, 0),
+        (n, _) => Cell::with(Emphasis::Bad, n),
+    }
+}
+
+fn trust(validity: &Validity) -> Cell {
+    let emphasis = if validity.is_usable() {
+        Emphasis::Plain
+    } else {
+        Emphasis::Bad
+    };
+    Cell::with(emphasis, trust_word(validity.verdict))
+}
+
+/// How long the measured requests took, and who answered them.
+pub(super) fn latency(run: &RunSummary) -> Table {
+    let mut columns = Vec::from(Column::left(["balancer", "variant"]));
+    columns.extend(Column::right([
+        "p50",
+        "p90",
+        "p99",
+        "p99.9",
+        "max",
+        "ok-only p99",
+    ]));
+    columns.extend(Column::left(["latency", "share per backend"]));
+    let row = |cell: &CellSummary| {
+        let all = &cell.latency_ms;
+        let quantiles = [all.p50, all.p90, all.p99, all.p999, all.max];
+        let mut numbers: Vec<_> = quantiles.map(|q| Cell::plain(quantile(cell, all, q))).into();
+        let ok_only = &cell.ok_only_latency_ms;
+        numbers.push(Cell::plain(quantile(cell, ok_only, ok_only.p99)));
+        let usable = cell.validity.latency.is_usable();
+        let shares: Vec<_> = cell
+            .backends
+            .iter()
+            .map(|(id, backend)| format!("{id} {}", percent(backend.share)))
+            .collect();
+        names(run, cell)
+            .into_iter()
+            .chain(numbers.into_iter().map(struck_unless(usable)))
+            .chain([trust(&cell.validity.latency), Cell::plain(shares.join(", "))])
+            .collect()
+    };
+    Table {
+        title: "Latency from the intended start, and who answered".to_owned(),
+        columns,
+        rows: run.cells.iter().map(row).collect(),
+        notes: vec!["A failed request counts as slower than any other.".to_owned()],
+    }
+}
+
+fn quantile(cell: &CellSummary, latency: &Latency, quantile: Option<f64>) -> String {
+    match quantile {
+        Some(ms) => millis(ms),
+        None if latency.failed > 0 => beyond(cell),
+        None => NONE.to_owned(),
+    }
+}
+
+/// What the deploys did; `None` if no cell has one.
+pub(super) fn deploys(run: &RunSummary) -> Option<Table> {
+    let mut columns = Vec::from(Column::left(["balancer", "variant"]));
+    columns.extend(Column::right([
+        "replaced",
+        "in flight at deregistration",
+        "in flight at termination",
+        "drain window",
+        "longest drain",
+        "drains expired",
+    ]));
+    columns.extend(Column::left(["deploy"]));
+    let row = |cell: &CellSummary| {
+        let deploy = cell.deploy.as_ref()?;
+        let validity = cell.validity.deploy.as_ref()?;
+        let numbers = numbers(deploy)
+            .map(Cell::plain)
+            .map(struck_unless(validity.is_usable()));
+        Some(
+            names(run, cell)
+                .into_iter()
+                .chain(numbers)
+                .chain([trust(validity)])
+                .collect(),
+        )
+    };
+    let rows: Vec<_> = run.cells.iter().filter_map(row).collect();
+    (!rows.is_empty()).then(|| Table {
+        title: "Deploys".to_owned(),
+        columns,
+        rows,
+        notes: vec!["In flight: requests that the old generation had in hand, by its own ledger.".to_owned()],
+    })
+}
+
+fn numbers(deploy: &DeployRecord) -> [String; 6] {
+    [
+        format!("{} of {}", deploy.replaced, deploy.planned),
+        span_of(&deploy.at_deregistrations()),
+        span_of(&deploy.at_terminations()),
+        deploy
+            .window
+            .map_or_else(|| NONE.to_owned(), |w| millis(w.length.as_millis())),
+        deploy
+            .longest_drain
+            .map_or_else(|| NONE.to_owned(), |d| millis(d.as_millis())),
+        deploy.drains_expired.to_string(),
+    ]
+}

@@ -1,0 +1,330 @@
+//! One request's fate: what the client saw (delivery) beside what the backends did (execution) and what the
+//! balancer's log admits. Every oddity is either a named [`Exception`], by a predicate over this one id, or
+//! a [`Finding`] that nothing explains.
+
+use model::access_log::{LogGap, Logged};
+use model::ledger::Execution;
+use model::outcome::{Cause, NotSent, Outcome, OutcomeKind, Stage};
+use model::request::Request;
+use serde::{Deserialize, Serialize};
+
+use crate::evidence::{Evidence, LogState};
+
+/// What became of one request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fate {
+    /// What the client saw.
+    pub kind: OutcomeKind,
+    /// How often backends received it (R).
+    pub receipts: usize,
+    /// How often they finished it (F).
+    pub finishes: usize,
+    /// Why it was dropped; `None`: it was not.
+    pub sub_cause: Option<SubCause>,
+    /// Whether it ended well although an attempt at a backend had failed.
+    pub masked: bool,
+    /// The named exceptions that apply.
+    pub exceptions: Vec<Exception>,
+    /// What nothing explains, with the equation that it violates.
+    pub unmatched: Vec<(Equation, Finding)>,
+}
+
+impl Fate {
+    fn except(&mut self, exception: Exception) {
+        if !self.exceptions.contains(&exception) {
+            self.exceptions.push(exception);
+        }
+    }
+    fn find(&mut self, equation: Equation, finding: Finding) {
+        if !self.unmatched.contains(&(equation, finding)) {
+            self.unmatched.push((equation, finding));
+        }
+    }
+}
+
+/// What the ledger says about a dropped request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SubCause {
+    /// A backend had received it and died with it.
+    KilledInService,
+    /// No backend received it.
+    NotExecuted,
+    /// A backend finished it; the response got lost on its way.
+    FinishedUndelivered,
+    /// A backend answered so itself.
+    AnsweredByBackend,
+    /// A backend received it, and the client or the balancer gave up before it was finished.
+    GivenUp,
+    /// The ledger can't tell.
+    Undetermined,
+}
+
+/// A named, counted exception from the books. It explains a request; it changes no outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Exception {
+    /// Refused, or no byte came back; neither a backend nor the log knows of it.
+    NeverReachedBalancer,
+    /// The balancer closed a reused connection without a log line, as its adapter declares, when a backend died.
+    SilentClose,
+    /// The log names a backend that was dead or frozen then and never read the request.
+    UnreadAtDeath,
+    /// A backend died with it.
+    KilledInService,
+    /// Finished by a backend, and a kill, a reload or a time-out kept it from the client.
+    FinishedUndelivered,
+    /// The log says success; the client saw a failure.
+    LoggedOkLost,
+    /// The client gave up first: its time-out, or the log says so.
+    ClientAbort,
+    /// The balancer gave up on a backend: its own time-out, or another attempt.
+    BalancerAbort,
+    /// A line or a receipt without an id: health, readiness, curl.
+    NoId,
+    /// The log isn't whole, so that it can't be held against this request.
+    LogLost,
+}
+
+/// The equations of the books.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Equation {
+    /// 1: each scheduled request ends exactly once.
+    EndsOnce,
+    /// 2: what the client got, the stamped backend finished, and what it finished, the client got.
+    DeliveryMatchesExecution,
+    /// 4: what a backend received and did not finish has a reason.
+    UnfinishedIsExplained,
+    /// 5: the log has one line per request, with the client's status.
+    LogAgrees,
+}
+
+/// Something that no exception explains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finding {
+    /// No record of a scheduled request.
+    NoRecord,
+    /// More than one record.
+    SeveralRecords,
+    /// A backend or the log knows an id that was never scheduled.
+    NeverScheduled,
+    /// The client got a success that no backend stamped.
+    OkWithoutStamp,
+    /// The client got a success that the stamped backend did not finish.
+    OkNotFinished,
+    /// Never sent, and yet received.
+    ReceivedThoughNeverSent,
+    /// Finished, and lost without any event that explains it.
+    FinishedButLost,
+    /// Received and never finished, without a reason.
+    NeverFinished,
+    /// No line in the log.
+    NotLogged,
+    /// Several lines in the log.
+    LoggedSeveralTimes,
+    /// The log's status isn't the client's.
+    StatusDiffers,
+    /// The log names a backend that was well and did not receive it.
+    AttemptNotReceived,
+}
+
+/// Judges one request by its own records alone; time counts only as proximity to events.
+pub fn fate(request: &Request, executions: &[&Execution], logged: &[&Logged], evidence: &Evidence) -> Fate {
+    let kind = request.outcome.kind();
+    let finishes = executions.iter().filter(|e| e.finished.is_some()).count();
+    let attempts = logged.iter().map(|line| line.attempts.len()).max().unwrap_or(0);
+    let mut fate = Fate {
+        kind,
+        receipts: executions.len(),
+        finishes,
+        sub_cause: None,
+        masked: kind == OutcomeKind::Ok && (attempts > 1 || finishes < executions.len()),
+        exceptions: Vec::new(),
+        unmatched: Vec::new(),
+    };
+    match_delivery(&mut fate, request, executions, logged, evidence);
+    match_unfinished(&mut fate, request, executions, logged, evidence);
+    match_log(&mut fate, request, executions, logged, evidence);
+    match_attempts(&mut fate, request, executions, logged, evidence);
+    fate.sub_cause = kind.is_dropped().then(|| sub_cause(&fate, request));
+    fate
+}
+
+/// Equation 2, both ways.
+fn match_delivery(
+    fate: &mut Fate,
+    request: &Request,
+    executions: &[&Execution],
+    logged: &[&Logged],
+    evidence: &Evidence,
+) {
+    let equation = Equation::DeliveryMatchesExecution;
+    if fate.kind == OutcomeKind::Ok {
+        match &request.served_by {
+            None => fate.find(equation, Finding::OkWithoutStamp),
+            Some(stamp) if !executions.iter().any(|e| e.by == *stamp && e.finished.is_some()) => {
+                fate.find(equation, Finding::OkNotFinished);
+            }
+            Some(_) => {}
+        }
+    } else if never_sent(request) {
+        if fate.receipts > 0 {
+            fate.find(equation, Finding::ReceivedThoughNeverSent);
+        }
+    } else if let (true, None, Some(finished)) = (
+        fate.kind.is_dropped(),
+        &request.served_by,
+        executions.iter().filter_map(|e| e.finished).min(),
+    ) {
+        let timed_out = timed_out(request) || gateway_timeout(request, logged);
+        if timed_out || evidence.disturbed(finished, request.end) {
+            fate.except(Exception::FinishedUndelivered);
+        } else {
+            fate.find(equation, Finding::FinishedButLost);
+        }
+    }
+}
+
+/// Equation 4.
+fn match_unfinished(
+    fate: &mut Fate,
+    request: &Request,
+    executions: &[&Execution],
+    logged: &[&Logged],
+    evidence: &Evidence,
+) {
+    let attempts = logged.iter().map(|line| line.attempts.len()).max().unwrap_or(0);
+    for execution in executions.iter().filter(|e| e.finished.is_none()) {
+        if evidence.killed(&execution.by, execution.received, request.end) {
+            fate.except(Exception::KilledInService);
+        } else if timed_out(request) || logged.iter().any(|line| admits_client_abort(line)) {
+            fate.except(Exception::ClientAbort);
+        } else if gateway_timeout(request, logged) || attempts > 1 {
+            fate.except(Exception::BalancerAbort);
+        } else if fate.kind != OutcomeKind::Cancelled {
+            fate.find(Equation::UnfinishedIsExplained, Finding::NeverFinished);
+        }
+    }
+}
+
+/// Equation 5.
+fn match_log(
+    fate: &mut Fate,
+    request: &Request,
+    executions: &[&Execution],
+    logged: &[&Logged],
+    evidence: &Evidence,
+) {
+    let by: Vec<_> = executions.iter().map(|e| &e.by).collect();
+    match (logged, request.outcome) {
+        (_, Outcome::NotSent(NotSent::Cancelled)) => {}
+        ([], Outcome::NotSent(_)) => {}
+        ([], Outcome::Failed { stage, cause })
+            if evidence.gaps.contains(&LogGap::SilentClose)
+                && request.on.is_some_and(|on| on.nth >= 2)
+                && matches!(stage, Stage::Send | Stage::FirstByte)
+                && cause == Cause::Eof
+                && evidence.death_near(request.end, &by) =>
+        {
+            fate.except(Exception::SilentClose);
+        }
+        ([], Outcome::Failed { stage, .. }) if fate.receipts == 0 && request.first_byte.is_none() => {
+            // Without a whole log only a connection that never stood proves that nothing arrived.
+            if evidence.log == LogState::Whole || matches!(stage, Stage::Connect | Stage::Tls) {
+                fate.except(Exception::NeverReachedBalancer);
+            } else {
+                fate.except(Exception::LogLost);
+            }
+        }
+        ([], _) if evidence.log != LogState::Whole => fate.except(Exception::LogLost),
+        ([], _) => fate.find(Equation::LogAgrees, Finding::NotLogged),
+        ([line], outcome) => match_log_line(fate, outcome, line),
+        _ => fate.find(Equation::LogAgrees, Finding::LoggedSeveralTimes),
+    }
+}
+
+fn match_log_line(fate: &mut Fate, outcome: Outcome, line: &Logged) {
+    match outcome {
+        Outcome::Answered { status, .. } if status == line.status => {}
+        Outcome::Failed { cause, .. } if cause == Cause::Timeout || admits_client_abort(line) => {
+            fate.except(Exception::ClientAbort);
+        }
+        // No status was sent, and the client got none.
+        Outcome::Failed { .. } if line.status == 0 => {}
+        Outcome::Failed { .. } if (200..300).contains(&line.status) => fate.except(Exception::LoggedOkLost),
+        _ => fate.find(Equation::LogAgrees, Finding::StatusDiffers),
+    }
+}
+
+/// Every attempt that the log admits to was received, or its backend could not read then.
+fn match_attempts(
+    fate: &mut Fate,
+    request: &Request,
+    executions: &[&Execution],
+    logged: &[&Logged],
+    evidence: &Evidence,
+) {
+    for attempt in logged.iter().flat_map(|line| &line.attempts) {
+        if executions.iter().any(|e| e.by.backend == attempt.backend) {
+            continue;
+        }
+        if evidence.gone(&attempt.backend, request.released, request.end) {
+            fate.except(Exception::UnreadAtDeath);
+        } else {
+            fate.find(Equation::LogAgrees, Finding::AttemptNotReceived);
+        }
+    }
+}
+
+fn sub_cause(fate: &Fate, request: &Request) -> SubCause {
+    let has = |exception| fate.exceptions.contains(&exception);
+    if fate.receipts == 0 {
+        SubCause::NotExecuted
+    } else if request.served_by.is_some() && matches!(request.outcome, Outcome::Answered { .. }) {
+        SubCause::AnsweredByBackend
+    } else if has(Exception::KilledInService) {
+        SubCause::KilledInService
+    } else if has(Exception::FinishedUndelivered) {
+        SubCause::FinishedUndelivered
+    } else if fate.finishes < fate.receipts && (has(Exception::ClientAbort) || has(Exception::BalancerAbort))
+    {
+        SubCause::GivenUp
+    } else {
+        SubCause::Undetermined
+    }
+}
+
+fn never_sent(request: &Request) -> bool {
+    match request.outcome {
+        // A cancelled request may have been under way.
+        Outcome::NotSent(NotSent::Cancelled) => false,
+        Outcome::NotSent(_) => true,
+        Outcome::Failed { stage, .. } => matches!(stage, Stage::Connect | Stage::Tls),
+        Outcome::Answered { .. } => false,
+    }
+}
+
+fn timed_out(request: &Request) -> bool {
+    matches!(
+        request.outcome,
+        Outcome::Failed {
+            cause: Cause::Timeout,
+            ..
+        }
+    )
+}
+
+/// The balancer says that its backend took too long.
+fn gateway_timeout(request: &Request, logged: &[&Logged]) -> bool {
+    matches!(request.outcome, Outcome::Answered { status: 504, .. })
+        || logged.iter().any(|line| line.status == 504)
+}
+
+/// The log says that the client left first: nginx's status 499, Envoy's response flag `DC`, a termination
+/// state of HAProxy that begins with `C`.
+fn admits_client_abort(line: &Logged) -> bool {
+    let state_of_four = line.flags.len() == 4 && line.flags.starts_with('C');
+    line.status == 499 || state_of_four || line.flags.split(',').any(|flag| flag == "DC")
+}

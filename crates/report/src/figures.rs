@@ -1,0 +1,71 @@
+//! How figures are written: with their units, and no more digits than they deserve.
+
+/// A part of a whole: `63 %`, `1 %`, `0.9 %`, `0.04 %`.
+pub fn percent(part: f64) -> String {
+    let percent = part * 100.0;
+    let text = if percent >= 10.0 {
+        format!("{percent:.0}")
+    } else if percent >= 0.1 || percent == 0.0 {
+        format!("{percent:.1}")
+    } else {
+        // One significant digit.
+        let digits = (-percent.log10().floor()).clamp(1.0, 9.0) as usize;
+        format!("{percent:.digits$}")
+    };
+    format!("{} %", text.strip_suffix(".0").unwrap_or(&text))
+}
+
+/// A time in milliseconds: `0.12 ms`, `812 ms`, `1.21 s`.
+pub fn millis(ms: f64) -> String {
+    if ms.abs() >= 1000.0 {
+        format!("{} s", trimmed(ms / 1e3, 2))
+    } else if ms.abs() >= 10.0 {
+        format!("{ms:.0} ms")
+    } else {
+        format!("{} ms", trimmed(ms, 2))
+    }
+}
+
+fn trimmed(value: f64, digits: usize) -> String {
+    let text = format!("{value:.digits$}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// A list of counts: the only one, or the smallest and the largest: `5–8`.
+pub fn span_of(counts: &[u64]) -> String {
+    match (counts.iter().min(), counts.iter().max()) {
+        (Some(min), Some(max)) if min == max => min.to_string(),
+        (Some(min), Some(max)) => format!("{min}–{max}"),
+        _ => NONE.to_owned(),
+    }
+}
+
+/// What stands where there is nothing to say.
+pub const NONE: &str = "–";
+
+/// The name by which JSON knows a value, in words: `killed_in_service` becomes `killed in service`.
+pub fn words(value: impl serde::Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(name)) => name.replace('_', " "),
+        Ok(other) => other.to_string(),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_carry_their_units_and_few_digits() {
+        assert_eq!(millis(0.123), "0.12 ms");
+        assert_eq!(millis(812.4), "812 ms");
+        assert_eq!(millis(1210.0), "1.21 s");
+        assert_eq!(millis(10_000.0), "10 s");
+        assert_eq!(percent(0.333), "33 %");
+        assert_eq!(percent(0.0), "0 %");
+        assert_eq!(span_of(&[5, 8, 6]), "5–8");
+        assert_eq!(span_of(&[]), NONE);
+        assert_eq!(words(crate::fate::SubCause::KilledInService), "killed in service");
+    }
+}

@@ -1,0 +1,71 @@
+//! The Markdown dialect, as GitHub reads it.
+
+use crate::document::{Block, Document, Line, Mark};
+use crate::table::{Align, Cell, Emphasis, Table};
+
+/// Lays out a document.
+pub(crate) fn render(document: &Document) -> String {
+    let headline = &document.headline;
+    let mut out = format!("# {} {}\n\n", headline.mark.sign(), escape(&headline.text));
+    out.push_str(&format!("> {}\n", escape(&document.question)));
+    for block in &document.blocks {
+        match block {
+            Block::Table(table) => out.push_str(&self::table(table)),
+            Block::List { title, lines } => {
+                out.push_str(&format!("\n## {title}\n\n"));
+                lines.iter().for_each(|line| out.push_str(&item(line)));
+            }
+        }
+    }
+    out
+}
+
+fn item(line: &Line) -> String {
+    match line.mark {
+        Mark::None => format!("- {}\n", escape(&line.text)),
+        mark => format!("- {} {}\n", mark.sign(), escape(&line.text)),
+    }
+}
+
+fn table(table: &Table) -> String {
+    let mut out = format!("\n## {}\n\n", escape(&table.title));
+    let row = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
+    out.push_str(&row(table.columns.iter().map(|c| c.name.to_owned()).collect()));
+    let rule = |align| match align {
+        Align::Left => "---".to_owned(),
+        Align::Right => "---:".to_owned(),
+    };
+    out.push_str(&row(table.columns.iter().map(|c| rule(c.align)).collect()));
+    for cells in &table.rows {
+        out.push_str(&row(cells.iter().map(cell).collect()));
+    }
+    for note in &table.notes {
+        out.push_str(&format!("\n{}\n", escape(note)));
+    }
+    out
+}
+
+fn cell(cell: &Cell) -> String {
+    let text = escape(&cell.text);
+    match cell.emphasis {
+        Emphasis::Plain | Emphasis::Good => text,
+        Emphasis::Bad => format!("**{text}**"),
+        Emphasis::Struck => format!("~~{text}~~"),
+    }
+}
+
+/// Keeps text from being read as markup.
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' => out.extend(['\\', c]),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            // A line break would end a row or an item.
+            '\n' | '\r' => out.push(' '),
+            c => out.push(c),
+        }
+    }
+    out
+}

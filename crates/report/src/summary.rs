@@ -1,0 +1,296 @@
+//! One cell, summed up.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::catalog::BalancerKind;
+use model::history::{Event, Happening, Setting};
+use model::identity::CellId;
+use model::job::GeneratorReport;
+use model::outcome::OutcomeKind;
+use model::plan::{SavedPlan, Variant};
+use model::records::CellRecords;
+use model::request::Request;
+use model::units::Nanos;
+use serde::{Deserialize, Serialize};
+
+use crate::attribution::{DroppedGroup, attribute};
+use crate::books::{self, Books};
+use crate::counts::Counts;
+use crate::deploy::{self, DeployRecord};
+use crate::evidence::Evidence;
+use crate::joined::join;
+use crate::latency::Latency;
+use crate::phases::{Phases, Replacement};
+use crate::validity::{self, CellValidity, Trust, Validity};
+use crate::zero::ZeroBound;
+
+/// Everything that is known of one cell, in numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CellSummary {
+    /// The scenario.
+    pub scenario: String,
+    /// The balancer under test.
+    pub balancer: BalancerKind,
+    /// What it says its version is.
+    pub balancer_version: String,
+    /// `process` or `docker`.
+    pub runtime: String,
+    /// The variant.
+    pub variant: String,
+    /// Which repeat, from 1.
+    pub repeat: u32,
+    /// How it ended.
+    pub ending: Ending,
+    /// What can be trusted.
+    pub validity: CellValidity,
+    /// How the measured requests ended.
+    pub counts: Counts,
+    /// How the requests of the warm-up ended: reconciled, but not counted above.
+    pub warmup: Counts,
+    /// Latency from the intended start, failures as infinite.
+    pub latency_ms: Latency,
+    /// Latency of the requests that ended well, alone.
+    pub ok_only_latency_ms: Latency,
+    /// Who answered.
+    pub backends: BTreeMap<String, BackendShare>,
+    /// What the deploys did; `None`: the variant has none.
+    pub deploy: Option<DeployRecord>,
+    /// Where the dropped requests come from.
+    pub dropped: Vec<DroppedGroup>,
+    /// What a zero among them would prove.
+    pub zero: ZeroBound,
+    /// Client, ledger and access log compared.
+    pub books: Books,
+    /// Settings that decide about drops, in the balancer's own words.
+    pub settings: Vec<Setting>,
+    /// What the load generator says about itself.
+    pub generator: Generator,
+    /// What the engine wants the reader to know.
+    pub warnings: Vec<String>,
+}
+
+impl CellSummary {
+    /// Which cell this is.
+    pub fn cell(&self) -> CellId {
+        CellId {
+            balancer: self.balancer,
+            variant: self.variant.clone(),
+            repeat: self.repeat,
+        }
+    }
+}
+
+/// How a cell ended; where several are true, the last of them is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// By itself.
+    #[default]
+    Complete,
+    /// Its history stops.
+    Truncated,
+    /// It could not be run to its end.
+    Failed,
+    /// The user interrupted it.
+    Interrupted,
+}
+
+/// A backend's part of the measured requests that backends answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct BackendShare {
+    /// Requests that bear its stamp.
+    pub requests: u64,
+    /// Their part, 0 to 1.
+    pub share: f64,
+}
+
+/// What the generator says about itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Generator {
+    /// CPU seconds for a million requests.
+    pub cpu_seconds_per_million: Option<f64>,
+    /// Median of its own lateness, in milliseconds.
+    pub late_wake_p50_ms: f64,
+    /// 99th percentile of it.
+    pub late_wake_p99_ms: f64,
+    /// Connections opened.
+    pub connections: u64,
+    /// Idle connections that the peer closed without having announced it.
+    pub unannounced_closes: u64,
+    /// Connections whose end a response had announced.
+    pub announced_closes: u64,
+}
+
+/// What the history says about the cell as a whole.
+#[derive(Default)]
+struct Frame {
+    runtime: String,
+    balancer_version: String,
+    settings: Vec<Setting>,
+    scheduled: Option<u64>,
+    origin: Option<Nanos>,
+    generator: Option<GeneratorReport>,
+    ending: Ending,
+    warnings: Vec<String>,
+}
+
+impl Frame {
+    fn read(history: &[Event]) -> Frame {
+        let mut frame = Frame::default();
+        for event in history {
+            match &event.what {
+                Happening::CellStarted { runtime, .. } => frame.runtime.clone_from(runtime),
+                Happening::Balancer {
+                    version, settings, ..
+                } => {
+                    frame.balancer_version.clone_from(version);
+                    frame.settings.clone_from(settings);
+                }
+                Happening::Scheduled { requests, origin } => {
+                    frame.scheduled = Some(*requests);
+                    frame.origin = Some(*origin);
+                }
+                Happening::LoadFinished { generator } => frame.generator = Some(*generator),
+                Happening::Warning { message } => frame.warnings.push(message.clone()),
+                Happening::Failed { .. } => frame.ending = frame.ending.max(Ending::Failed),
+                Happening::Interrupted => frame.ending = Ending::Interrupted,
+                _ => {}
+            }
+        }
+        if frame.generator.is_none() && frame.ending == Ending::Complete {
+            frame.ending = Ending::Truncated;
+        }
+        frame
+    }
+}
+
+/// Sums up a cell. Whatever its records lack makes it INVALID, with the reason.
+pub fn summarise(plan: &SavedPlan, records: &CellRecords) -> CellSummary {
+    let frame = Frame::read(&records.history);
+    let evidence = Evidence::gather(&records.history);
+    let phases = Phases::read(&records.history);
+    let joined = join(records);
+    let without_id = records.access.iter().filter(|line| line.id.is_none()).count() as u64;
+    let (books, fates) = books::keep(frame.scheduled, &joined, without_id, &evidence);
+
+    // Without an origin nothing separates the warm-up, and the cell is INVALID anyway.
+    let origin = frame.origin.unwrap_or(Nanos(i64::MIN));
+    let records_once = joined
+        .values()
+        .filter_map(|traces| traces.requests.first().copied());
+    let (measured, warmup): (Vec<&Request>, Vec<&Request>) = records_once.partition(|r| r.due >= origin);
+    let counts = Counts::of_all(measured.iter().map(|r| r.outcome.kind()));
+
+    let variant = plan.variant(&records.cell.variant);
+    let timeout_ms = variant.map_or(0.0, |v| v.traffic.timeout.as_millis());
+    let latency = Latency::of(measured.iter().copied(), timeout_ms);
+    let (late_p50, late_p99) = validity::late_wake(&measured);
+    let deploy = variant.and_then(|variant| {
+        let load_end = frame.origin? + variant.traffic.duration.0;
+        deploy::record(variant, &records.history, &phases, &joined, load_end)
+    });
+    let mut counts_validity = validity::counts(&records.history, &books, &counts, &measured, &phases);
+    if variant.is_none() {
+        counts_validity.lower(Trust::Invalid, "the plan has no such variant");
+    }
+    let mut latency_validity = validity::latency(&latency, late_p99);
+    if !counts_validity.is_usable() {
+        latency_validity.lower(Trust::Invalid, "the counts are INVALID");
+    }
+    let fated = measured.iter().filter_map(|r| Some((*r, fates.get(&r.id)?)));
+    CellSummary {
+        scenario: plan.scenario.clone(),
+        balancer: records.cell.balancer,
+        balancer_version: frame.balancer_version,
+        runtime: frame.runtime,
+        variant: records.cell.variant.clone(),
+        repeat: records.cell.repeat,
+        ending: frame.ending,
+        validity: CellValidity {
+            counts: counts_validity,
+            latency: latency_validity,
+            deploy: variant.and_then(|v| deploy_validity(v, deploy.as_ref())),
+        },
+        warmup: Counts::of_all(warmup.iter().map(|r| r.outcome.kind())),
+        latency_ms: latency,
+        ok_only_latency_ms: Latency::of(measured.iter().copied().filter(|r| is_ok(r)), timeout_ms),
+        backends: shares(variant, &measured),
+        dropped: attribute(fated, &joined, &phases),
+        zero: ZeroBound::of(
+            exposed(&measured, &phases.replacements),
+            deploy.as_ref().map_or(0, |d| d.replaced),
+        ),
+        counts,
+        deploy,
+        books,
+        settings: frame.settings,
+        generator: generator(frame.generator, late_p50, late_p99),
+        warnings: frame.warnings,
+    }
+}
+
+fn is_ok(request: &Request) -> bool {
+    request.outcome.kind() == OutcomeKind::Ok
+}
+
+/// A variant with a deploy of which nothing was recorded is as little proved as a deploy that went wrong.
+fn deploy_validity(variant: &Variant, record: Option<&DeployRecord>) -> Option<Validity> {
+    variant.deploys().next()?;
+    Some(match record {
+        Some(record) => validity::deploy(variant, record),
+        None => {
+            let mut validity = Validity::default();
+            validity.lower(Trust::Invalid, "the load never began");
+            validity
+        }
+    })
+}
+
+/// Requests in flight at, or started during, some replacement.
+fn exposed(measured: &[&Request], replacements: &[Replacement]) -> u64 {
+    let exposed = |request: &Request| {
+        replacements
+            .iter()
+            .any(|r| request.end >= r.first && r.last.is_none_or(|last| request.due <= last))
+    };
+    measured.iter().filter(|request| exposed(request)).count() as u64
+}
+
+/// Shares of the answered requests; backends that serve from the start are listed even if none reached them.
+fn shares(variant: Option<&Variant>, measured: &[&Request]) -> BTreeMap<String, BackendShare> {
+    let pools = variant.map_or(&[][..], |v| &v.topology.pools);
+    let mut shares: BTreeMap<String, BackendShare> = pools
+        .iter()
+        .flat_map(|pool| pool.serving())
+        .map(|backend| (backend.id.clone(), BackendShare::default()))
+        .collect();
+    let mut answered = 0;
+    for stamp in measured.iter().filter_map(|r| r.served_by.as_ref()) {
+        answered += 1;
+        shares.entry(stamp.backend.clone()).or_default().requests += 1;
+    }
+    for share in shares.values_mut() {
+        share.share = share.requests as f64 / u64::max(answered, 1) as f64;
+    }
+    shares
+}
+
+fn generator(report: Option<GeneratorReport>, late_p50: f64, late_p99: f64) -> Generator {
+    let report = report.unwrap_or_default();
+    Generator {
+        cpu_seconds_per_million: (report.recorded > 0)
+            .then(|| report.cpu_seconds * 1e6 / report.recorded as f64),
+        late_wake_p50_ms: late_p50,
+        late_wake_p99_ms: late_p99,
+        connections: report.connections,
+        unannounced_closes: report.unannounced_closes,
+        announced_closes: report.announced_closes,
+    }
+}
+
+/// Cells that the plan has and `cells` has not.
+pub(crate) fn missing(plan: &SavedPlan, cells: &[CellSummary]) -> Vec<CellId> {
+    let present: BTreeSet<CellId> = cells.iter().map(CellSummary::cell).collect();
+    let planned = plan.cells().into_iter();
+    planned.filter(|cell| !present.contains(cell)).collect()
+}

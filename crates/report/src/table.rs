@@ -1,0 +1,86 @@
+//! A table that knows nothing of terminals or Markdown.
+
+/// A table.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Table {
+    /// What it shows.
+    pub title: String,
+    /// Its columns.
+    pub columns: Vec<Column>,
+    /// Its rows, each with a cell per column.
+    pub rows: Vec<Vec<Cell>>,
+    /// What stands below it.
+    pub notes: Vec<String>,
+}
+
+/// A column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its heading.
+    pub name: &'static str,
+    /// Where its cells stand.
+    pub align: Align,
+}
+
+/// Where the cells of a column stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Align {
+    /// Text.
+    Left,
+    /// Numbers.
+    Right,
+}
+
+/// A cell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cell {
+    /// What it says.
+    pub text: String,
+    /// How it says it.
+    pub emphasis: Emphasis,
+}
+
+/// How a cell speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Emphasis {
+    /// Like any other.
+    #[default]
+    Plain,
+    /// As it should be.
+    Good,
+    /// Not as it should be.
+    Bad,
+    /// Measured, and not to be believed: shown, but struck out.
+    Struck,
+}
+
+impl Cell {
+    /// A cell without emphasis.
+    pub fn plain(text: impl ToString) -> Cell {
+        Cell::with(Emphasis::Plain, text)
+    }
+    /// A cell with emphasis.
+    pub fn with(emphasis: Emphasis, text: impl ToString) -> Cell {
+        Cell {
+            text: text.to_string(),
+            emphasis,
+        }
+    }
+}
+
+impl Column {
+    /// Columns of text.
+    pub fn left<const N: usize>(names: [&'static str; N]) -> [Column; N] {
+        names.map(|name| Column {
+            name,
+            align: Align::Left,
+        })
+    }
+    /// Columns of numbers.
+    pub fn right<const N: usize>(names: [&'static str; N]) -> [Column; N] {
+        names.map(|name| Column {
+            name,
+            align: Align::Right,
+        })
+    }
+}

@@ -1,0 +1,266 @@
+//! Whether a number may be believed, claim by claim. The thresholds stand here and nowhere else.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use model::history::{Event, Happening};
+use model::outcome::OutcomeKind;
+use model::plan::Variant;
+use model::request::Request;
+use model::timeline::Drain;
+use serde::{Deserialize, Serialize};
+
+use crate::books::Books;
+use crate::counts::Counts;
+use crate::deploy::{DeployRecord, Proof};
+use crate::figures::{millis, percent, words};
+use crate::latency::{Latency, rank};
+use crate::phases::Phases;
+
+/// How far a measurement can be trusted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Trust {
+    /// Fully.
+    #[default]
+    Valid,
+    /// Enough to judge by, unless the user is strict.
+    Degraded,
+    /// Not at all.
+    Invalid,
+}
+
+/// The trust in one claim, and why it is no better.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Validity {
+    /// How far.
+    pub verdict: Trust,
+    /// Why; empty if VALID.
+    pub reasons: Vec<String>,
+}
+
+impl Validity {
+    /// Lowers the trust to `trust`, because of `reason`; it never rises.
+    pub fn lower(&mut self, trust: Trust, reason: impl Into<String>) {
+        if trust > Trust::Valid {
+            self.verdict = self.verdict.max(trust);
+            self.reasons.push(reason.into());
+        }
+    }
+    /// Whether a claim can be judged by it.
+    pub fn is_usable(&self) -> bool {
+        self.verdict != Trust::Invalid
+    }
+}
+
+/// The trust in each claim of a cell.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CellValidity {
+    /// In the counts.
+    pub counts: Validity,
+    /// In the latencies.
+    pub latency: Validity,
+    /// In the deploy having been put to the test; `None`: the variant has no deploy.
+    pub deploy: Option<Validity>,
+}
+
+/// Trust in the counts: a whole cell, balanced books, a punctual generator.
+pub fn counts(
+    history: &[Event],
+    books: &Books,
+    counts: &Counts,
+    measured: &[&Request],
+    phases: &Phases,
+) -> Validity {
+    let mut validity = Validity::default();
+    for reason in incomplete(history, books) {
+        validity.lower(Trust::Invalid, reason);
+    }
+    for unmatched in books.unexplained() {
+        let ids: Vec<_> = unmatched.ids.iter().map(ToString::to_string).collect();
+        let more = if unmatched.count > ids.len() as u64 {
+            ", …"
+        } else {
+            ""
+        };
+        let finding = words(unmatched.finding);
+        let reason = format!("{} × {finding} (ids {}{more})", unmatched.count, ids.join(", "));
+        validity.lower(Trust::Invalid, reason);
+    }
+    let faults = counts.of(OutcomeKind::GeneratorFault);
+    validity.lower(
+        fault_trust(faults, counts.scheduled),
+        format!("{faults} requests failed through the generator's own fault"),
+    );
+    let mut stretches: BTreeMap<String, Punctuality> = BTreeMap::new();
+    for request in measured {
+        let late = request.released.since(request.due);
+        stretches
+            .entry(phases.stretch(request.due))
+            .or_default()
+            .add(late);
+    }
+    for (stretch, punctuality) in stretches {
+        let on_time = percent(punctuality.on_time as f64 / punctuality.total as f64);
+        let reason =
+            format!("in {stretch} only {on_time} of the requests were begun within 100 ms of their time");
+        validity.lower(punctuality.trust(), reason);
+    }
+    validity
+}
+
+/// Why a history is not that of a whole cell.
+fn incomplete(history: &[Event], books: &Books) -> Vec<String> {
+    let mut reasons = Vec::new();
+    let mut load_finished = false;
+    for event in history {
+        match &event.what {
+            Happening::LoadFinished { .. } => load_finished = true,
+            Happening::Failed { message } => reasons.push(format!("the cell failed: {message}")),
+            Happening::Interrupted => reasons.push("the run was interrupted".to_owned()),
+            _ => {}
+        }
+    }
+    if !load_finished {
+        reasons.push("the load did not finish".to_owned());
+    }
+    if books.scheduled.is_none() {
+        reasons.push("the generator never said what it would send".to_owned());
+    }
+    reasons
+}
+
+/// No fault is VALID, at most one in a thousand DEGRADED.
+pub(crate) fn fault_trust(faults: u64, scheduled: u64) -> Trust {
+    match faults {
+        0 => Trust::Valid,
+        n if n * 1000 <= scheduled => Trust::Degraded,
+        _ => Trust::Invalid,
+    }
+}
+
+/// How punctually requests were begun. Waiting for a connection is the system's, not the generator's: what
+/// counts is when the generator took a request up.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Punctuality {
+    pub(crate) total: u64,
+    pub(crate) on_time: u64,
+    pub(crate) nearly: u64,
+}
+
+impl Punctuality {
+    pub(crate) fn add(&mut self, late: Duration) {
+        self.total += 1;
+        self.on_time += u64::from(late <= Duration::from_millis(100));
+        self.nearly += u64::from(late <= Duration::from_millis(250));
+    }
+    /// 99 % within 100 ms are VALID, 95 % within 250 ms DEGRADED.
+    pub(crate) fn trust(self) -> Trust {
+        if self.on_time * 100 >= self.total * 99 {
+            Trust::Valid
+        } else if self.nearly * 100 >= self.total * 95 {
+            Trust::Degraded
+        } else {
+            Trust::Invalid
+        }
+    }
+}
+
+/// The generator's lateness at waking up, in milliseconds: p50 and p99; zeros without requests.
+pub fn late_wake(measured: &[&Request]) -> (f64, f64) {
+    let mut late: Vec<f64> = measured
+        .iter()
+        .map(|request| request.released.millis_from(request.due).max(0.0))
+        .collect();
+    late.sort_by(f64::total_cmp);
+    let quantile = |q| late.get(rank(q, late.len() as u64)).copied().unwrap_or(0.0);
+    (quantile(0.5), quantile(0.99))
+}
+
+/// Trust in the latencies: the generator's lateness is small beside what it measured.
+pub fn latency(latency: &Latency, late_wake_p99: f64) -> Validity {
+    let p50 = latency.p50.unwrap_or(0.0);
+    let trust = if late_wake_p99 <= f64::max(2.0, 0.05 * p50) {
+        Trust::Valid
+    } else if late_wake_p99 <= f64::max(10.0, 0.2 * p50) {
+        Trust::Degraded
+    } else {
+        Trust::Invalid
+    };
+    let mut validity = Validity::default();
+    validity.lower(
+        trust,
+        format!("the generator was up to {} late (p99)", millis(late_wake_p99)),
+    );
+    validity
+}
+
+/// Trust in a deploy having been put to the test.
+pub fn deploy(variant: &Variant, record: &DeployRecord) -> Validity {
+    let mut validity = Validity::default();
+    let meant_to_abort = variant.deploys().any(|deploy| deploy.new_generation_unhealthy);
+    match (&record.aborted, meant_to_abort) {
+        // An abort that the scenario asks for is the result, not a failure to get one.
+        (Some(_), true) => return validity,
+        (Some(reason), false) => validity.lower(Trust::Invalid, format!("the deploy was aborted: {reason}")),
+        (None, true) => validity.lower(
+            Trust::Invalid,
+            "the deploy was not aborted, as it should have been",
+        ),
+        (None, false) => {}
+    }
+    for replacement in &record.replacements {
+        let problem = match replacement.proof {
+            Proof::Proved => continue,
+            Proof::OldNotExited => format!("{} did not exit", replacement.old),
+            Proof::NewNeverServed => format!("{} never answered a request", replacement.new),
+            Proof::Unfinished => format!("the replacement of {} did not end", replacement.old),
+        };
+        validity.lower(Trust::Invalid, problem);
+    }
+    if record.planned == 0 || (record.replacements.len() as u64) < record.planned {
+        let reason = format!(
+            "{} of {} replacements began",
+            record.replacements.len(),
+            record.planned
+        );
+        validity.lower(Trust::Invalid, reason);
+    }
+    match record.margin_ms {
+        None => validity.lower(Trust::Invalid, "deploy_outlived_load: it did not finish"),
+        Some(margin) if margin < 0.0 => validity.lower(
+            Trust::Invalid,
+            format!(
+                "deploy_outlived_load: by {}, the client's time-out included",
+                millis(-margin)
+            ),
+        ),
+        Some(_) => {}
+    }
+    let (trust, reason) = exposure(record);
+    validity.lower(trust, reason);
+    validity
+}
+
+/// A deploy without requests in flight at its critical moments tests nothing.
+fn exposure(record: &DeployRecord) -> (Trust, String) {
+    if record.drain == Drain::Off {
+        let in_flight = record.at_terminations().iter().sum();
+        let trust = match in_flight {
+            10.. => Trust::Valid,
+            1..=9 => Trust::Degraded,
+            0 => Trust::Invalid,
+        };
+        return (
+            trust,
+            format!("{in_flight} requests were in flight over the terminations"),
+        );
+    }
+    let in_flight: u64 = record.at_deregistrations().iter().sum();
+    let trust = if in_flight > 0 {
+        Trust::Valid
+    } else {
+        Trust::Invalid
+    };
+    (trust, "nothing was in flight at the deregistrations".to_owned())
+}

@@ -1,0 +1,384 @@
+//! Do the scenario's claims hold? A broken measurement never looks like either answer: it is *unproven*.
+
+use model::catalog::BalancerKind;
+use model::claim::{Claim, Metric, Operand};
+use model::identity::CellId;
+use model::plan::{SCHEMA, SavedPlan};
+use model::records::Environment;
+use model::topology::Retries;
+use serde::{Deserialize, Serialize};
+
+use crate::figures::percent;
+use crate::reading::{claims_zero, compare, dropped_kinds, inputs, read, show};
+use crate::summary::{CellSummary, Ending, missing};
+use crate::validity::Trust;
+
+/// How a run went. The binary gives each its exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Every claim held.
+    Passed,
+    /// Something could not be measured well enough to judge.
+    Invalid,
+    /// A claim failed on a measurement that can be trusted.
+    Failed,
+    /// The user interrupted it.
+    Interrupted,
+}
+
+/// Everything that a run showed: `verdict.json`, and what every renderer starts from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunSummary {
+    /// The version of this format.
+    pub schema: u32,
+    /// The scenario.
+    pub scenario: String,
+    /// The question that it answers.
+    pub question: String,
+    /// The seed of arrivals, service times and the order of cells.
+    pub seed: u64,
+    /// How often each cell was run.
+    pub repeats: u32,
+    /// How it went.
+    pub verdict: Verdict,
+    /// Whether a claim rests on DEGRADED measurements; a strict user does not let that pass.
+    pub degraded: bool,
+    /// Each claim, per balancer and repeat.
+    pub claims: Vec<ClaimVerdict>,
+    /// Each cell, in the order of the plan.
+    pub cells: Vec<CellSummary>,
+    /// What stood in the way.
+    pub problems: Vec<Problem>,
+    /// Where it was measured.
+    pub environment: Environment,
+}
+
+/// Something that stood in the way of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Problem {
+    /// The user interrupted it, in or between cells.
+    Interrupted,
+    /// A cell has no results.
+    CellMissing {
+        /// Which.
+        cell: CellId,
+        /// Why.
+        reason: String,
+    },
+    /// Something that a reader should know; it changes no verdict.
+    Note(String),
+}
+
+/// Which list of the scenario a claim stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// A negative control.
+    Control,
+    /// An expectation.
+    Expect,
+}
+
+/// One claim, judged for one balancer and repeat.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClaimVerdict {
+    /// As the scenario words it.
+    pub text: String,
+    /// Which list it stands in.
+    pub role: Role,
+    /// For which balancer.
+    pub balancer: BalancerKind,
+    /// For which repeat.
+    pub repeat: u32,
+    /// Whether it holds.
+    pub finding: Finding,
+    /// The numbers that it was judged by.
+    pub observed: String,
+}
+
+/// Whether a claim holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "is", content = "reason")]
+pub enum Finding {
+    /// It holds.
+    Held,
+    /// It does not hold, on measurements that can be trusted.
+    Failed,
+    /// A control that dropped nothing because the balancer's retries hid it.
+    Masked,
+    /// The measurement does not tell.
+    Unproven(String),
+    /// This balancer does not run the variant.
+    NotApplicable(String),
+}
+
+/// Judges a run.
+pub fn judge(
+    plan: &SavedPlan,
+    environment: &Environment,
+    mut cells: Vec<CellSummary>,
+    mut problems: Vec<Problem>,
+) -> RunSummary {
+    let order = plan.cells();
+    cells.sort_by_key(|cell| order.iter().position(|planned| *planned == cell.cell()));
+    for cell in missing(plan, &cells) {
+        let known = |p: &Problem| matches!(p, Problem::CellMissing { cell: c, .. } if *c == cell);
+        if !problems.iter().any(known) {
+            let reason = "it was not run".to_owned();
+            problems.push(Problem::CellMissing { cell, reason });
+        }
+    }
+    let judge = Judge { plan, cells: &cells };
+    let mut claims = Vec::new();
+    for balancer in BalancerKind::ALL {
+        if plan.variants.iter().any(|v| v.balancers.contains(&balancer)) {
+            for repeat in 1..=plan.repeats {
+                claims.extend(judge.claims(balancer, repeat));
+            }
+        }
+    }
+    RunSummary {
+        schema: SCHEMA,
+        scenario: plan.scenario.clone(),
+        question: plan.question.clone(),
+        seed: plan.seed,
+        repeats: plan.repeats,
+        verdict: verdict(&claims, &cells, &problems, &judge),
+        degraded: judge.degraded(),
+        claims,
+        problems,
+        environment: environment.clone(),
+        cells,
+    }
+}
+
+/// The worst of it, by the precedence of exit codes.
+fn verdict(
+    claims: &[ClaimVerdict],
+    cells: &[CellSummary],
+    problems: &[Problem],
+    judge: &Judge<'_>,
+) -> Verdict {
+    let claims = claims.iter().map(|claim| match &claim.finding {
+        Finding::Held | Finding::NotApplicable(_) => Verdict::Passed,
+        Finding::Failed => Verdict::Failed,
+        Finding::Masked if judge.expects_masking() => Verdict::Passed,
+        Finding::Masked => Verdict::Failed,
+        Finding::Unproven(_) => Verdict::Invalid,
+    });
+    let cells = cells.iter().map(|cell| {
+        let deploy_usable = cell.validity.deploy.as_ref().is_none_or(|d| d.is_usable());
+        match cell.ending {
+            Ending::Interrupted => Verdict::Interrupted,
+            _ if cell.validity.counts.is_usable() && deploy_usable => Verdict::Passed,
+            _ => Verdict::Invalid,
+        }
+    });
+    let problems = problems.iter().map(|problem| match problem {
+        Problem::Interrupted => Verdict::Interrupted,
+        Problem::CellMissing { .. } => Verdict::Invalid,
+        Problem::Note(_) => Verdict::Passed,
+    });
+    claims
+        .chain(cells)
+        .chain(problems)
+        .max()
+        .unwrap_or(Verdict::Invalid)
+}
+
+struct Judge<'a> {
+    plan: &'a SavedPlan,
+    cells: &'a [CellSummary],
+}
+
+impl Judge<'_> {
+    /// The controls first, since a zero counts only beside them.
+    fn claims(&self, balancer: BalancerKind, repeat: u32) -> Vec<ClaimVerdict> {
+        let one = |role, claim: &Claim, controls: &[ClaimVerdict]| {
+            let (finding, observed) = self.judge(role, claim, balancer, repeat, controls);
+            ClaimVerdict {
+                text: claim.text.clone(),
+                role,
+                balancer,
+                repeat,
+                finding,
+                observed,
+            }
+        };
+        let controls: Vec<_> = self
+            .plan
+            .control
+            .iter()
+            .map(|c| one(Role::Control, c, &[]))
+            .collect();
+        let expect: Vec<_> = self
+            .plan
+            .expect
+            .iter()
+            .map(|c| one(Role::Expect, c, &controls))
+            .collect();
+        controls.into_iter().chain(expect).collect()
+    }
+
+    fn cell(&self, variant: &str, balancer: BalancerKind, repeat: u32) -> Option<&CellSummary> {
+        self.cells
+            .iter()
+            .find(|cell| cell.variant == variant && cell.balancer == balancer && cell.repeat == repeat)
+    }
+
+    fn judge(
+        &self,
+        role: Role,
+        claim: &Claim,
+        balancer: BalancerKind,
+        repeat: u32,
+        controls: &[ClaimVerdict],
+    ) -> (Finding, String) {
+        let mut cells = Vec::new();
+        for name in claim.variants() {
+            let planned = self
+                .plan
+                .variant(name)
+                .is_some_and(|v| v.balancers.contains(&balancer));
+            if !planned {
+                let reason = format!("{name} does not run on {balancer}");
+                return (Finding::NotApplicable(reason), String::new());
+            }
+            let Some(cell) = self.cell(name, balancer, repeat) else {
+                return (Finding::Unproven(format!("{name} has no results")), String::new());
+            };
+            cells.push(cell);
+        }
+        let left = &claim.left;
+        let value = match read(cells[0], left.metric, left.facet.as_deref()) {
+            Ok(value) => value,
+            Err(none) => return (Finding::Unproven(none.0), String::new()),
+        };
+        let mut observed = show(cells[0], left.metric, value);
+        let mut trust: Vec<_> = inputs(cells[0], left.metric);
+        let bound = match &claim.right {
+            Operand::Count(count) => *count as f64,
+            Operand::Span(span) => span.as_millis(),
+            Operand::Share(share) => share.0,
+            Operand::Multiple { times, reading } => {
+                let other = match read(cells[1], reading.metric, reading.facet.as_deref()) {
+                    Ok(other) => other,
+                    Err(none) => return (Finding::Unproven(none.0), observed),
+                };
+                trust.extend(inputs(cells[1], reading.metric));
+                let other_text = show(cells[1], reading.metric, other);
+                observed = format!("{observed} against {times} × {other_text}");
+                times * other
+            }
+        };
+        let holds = compare(value, claim.comparison, bound);
+        let zero_of_drops =
+            claims_zero(claim.comparison, &claim.right) && dropped_kinds(left.metric).is_some();
+        if zero_of_drops && value > 0.0 && cells[0].books.balance() {
+            // A drop that client and ledger agree on is a drop, however late the generator was.
+            return (Finding::Failed, observed);
+        }
+        if role == Role::Control {
+            trust.extend(cells.iter().filter_map(|cell| cell.validity.deploy.as_ref()));
+        }
+        let broken: Vec<_> = trust
+            .iter()
+            .filter(|v| !v.is_usable())
+            .flat_map(|v| &v.reasons)
+            .collect();
+        if let Some(reason) = broken.first() {
+            return (Finding::Unproven((*reason).clone()), observed);
+        }
+        match (holds, role) {
+            (true, _) if zero_of_drops && cells[0].deploy.is_some() => {
+                observed.push_str(&self.beside(cells[0], controls));
+                (zero_finding(cells[0], controls), observed)
+            }
+            (true, _) => (Finding::Held, observed),
+            (false, Role::Expect) => (Finding::Failed, observed),
+            (false, Role::Control) => (self.failed_control(claim, cells[0]), observed),
+        }
+    }
+
+    /// A control that does not show the loss is no control. Retries explain it; nothing else does.
+    fn failed_control(&self, claim: &Claim, cell: &CellSummary) -> Finding {
+        let retries = self.plan.variant(&cell.variant).map(|v| v.topology.retries);
+        let visible = retries != Some(Retries::Off) || cell.books.masked > 0;
+        if dropped_kinds(claim.left.metric).is_some() && cell.counts.dropped == 0 && visible {
+            return Finding::Masked;
+        }
+        Finding::Unproven("the control did not show what it should, and nothing explains why".to_owned())
+    }
+
+    /// What gives a zero its weight: the control's loss, and how much the zero excludes.
+    fn beside(&self, cell: &CellSummary, controls: &[ClaimVerdict]) -> String {
+        let mut text = String::new();
+        let held = controls.iter().any(|control| control.finding == Finding::Held);
+        let control = self
+            .plan
+            .control
+            .iter()
+            .find_map(|claim| self.cell(&claim.left.variant, cell.balancer, cell.repeat));
+        if let (true, Some(control)) = (held, control) {
+            text.push_str(&format!("; control dropped {}", control.counts.dropped));
+        }
+        if let (Some(request), Some(replacement)) = (cell.zero.per_request, cell.zero.per_replacement) {
+            let (request, replacement) = (percent(request), percent(replacement));
+            text.push_str(&format!(
+                "; fewer than {request} per request, {replacement} per replacement at 95 %"
+            ));
+        }
+        text
+    }
+
+    /// A scenario that expects retries to hide failures says so by a claim about `masked`.
+    fn expects_masking(&self) -> bool {
+        self.plan
+            .expect
+            .iter()
+            .any(|claim| claim.left.metric == Metric::Masked)
+    }
+
+    /// Whether anything that a claim reads is DEGRADED.
+    fn degraded(&self) -> bool {
+        let claims = || self.plan.control.iter().chain(&self.plan.expect);
+        self.cells.iter().any(|cell| {
+            let reads_latency = claims()
+                .filter(|claim| claim.variants().any(|name| name == cell.variant))
+                .any(|claim| inputs(cell, claim.left.metric).contains(&&cell.validity.latency));
+            let latency = reads_latency.then_some(&cell.validity.latency);
+            [
+                Some(&cell.validity.counts),
+                latency,
+                cell.validity.deploy.as_ref(),
+            ]
+            .into_iter()
+            .flatten()
+            .any(|validity| validity.verdict == Trust::Degraded)
+        })
+    }
+}
+
+/// A zero about a deploy counts beside a held control of the same balancer and repeat, and beside the proof
+/// that the deploy happened.
+fn zero_finding(cell: &CellSummary, controls: &[ClaimVerdict]) -> Finding {
+    if let Some(deploy) = cell.validity.deploy.as_ref().filter(|deploy| !deploy.is_usable()) {
+        return Finding::Unproven(deploy.reasons.join("; "));
+    }
+    let mut applicable = controls
+        .iter()
+        .filter(|control| !matches!(control.finding, Finding::NotApplicable(_)))
+        .peekable();
+    if applicable.peek().is_none() {
+        return Finding::Unproven("no negative control".to_owned());
+    }
+    match applicable.find(|control| control.finding != Finding::Held) {
+        None => Finding::Held,
+        Some(control) if control.finding == Finding::Masked => {
+            Finding::Unproven(format!("masked: retries hid what `{}` should show", control.text))
+        }
+        Some(control) => Finding::Unproven(format!("the control `{}` did not hold", control.text)),
+    }
+}

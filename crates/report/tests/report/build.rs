@@ -1,0 +1,481 @@
+//! A cell's records, built by hand: 400 requests per second over 20 s on three backends that take 100 ms, and
+//! a rolling deploy from 4 s on. Everything is explained unless a test tampers with it.
+
+use model::access_log::{Attempt, Logged};
+use model::catalog::BalancerKind;
+use model::claim::{Claim, Comparison, Metric, Operand, Reading};
+use model::history::{Event, Happening, Setting, WindowDerivation};
+use model::identity::{CellId, Incarnation, RequestId};
+use model::job::GeneratorReport;
+use model::ledger::Execution;
+use model::outcome::{BodyCheck, Cause, Outcome, Stage};
+use model::plan::{SCHEMA, SavedPlan, Variant};
+use model::records::{BalancerBuild, CellRecords, Environment};
+use model::request::{ConnectionUse, Request};
+use model::timeline::{Action, Deploy, Deregister, Drain, Entry, Strategy, Until, When};
+use model::topology::{Backend, Balance, Latency, OnTerm, PassiveHealth, Pool, Retries, Topology};
+use model::traffic::{Arrivals, Method, Traffic};
+use model::units::{Bytes, Nanos, Rate, Share, Span};
+
+pub(crate) const CONTROL: &str = "without-drain";
+pub(crate) const DRAINED: &str = "with-drain";
+const REQUESTS: u64 = 8000;
+const BACKENDS: [&str; 3] = ["web-1", "web-2", "web-3"];
+
+/// So many milliseconds after the first measured request.
+pub(crate) fn ms(ms: f64) -> Nanos {
+    Nanos((ms * 1e6) as i64)
+}
+
+pub(crate) fn inc(backend: &str, generation: u32) -> Incarnation {
+    Incarnation::new(backend, generation)
+}
+
+pub(crate) fn answered(status: u16) -> Outcome {
+    let body = if status < 300 {
+        BodyCheck::Verified
+    } else {
+        BodyCheck::Unstamped
+    };
+    Outcome::Answered { status, body }
+}
+
+pub(crate) fn failed(stage: Stage, cause: Cause) -> Outcome {
+    Outcome::Failed { stage, cause }
+}
+
+/// A request due at `due` milliseconds that took 100 ms, on a reused connection.
+pub(crate) fn request(id: u64, due: f64, outcome: Outcome) -> Request {
+    let complete = matches!(outcome, Outcome::Answered { .. });
+    Request {
+        id: RequestId(id),
+        class: "get".into(),
+        method: Method::Get,
+        due: ms(due),
+        released: ms(due + 0.1),
+        sent: Some(ms(due + 0.2)),
+        first_byte: complete.then(|| ms(due + 99.0)),
+        end: ms(due + 100.0),
+        on: Some(ConnectionUse {
+            connection: 1,
+            nth: 2,
+            idle: 1_000_000,
+            close_announced: false,
+        }),
+        bytes_out: 80,
+        bytes_in: 200,
+        served_by: None,
+        outcome,
+    }
+}
+
+pub(crate) fn execution(id: u64, by: Incarnation, received: f64, finished: Option<f64>) -> Execution {
+    Execution {
+        id: RequestId(id),
+        by,
+        received: ms(received),
+        finished: finished.map(ms),
+    }
+}
+
+pub(crate) fn logged(id: u64, status: u16, backends: &[&str]) -> Logged {
+    let attempt = |backend: &&str| Attempt {
+        backend: (*backend).into(),
+        status: None,
+    };
+    Logged {
+        id: Some(RequestId(id)),
+        at: Nanos(0),
+        status,
+        attempts: backends.iter().map(attempt).collect(),
+        flags: String::new(),
+    }
+}
+
+pub(crate) fn event(at: f64, what: Happening) -> Event {
+    Event { at: ms(at), what }
+}
+
+pub(crate) fn access_log(whole: bool) -> Happening {
+    Happening::AccessLog {
+        lines: REQUESTS,
+        unreadable: 0,
+        whole,
+        gaps: vec![],
+    }
+}
+
+pub(crate) fn terminated(incarnation: Incarnation) -> Happening {
+    Happening::Terminated {
+        incarnation,
+        signal: "SIGTERM".into(),
+    }
+}
+
+pub(crate) fn exited(component: &str) -> Happening {
+    Happening::Exited {
+        component: component.into(),
+        status: "exit status: 0".into(),
+        expected: true,
+    }
+}
+
+fn claim(variant: &str, metric: Metric, comparison: Comparison, count: u64, text: &str) -> Claim {
+    Claim {
+        text: text.into(),
+        left: Reading {
+            variant: variant.into(),
+            metric,
+            facet: None,
+        },
+        comparison,
+        right: Operand::Count(count),
+    }
+}
+
+fn variant(name: &str, drain: Drain) -> Variant {
+    let backend = |id: &&str| Backend {
+        id: (*id).into(),
+        spare: false,
+        boot: Span::millis(500),
+        latency: Latency {
+            from: Span::millis(98),
+            to: Span::millis(98),
+            tail: None,
+        },
+        at_once: None,
+        queue: 0,
+        body: Bytes(100),
+        on_term: OnTerm::Exit,
+        health_in_queue: false,
+    };
+    let deploy = Deploy {
+        pool: "web".into(),
+        strategy: Strategy::InPlace,
+        drain,
+        until: Until::Idle,
+        deregister: Deregister::Live,
+        ready_within: Span::millis(5000),
+        new_generation_unhealthy: false,
+    };
+    Variant {
+        name: name.into(),
+        balancers: vec![BalancerKind::Nginx],
+        topology: Topology {
+            pools: vec![Pool {
+                name: "web".into(),
+                backends: BACKENDS.iter().map(backend).collect(),
+            }],
+            routes: vec![],
+            balance: Balance::RoundRobin,
+            health_check: None,
+            retries: Retries::Off,
+            passive_health: PassiveHealth::Off,
+            client_keepalive: None,
+            response_timeout: Span::millis(60_000),
+            workers: 2,
+        },
+        traffic: Traffic {
+            rate: Rate(400.0),
+            arrivals: Arrivals::Constant,
+            duration: Span::millis(20_000),
+            warmup: Span::millis(0),
+            timeout: Span::millis(5_000),
+            connections: 200,
+            fresh_connections: Share(0.0),
+            mix: vec![],
+        },
+        timeline: vec![Entry {
+            name: "rollout".into(),
+            when: When::At(Span::millis(4000)),
+            action: Action::Deploy(deploy),
+        }],
+    }
+}
+
+pub(crate) fn plan() -> SavedPlan {
+    SavedPlan {
+        schema: SCHEMA,
+        scenario: "drain".into(),
+        question: "Does draining take a deploy from dropped requests to zero?".into(),
+        seed: 7,
+        repeats: 1,
+        variants: vec![variant(CONTROL, Drain::Off), variant(DRAINED, Drain::Auto)],
+        control: vec![claim(
+            CONTROL,
+            Metric::Dropped,
+            Comparison::Greater,
+            0,
+            "without-drain.dropped > 0",
+        )],
+        expect: vec![
+            claim(
+                DRAINED,
+                Metric::Dropped,
+                Comparison::Equal,
+                0,
+                "with-drain.dropped == 0",
+            ),
+            claim(
+                DRAINED,
+                Metric::Replaced,
+                Comparison::Equal,
+                3,
+                "with-drain.replaced == 3",
+            ),
+        ],
+    }
+}
+
+pub(crate) fn environment() -> Environment {
+    let build = BalancerBuild {
+        version: "1.22.1".into(),
+        binary: "nginx".into(),
+    };
+    Environment {
+        rig: "0.1.0".into(),
+        started: "2026-11-22T13:51:48Z".into(),
+        kernel: "6.1.0".into(),
+        cpu: "A CPU".into(),
+        cpus: 2,
+        load_average: 0.25,
+        open_files: 65536,
+        balancers: [("nginx".to_owned(), build)].into(),
+        ..Environment::default()
+    }
+}
+
+/// When the replacement of backend `n` begins, and when its successor serves.
+fn replacement_times(n: usize, drained: bool) -> (f64, f64) {
+    let begin = 4000.0 + 2000.0 * n as f64;
+    (begin, begin + if drained { 605.0 } else { 500.0 })
+}
+
+/// A cell whose generator said that it would send `scheduled` requests, and nothing else.
+pub(crate) fn without_requests(variant: &str, scheduled: u64) -> CellRecords {
+    let mut history = history(variant, variant == DRAINED);
+    for event in &mut history {
+        if let Happening::Scheduled { requests, .. } = &mut event.what {
+            *requests = scheduled;
+        }
+    }
+    CellRecords {
+        cell: cell_id(variant),
+        history,
+        requests: vec![],
+        executions: vec![],
+        access: vec![],
+    }
+}
+
+fn cell_id(variant: &str) -> CellId {
+    CellId {
+        balancer: BalancerKind::Nginx,
+        variant: variant.into(),
+        repeat: 1,
+    }
+}
+
+/// The records of `variant`, whole and balanced.
+pub(crate) fn cell(variant: &str) -> CellRecords {
+    let drained = variant == DRAINED;
+    let mut records = without_requests(variant, REQUESTS);
+    for id in 0..REQUESTS {
+        let due = id as f64 * 2.5;
+        let (backend, generation, killed_at) = route(id, due, drained);
+        let by = inc(backend, generation);
+        let mut request = request(id, due, answered(200));
+        let mut status = 200;
+        let mut finished = Some(due + 99.0);
+        match killed_at {
+            Some(at) => {
+                status = 502;
+                finished = None;
+                request.outcome = answered(502);
+                request.end = ms(at + 0.5);
+            }
+            None => request.served_by = Some(by.clone()),
+        }
+        records.requests.push(request);
+        records.executions.push(execution(id, by, due + 1.0, finished));
+        records.access.push(logged(id, status, &[backend]));
+    }
+    records
+}
+
+/// Who gets a request, and when it dies with it.
+fn route(id: u64, due: f64, drained: bool) -> (&'static str, u32, Option<f64>) {
+    let serves = |n: usize| {
+        let (out, ready) = replacement_times(n, drained);
+        if due < out {
+            Some(1)
+        } else if due >= ready {
+            Some(2)
+        } else {
+            None
+        }
+    };
+    let serving: Vec<_> = (0..BACKENDS.len())
+        .filter_map(|n| Some((n, serves(n)?)))
+        .collect();
+    let (n, generation) = serving[id as usize % serving.len()];
+    let killed_at = replacement_times(n, drained).0 + 1.0;
+    let dies = !drained && generation == 1 && due + 99.0 > killed_at && due + 1.0 <= killed_at;
+    (BACKENDS[n], generation, dies.then_some(killed_at))
+}
+
+fn history(variant: &str, drained: bool) -> Vec<Event> {
+    let cell = cell_id(variant);
+    let drain = if drained { Drain::Auto } else { Drain::Off };
+    let mut events = vec![
+        event(
+            -900.0,
+            Happening::CellStarted {
+                cell,
+                runtime: "process".into(),
+            },
+        ),
+        event(
+            -800.0,
+            Happening::Balancer {
+                kind: BalancerKind::Nginx,
+                version: "1.22.1".into(),
+                binary: "nginx".into(),
+                listener: "127.0.0.1:8080".into(),
+                settings: vec![Setting {
+                    name: "retries".into(),
+                    rendered: "proxy_next_upstream off".into(),
+                }],
+                in_flight_view: false,
+            },
+        ),
+        event(
+            -100.0,
+            Happening::Scheduled {
+                requests: REQUESTS,
+                origin: ms(0.0),
+            },
+        ),
+        event(
+            4000.0,
+            Happening::DeployStarted {
+                entry: "rollout".into(),
+                pool: "web".into(),
+                strategy: Strategy::InPlace,
+                drain,
+                backends: BACKENDS.map(String::from).to_vec(),
+            },
+        ),
+    ];
+    for n in 0..BACKENDS.len() {
+        replace(&mut events, n, drained);
+    }
+    let finished = Happening::DeployFinished {
+        entry: "rollout".into(),
+        replaced: 3,
+    };
+    events.push(event(9000.0, finished));
+    let generator = GeneratorReport {
+        scheduled: REQUESTS,
+        recorded: REQUESTS,
+        cpu_seconds: 0.4,
+        max_rss_kib: 6000,
+        connections: 120,
+        unannounced_closes: 0,
+        announced_closes: 3,
+    };
+    events.push(event(20_100.0, Happening::LoadFinished { generator }));
+    events.push(event(20_200.0, access_log(true)));
+    events.push(event(20_300.0, Happening::CellFinished));
+    events
+}
+
+fn replace(events: &mut Vec<Event>, n: usize, drained: bool) {
+    let (old, new) = (inc(BACKENDS[n], 1), inc(BACKENDS[n], 2));
+    let (begin, ready) = replacement_times(n, drained);
+    let mut push = |at: f64, what| events.push(event(at, what));
+    push(
+        begin,
+        Happening::Replacing {
+            old: old.clone(),
+            new: new.clone(),
+        },
+    );
+    let mut killed = begin + 1.0;
+    if drained {
+        killed = begin + 106.0;
+        let derived = WindowDerivation {
+            slowest: Span::millis(98),
+            samples: 1600,
+        };
+        push(
+            begin,
+            Happening::DrainWindow {
+                window: Span::millis(368),
+                derived: Some(derived),
+            },
+        );
+        push(
+            begin,
+            Happening::Deregistering {
+                incarnation: old.clone(),
+            },
+        );
+        push(
+            begin + 5.0,
+            Happening::Deregistered {
+                incarnation: old.clone(),
+                proof: "flag".into(),
+            },
+        );
+        let waited = Span::millis(100);
+        push(
+            begin + 105.0,
+            Happening::Drained {
+                incarnation: old.clone(),
+                waited,
+                proof: "idle".into(),
+            },
+        );
+    }
+    push(killed, terminated(old.clone()));
+    push(killed + 1.0, exited(&old.to_string()));
+    push(
+        killed + 2.0,
+        Happening::Launched {
+            component: new.to_string(),
+            pid: 7,
+        },
+    );
+    push(
+        ready - 5.0,
+        Happening::Ready {
+            component: new.to_string(),
+            proof: "stamp".into(),
+        },
+    );
+    if drained {
+        push(
+            ready - 4.0,
+            Happening::Registering {
+                incarnation: new.clone(),
+            },
+        );
+        push(
+            ready,
+            Happening::Registered {
+                incarnation: new.clone(),
+                proof: "flag".into(),
+            },
+        );
+    }
+    push(
+        ready + 300.0,
+        Happening::Confirmed {
+            incarnation: new.clone(),
+            share: Share(0.33),
+            of: 120,
+        },
+    );
+    push(ready + 301.0, Happening::Replaced { old, new });
+}

@@ -1,0 +1,275 @@
+use model::access_log::LogGap;
+use model::history::{Event, Happening};
+use model::outcome::{Cause, NotSent, Outcome, OutcomeKind, Stage};
+use report::evidence::Evidence;
+use report::fate::{Equation, Exception, Fate, Finding, SubCause, fate};
+
+use crate::build::*;
+
+/// web-1/1 is killed at 50 ms; the log is whole.
+fn death() -> Vec<Event> {
+    vec![
+        event(50.0, terminated(inc("web-1", 1))),
+        event(51.0, exited("web-1/1")),
+        event(9000.0, access_log(true)),
+    ]
+}
+
+fn quiet() -> Vec<Event> {
+    vec![event(9000.0, access_log(true))]
+}
+
+fn judge(
+    outcome: Outcome,
+    executions: &[model::ledger::Execution],
+    lines: &[model::access_log::Logged],
+    history: &[Event],
+) -> Fate {
+    fate(
+        &request(0, 0.0, outcome),
+        &executions.iter().collect::<Vec<_>>(),
+        &lines.iter().collect::<Vec<_>>(),
+        &Evidence::gather(history),
+    )
+}
+
+#[test]
+fn a_request_that_a_backend_died_with_was_killed_in_service() {
+    let begun = [execution(0, inc("web-1", 1), 1.0, None)];
+    let fate = judge(answered(502), &begun, &[logged(0, 502, &["web-1"])], &death());
+    assert_eq!(fate.kind, OutcomeKind::Http5xx);
+    assert_eq!(fate.sub_cause, Some(SubCause::KilledInService));
+    assert_eq!(fate.exceptions, [Exception::KilledInService]);
+    assert_eq!(fate.unmatched, []);
+}
+
+#[test]
+fn the_same_without_a_death_is_unexplained() {
+    let begun = [execution(0, inc("web-1", 1), 1.0, None)];
+    let fate = judge(answered(502), &begun, &[logged(0, 502, &["web-1"])], &quiet());
+    assert_eq!(fate.sub_cause, Some(SubCause::Undetermined));
+    assert_eq!(
+        fate.unmatched,
+        [(Equation::UnfinishedIsExplained, Finding::NeverFinished)]
+    );
+}
+
+#[test]
+fn a_death_of_another_backend_explains_nothing() {
+    let begun = [execution(0, inc("web-2", 1), 1.0, None)];
+    let fate = judge(answered(502), &begun, &[logged(0, 502, &["web-2"])], &death());
+    assert_eq!(
+        fate.unmatched,
+        [(Equation::UnfinishedIsExplained, Finding::NeverFinished)]
+    );
+}
+
+#[test]
+fn a_refused_connection_never_reached_the_balancer() {
+    let fate = judge(failed(Stage::Connect, Cause::Refused), &[], &[], &quiet());
+    assert_eq!(fate.exceptions, [Exception::NeverReachedBalancer]);
+    assert_eq!(fate.sub_cause, Some(SubCause::NotExecuted));
+    assert_eq!(fate.unmatched, []);
+}
+
+#[test]
+fn a_silent_close_needs_a_declared_gap_a_reused_connection_and_a_death() {
+    let eof = failed(Stage::FirstByte, Cause::Eof);
+    let begun = [execution(0, inc("web-1", 1), 1.0, None)];
+    let mut declared = death();
+    declared[2] = event(
+        9000.0,
+        Happening::AccessLog {
+            lines: 1,
+            unreadable: 0,
+            whole: true,
+            gaps: vec![LogGap::SilentClose],
+        },
+    );
+    let fate = judge(eof, &begun, &[], &declared);
+    assert_eq!(
+        fate.exceptions,
+        [Exception::KilledInService, Exception::SilentClose]
+    );
+    assert_eq!(fate.unmatched, []);
+
+    let undeclared = judge(eof, &begun, &[], &death());
+    assert_eq!(undeclared.unmatched, [(Equation::LogAgrees, Finding::NotLogged)]);
+    let nobody_died = judge(eof, &begun, &[], &declared[2..]);
+    assert!(!nobody_died.exceptions.contains(&Exception::SilentClose));
+    let mut fresh = request(0, 0.0, eof);
+    fresh.on = fresh.on.map(|on| model::request::ConnectionUse { nth: 1, ..on });
+    let fresh = report::fate::fate(&fresh, &[&begun[0]], &[], &Evidence::gather(&declared));
+    assert!(!fresh.exceptions.contains(&Exception::SilentClose));
+}
+
+#[test]
+fn a_logged_attempt_at_a_dead_backend_was_unread() {
+    let fate = judge(answered(502), &[], &[logged(0, 502, &["web-1"])], &death());
+    assert_eq!(fate.exceptions, [Exception::UnreadAtDeath]);
+    assert_eq!(fate.sub_cause, Some(SubCause::NotExecuted));
+    let alive = judge(answered(502), &[], &[logged(0, 502, &["web-2"])], &death());
+    assert_eq!(
+        alive.unmatched,
+        [(Equation::LogAgrees, Finding::AttemptNotReceived)]
+    );
+}
+
+#[test]
+fn a_frozen_backend_does_not_read_until_it_is_healed() {
+    let freeze = |from: f64, to: f64| {
+        let incarnation = inc("web-1", 1);
+        let fault = "freeze".into();
+        vec![
+            event(
+                from,
+                Happening::Faulted {
+                    incarnation: incarnation.clone(),
+                    fault,
+                },
+            ),
+            event(to, Happening::Healed { incarnation }),
+            event(9000.0, access_log(true)),
+        ]
+    };
+    let timeout = failed(Stage::FirstByte, Cause::Timeout);
+    let line = [logged(0, 499, &["web-1"])];
+    let during = judge(timeout, &[], &line, &freeze(-10.0, 5000.0));
+    assert_eq!(
+        during.exceptions,
+        [Exception::ClientAbort, Exception::UnreadAtDeath]
+    );
+    let long_before = judge(timeout, &[], &line, &freeze(-5000.0, -4000.0));
+    assert_eq!(
+        long_before.unmatched,
+        [(Equation::LogAgrees, Finding::AttemptNotReceived)]
+    );
+}
+
+#[test]
+fn a_finished_request_that_got_lost_needs_a_disturbance() {
+    let reset = failed(Stage::FirstByte, Cause::Reset);
+    let done = [execution(0, inc("web-1", 1), 1.0, Some(49.0))];
+    let line = [logged(0, 200, &["web-1"])];
+    let lost = judge(reset, &done, &line, &death());
+    assert_eq!(
+        lost.exceptions,
+        [Exception::FinishedUndelivered, Exception::LoggedOkLost]
+    );
+    assert_eq!(lost.sub_cause, Some(SubCause::FinishedUndelivered));
+    let unexplained = judge(reset, &done, &line, &quiet());
+    assert_eq!(
+        unexplained.unmatched,
+        [(Equation::DeliveryMatchesExecution, Finding::FinishedButLost)]
+    );
+}
+
+#[test]
+fn an_abort_by_the_client_is_admitted_by_the_log_or_by_its_own_timeout() {
+    let begun = [execution(0, inc("web-1", 1), 1.0, None)];
+    let timeout = failed(Stage::FirstByte, Cause::Timeout);
+    let fate = judge(timeout, &begun, &[logged(0, 499, &["web-1"])], &quiet());
+    assert_eq!(fate.exceptions, [Exception::ClientAbort]);
+    assert_eq!(fate.sub_cause, Some(SubCause::GivenUp));
+    for flags in ["CD--", "DC", "UT,DC"] {
+        let mut line = logged(0, 0, &["web-1"]);
+        line.flags = flags.into();
+        let reset = failed(Stage::FirstByte, Cause::Reset);
+        let fate = judge(reset, &begun, &[line], &quiet());
+        assert_eq!(fate.exceptions, [Exception::ClientAbort], "{flags}");
+    }
+}
+
+#[test]
+fn an_abort_by_the_balancer_is_its_gateway_timeout_or_its_next_attempt() {
+    let begun = [execution(0, inc("web-1", 1), 1.0, None)];
+    let fate = judge(answered(504), &begun, &[logged(0, 504, &["web-1"])], &quiet());
+    assert_eq!(fate.exceptions, [Exception::BalancerAbort]);
+    assert_eq!(fate.sub_cause, Some(SubCause::GivenUp));
+}
+
+#[test]
+fn a_lost_log_excuses_missing_lines() {
+    let fate = judge(
+        failed(Stage::FirstByte, Cause::Reset),
+        &[],
+        &[],
+        &[event(9000.0, access_log(false))],
+    );
+    assert_eq!(fate.exceptions, [Exception::LogLost]);
+}
+
+#[test]
+fn a_retry_that_worked_is_masked_and_a_duplicate() {
+    let mut request = request(0, 0.0, answered(200));
+    request.served_by = Some(inc("web-2", 1));
+    let first = execution(0, inc("web-1", 1), 1.0, None);
+    let second = execution(0, inc("web-2", 1), 52.0, Some(99.0));
+    let line = logged(0, 200, &["web-1", "web-2"]);
+    let fate = fate(
+        &request,
+        &[&first, &second],
+        &[&line],
+        &Evidence::gather(&death()),
+    );
+    assert!(fate.masked);
+    assert_eq!((fate.receipts, fate.finishes), (2, 1));
+    assert_eq!(fate.unmatched, []);
+}
+
+#[test]
+fn a_success_must_be_stamped_and_finished_by_that_incarnation() {
+    let done = [execution(0, inc("web-1", 1), 1.0, Some(99.0))];
+    let line = [logged(0, 200, &["web-1"])];
+    let unstamped = judge(answered(200), &done, &line, &quiet());
+    assert_eq!(
+        unstamped.unmatched,
+        [(Equation::DeliveryMatchesExecution, Finding::OkWithoutStamp)]
+    );
+    let mut request = request(0, 0.0, answered(200));
+    request.served_by = Some(inc("web-1", 2));
+    let other_generation = fate(&request, &[&done[0]], &[&line[0]], &Evidence::gather(&quiet()));
+    assert_eq!(
+        other_generation.unmatched,
+        [(Equation::DeliveryMatchesExecution, Finding::OkNotFinished)]
+    );
+}
+
+#[test]
+fn a_request_that_was_never_sent_cannot_have_been_received() {
+    let done = [execution(0, inc("web-1", 1), 1.0, Some(99.0))];
+    for outcome in [
+        Outcome::NotSent(NotSent::Backlog),
+        failed(Stage::Connect, Cause::Refused),
+    ] {
+        let fate = judge(outcome, &done, &[], &quiet());
+        assert!(
+            fate.unmatched.contains(&(
+                Equation::DeliveryMatchesExecution,
+                Finding::ReceivedThoughNeverSent
+            )),
+            "{fate:?}"
+        );
+    }
+    assert_eq!(
+        judge(Outcome::NotSent(NotSent::Backlog), &[], &[], &quiet()).unmatched,
+        []
+    );
+}
+
+#[test]
+fn a_log_that_tells_another_status_or_tells_it_twice_disagrees() {
+    let mut request = request(0, 0.0, answered(200));
+    request.served_by = Some(inc("web-1", 1));
+    let done = execution(0, inc("web-1", 1), 1.0, Some(99.0));
+    let wrong = logged(0, 404, &["web-1"]);
+    let evidence = Evidence::gather(&quiet());
+    let differs = fate(&request, &[&done], &[&wrong], &evidence);
+    assert_eq!(differs.unmatched, [(Equation::LogAgrees, Finding::StatusDiffers)]);
+    let right = logged(0, 200, &["web-1"]);
+    let twice = fate(&request, &[&done], &[&right, &right], &evidence);
+    assert_eq!(
+        twice.unmatched,
+        [(Equation::LogAgrees, Finding::LoggedSeveralTimes)]
+    );
+}

@@ -1,0 +1,10 @@
+//! The report, tested over hand-built records.
+
+mod books;
+mod build;
+mod fates;
+mod phases;
+mod properties;
+mod renderings;
+mod validity;
+mod verdicts;

@@ -1,0 +1,274 @@
+use model::claim::{Comparison, Metric, Operand, Reading};
+use model::history::Happening;
+use model::plan::SavedPlan;
+use model::records::CellRecords;
+use model::topology::Retries;
+use model::units::Nanos;
+use report::verdict::{Finding, Problem};
+use report::{RunSummary, Verdict, judge, summarise};
+
+use crate::build::*;
+
+fn run_with(plan: &SavedPlan, cells: &[CellRecords]) -> RunSummary {
+    let cells = cells.iter().map(|records| summarise(plan, records)).collect();
+    judge(plan, &environment(), cells, vec![])
+}
+
+fn run(cells: &[CellRecords]) -> RunSummary {
+    run_with(&plan(), cells)
+}
+
+fn finding<'a>(run: &'a RunSummary, text: &str) -> &'a Finding {
+    &run.claims
+        .iter()
+        .find(|claim| claim.text == text)
+        .unwrap()
+        .finding
+}
+
+fn zero(run: &RunSummary) -> &Finding {
+    finding(run, "with-drain.dropped == 0")
+}
+
+fn control(run: &RunSummary) -> &Finding {
+    finding(run, "without-drain.dropped > 0")
+}
+
+/// A cell in which one request is killed in service, with everything that explains it.
+fn with_a_drop() -> CellRecords {
+    let mut records = cell(DRAINED);
+    let killed = records
+        .executions
+        .iter_mut()
+        .rfind(|e| e.by == inc("web-1", 1))
+        .unwrap();
+    killed.finished = None;
+    let id = killed.id.0 as usize;
+    records.requests[id].outcome = answered(502);
+    records.requests[id].served_by = None;
+    records.access[id].status = 502;
+    records
+}
+
+/// A control in which a retry rescued every killed request, or nobody knows who did.
+fn without_a_drop(retried: bool) -> CellRecords {
+    let mut records = cell(CONTROL);
+    for id in 0..records.requests.len() {
+        if records.executions[id].finished.is_none() {
+            let due = id as f64 * 2.5;
+            let by = if retried {
+                inc("web-9", 1)
+            } else {
+                records.executions[id].by.clone()
+            };
+            records.requests[id].outcome = answered(200);
+            records.requests[id].served_by = Some(by.clone());
+            records.access[id].status = 200;
+            if retried {
+                let second = execution(id as u64, by, due + 100.0, Some(due + 199.0));
+                records.executions.push(second);
+            } else {
+                records.executions[id].finished = Some(ms(due + 99.0));
+            }
+        }
+    }
+    records
+}
+
+fn late(mut records: CellRecords, ms: i64) -> CellRecords {
+    for request in &mut records.requests {
+        request.released = Nanos(request.due.0 + ms * 1_000_000);
+    }
+    records
+}
+
+#[test]
+fn a_zero_beside_a_control_that_dropped_holds_and_tells_its_sizes() {
+    let run = run(&[cell(CONTROL), cell(DRAINED)]);
+    assert_eq!(run.verdict, Verdict::Passed);
+    assert_eq!(zero(&run), &Finding::Held);
+    let observed = &run.claims[1].observed;
+    assert!(observed.starts_with("0 of 8000; control dropped "), "{observed}");
+    assert!(observed.ends_with("63 % per replacement at 95 %"), "{observed}");
+    assert!(!run.degraded);
+}
+
+#[test]
+fn a_drop_fails_the_zero() {
+    let run = run(&[cell(CONTROL), with_a_drop()]);
+    assert_eq!(zero(&run), &Finding::Failed);
+    assert_eq!(run.verdict, Verdict::Failed);
+}
+
+#[test]
+fn a_drop_in_balanced_books_fails_the_zero_however_late_the_generator_was() {
+    let run = run(&[cell(CONTROL), late(with_a_drop(), 900)]);
+    assert!(!run.cells[1].validity.counts.is_usable());
+    assert_eq!(zero(&run), &Finding::Failed);
+    assert_eq!(run.verdict, Verdict::Failed);
+}
+
+#[test]
+fn a_drop_in_books_that_do_not_balance_proves_nothing() {
+    let mut records = with_a_drop();
+    records.requests.remove(3);
+    let run = run(&[cell(CONTROL), records]);
+    assert!(matches!(zero(&run), Finding::Unproven(_)));
+    assert_eq!(run.verdict, Verdict::Invalid);
+}
+
+#[test]
+fn a_zero_of_a_late_generator_is_unproven() {
+    let run = run(&[cell(CONTROL), late(cell(DRAINED), 900)]);
+    assert!(matches!(zero(&run), Finding::Unproven(_)));
+    assert_eq!(run.verdict, Verdict::Invalid);
+}
+
+#[test]
+fn a_zero_without_a_negative_control_is_unproven() {
+    let plan = SavedPlan {
+        control: vec![],
+        ..plan()
+    };
+    let run = run_with(&plan, &[cell(CONTROL), cell(DRAINED)]);
+    assert_eq!(zero(&run), &Finding::Unproven("no negative control".into()));
+    assert_eq!(run.verdict, Verdict::Invalid);
+}
+
+#[test]
+fn a_zero_without_proof_of_the_deploy_is_unproven() {
+    let mut records = cell(DRAINED);
+    records
+        .history
+        .retain(|e| !matches!(e.what, Happening::DeployFinished { .. }));
+    let run = run(&[cell(CONTROL), records]);
+    let Finding::Unproven(reason) = zero(&run) else {
+        panic!("{:?}", zero(&run));
+    };
+    assert!(reason.contains("deploy_outlived_load"), "{reason}");
+    assert_eq!(run.verdict, Verdict::Invalid);
+}
+
+#[test]
+fn a_control_that_retries_rescued_is_masked_and_proves_no_zero() {
+    let mut plan = plan();
+    plan.variants[0].topology.retries = Retries::On { tries: 2 };
+    let run = run_with(&plan, &[without_a_drop(true), cell(DRAINED)]);
+    assert_eq!(run.cells[0].counts.dropped, 0);
+    assert!(run.cells[0].books.masked > 0);
+    assert_eq!(control(&run), &Finding::Masked);
+    assert!(matches!(zero(&run), Finding::Unproven(reason) if reason.starts_with("masked")));
+    assert_eq!(run.verdict, Verdict::Failed);
+}
+
+#[test]
+fn masking_that_the_scenario_expects_fails_nothing() {
+    let mut plan = plan();
+    plan.variants[0].topology.retries = Retries::On { tries: 2 };
+    plan.expect = plan.control.clone();
+    plan.expect[0].left.metric = Metric::Masked;
+    let run = run_with(&plan, &[without_a_drop(true), cell(DRAINED)]);
+    assert_eq!(control(&run), &Finding::Masked);
+    assert_eq!(run.verdict, Verdict::Passed);
+}
+
+#[test]
+fn a_control_that_dropped_nothing_without_retries_is_unexplained() {
+    let run = run(&[without_a_drop(false), cell(DRAINED)]);
+    assert_eq!(run.cells[0].counts.dropped, 0);
+    assert!(run.cells[0].validity.counts.is_usable());
+    assert!(matches!(control(&run), Finding::Unproven(_)));
+    assert!(matches!(zero(&run), Finding::Unproven(_)));
+    assert_eq!(run.verdict, Verdict::Invalid);
+}
+
+#[test]
+fn a_missing_cell_is_invalid_and_named() {
+    let run = run(&[cell(CONTROL)]);
+    assert_eq!(run.verdict, Verdict::Invalid);
+    assert!(matches!(zero(&run), Finding::Unproven(_)));
+    assert!(matches!(&run.problems[..], [Problem::CellMissing { cell, .. }] if cell.variant == DRAINED));
+}
+
+#[test]
+fn an_interruption_comes_before_a_failure_and_a_failure_before_invalidity() {
+    let plan = plan();
+    let mut interrupted = cell(CONTROL);
+    interrupted.history.push(event(1.0, Happening::Interrupted));
+    assert_eq!(run(&[interrupted, with_a_drop()]).verdict, Verdict::Interrupted);
+    let between_cells = judge(&plan, &environment(), vec![], vec![Problem::Interrupted]);
+    assert_eq!(between_cells.verdict, Verdict::Interrupted);
+    let only_the_failed = run(&[with_a_drop()]);
+    assert_eq!(only_the_failed.verdict, Verdict::Failed);
+    assert_eq!(
+        judge(&plan, &environment(), vec![], vec![]).verdict,
+        Verdict::Invalid
+    );
+}
+
+#[test]
+fn a_degraded_measurement_passes_and_says_so() {
+    let run = run(&[cell(CONTROL), late(cell(DRAINED), 200)]);
+    assert_eq!(run.verdict, Verdict::Passed);
+    assert!(run.degraded);
+}
+
+#[test]
+fn latency_that_no_claim_reads_may_be_invalid() {
+    let run = run(&[cell(CONTROL), late(cell(DRAINED), 50)]);
+    assert!(!run.cells[1].validity.latency.is_usable());
+    assert_eq!(run.verdict, Verdict::Passed);
+    assert!(!run.degraded);
+}
+
+#[test]
+fn a_percentile_among_the_failed_is_beyond_every_bound() {
+    let mut plan = plan();
+    plan.expect = vec![plan.control[0].clone()];
+    plan.expect[0].left.metric = Metric::Max;
+    plan.expect[0].comparison = Comparison::Less;
+    plan.expect[0].right = Operand::Span("1m".parse().unwrap());
+    let run = run_with(&plan, &[cell(CONTROL), cell(DRAINED)]);
+    assert_eq!(run.claims[1].finding, Finding::Failed);
+    assert!(
+        run.claims[1].observed.starts_with("> 5 s ("),
+        "{}",
+        run.claims[1].observed
+    );
+}
+
+#[test]
+fn a_claim_may_compare_two_variants() {
+    let mut plan = plan();
+    let reading = |variant: &str| Reading {
+        variant: variant.into(),
+        metric: Metric::P50,
+        facet: None,
+    };
+    plan.expect[0].left = reading(DRAINED);
+    plan.expect[0].comparison = Comparison::AtMost;
+    plan.expect[0].right = Operand::Multiple {
+        times: 1.5,
+        reading: reading(CONTROL),
+    };
+    let run = run_with(&plan, &[cell(CONTROL), cell(DRAINED)]);
+    assert_eq!(run.claims[1].finding, Finding::Held);
+    assert_eq!(run.claims[1].observed, "100 ms against 1.5 × 100 ms");
+}
+
+#[test]
+fn a_variant_that_a_balancer_does_not_run_is_not_applicable_to_it() {
+    let mut plan = plan();
+    plan.variants[0]
+        .balancers
+        .push(model::catalog::BalancerKind::Envoy);
+    let mut envoy = cell(CONTROL);
+    envoy.cell.balancer = model::catalog::BalancerKind::Envoy;
+    let run = run_with(&plan, &[cell(CONTROL), cell(DRAINED), envoy]);
+    assert!(
+        matches!(run.claims[4].finding, Finding::NotApplicable(_)),
+        "{:?}",
+        run.claims
+    );
+    assert_eq!(run.verdict, Verdict::Passed);
+}

@@ -1,0 +1,203 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use model::catalog::BalancerKind;
+use model::scenario::Set;
+
+/// Proves, with numbers, what a load balancer does to live traffic.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    propagate_version = true,
+    after_help = "Exit codes: 0 every expectation held · 1 an expectation failed · 2 usage, or an invalid scenario · \
+                  3 the environment cannot run it · 4 the measurement is invalid · 130 interrupted"
+)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What rig can do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a scenario: every balancer that it names, every variant
+    #[command(after_help = "Examples:\n  \
+        rig run scenarios/drain.yaml\n  \
+        rig run scenarios/drain.yaml --balancer nginx,envoy --seed 7\n  \
+        rig run scenarios/drain.yaml --set load.rate=800/s --set load.for=30s\n  \
+        rig run scenarios/drain.yaml --format json | jq '.cells[].counts'")]
+    Run(Run),
+    /// Check scenarios without running them; reports every problem at once
+    #[command(
+        after_help = "Examples:\n  rig validate scenarios/*.yaml\n  rig validate scenarios/drain.yaml --explain"
+    )]
+    Validate(Validate),
+    /// Print the configuration that a balancer would get
+    #[command(after_help = "Example:\n  rig render scenarios/drain.yaml --balancer haproxy")]
+    Render(Render),
+    /// Render a saved run again, from its records
+    #[command(after_help = "Examples:\n  \
+        rig report results/drain/latest\n  \
+        rig report results/drain/latest --format markdown > drain.md")]
+    Report(Report),
+    /// The processes that rig launches: not for people
+    #[command(hide = true, subcommand)]
+    Agent(Agent),
+}
+
+/// `rig run`.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// The scenario's file
+    pub(crate) scenario: PathBuf,
+    #[command(flatten)]
+    pub(crate) choice: Choice,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    /// Where components run
+    #[arg(long, value_enum, default_value = "auto")]
+    pub(crate) runtime: RuntimeName,
+    /// Where results go, as DIR/<scenario>/<run-id>/
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub(crate) out: PathBuf,
+    /// The balancer's listener [default: a free loopback address]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Balancer templates that replace the built-in ones, laid out like proxy-configs/
+    #[arg(long, value_name = "DIR")]
+    pub(crate) proxy_configs: Option<PathBuf>,
+    /// Exit with 4 also if a claim rests on a DEGRADED measurement
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// No progress on standard error
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+/// What of a scenario, and how.
+#[derive(Debug, Args)]
+pub(crate) struct Choice {
+    /// Only these balancers
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    pub(crate) balancer: Vec<BalancerKind>,
+    /// Only these variants, and the negative controls
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    pub(crate) variant: Vec<String>,
+    /// Change any key of the scenario, in every variant
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) sets: Vec<Set>,
+    /// Run each cell so often
+    #[arg(long, value_name = "N")]
+    pub(crate) repeat: Option<u32>,
+    /// Seed of arrivals, service times and the order of cells
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+}
+
+/// How results are shown.
+#[derive(Debug, Args)]
+pub(crate) struct Output {
+    /// How results are printed
+    #[arg(long, value_enum, default_value = "table")]
+    pub(crate) format: FormatName,
+    /// No colours, whatever the terminal can do
+    #[arg(long)]
+    pub(crate) no_color: bool,
+}
+
+/// `rig validate`.
+#[derive(Debug, Args)]
+pub(crate) struct Validate {
+    /// The scenarios' files
+    #[arg(required = true)]
+    pub(crate) scenarios: Vec<PathBuf>,
+    /// Print every value of every variant, defaults included
+    #[arg(long)]
+    pub(crate) explain: bool,
+    /// Change any key of the scenarios, in every variant
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) sets: Vec<Set>,
+    /// No colours, whatever the terminal can do
+    #[arg(long)]
+    pub(crate) no_color: bool,
+}
+
+/// `rig render`.
+#[derive(Debug, Args)]
+pub(crate) struct Render {
+    /// The scenario's file
+    pub(crate) scenario: PathBuf,
+    /// The balancer
+    #[arg(long, value_name = "NAME")]
+    pub(crate) balancer: BalancerKind,
+    /// The variant [default: the first]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) variant: Option<String>,
+    /// Change any key of the scenario, in every variant
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) sets: Vec<Set>,
+    /// Balancer templates that replace the built-in ones, laid out like proxy-configs/
+    #[arg(long, value_name = "DIR")]
+    pub(crate) proxy_configs: Option<PathBuf>,
+}
+
+/// `rig report`.
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    /// The run's directory, e.g. results/drain/latest
+    pub(crate) run: PathBuf,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// The processes that rig launches.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Agent {
+    /// The open-loop load generator; its job comes on standard input
+    Load,
+    /// A toy backend; its job comes on standard input
+    Backend,
+    /// Become a program that gets a signal when its parent dies
+    Exec(Exec),
+}
+
+/// `rig agent exec`.
+#[derive(Debug, Args)]
+pub(crate) struct Exec {
+    /// The process id that the parent must still have
+    #[arg(long)]
+    pub(crate) parent: u32,
+    /// The signal: TERM or KILL
+    #[arg(long)]
+    pub(crate) signal: agent::exec::DeathSignal,
+    /// The program and its arguments
+    #[arg(last = true, required = true)]
+    pub(crate) program: Vec<OsString>,
+}
+
+/// Where components can run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RuntimeName {
+    /// What this machine can do
+    Auto,
+    /// Local processes
+    Process,
+}
+
+/// How results can be printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FormatName {
+    /// For a terminal
+    Table,
+    /// For write-ups and job summaries
+    Markdown,
+    /// For programs
+    Json,
+    /// For spreadsheets: a row per cell
+    Csv,
+}

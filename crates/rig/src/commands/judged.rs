@@ -1,0 +1,83 @@
+//! A saved run, summed up, judged and rendered: what `rig run` does at its end and `rig report` at any time.
+
+use std::io::IsTerminal;
+
+use model::identity::CellId;
+use report::verdict::Problem;
+use report::{Colour, Format, RunSummary, Style, Verdict, judge, render, summarise};
+use store::{SavedRun, StoreError};
+
+use crate::cli::{FormatName, Output};
+use crate::exit::Exit;
+
+/// Sums up every cell of `saved` from its records and judges the run.
+pub(super) fn judged(saved: &SavedRun, interrupted: bool) -> Result<RunSummary, StoreError> {
+    let mut problems = Vec::new();
+    if interrupted {
+        problems.push(Problem::Interrupted);
+    }
+    let mut cells = Vec::new();
+    for cell in saved.cells() {
+        let (summary, notes) = summed_up(saved, &cell)?;
+        cells.push(summary);
+        problems.extend(notes.into_iter().map(Problem::Note));
+    }
+    Ok(judge(saved.plan(), saved.environment(), cells, problems))
+}
+
+/// Sums up one cell from its records; the notes say what had to be left out of them.
+pub(super) fn summed_up(
+    saved: &SavedRun,
+    cell: &CellId,
+) -> Result<(report::CellSummary, Vec<String>), StoreError> {
+    let loaded = saved.records(cell)?;
+    let notes = loaded
+        .warnings
+        .iter()
+        .map(|warning| format!("{cell}: {warning}"))
+        .collect();
+    Ok((summarise(saved.plan(), &loaded.records), notes))
+}
+
+/// Renders `run` as the user wants it on standard output.
+pub(super) fn rendered(run: &RunSummary, output: &Output) -> String {
+    let format = match output.format {
+        FormatName::Table => Format::Table,
+        FormatName::Markdown => Format::Markdown,
+        FormatName::Json => Format::Json,
+        FormatName::Csv => Format::Csv,
+    };
+    render(run, format, style(output))
+}
+
+/// The style of the report that is saved beside the records.
+pub(super) const SAVED: Style = Style {
+    width: 120,
+    colour: Colour::Never,
+};
+
+fn style(output: &Output) -> Style {
+    let terminal = std::io::stdout().is_terminal();
+    let declined = output.no_color || std::env::var_os("NO_COLOR").is_some();
+    let width = if terminal {
+        rustix::termios::tcgetwinsize(std::io::stdout()).map_or(120, |size| size.ws_col)
+    } else {
+        160
+    };
+    Style {
+        width,
+        colour: if terminal && !declined {
+            Colour::Always
+        } else {
+            Colour::Never
+        },
+    }
+}
+
+/// How the process ends; a strict user lets no DEGRADED measurement pass.
+pub(super) fn exit(run: &RunSummary, strict: bool) -> Exit {
+    match run.verdict {
+        Verdict::Passed if strict && run.degraded => Exit::Invalid,
+        verdict => verdict.into(),
+    }
+}

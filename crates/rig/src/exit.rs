@@ -1,0 +1,129 @@
+//! The exit codes, all of them. The README's table is checked against this file.
+
+use std::io::{ErrorKind, Write};
+use std::process::ExitCode;
+
+use report::Verdict;
+
+/// Why the process ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Every expectation held.
+    Held,
+    /// An expectation failed, or a zero is unproved.
+    Failed,
+    /// Wrong usage, or an invalid scenario.
+    Usage,
+    /// The environment cannot run it: a balancer is missing or refuses its configuration, an address is taken,
+    /// results can't be written.
+    Environment,
+    /// The measurement can't be trusted.
+    Invalid,
+    /// The user stopped it.
+    Interrupted,
+}
+
+impl Exit {
+    /// Its number.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Exit::Held => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::Environment => 3,
+            Exit::Invalid => 4,
+            Exit::Interrupted => 130,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit.code())
+    }
+}
+
+impl From<Verdict> for Exit {
+    fn from(verdict: Verdict) -> Exit {
+        match verdict {
+            Verdict::Passed => Exit::Held,
+            Verdict::Failed => Exit::Failed,
+            Verdict::Invalid => Exit::Invalid,
+            Verdict::Interrupted => Exit::Interrupted,
+        }
+    }
+}
+
+/// An error with the exit code that it means.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// How the process ends.
+    pub(crate) exit: Exit,
+    /// What the user is told; it may have several lines.
+    pub(crate) error: anyhow::Error,
+}
+
+impl Failure {
+    /// Wrong usage, or an invalid scenario.
+    pub(crate) fn usage(error: impl Into<anyhow::Error>) -> Failure {
+        Failure {
+            exit: Exit::Usage,
+            error: error.into(),
+        }
+    }
+
+    /// The environment cannot run it.
+    pub(crate) fn environment(error: impl Into<anyhow::Error>) -> Failure {
+        Failure {
+            exit: Exit::Environment,
+            error: error.into(),
+        }
+    }
+}
+
+/// Says why, if there is something to say, and ends.
+pub(crate) fn code_of(result: Result<ExitCode, Failure>) -> ExitCode {
+    match result {
+        Ok(code) => code,
+        Err(failure) => {
+            let text = format!("{:#}", failure.error);
+            // Problems of a scenario are worded as errors already.
+            let prefix = if text.starts_with("error") { "" } else { "error: " };
+            eprintln!("{prefix}{}", text.trim_end());
+            failure.exit.into()
+        }
+    }
+}
+
+/// Prints to standard output. A reader that has closed it (`rig … | head`) wants no more, and no panic.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::environment(error)),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_readme_documents_every_exit_code() {
+        let readme = include_str!("../../../README.md");
+        for exit in [
+            Exit::Held,
+            Exit::Failed,
+            Exit::Usage,
+            Exit::Environment,
+            Exit::Invalid,
+            Exit::Interrupted,
+        ] {
+            let row = format!("| {} |", exit.code());
+            assert!(
+                readme.contains(&row),
+                "the README lacks a row `{row}` for {exit:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The directory of one cell, while the cell runs and right after.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufReader, Write};
+use std::path::{Path, PathBuf};
+
+use model::access_log::Logged;
+use model::history::Event;
+use model::ledger::Execution;
+use serde::Serialize;
+
+use crate::atomic::write_atomic_with;
+use crate::error::StoreError;
+use crate::ndjson::write_records;
+use crate::run::write_json;
+
+/// Zstandard's own default: level 3 makes a record of about 250 bytes into about 25.
+const COMPRESSION_LEVEL: i32 = 3;
+
+/// The directory of one cell.
+#[derive(Clone, Debug)]
+pub struct CellDir {
+    path: PathBuf,
+}
+
+impl CellDir {
+    /// Makes the directory and that of the rendered configuration.
+    pub(crate) fn create(path: PathBuf) -> Result<CellDir, StoreError> {
+        let cell = CellDir::at(path);
+        let config = cell.config_dir();
+        fs::create_dir_all(&config).map_err(StoreError::write(&config))?;
+        Ok(cell)
+    }
+
+    /// The directory at `path`, which may not exist.
+    pub(crate) fn at(path: PathBuf) -> CellDir {
+        CellDir { path }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+    /// What was rendered for the balancer.
+    pub fn config_dir(&self) -> PathBuf {
+        self.path.join("config")
+    }
+    /// What happened, one event a line.
+    pub fn history(&self) -> PathBuf {
+        self.path.join("history.ndjson")
+    }
+    /// The client's records while the cell runs.
+    pub fn requests(&self) -> PathBuf {
+        self.path.join("requests.ndjson")
+    }
+    /// The client's records after [`CellDir::compress_requests`].
+    pub fn compressed_requests(&self) -> PathBuf {
+        self.path.join("requests.ndjson.zst")
+    }
+    /// What backends received and finished.
+    pub fn ledger(&self) -> PathBuf {
+        self.path.join("ledger.ndjson")
+    }
+    /// The balancer's access log, normalised.
+    pub fn access(&self) -> PathBuf {
+        self.path.join("access.ndjson")
+    }
+    /// The balancer's access log as it wrote it.
+    pub fn access_log(&self) -> PathBuf {
+        self.path.join("access.log")
+    }
+    /// What the balancer said beside its access log.
+    pub fn balancer_log(&self) -> PathBuf {
+        self.path.join("balancer.log")
+    }
+    /// The cell's summary.
+    pub fn summary(&self) -> PathBuf {
+        self.path.join("summary.json")
+    }
+
+    /// Opens the history for its only writer.
+    pub fn history_writer(&self) -> Result<HistoryWriter, StoreError> {
+        let path = self.history();
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .map_err(StoreError::write(&path))?;
+        Ok(HistoryWriter { path, file })
+    }
+
+    /// Writes what backends received and finished.
+    pub fn write_ledger<'a>(
+        &self,
+        executions: impl IntoIterator<Item = &'a Execution>,
+    ) -> Result<(), StoreError> {
+        write_atomic_with(&self.ledger(), |file| write_records(file, executions))
+    }
+
+    /// Writes the balancer's access log, normalised.
+    pub fn write_access<'a>(&self, lines: impl IntoIterator<Item = &'a Logged>) -> Result<(), StoreError> {
+        write_atomic_with(&self.access(), |file| write_records(file, lines))
+    }
+
+    /// Compresses the client's records; the plain file goes only when the compressed one stands.
+    pub fn compress_requests(&self) -> Result<(), StoreError> {
+        let plain = self.requests();
+        let records = File::open(&plain).map_err(StoreError::read(&plain))?;
+        write_atomic_with(&self.compressed_requests(), |file| {
+            let mut encoder = zstd::Encoder::new(file, COMPRESSION_LEVEL)?;
+            io::copy(&mut BufReader::new(records), &mut encoder)?;
+            encoder.finish().map(|_| ())
+        })?;
+        fs::remove_file(&plain).map_err(StoreError::write(&plain))
+    }
+
+    /// Writes the cell's summary.
+    pub fn write_summary(&self, summary: &impl Serialize) -> Result<(), StoreError> {
+        write_json(&self.summary(), summary)
+    }
+}
+
+/// Appends to a cell's history; each event is in the file when `append` returns.
+#[derive(Debug)]
+pub struct HistoryWriter {
+    path: PathBuf,
+    file: File,
+}
+
+impl HistoryWriter {
+    /// Writes one event.
+    pub fn append(&mut self, event: &Event) -> Result<(), StoreError> {
+        let mut line =
+            serde_json::to_vec(event).map_err(|error| StoreError::write(&self.path)(error.into()))?;
+        line.push(b'\n');
+        // One write per line, so that a crash can tear the last line only.
+        self.file.write_all(&line).map_err(StoreError::write(&self.path))
+    }
+}

@@ -1,0 +1,154 @@
+//! A run that was saved, read back.
+
+use std::fs::{self, File};
+use std::io::{BufReader, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use model::identity::CellId;
+use model::plan::{self, SavedPlan};
+use model::records::{CellRecords, Environment};
+use serde::de::DeserializeOwned;
+
+use crate::cell::CellDir;
+use crate::error::StoreError;
+use crate::ndjson::{ReadWarning, read_records};
+use crate::run::{CELLS, ENVIRONMENT, PLAN};
+
+/// A saved run. Its plan and environment are read when it is opened, its cells when they are asked for.
+#[derive(Clone, Debug)]
+pub struct SavedRun {
+    path: PathBuf,
+    plan: SavedPlan,
+    environment: Environment,
+}
+
+/// One cell's records, and what had to be left out of them.
+#[derive(Clone, Debug)]
+pub struct LoadedCell {
+    /// The records.
+    pub records: CellRecords,
+    /// What is missing from them.
+    pub warnings: Vec<ReadWarning>,
+}
+
+impl SavedRun {
+    /// Opens a run's directory, or a link to it such as `latest`.
+    pub fn open(path: &Path) -> Result<SavedRun, StoreError> {
+        // Resolved at once, so that `latest` cannot move to another run between two reads.
+        let path = fs::canonicalize(path).map_err(StoreError::read(path))?;
+        for missing in [PLAN, ENVIRONMENT] {
+            if !path.join(missing).is_file() {
+                return Err(StoreError::NotARun { path, missing });
+            }
+        }
+        let plan: SavedPlan = read_json(&path.join(PLAN))?;
+        if plan.schema != plan::SCHEMA {
+            return Err(StoreError::Schema {
+                path: path.join(PLAN),
+                found: plan.schema,
+                wanted: plan::SCHEMA,
+            });
+        }
+        let environment = read_json(&path.join(ENVIRONMENT))?;
+        Ok(SavedRun {
+            path,
+            plan,
+            environment,
+        })
+    }
+
+    /// Where it is, links resolved.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What was to be done.
+    pub fn plan(&self) -> &SavedPlan {
+        &self.plan
+    }
+
+    /// Where it was measured.
+    pub fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    /// The planned cells that have begun, in the order of tables.
+    pub fn cells(&self) -> Vec<CellId> {
+        let mut cells = self.plan.cells();
+        cells.retain(|cell| self.dir(cell).history().is_file());
+        cells
+    }
+
+    /// Everything that is known of one cell. A file that an interrupted cell never came to write is a
+    /// warning; without a history there is no cell.
+    pub fn records(&self, cell: &CellId) -> Result<LoadedCell, StoreError> {
+        let dir = self.dir(cell);
+        if !dir.history().is_file() {
+            return Err(StoreError::NoSuchCell {
+                path: self.path.clone(),
+                cell: cell.to_string(),
+            });
+        }
+        let mut warnings = Vec::new();
+        let records = CellRecords {
+            cell: cell.clone(),
+            history: load(&dir.history(), &mut warnings)?,
+            requests: load_requests(&dir, &mut warnings)?,
+            executions: load(&dir.ledger(), &mut warnings)?,
+            access: load(&dir.access(), &mut warnings)?,
+        };
+        Ok(LoadedCell { records, warnings })
+    }
+
+    /// The paths of one cell.
+    pub fn dir(&self, cell: &CellId) -> CellDir {
+        CellDir::at(self.path.join(CELLS).join(cell.to_string()))
+    }
+}
+
+fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, StoreError> {
+    let bytes = fs::read(path).map_err(StoreError::read(path))?;
+    serde_json::from_slice(&bytes).map_err(|error| StoreError::Unreadable {
+        path: path.to_path_buf(),
+        line: error.line() as u64,
+        reason: error.to_string(),
+    })
+}
+
+/// The compressed records where they stand: a plain file beside them is one that a crash kept from removal.
+fn load_requests<T: DeserializeOwned>(
+    dir: &CellDir,
+    warnings: &mut Vec<ReadWarning>,
+) -> Result<Vec<T>, StoreError> {
+    let path = dir.compressed_requests();
+    match File::open(&path) {
+        Ok(file) => {
+            let decoder = zstd::Decoder::new(file).map_err(StoreError::read(&path))?;
+            collect(&path, decoder, warnings)
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => load(&dir.requests(), warnings),
+        Err(source) => Err(StoreError::Read { path, source }),
+    }
+}
+
+fn load<T: DeserializeOwned>(path: &Path, warnings: &mut Vec<ReadWarning>) -> Result<Vec<T>, StoreError> {
+    match File::open(path) {
+        Ok(file) => collect(path, file, warnings),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let path = path.to_path_buf();
+            warnings.push(ReadWarning::Absent { path });
+            Ok(Vec::new())
+        }
+        Err(error) => Err(StoreError::read(path)(error)),
+    }
+}
+
+fn collect<T: DeserializeOwned>(
+    path: &Path,
+    content: impl Read,
+    warnings: &mut Vec<ReadWarning>,
+) -> Result<Vec<T>, StoreError> {
+    let (records, warning) = read_records(path, BufReader::new(content))?;
+    warnings.extend(warning);
+    Ok(records)
+}

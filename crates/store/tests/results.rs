@@ -1,0 +1,307 @@
+//! What a run writes reads back, and what a crash leaves is told as such.
+
+use std::fs;
+use std::path::Path;
+
+use model::access_log::{Attempt, Logged};
+use model::catalog::BalancerKind;
+use model::history::{Event, Happening, WindowDerivation};
+use model::identity::{CellId, Incarnation, RequestId};
+use model::ledger::Execution;
+use model::outcome::{BodyCheck, Outcome};
+use model::plan::{SavedPlan, Variant};
+use model::records::Environment;
+use model::request::Request;
+use model::topology::{Balance, PassiveHealth, Retries, Topology};
+use model::traffic::{Arrivals, Method, Traffic};
+use model::units::{Nanos, Rate, Share, Span};
+use store::{ReadWarning, Run, SavedRun, StoreError};
+
+fn plan() -> SavedPlan {
+    let variant = Variant {
+        name: "with-drain".into(),
+        balancers: vec![BalancerKind::Nginx],
+        topology: Topology {
+            pools: vec![],
+            routes: vec![],
+            balance: Balance::RoundRobin,
+            health_check: None,
+            retries: Retries::Off,
+            passive_health: PassiveHealth::Off,
+            client_keepalive: None,
+            response_timeout: Span::millis(60_000),
+            workers: 2,
+        },
+        traffic: Traffic {
+            rate: Rate(400.0),
+            arrivals: Arrivals::Constant,
+            duration: Span::millis(20_000),
+            warmup: Span::millis(2_000),
+            timeout: Span::millis(5_000),
+            connections: 100,
+            fresh_connections: Share(0.1),
+            mix: vec![],
+        },
+        timeline: vec![],
+    };
+    SavedPlan {
+        schema: model::plan::SCHEMA,
+        scenario: "drain".into(),
+        question: "Does it?".into(),
+        seed: 7,
+        repeats: 1,
+        variants: vec![variant],
+        control: vec![],
+        expect: vec![],
+    }
+}
+
+fn environment() -> Environment {
+    Environment {
+        started: "2026-11-22T13:51:48.123Z".into(),
+        ..Environment::default()
+    }
+}
+
+fn create(results: &Path) -> Run {
+    Run::create(results, &plan(), "name: drain\n", &environment()).unwrap()
+}
+
+fn cell() -> CellId {
+    CellId {
+        balancer: BalancerKind::Nginx,
+        variant: "with-drain".into(),
+        repeat: 1,
+    }
+}
+
+fn request(id: u64) -> Request {
+    Request {
+        id: RequestId(id),
+        class: "get".into(),
+        method: Method::Get,
+        due: Nanos(1),
+        released: Nanos(2),
+        sent: Some(Nanos(3)),
+        first_byte: Some(Nanos(4)),
+        end: Nanos(5),
+        on: None,
+        bytes_out: 80,
+        bytes_in: 200,
+        served_by: Some(Incarnation::new("web-1", 1)),
+        outcome: Outcome::Answered {
+            status: 200,
+            body: BodyCheck::Verified,
+        },
+    }
+}
+
+fn event(at: i64, what: Happening) -> Event {
+    Event { at: Nanos(at), what }
+}
+
+/// A cell with a line in every file.
+fn write_cell(run: &Run) {
+    let dir = run.cell(&cell()).unwrap();
+    let mut history = dir.history_writer().unwrap();
+    for event in history_events() {
+        history.append(&event).unwrap();
+    }
+    let lines: String = (0..3)
+        .map(|id| serde_json::to_string(&request(id)).unwrap() + "\n")
+        .collect();
+    fs::write(dir.requests(), lines).unwrap();
+    dir.write_ledger(&[execution()]).unwrap();
+    dir.write_access(&[logged()]).unwrap();
+}
+
+fn history_events() -> Vec<Event> {
+    vec![
+        event(
+            1,
+            Happening::CellStarted {
+                cell: cell(),
+                runtime: "process".into(),
+            },
+        ),
+        event(
+            2,
+            Happening::DrainWindow {
+                window: Span::millis(1210),
+                derived: Some(WindowDerivation {
+                    slowest: Span::millis(800),
+                    samples: 1600,
+                }),
+            },
+        ),
+        event(
+            3,
+            Happening::Confirmed {
+                incarnation: Incarnation::new("web-1", 2),
+                share: Share(0.33),
+                of: 120,
+            },
+        ),
+        event(4, Happening::Interrupted),
+        event(5, Happening::CellFinished),
+    ]
+}
+
+fn execution() -> Execution {
+    Execution {
+        id: RequestId(0),
+        by: Incarnation::new("web-1", 1),
+        received: Nanos(3),
+        finished: None,
+    }
+}
+
+fn logged() -> Logged {
+    Logged {
+        id: Some(RequestId(0)),
+        at: Nanos(5),
+        status: 200,
+        attempts: vec![Attempt {
+            backend: "web-1".into(),
+            status: Some(200),
+        }],
+        flags: String::new(),
+    }
+}
+
+#[test]
+fn a_run_reads_back_through_latest_what_was_written() {
+    let results = tempfile::tempdir().unwrap();
+    let run = create(results.path());
+    write_cell(&run);
+    let saved = SavedRun::open(&results.path().join("drain/latest")).unwrap();
+    assert!(saved.path().ends_with("drain/20261122T135148Z"));
+    assert_eq!(saved.plan(), &plan());
+    assert_eq!(saved.environment(), &environment());
+    assert_eq!(saved.cells(), [cell()]);
+    let loaded = saved.records(&cell()).unwrap();
+    assert_eq!(loaded.warnings, []);
+    assert_eq!(loaded.records.history, history_events());
+    assert_eq!(loaded.records.requests, [request(0), request(1), request(2)]);
+    assert_eq!(loaded.records.executions, [execution()]);
+    assert_eq!(loaded.records.access, [logged()]);
+}
+
+#[test]
+fn compressed_records_replace_the_plain_ones_and_read_back_the_same() {
+    let results = tempfile::tempdir().unwrap();
+    let run = create(results.path());
+    write_cell(&run);
+    let dir = run.cell(&cell()).unwrap();
+    dir.compress_requests().unwrap();
+    assert!(!dir.requests().exists());
+    assert!(dir.compressed_requests().exists());
+    let loaded = SavedRun::open(run.path()).unwrap().records(&cell()).unwrap();
+    assert_eq!(loaded.records.requests, [request(0), request(1), request(2)]);
+}
+
+#[test]
+fn a_second_run_in_the_same_second_gets_a_suffix_and_becomes_the_latest() {
+    let results = tempfile::tempdir().unwrap();
+    create(results.path());
+    let second = create(results.path());
+    assert!(second.path().ends_with("20261122T135148Z-2"));
+    let latest = fs::read_link(results.path().join("drain/latest")).unwrap();
+    assert_eq!(latest, Path::new("20261122T135148Z-2"));
+}
+
+#[test]
+fn a_line_torn_by_a_crash_is_dropped_and_reported() {
+    let results = tempfile::tempdir().unwrap();
+    let run = create(results.path());
+    write_cell(&run);
+    let dir = run.cell(&cell()).unwrap();
+    let mut text = fs::read_to_string(dir.requests()).unwrap();
+    text.truncate(text.len() - 20);
+    fs::write(dir.requests(), text).unwrap();
+    let loaded = SavedRun::open(run.path()).unwrap().records(&cell()).unwrap();
+    assert_eq!(loaded.records.requests, [request(0), request(1)]);
+    let [ReadWarning::TornLine { path, line: 3 }] = &loaded.warnings[..] else {
+        panic!("{:?}", loaded.warnings);
+    };
+    assert!(path.ends_with("requests.ndjson"));
+}
+
+#[test]
+fn files_that_an_interrupted_cell_never_wrote_are_warnings() {
+    let results = tempfile::tempdir().unwrap();
+    let run = create(results.path());
+    let dir = run.cell(&cell()).unwrap();
+    dir.history_writer()
+        .unwrap()
+        .append(&history_events()[0])
+        .unwrap();
+    let loaded = SavedRun::open(run.path()).unwrap().records(&cell()).unwrap();
+    assert_eq!(loaded.records.requests, []);
+    assert_eq!(loaded.warnings.len(), 3);
+}
+
+#[test]
+fn opening_something_else_names_what_is_missing() {
+    let results = tempfile::tempdir().unwrap();
+    let error = SavedRun::open(results.path()).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            StoreError::NotARun {
+                missing: "plan.json",
+                ..
+            }
+        ),
+        "{error}"
+    );
+    let error = SavedRun::open(&results.path().join("nowhere")).unwrap_err();
+    assert!(error.to_string().contains("nowhere"), "{error}");
+    let run = create(results.path());
+    let error = SavedRun::open(run.path()).unwrap().records(&cell()).unwrap_err();
+    assert!(
+        error.to_string().ends_with("has no cell nginx.with-drain.1"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_plan_of_another_schema_is_refused() {
+    let results = tempfile::tempdir().unwrap();
+    let future = SavedPlan { schema: 99, ..plan() };
+    let run = Run::create(results.path(), &future, "", &environment()).unwrap();
+    let error = SavedRun::open(run.path()).unwrap_err();
+    assert!(matches!(error, StoreError::Schema { found: 99, .. }), "{error}");
+}
+
+#[test]
+fn a_name_that_would_leave_the_results_directory_is_refused() {
+    let results = tempfile::tempdir().unwrap();
+    for name in ["..", "a/b", ""] {
+        let plan = SavedPlan {
+            scenario: name.into(),
+            ..plan()
+        };
+        let error = Run::create(results.path(), &plan, "", &environment()).unwrap_err();
+        assert!(matches!(error, StoreError::Name { .. }), "{error}");
+    }
+    let undated = Environment {
+        started: "today".into(),
+        ..environment()
+    };
+    assert!(Run::create(results.path(), &plan(), "", &undated).is_err());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_an_error_that_names_the_file() {
+    let results = tempfile::tempdir().unwrap();
+    let dir = create(results.path()).cell(&cell()).unwrap();
+    std::os::unix::fs::symlink("/dev/full", dir.history()).unwrap();
+    let error = dir
+        .history_writer()
+        .unwrap()
+        .append(&history_events()[0])
+        .unwrap_err();
+    assert!(error.to_string().contains("history.ndjson"), "{error}");
+}

@@ -7,6 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::io;
 use std::num::NonZeroU64;
+use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -15,6 +16,7 @@ use model::units::Nanos;
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
 };
+use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 
 use crate::clock;
@@ -27,9 +29,8 @@ pub struct Timer {
 }
 
 struct Shared {
-    /// The timerfd. Like a pipe it is polled and read, so that tokio's pipe takes it; `AsyncFd` would ask for
-    /// unsafe code.
-    fd: pipe::Receiver,
+    /// The timerfd, to set it.
+    fd: OwnedFd,
     deadlines: RefCell<Deadlines>,
     armed: Cell<Option<Nanos>>,
 }
@@ -43,12 +44,14 @@ impl Timer {
             TimerfdClockId::Monotonic,
             TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC,
         )?;
+        // Like a pipe it is polled and read, so that tokio's pipe takes it; `AsyncFd` would ask for unsafe code.
+        let expirations = pipe::Receiver::from_owned_fd_unchecked(fd.try_clone()?)?;
         let shared = Rc::new(Shared {
-            fd: pipe::Receiver::from_owned_fd_unchecked(fd)?,
+            fd,
             deadlines: RefCell::default(),
             armed: Cell::new(None),
         });
-        tokio::task::spawn_local(drive(shared.clone()));
+        tokio::task::spawn_local(drive(shared.clone(), expirations));
         Ok(Timer { shared })
     }
 
@@ -63,15 +66,11 @@ impl Timer {
 }
 
 /// Wakes the sleepers whose deadlines have passed, for as long as the runtime lives.
-async fn drive(shared: Rc<Shared>) {
-    loop {
-        if shared.fd.readable().await.is_err() {
-            return; // The runtime is shutting down.
-        }
-        // The count of expirations says nothing, but reading it makes the descriptor unready again.
-        if shared.fd.try_read(&mut [0; 8]).is_err() {
-            continue;
-        }
+async fn drive(shared: Rc<Shared>, mut expirations: pipe::Receiver) {
+    // Twice the size of a count of expirations: a short read tells tokio that it must poll again.
+    let mut count = [0; 16];
+    // Fails only when the runtime is shutting down.
+    while expirations.read(&mut count).await.is_ok() {
         let now = clock::now();
         shared.armed.set(None);
         shared.deadlines.borrow_mut().woke(now);

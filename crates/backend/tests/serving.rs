@@ -1,5 +1,8 @@
 //! A backend served in-process: what it answers, and what it writes to its ledger.
 
+// Clippy excuses test functions, and not the helpers that they share.
+#![allow(clippy::unwrap_used)]
+
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -1,5 +1,8 @@
 //! The generator against a server whose faults are known: no count may differ from the server's.
 
+// Clippy excuses test functions, and not the helpers that they share.
+#![allow(clippy::unwrap_used)]
+
 mod fault_server;
 mod harness;
 

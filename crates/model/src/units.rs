@@ -95,6 +95,10 @@ impl Span {
     pub fn seconds(self) -> f64 {
         self.0.as_secs_f64()
     }
+    /// The span in whole milliseconds, as most configuration files want it.
+    pub fn whole_millis(self) -> u64 {
+        u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX)
+    }
     /// The span in milliseconds.
     pub fn as_millis(self) -> f64 {
         self.0.as_secs_f64() * 1e3

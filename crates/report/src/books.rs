@@ -132,30 +132,37 @@ pub fn keep(
         }
         fates.insert(*id, fate);
     }
-    for id in missing(scheduled, joined) {
-        find(Equation::EndsOnce, Finding::NoRecord, id);
-    }
     if lines_without_id > 0 {
         books.exceptions.insert(Exception::NoId, lines_without_id);
     }
-    books.unmatched = findings
+    let found = findings
         .into_iter()
         .map(|((equation, finding), (count, ids))| Unmatched {
             equation,
             finding,
             count,
             ids,
-        })
+        });
+    books.unmatched = missing(scheduled.unwrap_or(0), joined)
+        .into_iter()
+        .chain(found)
         .collect();
     (books, fates)
 }
 
-/// Scheduled ids without a record.
-fn missing<'a>(
-    scheduled: Option<u64>,
-    joined: &'a BTreeMap<RequestId, Traces<'_>>,
-) -> impl Iterator<Item = RequestId> + 'a {
-    (0..scheduled.unwrap_or(0))
-        .map(RequestId)
-        .filter(|id| joined.get(id).is_none_or(|traces| traces.requests.is_empty()))
+/// Scheduled ids without a record: counted by subtraction, since a history may claim any number.
+fn missing(scheduled: u64, joined: &BTreeMap<RequestId, Traces<'_>>) -> Option<Unmatched> {
+    let recorded = |id: &RequestId| joined.get(id).is_some_and(|traces| !traces.requests.is_empty());
+    let present = joined.keys().filter(|id| id.0 < scheduled && recorded(id));
+    let count = scheduled - present.count() as u64;
+    (count > 0).then(|| Unmatched {
+        equation: Equation::EndsOnce,
+        finding: Finding::NoRecord,
+        count,
+        ids: (0..scheduled)
+            .map(RequestId)
+            .filter(|id| !recorded(id))
+            .take(LISTED)
+            .collect(),
+    })
 }

@@ -4,7 +4,7 @@
 //! A cell's records are [joined](joined::join) by id; each request has a [`fate`](fate::fate), told by its own records and
 //! the [`evidence`] of the history; the [`books`] say whether client, ledger and log agree, the [`phases`]
 //! when a deploy did what. [`summarise`] makes a [`CellSummary`] of it, [`judge`] holds all cells of a run
-//! against the plan's claims, and [`render`] lays the [`RunSummary`] out as a format-neutral
+//! against the plan's claims, and [`render()`] lays the [`RunSummary`] out as a format-neutral
 //! [`document`] of [`table`]s, for a terminal, Markdown, CSV or JSON.
 
 pub mod attribution;

@@ -70,10 +70,15 @@ pub fn read(cell: &CellSummary, metric: Metric, facet: Option<&str>) -> Result<f
     }
 }
 
+/// Whether `metric` is a percentile of the latency.
+pub fn is_latency(metric: Metric) -> bool {
+    metric.unit() == Unit::Span && metric != Metric::LongestDrain
+}
+
 /// What has to be trusted so that `metric` can be.
 pub fn inputs(cell: &CellSummary, metric: Metric) -> Vec<&Validity> {
     let mut inputs = vec![&cell.validity.counts];
-    if metric.unit() == Unit::Span && metric != Metric::LongestDrain {
+    if is_latency(metric) {
         inputs.push(&cell.validity.latency);
     }
     if matches!(

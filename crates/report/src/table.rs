@@ -56,13 +56,13 @@ pub enum Emphasis {
 
 impl Cell {
     /// A cell without emphasis.
-    pub fn plain(text: impl ToString) -> Cell {
+    pub fn plain(text: impl Into<String>) -> Cell {
         Cell::with(Emphasis::Plain, text)
     }
     /// A cell with emphasis.
-    pub fn with(emphasis: Emphasis, text: impl ToString) -> Cell {
+    pub fn with(emphasis: Emphasis, text: impl Into<String>) -> Cell {
         Cell {
-            text: text.to_string(),
+            text: text.into(),
             emphasis,
         }
     }

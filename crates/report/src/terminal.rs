@@ -106,6 +106,7 @@ fn side_by_side(table: &Table, bounds: &[usize], style: Style) -> String {
         Colour::Never => laid_out.force_no_tty(),
         Colour::Always => laid_out.enforce_styling(),
     };
+    laid_out.style_text_only();
     for row in &table.rows {
         laid_out.add_row(row.iter().map(|cell| self::cell(cell, style)));
     }

@@ -9,7 +9,7 @@ use model::topology::Retries;
 use serde::{Deserialize, Serialize};
 
 use crate::figures::percent;
-use crate::reading::{claims_zero, compare, dropped_kinds, inputs, read, show};
+use crate::reading::{claims_zero, compare, dropped_kinds, inputs, is_latency, read, show};
 use crate::summary::{CellSummary, Ending, missing};
 use crate::validity::Trust;
 
@@ -93,7 +93,7 @@ pub struct ClaimVerdict {
     /// For which repeat.
     pub repeat: u32,
     /// Whether it holds.
-    pub finding: Finding,
+    pub holding: Holding,
     /// The numbers that it was judged by.
     pub observed: String,
 }
@@ -101,7 +101,7 @@ pub struct ClaimVerdict {
 /// Whether a claim holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "is", content = "reason")]
-pub enum Finding {
+pub enum Holding {
     /// It holds.
     Held,
     /// It does not hold, on measurements that can be trusted.
@@ -154,19 +154,20 @@ pub fn judge(
     }
 }
 
-/// The worst of it, by the precedence of exit codes.
+/// The worst of it, by the precedence of exit codes. A cell whose counts or deploy are INVALID spoils the run even
+/// if no claim reads it: the measurement was asked for. Latency that no claim reads is struck out, no more.
 fn verdict(
     claims: &[ClaimVerdict],
     cells: &[CellSummary],
     problems: &[Problem],
     judge: &Judge<'_>,
 ) -> Verdict {
-    let claims = claims.iter().map(|claim| match &claim.finding {
-        Finding::Held | Finding::NotApplicable(_) => Verdict::Passed,
-        Finding::Failed => Verdict::Failed,
-        Finding::Masked if judge.expects_masking() => Verdict::Passed,
-        Finding::Masked => Verdict::Failed,
-        Finding::Unproven(_) => Verdict::Invalid,
+    let claims = claims.iter().map(|claim| match &claim.holding {
+        Holding::Held | Holding::NotApplicable(_) => Verdict::Passed,
+        Holding::Failed => Verdict::Failed,
+        Holding::Masked if judge.expects_masking() => Verdict::Passed,
+        Holding::Masked => Verdict::Failed,
+        Holding::Unproven(_) => Verdict::Invalid,
     });
     let cells = cells.iter().map(|cell| {
         let deploy_usable = cell.validity.deploy.as_ref().is_none_or(|d| d.is_usable());
@@ -197,13 +198,13 @@ impl Judge<'_> {
     /// The controls first, since a zero counts only beside them.
     fn claims(&self, balancer: BalancerKind, repeat: u32) -> Vec<ClaimVerdict> {
         let one = |role, claim: &Claim, controls: &[ClaimVerdict]| {
-            let (finding, observed) = self.judge(role, claim, balancer, repeat, controls);
+            let (holding, observed) = self.judge(role, claim, balancer, repeat, controls);
             ClaimVerdict {
                 text: claim.text.clone(),
                 role,
                 balancer,
                 repeat,
-                finding,
+                holding,
                 observed,
             }
         };
@@ -235,7 +236,7 @@ impl Judge<'_> {
         balancer: BalancerKind,
         repeat: u32,
         controls: &[ClaimVerdict],
-    ) -> (Finding, String) {
+    ) -> (Holding, String) {
         let mut cells = Vec::new();
         for name in claim.variants() {
             let planned = self
@@ -244,17 +245,17 @@ impl Judge<'_> {
                 .is_some_and(|v| v.balancers.contains(&balancer));
             if !planned {
                 let reason = format!("{name} does not run on {balancer}");
-                return (Finding::NotApplicable(reason), String::new());
+                return (Holding::NotApplicable(reason), String::new());
             }
             let Some(cell) = self.cell(name, balancer, repeat) else {
-                return (Finding::Unproven(format!("{name} has no results")), String::new());
+                return (Holding::Unproven(format!("{name} has no results")), String::new());
             };
             cells.push(cell);
         }
         let left = &claim.left;
         let value = match read(cells[0], left.metric, left.facet.as_deref()) {
             Ok(value) => value,
-            Err(none) => return (Finding::Unproven(none.0), String::new()),
+            Err(none) => return (Holding::Unproven(none.0), String::new()),
         };
         let mut observed = show(cells[0], left.metric, value);
         let mut trust: Vec<_> = inputs(cells[0], left.metric);
@@ -265,7 +266,7 @@ impl Judge<'_> {
             Operand::Multiple { times, reading } => {
                 let other = match read(cells[1], reading.metric, reading.facet.as_deref()) {
                     Ok(other) => other,
-                    Err(none) => return (Finding::Unproven(none.0), observed),
+                    Err(none) => return (Holding::Unproven(none.0), observed),
                 };
                 trust.extend(inputs(cells[1], reading.metric));
                 let other_text = show(cells[1], reading.metric, other);
@@ -278,7 +279,7 @@ impl Judge<'_> {
             claims_zero(claim.comparison, &claim.right) && dropped_kinds(left.metric).is_some();
         if zero_of_drops && value > 0.0 && cells[0].books.balance() {
             // A drop that client and ledger agree on is a drop, however late the generator was.
-            return (Finding::Failed, observed);
+            return (Holding::Failed, observed);
         }
         if role == Role::Control {
             trust.extend(cells.iter().filter_map(|cell| cell.validity.deploy.as_ref()));
@@ -289,33 +290,33 @@ impl Judge<'_> {
             .flat_map(|v| &v.reasons)
             .collect();
         if let Some(reason) = broken.first() {
-            return (Finding::Unproven((*reason).clone()), observed);
+            return (Holding::Unproven((*reason).clone()), observed);
         }
         match (holds, role) {
             (true, _) if zero_of_drops && cells[0].deploy.is_some() => {
                 observed.push_str(&self.beside(cells[0], controls));
-                (zero_finding(cells[0], controls), observed)
+                (zero_holding(cells[0], controls), observed)
             }
-            (true, _) => (Finding::Held, observed),
-            (false, Role::Expect) => (Finding::Failed, observed),
+            (true, _) => (Holding::Held, observed),
+            (false, Role::Expect) => (Holding::Failed, observed),
             (false, Role::Control) => (self.failed_control(claim, cells[0]), observed),
         }
     }
 
     /// A control that does not show the loss is no control. Retries explain it; nothing else does.
-    fn failed_control(&self, claim: &Claim, cell: &CellSummary) -> Finding {
+    fn failed_control(&self, claim: &Claim, cell: &CellSummary) -> Holding {
         let retries = self.plan.variant(&cell.variant).map(|v| v.topology.retries);
         let visible = retries != Some(Retries::Off) || cell.books.masked > 0;
         if dropped_kinds(claim.left.metric).is_some() && cell.counts.dropped == 0 && visible {
-            return Finding::Masked;
+            return Holding::Masked;
         }
-        Finding::Unproven("the control did not show what it should, and nothing explains why".to_owned())
+        Holding::Unproven("the control did not show what it should, and nothing explains why".to_owned())
     }
 
     /// What gives a zero its weight: the control's loss, and how much the zero excludes.
     fn beside(&self, cell: &CellSummary, controls: &[ClaimVerdict]) -> String {
         let mut text = String::new();
-        let held = controls.iter().any(|control| control.finding == Finding::Held);
+        let held = controls.iter().any(|control| control.holding == Holding::Held);
         let control = self
             .plan
             .control
@@ -343,11 +344,18 @@ impl Judge<'_> {
 
     /// Whether anything that a claim reads is DEGRADED.
     fn degraded(&self) -> bool {
-        let claims = || self.plan.control.iter().chain(&self.plan.expect);
+        let reads_latency = |variant: &str| {
+            let claims = self.plan.control.iter().chain(&self.plan.expect);
+            let readings = claims.flat_map(|claim| match &claim.right {
+                Operand::Multiple { reading, .. } => vec![&claim.left, reading],
+                _ => vec![&claim.left],
+            });
+            readings
+                .into_iter()
+                .any(|reading| reading.variant == variant && is_latency(reading.metric))
+        };
         self.cells.iter().any(|cell| {
-            let reads_latency = claims()
-                .filter(|claim| claim.variants().any(|name| name == cell.variant))
-                .any(|claim| inputs(cell, claim.left.metric).contains(&&cell.validity.latency));
+            let reads_latency = reads_latency(&cell.variant);
             let latency = reads_latency.then_some(&cell.validity.latency);
             [
                 Some(&cell.validity.counts),
@@ -363,22 +371,22 @@ impl Judge<'_> {
 
 /// A zero about a deploy counts beside a held control of the same balancer and repeat, and beside the proof
 /// that the deploy happened.
-fn zero_finding(cell: &CellSummary, controls: &[ClaimVerdict]) -> Finding {
+fn zero_holding(cell: &CellSummary, controls: &[ClaimVerdict]) -> Holding {
     if let Some(deploy) = cell.validity.deploy.as_ref().filter(|deploy| !deploy.is_usable()) {
-        return Finding::Unproven(deploy.reasons.join("; "));
+        return Holding::Unproven(deploy.reasons.join("; "));
     }
     let mut applicable = controls
         .iter()
-        .filter(|control| !matches!(control.finding, Finding::NotApplicable(_)))
+        .filter(|control| !matches!(control.holding, Holding::NotApplicable(_)))
         .peekable();
     if applicable.peek().is_none() {
-        return Finding::Unproven("no negative control".to_owned());
+        return Holding::Unproven("no negative control".to_owned());
     }
-    match applicable.find(|control| control.finding != Finding::Held) {
-        None => Finding::Held,
-        Some(control) if control.finding == Finding::Masked => {
-            Finding::Unproven(format!("masked: retries hid what `{}` should show", control.text))
+    match applicable.find(|control| control.holding != Holding::Held) {
+        None => Holding::Held,
+        Some(control) if control.holding == Holding::Masked => {
+            Holding::Unproven(format!("masked: retries hid what `{}` should show", control.text))
         }
-        Some(control) => Finding::Unproven(format!("the control `{}` did not hold", control.text)),
+        Some(control) => Holding::Unproven(format!("the control `{}` did not hold", control.text)),
     }
 }

@@ -64,7 +64,8 @@ fn environment() -> Environment {
 }
 
 fn create(results: &Path) -> Run {
-    Run::create(results, &plan(), "name: drain\n", &environment()).unwrap()
+    Run::create(results, &plan(), "name: drain\n", &environment())
+        .expect("a temporary directory can be written")
 }
 
 fn cell() -> CellId {
@@ -102,17 +103,23 @@ fn event(at: i64, what: Happening) -> Event {
 
 /// A cell with a line in every file.
 fn write_cell(run: &Run) {
-    let dir = run.cell(&cell()).unwrap();
-    let mut history = dir.history_writer().unwrap();
+    let dir = run.cell(&cell()).expect("a temporary directory can be written");
+    let mut history = dir
+        .history_writer()
+        .expect("a temporary directory can be written");
     for event in history_events() {
-        history.append(&event).unwrap();
+        history
+            .append(&event)
+            .expect("a temporary directory can be written");
     }
     let lines: String = (0..3)
-        .map(|id| serde_json::to_string(&request(id)).unwrap() + "\n")
+        .map(|id| serde_json::to_string(&request(id)).expect("a temporary directory can be written") + "\n")
         .collect();
-    fs::write(dir.requests(), lines).unwrap();
-    dir.write_ledger(&[execution()]).unwrap();
-    dir.write_access(&[logged()]).unwrap();
+    fs::write(dir.requests(), lines).expect("a temporary directory can be written");
+    dir.write_ledger(&[execution()])
+        .expect("a temporary directory can be written");
+    dir.write_access(&[logged()])
+        .expect("a temporary directory can be written");
 }
 
 fn history_events() -> Vec<Event> {

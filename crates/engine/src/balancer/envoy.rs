@@ -79,6 +79,7 @@ impl Balancer for Envoy {
                     format!("idle_timeout: {span}")
                 }),
             ),
+            setting("deregister", "EDS health_status DRAINING, update_merge_window 0s".into()),
             setting("response_timeout", format!("route timeout: {}", topology.response_timeout)),
         ]
     }

@@ -69,7 +69,7 @@ impl Balancer for Haproxy {
             setting("client_keepalive", client_keepalive(topology)),
             setting(
                 "response_timeout",
-                format!("timeout server {}ms", topology.response_timeout.0.as_millis()),
+                format!("timeout server {}ms", topology.response_timeout.whole_millis()),
             ),
         ]
     }
@@ -109,7 +109,7 @@ impl Balancer for Haproxy {
             connections => site.connections + 256,
             listener => site.listener.to_string(),
             admin => site.admin.to_string(),
-            response_timeout_ms => u64::try_from(topology.response_timeout.0.as_millis()).unwrap_or(u64::MAX),
+            response_timeout_ms => topology.response_timeout.whole_millis(),
             client_keepalive => client_keepalive(topology),
             retries => retries(topology.retries),
             observe => observe(topology.passive_health),
@@ -117,7 +117,7 @@ impl Balancer for Haproxy {
             hashed => topology.balance == Balance::SourceHash,
             health_path => topology.health_check.as_ref().map(|check| check.path.clone()),
             probe => topology.health_check.as_ref().map(probe),
-            health_timeout_ms => topology.health_check.as_ref().map(|check| check.timeout.as_millis()),
+            health_timeout_ms => topology.health_check.as_ref().map(|check| check.timeout.whole_millis()),
             pools, routes,
         };
         Ok(vec![ConfigFile::new(
@@ -275,7 +275,7 @@ fn observe(passive: PassiveHealth) -> String {
 fn probe(check: &HealthCheck) -> String {
     format!(
         "check inter {}ms fall {} rise {}",
-        check.every.0.as_millis(),
+        check.every.whole_millis(),
         check.fall,
         check.rise
     )
@@ -283,7 +283,7 @@ fn probe(check: &HealthCheck) -> String {
 
 fn client_keepalive(topology: &Topology) -> String {
     match topology.client_keepalive {
-        Some(span) => format!("timeout http-keep-alive {}ms", span.0.as_millis()),
+        Some(span) => format!("timeout http-keep-alive {}ms", span.whole_millis()),
         None => "option httpclose".into(),
     }
 }

@@ -69,7 +69,7 @@ impl Balancer for Nginx {
                 "response_timeout",
                 format!(
                     "proxy_read_timeout {}ms;",
-                    topology.response_timeout.0.as_millis()
+                    topology.response_timeout.whole_millis()
                 ),
             ),
         ]
@@ -271,7 +271,7 @@ fn server_parameters(passive: PassiveHealth) -> String {
 fn keepalive(topology: &Topology) -> String {
     topology
         .client_keepalive
-        .map_or("0".into(), |span| format!("{}ms", span.0.as_millis()))
+        .map_or("0".into(), |span| format!("{}ms", span.whole_millis()))
 }
 
 /// The main file. A backend that is out in `rotation` is `down` in it; the flags are tested beside that.
@@ -316,7 +316,7 @@ fn configuration(
         connections => u64::from(site.connections) * 2 + 512,
         listener => site.listener.to_string(),
         keepalive_timeout => keepalive(topology),
-        response_timeout_ms => u64::try_from(topology.response_timeout.0.as_millis()).unwrap_or(u64::MAX),
+        response_timeout_ms => topology.response_timeout.whole_millis(),
         next_upstream => next_upstream(topology.retries),
         algorithm => algorithm(topology.balance),
         server_parameters => server_parameters(topology.passive_health),

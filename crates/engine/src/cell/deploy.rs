@@ -22,7 +22,7 @@ const POLL: Duration = Duration::from_millis(20);
 const EXIT_WITHIN: Duration = Duration::from_secs(30);
 /// How long a new generation may take to reach its share.
 const CONFIRM_WITHIN: Duration = Duration::from_secs(10);
-/// Requests per serving backend, on average, that a share is judged by.
+/// Requests per running backend, on average, that a share is judged by.
 const CONFIRM_SAMPLES: u64 = 20;
 /// The part of a fair share that confirms a new generation.
 const CONFIRM_TOLERANCE: f64 = 0.5;
@@ -95,7 +95,6 @@ pub(super) async fn deploy<F: Fleet>(
         deploy,
         pool,
         window: window(fleet, deploy)?,
-        serving: backends.len() as u64,
     };
     let mut spare = pool.backends.iter().find(|b| b.spare).map(|b| b.id.clone());
     let mut replaced = 0;
@@ -160,7 +159,6 @@ struct Rollout<'a, F> {
     deploy: &'a Deploy,
     pool: &'a Pool,
     window: Option<Duration>,
-    serving: u64,
 }
 
 impl<F: Fleet> Rollout<'_, F> {
@@ -278,13 +276,15 @@ impl<F: Fleet> Rollout<'_, F> {
         false
     }
 
-    /// Waits until the new generation gets its part of the pool's requests.
+    /// Waits until the new generation gets its part of the pool's requests. Judged over a window of requests,
+    /// and over the next one if that fails: a balancer may take a moment to use what it says it would use.
     async fn confirm(&self, new: &Incarnation) -> Result<(), EngineError> {
-        let before = self.fleet.received(&self.pool.name).await?;
         let begun = Instant::now();
-        let fair = 1.0 / self.serving as f64;
+        let mut before = self.fleet.received(&self.pool.name).await?;
         loop {
+            tokio::time::sleep(POLL).await;
             let now = self.fleet.received(&self.pool.name).await?;
+            let serving = now.len().max(1) as u64;
             let grown = |backend: &str| {
                 now.get(backend)
                     .unwrap_or(&0)
@@ -293,7 +293,8 @@ impl<F: Fleet> Rollout<'_, F> {
             let of: u64 = now.keys().map(|backend| grown(backend)).sum();
             let share = Share(grown(&new.backend) as f64 / of.max(1) as f64);
             let incarnation = new.clone();
-            if of >= CONFIRM_SAMPLES * self.serving && share.0 >= CONFIRM_TOLERANCE * fair {
+            let judged = of >= CONFIRM_SAMPLES * serving;
+            if judged && share.0 >= CONFIRM_TOLERANCE / serving as f64 {
                 self.fleet.record(Happening::Confirmed {
                     incarnation,
                     share,
@@ -309,7 +310,9 @@ impl<F: Fleet> Rollout<'_, F> {
                 });
                 return Ok(());
             }
-            tokio::time::sleep(POLL).await;
+            if judged {
+                before = now;
+            }
         }
     }
 }

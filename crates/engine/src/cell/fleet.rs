@@ -143,6 +143,13 @@ impl<R: Runtime> Backends<'_, R> {
         ))
     }
 
+    /// From here on nobody's exit is a surprise.
+    pub(super) fn expect_the_end(&self) {
+        for life in self.lives.borrow_mut().iter_mut() {
+            life.ending = true;
+        }
+    }
+
     /// Waits until the process at `backend` is gone, and records it.
     pub(super) async fn exited(&self, backend: &str, within: Duration) -> Result<(), EngineError> {
         let (component, mut exit) = {

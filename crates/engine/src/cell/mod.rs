@@ -79,26 +79,22 @@ pub async fn run<R: Runtime>(runtime: &R, order: &Order<'_>) -> Result<End, Engi
             Ok(Drive::Interrupted)
         }
     };
+    if let Err(error) = &driven {
+        recorder.record(Happening::Failed {
+            message: error.to_string(),
+        });
+    }
+    stand.end().await;
+    let collected = stand.collect();
+    recorder.record(Happening::CellFinished);
     let end = match driven {
         Ok(Drive::Completed) => End::Completed,
         Ok(Drive::Interrupted) => End::Interrupted,
-        Err(error) => {
-            recorder.record(Happening::Failed {
-                message: error.to_string(),
-            });
-            if !load_began.get() {
-                runtime.end().await;
-                stand.collect()?;
-                recorder.record(Happening::CellFinished);
-                return Err(error);
-            }
-            End::Failed(error.to_string())
-        }
+        // There are records, and they are no trusted measurement.
+        Err(error) if load_began.get() => End::Failed(error.to_string()),
+        Err(error) => return Err(error),
     };
-    // The balancer first, then what it talks to; what is gone already is skipped.
-    runtime.end().await;
-    stand.collect()?;
-    recorder.record(Happening::CellFinished);
+    collected?;
     recorder.lost()?;
     Ok(end)
 }

@@ -363,10 +363,18 @@ impl<'a, R: Runtime> Stand<'a, R> {
         }
     }
 
+    /// Ends whatever still runs: the balancer and the backends after a whole cell, anything after half a one.
+    pub(super) async fn end(&self) {
+        // What has died by itself until here is reported as such.
+        self.backends.report_exits();
+        self.backends.expect_the_end();
+        self.runtime.end().await;
+        self.backends.report_exits();
+    }
+
     /// Reads ledgers and logs into the cell's directory, keeps the configuration, removes the rest. Everything
     /// has exited before.
     pub(super) fn collect(&self) -> Result<(), EngineError> {
-        self.backends.report_exits();
         let offset = self.read_clocks();
         let dir = self.order.dir;
         let kind = self.order.cell.balancer;

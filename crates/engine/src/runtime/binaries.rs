@@ -8,10 +8,12 @@ use model::records::BalancerBuild;
 use crate::balancer::adapter;
 use crate::error::EngineError;
 
-/// Debian keeps servers in directories that a user's PATH lacks; `make setup` puts Envoy into `tools/bin`.
-const BESIDE_PATH: [&str; 3] = ["tools/bin", "/usr/local/sbin", "/usr/sbin"];
+/// Where Debian keeps servers, which a user's PATH may lack.
+const SYSTEM: [&str; 2] = ["/usr/local/sbin", "/usr/sbin"];
+/// Where `make setup` puts what Debian doesn't have, below the checkout that rig was built in.
+const TOOLS: &str = "tools/bin";
 
-/// The executable of `kind`: `RIG_<KIND>`, else the first on PATH, in `tools/bin` or a system directory.
+/// The executable of `kind`: `RIG_<KIND>`, else the first on PATH, in `tools/bin`, or in a system directory.
 pub(super) fn find(kind: BalancerKind) -> Result<PathBuf, EngineError> {
     let variable = format!("RIG_{}", kind.name().to_uppercase());
     if let Some(named) = std::env::var_os(&variable) {
@@ -28,8 +30,10 @@ pub(super) fn find(kind: BalancerKind) -> Result<PathBuf, EngineError> {
         };
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
+    let executable = std::env::current_exe().unwrap_or_default();
     std::env::split_paths(&path)
-        .chain(BESIDE_PATH.iter().map(PathBuf::from))
+        .chain(executable.ancestors().skip(1).map(|above| above.join(TOOLS)))
+        .chain(SYSTEM.iter().map(PathBuf::from))
         .map(|directory| directory.join(kind.name()))
         .find(|candidate| is_executable(candidate))
         // Components run in directories of their own.

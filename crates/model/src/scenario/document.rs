@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::problem::{Problem, Problems, Source};
 use super::set::Set;
-use super::tree::{self, Node, Value};
+use super::tree::{Node, Value};
+use super::yaml;
 
 /// A parsed scenario: the document, with every value's place, and the values set from the command line.
 #[derive(Clone, Debug)]
@@ -22,7 +23,7 @@ impl Scenario {
             name: file_name.to_owned(),
             text: text.to_owned(),
         });
-        let document = tree::parse(&source, 0..text.len()).and_then(|node| match node.value {
+        let document = yaml::parse(&source, 0..text.len()).and_then(|node| match node.value {
             Value::Map(_) => Ok(node),
             _ => Err(vec![Problem::new(
                 "a scenario is a map with keys such as `name` and `load`",

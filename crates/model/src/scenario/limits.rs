@@ -6,8 +6,10 @@ use crate::units::{Bytes, Factor, Rate, Span};
 
 /// Bytes of a file, and of a `--set`.
 pub(crate) const FILE: usize = 256 * 1024;
-/// How deep flow and block collections may each be nested.
+/// How deep maps and lists may be nested.
 pub(crate) const DEPTH: usize = 16;
+/// Maps, lists and scalars of a file, keys included.
+pub(crate) const NODES: usize = 16 * 1024;
 /// Entries of any one map or list.
 pub(crate) const ENTRIES: usize = 256;
 

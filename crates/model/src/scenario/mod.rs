@@ -22,6 +22,7 @@ mod reader;
 mod set;
 mod suggest;
 mod tree;
+mod yaml;
 
 pub use choice::Choice;
 pub use document::Scenario;

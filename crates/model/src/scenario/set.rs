@@ -4,7 +4,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use super::problem::{COMMAND_LINE, Place, Problem, Source};
-use super::tree::{self, Key, Node, Value};
+use super::tree::{Key, Node, Value};
+use super::yaml;
 
 /// The flag, as problems show it before what was set.
 const FLAG: &str = "--set ";
@@ -63,7 +64,7 @@ impl Set {
             text,
         });
         let end = source.text.len();
-        let mut node = tree::parse(&source, end - self.value.len()..end)?;
+        let mut node = yaml::parse(&source, end - self.value.len()..end)?;
         let mut key_end = end - self.value.len() - "=".len();
         for key in self.path.iter().rev() {
             let place = Place::new(&source, key_end - key.len()..key_end);

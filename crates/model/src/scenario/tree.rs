@@ -1,13 +1,6 @@
-//! The located tree: YAML in which every key and value knows where it was written, and merge patches over it.
+//! The located tree, in which every key and value knows where it was written, and merge patches over it.
 
-use std::collections::HashSet;
-use std::ops::Range;
-use std::sync::Arc;
-
-use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, StrInput};
-
-use super::limits;
-use super::problem::{Place, Problem, Source};
+use super::problem::Place;
 
 /// A value with its place.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,7 +12,7 @@ pub(crate) struct Node {
 /// Scalars stay texts: what they mean is for the reader of the key to say, so `drain: off` is no boolean.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Value {
-    /// Nothing, `~` or `null`. In a patch it removes the key.
+    /// Nothing, `~` or `null`, also written `Null` or `NULL`. In a patch it removes the key.
     Null,
     Scalar(String),
     List(Vec<Node>),
@@ -81,201 +74,14 @@ impl Node {
     }
 }
 
-/// Parses the YAML at `bytes` of `source`. Stops at a syntax error; gathers duplicate keys.
-pub(crate) fn parse(source: &Arc<Source>, bytes: Range<usize>) -> Result<Node, Vec<Problem>> {
-    let text = &source.text[bytes.clone()];
-    if text.len() > limits::FILE {
-        let message = format!("{} bytes are too many; the limit is {}", text.len(), limits::FILE);
-        return Err(vec![Problem::new(
-            message,
-            &Place::new(source, bytes.start..bytes.start),
-        )]);
-    }
-    let options = granit_parser::options! {
-        flow_nesting_limit: limits::DEPTH,
-        block_nesting_limit: limits::DEPTH,
-        emit_unresolved_aliases: true,
-        disallow_directives: true,
-        emit_comments: false,
-    };
-    let parser = Parser::new_from_str_with_options(text, options);
-    let mut builder = Builder {
-        source,
-        start: bytes.start,
-        length: text.len(),
-        parser,
-        problems: Vec::new(),
-    };
-    match builder.document() {
-        Ok(node) if builder.problems.is_empty() => Ok(node),
-        Ok(_) => Err(builder.problems),
-        Err(problem) => {
-            builder.problems.push(*problem);
-            Err(builder.problems)
-        }
-    }
-}
-
-/// Builds the tree from the parser's events. Recursion is bounded by the parser's nesting limits.
-struct Builder<'s> {
-    source: &'s Arc<Source>,
-    start: usize,
-    length: usize,
-    parser: Parser<'s, StrInput<'s>>,
-    problems: Vec<Problem>,
-}
-
-/// Boxed because a problem is much larger than the values it travels beside.
-type Fatal = Box<Problem>;
-
-impl<'s> Builder<'s> {
-    fn document(&mut self) -> Result<Node, Fatal> {
-        let root = loop {
-            match self.next()? {
-                (Event::StreamStart | Event::DocumentStart(..), _) => {}
-                (Event::StreamEnd, _) => break None,
-                (event, place) => break Some(self.node(event, place)?),
-            }
-        };
-        let Some(root) = root else {
-            return Err(Box::new(Problem::new(
-                "nothing is written here",
-                &self.place_at(0),
-            )));
-        };
-        loop {
-            match self.next()? {
-                (Event::StreamEnd, _) => return Ok(root),
-                (Event::DocumentStart(..), place) => {
-                    return Err(Box::new(
-                        Problem::new("a second document begins here", &place)
-                            .help("one file is one scenario"),
-                    ));
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn node(&mut self, event: Event<'s>, place: Place) -> Result<Node, Fatal> {
-        refuse_decoration(&event, &place)?;
-        let value = match event {
-            Event::Scalar(text, ScalarStyle::Plain, ..) if matches!(&*text, "" | "~" | "null") => Value::Null,
-            Event::Scalar(text, ..) => Value::Scalar(text.into_owned()),
-            Event::SequenceStart(..) => Value::List(self.list(&place)?),
-            Event::MappingStart(..) => Value::Map(self.map(&place)?),
-            other => {
-                return Err(Box::new(Problem::new(
-                    format!("unexpected here: {other:?}"),
-                    &place,
-                )));
-            }
-        };
-        Ok(Node { place, value })
-    }
-
-    fn list(&mut self, place: &Place) -> Result<Vec<Node>, Fatal> {
-        let mut items = Vec::new();
-        loop {
-            match self.next()? {
-                (Event::SequenceEnd, _) => return Ok(items),
-                (event, at) => items.push(self.node(event, at)?),
-            }
-            refuse_more_than(limits::ENTRIES, items.len(), place)?;
-        }
-    }
-
-    fn map(&mut self, place: &Place) -> Result<Vec<(Key, Node)>, Fatal> {
-        let mut entries = Vec::new();
-        let mut seen = HashSet::new();
-        loop {
-            let (event, at) = self.next()?;
-            if matches!(event, Event::MappingEnd) {
-                return Ok(entries);
-            }
-            refuse_decoration(&event, &at)?;
-            let Event::Scalar(text, ..) = event else {
-                return Err(Box::new(Problem::new("a key must be a plain text", &at)));
-            };
-            if text.len() > limits::TEXT {
-                let message = format!("a key has at most {} bytes", limits::TEXT);
-                return Err(Box::new(Problem::new(message, &at)));
-            }
-            let key = Key {
-                text: text.into_owned(),
-                place: at,
-            };
-            let (event, at) = self.next()?;
-            let value = self.node(event, at)?;
-            if seen.insert(key.text.clone()) {
-                entries.push((key, value));
-            } else {
-                let message = format!("`{}` is written twice in this map", key.text);
-                self.problems.push(Problem::new(message, &key.place));
-            }
-            refuse_more_than(limits::ENTRIES, entries.len() + self.problems.len(), place)?;
-        }
-    }
-
-    fn next(&mut self) -> Result<(Event<'s>, Place), Fatal> {
-        match self.parser.next_event() {
-            Some(Ok((event, span))) => Ok((event, self.place(span))),
-            Some(Err(error)) => Err(Box::new(self.syntax_error(&error))),
-            None => Ok((Event::StreamEnd, self.place_at(self.length))),
-        }
-    }
-
-    fn syntax_error(&self, error: &ScanError) -> Problem {
-        let place = self.place_at(error.marker().byte_offset().unwrap_or(0));
-        if matches!(error.kind(), ErrorKind::RecursionLimitExceeded) {
-            return Problem::new(format!("more than {} levels are too deep", limits::DEPTH), &place);
-        }
-        let problem = Problem::new(format!("this is not valid YAML: {}", error.info()), &place);
-        problem.help("indent with spaces, and put texts with `[`, `]`, `{`, `}`, `#` or `: ` in quotes")
-    }
-
-    fn place(&self, span: Span) -> Place {
-        let bytes = span.byte_range().unwrap_or(0..0);
-        Place::new(self.source, self.start + bytes.start..self.start + bytes.end)
-    }
-
-    fn place_at(&self, byte: usize) -> Place {
-        let at = self.start + byte.min(self.length);
-        Place::new(self.source, at..at)
-    }
-}
-
-/// Anchors, aliases and tags: variants say what repeats, and a text says no type. Without aliases, a tree is
-/// never larger than its file.
-fn refuse_decoration(event: &Event<'_>, place: &Place) -> Result<(), Fatal> {
-    let alias = event.is_alias() || matches!(event, Event::UnresolvedAlias(_));
-    let (message, help) = if alias || event.anchor_id().is_some() {
-        (
-            "scenarios have no anchors or aliases",
-            "write the value out, or let variants say what differs",
-        )
-    } else if event.tag().is_some() {
-        ("scenarios have no tags", "the key decides what its value means")
-    } else {
-        return Ok(());
-    };
-    Err(Box::new(Problem::new(message, place).help(help)))
-}
-
-fn refuse_more_than(limit: usize, entries: usize, place: &Place) -> Result<(), Fatal> {
-    if entries <= limit {
-        return Ok(());
-    }
-    Err(Box::new(Problem::new(
-        format!("more than {limit} entries are too many"),
-        place,
-    )))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use proptest::prelude::*;
 
+    use super::super::problem::Source;
+    use super::super::yaml;
     use super::*;
 
     fn tree(text: &str) -> Node {
@@ -283,7 +89,7 @@ mod tests {
             name: "test".into(),
             text: text.into(),
         });
-        parse(&source, 0..text.len()).unwrap()
+        yaml::parse(&source, 0..text.len()).unwrap()
     }
 
     /// The tree without its places.

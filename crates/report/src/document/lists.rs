@@ -10,7 +10,7 @@ use crate::books::AccessLog;
 use crate::figures::{millis, percent, words};
 use crate::summary::CellSummary;
 use crate::validity::{Trust, Validity};
-use crate::verdict::{ClaimVerdict, Finding, Problem, Role, RunSummary};
+use crate::verdict::{ClaimVerdict, Holding, Problem, Role, RunSummary};
 use crate::zero::per_request;
 
 fn plain(text: String) -> Line {
@@ -34,15 +34,15 @@ fn claim_line(run: &RunSummary, claim: &ClaimVerdict) -> Line {
         Role::Control => "control: ",
         Role::Expect => "",
     };
-    let (mark, finding) = match &claim.finding {
-        Finding::Held => (Mark::Good, None),
-        Finding::Failed => (Mark::Bad, None),
-        Finding::Masked => (Mark::Bad, Some("masked: retries hid every failure".to_owned())),
-        Finding::Unproven(reason) => (Mark::Unknown, Some(format!("unproven: {reason}"))),
-        Finding::NotApplicable(reason) => (Mark::None, Some(format!("n/a: {reason}"))),
+    let (mark, holding) = match &claim.holding {
+        Holding::Held => (Mark::Good, None),
+        Holding::Failed => (Mark::Bad, None),
+        Holding::Masked => (Mark::Bad, Some("masked: retries hid every failure".to_owned())),
+        Holding::Unproven(reason) => (Mark::Unknown, Some(format!("unproven: {reason}"))),
+        Holding::NotApplicable(reason) => (Mark::None, Some(format!("n/a: {reason}"))),
     };
     let observed = (!claim.observed.is_empty()).then(|| claim.observed.clone());
-    let details: Vec<_> = finding.into_iter().chain(observed).collect();
+    let details: Vec<_> = holding.into_iter().chain(observed).collect();
     let details = if details.is_empty() {
         String::new()
     } else {

@@ -14,7 +14,10 @@ use crate::validity::Validity;
 use crate::verdict::RunSummary;
 
 fn names(run: &RunSummary, cell: &CellSummary) -> Vec<Cell> {
-    vec![Cell::plain(cell.balancer), Cell::plain(variant_label(run, cell))]
+    vec![
+        Cell::plain(cell.balancer.name()),
+        Cell::plain(variant_label(run, cell)),
+    ]
 }
 
 /// Numbers that can't be trusted are shown, but struck.
@@ -54,11 +57,11 @@ pub(super) fn requests(run: &RunSummary) -> Table {
         .map(|metric| counts.of_any(dropped_kinds(metric).unwrap_or_default()));
         let other = counts.dropped - split.iter().sum::<u64>();
         let mut numbers = vec![
-            Cell::plain(counts.scheduled),
-            Cell::plain(counts.of(OutcomeKind::Ok)),
+            Cell::plain(counts.scheduled.to_string()),
+            Cell::plain(counts.of(OutcomeKind::Ok).to_string()),
             dropped(cell),
         ];
-        numbers.extend(split.iter().chain([&other]).map(Cell::plain));
+        numbers.extend(split.iter().chain([&other]).map(|n| Cell::plain(n.to_string())));
         let validity = &cell.validity.counts;
         let numbers = numbers.into_iter().map(struck_unless(validity.is_usable()));
         names(run, cell)
@@ -82,8 +85,8 @@ pub(super) fn requests(run: &RunSummary) -> Table {
 fn dropped(cell: &CellSummary) -> Cell {
     match (cell.counts.dropped, cell.zero.per_request) {
         (0, Some(bound)) => Cell::with(Emphasis::Good, format!("0 (< {})", percent(bound))),
-        (0, None) => Cell::with(Emphasis::Good, 0),
-        (n, _) => Cell::with(Emphasis::Bad, n),
+        (0, None) => Cell::with(Emphasis::Good, "0"),
+        (n, _) => Cell::with(Emphasis::Bad, n.to_string()),
     }
 }
 

@@ -115,3 +115,10 @@ fn the_warm_up_is_reconciled_but_not_counted() {
     assert_eq!(cell.books.recorded, 8000);
     assert!(cell.books.balance());
 }
+
+#[test]
+fn a_history_that_claims_an_absurd_schedule_is_answered_at_once() {
+    let cell = summarise(&plan(), &without_requests(CONTROL, u64::MAX));
+    assert_eq!(cell.books.unmatched[0].count, u64::MAX);
+    assert_eq!(cell.books.unmatched[0].ids.len(), 20);
+}

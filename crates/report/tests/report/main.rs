@@ -4,6 +4,7 @@ mod books;
 mod build;
 mod fates;
 mod phases;
+mod plan;
 mod properties;
 mod renderings;
 mod validity;

@@ -102,3 +102,14 @@ fn a_summary_reads_back_what_it_wrote() {
     let text = serde_json::to_string(&summary).unwrap();
     assert_eq!(serde_json::from_str::<CellSummary>(&text).unwrap(), summary);
 }
+
+#[test]
+fn every_event_of_a_history_reads_back_what_it_wrote() {
+    for variant in [CONTROL, DRAINED] {
+        for event in cell(variant).history {
+            let line = serde_json::to_string(&event).unwrap();
+            let read: model::history::Event = serde_json::from_str(&line).unwrap();
+            assert_eq!(read, event, "{line}");
+        }
+    }
+}

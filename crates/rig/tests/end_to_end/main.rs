@@ -1,0 +1,10 @@
+//! rig as its users have it: the real binary, real nginx, HAProxy and Envoy, as local processes.
+//!
+//! Cells are run one at a time: two of them on one machine would measure each other. Counts and order are
+//! asserted, never times.
+
+mod broken_scenarios;
+mod environment;
+mod harness;
+mod interruption;
+mod proof;

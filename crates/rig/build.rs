@@ -5,13 +5,8 @@ use std::process::Command;
 fn main() {
     println!("cargo:rerun-if-changed=../../.git/HEAD");
     println!("cargo:rerun-if-changed=../../.git/logs/HEAD");
-    let output = Command::new("git")
-        .args(["describe", "--always", "--dirty"])
-        .output();
+    let output = Command::new("git").args(["describe", "--always", "--dirty"]).output();
     if let Some(commit) = output.ok().filter(|output| output.status.success()) {
-        println!(
-            "cargo:rustc-env=RIG_COMMIT={}",
-            String::from_utf8_lossy(&commit.stdout).trim()
-        );
+        println!("cargo:rustc-env=RIG_COMMIT={}", String::from_utf8_lossy(&commit.stdout).trim());
     }
 }

@@ -106,10 +106,6 @@ mod tests {
         deadlines.woke(Nanos(900));
         assert_eq!(deadlines.next_wake(), Some(Nanos(900) + QUANTUM));
         deadlines.woke(Nanos(-500_000));
-        assert_eq!(
-            deadlines.next_wake(),
-            Some(Nanos(1_000)),
-            "the last one is long ago"
-        );
+        assert_eq!(deadlines.next_wake(), Some(Nanos(1_000)), "the last one is long ago");
     }
 }

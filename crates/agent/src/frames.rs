@@ -65,9 +65,7 @@ fn write_frame(output: &mut impl Write, frame: &Frame) -> io::Result<()> {
 
 /// Tells the controller why the agent can't do its job; `main` returns the result.
 pub fn fault(reason: &dyn std::fmt::Display) -> ExitCode {
-    send(&Frame::Fault {
-        message: reason.to_string(),
-    });
+    send(&Frame::Fault { message: reason.to_string() });
     ExitCode::from(EXIT_ENVIRONMENT)
 }
 
@@ -100,11 +98,7 @@ mod tests {
                 id: "web-1".into(),
                 spare: false,
                 boot: Span::millis(5),
-                latency: Latency {
-                    from: Span::millis(5),
-                    to: Span::millis(9),
-                    tail: None,
-                },
+                latency: Latency { from: Span::millis(5), to: Span::millis(9), tail: None },
                 at_once: Some(4),
                 queue: 8,
                 body: Bytes(512),
@@ -122,22 +116,12 @@ mod tests {
     fn frames_and_jobs_survive_their_lines() {
         for frame in [
             Frame::Listening,
-            Frame::Done(GeneratorReport {
-                scheduled: 3,
-                recorded: 3,
-                ..GeneratorReport::default()
-            }),
-            Frame::Fault {
-                message: "two\nlines".into(),
-            },
+            Frame::Done(GeneratorReport { scheduled: 3, recorded: 3, ..GeneratorReport::default() }),
+            Frame::Fault { message: "two\nlines".into() },
         ] {
             let mut line = Vec::new();
             write_frame(&mut line, &frame).unwrap();
-            assert_eq!(
-                line.iter().filter(|byte| **byte == b'\n').count(),
-                1,
-                "one line per frame"
-            );
+            assert_eq!(line.iter().filter(|byte| **byte == b'\n').count(), 1, "one line per frame");
             assert_eq!(serde_json::from_slice::<Frame>(&line).unwrap(), frame);
         }
         let line = serde_json::to_string(&job()).unwrap() + "\nlater";

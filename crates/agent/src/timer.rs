@@ -40,28 +40,17 @@ impl Timer {
     pub fn new() -> io::Result<Timer> {
         // The kernel may otherwise delay our wake-ups by 50 µs to merge them with others.
         rustix::thread::set_current_timer_slack(NonZeroU64::new(1))?;
-        let fd = timerfd_create(
-            TimerfdClockId::Monotonic,
-            TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC,
-        )?;
+        let fd = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
         // Like a pipe it is polled and read, so that tokio's pipe takes it; `AsyncFd` would ask for unsafe code.
         let expirations = pipe::Receiver::from_owned_fd_unchecked(fd.try_clone()?)?;
-        let shared = Rc::new(Shared {
-            fd,
-            deadlines: RefCell::default(),
-            armed: Cell::new(None),
-        });
+        let shared = Rc::new(Shared { fd, deadlines: RefCell::default(), armed: Cell::new(None) });
         tokio::task::spawn_local(drive(shared.clone(), expirations));
         Ok(Timer { shared })
     }
 
     /// Sleeps until `due`; not at all if that has passed.
     pub fn sleep_until(&self, due: Nanos) -> Sleep {
-        Sleep {
-            shared: self.shared.clone(),
-            due,
-            key: None,
-        }
+        Sleep { shared: self.shared.clone(), due, key: None }
     }
 }
 
@@ -97,10 +86,7 @@ impl Shared {
             return;
         }
         let setting = Itimerspec {
-            it_interval: Timespec {
-                tv_sec: 0,
-                tv_nsec: 0,
-            },
+            it_interval: Timespec { tv_sec: 0, tv_nsec: 0 },
             it_value: Timespec {
                 tv_sec: wake.0.div_euclid(1_000_000_000),
                 tv_nsec: wake.0.rem_euclid(1_000_000_000),
@@ -191,11 +177,7 @@ mod tests {
             () = near => {}
         }
         let deadlines = timer.shared.deadlines.borrow();
-        assert_eq!(
-            deadlines.next_wake(),
-            None,
-            "the sleeper that was dropped is forgotten"
-        );
+        assert_eq!(deadlines.next_wake(), None, "the sleeper that was dropped is forgotten");
     }
 
     #[tokio::test(flavor = "local")]

@@ -27,10 +27,7 @@ mod tests {
 
     #[test]
     fn the_peak_is_read_from_its_line() {
-        assert_eq!(
-            peak_of("VmPeak:\t  9999 kB\nVmHWM:\t    5132 kB\nVmRSS:\t 4 kB\n"),
-            Some(5132)
-        );
+        assert_eq!(peak_of("VmPeak:\t  9999 kB\nVmHWM:\t    5132 kB\nVmRSS:\t 4 kB\n"), Some(5132));
         assert_eq!(peak_of("VmRSS:\t 4 kB\n"), None);
     }
 

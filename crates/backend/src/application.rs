@@ -43,8 +43,12 @@ impl Application {
         self: Rc<Application>,
         request: Request<Incoming>,
     ) -> Result<Response<Stamped>, hyper::Error> {
+        // What carries an id is load, whatever its path: it must be in the ledger.
+        let of_the_load = request.headers().contains_key(REQUEST_ID_HEADER);
         match request.uri().path() {
-            STATUS_PATH => Ok(self.status()),
+            _ if of_the_load => self.work(request).await,
+            // Behind whatever prefix a route has.
+            path if path.ends_with(STATUS_PATH) => Ok(self.status()),
             path if path == self.job.health_path => Ok(self.health().await),
             _ => self.work(request).await,
         }
@@ -90,12 +94,7 @@ impl Application {
             let time = service_time(self.job.seed, id, &self.job.backend.latency);
             self.timer.sleep_until(clock::now() + time).await;
         }
-        Ok(response(
-            StatusCode::OK,
-            self.stamp.clone(),
-            self.content.clone(),
-            receipt,
-        ))
+        Ok(response(StatusCode::OK, self.stamp.clone(), self.content.clone(), receipt))
     }
 
     fn say(&self, status: StatusCode, text: &'static str, receipt: Option<Receipt>) -> Response<Stamped> {

@@ -45,17 +45,10 @@ impl Ledger {
     /// Writes that `id` was received.
     pub(crate) fn receive(self: &Rc<Ledger>, id: RequestId) -> Receipt {
         let n = self.receipts.get();
-        self.write(&LedgerLine::Received {
-            n,
-            id,
-            at: clock::now(),
-        });
+        self.write(&LedgerLine::Received { n, id, at: clock::now() });
         self.receipts.set(n + 1);
         self.open.set(self.open.get() + 1);
-        Receipt {
-            ledger: self.clone(),
-            n,
-        }
+        Receipt { ledger: self.clone(), n }
     }
 
     /// Resolves when a line could not be written: a backend that keeps no ledger must not go on.
@@ -71,15 +64,11 @@ impl Ledger {
 
     /// Writes a line with a single `write(2)`: appended as a whole, and in the kernel's hands if we are killed.
     fn write(&self, line: &LedgerLine) {
-        let written = serde_json::to_vec(line)
-            .map_err(io::Error::from)
-            .and_then(|mut text| {
-                text.push(b'\n');
-                let written = (&self.file).write(&text)?;
-                (written == text.len())
-                    .then_some(())
-                    .ok_or_else(|| io::Error::other("a line was cut short"))
-            });
+        let written = serde_json::to_vec(line).map_err(io::Error::from).and_then(|mut text| {
+            text.push(b'\n');
+            let written = (&self.file).write(&text)?;
+            (written == text.len()).then_some(()).ok_or_else(|| io::Error::other("a line was cut short"))
+        });
         if let Err(error) = written {
             self.failure.replace(Some(error));
             self.failed.notify_one();
@@ -96,10 +85,7 @@ pub(crate) struct Receipt {
 impl Receipt {
     /// Writes that the request is finished. To be called before the response's last byte is handed over.
     pub(crate) fn finish(self) {
-        self.ledger.write(&LedgerLine::Finished {
-            n: self.n,
-            at: clock::now(),
-        });
+        self.ledger.write(&LedgerLine::Finished { n: self.n, at: clock::now() });
     }
 }
 
@@ -119,9 +105,7 @@ mod tests {
         let path = directory.path().join("ledger.ndjson");
         let lines = || -> Vec<LedgerLine> {
             let text = std::fs::read_to_string(&path).unwrap();
-            text.lines()
-                .map(|line| serde_json::from_str(line).unwrap())
-                .collect()
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
         };
         let ledger = Ledger::open(&path).unwrap();
         let first = ledger.receive(RequestId(40));
@@ -129,16 +113,8 @@ mod tests {
         assert!(matches!(
             lines()[..],
             [
-                LedgerLine::Received {
-                    n: 0,
-                    id: RequestId(40),
-                    ..
-                },
-                LedgerLine::Received {
-                    n: 1,
-                    id: RequestId(40),
-                    ..
-                },
+                LedgerLine::Received { n: 0, id: RequestId(40), .. },
+                LedgerLine::Received { n: 1, id: RequestId(40), .. },
             ]
         ));
         second.finish();

@@ -23,11 +23,7 @@ pub(crate) struct QueueFull;
 
 impl Places {
     pub(crate) fn new(at_once: Option<u32>, queue: u32) -> Places {
-        Places {
-            free: at_once.map(|n| Semaphore::new(n as usize)),
-            queue,
-            queued: Cell::new(0),
-        }
+        Places { free: at_once.map(|n| Semaphore::new(n as usize)), queue, queued: Cell::new(0) }
     }
 
     /// Requests that wait.
@@ -42,18 +38,14 @@ impl Places {
         };
         // The semaphore is fair: a free permit means that nobody waits.
         if let Ok(permit) = free.try_acquire() {
-            return Ok(Place {
-                _permit: Some(permit),
-            });
+            return Ok(Place { _permit: Some(permit) });
         }
         if self.queued.get() >= self.queue {
             return Err(QueueFull);
         }
         let _waiting = Waiting::enter(&self.queued);
         let permit = free.acquire().await.expect("the semaphore is never closed");
-        Ok(Place {
-            _permit: Some(permit),
-        })
+        Ok(Place { _permit: Some(permit) })
     }
 }
 
@@ -118,10 +110,7 @@ mod tests {
             assert!(poll(waiting.as_mut()).is_pending());
         }
         assert_eq!(places.queued(), 0);
-        assert!(
-            poll(pin!(places.take())).is_pending(),
-            "its place in the queue is free again"
-        );
+        assert!(poll(pin!(places.take())).is_pending(), "its place in the queue is free again");
     }
 
     #[test]

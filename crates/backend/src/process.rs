@@ -32,9 +32,7 @@ pub fn run() -> ExitCode {
 }
 
 fn serve_until_told(job: BackendJob) -> Result<(), ProcessError> {
-    let runtime = Builder::new_current_thread()
-        .enable_io()
-        .build_local(LocalOptions::default())?;
+    let runtime = Builder::new_current_thread().enable_io().build_local(LocalOptions::default())?;
     runtime.block_on(async {
         let mut terminated = signal(SignalKind::terminate())?;
         let terminate = async {

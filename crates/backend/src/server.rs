@@ -73,19 +73,14 @@ pub async fn serve(
     let on_term = job.backend.on_term;
     let refused = |source| BackendError::Listen { address, source };
     let ledger_path = job.ledger.clone();
-    let broken = |source| BackendError::Ledger {
-        path: ledger_path.clone(),
-        source,
-    };
+    let broken = |source| BackendError::Ledger { path: ledger_path.clone(), source };
     let mut terminate = pin!(terminate);
 
     let socket = bind(address).map_err(refused)?;
     let timer = Timer::new().map_err(BackendError::Timer)?;
     let ledger = Ledger::open(&job.ledger).map_err(broken)?;
-    let stamp = HeaderValue::try_from(job.incarnation.to_string()).map_err(|source| BackendError::Stamp {
-        incarnation: job.incarnation.clone(),
-        source,
-    })?;
+    let stamp = HeaderValue::try_from(job.incarnation.to_string())
+        .map_err(|source| BackendError::Stamp { incarnation: job.incarnation.clone(), source })?;
 
     tokio::select! {
         biased;

@@ -29,10 +29,7 @@ mod tests {
         Latency {
             from: Span::millis(from),
             to: Span::millis(from + width),
-            tail: Some(Tail {
-                share: Share(share),
-                at: Span::millis(60_000),
-            }),
+            tail: Some(Tail { share: Share(share), at: Span::millis(60_000) }),
         }
     }
 
@@ -64,11 +61,7 @@ mod tests {
 
     #[test]
     fn a_fixed_latency_without_a_tail_is_exact() {
-        let fixed = Latency {
-            from: Span::millis(5),
-            to: Span::millis(5),
-            tail: None,
-        };
+        let fixed = Latency { from: Span::millis(5), to: Span::millis(5), tail: None };
         for id in 0..100 {
             assert_eq!(service_time(9, RequestId(id), &fixed), Duration::from_millis(5));
         }

@@ -28,11 +28,7 @@ fn job(directory: &TempDir) -> BackendJob {
             id: "web-1".into(),
             spare: false,
             boot: Span::millis(0),
-            latency: Latency {
-                from: Span::millis(1),
-                to: Span::millis(3),
-                tail: None,
-            },
+            latency: Latency { from: Span::millis(1), to: Span::millis(3), tail: None },
             at_once: None,
             queue: 0,
             body: Bytes(64),
@@ -48,11 +44,7 @@ fn job(directory: &TempDir) -> BackendJob {
 
 /// Far longer than any test: such a request is in flight for as long as the test wants.
 fn endless(job: &mut BackendJob) {
-    job.backend.latency = Latency {
-        from: Span::millis(3_600_000),
-        to: Span::millis(3_600_000),
-        tail: None,
-    };
+    job.backend.latency = Latency { from: Span::millis(3_600_000), to: Span::millis(3_600_000), tail: None };
 }
 
 struct Running {
@@ -71,12 +63,7 @@ impl Running {
         let served = tokio::task::spawn_local(async move {
             backend::serve(job, |address| listening.send(address).unwrap(), told.notified()).await
         });
-        Running {
-            address: listens.await.unwrap(),
-            ledger,
-            terminate,
-            served,
-        }
+        Running { address: listens.await.unwrap(), ledger, terminate, served }
     }
 
     /// Sends a request and leaves the connection open.
@@ -116,9 +103,7 @@ impl Running {
 
     fn ledger(&self) -> Vec<LedgerLine> {
         let text = std::fs::read_to_string(&self.ledger).unwrap();
-        text.lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect()
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 }
 
@@ -144,11 +129,7 @@ async fn a_request_is_stamped_and_stands_twice_in_the_ledger() {
     assert!(head.contains(&format!("x-rig-crc32: {:08x}", crc32fast::hash(body.as_bytes()))));
     assert_eq!(body.len(), 64);
     let [
-        LedgerLine::Received {
-            n: 0,
-            id: RequestId(17),
-            at: received,
-        },
+        LedgerLine::Received { n: 0, id: RequestId(17), at: received },
         LedgerLine::Finished { n: 0, at: finished },
     ] = backend.ledger()[..]
     else {
@@ -180,28 +161,15 @@ async fn an_unhealthy_backend_fails_its_health_check_and_serves_all_the_same() {
     job.unhealthy = true;
     let backend = Running::start(job).await;
     assert!(backend.ask("/health", "").await.starts_with("HTTP/1.1 503 "));
-    assert!(
-        backend
-            .ask("/", "x-rig-seq: 1\r\n")
-            .await
-            .starts_with("HTTP/1.1 200 ")
-    );
+    assert!(backend.ask("/", "x-rig-seq: 1\r\n").await.starts_with("HTTP/1.1 200 "));
 }
 
 #[tokio::test(flavor = "local")]
 async fn a_body_is_checked_against_its_checksum() {
     let directory = tempfile::tempdir().unwrap();
     let backend = Running::start(job(&directory)).await;
-    let right = format!(
-        "x-rig-seq: 1\r\nx-rig-crc32: {:08x}\r\n",
-        crc32fast::hash(b"hello")
-    );
-    assert!(
-        backend
-            .post("/", &right, "hello")
-            .await
-            .starts_with("HTTP/1.1 200 ")
-    );
+    let right = format!("x-rig-seq: 1\r\nx-rig-crc32: {:08x}\r\n", crc32fast::hash(b"hello"));
+    assert!(backend.post("/", &right, "hello").await.starts_with("HTTP/1.1 200 "));
     let wrong = backend.post("/", &right, "hullo").await;
     assert!(wrong.starts_with("HTTP/1.1 400 ") && wrong.contains("x-rig-backend: web-1/2"));
     assert_eq!(backend.ledger().len(), 4, "both are received and finished");
@@ -230,13 +198,7 @@ async fn beyond_its_places_requests_queue_and_beyond_the_queue_they_get_503() {
     );
     let lines = backend.ledger();
     assert!(
-        matches!(
-            lines[2..],
-            [
-                LedgerLine::Received { n: 2, .. },
-                LedgerLine::Finished { n: 2, .. }
-            ]
-        ),
+        matches!(lines[2..], [LedgerLine::Received { n: 2, .. }, LedgerLine::Finished { n: 2, .. }]),
         "{lines:?}"
     );
 
@@ -293,10 +255,7 @@ async fn told_to_finish_it_stops_listening_and_answers_what_is_in_flight() {
     for client in &mut clients {
         assert!(read_all(client).await.starts_with("HTTP/1.1 200 OK\r\n"));
     }
-    assert!(
-        read_all(&mut idle).await.contains("healthy"),
-        "idle connections are closed as well"
-    );
+    assert!(read_all(&mut idle).await.contains("healthy"), "idle connections are closed as well");
     let ledger = backend.ledger();
     backend.served.await.unwrap().unwrap();
     assert_eq!(ledger.len(), 40);

@@ -8,22 +8,10 @@ use minijinja::{Environment, UndefinedBehavior, Value};
 use crate::error::EngineError;
 
 const EMBEDDED: [(&str, &str); 4] = [
-    (
-        "nginx/nginx.conf",
-        include_str!("../../../proxy-configs/nginx/nginx.conf"),
-    ),
-    (
-        "haproxy/haproxy.cfg",
-        include_str!("../../../proxy-configs/haproxy/haproxy.cfg"),
-    ),
-    (
-        "envoy/envoy.yaml",
-        include_str!("../../../proxy-configs/envoy/envoy.yaml"),
-    ),
-    (
-        "envoy/endpoints.yaml",
-        include_str!("../../../proxy-configs/envoy/endpoints.yaml"),
-    ),
+    ("nginx/nginx.conf", include_str!("../../../proxy-configs/nginx/nginx.conf")),
+    ("haproxy/haproxy.cfg", include_str!("../../../proxy-configs/haproxy/haproxy.cfg")),
+    ("envoy/envoy.yaml", include_str!("../../../proxy-configs/envoy/envoy.yaml")),
+    ("envoy/endpoints.yaml", include_str!("../../../proxy-configs/envoy/endpoints.yaml")),
 ];
 
 /// Where templates come from.
@@ -40,17 +28,12 @@ impl Templates {
 
     /// Templates of `directory`, laid out like `proxy-configs/`; what it lacks comes from this build.
     pub fn with_directory(directory: &Path) -> Templates {
-        Templates {
-            directory: Some(directory.to_owned()),
-        }
+        Templates { directory: Some(directory.to_owned()) }
     }
 
     /// Renders the template `name` (`nginx/nginx.conf`) with `values`. Undefined values are errors.
     pub fn render(&self, name: &str, values: Value) -> Result<String, EngineError> {
-        let failed = |reason: String| EngineError::Template {
-            template: name.to_owned(),
-            reason,
-        };
+        let failed = |reason: String| EngineError::Template { template: name.to_owned(), reason };
         let text = self.text(name)?;
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -62,15 +45,9 @@ impl Templates {
                 .build()
                 .map_err(|error| failed(format!("{error:#}")))?,
         );
-        environment
-            .add_template(name, &text)
-            .map_err(|error| failed(format!("{error:#}")))?;
-        let template = environment
-            .get_template(name)
-            .map_err(|error| failed(format!("{error:#}")))?;
-        template
-            .render(values)
-            .map_err(|error| failed(format!("{error:#}")))
+        environment.add_template(name, &text).map_err(|error| failed(format!("{error:#}")))?;
+        let template = environment.get_template(name).map_err(|error| failed(format!("{error:#}")))?;
+        template.render(values).map_err(|error| failed(format!("{error:#}")))
     }
 
     fn text(&self, name: &str) -> Result<String, EngineError> {
@@ -80,13 +57,11 @@ impl Templates {
                 return std::fs::read_to_string(&path).map_err(EngineError::file(path));
             }
         }
-        EMBEDDED
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, text)| (*text).to_owned())
-            .ok_or_else(|| EngineError::Template {
+        EMBEDDED.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned()).ok_or_else(
+            || EngineError::Template {
                 template: name.to_owned(),
                 reason: "there is no such template".into(),
-            })
+            },
+        )
     }
 }

@@ -152,15 +152,7 @@ mod tests {
 
     #[test]
     fn broken_coding_is_refused() {
-        for text in [
-            "\r\n",
-            "x\r\n",
-            "-1\r\n",
-            "2\nab",
-            "2\r\nabc\r\n",
-            "11111111111111111\r\n",
-            "0\r\n\n",
-        ] {
+        for text in ["\r\n", "x\r\n", "-1\r\n", "2\nab", "2\r\nabc\r\n", "11111111111111111\r\n", "0\r\n\n"] {
             assert_eq!(decode(&[text.as_bytes()]), Err(BrokenChunk), "{text:?}");
         }
         let endless = format!("1;{}", "x".repeat(LINE_LIMIT));

@@ -31,12 +31,7 @@ impl Connection {
     pub(crate) async fn open(target: SocketAddr, opened: &Cell<u64>) -> io::Result<Connection> {
         let stream = TcpStream::connect(target).await?;
         stream.set_nodelay(true)?;
-        Ok(Connection {
-            stream,
-            number: count(opened),
-            carried: 0,
-            idle_since: None,
-        })
+        Ok(Connection { stream, number: count(opened), carried: 0, idle_since: None })
     }
 
     /// Begins a request at `now`.
@@ -98,9 +93,7 @@ mod tests {
     async fn idle_pair() -> (Connection, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let opened = Cell::new(0);
-        let connection = Connection::open(listener.local_addr().unwrap(), &opened)
-            .await
-            .unwrap();
+        let connection = Connection::open(listener.local_addr().unwrap(), &opened).await.unwrap();
         assert_eq!((connection.number, opened.get()), (0, 1));
         assert!(connection.is_quiet());
         (connection, listener.accept().await.unwrap().0)
@@ -119,9 +112,7 @@ mod tests {
         reset.disturbed().await;
 
         let (spoken_to, mut peer) = idle_pair().await;
-        peer.write_all(b"HTTP/1.1 408 Request Timeout\r\n\r\n")
-            .await
-            .unwrap();
+        peer.write_all(b"HTTP/1.1 408 Request Timeout\r\n\r\n").await.unwrap();
         spoken_to.disturbed().await;
         assert!(!spoken_to.is_quiet());
     }

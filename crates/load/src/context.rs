@@ -101,10 +101,7 @@ impl Context {
     pub(crate) fn expire_waiting(&self, now: Nanos) {
         loop {
             let mut pool = self.pool.borrow_mut();
-            if pool
-                .oldest_waiting()
-                .is_none_or(|oldest| self.deadline(oldest) > now)
-            {
+            if pool.oldest_waiting().is_none_or(|oldest| self.deadline(oldest) > now) {
                 return;
             }
             let expired = pool.pop_waiting();

@@ -24,11 +24,7 @@ pub(crate) struct Dispatcher {
 
 impl Dispatcher {
     pub(crate) fn new(context: Rc<Context>, schedule: Schedule) -> Dispatcher {
-        Dispatcher {
-            context,
-            schedule: schedule.peekable(),
-            workers: JoinSet::new(),
-        }
+        Dispatcher { context, schedule: schedule.peekable(), workers: JoinSet::new() }
     }
 
     /// Runs until every scheduled request has ended; if `stop` resolves first, the rest ends as cancelled.

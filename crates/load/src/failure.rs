@@ -26,10 +26,7 @@ pub(crate) fn connect_outcome(error: &io::Error) -> Outcome {
         | Errno::NOMEM
         | Errno::AGAIN
         | Errno::ADDRINUSE => Outcome::NotSent(NotSent::LocalResource(errno.raw_os_error())),
-        _ => Outcome::Failed {
-            stage: Stage::Connect,
-            cause: cause(error),
-        },
+        _ => Outcome::Failed { stage: Stage::Connect, cause: cause(error) },
     }
 }
 
@@ -58,17 +55,11 @@ mod tests {
     #[test]
     fn a_lack_of_ports_or_descriptors_is_the_generators_own() {
         for (own, number) in [(Errno::ADDRNOTAVAIL, 99), (Errno::MFILE, 24), (Errno::NFILE, 23)] {
-            assert_eq!(
-                connect_outcome(&error(own)),
-                Outcome::NotSent(NotSent::LocalResource(number))
-            );
+            assert_eq!(connect_outcome(&error(own)), Outcome::NotSent(NotSent::LocalResource(number)));
         }
         assert_eq!(
             connect_outcome(&error(Errno::CONNREFUSED)),
-            Outcome::Failed {
-                stage: Stage::Connect,
-                cause: Cause::Refused
-            }
+            Outcome::Failed { stage: Stage::Connect, cause: Cause::Refused }
         );
     }
 }

@@ -25,23 +25,13 @@ pub(crate) struct Flight {
 
 impl Flight {
     pub(crate) fn new(context: Rc<Context>, released: Released) -> Flight {
-        Flight {
-            context,
-            released,
-            sent: None,
-            on: None,
-            exchange: None,
-            outcome: None,
-        }
+        Flight { context, released, sent: None, on: None, exchange: None, outcome: None }
     }
 
     /// How it ends if its time has run out.
     pub(crate) fn timed_out(&self) -> Outcome {
         let stage = self.exchange.as_ref().map_or(Stage::Connect, Exchange::stage);
-        Outcome::Failed {
-            stage,
-            cause: Cause::Timeout,
-        }
+        Outcome::Failed { stage, cause: Cause::Timeout }
     }
 }
 

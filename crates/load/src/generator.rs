@@ -60,19 +60,11 @@ pub async fn generate(
         return Err(LoadError::EmptyMix);
     }
     let schedule = Schedule::new(&job.traffic, job.origin, job.seed);
-    let unwritable = |source| LoadError::Records {
-        path: job.records.clone(),
-        source,
-    };
+    let unwritable = |source| LoadError::Records { path: job.records.clone(), source };
     let context = Rc::new(Context {
         target: job.target,
         timeout: job.traffic.timeout.0,
-        templates: job
-            .traffic
-            .mix
-            .iter()
-            .map(|class| Template::new(class, job.target))
-            .collect(),
+        templates: job.traffic.mix.iter().map(|class| Template::new(class, job.target)).collect(),
         classes: job.traffic.mix,
         scheduled: schedule.remaining(),
         timer: Timer::new()?,
@@ -82,9 +74,7 @@ pub async fn generate(
         tally: Tally::default(),
         all_ended: tokio::sync::Notify::new(),
     });
-    frames(Frame::Scheduled {
-        requests: context.scheduled,
-    });
+    frames(Frame::Scheduled { requests: context.scheduled });
     tokio::select! {
         () = Dispatcher::new(context.clone(), schedule).run(stop) => {}
         error = tell_progress(&context, &mut frames) => return Err(unwritable(error)),
@@ -93,10 +83,7 @@ pub async fn generate(
     let progress = context.recorder.borrow().progress();
     frames(Frame::Progress(progress));
     if progress.ended != context.scheduled {
-        return Err(LoadError::Unbalanced {
-            scheduled: context.scheduled,
-            recorded: progress.ended,
-        });
+        return Err(LoadError::Unbalanced { scheduled: context.scheduled, recorded: progress.ended });
     }
     Ok(GeneratorReport {
         scheduled: context.scheduled,

@@ -37,12 +37,7 @@ pub(crate) struct Pool {
 
 impl Pool {
     pub(crate) fn new(limit: u32) -> Pool {
-        Pool {
-            limit,
-            workers: 0,
-            idle: VecDeque::new(),
-            waiting: VecDeque::new(),
-        }
+        Pool { limit, workers: 0, idle: VecDeque::new(), waiting: VecDeque::new() }
     }
 
     /// Finds a worker. A request that wants a fresh connection takes an idle worker's place only if there is
@@ -97,15 +92,7 @@ mod tests {
     use model::identity::RequestId;
 
     fn request(id: u64, connect: Connect) -> Released {
-        Released {
-            arrival: Arrival {
-                id: RequestId(id),
-                due: Nanos(0),
-                class: 0,
-                connect,
-            },
-            at: Nanos(0),
-        }
+        Released { arrival: Arrival { id: RequestId(id), due: Nanos(0), class: 0, connect }, at: Nanos(0) }
     }
 
     #[test]
@@ -141,10 +128,6 @@ mod tests {
         let fresh = request(0, Connect::Fresh);
         assert_eq!(pool.place(fresh), Placement::NewWorker(fresh));
         assert!(inbox.try_recv().is_err());
-        assert_eq!(
-            pool.place(fresh),
-            Placement::Taken,
-            "at the limit an idle connection must give way"
-        );
+        assert_eq!(pool.place(fresh), Placement::Taken, "at the limit an idle connection must give way");
     }
 }

@@ -27,9 +27,7 @@ pub fn run() -> ExitCode {
 }
 
 fn generate_until_told(job: LoadJob) -> Result<GeneratorReport, LoadError> {
-    let runtime = Builder::new_current_thread()
-        .enable_io()
-        .build_local(LocalOptions::default())?;
+    let runtime = Builder::new_current_thread().enable_io().build_local(LocalOptions::default())?;
     runtime.block_on(async {
         let mut interrupted = signal(SignalKind::interrupt())?;
         let mut terminated = signal(SignalKind::terminate())?;

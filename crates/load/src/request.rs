@@ -31,11 +31,7 @@ impl Template {
         let mut header = |name: &str, value: &dyn std::fmt::Display| {
             write!(start, "{name}: {value}\r\n").expect("a string takes all text");
         };
-        if !class
-            .headers
-            .iter()
-            .any(|(name, _)| name.eq_ignore_ascii_case("host"))
-        {
+        if !class.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
             header("Host", &target);
         }
         for (name, value) in &class.headers {
@@ -47,10 +43,7 @@ impl Template {
         }
         start.push_str(REQUEST_ID_HEADER);
         start.push_str(": ");
-        Template {
-            start: start.into_bytes(),
-            body,
-        }
+        Template { start: start.into_bytes(), body }
     }
 
     /// The request `id`.
@@ -63,10 +56,7 @@ impl Template {
         head.extend_from_slice(&self.start);
         head.extend_from_slice(id.to_string().as_bytes());
         head.extend_from_slice(end.as_bytes());
-        RequestBytes {
-            head,
-            body: self.body.clone(),
-        }
+        RequestBytes { head, body: self.body.clone() }
     }
 }
 

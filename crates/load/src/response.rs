@@ -174,8 +174,7 @@ impl ResponseReader {
         };
         let Some(parsed) = parsed else {
             if before == 0 {
-                self.partial
-                    .extend_from_slice(&bytes[..bytes.len().min(HEAD_LIMIT)]);
+                self.partial.extend_from_slice(&bytes[..bytes.len().min(HEAD_LIMIT)]);
             }
             return match self.partial.len() < HEAD_LIMIT {
                 true => Ok(None),
@@ -213,10 +212,7 @@ fn parse(bytes: &[u8]) -> Result<Option<ParsedHead>, Malformed> {
         return Ok(None);
     };
     let mut head = Head {
-        status: response
-            .code
-            .filter(|code| (100..=999).contains(code))
-            .ok_or(Malformed)?,
+        status: response.code.filter(|code| (100..=999).contains(code)).ok_or(Malformed)?,
         close: response.version == Some(0),
         ..Head::default()
     };
@@ -224,11 +220,7 @@ fn parse(bytes: &[u8]) -> Result<Option<ParsedHead>, Malformed> {
     for header in response.headers.iter() {
         read_header(header, &mut head, &mut framing)?;
     }
-    Ok(Some(ParsedHead {
-        length,
-        head,
-        framing,
-    }))
+    Ok(Some(ParsedHead { length, head, framing }))
 }
 
 fn read_header(header: &Header<'_>, head: &mut Head, framing: &mut State) -> Result<(), Malformed> {

@@ -28,11 +28,7 @@ fn a_response_reads_alike_wherever_it_is_cut() {
         for cut in 1..text.len() {
             let (left, right) = text.split_at(cut);
             let mut reader = read(left).unwrap();
-            assert!(
-                !reader.is_complete(),
-                "complete after {cut} of {} bytes",
-                text.len()
-            );
+            assert!(!reader.is_complete(), "complete after {cut} of {} bytes", text.len());
             reader.read(right.as_bytes()).unwrap();
             assert!(reader.is_complete());
             assert_eq!(reader.head().status, 200);
@@ -69,10 +65,7 @@ fn a_body_that_was_changed_is_a_mismatch_and_one_without_checksum_is_unstamped()
     assert_eq!(read(unreadable).unwrap().body_check(), BodyCheck::Mismatch);
     let unstamped = read("HTTP/1.1 502 Bad Gateway\r\ncontent-length: 3\r\n\r\nbad").unwrap();
     assert!(unstamped.is_complete());
-    assert_eq!(
-        (unstamped.body_check(), unstamped.head().status),
-        (BodyCheck::Unstamped, 502)
-    );
+    assert_eq!((unstamped.body_check(), unstamped.head().status), (BodyCheck::Unstamped, 502));
     assert_eq!(unstamped.head().served_by, None);
 }
 
@@ -98,12 +91,7 @@ fn without_length_and_chunks_the_connections_end_ends_the_body() {
 
 #[test]
 fn the_end_of_the_connection_is_announced_by_header_or_version() {
-    let close = |head: &str| {
-        read(&format!("{head}content-length: 0\r\n\r\n"))
-            .unwrap()
-            .head()
-            .close
-    };
+    let close = |head: &str| read(&format!("{head}content-length: 0\r\n\r\n")).unwrap().head().close;
     assert!(!close("HTTP/1.1 200 OK\r\n"));
     assert!(close("HTTP/1.1 200 OK\r\nConnection: foo, Close\r\n"));
     assert!(close("HTTP/1.0 200 OK\r\n"));

@@ -90,20 +90,9 @@ impl Iterator for Schedule {
 enum DueTimes {
     /// Tick `next` is due at origin + next / rate, computed from the integer: errors can't add up. Ticks of
     /// the warm-up are negative, so that tick 0 is due at the origin exactly.
-    Constant {
-        origin: Nanos,
-        rate: f64,
-        next: i64,
-        end: i64,
-    },
+    Constant { origin: Nanos, rate: f64, next: i64, end: i64 },
     /// Whole nanoseconds are added up, which is exact.
-    Poisson {
-        seed: u64,
-        rate: f64,
-        at: Nanos,
-        end: Nanos,
-        next: u64,
-    },
+    Poisson { seed: u64, rate: f64, at: Nanos, end: Nanos, next: u64 },
 }
 
 impl DueTimes {
@@ -133,12 +122,7 @@ impl Iterator for DueTimes {
 
     fn next(&mut self) -> Option<Nanos> {
         match self {
-            DueTimes::Constant {
-                origin,
-                rate,
-                next,
-                end,
-            } => {
+            DueTimes::Constant { origin, rate, next, end } => {
                 if *next >= *end {
                     return None;
                 }
@@ -146,13 +130,7 @@ impl Iterator for DueTimes {
                 *next += 1;
                 Some(Nanos(origin.0 + offset))
             }
-            DueTimes::Poisson {
-                seed,
-                rate,
-                at,
-                end,
-                next,
-            } => {
+            DueTimes::Poisson { seed, rate, at, end, next } => {
                 let gap = -(1.0 - uniform(*seed, Decision::Gap, *next)).ln() * 1e9 / *rate;
                 *next += 1;
                 *at = Nanos(at.0.saturating_add(gap.round() as i64));

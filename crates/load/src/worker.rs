@@ -95,10 +95,7 @@ async fn attempt(flight: &mut Flight, idle: Option<Connection>) -> (Outcome, Opt
     }
     let head = exchange.response().head();
     on.close_announced = head.close;
-    let outcome = Outcome::Answered {
-        status: head.status,
-        body: exchange.response().body_check(),
-    };
+    let outcome = Outcome::Answered { status: head.status, body: exchange.response().body_check() };
     // What we asked to be closed says nothing about the peer.
     if head.close && arrival.connect == Connect::Reuse {
         count(&context.tally.announced_closes);

@@ -45,15 +45,8 @@ async fn check(cases: Vec<(Reply, Outcome)>, timeout: Span) {
         assert_eq!(record.outcome, *outcome, "after {reply:?}: {record:?}");
     }
     let seen = server.finish();
-    assert_eq!(
-        seen.received.len() as u64,
-        requests,
-        "the server received every request"
-    );
-    assert!(
-        seen.received.values().all(|times| *times == 1),
-        "and none of them twice"
-    );
+    assert_eq!(seen.received.len() as u64, requests, "the server received every request");
+    assert!(seen.received.values().all(|times| *times == 1), "and none of them twice");
     assert_eq!(seen.accepted, run.report.connections);
 }
 
@@ -68,20 +61,12 @@ async fn every_complete_response_is_answered_with_its_status_and_checksum() {
         vec![
             (say(OK), answered(200, BodyCheck::Verified)),
             (say(&chunked), answered(200, BodyCheck::Verified)),
+            (Reply::Fin(format!("HTTP/1.1 200 OK\r\n{stamp}\r\nhello")), answered(200, BodyCheck::Verified)),
             (
-                Reply::Fin(format!("HTTP/1.1 200 OK\r\n{stamp}\r\nhello")),
+                say(&format!("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n{OK}")),
                 answered(200, BodyCheck::Verified),
             ),
-            (
-                say(&format!(
-                    "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n{OK}"
-                )),
-                answered(200, BodyCheck::Verified),
-            ),
-            (
-                say("HTTP/1.1 204 No Content\r\n\r\n"),
-                answered(204, BodyCheck::Unstamped),
-            ),
+            (say("HTTP/1.1 204 No Content\r\n\r\n"), answered(204, BodyCheck::Unstamped)),
             (
                 say("HTTP/1.1 304 Not Modified\r\ncontent-length: 9\r\n\r\n"),
                 answered(304, BodyCheck::Unstamped),
@@ -90,10 +75,7 @@ async fn every_complete_response_is_answered_with_its_status_and_checksum() {
                 say("HTTP/1.1 502 Bad Gateway\r\ncontent-length: 3\r\n\r\nbad"),
                 answered(502, BodyCheck::Unstamped),
             ),
-            (
-                say(&OK.replace("200 OK", "503 Service Unavailable")),
-                answered(503, BodyCheck::Verified),
-            ),
+            (say(&OK.replace("200 OK", "503 Service Unavailable")), answered(503, BodyCheck::Verified)),
             (say(&wrong), answered(200, BodyCheck::Mismatch)),
             (
                 Reply::Fin(OK.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n")),
@@ -110,12 +92,9 @@ async fn every_way_to_break_off_is_told_by_its_stage_and_cause() {
     let (head, body) = (&OK[..30], &OK[..OK.len() - 2]);
     let chunk = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n";
     let mut cases = Vec::new();
-    for (text, stage) in [
-        ("", Stage::FirstByte),
-        (head, Stage::Head),
-        (body, Stage::Body),
-        (chunk, Stage::Body),
-    ] {
+    for (text, stage) in
+        [("", Stage::FirstByte), (head, Stage::Head), (body, Stage::Body), (chunk, Stage::Body)]
+    {
         cases.push((Reply::Reset(text.into()), failed(stage, Cause::Reset)));
         cases.push((Reply::Fin(text.into()), failed(stage, Cause::Eof)));
     }
@@ -164,10 +143,7 @@ async fn a_connection_that_the_peer_closed_while_idle_costs_no_request() {
     let server = FaultServer::start(|_| Reply::Fin(OK.into()));
     let run = run(job(server.address, 200)).await;
     assert_eq!(run.kinds(), [(OutcomeKind::Ok, 200)].into());
-    assert_eq!(
-        (run.report.unannounced_closes, run.report.announced_closes),
-        (200, 0)
-    );
+    assert_eq!((run.report.unannounced_closes, run.report.announced_closes), (200, 0));
     let seen = server.finish();
     assert_eq!((seen.accepted, seen.received.len()), (200, 200));
 }
@@ -197,11 +173,7 @@ async fn a_connection_reset_before_the_request_is_read_is_a_reset_once_per_conne
     // The reset may overtake the client's notice that the connection stood.
     let kinds = run.kinds();
     let count = |kind| kinds.get(&kind).copied().unwrap_or(0);
-    assert_eq!(
-        count(OutcomeKind::Reset) + count(OutcomeKind::ConnectReset),
-        100,
-        "{kinds:?}"
-    );
+    assert_eq!(count(OutcomeKind::Reset) + count(OutcomeKind::ConnectReset), 100, "{kinds:?}");
     assert_eq!(run.report.connections, count(OutcomeKind::Reset));
 }
 
@@ -211,15 +183,8 @@ async fn an_announced_close_is_counted_as_such_and_costs_no_request() {
     let server = FaultServer::start(move |_| Reply::Fin(reply.clone()));
     let run = run(job(server.address, 100)).await;
     assert_eq!(run.kinds(), [(OutcomeKind::Ok, 100)].into());
-    assert!(
-        run.records
-            .iter()
-            .all(|record| record.on.unwrap().close_announced)
-    );
-    assert_eq!(
-        (run.report.announced_closes, run.report.unannounced_closes),
-        (100, 0)
-    );
+    assert!(run.records.iter().all(|record| record.on.unwrap().close_announced));
+    assert_eq!((run.report.announced_closes, run.report.unannounced_closes), (100, 0));
     assert_eq!(server.finish().accepted, 100);
 }
 
@@ -237,10 +202,7 @@ async fn fresh_requests_have_a_connection_of_their_own_and_others_share() {
     for id in &fresh {
         let on = run.records[*id as usize].on.unwrap();
         assert_eq!(on.nth, 1);
-        let on_it = run
-            .records
-            .iter()
-            .filter(|record| record.on.unwrap().connection == on.connection);
+        let on_it = run.records.iter().filter(|record| record.on.unwrap().connection == on.connection);
         assert_eq!(on_it.count(), 1, "nothing follows on a fresh connection");
     }
     assert_eq!(server.finish().accepted, run.report.connections);
@@ -279,14 +241,8 @@ async fn with_one_connection_every_request_waits_for_its_turn_and_none_is_lost()
     assert_eq!(run.kinds(), [(OutcomeKind::Ok, 200)].into());
     let mut by_sent = run.records.clone();
     by_sent.sort_by_key(|record| record.sent);
-    assert!(
-        by_sent.is_sorted_by_key(|record| record.id),
-        "first come, first served"
-    );
-    assert!(
-        by_sent.windows(2).all(|pair| Some(pair[0].end) <= pair[1].sent),
-        "one at a time"
-    );
+    assert!(by_sent.is_sorted_by_key(|record| record.id), "first come, first served");
+    assert!(by_sent.windows(2).all(|pair| Some(pair[0].end) <= pair[1].sent), "one at a time");
     assert_eq!(server.finish().accepted, run.report.connections);
 }
 
@@ -302,10 +258,7 @@ async fn when_the_server_dies_what_it_answered_is_ok_and_all_the_rest_is_dropped
     assert!(kinds[&OutcomeKind::Refused] > 0);
     let died = &run.records[60].outcome;
     assert_eq!(*died, failed(Stage::FirstByte, Cause::Eof));
-    assert!(
-        seen.received.values().all(|times| *times == 1),
-        "nothing was sent twice"
-    );
+    assert!(seen.received.values().all(|times| *times == 1), "nothing was sent twice");
 }
 
 #[tokio::test(flavor = "local")]
@@ -342,11 +295,7 @@ async fn a_generator_that_is_too_late_blames_itself() {
     let mut job = job(server.address, 50);
     job.origin = job.origin - Duration::from_secs(60);
     let run = run(job).await;
-    assert!(
-        run.records
-            .iter()
-            .all(|record| record.outcome == Outcome::NotSent(NotSent::Stall))
-    );
+    assert!(run.records.iter().all(|record| record.outcome == Outcome::NotSent(NotSent::Stall)));
     assert_eq!(server.finish().accepted, 0);
 }
 

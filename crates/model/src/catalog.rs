@@ -92,9 +92,6 @@ pub struct Catalog {
 impl Catalog {
     /// Why `kind` lacks `capability`; `None` if it has it.
     pub fn lacks(&self, kind: BalancerKind, capability: Capability) -> Option<&'static str> {
-        self.missing
-            .iter()
-            .find(|(k, c, _)| *k == kind && *c == capability)
-            .map(|(_, _, reason)| *reason)
+        self.missing.iter().find(|(k, c, _)| *k == kind && *c == capability).map(|(_, _, reason)| *reason)
     }
 }

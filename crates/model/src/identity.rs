@@ -40,10 +40,7 @@ pub struct Incarnation {
 impl Incarnation {
     /// The incarnation `generation` of `backend`.
     pub fn new(backend: impl Into<String>, generation: u32) -> Incarnation {
-        Incarnation {
-            backend: backend.into(),
-            generation,
-        }
+        Incarnation { backend: backend.into(), generation }
     }
 }
 
@@ -66,10 +63,7 @@ impl FromStr for Incarnation {
         if backend.is_empty() {
             return Err(wrong());
         }
-        Ok(Incarnation::new(
-            backend,
-            generation.parse().map_err(|_| wrong())?,
-        ))
+        Ok(Incarnation::new(backend, generation.parse().map_err(|_| wrong())?))
     }
 }
 

@@ -146,10 +146,7 @@ impl OutcomeKind {
     /// Whether a user would call it a failed request: everything but a complete expected response, unless the
     /// failing is proved to be the generator's.
     pub fn is_dropped(self) -> bool {
-        !matches!(
-            self,
-            OutcomeKind::Ok | OutcomeKind::GeneratorFault | OutcomeKind::Cancelled
-        )
+        !matches!(self, OutcomeKind::Ok | OutcomeKind::GeneratorFault | OutcomeKind::Cancelled)
     }
 }
 
@@ -157,13 +154,8 @@ impl Outcome {
     /// The kind of this outcome.
     pub fn kind(self) -> OutcomeKind {
         match self {
-            Outcome::Answered {
-                body: BodyCheck::Mismatch,
-                ..
-            } => OutcomeKind::BodyMismatch,
-            Outcome::Answered {
-                status: 200..=299, ..
-            } => OutcomeKind::Ok,
+            Outcome::Answered { body: BodyCheck::Mismatch, .. } => OutcomeKind::BodyMismatch,
+            Outcome::Answered { status: 200..=299, .. } => OutcomeKind::Ok,
             Outcome::Answered { status: 500.., .. } => OutcomeKind::Http5xx,
             Outcome::Answered { .. } => OutcomeKind::HttpOther,
             Outcome::Failed { stage, cause } => match (stage, cause) {

@@ -73,11 +73,7 @@ impl SavedPlan {
         for balancer in BalancerKind::ALL {
             for variant in self.variants.iter().filter(|v| v.balancers.contains(&balancer)) {
                 for repeat in 1..=self.repeats {
-                    cells.push(CellId {
-                        balancer,
-                        variant: variant.name.clone(),
-                        repeat,
-                    });
+                    cells.push(CellId { balancer, variant: variant.name.clone(), repeat });
                 }
             }
         }
@@ -86,9 +82,7 @@ impl SavedPlan {
 
     /// Whether `variant` is a negative control.
     pub fn is_control(&self, variant: &str) -> bool {
-        self.control
-            .iter()
-            .any(|claim| claim.variants().any(|name| name == variant))
+        self.control.iter().any(|claim| claim.variants().any(|name| name == variant))
     }
 }
 

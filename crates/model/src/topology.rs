@@ -35,16 +35,11 @@ impl Topology {
     }
     /// The pool that `backend` belongs to.
     pub fn pool_of(&self, backend: &str) -> Option<&Pool> {
-        self.pools
-            .iter()
-            .find(|pool| pool.backends.iter().any(|b| b.id == backend))
+        self.pools.iter().find(|pool| pool.backends.iter().any(|b| b.id == backend))
     }
     /// The backend called `id`.
     pub fn backend(&self, id: &str) -> Option<&Backend> {
-        self.pools
-            .iter()
-            .flat_map(|pool| &pool.backends)
-            .find(|b| b.id == id)
+        self.pools.iter().flat_map(|pool| &pool.backends).find(|b| b.id == id)
     }
 }
 

@@ -30,20 +30,14 @@ impl Nanos {
 impl Add<Duration> for Nanos {
     type Output = Nanos;
     fn add(self, span: Duration) -> Nanos {
-        Nanos(
-            self.0
-                .saturating_add(i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)),
-        )
+        Nanos(self.0.saturating_add(i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)))
     }
 }
 
 impl Sub<Duration> for Nanos {
     type Output = Nanos;
     fn sub(self, span: Duration) -> Nanos {
-        Nanos(
-            self.0
-                .saturating_sub(i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)),
-        )
+        Nanos(self.0.saturating_sub(i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)))
     }
 }
 
@@ -59,9 +53,7 @@ pub struct QuantityError {
 
 fn split_unit(text: &str) -> Option<(f64, &str)> {
     let text = text.trim();
-    let digits = text
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(text.len());
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let number: f64 = text[..digits].parse().ok()?;
     Some((number, text[digits..].trim_start()))
 }
@@ -152,10 +144,7 @@ impl FromStr for Rate {
     fn from_str(text: &str) -> Result<Rate, QuantityError> {
         match split_unit(text) {
             Some((number, "/s")) => Ok(Rate(number)),
-            _ => Err(QuantityError {
-                wanted: "a rate per second, such as `400/s`",
-                found: text.into(),
-            }),
+            _ => Err(QuantityError { wanted: "a rate per second, such as `400/s`", found: text.into() }),
         }
     }
 }
@@ -176,10 +165,7 @@ impl FromStr for Share {
     fn from_str(text: &str) -> Result<Share, QuantityError> {
         match split_unit(text) {
             Some((number, "%")) if number <= 100.0 => Ok(Share(number / 100.0)),
-            _ => Err(QuantityError {
-                wanted: "a share from `0%` to `100%`",
-                found: text.into(),
-            }),
+            _ => Err(QuantityError { wanted: "a share from `0%` to `100%`", found: text.into() }),
         }
     }
 }
@@ -199,10 +185,8 @@ pub struct Bytes(pub u64);
 impl FromStr for Bytes {
     type Err = QuantityError;
     fn from_str(text: &str) -> Result<Bytes, QuantityError> {
-        let wrong = || QuantityError {
-            wanted: "a size, such as `512B`, `4KiB` or `1MiB`",
-            found: text.into(),
-        };
+        let wrong =
+            || QuantityError { wanted: "a size, such as `512B`, `4KiB` or `1MiB`", found: text.into() };
         let (number, unit) = split_unit(text).ok_or_else(wrong)?;
         let factor = match unit {
             "B" => 1.0,
@@ -234,10 +218,7 @@ impl FromStr for Factor {
     fn from_str(text: &str) -> Result<Factor, QuantityError> {
         match split_unit(text) {
             Some((number, "x")) => Ok(Factor(number)),
-            _ => Err(QuantityError {
-                wanted: "a factor, such as `10x`",
-                found: text.into(),
-            }),
+            _ => Err(QuantityError { wanted: "a factor, such as `10x`", found: text.into() }),
         }
     }
 }

@@ -20,11 +20,7 @@ fn validate(text: &str, sets: &[Set]) -> bool {
     match plan {
         Ok(_) => true,
         Err(problems) => {
-            assert!(
-                problems
-                    .iter()
-                    .all(|problem| problem.place.line() > 0 && problem.place.column() > 0)
-            );
+            assert!(problems.iter().all(|problem| problem.place.line() > 0 && problem.place.column() > 0));
             assert!(problems.to_string().contains("error: "));
             false
         }
@@ -82,14 +78,7 @@ fn the_text_that_is_mutated_is_sound() {
 fn a_file_beyond_the_size_limit_is_refused_unread() {
     let long = format!("{}# {}\n", drain(), "x".repeat(256 * 1024));
     let problems = Scenario::parse("long.yaml", &long, &[]).unwrap_err();
-    assert!(
-        problems
-            .iter()
-            .next()
-            .unwrap()
-            .message
-            .contains("the limit is 262144")
-    );
+    assert!(problems.iter().next().unwrap().message.contains("the limit is 262144"));
 }
 
 #[test]
@@ -100,9 +89,5 @@ fn of_very_many_problems_only_the_first_are_gathered() {
         .and_then(|scenario| Plan::build(&scenario, &Catalog::default(), &Choice::default()))
         .unwrap_err();
     assert_eq!(problems.iter().count(), 100);
-    assert!(
-        problems
-            .to_string()
-            .ends_with("error: there may be more than these 100 problems")
-    );
+    assert!(problems.to_string().ends_with("error: there may be more than these 100 problems"));
 }

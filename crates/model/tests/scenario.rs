@@ -14,11 +14,7 @@ fn catalog() -> Catalog {
     use BalancerKind::{Envoy, Haproxy, Nginx};
     Catalog {
         missing: vec![
-            (
-                Nginx,
-                Capability::ActiveHealthChecks,
-                "the open-source version has none",
-            ),
+            (Nginx, Capability::ActiveHealthChecks, "the open-source version has none"),
             (Haproxy, Capability::PassiveHealth, "made up for this test"),
             (Nginx, Capability::TwoChoices, "made up for this test"),
             (Haproxy, Capability::TwoChoices, "made up for this test"),
@@ -28,10 +24,7 @@ fn catalog() -> Catalog {
 }
 
 fn build(file: &str, text: &str, sets: &[&str], choice: &Choice) -> Result<Plan, Problems> {
-    let sets: Vec<Set> = sets
-        .iter()
-        .map(|set| set.parse().expect("a key and a value"))
-        .collect();
+    let sets: Vec<Set> = sets.iter().map(|set| set.parse().expect("a key and a value")).collect();
     Plan::build(&Scenario::parse(file, text, &sets)?, &catalog(), choice)
 }
 
@@ -60,50 +53,22 @@ fn the_bundled_scenario_builds_with_the_values_that_it_shows() {
     assert_eq!(plan.expect[1].text, "with-drain.replaced == 3");
     assert_eq!(plan.cells().len(), 6);
 
-    let [without, with] = plan.variants.as_slice() else {
-        panic!("two variants")
-    };
-    assert_eq!(
-        (without.name.as_str(), with.name.as_str()),
-        ("without-drain", "with-drain")
-    );
-    assert_eq!(
-        (&without.topology, &without.traffic),
-        (&with.topology, &with.traffic)
-    );
+    let [without, with] = plan.variants.as_slice() else { panic!("two variants") };
+    assert_eq!((without.name.as_str(), with.name.as_str()), ("without-drain", "with-drain"));
+    assert_eq!((&without.topology, &without.traffic), (&with.topology, &with.traffic));
     assert_eq!(without.deploys().next().unwrap().drain, Drain::Off);
     assert_eq!(with.deploys().next().unwrap().drain, Drain::Auto);
     assert_eq!(with.deploys().next().unwrap().until, Until::Idle);
     assert_eq!(with.timeline[0].when, When::At(Span::millis(4000)));
 
     let topology = &with.topology;
-    let ids: Vec<_> = topology.pools[0]
-        .backends
-        .iter()
-        .map(|backend| backend.id.as_str())
-        .collect();
+    let ids: Vec<_> = topology.pools[0].backends.iter().map(|backend| backend.id.as_str()).collect();
     assert_eq!(ids, ["web-1", "web-2", "web-3"]);
     let backend = topology.backend("web-2").unwrap();
-    let tail = Tail {
-        share: Share(0.02),
-        at: Span::millis(800),
-    };
-    assert_eq!(
-        backend.latency,
-        Latency {
-            from: Span::millis(50),
-            to: Span::millis(400),
-            tail: Some(tail)
-        }
-    );
-    assert_eq!(
-        (backend.boot, backend.body, backend.queue),
-        (Span::millis(500), Bytes(1024), 1000)
-    );
-    assert_eq!(
-        (topology.retries, topology.passive_health),
-        (Retries::Off, PassiveHealth::Off)
-    );
+    let tail = Tail { share: Share(0.02), at: Span::millis(800) };
+    assert_eq!(backend.latency, Latency { from: Span::millis(50), to: Span::millis(400), tail: Some(tail) });
+    assert_eq!((backend.boot, backend.body, backend.queue), (Span::millis(500), Bytes(1024), 1000));
+    assert_eq!((topology.retries, topology.passive_health), (Retries::Off, PassiveHealth::Off));
     let check = HealthCheck {
         path: "/health".into(),
         every: Span::millis(500),
@@ -115,10 +80,7 @@ fn the_bundled_scenario_builds_with_the_values_that_it_shows() {
     assert_eq!(topology.response_timeout, Span::millis(6000));
 
     let traffic = &with.traffic;
-    assert_eq!(
-        (traffic.rate, traffic.duration),
-        (Rate(400.0), Span::millis(20_000))
-    );
+    assert_eq!((traffic.rate, traffic.duration), (Rate(400.0), Span::millis(20_000)));
     // 4 × 400/s × (0.98 × 225 ms + 0.02 × 800 ms).
     assert_eq!(traffic.connections, 379);
     assert_eq!((traffic.mix.len(), traffic.mix[0].name.as_str()), (1, "all"));
@@ -127,19 +89,13 @@ fn the_bundled_scenario_builds_with_the_values_that_it_shows() {
 #[test]
 fn every_broken_scenario_is_told_what_is_wrong_and_where() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/broken");
-    let mut files: Vec<_> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
+    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     assert!(files.len() > 25);
     for file in files {
         let text = fs::read_to_string(&file).unwrap();
         let name = file.file_stem().unwrap().to_str().unwrap();
-        let sets: Vec<_> = text
-            .lines()
-            .filter_map(|line| line.strip_prefix("# set: "))
-            .collect();
+        let sets: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("# set: ")).collect();
         let problems = build(&format!("{name}.yaml"), &text, &sets, &Choice::default())
             .expect_err(&format!("{name} should not build"));
         insta::with_settings!({ snapshot_suffix => name, omit_expression => true, prepend_module_to_snapshot => false }, {
@@ -168,29 +124,19 @@ fn a_problem_can_be_coloured_for_a_terminal() {
 #[test]
 fn a_set_value_wins_in_every_variant_over_what_it_patches() {
     let plan = drain_with(
-        &[
-            "load.rate=800/s",
-            "timeline.rollout.deploy.drain=300ms",
-            "repeat=3",
-        ],
+        &["load.rate=800/s", "timeline.rollout.deploy.drain=300ms", "repeat=3"],
         &Choice::default(),
     );
     assert_eq!(plan.repeats, 3);
     for variant in &plan.variants {
         assert_eq!(variant.traffic.rate, Rate(800.0));
-        assert_eq!(
-            variant.deploys().next().unwrap().drain,
-            Drain::For(Span::millis(300))
-        );
+        assert_eq!(variant.deploys().next().unwrap().drain, Drain::For(Span::millis(300)));
     }
 }
 
 #[test]
 fn a_control_is_run_even_if_it_is_not_chosen() {
-    let choice = Choice {
-        variants: Some(vec!["with-drain".into()]),
-        ..Choice::default()
-    };
+    let choice = Choice { variants: Some(vec!["with-drain".into()]), ..Choice::default() };
     assert_eq!(drain_with(&[], &choice).variants.len(), 2);
 }
 
@@ -203,20 +149,13 @@ fn claims_about_variants_that_are_not_run_are_left_out() {
         seed: Some(7),
     };
     let plan = drain_with(&[], &choice);
-    assert_eq!(
-        (plan.variants.len(), plan.control.len(), plan.expect.len()),
-        (1, 1, 0)
-    );
+    assert_eq!((plan.variants.len(), plan.control.len(), plan.expect.len()), (1, 1, 0));
     assert_eq!((plan.cells().len(), plan.seed), (5, 7));
 }
 
 #[test]
 fn a_choice_of_what_does_not_exist_is_refused() {
-    let choice = Choice {
-        variants: Some(vec!["with-drian".into()]),
-        repeats: Some(0),
-        ..Choice::default()
-    };
+    let choice = Choice { variants: Some(vec!["with-drian".into()]), repeats: Some(0), ..Choice::default() };
     let problems = build("drain.yaml", &drain(), &[], &choice).unwrap_err();
     insta::assert_snapshot!(problems, @r"
     error: there is no variant `with-drian`
@@ -237,10 +176,7 @@ fn a_choice_of_what_does_not_exist_is_refused() {
 
 #[test]
 fn a_choice_of_balancers_leaves_the_unable_ones_out_of_account() {
-    let choice = Choice {
-        balancers: Some(vec![BalancerKind::Envoy]),
-        ..Choice::default()
-    };
+    let choice = Choice { balancers: Some(vec![BalancerKind::Envoy]), ..Choice::default() };
     let set = ["topology.balance=two_choices"];
     assert!(build("drain.yaml", &drain(), &set, &choice).is_ok());
     assert!(build("drain.yaml", &drain(), &set, &Choice::default()).is_err(),);
@@ -262,11 +198,7 @@ fn a_spare_takes_a_name_that_no_backend_has() {
         "variants: { a: { topology: { pools: { web: { backends: { web-1: {}, web-3: {} } } } }, \
          timeline: { rollout: { at: 4s, deploy: { pool: web, drain: auto, strategy: surge } } } } }\n",
     );
-    let ids: Vec<_> = plan.variants[0].topology.pools[0]
-        .backends
-        .iter()
-        .map(|b| b.id.as_str())
-        .collect();
+    let ids: Vec<_> = plan.variants[0].topology.pools[0].backends.iter().map(|b| b.id.as_str()).collect();
     assert_eq!(ids, ["web-1", "web-3", "web-4"]);
 }
 
@@ -285,10 +217,7 @@ fn faults_last_until_healed_or_for_good() {
         Action::Crash(fault) | Action::Freeze(fault) => (fault.backend.as_str(), fault.lasts),
         Action::Deploy(_) => panic!("no deploy is written"),
     });
-    assert_eq!(
-        faults.collect::<Vec<_>>(),
-        [("web-1", None), ("web-2", Some(Span::millis(2000)))]
-    );
+    assert_eq!(faults.collect::<Vec<_>>(), [("web-1", None), ("web-2", Some(Span::millis(2000)))]);
 }
 
 #[test]

@@ -49,10 +49,7 @@ pub fn attribute<'a>(
             *groups.entry(source).or_default() += 1;
         }
     }
-    groups
-        .into_iter()
-        .map(|(source, count)| DroppedGroup { source, count })
-        .collect()
+    groups.into_iter().map(|(source, count)| DroppedGroup { source, count }).collect()
 }
 
 fn source(request: &Request, sub_cause: SubCause, traces: &Traces<'_>, phases: &Phases) -> Source {

@@ -64,15 +64,11 @@ pub struct Unmatched {
 impl Books {
     /// The findings that invalidate the counts.
     pub fn unexplained(&self) -> impl Iterator<Item = &Unmatched> {
-        self.unmatched
-            .iter()
-            .filter(|unmatched| unmatched.equation != Equation::LogAgrees)
+        self.unmatched.iter().filter(|unmatched| unmatched.equation != Equation::LogAgrees)
     }
     /// The findings that only warn.
     pub fn warnings(&self) -> impl Iterator<Item = &Unmatched> {
-        self.unmatched
-            .iter()
-            .filter(|unmatched| unmatched.equation == Equation::LogAgrees)
+        self.unmatched.iter().filter(|unmatched| unmatched.equation == Equation::LogAgrees)
     }
     /// Whether client and ledger tell one story.
     pub fn balance(&self) -> bool {
@@ -135,18 +131,13 @@ pub fn keep(
     if lines_without_id > 0 {
         books.exceptions.insert(Exception::NoId, lines_without_id);
     }
-    let found = findings
-        .into_iter()
-        .map(|((equation, finding), (count, ids))| Unmatched {
-            equation,
-            finding,
-            count,
-            ids,
-        });
-    books.unmatched = missing(scheduled.unwrap_or(0), joined)
-        .into_iter()
-        .chain(found)
-        .collect();
+    let found = findings.into_iter().map(|((equation, finding), (count, ids))| Unmatched {
+        equation,
+        finding,
+        count,
+        ids,
+    });
+    books.unmatched = missing(scheduled.unwrap_or(0), joined).into_iter().chain(found).collect();
     (books, fates)
 }
 
@@ -159,10 +150,6 @@ fn missing(scheduled: u64, joined: &BTreeMap<RequestId, Traces<'_>>) -> Option<U
         equation: Equation::EndsOnce,
         finding: Finding::NoRecord,
         count,
-        ids: (0..scheduled)
-            .map(RequestId)
-            .filter(|id| !recorded(id))
-            .take(LISTED)
-            .collect(),
+        ids: (0..scheduled).map(RequestId).filter(|id| !recorded(id)).take(LISTED).collect(),
     })
 }

@@ -29,13 +29,7 @@ fn fields(cell: &CellSummary) -> Vec<(String, String)> {
     add("repeat", cell.repeat.to_string());
     add("counts_validity", words(cell.validity.counts.verdict));
     add("latency_validity", words(cell.validity.latency.verdict));
-    add(
-        "deploy_validity",
-        cell.validity
-            .deploy
-            .as_ref()
-            .map_or(String::new(), |v| words(v.verdict)),
-    );
+    add("deploy_validity", cell.validity.deploy.as_ref().map_or(String::new(), |v| words(v.verdict)));
     add("scheduled", cell.counts.scheduled.to_string());
     add("dropped", cell.counts.dropped.to_string());
     for kind in OutcomeKind::ALL {
@@ -53,15 +47,9 @@ fn fields(cell: &CellSummary) -> Vec<(String, String)> {
         add(name, quantile.map_or(String::new(), |ms| format!("{ms:.3}")));
     }
     let deploy = cell.deploy.as_ref();
-    add(
-        "replaced",
-        deploy.map_or(String::new(), |d| d.replaced.to_string()),
-    );
+    add("replaced", deploy.map_or(String::new(), |d| d.replaced.to_string()));
     let longest = deploy.and_then(|d| d.longest_drain);
-    add(
-        "longest_drain_ms",
-        longest.map_or(String::new(), |d| format!("{:.3}", d.as_millis())),
-    );
+    add("longest_drain_ms", longest.map_or(String::new(), |d| format!("{:.3}", d.as_millis())));
     fields
 }
 

@@ -126,10 +126,7 @@ pub fn record(
         match &event.what {
             Happening::DeployStarted { backends, .. } => record.planned += backends.len() as u64,
             Happening::DrainWindow { window, derived } => {
-                record.window = Some(Window {
-                    length: *window,
-                    derived: *derived,
-                });
+                record.window = Some(Window { length: *window, derived: *derived });
             }
             Happening::DrainExpired { .. } => record.drains_expired += 1,
             Happening::DeployAborted { reason, .. } => record.aborted = Some(reason.clone()),
@@ -177,11 +174,7 @@ fn replacement(
             Happening::Deregistered { incarnation, .. } if *incarnation == r.old => {
                 confirmed = Some(event.at)
             }
-            Happening::Drained {
-                incarnation,
-                waited: w,
-                ..
-            } if *incarnation == r.old => waited = Some(*w),
+            Happening::Drained { incarnation, waited: w, .. } if *incarnation == r.old => waited = Some(*w),
             Happening::DrainExpired { incarnation, .. } if *incarnation == r.old => expired = Some(event.at),
             Happening::Terminated { incarnation, .. } if *incarnation == r.old => terminated = Some(event.at),
             Happening::Exited { component, .. } => exited |= *component == r.old.to_string(),
@@ -209,14 +202,9 @@ fn replacement(
 /// (give or take [`PROXIMITY`]), or a request given up long ago would be in flight for ever.
 fn in_flight(by: &Incarnation, at: Nanos, joined: &BTreeMap<RequestId, Traces<'_>>) -> u64 {
     let in_hand = |traces: &Traces<'_>| {
-        let awaited = traces
-            .requests
-            .iter()
-            .any(|request| request.end + PROXIMITY >= at);
+        let awaited = traces.requests.iter().any(|request| request.end + PROXIMITY >= at);
         let executions = traces.executions.iter().filter(|e| e.by == *by);
-        executions
-            .filter(|e| e.in_flight_at(at) && (e.finished.is_some() || awaited))
-            .count() as u64
+        executions.filter(|e| e.in_flight_at(at) && (e.finished.is_some() || awaited)).count() as u64
     };
     joined.values().map(in_hand).sum()
 }

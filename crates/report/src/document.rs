@@ -101,11 +101,7 @@ pub fn compose(run: &RunSummary, detail: Detail) -> Document {
         list("Environment", lists::environment(run));
         list("Reproduce", lists::reproduce(run));
     }
-    Document {
-        headline: headline(run),
-        question: run.question.clone(),
-        blocks,
-    }
+    Document { headline: headline(run), question: run.question.clone(), blocks }
 }
 
 fn headline(run: &RunSummary) -> Line {
@@ -116,19 +112,12 @@ fn headline(run: &RunSummary) -> Line {
         Verdict::Invalid => (Mark::Unknown, "INVALID"),
         Verdict::Interrupted => (Mark::Unknown, "INTERRUPTED"),
     };
-    Line {
-        mark,
-        text: format!("{}: {word}{degraded}", run.scenario),
-    }
+    Line { mark, text: format!("{}: {word}{degraded}", run.scenario) }
 }
 
 /// The variant's name, with the repeat where there are several.
 fn variant_label(run: &RunSummary, cell: &CellSummary) -> String {
-    if run.repeats > 1 {
-        format!("{} #{}", cell.variant, cell.repeat)
-    } else {
-        cell.variant.clone()
-    }
+    if run.repeats > 1 { format!("{} #{}", cell.variant, cell.repeat) } else { cell.variant.clone() }
 }
 
 fn label(run: &RunSummary, cell: &CellSummary) -> String {

@@ -90,12 +90,7 @@ impl Evidence {
             | Happening::Deregistered { .. }
             | Happening::Registering { .. }
             | Happening::Registered { .. } => self.disturbances.push(at),
-            Happening::AccessLog {
-                whole,
-                unreadable,
-                gaps,
-                ..
-            } => {
+            Happening::AccessLog { whole, unreadable, gaps, .. } => {
                 let complete = *whole && *unreadable == 0;
                 self.log = if complete { LogState::Whole } else { LogState::Lost };
                 self.gaps.clone_from(gaps);
@@ -118,11 +113,7 @@ impl Evidence {
     }
 
     fn end_gone(&mut self, incarnation: &Incarnation, at: Nanos) {
-        if let Some((_, until)) = self
-            .gone
-            .get_mut(&incarnation.backend)
-            .and_then(|times| times.last_mut())
-        {
+        if let Some((_, until)) = self.gone.get_mut(&incarnation.backend).and_then(|times| times.last_mut()) {
             *until = (*until).min(at);
         }
     }
@@ -140,10 +131,7 @@ impl Evidence {
     pub fn death_near(&self, at: Nanos, among: &[&Incarnation]) -> bool {
         self.ends.iter().any(|(incarnation, end)| {
             (among.is_empty() || among.contains(&incarnation))
-                && [end.signalled, end.exited]
-                    .into_iter()
-                    .flatten()
-                    .any(|death| near(death, at))
+                && [end.signalled, end.exited].into_iter().flatten().any(|death| near(death, at))
         })
     }
 
@@ -158,9 +146,7 @@ impl Evidence {
 
     /// Whether something was killed or re-configured within [`PROXIMITY`] of the time from `from` to `until`.
     pub fn disturbed(&self, from: Nanos, until: Nanos) -> bool {
-        self.disturbances
-            .iter()
-            .any(|at| *at + PROXIMITY >= from && *at <= until + PROXIMITY)
+        self.disturbances.iter().any(|at| *at + PROXIMITY >= from && *at <= until + PROXIMITY)
     }
 }
 

@@ -173,11 +173,9 @@ fn match_delivery(
         if fate.receipts > 0 {
             fate.find(equation, Finding::ReceivedThoughNeverSent);
         }
-    } else if let (true, None, Some(finished)) = (
-        fate.kind.is_dropped(),
-        &request.served_by,
-        executions.iter().filter_map(|e| e.finished).min(),
-    ) {
+    } else if let (true, None, Some(finished)) =
+        (fate.kind.is_dropped(), &request.served_by, executions.iter().filter_map(|e| e.finished).min())
+    {
         let timed_out = timed_out(request) || gateway_timeout(request, logged);
         if timed_out || evidence.disturbed(finished, request.end) {
             fate.except(Exception::FinishedUndelivered);
@@ -307,13 +305,7 @@ fn never_sent(request: &Request) -> bool {
 }
 
 fn timed_out(request: &Request) -> bool {
-    matches!(
-        request.outcome,
-        Outcome::Failed {
-            cause: Cause::Timeout,
-            ..
-        }
-    )
+    matches!(request.outcome, Outcome::Failed { cause: Cause::Timeout, .. })
 }
 
 /// The balancer says that its backend took too long.

@@ -156,9 +156,7 @@ impl Phases {
 
     /// The phase of `backend` at `at`.
     pub fn at(&self, backend: &str, at: Nanos) -> Phase {
-        self.changes
-            .get(backend)
-            .map_or(Phase::Baseline, |changes| last_before(changes, at))
+        self.changes.get(backend).map_or(Phase::Baseline, |changes| last_before(changes, at))
     }
 
     /// What was happening in the cell at `at`.
@@ -169,10 +167,7 @@ impl Phases {
     /// The stretches over which the generator's punctuality is judged: a label for each point in time.
     /// Single phases can be a few milliseconds long, so a replacement counts as one stretch.
     pub fn stretch(&self, at: Nanos) -> String {
-        let during = self
-            .replacements
-            .iter()
-            .find(|r| r.first <= at && r.last.is_none_or(|last| at <= last));
+        let during = self.replacements.iter().find(|r| r.first <= at && r.last.is_none_or(|last| at <= last));
         if let Some(replacement) = during {
             return format!("the replacement of {}", replacement.old);
         }
@@ -185,9 +180,5 @@ impl Phases {
 }
 
 fn last_before(changes: &[(Nanos, Phase)], at: Nanos) -> Phase {
-    changes
-        .iter()
-        .rev()
-        .find(|(from, _)| *from <= at)
-        .map_or(Phase::Baseline, |(_, phase)| *phase)
+    changes.iter().rev().find(|(from, _)| *from <= at).map_or(Phase::Baseline, |(_, phase)| *phase)
 }

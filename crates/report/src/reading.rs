@@ -61,11 +61,7 @@ pub fn read(cell: &CellSummary, metric: Metric, facet: Option<&str>) -> Result<f
         Metric::Max => latency(cell.latency_ms.max),
         Metric::BackendShare => match facet.and_then(|backend| cell.backends.get(backend)) {
             Some(share) => Ok(share.share),
-            None => Err(NoReading(format!(
-                "{} has no backend {}",
-                cell.cell(),
-                facet.unwrap_or("?")
-            ))),
+            None => Err(NoReading(format!("{} has no backend {}", cell.cell(), facet.unwrap_or("?")))),
         },
     }
 }
@@ -81,10 +77,7 @@ pub fn inputs(cell: &CellSummary, metric: Metric) -> Vec<&Validity> {
     if is_latency(metric) {
         inputs.push(&cell.validity.latency);
     }
-    if matches!(
-        metric,
-        Metric::Replaced | Metric::Aborted | Metric::DrainsExpired | Metric::LongestDrain
-    ) {
+    if matches!(metric, Metric::Replaced | Metric::Aborted | Metric::DrainsExpired | Metric::LongestDrain) {
         inputs.extend(&cell.validity.deploy);
     }
     inputs

@@ -72,11 +72,7 @@ pub struct CellSummary {
 impl CellSummary {
     /// Which cell this is.
     pub fn cell(&self) -> CellId {
-        CellId {
-            balancer: self.balancer,
-            variant: self.variant.clone(),
-            repeat: self.repeat,
-        }
+        CellId { balancer: self.balancer, variant: self.variant.clone(), repeat: self.repeat }
     }
 }
 
@@ -140,9 +136,7 @@ impl Frame {
         for event in history {
             match &event.what {
                 Happening::CellStarted { runtime, .. } => frame.runtime.clone_from(runtime),
-                Happening::Balancer {
-                    version, settings, ..
-                } => {
+                Happening::Balancer { version, settings, .. } => {
                     frame.balancer_version.clone_from(version);
                     frame.settings.clone_from(settings);
                 }
@@ -175,9 +169,7 @@ pub fn summarise(plan: &SavedPlan, records: &CellRecords) -> CellSummary {
 
     // Without an origin nothing separates the warm-up, and the cell is INVALID anyway.
     let origin = frame.origin.unwrap_or(Nanos(i64::MIN));
-    let records_once = joined
-        .values()
-        .filter_map(|traces| traces.requests.first().copied());
+    let records_once = joined.values().filter_map(|traces| traces.requests.first().copied());
     let (measured, warmup): (Vec<&Request>, Vec<&Request>) = records_once.partition(|r| r.due >= origin);
     let counts = Counts::of_all(measured.iter().map(|r| r.outcome.kind()));
 
@@ -249,9 +241,7 @@ fn deploy_validity(variant: &Variant, record: Option<&DeployRecord>) -> Option<V
 /// Requests in flight at, or started during, some replacement.
 fn exposed(measured: &[&Request], replacements: &[Replacement]) -> u64 {
     let exposed = |request: &Request| {
-        replacements
-            .iter()
-            .any(|r| request.end >= r.first && r.last.is_none_or(|last| request.due <= last))
+        replacements.iter().any(|r| request.end >= r.first && r.last.is_none_or(|last| request.due <= last))
     };
     measured.iter().filter(|request| exposed(request)).count() as u64
 }

@@ -61,26 +61,17 @@ impl Cell {
     }
     /// A cell with emphasis.
     pub fn with(emphasis: Emphasis, text: impl Into<String>) -> Cell {
-        Cell {
-            text: text.into(),
-            emphasis,
-        }
+        Cell { text: text.into(), emphasis }
     }
 }
 
 impl Column {
     /// Columns of text.
     pub fn left<const N: usize>(names: [&'static str; N]) -> [Column; N] {
-        names.map(|name| Column {
-            name,
-            align: Align::Left,
-        })
+        names.map(|name| Column { name, align: Align::Left })
     }
     /// Columns of numbers.
     pub fn right<const N: usize>(names: [&'static str; N]) -> [Column; N] {
-        names.map(|name| Column {
-            name,
-            align: Align::Right,
-        })
+        names.map(|name| Column { name, align: Align::Right })
     }
 }

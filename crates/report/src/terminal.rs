@@ -20,16 +20,11 @@ pub(crate) fn render(document: &Document, style: Style) -> String {
         match block {
             Block::Table(table) => {
                 out.push_str(&format!("{}\n{}\n", table.title, self::table(table, style)));
-                table
-                    .notes
-                    .iter()
-                    .for_each(|note| out.push_str(&wrap(note, "  ", style)));
+                table.notes.iter().for_each(|note| out.push_str(&wrap(note, "  ", style)));
             }
             Block::List { title, lines } => {
                 out.push_str(&format!("{title}\n"));
-                lines
-                    .iter()
-                    .for_each(|line| out.push_str(&self::line(line, style)));
+                lines.iter().for_each(|line| out.push_str(&self::line(line, style)));
             }
         }
     }
@@ -47,11 +42,9 @@ fn line(line: &Line, style: Style) -> String {
     match style.colour {
         Colour::Never => text,
         // The sign alone is coloured: a whole coloured line is hard to read.
-        Colour::Always => text.replacen(
-            line.mark.sign(),
-            &format!("\x1b[{code}m{}\x1b[0m", line.mark.sign()),
-            1,
-        ),
+        Colour::Always => {
+            text.replacen(line.mark.sign(), &format!("\x1b[{code}m{}\x1b[0m", line.mark.sign()), 1)
+        }
     }
 }
 
@@ -134,13 +127,7 @@ fn stacked(table: &Table, style: Style) -> String {
             .collect();
         wrap(&pairs.join(" · "), "  ", style)
     };
-    table
-        .rows
-        .iter()
-        .map(block)
-        .collect::<String>()
-        .trim_end()
-        .to_owned()
+    table.rows.iter().map(block).collect::<String>().trim_end().to_owned()
 }
 
 /// What a cell says; where it can't be shown as struck out, tildes say so.
@@ -171,9 +158,7 @@ fn wrap(text: &str, indent: &str, style: Style) -> String {
     let mut column = 0;
     let mut words = text.split(' ').peekable();
     while let Some(word) = words.next() {
-        let unit = words
-            .peek()
-            .filter(|next| UNITS.contains(&next.trim_end_matches([')', ';', ','])));
+        let unit = words.peek().filter(|next| UNITS.contains(&next.trim_end_matches([')', ';', ','])));
         let length = whole(word);
         let needed = length + unit.map_or(0, |unit| 1 + whole(unit));
         if column > 0 && column + 1 + needed > width {

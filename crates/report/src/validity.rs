@@ -78,11 +78,7 @@ pub fn counts(
     }
     for unmatched in books.unexplained() {
         let ids: Vec<_> = unmatched.ids.iter().map(ToString::to_string).collect();
-        let more = if unmatched.count > ids.len() as u64 {
-            ", …"
-        } else {
-            ""
-        };
+        let more = if unmatched.count > ids.len() as u64 { ", …" } else { "" };
         let finding = words(unmatched.finding);
         let reason = format!("{} × {finding} (ids {}{more})", unmatched.count, ids.join(", "));
         validity.lower(Trust::Invalid, reason);
@@ -95,10 +91,7 @@ pub fn counts(
     let mut stretches: BTreeMap<String, Punctuality> = BTreeMap::new();
     for request in measured {
         let late = request.released.since(request.due);
-        stretches
-            .entry(phases.stretch(request.due))
-            .or_default()
-            .add(late);
+        stretches.entry(phases.stretch(request.due)).or_default().add(late);
     }
     for (stretch, punctuality) in stretches {
         let on_time = percent(punctuality.on_time as f64 / punctuality.total as f64);
@@ -168,10 +161,8 @@ impl Punctuality {
 
 /// The generator's lateness at waking up, in milliseconds: p50 and p99; zeros without requests.
 pub fn late_wake(measured: &[&Request]) -> (f64, f64) {
-    let mut late: Vec<f64> = measured
-        .iter()
-        .map(|request| request.released.millis_from(request.due).max(0.0))
-        .collect();
+    let mut late: Vec<f64> =
+        measured.iter().map(|request| request.released.millis_from(request.due).max(0.0)).collect();
     late.sort_by(f64::total_cmp);
     let quantile = |q| late.get(rank(q, late.len() as u64)).copied().unwrap_or(0.0);
     (quantile(0.5), quantile(0.99))
@@ -188,10 +179,7 @@ pub fn latency(latency: &Latency, late_wake_p99: f64) -> Validity {
         Trust::Invalid
     };
     let mut validity = Validity::default();
-    validity.lower(
-        trust,
-        format!("the generator was up to {} late (p99)", millis(late_wake_p99)),
-    );
+    validity.lower(trust, format!("the generator was up to {} late (p99)", millis(late_wake_p99)));
     validity
 }
 
@@ -203,10 +191,7 @@ pub fn deploy(variant: &Variant, record: &DeployRecord) -> Validity {
         // An abort that the scenario asks for is the result, not a failure to get one.
         (Some(_), true) => return validity,
         (Some(reason), false) => validity.lower(Trust::Invalid, format!("the deploy was aborted: {reason}")),
-        (None, true) => validity.lower(
-            Trust::Invalid,
-            "the deploy was not aborted, as it should have been",
-        ),
+        (None, true) => validity.lower(Trust::Invalid, "the deploy was not aborted, as it should have been"),
         (None, false) => {}
     }
     for replacement in &record.replacements {
@@ -219,21 +204,14 @@ pub fn deploy(variant: &Variant, record: &DeployRecord) -> Validity {
         validity.lower(Trust::Invalid, problem);
     }
     if record.planned == 0 || (record.replacements.len() as u64) < record.planned {
-        let reason = format!(
-            "{} of {} replacements began",
-            record.replacements.len(),
-            record.planned
-        );
+        let reason = format!("{} of {} replacements began", record.replacements.len(), record.planned);
         validity.lower(Trust::Invalid, reason);
     }
     match record.margin_ms {
         None => validity.lower(Trust::Invalid, "deploy_outlived_load: it did not finish"),
         Some(margin) if margin < 0.0 => validity.lower(
             Trust::Invalid,
-            format!(
-                "deploy_outlived_load: by {}, the client's time-out included",
-                millis(-margin)
-            ),
+            format!("deploy_outlived_load: by {}, the client's time-out included", millis(-margin)),
         ),
         Some(_) => {}
     }
@@ -251,16 +229,9 @@ fn exposure(record: &DeployRecord) -> (Trust, String) {
             1..=9 => Trust::Degraded,
             0 => Trust::Invalid,
         };
-        return (
-            trust,
-            format!("{in_flight} requests were in flight over the terminations"),
-        );
+        return (trust, format!("{in_flight} requests were in flight over the terminations"));
     }
     let in_flight: u64 = record.at_deregistrations().iter().sum();
-    let trust = if in_flight > 0 {
-        Trust::Valid
-    } else {
-        Trust::Invalid
-    };
+    let trust = if in_flight > 0 { Trust::Valid } else { Trust::Invalid };
     (trust, "nothing was in flight at the deregistrations".to_owned())
 }

@@ -182,11 +182,7 @@ fn verdict(
         Problem::CellMissing { .. } => Verdict::Invalid,
         Problem::Note(_) => Verdict::Passed,
     });
-    claims
-        .chain(cells)
-        .chain(problems)
-        .max()
-        .unwrap_or(Verdict::Invalid)
+    claims.chain(cells).chain(problems).max().unwrap_or(Verdict::Invalid)
 }
 
 struct Judge<'a> {
@@ -199,27 +195,10 @@ impl Judge<'_> {
     fn claims(&self, balancer: BalancerKind, repeat: u32) -> Vec<ClaimVerdict> {
         let one = |role, claim: &Claim, controls: &[ClaimVerdict]| {
             let (holding, observed) = self.judge(role, claim, balancer, repeat, controls);
-            ClaimVerdict {
-                text: claim.text.clone(),
-                role,
-                balancer,
-                repeat,
-                holding,
-                observed,
-            }
+            ClaimVerdict { text: claim.text.clone(), role, balancer, repeat, holding, observed }
         };
-        let controls: Vec<_> = self
-            .plan
-            .control
-            .iter()
-            .map(|c| one(Role::Control, c, &[]))
-            .collect();
-        let expect: Vec<_> = self
-            .plan
-            .expect
-            .iter()
-            .map(|c| one(Role::Expect, c, &controls))
-            .collect();
+        let controls: Vec<_> = self.plan.control.iter().map(|c| one(Role::Control, c, &[])).collect();
+        let expect: Vec<_> = self.plan.expect.iter().map(|c| one(Role::Expect, c, &controls)).collect();
         controls.into_iter().chain(expect).collect()
     }
 
@@ -239,10 +218,7 @@ impl Judge<'_> {
     ) -> (Holding, String) {
         let mut cells = Vec::new();
         for name in claim.variants() {
-            let planned = self
-                .plan
-                .variant(name)
-                .is_some_and(|v| v.balancers.contains(&balancer));
+            let planned = self.plan.variant(name).is_some_and(|v| v.balancers.contains(&balancer));
             if !planned {
                 let reason = format!("{name} does not run on {balancer}");
                 return (Holding::NotApplicable(reason), String::new());
@@ -284,11 +260,7 @@ impl Judge<'_> {
         if role == Role::Control {
             trust.extend(cells.iter().filter_map(|cell| cell.validity.deploy.as_ref()));
         }
-        let broken: Vec<_> = trust
-            .iter()
-            .filter(|v| !v.is_usable())
-            .flat_map(|v| &v.reasons)
-            .collect();
+        let broken: Vec<_> = trust.iter().filter(|v| !v.is_usable()).flat_map(|v| &v.reasons).collect();
         if let Some(reason) = broken.first() {
             return (Holding::Unproven((*reason).clone()), observed);
         }
@@ -336,10 +308,7 @@ impl Judge<'_> {
 
     /// A scenario that expects retries to hide failures says so by a claim about `masked`.
     fn expects_masking(&self) -> bool {
-        self.plan
-            .expect
-            .iter()
-            .any(|claim| claim.left.metric == Metric::Masked)
+        self.plan.expect.iter().any(|claim| claim.left.metric == Metric::Masked)
     }
 
     /// Whether anything that a claim reads is DEGRADED.
@@ -350,21 +319,15 @@ impl Judge<'_> {
                 Operand::Multiple { reading, .. } => vec![&claim.left, reading],
                 _ => vec![&claim.left],
             });
-            readings
-                .into_iter()
-                .any(|reading| reading.variant == variant && is_latency(reading.metric))
+            readings.into_iter().any(|reading| reading.variant == variant && is_latency(reading.metric))
         };
         self.cells.iter().any(|cell| {
             let reads_latency = reads_latency(&cell.variant);
             let latency = reads_latency.then_some(&cell.validity.latency);
-            [
-                Some(&cell.validity.counts),
-                latency,
-                cell.validity.deploy.as_ref(),
-            ]
-            .into_iter()
-            .flatten()
-            .any(|validity| validity.verdict == Trust::Degraded)
+            [Some(&cell.validity.counts), latency, cell.validity.deploy.as_ref()]
+                .into_iter()
+                .flatten()
+                .any(|validity| validity.verdict == Trust::Degraded)
         })
     }
 }
@@ -375,10 +338,8 @@ fn zero_holding(cell: &CellSummary, controls: &[ClaimVerdict]) -> Holding {
     if let Some(deploy) = cell.validity.deploy.as_ref().filter(|deploy| !deploy.is_usable()) {
         return Holding::Unproven(deploy.reasons.join("; "));
     }
-    let mut applicable = controls
-        .iter()
-        .filter(|control| !matches!(control.holding, Holding::NotApplicable(_)))
-        .peekable();
+    let mut applicable =
+        controls.iter().filter(|control| !matches!(control.holding, Holding::NotApplicable(_))).peekable();
     if applicable.peek().is_none() {
         return Holding::Unproven("no negative control".to_owned());
     }

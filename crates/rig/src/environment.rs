@@ -20,11 +20,7 @@ const SYSCTLS: [&str; 9] = [
 
 /// Reads it. What a system doesn't tell stays empty.
 pub(crate) fn gather(balancers: BTreeMap<String, BalancerBuild>) -> Environment {
-    let line = |path: &str| {
-        read_to_string(path)
-            .map(|text| text.trim().to_owned())
-            .unwrap_or_default()
-    };
+    let line = |path: &str| read_to_string(path).map(|text| text.trim().to_owned()).unwrap_or_default();
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
     Environment {
         rig: env!("CARGO_PKG_VERSION").to_owned(),
@@ -33,11 +29,7 @@ pub(crate) fn gather(balancers: BTreeMap<String, BalancerBuild>) -> Environment 
         kernel: line("/proc/sys/kernel/osrelease"),
         cpu: processor(),
         cpus: std::thread::available_parallelism().map_or(0, |n| n.get() as u64),
-        load_average: line("/proc/loadavg")
-            .split(' ')
-            .next()
-            .and_then(|n| n.parse().ok())
-            .unwrap_or(0.0),
+        load_average: line("/proc/loadavg").split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0.0),
         open_files: limit.current.unwrap_or(u64::MAX),
         sysctls: SYSCTLS
             .iter()
@@ -52,7 +44,5 @@ pub(crate) fn gather(balancers: BTreeMap<String, BalancerBuild>) -> Environment 
 fn processor() -> String {
     let info = read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info.lines().find_map(|line| line.strip_prefix("model name"));
-    model
-        .map(|rest| rest.trim_start_matches([' ', '\t', ':']).to_owned())
-        .unwrap_or_default()
+    model.map(|rest| rest.trim_start_matches([' ', '\t', ':']).to_owned()).unwrap_or_default()
 }

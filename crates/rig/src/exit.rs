@@ -66,18 +66,12 @@ pub(crate) struct Failure {
 impl Failure {
     /// Wrong usage, or an invalid scenario.
     pub(crate) fn usage(error: impl Into<anyhow::Error>) -> Failure {
-        Failure {
-            exit: Exit::Usage,
-            error: error.into(),
-        }
+        Failure { exit: Exit::Usage, error: error.into() }
     }
 
     /// The environment cannot run it.
     pub(crate) fn environment(error: impl Into<anyhow::Error>) -> Failure {
-        Failure {
-            exit: Exit::Environment,
-            error: error.into(),
-        }
+        Failure { exit: Exit::Environment, error: error.into() }
     }
 }
 
@@ -111,19 +105,11 @@ mod tests {
     #[test]
     fn the_readme_documents_every_exit_code() {
         let readme = include_str!("../../../README.md");
-        for exit in [
-            Exit::Held,
-            Exit::Failed,
-            Exit::Usage,
-            Exit::Environment,
-            Exit::Invalid,
-            Exit::Interrupted,
-        ] {
+        for exit in
+            [Exit::Held, Exit::Failed, Exit::Usage, Exit::Environment, Exit::Invalid, Exit::Interrupted]
+        {
             let row = format!("| {} |", exit.code());
-            assert!(
-                readme.contains(&row),
-                "the README lacks a row `{row}` for {exit:?}"
-            );
+            assert!(readme.contains(&row), "the README lacks a row `{row}` for {exit:?}");
         }
     }
 }

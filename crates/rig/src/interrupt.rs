@@ -8,11 +8,7 @@ use crate::exit::Failure;
 /// A flag that becomes true when the user wants to stop. Must be called within a runtime.
 pub(crate) fn requested() -> Result<watch::Receiver<bool>, Failure> {
     let (raise, flag) = watch::channel(false);
-    for kind in [
-        SignalKind::interrupt(),
-        SignalKind::terminate(),
-        SignalKind::hangup(),
-    ] {
+    for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
         let mut arrivals = signal(kind).map_err(Failure::environment)?;
         let raise = raise.clone();
         tokio::spawn(async move {

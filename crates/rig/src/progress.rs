@@ -52,19 +52,9 @@ impl CellProgress {
             line.set_style(style);
         }
         line.enable_steady_tick(Duration::from_millis(250));
-        let repeat = if cell.repeat > 1 {
-            format!(" #{}", cell.repeat)
-        } else {
-            String::new()
-        };
+        let repeat = if cell.repeat > 1 { format!(" #{}", cell.repeat) } else { String::new() };
         let title = format!("[{number}/{total}] {} {}{repeat}", cell.balancer, cell.variant);
-        let progress = CellProgress {
-            show,
-            title,
-            line,
-            phase: RefCell::default(),
-            last: Cell::default(),
-        };
+        let progress = CellProgress { show, title, line, phase: RefCell::default(), last: Cell::default() };
         progress.draw();
         progress
     }

@@ -31,10 +31,7 @@ pub(crate) fn write_atomic_with(
     written.map_err(|source| {
         // The failure that matters is the one that is returned; the staged file may not even exist.
         let _ = fs::remove_file(&staged);
-        StoreError::Write {
-            path: path.to_path_buf(),
-            source,
-        }
+        StoreError::Write { path: path.to_path_buf(), source }
     })
 }
 

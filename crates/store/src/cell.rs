@@ -81,11 +81,8 @@ impl CellDir {
     /// Opens the history for its only writer.
     pub fn history_writer(&self) -> Result<HistoryWriter, StoreError> {
         let path = self.history();
-        let file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&path)
-            .map_err(StoreError::write(&path))?;
+        let file =
+            OpenOptions::new().create(true).append(true).open(&path).map_err(StoreError::write(&path))?;
         Ok(HistoryWriter { path, file })
     }
 

@@ -50,11 +50,8 @@ pub(crate) fn read_records<T: DeserializeOwned>(
     let mut bytes = Vec::new();
     for line in 1.. {
         bytes.clear();
-        let read = reader
-            .by_ref()
-            .take(MAX_LINE)
-            .read_until(b'\n', &mut bytes)
-            .map_err(StoreError::read(path))?;
+        let read =
+            reader.by_ref().take(MAX_LINE).read_until(b'\n', &mut bytes).map_err(StoreError::read(path))?;
         if read == 0 {
             break;
         }
@@ -101,10 +98,7 @@ mod tests {
     fn a_torn_last_line_is_dropped_and_reported() {
         let (records, warning) = read("1\n2\n{\"to").unwrap();
         assert_eq!(records, [1, 2]);
-        assert_eq!(
-            warning.unwrap().to_string(),
-            "numbers.ndjson:3: torn last line dropped"
-        );
+        assert_eq!(warning.unwrap().to_string(), "numbers.ndjson:3: torn last line dropped");
     }
 
     #[test]
@@ -123,19 +117,13 @@ mod tests {
     #[test]
     fn a_line_beyond_the_limit_is_an_error_and_not_read_to_its_end() {
         let endless = "[".repeat(MAX_LINE as usize + 10);
-        assert!(matches!(
-            read(&endless),
-            Err(StoreError::Unreadable { line: 1, .. })
-        ));
+        assert!(matches!(read(&endless), Err(StoreError::Unreadable { line: 1, .. })));
     }
 
     #[test]
     fn written_records_read_back() {
         let mut bytes = Vec::new();
         write_records(&mut bytes, [3_u32, 4]).unwrap();
-        assert_eq!(
-            read(std::str::from_utf8(&bytes).unwrap()).unwrap(),
-            (vec![3, 4], None)
-        );
+        assert_eq!(read(std::str::from_utf8(&bytes).unwrap()).unwrap(), (vec![3, 4], None));
     }
 }

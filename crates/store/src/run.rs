@@ -61,10 +61,7 @@ impl Run {
     /// Makes the directory of `cell`.
     pub fn cell(&self, cell: &CellId) -> Result<CellDir, StoreError> {
         let name = cell.to_string();
-        let path = self
-            .path
-            .join(CELLS)
-            .join(single_component("a cell's name", &name)?);
+        let path = self.path.join(CELLS).join(single_component("a cell's name", &name)?);
         CellDir::create(path)
     }
 
@@ -102,10 +99,8 @@ pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Stor
 
 /// `2026-11-22T13:51:48Z` becomes `20261122T135148Z`, which sorts by time and is a file name everywhere.
 fn run_id(started: &str) -> Result<String, StoreError> {
-    let wrong = || StoreError::Name {
-        wanted: "the time of a run (RFC 3339, UTC)",
-        found: started.to_owned(),
-    };
+    let wrong =
+        || StoreError::Name { wanted: "the time of a run (RFC 3339, UTC)", found: started.to_owned() };
     let seconds = started.strip_suffix('Z').ok_or_else(wrong)?;
     let seconds = seconds.split_once('.').map_or(seconds, |(whole, _)| whole);
     let id: String = seconds.chars().filter(|c| !matches!(c, '-' | ':')).collect();
@@ -120,11 +115,7 @@ fn run_id(started: &str) -> Result<String, StoreError> {
 /// Makes `home/id`, or `home/id-2` and so on where runs began within the same second.
 fn create_unique(home: &Path, id: &str) -> Result<String, StoreError> {
     for n in 1..=RUNS_PER_SECOND {
-        let name = if n == 1 {
-            id.to_owned()
-        } else {
-            format!("{id}-{n}")
-        };
+        let name = if n == 1 { id.to_owned() } else { format!("{id}-{n}") };
         let path = home.join(&name);
         match fs::create_dir(&path) {
             Ok(()) => return Ok(name),

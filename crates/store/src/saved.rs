@@ -50,11 +50,7 @@ impl SavedRun {
             });
         }
         let environment = read_json(&path.join(ENVIRONMENT))?;
-        Ok(SavedRun {
-            path,
-            plan,
-            environment,
-        })
+        Ok(SavedRun { path, plan, environment })
     }
 
     /// Where it is, links resolved.
@@ -84,10 +80,7 @@ impl SavedRun {
     pub fn records(&self, cell: &CellId) -> Result<LoadedCell, StoreError> {
         let dir = self.dir(cell);
         if !dir.history().is_file() {
-            return Err(StoreError::NoSuchCell {
-                path: self.path.clone(),
-                cell: cell.to_string(),
-            });
+            return Err(StoreError::NoSuchCell { path: self.path.clone(), cell: cell.to_string() });
         }
         let mut warnings = Vec::new();
         let records = CellRecords {

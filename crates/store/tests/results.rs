@@ -57,10 +57,7 @@ fn plan() -> SavedPlan {
 }
 
 fn environment() -> Environment {
-    Environment {
-        started: "2026-11-22T13:51:48.123Z".into(),
-        ..Environment::default()
-    }
+    Environment { started: "2026-11-22T13:51:48.123Z".into(), ..Environment::default() }
 }
 
 fn create(results: &Path) -> Run {
@@ -69,11 +66,7 @@ fn create(results: &Path) -> Run {
 }
 
 fn cell() -> CellId {
-    CellId {
-        balancer: BalancerKind::Nginx,
-        variant: "with-drain".into(),
-        repeat: 1,
-    }
+    CellId { balancer: BalancerKind::Nginx, variant: "with-drain".into(), repeat: 1 }
 }
 
 fn request(id: u64) -> Request {
@@ -90,10 +83,7 @@ fn request(id: u64) -> Request {
         bytes_out: 80,
         bytes_in: 200,
         served_by: Some(Incarnation::new("web-1", 1)),
-        outcome: Outcome::Answered {
-            status: 200,
-            body: BodyCheck::Verified,
-        },
+        outcome: Outcome::Answered { status: 200, body: BodyCheck::Verified },
     }
 }
 
@@ -104,50 +94,31 @@ fn event(at: i64, what: Happening) -> Event {
 /// A cell with a line in every file.
 fn write_cell(run: &Run) {
     let dir = run.cell(&cell()).expect("a temporary directory can be written");
-    let mut history = dir
-        .history_writer()
-        .expect("a temporary directory can be written");
+    let mut history = dir.history_writer().expect("a temporary directory can be written");
     for event in history_events() {
-        history
-            .append(&event)
-            .expect("a temporary directory can be written");
+        history.append(&event).expect("a temporary directory can be written");
     }
     let lines: String = (0..3)
         .map(|id| serde_json::to_string(&request(id)).expect("a temporary directory can be written") + "\n")
         .collect();
     fs::write(dir.requests(), lines).expect("a temporary directory can be written");
-    dir.write_ledger(&[execution()])
-        .expect("a temporary directory can be written");
-    dir.write_access(&[logged()])
-        .expect("a temporary directory can be written");
+    dir.write_ledger(&[execution()]).expect("a temporary directory can be written");
+    dir.write_access(&[logged()]).expect("a temporary directory can be written");
 }
 
 fn history_events() -> Vec<Event> {
     vec![
-        event(
-            1,
-            Happening::CellStarted {
-                cell: cell(),
-                runtime: "process".into(),
-            },
-        ),
+        event(1, Happening::CellStarted { cell: cell(), runtime: "process".into() }),
         event(
             2,
             Happening::DrainWindow {
                 window: Span::millis(1210),
-                derived: Some(WindowDerivation {
-                    slowest: Span::millis(800),
-                    samples: 1600,
-                }),
+                derived: Some(WindowDerivation { slowest: Span::millis(800), samples: 1600 }),
             },
         ),
         event(
             3,
-            Happening::Confirmed {
-                incarnation: Incarnation::new("web-1", 2),
-                share: Share(0.33),
-                of: 120,
-            },
+            Happening::Confirmed { incarnation: Incarnation::new("web-1", 2), share: Share(0.33), of: 120 },
         ),
         event(4, Happening::Interrupted),
         event(5, Happening::CellFinished),
@@ -155,12 +126,7 @@ fn history_events() -> Vec<Event> {
 }
 
 fn execution() -> Execution {
-    Execution {
-        id: RequestId(0),
-        by: Incarnation::new("web-1", 1),
-        received: Nanos(3),
-        finished: None,
-    }
+    Execution { id: RequestId(0), by: Incarnation::new("web-1", 1), received: Nanos(3), finished: None }
 }
 
 fn logged() -> Logged {
@@ -168,10 +134,7 @@ fn logged() -> Logged {
         id: Some(RequestId(0)),
         at: Nanos(5),
         status: 200,
-        attempts: vec![Attempt {
-            backend: "web-1".into(),
-            status: Some(200),
-        }],
+        attempts: vec![Attempt { backend: "web-1".into(), status: Some(200) }],
         flags: String::new(),
     }
 }
@@ -239,10 +202,7 @@ fn files_that_an_interrupted_cell_never_wrote_are_warnings() {
     let results = tempfile::tempdir().unwrap();
     let run = create(results.path());
     let dir = run.cell(&cell()).unwrap();
-    dir.history_writer()
-        .unwrap()
-        .append(&history_events()[0])
-        .unwrap();
+    dir.history_writer().unwrap().append(&history_events()[0]).unwrap();
     let loaded = SavedRun::open(run.path()).unwrap().records(&cell()).unwrap();
     assert_eq!(loaded.records.requests, []);
     assert_eq!(loaded.warnings.len(), 3);
@@ -252,24 +212,12 @@ fn files_that_an_interrupted_cell_never_wrote_are_warnings() {
 fn opening_something_else_names_what_is_missing() {
     let results = tempfile::tempdir().unwrap();
     let error = SavedRun::open(results.path()).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            StoreError::NotARun {
-                missing: "plan.json",
-                ..
-            }
-        ),
-        "{error}"
-    );
+    assert!(matches!(error, StoreError::NotARun { missing: "plan.json", .. }), "{error}");
     let error = SavedRun::open(&results.path().join("nowhere")).unwrap_err();
     assert!(error.to_string().contains("nowhere"), "{error}");
     let run = create(results.path());
     let error = SavedRun::open(run.path()).unwrap().records(&cell()).unwrap_err();
-    assert!(
-        error.to_string().ends_with("has no cell nginx.with-drain.1"),
-        "{error}"
-    );
+    assert!(error.to_string().ends_with("has no cell nginx.with-drain.1"), "{error}");
 }
 
 #[test]
@@ -285,17 +233,11 @@ fn a_plan_of_another_schema_is_refused() {
 fn a_name_that_would_leave_the_results_directory_is_refused() {
     let results = tempfile::tempdir().unwrap();
     for name in ["..", "a/b", ""] {
-        let plan = SavedPlan {
-            scenario: name.into(),
-            ..plan()
-        };
+        let plan = SavedPlan { scenario: name.into(), ..plan() };
         let error = Run::create(results.path(), &plan, "", &environment()).unwrap_err();
         assert!(matches!(error, StoreError::Name { .. }), "{error}");
     }
-    let undated = Environment {
-        started: "today".into(),
-        ..environment()
-    };
+    let undated = Environment { started: "today".into(), ..environment() };
     assert!(Run::create(results.path(), &plan(), "", &undated).is_err());
 }
 
@@ -305,10 +247,6 @@ fn a_full_disk_is_an_error_that_names_the_file() {
     let results = tempfile::tempdir().unwrap();
     let dir = create(results.path()).cell(&cell()).unwrap();
     std::os::unix::fs::symlink("/dev/full", dir.history()).unwrap();
-    let error = dir
-        .history_writer()
-        .unwrap()
-        .append(&history_events()[0])
-        .unwrap_err();
+    let error = dir.history_writer().unwrap().append(&history_events()[0]).unwrap_err();
     assert!(error.to_string().contains("history.ndjson"), "{error}");
 }

@@ -95,11 +95,7 @@ impl Balancer for Envoy {
             .pools
             .iter()
             .map(|pool| {
-                let path = site
-                    .directory
-                    .join(endpoints_path(&pool.name))
-                    .display()
-                    .to_string();
+                let path = site.directory.join(endpoints_path(&pool.name)).display().to_string();
                 context! { name => &pool.name, endpoints => path }
             })
             .collect();
@@ -131,10 +127,7 @@ impl Balancer for Envoy {
             },
             pools, routes,
         };
-        let mut files = vec![ConfigFile::new(
-            CONFIG,
-            templates.render("envoy/envoy.yaml", values)?,
-        )];
+        let mut files = vec![ConfigFile::new(CONFIG, templates.render("envoy/envoy.yaml", values)?)];
         for pool in &topology.pools {
             files.push(endpoints(topology, site, &pool.name, rotation, templates)?);
         }
@@ -144,19 +137,11 @@ impl Balancer for Envoy {
     fn arguments(&self, site: &Site) -> Vec<String> {
         let config = site.directory.join(CONFIG).display().to_string();
         // Without the flush interval its access log lags by up to 10 s.
-        [
-            "-c",
-            &config,
-            "--concurrency",
-            &site.workers.to_string(),
-            "--disable-hot-restart",
-            "-l",
-            "warning",
-        ]
-        .into_iter()
-        .chain(["--file-flush-interval-msec", "100"])
-        .map(str::to_owned)
-        .collect()
+        ["-c", &config, "--concurrency", &site.workers.to_string(), "--disable-hot-restart", "-l", "warning"]
+            .into_iter()
+            .chain(["--file-flush-interval-msec", "100"])
+            .map(str::to_owned)
+            .collect()
     }
 
     fn change(
@@ -166,34 +151,21 @@ impl Balancer for Envoy {
         turn: Turn<'_>,
         templates: &Templates,
     ) -> Result<Change, EngineError> {
-        debug_assert_eq!(
-            turn.how,
-            Deregister::Live,
-            "validation rejects what the catalog says is missing"
-        );
-        let pool = topology
-            .pool_of(turn.backend)
-            .map_or("", |pool| pool.name.as_str());
+        debug_assert_eq!(turn.how, Deregister::Live, "validation rejects what the catalog says is missing");
+        let pool = topology.pool_of(turn.backend).map_or("", |pool| pool.name.as_str());
         let file = endpoints(topology, site, pool, turn.to, templates)?;
         let backend = turn.backend.to_owned();
         let (sighting, proof) = match turn.to.of(turn.backend) {
-            Standing::In => (
-                Sighting::Up(backend),
-                "endpoint HEALTHY; /clusters says so, without a failed check",
-            ),
+            Standing::In => {
+                (Sighting::Up(backend), "endpoint HEALTHY; /clusters says so, without a failed check")
+            }
             Standing::Draining => (Sighting::NotUp(backend), "endpoint DRAINING; /clusters says so"),
             Standing::Out => (Sighting::NotUp(backend), "endpoint removed; /clusters says so"),
         };
         Ok(Change {
             steps: vec![
-                Step::Write {
-                    path: file.path,
-                    text: file.text,
-                },
-                Step::Await {
-                    sighting,
-                    within: Duration::from_secs(15),
-                },
+                Step::Write { path: file.path, text: file.text },
+                Step::Await { sighting, within: Duration::from_secs(15) },
             ],
             proof,
             drained: DrainSignal::View,
@@ -201,10 +173,7 @@ impl Balancer for Envoy {
     }
 
     fn view(&self, _site: &Site) -> Option<ViewQuery> {
-        Some(ViewQuery {
-            ask: Ask::Get("/clusters?format=json".into()),
-            read: read_clusters,
-        })
+        Some(ViewQuery { ask: Ask::Get("/clusters?format=json".into()), read: read_clusters })
     }
 
     fn graceful_stop(&self) -> Signal {
@@ -212,10 +181,7 @@ impl Balancer for Envoy {
     }
 
     fn logs(&self) -> LogFiles {
-        LogFiles {
-            access: "access.log",
-            notices: STDERR_FILE,
-        }
+        LogFiles { access: "access.log", notices: STDERR_FILE }
     }
 
     fn read_log(&self, line: &str, site: &Site) -> Result<Option<LogLine>, LogError> {
@@ -231,24 +197,13 @@ impl Balancer for Envoy {
         }
         let line: Line = serde_json::from_str(line).map_err(|error| LogError(error.to_string()))?;
         // Envoy names the last host only; the attempts before it are counted, not named.
-        let last = line
-            .upstream
-            .filter(|host| host != "-")
-            .map(|host| site.backend_at(&host));
+        let last = line.upstream.filter(|host| host != "-").map(|host| site.backend_at(&host));
         let attempts = match last {
             None => Vec::new(),
             Some(last) => {
                 let earlier = line.attempts.unwrap_or(1).saturating_sub(1);
-                let unnamed = (0..earlier).map(|_| Attempt {
-                    backend: "-".into(),
-                    status: None,
-                });
-                unnamed
-                    .chain([Attempt {
-                        backend: last,
-                        status: None,
-                    }])
-                    .collect()
+                let unnamed = (0..earlier).map(|_| Attempt { backend: "-".into(), status: None });
+                unnamed.chain([Attempt { backend: last, status: None }]).collect()
             }
         };
         Ok(Some(LogLine {
@@ -264,10 +219,7 @@ impl Balancer for Envoy {
 const RETRY_ON: &str = "connect-failure,refused-stream,reset,gateway-error";
 
 fn setting(name: &str, rendered: String) -> Setting {
-    Setting {
-        name: name.into(),
-        rendered,
-    }
+    Setting { name: name.into(), rendered }
 }
 
 fn seconds(span: Duration) -> String {
@@ -363,11 +315,7 @@ fn read_clusters(answer: &str, site: &Site) -> Result<View, ViewError> {
     let clusters: Clusters = serde_json::from_str(answer).map_err(|error| ViewError(error.to_string()))?;
     let host = |host: Host| {
         let socket = host.address.socket_address;
-        let discovered = host
-            .health_status
-            .get("eds_health_status")
-            .and_then(|v| v.as_str())
-            .unwrap_or("-");
+        let discovered = host.health_status.get("eds_health_status").and_then(|v| v.as_str()).unwrap_or("-");
         // Every other entry is a reason against the host: failed_active_health_check, pending_active_hc, …
         let against: Vec<&str> = host
             .health_status
@@ -384,16 +332,8 @@ fn read_clusters(answer: &str, site: &Site) -> Result<View, ViewError> {
                 .find(|s| s.name == "rq_active")
                 .and_then(|s| s.value.parse().ok())
                 .unwrap_or(0),
-            words: std::iter::once(discovered)
-                .chain(against)
-                .collect::<Vec<_>>()
-                .join(" "),
+            words: std::iter::once(discovered).chain(against).collect::<Vec<_>>().join(" "),
         }
     };
-    Ok(clusters
-        .cluster_statuses
-        .into_iter()
-        .flat_map(|cluster| cluster.host_statuses)
-        .map(host)
-        .collect())
+    Ok(clusters.cluster_statuses.into_iter().flat_map(|cluster| cluster.host_statuses).map(host).collect())
 }

@@ -25,10 +25,7 @@ const CONFIG: &str = "haproxy.cfg";
 
 impl Balancer for Haproxy {
     fn missing(&self) -> &'static [(Capability, &'static str)] {
-        &[(
-            Capability::ReloadDeregister,
-            "rig's HAProxy adapter deregisters through the runtime socket",
-        )]
+        &[(Capability::ReloadDeregister, "rig's HAProxy adapter deregisters through the runtime socket")]
     }
 
     fn log_gaps(&self) -> &'static [LogGap] {
@@ -41,25 +38,15 @@ impl Balancer for Haproxy {
 
     fn settings(&self, topology: &Topology) -> Vec<Setting> {
         let rendered = |text: String, default: &str| {
-            if text.is_empty() {
-                format!("(nothing: HAProxy's default, {default})")
-            } else {
-                text
-            }
+            if text.is_empty() { format!("(nothing: HAProxy's default, {default})") } else { text }
         };
         vec![
             setting("balance", format!("balance {}", algorithm(topology.balance))),
             setting(
                 "retries",
-                rendered(
-                    retries(topology.retries).join("; "),
-                    "retries 3, on connection failures",
-                ),
+                rendered(retries(topology.retries).join("; "), "retries 3, on connection failures"),
             ),
-            setting(
-                "passive_health",
-                rendered(observe(topology.passive_health), "none"),
-            ),
+            setting("passive_health", rendered(observe(topology.passive_health), "none")),
             setting(
                 "health_check",
                 topology.health_check.as_ref().map_or("none".into(), |check| {
@@ -99,11 +86,8 @@ impl Balancer for Haproxy {
                 context! { name => &pool.name, servers }
             })
             .collect();
-        let routes: Vec<Value> = topology
-            .routes
-            .iter()
-            .map(|route| context! { path => &route.path, pool => &route.to })
-            .collect();
+        let routes: Vec<Value> =
+            topology.routes.iter().map(|route| context! { path => &route.path, pool => &route.to }).collect();
         let values = context! {
             workers => topology.workers,
             connections => site.connections + 256,
@@ -120,22 +104,12 @@ impl Balancer for Haproxy {
             health_timeout_ms => topology.health_check.as_ref().map(|check| check.timeout.whole_millis()),
             pools, routes,
         };
-        Ok(vec![ConfigFile::new(
-            CONFIG,
-            templates.render("haproxy/haproxy.cfg", values)?,
-        )])
+        Ok(vec![ConfigFile::new(CONFIG, templates.render("haproxy/haproxy.cfg", values)?)])
     }
 
     fn arguments(&self, site: &Site) -> Vec<String> {
         // Master-worker: `-db` alone ignores SIGTERM where it is PID 1.
-        [
-            "-W",
-            "-db",
-            "-f",
-            &site.directory.join(CONFIG).display().to_string(),
-        ]
-        .map(str::to_owned)
-        .to_vec()
+        ["-W", "-db", "-f", &site.directory.join(CONFIG).display().to_string()].map(str::to_owned).to_vec()
     }
 
     fn change(
@@ -145,39 +119,22 @@ impl Balancer for Haproxy {
         turn: Turn<'_>,
         _templates: &Templates,
     ) -> Result<Change, EngineError> {
-        debug_assert_eq!(
-            turn.how,
-            Deregister::Live,
-            "validation rejects what the catalog says is missing"
-        );
-        let pool = topology
-            .pool_of(turn.backend)
-            .map_or("", |pool| pool.name.as_str());
+        debug_assert_eq!(turn.how, Deregister::Live, "validation rejects what the catalog says is missing");
+        let pool = topology.pool_of(turn.backend).map_or("", |pool| pool.name.as_str());
         let backend = turn.backend.to_owned();
         let (state, sighting, proof) = match turn.to.of(turn.backend) {
-            Standing::In => (
-                "ready",
-                Sighting::Up(backend),
-                "set server state ready; show stat says UP",
-            ),
-            Standing::Draining => (
-                "drain",
-                Sighting::NotUp(backend),
-                "set server state drain; show stat says DRAIN",
-            ),
-            Standing::Out => (
-                "maint",
-                Sighting::NotUp(backend),
-                "set server state maint; show stat says MAINT",
-            ),
+            Standing::In => ("ready", Sighting::Up(backend), "set server state ready; show stat says UP"),
+            Standing::Draining => {
+                ("drain", Sighting::NotUp(backend), "set server state drain; show stat says DRAIN")
+            }
+            Standing::Out => {
+                ("maint", Sighting::NotUp(backend), "set server state maint; show stat says MAINT")
+            }
         };
         Ok(Change {
             steps: vec![
                 Step::Send(format!("set server {pool}/{} state {state}", turn.backend)),
-                Step::Await {
-                    sighting,
-                    within: Duration::from_secs(15),
-                },
+                Step::Await { sighting, within: Duration::from_secs(15) },
             ],
             proof,
             drained: DrainSignal::View,
@@ -185,10 +142,7 @@ impl Balancer for Haproxy {
     }
 
     fn view(&self, _site: &Site) -> Option<ViewQuery> {
-        Some(ViewQuery {
-            ask: Ask::Line("show stat -1 4 -1".into()),
-            read: read_statistics,
-        })
+        Some(ViewQuery { ask: Ask::Line("show stat -1 4 -1".into()), read: read_statistics })
     }
 
     fn graceful_stop(&self) -> Signal {
@@ -197,10 +151,7 @@ impl Balancer for Haproxy {
 
     fn logs(&self) -> LogFiles {
         // Requests go to standard output, which is a regular file: a full pipe would lose lines.
-        LogFiles {
-            access: STDOUT_FILE,
-            notices: STDERR_FILE,
-        }
+        LogFiles { access: STDOUT_FILE, notices: STDERR_FILE }
     }
 
     fn read_log(&self, line: &str, _site: &Site) -> Result<Option<LogLine>, LogError> {
@@ -220,10 +171,7 @@ impl Balancer for Haproxy {
         let line: Line<'_> = serde_json::from_str(line).map_err(|error| LogError(error.to_string()))?;
         let attempts = match line.server {
             "<NOSRV>" | "" => Vec::new(),
-            server => vec![Attempt {
-                backend: server.to_owned(),
-                status: None,
-            }],
+            server => vec![Attempt { backend: server.to_owned(), status: None }],
         };
         Ok(Some(LogLine {
             id: logged_id(line.id)?,
@@ -237,10 +185,7 @@ impl Balancer for Haproxy {
 }
 
 fn setting(name: &str, rendered: String) -> Setting {
-    Setting {
-        name: name.into(),
-        rendered,
-    }
+    Setting { name: name.into(), rendered }
 }
 
 fn algorithm(balance: Balance) -> &'static str {
@@ -273,12 +218,7 @@ fn observe(passive: PassiveHealth) -> String {
 }
 
 fn probe(check: &HealthCheck) -> String {
-    format!(
-        "check inter {}ms fall {} rise {}",
-        check.every.whole_millis(),
-        check.fall,
-        check.rise
-    )
+    format!("check inter {}ms fall {} rise {}", check.every.whole_millis(), check.fall, check.rise)
 }
 
 fn client_keepalive(topology: &Topology) -> String {
@@ -292,10 +232,7 @@ fn client_keepalive(topology: &Topology) -> String {
 /// monitoring").
 fn read_statistics(answer: &str, _site: &Site) -> Result<View, ViewError> {
     let mut lines = answer.lines().filter(|line| !line.is_empty());
-    let header = lines
-        .next()
-        .and_then(|line| line.strip_prefix("# "))
-        .unwrap_or_default();
+    let header = lines.next().and_then(|line| line.strip_prefix("# ")).unwrap_or_default();
     let column = |name: &str| {
         header
             .split(',')
@@ -310,9 +247,7 @@ fn read_statistics(answer: &str, _site: &Site) -> Result<View, ViewError> {
             Ok(BackendView {
                 backend: field(server).to_owned(),
                 up: field(status).starts_with("UP") || field(status) == "no check",
-                in_flight: field(current)
-                    .parse()
-                    .map_err(|_| ViewError(format!("no count in `{line}`")))?,
+                in_flight: field(current).parse().map_err(|_| ViewError(format!("no count in `{line}`")))?,
                 words: field(status).to_owned(),
             })
         })

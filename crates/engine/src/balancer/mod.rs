@@ -72,10 +72,7 @@ pub fn catalog() -> Catalog {
     let missing = BalancerKind::ALL
         .into_iter()
         .flat_map(|kind| {
-            adapter(kind)
-                .missing()
-                .iter()
-                .map(move |(capability, reason)| (kind, *capability, *reason))
+            adapter(kind).missing().iter().map(move |(capability, reason)| (kind, *capability, *reason))
         })
         .collect();
     Catalog { missing }
@@ -214,10 +211,9 @@ fn wall_nanos(seconds: &str) -> Result<i64, LogError> {
 fn logged_id(text: &str) -> Result<Option<RequestId>, LogError> {
     match text {
         "" | "-" => Ok(None),
-        digits => digits
-            .parse()
-            .map(|id| Some(RequestId(id)))
-            .map_err(|_| LogError(format!("`{digits}` is no id"))),
+        digits => {
+            digits.parse().map(|id| Some(RequestId(id))).map_err(|_| LogError(format!("`{digits}` is no id")))
+        }
     }
 }
 

@@ -26,14 +26,8 @@ const NOTICES: &str = "error.log";
 impl Balancer for Nginx {
     fn missing(&self) -> &'static [(Capability, &'static str)] {
         &[
-            (
-                Capability::ActiveHealthChecks,
-                "nginx OSS has passive checks only",
-            ),
-            (
-                Capability::InFlightView,
-                "nginx OSS doesn't say what each backend has in flight",
-            ),
+            (Capability::ActiveHealthChecks, "nginx OSS has passive checks only"),
+            (Capability::InFlightView, "nginx OSS doesn't say what each backend has in flight"),
         ]
     }
 
@@ -51,26 +45,14 @@ impl Balancer for Nginx {
             setting("balance", or_default(algorithm(topology.balance), "round robin")),
             setting(
                 "retries",
-                or_default(
-                    next_upstream(topology.retries),
-                    "proxy_next_upstream error timeout;",
-                ),
+                or_default(next_upstream(topology.retries), "proxy_next_upstream error timeout;"),
             ),
-            setting(
-                "passive_health",
-                or_default(server, "max_fails=1 fail_timeout=10s"),
-            ),
+            setting("passive_health", or_default(server, "max_fails=1 fail_timeout=10s")),
             setting("health_check", "none: nginx OSS has passive checks only".into()),
-            setting(
-                "client_keepalive",
-                format!("keepalive_timeout {};", keepalive(topology)),
-            ),
+            setting("client_keepalive", format!("keepalive_timeout {};", keepalive(topology))),
             setting(
                 "response_timeout",
-                format!(
-                    "proxy_read_timeout {}ms;",
-                    topology.response_timeout.whole_millis()
-                ),
+                format!("proxy_read_timeout {}ms;", topology.response_timeout.whole_millis()),
             ),
         ]
     }
@@ -119,38 +101,22 @@ impl Balancer for Nginx {
     ) -> Result<Change, EngineError> {
         let admitted = turn.to.of(turn.backend) == Standing::In;
         let workers = usize::from(topology.workers);
-        let grown = |text| LogGrowth {
-            file: NOTICES,
-            text,
-            lines: workers,
-        };
+        let grown = |text| LogGrowth { file: NOTICES, text, lines: workers };
         Ok(match turn.how {
             Deregister::Live => Change {
                 steps: vec![match admitted {
-                    true => Step::Remove {
-                        path: flag(turn.backend),
-                    },
-                    false => Step::Write {
-                        path: flag(turn.backend),
-                        text: String::new(),
-                    },
+                    true => Step::Remove { path: flag(turn.backend) },
+                    false => Step::Write { path: flag(turn.backend), text: String::new() },
                 }],
                 proof: "route flag, tested by every request",
                 // A request that has passed the test and not reached the backend yet is in nobody's count.
-                drained: DrainSignal::Backend {
-                    steady: Duration::from_millis(250),
-                },
+                drained: DrainSignal::Backend { steady: Duration::from_millis(250) },
             },
             Deregister::Reload => {
                 let config = configuration(topology, site, turn.to, templates)?;
-                let mut steps = vec![Step::Write {
-                    path: config.path,
-                    text: config.text,
-                }];
+                let mut steps = vec![Step::Write { path: config.path, text: config.text }];
                 if admitted {
-                    steps.push(Step::Remove {
-                        path: flag(turn.backend),
-                    });
+                    steps.push(Step::Remove { path: flag(turn.backend) });
                 }
                 steps.push(Step::Signal(Signal::Hup));
                 steps.push(Step::Await {
@@ -175,10 +141,7 @@ impl Balancer for Nginx {
     }
 
     fn logs(&self) -> LogFiles {
-        LogFiles {
-            access: "access.log",
-            notices: NOTICES,
-        }
+        LogFiles { access: "access.log", notices: NOTICES }
     }
 
     fn read_log(&self, line: &str, site: &Site) -> Result<Option<LogLine>, LogError> {
@@ -215,18 +178,11 @@ impl Balancer for Nginx {
 }
 
 fn setting(name: &str, rendered: String) -> Setting {
-    Setting {
-        name: name.into(),
-        rendered,
-    }
+    Setting { name: name.into(), rendered }
 }
 
 fn or_default(rendered: String, default: &str) -> String {
-    if rendered.is_empty() {
-        format!("(nothing: nginx's default, {default})")
-    } else {
-        rendered
-    }
+    if rendered.is_empty() { format!("(nothing: nginx's default, {default})") } else { rendered }
 }
 
 /// The file whose existence takes `backend` out of its pool.
@@ -269,9 +225,7 @@ fn server_parameters(passive: PassiveHealth) -> String {
 }
 
 fn keepalive(topology: &Topology) -> String {
-    topology
-        .client_keepalive
-        .map_or("0".into(), |span| format!("{}ms", span.whole_millis()))
+    topology.client_keepalive.map_or("0".into(), |span| format!("{}ms", span.whole_millis()))
 }
 
 /// The main file. A backend that is out in `rotation` is `down` in it; the flags are tested beside that.
@@ -301,11 +255,8 @@ fn configuration(
         .iter()
         .map(|route| {
             let pool = topology.pool(&route.to);
-            let ids: Vec<String> = pool
-                .iter()
-                .flat_map(|pool| &pool.backends)
-                .map(|b| b.id.clone())
-                .collect();
+            let ids: Vec<String> =
+                pool.iter().flat_map(|pool| &pool.backends).map(|b| b.id.clone()).collect();
             context! { path => &route.path, pool => &route.to, backends => ids }
         })
         .collect();
@@ -322,10 +273,7 @@ fn configuration(
         server_parameters => server_parameters(topology.passive_health),
         upstreams, routes,
     };
-    Ok(ConfigFile::new(
-        CONFIG,
-        templates.render("nginx/nginx.conf", values)?,
-    ))
+    Ok(ConfigFile::new(CONFIG, templates.render("nginx/nginx.conf", values)?))
 }
 
 /// The sets of backends that can be out at once, the empty one first: one, or two where a pool has a spare,
@@ -344,7 +292,5 @@ fn absences(pool: &Pool) -> Vec<Vec<&str>> {
 
 /// `web`, `web_without_web-1`: the pool without these backends, as the template's `set` directives spell it.
 fn upstream_name(pool: &str, absent: &[&str]) -> String {
-    absent
-        .iter()
-        .fold(pool.to_owned(), |name, id| format!("{name}_without_{id}"))
+    absent.iter().fold(pool.to_owned(), |name, id| format!("{name}_without_{id}"))
 }

@@ -40,10 +40,7 @@ impl Site {
     /// # Panics
     /// If no backend of the topology has that name: the plan has been validated.
     pub fn address_of(&self, backend: &str) -> SocketAddr {
-        *self
-            .backends
-            .get(backend)
-            .expect("every backend of a validated plan has an address")
+        *self.backends.get(backend).expect("every backend of a validated plan has an address")
     }
 }
 
@@ -101,10 +98,7 @@ pub struct ConfigFile {
 impl ConfigFile {
     /// The file `path` with `text`.
     pub fn new(path: impl Into<String>, text: impl Into<String>) -> ConfigFile {
-        ConfigFile {
-            path: path.into(),
-            text: text.into(),
-        }
+        ConfigFile { path: path.into(), text: text.into() }
     }
 }
 
@@ -116,10 +110,7 @@ pub fn example_site(variant: &Variant) -> Site {
         directory: PathBuf::from("/run/rig/balancer"),
         listener: address(1),
         admin: address(2),
-        backends: backends
-            .zip(10..)
-            .map(|(backend, host)| (backend.id.clone(), address(host)))
-            .collect(),
+        backends: backends.zip(10..).map(|(backend, host)| (backend.id.clone(), address(host))).collect(),
         connections: variant.traffic.connections,
         workers: variant.topology.workers,
         as_root: false,

@@ -21,10 +21,7 @@ fn line(kind: BalancerKind, text: &str) -> LogLine {
 }
 
 fn attempt(backend: &str, status: Option<u16>) -> Attempt {
-    Attempt {
-        backend: backend.into(),
-        status,
-    }
+    Attempt { backend: backend.into(), status }
 }
 
 #[test]
@@ -35,10 +32,7 @@ fn nginx_logs_name_every_attempt_with_its_status() {
     );
     assert_eq!(read.id, Some(RequestId(42)));
     assert_eq!(read.wall, 1_700_000_000_250_000_000);
-    assert_eq!(
-        read.attempts,
-        [attempt("web-1", Some(502)), attempt("web-2", Some(200))]
-    );
+    assert_eq!(read.attempts, [attempt("web-1", Some(502)), attempt("web-2", Some(200))]);
 }
 
 #[test]
@@ -56,10 +50,7 @@ fn haproxy_logs_its_termination_state_and_skips_its_notices() {
         BalancerKind::Haproxy,
         r#"{"id":"7","ts":"1700000000.999","status":502,"queue":0,"connect":0,"response":-1,"active":12,"pool":"web","server":"web-2","flags":"SH--","retries":"0","method":"GET","client":"127.0.0.1:5"}"#,
     );
-    assert_eq!(
-        (read.status, read.flags.as_str(), read.wall),
-        (502, "SH--", 1_700_000_001_011_000_000)
-    );
+    assert_eq!((read.status, read.flags.as_str(), read.wall), (502, "SH--", 1_700_000_001_011_000_000));
     assert_eq!(read.attempts, [attempt("web-2", None)]);
     let notice = adapter(BalancerKind::Haproxy).read_log("Server web/web-1 is DOWN", &site());
     assert_eq!(notice, Ok(None));
@@ -87,10 +78,7 @@ fn envoy_logs_the_last_host_and_counts_the_attempts_before_it() {
 #[test]
 fn a_line_in_another_format_is_an_error_and_not_a_request() {
     for kind in BalancerKind::ALL {
-        assert!(
-            adapter(kind).read_log("{\"nonsense\": true}", &site()).is_err(),
-            "{kind}"
-        );
+        assert!(adapter(kind).read_log("{\"nonsense\": true}", &site()).is_err(), "{kind}");
     }
 }
 
@@ -115,21 +103,11 @@ fn envoy_clusters_tell_discovery_state_failed_checks_and_requests_in_flight() {
     let answer = format!(
         r#"{{"cluster_statuses":[{{"name":"web","host_statuses":[{},{}]}}]}}"#,
         host("127.9.9.3", r#"{"eds_health_status":"DRAINING"}"#, 2),
-        host(
-            "127.9.9.4",
-            r#"{"eds_health_status":"HEALTHY","failed_active_health_check":true}"#,
-            0
-        ),
+        host("127.9.9.4", r#"{"eds_health_status":"HEALTHY","failed_active_health_check":true}"#, 0),
     );
     let view = (query.read)(&answer, &site()).unwrap();
-    assert_eq!(
-        (view[0].backend.as_str(), view[0].up, view[0].in_flight),
-        ("web-1", false, 2)
-    );
-    assert_eq!(
-        (view[1].up, view[1].words.as_str()),
-        (false, "HEALTHY failed_active_health_check")
-    );
+    assert_eq!((view[0].backend.as_str(), view[0].up, view[0].in_flight), ("web-1", false, 2));
+    assert_eq!((view[1].up, view[1].words.as_str()), (false, "HEALTHY failed_active_health_check"));
 }
 
 #[test]

@@ -51,17 +51,7 @@ impl<'a, R: Runtime> Control<'a, R> {
     ) -> Control<'a, R> {
         let rotation = RefCell::new(Rotation::initial(topology));
         let turned = RefCell::default();
-        Control {
-            runtime,
-            kind,
-            topology,
-            site,
-            templates,
-            process,
-            http,
-            rotation,
-            turned,
-        }
+        Control { runtime, kind, topology, site, templates, process, http, rotation, turned }
     }
 
     fn adapter(&self) -> &'static dyn Balancer {
@@ -69,10 +59,7 @@ impl<'a, R: Runtime> Control<'a, R> {
     }
 
     fn failed(&self, reason: impl Into<String>) -> EngineError {
-        EngineError::Control {
-            kind: self.kind,
-            reason: reason.into(),
-        }
+        EngineError::Control { kind: self.kind, reason: reason.into() }
     }
 
     /// Gives `backend` a standing and returns what confirmed it.
@@ -83,25 +70,14 @@ impl<'a, R: Runtime> Control<'a, R> {
         how: Deregister,
     ) -> Result<&'static str, EngineError> {
         let to = self.rotation.borrow().with(backend, standing);
-        let turn = Turn {
-            to: &to,
-            backend,
-            how,
-        };
-        let Change {
-            steps,
-            proof,
-            drained,
-        } = self
-            .adapter()
-            .change(self.topology, self.site, turn, self.templates)?;
+        let turn = Turn { to: &to, backend, how };
+        let Change { steps, proof, drained } =
+            self.adapter().change(self.topology, self.site, turn, self.templates)?;
         let log_began = self.log_length();
         for step in steps {
             self.perform(step, log_began).await?;
         }
-        self.turned
-            .borrow_mut()
-            .insert(backend.to_owned(), (drained, log_began));
+        self.turned.borrow_mut().insert(backend.to_owned(), (drained, log_began));
         *self.rotation.borrow_mut() = to;
         Ok(proof)
     }
@@ -109,9 +85,8 @@ impl<'a, R: Runtime> Control<'a, R> {
     /// What tells that `backend`, which has been turned, is drained; for a log, whether it says so already.
     pub(super) fn drain_signal(&self, backend: &str) -> Result<(DrainSignal, bool), EngineError> {
         let turned = self.turned.borrow();
-        let (signal, log_began) = turned
-            .get(backend)
-            .ok_or_else(|| self.failed(format!("{backend} has not been deregistered")))?;
+        let (signal, log_began) =
+            turned.get(backend).ok_or_else(|| self.failed(format!("{backend} has not been deregistered")))?;
         let seen = match signal {
             DrainSignal::Log(growth) => self.has_grown(growth, *log_began)?,
             DrainSignal::View | DrainSignal::Backend { .. } => false,
@@ -178,18 +153,11 @@ impl<'a, R: Runtime> Control<'a, R> {
             Ask::Line(line) => self.ask_line(line).await?,
             Ask::Get(path) => self.get(path).await?,
         };
-        (query.read)(&answer, self.site)
-            .map(Some)
-            .map_err(|error| self.failed(error.to_string()))
+        (query.read)(&answer, self.site).map(Some).map_err(|error| self.failed(error.to_string()))
     }
 
     async fn view_of(&self, backend: &str) -> Result<Option<BackendView>, EngineError> {
-        Ok(self
-            .view()
-            .await?
-            .unwrap_or_default()
-            .into_iter()
-            .find(|view| view.backend == backend))
+        Ok(self.view().await?.unwrap_or_default().into_iter().find(|view| view.backend == backend))
     }
 
     /// Requests in flight at `backend`, as the balancer counts them.
@@ -208,10 +176,7 @@ impl<'a, R: Runtime> Control<'a, R> {
         tokio::time::timeout(ANSWER_WITHIN, asked)
             .await
             .map_err(|_| {
-                self.failed(format!(
-                    "`{line}` was not answered within {} s",
-                    ANSWER_WITHIN.as_secs()
-                ))
+                self.failed(format!("`{line}` was not answered within {} s", ANSWER_WITHIN.as_secs()))
             })?
             .map_err(|error| self.failed(format!("`{line}`: {error}")))
     }
@@ -219,18 +184,9 @@ impl<'a, R: Runtime> Control<'a, R> {
     async fn get(&self, path: &str) -> Result<String, EngineError> {
         let url = format!("http://{}{path}", self.site.admin);
         let asked = async {
-            self.http
-                .get(&url)
-                .timeout(ANSWER_WITHIN)
-                .send()
-                .await?
-                .error_for_status()?
-                .text()
-                .await
+            self.http.get(&url).timeout(ANSWER_WITHIN).send().await?.error_for_status()?.text().await
         };
-        asked
-            .await
-            .map_err(|error| self.failed(format!("GET {url}: {error}")))
+        asked.await.map_err(|error| self.failed(format!("GET {url}: {error}")))
     }
 
     fn log_path(&self) -> PathBuf {
@@ -245,8 +201,7 @@ impl<'a, R: Runtime> Control<'a, R> {
         let path = self.site.directory.join(growth.file);
         let log = std::fs::read(&path).map_err(EngineError::file(path))?;
         let new = String::from_utf8_lossy(
-            log.get(usize::try_from(from).unwrap_or(usize::MAX)..)
-                .unwrap_or_default(),
+            log.get(usize::try_from(from).unwrap_or(usize::MAX)..).unwrap_or_default(),
         );
         Ok(new.lines().filter(|line| line.contains(growth.text)).count() >= growth.lines)
     }

@@ -90,12 +90,7 @@ pub(super) async fn deploy<F: Fleet>(
         drain: deploy.drain,
         backends: backends.clone(),
     });
-    let rollout = Rollout {
-        fleet,
-        deploy,
-        pool,
-        window: window(fleet, deploy)?,
-    };
+    let rollout = Rollout { fleet, deploy, pool, window: window(fleet, deploy)? };
     let mut spare = pool.backends.iter().find(|b| b.spare).map(|b| b.id.clone());
     let mut replaced = 0;
     for leaving in backends {
@@ -106,10 +101,7 @@ pub(super) async fn deploy<F: Fleet>(
         };
         let old = fleet.incarnation(&leaving);
         let new = Incarnation::new(&place, fleet.incarnation(&place).generation + 1);
-        fleet.record(Happening::Replacing {
-            old: old.clone(),
-            new: new.clone(),
-        });
+        fleet.record(Happening::Replacing { old: old.clone(), new: new.clone() });
         let arrived = match deploy.strategy {
             Strategy::InPlace => {
                 rollout.leave(&old).await?;
@@ -129,10 +121,7 @@ pub(super) async fn deploy<F: Fleet>(
         replaced += 1;
         fleet.record(Happening::Replaced { old, new });
     }
-    fleet.record(Happening::DeployFinished {
-        entry: entry.to_owned(),
-        replaced,
-    });
+    fleet.record(Happening::DeployFinished { entry: entry.to_owned(), replaced });
     Ok(())
 }
 
@@ -143,10 +132,7 @@ fn window<F: Fleet>(fleet: &F, deploy: &Deploy) -> Result<Option<Duration>, Engi
         Drain::For(window) => (window, None),
         Drain::Auto => {
             let derived = fleet.slowest(&deploy.pool)?;
-            (
-                Span(derived.slowest.0.mul_f64(1.2) + Duration::from_millis(250)),
-                Some(derived),
-            )
+            (Span(derived.slowest.0.mul_f64(1.2) + Duration::from_millis(250)), Some(derived))
         }
     };
     fleet.record(Happening::DrainWindow { window, derived });
@@ -178,17 +164,9 @@ impl<F: Fleet> Rollout<'_, F> {
     }
 
     async fn deregister(&self, old: &Incarnation, standing: Standing) -> Result<(), EngineError> {
-        self.fleet.record(Happening::Deregistering {
-            incarnation: old.clone(),
-        });
-        let proof = self
-            .fleet
-            .turn(&old.backend, standing, self.deploy.deregister)
-            .await?;
-        self.fleet.record(Happening::Deregistered {
-            incarnation: old.clone(),
-            proof,
-        });
+        self.fleet.record(Happening::Deregistering { incarnation: old.clone() });
+        let proof = self.fleet.turn(&old.backend, standing, self.deploy.deregister).await?;
+        self.fleet.record(Happening::Deregistered { incarnation: old.clone(), proof });
         Ok(())
     }
 
@@ -217,10 +195,7 @@ impl<F: Fleet> Rollout<'_, F> {
                         DrainReading::InFlight { count, .. } => Some(count),
                         DrainReading::Gone { .. } => None,
                     };
-                    self.fleet.record(Happening::DrainExpired {
-                        incarnation: old.clone(),
-                        in_flight,
-                    });
+                    self.fleet.record(Happening::DrainExpired { incarnation: old.clone(), in_flight });
                 }
                 return Ok(());
             }
@@ -230,18 +205,10 @@ impl<F: Fleet> Rollout<'_, F> {
 
     /// New generation → ready → register → confirm. `false`: it never became healthy, the deploy is aborted.
     async fn arrive(&self, new: &Incarnation) -> Result<bool, EngineError> {
-        self.fleet
-            .launch(new, self.deploy.new_generation_unhealthy)
-            .await?;
+        self.fleet.launch(new, self.deploy.new_generation_unhealthy).await?;
         if !self.becomes_healthy(&new.backend).await {
-            let reason = format!(
-                "its health endpoint did not say 200 within {}",
-                self.deploy.ready_within
-            );
-            self.fleet.record(Happening::DeployAborted {
-                incarnation: new.clone(),
-                reason,
-            });
+            let reason = format!("its health endpoint did not say 200 within {}", self.deploy.ready_within);
+            self.fleet.record(Happening::DeployAborted { incarnation: new.clone(), reason });
             return Ok(false);
         }
         self.fleet.record(Happening::Ready {
@@ -249,17 +216,9 @@ impl<F: Fleet> Rollout<'_, F> {
             proof: "its health endpoint says 200".into(),
         });
         if self.window.is_some() || self.deploy.strategy == Strategy::Surge {
-            self.fleet.record(Happening::Registering {
-                incarnation: new.clone(),
-            });
-            let proof = self
-                .fleet
-                .turn(&new.backend, Standing::In, self.deploy.deregister)
-                .await?;
-            self.fleet.record(Happening::Registered {
-                incarnation: new.clone(),
-                proof,
-            });
+            self.fleet.record(Happening::Registering { incarnation: new.clone() });
+            let proof = self.fleet.turn(&new.backend, Standing::In, self.deploy.deregister).await?;
+            self.fleet.record(Happening::Registered { incarnation: new.clone(), proof });
         }
         self.confirm(new).await?;
         Ok(true)
@@ -286,28 +245,18 @@ impl<F: Fleet> Rollout<'_, F> {
             let now = self.fleet.received(&self.pool.name).await?;
             let serving = now.len().max(1) as u64;
             let grown = |backend: &str| {
-                now.get(backend)
-                    .unwrap_or(&0)
-                    .saturating_sub(*before.get(backend).unwrap_or(&0))
+                now.get(backend).unwrap_or(&0).saturating_sub(*before.get(backend).unwrap_or(&0))
             };
             let of: u64 = now.keys().map(|backend| grown(backend)).sum();
             let share = Share(grown(&new.backend) as f64 / of.max(1) as f64);
             let incarnation = new.clone();
             let judged = of >= CONFIRM_SAMPLES * serving;
             if judged && share.0 >= CONFIRM_TOLERANCE / serving as f64 {
-                self.fleet.record(Happening::Confirmed {
-                    incarnation,
-                    share,
-                    of,
-                });
+                self.fleet.record(Happening::Confirmed { incarnation, share, of });
                 return Ok(());
             }
             if begun.elapsed() >= CONFIRM_WITHIN {
-                self.fleet.record(Happening::Unconfirmed {
-                    incarnation,
-                    share,
-                    of,
-                });
+                self.fleet.record(Happening::Unconfirmed { incarnation, share, of });
                 return Ok(());
             }
             if judged {
@@ -328,12 +277,7 @@ impl Quiet {
     fn is_confirmed_by(&mut self, reading: DrainReading, now: Duration) -> bool {
         match reading {
             DrainReading::Gone { gone, .. } => gone,
-            DrainReading::InFlight {
-                count,
-                received,
-                steady,
-                ..
-            } => {
+            DrainReading::InFlight { count, received, steady, .. } => {
                 self.since = match self.since {
                     _ if count > 0 => None,
                     Some((since, before)) if before == received => Some((since, before)),

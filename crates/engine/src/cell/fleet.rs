@@ -63,19 +63,13 @@ impl<R: Runtime> Backends<'_, R> {
     /// The incarnation that runs, or ran last, at `backend`; generation 0 if none did.
     pub(super) fn latest(&self, backend: &str) -> Incarnation {
         let lives = self.lives.borrow();
-        let last = lives
-            .iter()
-            .rev()
-            .find(|life| life.incarnation.backend == backend);
+        let last = lives.iter().rev().find(|life| life.incarnation.backend == backend);
         last.map_or_else(|| Incarnation::new(backend, 0), |life| life.incarnation.clone())
     }
 
     /// Launches `incarnation` and waits until it listens.
     pub(super) async fn launch(&self, incarnation: &Incarnation, unhealthy: bool) -> Result<(), EngineError> {
-        let failed = |reason: String| EngineError::BackendFailed {
-            incarnation: incarnation.clone(),
-            reason,
-        };
+        let failed = |reason: String| EngineError::BackendFailed { incarnation: incarnation.clone(), reason };
         let backend = self
             .topology()
             .backend(&incarnation.backend)
@@ -102,45 +96,27 @@ impl<R: Runtime> Backends<'_, R> {
                 job: Some(serde_json::to_string(&job).map_err(|error| failed(error.to_string()))?),
             })
             .await?;
-        self.recorder.record(Happening::Launched {
-            component: incarnation.to_string(),
-            pid: process.pid,
-        });
+        self.recorder.record(Happening::Launched { component: incarnation.to_string(), pid: process.pid });
         greet(&mut process).await?;
         match next_frame(&mut process, backend.boot.0 + LISTEN_WITHIN).await? {
             Frame::Listening => {}
             other => return Err(failed(format!("expected it to listen, it said {other:?}"))),
         }
         let incarnation = incarnation.clone();
-        self.lives.borrow_mut().push(Life {
-            incarnation,
-            ledger,
-            process,
-            ending: false,
-            reported: false,
-        });
+        self.lives.borrow_mut().push(Life { incarnation, ledger, process, ending: false, reported: false });
         Ok(())
     }
 
     fn health_path(&self) -> &str {
-        self.topology()
-            .health_check
-            .as_ref()
-            .map_or("/health", |check| check.path.as_str())
+        self.topology().health_check.as_ref().map_or("/health", |check| check.path.as_str())
     }
 
     /// Sends `signal` to the process at `backend`; returns who got it, and when.
     pub(super) fn signal(&self, backend: &str, signal: Signal) -> Option<(Incarnation, Nanos)> {
         let mut lives = self.lives.borrow_mut();
-        let life = lives
-            .iter_mut()
-            .rev()
-            .find(|life| life.incarnation.backend == backend)?;
+        let life = lives.iter_mut().rev().find(|life| life.incarnation.backend == backend)?;
         life.ending |= matches!(signal, Signal::Term | Signal::Kill);
-        Some((
-            life.incarnation.clone(),
-            self.runtime.signal(&life.process, signal),
-        ))
+        Some((life.incarnation.clone(), self.runtime.signal(&life.process, signal)))
     }
 
     /// From here on nobody's exit is a surprise.
@@ -154,19 +130,12 @@ impl<R: Runtime> Backends<'_, R> {
     pub(super) async fn exited(&self, backend: &str, within: Duration) -> Result<(), EngineError> {
         let (component, mut exit) = {
             let lives = self.lives.borrow();
-            let Some(life) = lives
-                .iter()
-                .rev()
-                .find(|life| life.incarnation.backend == backend)
-            else {
+            let Some(life) = lives.iter().rev().find(|life| life.incarnation.backend == backend) else {
                 return Ok(());
             };
             (life.incarnation.to_string(), life.process.exit.clone())
         };
-        if tokio::time::timeout(within, exit.wait_for(Option::is_some))
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(within, exit.wait_for(Option::is_some)).await.is_err() {
             self.recorder.record(Happening::Warning {
                 message: format!(
                     "{component} did not exit within {} s of SIGTERM; it gets SIGKILL",
@@ -186,26 +155,14 @@ impl<R: Runtime> Backends<'_, R> {
             if let Some(status) = life.process.exited() {
                 life.reported = true;
                 let component = life.incarnation.to_string();
-                self.recorder.record(Happening::Exited {
-                    component,
-                    status,
-                    expected: life.ending,
-                });
+                self.recorder.record(Happening::Exited { component, status, expected: life.ending });
             }
         }
     }
 
     pub(super) async fn status(&self, backend: &str) -> Result<BackendStatus, EngineError> {
         let url = format!("http://{}{STATUS_PATH}", self.addresses[backend]);
-        let asked = async {
-            self.http
-                .get(&url)
-                .timeout(ANSWER_WITHIN)
-                .send()
-                .await?
-                .json()
-                .await
-        };
+        let asked = async { self.http.get(&url).timeout(ANSWER_WITHIN).send().await?.json().await };
         asked.await.map_err(|error| EngineError::BackendFailed {
             incarnation: self.latest(backend),
             reason: format!("its status can't be read: {error}"),
@@ -217,11 +174,7 @@ impl<R: Runtime> Backends<'_, R> {
             .lives
             .borrow()
             .iter()
-            .filter(|life| {
-                self.topology()
-                    .pool_of(&life.incarnation.backend)
-                    .is_some_and(|p| p.name == pool)
-            })
+            .filter(|life| self.topology().pool_of(&life.incarnation.backend).is_some_and(|p| p.name == pool))
             .map(|life| (life.incarnation.clone(), life.ledger.clone()))
             .collect();
         let mut executions = Vec::new();
@@ -253,22 +206,13 @@ impl<R: Runtime> Fleet for CellFleet<'_, R> {
 
     async fn drain_reading(&self, backend: &str) -> Result<DrainReading, EngineError> {
         let (signal, log_says_gone) = self.control.drain_signal(backend)?;
-        let reading = |count, received, steady, source| DrainReading::InFlight {
-            count,
-            received,
-            steady,
-            source,
-        };
+        let reading =
+            |count, received, steady, source| DrainReading::InFlight { count, received, steady, source };
         Ok(match signal {
             DrainSignal::View => {
                 let count = self.control.in_flight(backend).await?;
                 let received = self.backends.status(backend).await?.received;
-                reading(
-                    count,
-                    received,
-                    STEADY_VIEW,
-                    "the balancer's in-flight count is zero",
-                )
+                reading(count, received, STEADY_VIEW, "the balancer's in-flight count is zero")
             }
             DrainSignal::Backend { steady } => {
                 let status = self.backends.status(backend).await?;
@@ -289,9 +233,7 @@ impl<R: Runtime> Fleet for CellFleet<'_, R> {
     fn terminate(&self, backend: &str) -> Result<(), EngineError> {
         if let Some((incarnation, at)) = self.backends.signal(backend, Signal::Term) {
             let signal = Signal::Term.name().to_owned();
-            self.backends
-                .recorder
-                .record_at(at, Happening::Terminated { incarnation, signal });
+            self.backends.recorder.record_at(at, Happening::Terminated { incarnation, signal });
         }
         Ok(())
     }
@@ -305,11 +247,7 @@ impl<R: Runtime> Fleet for CellFleet<'_, R> {
     }
 
     async fn healthy(&self, backend: &str) -> bool {
-        let url = format!(
-            "http://{}{}",
-            self.backends.addresses[backend],
-            self.backends.health_path()
-        );
+        let url = format!("http://{}{}", self.backends.addresses[backend], self.backends.health_path());
         let asked = self.backends.http.get(url).timeout(ANSWER_WITHIN).send().await;
         asked.is_ok_and(|answer| answer.status().is_success())
     }
@@ -318,17 +256,11 @@ impl<R: Runtime> Fleet for CellFleet<'_, R> {
         let mut received = BTreeMap::new();
         let running: Vec<String> = {
             let lives = self.backends.lives.borrow();
-            let running = lives
-                .iter()
-                .filter(|life| !life.ending && life.process.exited().is_none());
+            let running = lives.iter().filter(|life| !life.ending && life.process.exited().is_none());
             running.map(|life| life.incarnation.backend.clone()).collect()
         };
-        let members = self
-            .backends
-            .topology()
-            .pool(pool)
-            .map(|pool| pool.backends.as_slice())
-            .unwrap_or_default();
+        let members =
+            self.backends.topology().pool(pool).map(|pool| pool.backends.as_slice()).unwrap_or_default();
         for backend in members.iter().filter(|backend| running.contains(&backend.id)) {
             // A frozen backend answers nothing; what it received stands still anyway.
             if let Ok(status) = self.backends.status(&backend.id).await {
@@ -343,19 +275,12 @@ impl<R: Runtime> Fleet for CellFleet<'_, R> {
             .backends
             .ledgers(pool)?
             .iter()
-            .filter_map(|execution| {
-                execution
-                    .finished
-                    .map(|finished| finished.since(execution.received))
-            })
+            .filter_map(|execution| execution.finished.map(|finished| finished.since(execution.received)))
             .collect();
         let slowest = served.iter().max().copied().ok_or_else(|| EngineError::Control {
             kind: self.control.kind,
             reason: "drain: auto needs a baseline, and no request has been served yet".into(),
         })?;
-        Ok(WindowDerivation {
-            slowest: Span(slowest),
-            samples: served.len() as u64,
-        })
+        Ok(WindowDerivation { slowest: Span(slowest), samples: served.len() as u64 })
     }
 }

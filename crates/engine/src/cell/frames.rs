@@ -9,52 +9,37 @@ use crate::runtime::Process;
 
 /// The next frame of `process`, or why there is none.
 pub(super) async fn next_frame(process: &mut Process, within: Duration) -> Result<Frame, EngineError> {
-    let failed = |agent: &Process, reason: String| EngineError::AgentFailed {
-        agent: agent.component.clone(),
-        reason,
-    };
+    let failed =
+        |agent: &Process, reason: String| EngineError::AgentFailed { agent: agent.component.clone(), reason };
     let line = match tokio::time::timeout(within, process.lines.recv()).await {
         Ok(Some(line)) => line,
         Ok(None) => {
-            let status = process
-                .wait(Duration::from_secs(2))
-                .await
-                .unwrap_or("its output ended".into());
+            let status = process.wait(Duration::from_secs(2)).await.unwrap_or("its output ended".into());
             return Err(failed(process, status));
         }
         Err(_) => {
-            return Err(failed(
-                process,
-                format!("it said nothing for {} s", within.as_secs_f32()),
-            ));
+            return Err(failed(process, format!("it said nothing for {} s", within.as_secs_f32())));
         }
     };
     match serde_json::from_str(&line) {
         Ok(Frame::Fault { message }) => Err(failed(process, message)),
         Ok(frame) => Ok(frame),
-        Err(error) => Err(failed(
-            process,
-            format!("it said something that is no frame ({error}): {line}"),
-        )),
+        Err(error) => Err(failed(process, format!("it said something that is no frame ({error}): {line}"))),
     }
 }
 
 /// Reads the hello, which comes first, and refuses an agent that speaks another protocol.
 pub(super) async fn greet(process: &mut Process) -> Result<(), EngineError> {
-    let failed = |agent: &Process, reason: String| EngineError::AgentFailed {
-        agent: agent.component.clone(),
-        reason,
-    };
+    let failed =
+        |agent: &Process, reason: String| EngineError::AgentFailed { agent: agent.component.clone(), reason };
     match next_frame(process, Duration::from_secs(10)).await? {
-        Frame::Hello(hello) if hello.protocol != PROTOCOL => Err(failed(
-            process,
-            format!("it speaks protocol {}, not {PROTOCOL}", hello.protocol),
-        )),
+        Frame::Hello(hello) if hello.protocol != PROTOCOL => {
+            Err(failed(process, format!("it speaks protocol {}, not {PROTOCOL}", hello.protocol)))
+        }
         // On another kernel its times would need an offset, which is not measured yet.
-        Frame::Hello(hello) if agent::clock::boot_id().is_ok_and(|own| own != hello.boot_id) => Err(failed(
-            process,
-            "it runs on another kernel than the controller".into(),
-        )),
+        Frame::Hello(hello) if agent::clock::boot_id().is_ok_and(|own| own != hello.boot_id) => {
+            Err(failed(process, "it runs on another kernel than the controller".into()))
+        }
         Frame::Hello(_) => Ok(()),
         other => Err(failed(process, format!("its first frame is no hello: {other:?}"))),
     }

@@ -34,10 +34,7 @@ pub(super) async fn launch<R: Runtime>(
     let origin = agent::clock::now() + LEAD + job.traffic.warmup.0;
     let job = Job::Load(LoadJob { origin, ..job });
     std::fs::create_dir_all(directory).map_err(EngineError::file(directory))?;
-    let failed = |reason: String| EngineError::AgentFailed {
-        agent: "generator".into(),
-        reason,
-    };
+    let failed = |reason: String| EngineError::AgentFailed { agent: "generator".into(), reason };
     let mut process = runtime
         .start(Launch {
             component: "generator".into(),
@@ -47,10 +44,7 @@ pub(super) async fn launch<R: Runtime>(
             job: Some(serde_json::to_string(&job).map_err(|error| failed(error.to_string()))?),
         })
         .await?;
-    recorder.record(Happening::Launched {
-        component: "generator".into(),
-        pid: process.pid,
-    });
+    recorder.record(Happening::Launched { component: "generator".into(), pid: process.pid });
     greet(&mut process).await?;
     match next_frame(&mut process, SILENCE).await? {
         Frame::Scheduled { requests } => recorder.record(Happening::Scheduled { requests, origin }),
@@ -71,19 +65,12 @@ impl Generator {
                 }
                 other => {
                     let reason = format!("expected progress, it said {other:?}");
-                    return Err(EngineError::AgentFailed {
-                        agent: "generator".into(),
-                        reason,
-                    });
+                    return Err(EngineError::AgentFailed { agent: "generator".into(), reason });
                 }
             }
         }
         if let Some(status) = self.process.wait(Duration::from_secs(5)).await {
-            recorder.record(Happening::Exited {
-                component: "generator".into(),
-                status,
-                expected: true,
-            });
+            recorder.record(Happening::Exited { component: "generator".into(), status, expected: true });
         }
         Ok(())
     }

@@ -29,15 +29,7 @@ pub(super) fn read_ledger(incarnation: &Incarnation, path: &Path) -> Result<Vec<
         })?;
         match line {
             LedgerLine::Received { n, id, at } => {
-                executions.insert(
-                    n,
-                    Execution {
-                        id,
-                        by: incarnation.clone(),
-                        received: at,
-                        finished: None,
-                    },
-                );
+                executions.insert(n, Execution { id, by: incarnation.clone(), received: at, finished: None });
             }
             LedgerLine::Finished { n, at } => {
                 if let Some(execution) = executions.get_mut(&n) {
@@ -67,10 +59,7 @@ pub(super) fn read_access_log(
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(EngineError::file(path)(error)),
     };
-    let mut log = AccessLog {
-        lines: Vec::new(),
-        unreadable: 0,
-    };
+    let mut log = AccessLog { lines: Vec::new(), unreadable: 0 };
     for line in String::from_utf8_lossy(&bytes).lines() {
         match adapter(kind).read_log(line, site) {
             Ok(Some(line)) => log.lines.push(Logged {

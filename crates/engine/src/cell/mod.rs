@@ -65,10 +65,7 @@ pub enum End {
 /// taken, an agent doesn't start, a file can't be written.
 pub async fn run<R: Runtime>(runtime: &R, order: &Order<'_>) -> Result<End, EngineError> {
     let recorder = Recorder::new(order.dir, order.watcher)?;
-    recorder.record(Happening::CellStarted {
-        cell: order.cell.clone(),
-        runtime: runtime.name().to_owned(),
-    });
+    recorder.record(Happening::CellStarted { cell: order.cell.clone(), runtime: runtime.name().to_owned() });
     let load_began = Cell::new(false);
     let stand = Stand::new(runtime, order, &recorder)?;
     let mut interrupted = order.interrupted.clone();
@@ -80,9 +77,7 @@ pub async fn run<R: Runtime>(runtime: &R, order: &Order<'_>) -> Result<End, Engi
         }
     };
     if let Err(error) = &driven {
-        recorder.record(Happening::Failed {
-            message: error.to_string(),
-        });
+        recorder.record(Happening::Failed { message: error.to_string() });
     }
     stand.end().await;
     let collected = stand.collect();

@@ -33,25 +33,14 @@ pub(super) async fn every_backend_answers(
             .flat_map(|pool| pool.serving())
             .map(|b| b.id.as_str())
             .collect();
-        let url = format!(
-            "http://{listener}{}{STATUS_PATH}",
-            route.path.trim_end_matches('/')
-        );
+        let url = format!("http://{listener}{}{STATUS_PATH}", route.path.trim_end_matches('/'));
         while !missing.is_empty() {
             if gone() || begun.elapsed() > within {
                 let names: Vec<&str> = missing.into_iter().collect();
-                return Err(format!(
-                    "no answer from {} on {url}; last: {last}",
-                    names.join(", ")
-                ));
+                return Err(format!("no answer from {} on {url}; last: {last}", names.join(", ")));
             }
             probes += 1;
-            let source = IpAddr::V4(Ipv4Addr::new(
-                127,
-                0,
-                0,
-                1 + (probes % usize::from(SOURCES)) as u8,
-            ));
+            let source = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1 + (probes % usize::from(SOURCES)) as u8));
             match stamp(&url, source).await {
                 Ok(incarnation) => {
                     missing.remove(incarnation.backend.as_str());

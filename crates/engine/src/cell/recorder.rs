@@ -29,11 +29,7 @@ pub(crate) struct Recorder<'a> {
 
 impl<'a> Recorder<'a> {
     pub(crate) fn new(dir: &CellDir, watcher: &'a Watcher<'a>) -> Result<Recorder<'a>, StoreError> {
-        Ok(Recorder {
-            writer: RefCell::new(dir.history_writer()?),
-            lost: RefCell::default(),
-            watcher,
-        })
+        Ok(Recorder { writer: RefCell::new(dir.history_writer()?), lost: RefCell::default(), watcher })
     }
 
     /// Records `what` as happening now.

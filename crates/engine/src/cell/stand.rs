@@ -81,10 +81,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
         let http = reqwest::Client::builder()
             .no_proxy()
             .build()
-            .map_err(|error| EngineError::Control {
-                kind: order.cell.balancer,
-                reason: error.to_string(),
-            })?;
+            .map_err(|error| EngineError::Control { kind: order.cell.balancer, reason: error.to_string() })?;
         let backends = Backends {
             runtime,
             variant,
@@ -96,17 +93,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
             lives: RefCell::default(),
         };
         let log_is_whole = Cell::new(false);
-        Ok(Stand {
-            runtime,
-            order,
-            recorder,
-            variant,
-            scratch,
-            site,
-            files,
-            backends,
-            log_is_whole,
-        })
+        Ok(Stand { runtime, order, recorder, variant, scratch, site, files, backends, log_is_whole })
     }
 
     /// Brings everything up, runs the load beside the timeline, and stops the balancer gracefully.
@@ -135,10 +122,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
         let mut generator = generator::launch(self.runtime, self.recorder, &directory, job).await?;
         load_began.set(true);
         let origin = generator.origin;
-        let fleet = CellFleet {
-            backends: &self.backends,
-            control: &control,
-        };
+        let fleet = CellFleet { backends: &self.backends, control: &control };
         let load = async {
             tokio::select! {
                 // Its exit comes after its last frame: look at the frames first.
@@ -193,18 +177,10 @@ impl<'a, R: Runtime> Stand<'a, R> {
 
     fn read_clocks(&self) -> i64 {
         let before = agent::clock::now();
-        let wall = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .unwrap_or_default();
+        let wall = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         let after = agent::clock::now();
         let wall = i64::try_from(wall.as_nanos()).unwrap_or(i64::MAX);
-        self.recorder.record_at(
-            before,
-            Happening::Clocks {
-                wall,
-                error: after.0 - before.0,
-            },
-        );
+        self.recorder.record_at(before, Happening::Clocks { wall, error: after.0 - before.0 });
         wall - before.0
     }
 
@@ -214,10 +190,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
         let launches = first.iter().map(|incarnation| async move {
             self.backends.launch(incarnation, false).await?;
             let proof = "it listens".to_owned();
-            self.recorder.record(Happening::Ready {
-                component: incarnation.to_string(),
-                proof,
-            });
+            self.recorder.record(Happening::Ready { component: incarnation.to_string(), proof });
             Ok::<(), EngineError>(())
         });
         futures_util::future::try_join_all(launches).await.map(drop)
@@ -238,31 +211,20 @@ impl<'a, R: Runtime> Stand<'a, R> {
                 job: None,
             })
             .await?;
-        self.recorder.record(Happening::Launched {
-            component: kind.to_string(),
-            pid: process.pid,
-        });
+        self.recorder.record(Happening::Launched { component: kind.to_string(), pid: process.pid });
         let gone = || process.exited().is_some();
         let ready =
             readiness::every_backend_answers(&self.variant.topology, self.site.listener, READY_WITHIN, gone);
         match ready.await {
             Ok(probes) => {
                 let proof = format!("every backend answered through the listener, {probes} probes");
-                self.recorder.record(Happening::Ready {
-                    component: kind.to_string(),
-                    proof,
-                });
+                self.recorder.record(Happening::Ready { component: kind.to_string(), proof });
                 Ok(process)
             }
             Err(_) if process.exited().is_some() => Err(self.exited(&process)),
             Err(missing) => {
                 let seconds = READY_WITHIN.as_secs();
-                Err(EngineError::NotReady {
-                    kind,
-                    seconds,
-                    missing,
-                    words: self.last_words(),
-                })
+                Err(EngineError::NotReady { kind, seconds, missing, words: self.last_words() })
             }
         }
     }
@@ -281,11 +243,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
         let _ = exit.wait_for(Option::is_some).await;
         let status = balancer.exited().unwrap_or_default();
         let component = self.order.cell.balancer.to_string();
-        self.recorder.record(Happening::Exited {
-            component,
-            status,
-            expected: false,
-        });
+        self.recorder.record(Happening::Exited { component, status, expected: false });
         self.exited(balancer)
     }
 
@@ -297,30 +255,15 @@ impl<'a, R: Runtime> Stand<'a, R> {
             .iter()
             .filter(|name| **name != access)
             .filter_map(|name| std::fs::read(self.site.directory.join(name)).ok())
-            .flat_map(|bytes| {
-                String::from_utf8_lossy(&bytes)
-                    .lines()
-                    .map(str::to_owned)
-                    .collect::<Vec<_>>()
-            })
+            .flat_map(|bytes| String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect::<Vec<_>>())
             .collect();
-        let shown: Vec<String> = lines[lines.len().saturating_sub(WORDS)..]
-            .iter()
-            .map(|line| format!("    {line}"))
-            .collect();
-        if shown.is_empty() {
-            "    (it said nothing)".into()
-        } else {
-            shown.join("\n")
-        }
+        let shown: Vec<String> =
+            lines[lines.len().saturating_sub(WORDS)..].iter().map(|line| format!("    {line}")).collect();
+        if shown.is_empty() { "    (it said nothing)".into() } else { shown.join("\n") }
     }
 
     fn own_words(&self) -> Vec<&'static str> {
-        let mut names = vec![
-            STDERR_FILE,
-            STDOUT_FILE,
-            adapter(self.order.cell.balancer).logs().notices,
-        ];
+        let mut names = vec![STDERR_FILE, STDOUT_FILE, adapter(self.order.cell.balancer).logs().notices];
         names.dedup();
         names.sort_unstable();
         names.dedup();
@@ -348,17 +291,10 @@ impl<'a, R: Runtime> Stand<'a, R> {
         match balancer.wait(STOP_WITHIN).await {
             Some(status) => {
                 self.log_is_whole.set(true);
-                self.recorder.record(Happening::Exited {
-                    component,
-                    status,
-                    expected: true,
-                });
+                self.recorder.record(Happening::Exited { component, status, expected: true });
             }
             None => self.recorder.record(Happening::Warning {
-                message: format!(
-                    "{component} did not stop gracefully within {} s",
-                    STOP_WITHIN.as_secs()
-                ),
+                message: format!("{component} did not stop gracefully within {} s", STOP_WITHIN.as_secs()),
             }),
         }
     }
@@ -398,10 +334,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
         keep(&raw, &dir.access_log())?;
         self.keep_own_words(logs.access)?;
         for file in self.files.iter().filter(|file| !file.text.is_empty()) {
-            keep(
-                &self.site.directory.join(&file.path),
-                &dir.config_dir().join(&file.path),
-            )?;
+            keep(&self.site.directory.join(&file.path), &dir.config_dir().join(&file.path))?;
         }
         match dir.compress_requests() {
             // The load had not begun.

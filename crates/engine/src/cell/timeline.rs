@@ -24,17 +24,14 @@ pub(super) async fn perform<R: Runtime>(
     entries: &[Entry],
     origin: Nanos,
 ) -> Result<(), EngineError> {
-    let ended: Vec<(&str, watch::Sender<bool>)> = entries
-        .iter()
-        .map(|entry| (entry.name.as_str(), watch::Sender::new(false)))
-        .collect();
+    let ended: Vec<(&str, watch::Sender<bool>)> =
+        entries.iter().map(|entry| (entry.name.as_str(), watch::Sender::new(false))).collect();
     let performances = entries.iter().zip(&ended).map(|(entry, (_, this))| {
         let before = match &entry.when {
             When::At(_) => None,
-            When::After(other) => ended
-                .iter()
-                .find(|(name, _)| name == other)
-                .map(|(_, sender)| sender.subscribe()),
+            When::After(other) => {
+                ended.iter().find(|(name, _)| name == other).map(|(_, sender)| sender.subscribe())
+            }
         };
         async move {
             match (&entry.when, before) {
@@ -43,13 +40,9 @@ pub(super) async fn perform<R: Runtime>(
                 (When::After(_), Some(mut before)) => drop(before.wait_for(|ended| *ended).await),
                 (When::After(_), None) => {}
             }
-            fleet.record(Happening::ActionStarted {
-                entry: entry.name.clone(),
-            });
+            fleet.record(Happening::ActionStarted { entry: entry.name.clone() });
             act(fleet, entry).await?;
-            fleet.record(Happening::ActionFinished {
-                entry: entry.name.clone(),
-            });
+            fleet.record(Happening::ActionFinished { entry: entry.name.clone() });
             this.send_replace(true);
             Ok::<(), EngineError>(())
         }
@@ -78,10 +71,7 @@ async fn act<R: Runtime>(fleet: &CellFleet<'_, R>, entry: &Entry) -> Result<(), 
             make(fleet, fault, Signal::Stop, "freeze");
             if heals(fault).await {
                 if let Some((incarnation, at)) = fleet.backends.signal(&fault.backend, Signal::Cont) {
-                    fleet
-                        .backends
-                        .recorder
-                        .record_at(at, Happening::Healed { incarnation });
+                    fleet.backends.recorder.record_at(at, Happening::Healed { incarnation });
                 }
             }
             Ok(())
@@ -91,13 +81,7 @@ async fn act<R: Runtime>(fleet: &CellFleet<'_, R>, entry: &Entry) -> Result<(), 
 
 fn make<R: Runtime>(fleet: &CellFleet<'_, R>, fault: &Fault, signal: Signal, name: &str) {
     if let Some((incarnation, at)) = fleet.backends.signal(&fault.backend, signal) {
-        fleet.backends.recorder.record_at(
-            at,
-            Happening::Faulted {
-                incarnation,
-                fault: name.to_owned(),
-            },
-        );
+        fleet.backends.recorder.record_at(at, Happening::Faulted { incarnation, fault: name.to_owned() });
     }
 }
 

@@ -22,11 +22,7 @@ pub(super) fn find(kind: BalancerKind) -> Result<PathBuf, EngineError> {
             Ok(named)
         } else {
             let reason = format!("{variable} names it, and it is no executable file");
-            Err(EngineError::BalancerBroken {
-                kind,
-                binary: named,
-                reason,
-            })
+            Err(EngineError::BalancerBroken { kind, binary: named, reason })
         };
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -43,18 +39,13 @@ pub(super) fn find(kind: BalancerKind) -> Result<PathBuf, EngineError> {
 
 fn is_executable(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
-    path.metadata()
-        .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
 /// The version that the executable of `kind` prints.
 pub(super) async fn describe(kind: BalancerKind) -> Result<BalancerBuild, EngineError> {
     let binary = find(kind)?;
-    let broken = |reason: String| EngineError::BalancerBroken {
-        kind,
-        binary: binary.clone(),
-        reason,
-    };
+    let broken = |reason: String| EngineError::BalancerBroken { kind, binary: binary.clone(), reason };
     let output = tokio::process::Command::new(&binary)
         .args(adapter(kind).version_arguments())
         .stdin(std::process::Stdio::null())
@@ -70,14 +61,6 @@ pub(super) async fn describe(kind: BalancerKind) -> Result<BalancerBuild, Engine
         .split(|c: char| c.is_whitespace() || c == '/')
         .map(|word| word.trim_start_matches('v'))
         .find(|word| word.starts_with(|c: char| c.is_ascii_digit()) && word.contains('.'))
-        .ok_or_else(|| {
-            broken(format!(
-                "it prints no version: {}",
-                words.lines().next().unwrap_or("")
-            ))
-        })?;
-    Ok(BalancerBuild {
-        version: version.to_owned(),
-        binary: binary.display().to_string(),
-    })
+        .ok_or_else(|| broken(format!("it prints no version: {}", words.lines().next().unwrap_or(""))))?;
+    Ok(BalancerBuild { version: version.to_owned(), binary: binary.display().to_string() })
 }

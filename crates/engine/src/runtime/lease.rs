@@ -49,36 +49,27 @@ impl Leases {
             }
         }
         let (address, error) = last.unwrap_or_else(|| {
-            (
-                SocketAddr::from((Ipv4Addr::LOCALHOST, PORTS.start)),
-                io::ErrorKind::AddrNotAvailable.into(),
-            )
+            (SocketAddr::from((Ipv4Addr::LOCALHOST, PORTS.start)), io::ErrorKind::AddrNotAvailable.into())
         });
         Err(EngineError::AddressBusy {
             address: format!("{address} (the last of {ATTEMPTS} tried: {error})"),
-            help: format!(
-                "free some ports from {} to {} on loopback",
-                PORTS.start, PORTS.end
-            ),
+            help: format!("free some ports from {} to {} on loopback", PORTS.start, PORTS.end),
         })
     }
 
     /// Exactly `address`.
     pub(super) fn take_at(&self, address: SocketAddr) -> Result<(), EngineError> {
         // Connections that an earlier cell left in TIME_WAIT are no obstacle; a listener is.
-        self.hold(address, Sharing::Address)
-            .map_err(|error| EngineError::AddressBusy {
-                address: format!("{address} ({error})"),
-                help: "free it, or choose another with --listen".into(),
-            })
+        self.hold(address, Sharing::Address).map_err(|error| EngineError::AddressBusy {
+            address: format!("{address} ({error})"),
+            help: "free it, or choose another with --listen".into(),
+        })
     }
 
     /// Holds `address` if a bind that shares no more than `probe` says that it is free.
     fn hold(&self, address: SocketAddr, probe: Sharing) -> io::Result<()> {
         drop(bound(address, probe)?);
-        self.held
-            .borrow_mut()
-            .push(bound(address, Sharing::AddressAndPort)?);
+        self.held.borrow_mut().push(bound(address, Sharing::AddressAndPort)?);
         Ok(())
     }
 }
@@ -110,10 +101,7 @@ mod tests {
     fn a_leased_address_refuses_connections_and_lets_a_server_of_ours_bind() {
         let leases = Leases::default();
         let address = leases.take().unwrap();
-        assert_eq!(
-            TcpStream::connect(address).unwrap_err().kind(),
-            io::ErrorKind::ConnectionRefused
-        );
+        assert_eq!(TcpStream::connect(address).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
         let listener = TcpListener::bind(address).unwrap();
         TcpStream::connect(address).unwrap();
         drop(listener);

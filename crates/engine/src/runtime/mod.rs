@@ -73,10 +73,7 @@ impl Process {
 }
 
 /// Where components run.
-#[allow(
-    async_fn_in_trait,
-    reason = "the engine is generic over its runtime and runs on one thread"
-)]
+#[allow(async_fn_in_trait, reason = "the engine is generic over its runtime and runs on one thread")]
 pub trait Runtime {
     /// `process` or `docker`.
     fn name(&self) -> &'static str;

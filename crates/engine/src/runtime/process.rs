@@ -58,11 +58,7 @@ impl Living {
 impl ProcessRuntime {
     /// A runtime whose agents are `executable`: rig itself.
     pub fn new(executable: PathBuf) -> ProcessRuntime {
-        ProcessRuntime {
-            executable,
-            leases: Leases::default(),
-            children: RefCell::default(),
-        }
+        ProcessRuntime { executable, leases: Leases::default(), children: RefCell::default() }
     }
 
     fn command(&self, launch: &Launch) -> Result<Command, EngineError> {
@@ -85,10 +81,7 @@ impl ProcessRuntime {
             command.args(["agent", role]);
         }
         // A group of its own: Ctrl-C on the terminal is rig's to handle, in order.
-        command
-            .args(&launch.arguments)
-            .current_dir(&launch.directory)
-            .process_group(0);
+        command.args(&launch.arguments).current_dir(&launch.directory).process_group(0);
         Ok(command)
     }
 }
@@ -111,17 +104,10 @@ impl Runtime for ProcessRuntime {
     }
 
     async fn start(&self, launch: Launch) -> Result<Process, EngineError> {
-        let failed = |source| EngineError::Launch {
-            component: launch.component.clone(),
-            source,
-        };
+        let failed = |source| EngineError::Launch { component: launch.component.clone(), source };
         let log = |name: &str| {
             let path = launch.directory.join(name);
-            OpenOptions::new()
-                .create(true)
-                .append(true)
-                .open(&path)
-                .map_err(EngineError::file(path))
+            OpenOptions::new().create(true).append(true).open(&path).map_err(EngineError::file(path))
         };
         let mut command = self.command(&launch)?;
         command.stderr(log(STDERR_FILE)?);
@@ -130,9 +116,7 @@ impl Runtime for ProcessRuntime {
             None => command.stdin(Stdio::null()).stdout(log(STDOUT_FILE)?),
         };
         let mut child = command.spawn().map_err(failed)?;
-        let pid = child
-            .id()
-            .ok_or_else(|| failed(std::io::ErrorKind::NotFound.into()))?;
+        let pid = child.id().ok_or_else(|| failed(std::io::ErrorKind::NotFound.into()))?;
         // Its output first: a child that fails at once must not lose its last words to a broken pipe.
         let (line, lines) = mpsc::channel(64);
         if let Some(stdout) = child.stdout.take() {
@@ -151,17 +135,8 @@ impl Runtime for ProcessRuntime {
             let _ = stdin.write_all(format!("{job}\n").as_bytes()).await;
         }
         let exit = watched(child, stdin);
-        self.children.borrow_mut().push(Living {
-            pid,
-            program: launch.program,
-            exit: exit.clone(),
-        });
-        Ok(Process {
-            component: launch.component,
-            pid,
-            lines,
-            exit,
-        })
+        self.children.borrow_mut().push(Living { pid, program: launch.program, exit: exit.clone() });
+        Ok(Process { component: launch.component, pid, lines, exit })
     }
 
     fn signal(&self, process: &Process, signal: Signal) -> Nanos {
@@ -183,10 +158,7 @@ impl Runtime for ProcessRuntime {
         }
         for child in children {
             let mut exit = child.exit.clone();
-            if tokio::time::timeout(GRACE, exit.wait_for(Option::is_some))
-                .await
-                .is_err()
-            {
+            if tokio::time::timeout(GRACE, exit.wait_for(Option::is_some)).await.is_err() {
                 send_group(child.pid, Signal::Kill);
                 let _ = tokio::time::timeout(GRACE, exit.wait_for(Option::is_some)).await;
             }

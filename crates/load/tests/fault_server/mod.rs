@@ -61,10 +61,7 @@ impl FaultServer {
         let (script, counts, ended): (Script, _, _) = (Arc::new(script), seen.clone(), end.clone());
         // A thread and runtime of its own: when the runtime is dropped, every socket closes at once.
         let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_io()
-                .build()
-                .unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
             runtime.block_on(async {
                 let listener = TcpListener::from_std(listener).unwrap();
                 let accept = async {
@@ -80,12 +77,7 @@ impl FaultServer {
                 }
             });
         });
-        FaultServer {
-            address,
-            seen,
-            end,
-            thread: Some(thread),
-        }
+        FaultServer { address, seen, end, thread: Some(thread) }
     }
 
     /// Ends the server and says what it saw.
@@ -142,9 +134,7 @@ async fn converse(mut stream: TcpStream, script: Script, seen: Arc<Mutex<Seen>>,
 
 /// Makes the close that follows a reset.
 fn reset(stream: &TcpStream) {
-    SockRef::from(stream)
-        .set_linger(Some(std::time::Duration::ZERO))
-        .unwrap();
+    SockRef::from(stream).set_linger(Some(std::time::Duration::ZERO)).unwrap();
 }
 
 /// Reads up to the end of a head; `None` if the client closed before it began one.

@@ -66,42 +66,25 @@ pub(crate) async fn run_until(mut job: LoadJob, stop: impl Future<Output = ()>) 
     let directory = tempfile::tempdir().unwrap();
     job.records = directory.path().join("requests.ndjson");
     let mut frames = Vec::new();
-    let report = load::generate(job.clone(), |frame| frames.push(frame), stop)
-        .await
-        .unwrap();
+    let report = load::generate(job.clone(), |frame| frames.push(frame), stop).await.unwrap();
 
     let text = std::fs::read_to_string(&job.records).unwrap();
-    let mut records: Vec<Request> = text
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let mut records: Vec<Request> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     records.sort_by_key(|record| record.id);
     let schedule: Vec<load::Arrival> = load::Schedule::new(&job.traffic, job.origin, job.seed).collect();
     assert_eq!(records.len(), schedule.len(), "one record per scheduled request");
     for (record, arrival) in records.iter().zip(&schedule) {
         assert_eq!((record.id, record.due), (arrival.id, arrival.due));
         assert!(record.sent.is_none_or(|sent| sent >= record.due));
-        assert!(
-            record
-                .first_byte
-                .is_none_or(|first| record.sent.is_some_and(|sent| sent <= first))
-        );
+        assert!(record.first_byte.is_none_or(|first| record.sent.is_some_and(|sent| sent <= first)));
     }
     assert_eq!(report.scheduled, records.len() as u64);
     assert_eq!(report.recorded, records.len() as u64);
-    assert_eq!(
-        frames[0],
-        Frame::Scheduled {
-            requests: report.scheduled
-        }
-    );
+    assert_eq!(frames[0], Frame::Scheduled { requests: report.scheduled });
     let Some(Frame::Progress(last)) = frames.last() else {
         panic!("the last frame is a progress");
     };
-    let dropped = records
-        .iter()
-        .filter(|record| record.outcome.kind().is_dropped())
-        .count();
+    let dropped = records.iter().filter(|record| record.outcome.kind().is_dropped()).count();
     assert_eq!((last.ended, last.dropped), (report.scheduled, dropped as u64));
     Run { report, records }
 }

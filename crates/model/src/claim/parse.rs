@@ -29,42 +29,23 @@ struct Part<'t> {
 impl<'t> Part<'t> {
     fn trim(self) -> Part<'t> {
         let start = self.start + self.text.len() - self.text.trim_start().len();
-        Part {
-            text: self.text.trim(),
-            start,
-        }
+        Part { text: self.text.trim(), start }
     }
 
     fn split_at(self, at: usize) -> (Part<'t>, Part<'t>) {
         let (left, right) = self.text.split_at(at);
-        (
-            Part {
-                text: left,
-                start: self.start,
-            },
-            Part {
-                text: right,
-                start: self.start + at,
-            },
-        )
+        (Part { text: left, start: self.start }, Part { text: right, start: self.start + at })
     }
 
     fn wrong(self, message: impl Into<String>) -> ClaimError {
         let bytes = self.start..self.start + self.text.len();
-        ClaimError {
-            message: message.into(),
-            bytes,
-            help: None,
-        }
+        ClaimError { message: message.into(), bytes, help: None }
     }
 }
 
 impl ClaimError {
     fn help(self, help: impl Into<String>) -> ClaimError {
-        ClaimError {
-            help: Some(help.into()),
-            ..self
-        }
+        ClaimError { help: Some(help.into()), ..self }
     }
 }
 
@@ -77,32 +58,19 @@ impl FromStr for Claim {
     fn from_str(text: &str) -> Result<Claim, ClaimError> {
         let whole = Part { text, start: 0 }.trim();
         let Some(at) = whole.text.find(['=', '!', '<', '>']) else {
-            return Err(whole
-                .wrong("a claim compares two things")
-                .help("such as `with-drain.dropped == 0`"));
+            return Err(whole.wrong("a claim compares two things").help("such as `with-drain.dropped == 0`"));
         };
         let (left, rest) = whole.split_at(at);
-        let length = rest
-            .text
-            .find(|c| !matches!(c, '=' | '!' | '<' | '>'))
-            .unwrap_or(rest.text.len());
+        let length = rest.text.find(|c| !matches!(c, '=' | '!' | '<' | '>')).unwrap_or(rest.text.len());
         let (sign, right) = rest.split_at(length);
-        let comparison = Comparison::ALL
-            .into_iter()
-            .find(|comparison| comparison.sign() == sign.text);
+        let comparison = Comparison::ALL.into_iter().find(|comparison| comparison.sign() == sign.text);
         let comparison = comparison.ok_or_else(|| {
             let signs = listed(Comparison::ALL.map(Comparison::sign));
-            sign.wrong(format!("`{}` is not a comparison", sign.text))
-                .help(format!("known: {signs}"))
+            sign.wrong(format!("`{}` is not a comparison", sign.text)).help(format!("known: {signs}"))
         })?;
         let left = reading(left.trim())?;
         let right = operand(right.trim(), left.metric)?;
-        Ok(Claim {
-            text: whole.text.to_owned(),
-            left,
-            comparison,
-            right,
-        })
+        Ok(Claim { text: whole.text.to_owned(), left, comparison, right })
     }
 }
 
@@ -130,87 +98,59 @@ fn reading(part: Part<'_>) -> Result<Reading, ClaimError> {
     };
     let facet = match (known.facet(), facet) {
         (None, None) => None,
-        (Some(_), Some(facet)) => match facet
-            .text
-            .strip_prefix('[')
-            .and_then(|text| text.strip_suffix(']'))
-        {
-            Some(name) if !name.is_empty() => Some(name.to_owned()),
-            _ => {
-                return Err(facet
-                    .wrong("expected a name in brackets")
-                    .help("such as `[web-1]`"));
+        (Some(_), Some(facet)) => {
+            match facet.text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
+                Some(name) if !name.is_empty() => Some(name.to_owned()),
+                _ => {
+                    return Err(facet.wrong("expected a name in brackets").help("such as `[web-1]`"));
+                }
             }
-        },
+        }
         (None, Some(facet)) => return Err(facet.wrong(format!("`{known}` has no parts"))),
         (Some(what), None) => {
             let help = format!("such as `{}.{known}[web-1]`", variant.text);
             return Err(metric.wrong(format!("`{known}` needs a {what}")).help(help));
         }
     };
-    Ok(Reading {
-        variant: variant.text.to_owned(),
-        metric: *known,
-        facet,
-    })
+    Ok(Reading { variant: variant.text.to_owned(), metric: *known, facet })
 }
 
 /// Reads what `metric` is compared with.
 fn operand(part: Part<'_>, metric: Metric) -> Result<Operand, ClaimError> {
     if part.text.is_empty() {
-        return Err(part
-            .wrong("nothing to compare with")
-            .help(format!("such as {}", example(metric))));
+        return Err(part.wrong("nothing to compare with").help(format!("such as {}", example(metric))));
     }
     if names_a_reading(part.text) {
         return multiple(1.0, part, metric);
     }
-    let digits = part
-        .text
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(part.text.len());
+    let digits = part.text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(part.text.len());
     let (number, rest) = part.split_at(digits);
     let rest = rest.trim();
     if let Some(after) = rest.text.strip_prefix(['×', '*', 'x']) {
-        let times: f64 = number
-            .text
-            .parse()
-            .map_err(|_| number.wrong("expected a factor").help("such as `0.25 ×`"))?;
+        let times: f64 =
+            number.text.parse().map_err(|_| number.wrong("expected a factor").help("such as `0.25 ×`"))?;
         let (_, other) = rest.split_at(rest.text.len() - after.len());
         return multiple(times, other.trim(), metric);
     }
-    let wrong = |why: String| {
-        part.wrong(why)
-            .help(format!("`{metric}` is compared with {}", example(metric)))
-    };
+    let wrong =
+        |why: String| part.wrong(why).help(format!("`{metric}` is compared with {}", example(metric)));
     match metric.unit() {
         Unit::Count => match part.text.parse() {
             Ok(count) => Ok(Operand::Count(count)),
             Err(_) => Err(wrong(format!("expected a whole number, found `{}`", part.text))),
         },
-        Unit::Span => part
-            .text
-            .parse::<Span>()
-            .map(Operand::Span)
-            .map_err(|error| wrong(error.to_string())),
-        Unit::Share => part
-            .text
-            .parse::<Share>()
-            .map(Operand::Share)
-            .map_err(|error| wrong(error.to_string())),
+        Unit::Span => part.text.parse::<Span>().map(Operand::Span).map_err(|error| wrong(error.to_string())),
+        Unit::Share => {
+            part.text.parse::<Share>().map(Operand::Share).map_err(|error| wrong(error.to_string()))
+        }
     }
 }
 
 fn multiple(times: f64, part: Part<'_>, metric: Metric) -> Result<Operand, ClaimError> {
     let reading = reading(part)?;
     if reading.metric.unit() != metric.unit() {
-        let message = format!(
-            "`{metric}` and `{}` are not measured in the same unit",
-            reading.metric
-        );
-        return Err(part
-            .wrong(message)
-            .help(format!("`{metric}` is compared with {}", example(metric))));
+        let message = format!("`{metric}` and `{}` are not measured in the same unit", reading.metric);
+        return Err(part.wrong(message).help(format!("`{metric}` is compared with {}", example(metric))));
     }
     Ok(Operand::Multiple { times, reading })
 }
@@ -238,17 +178,9 @@ mod tests {
     use super::*;
 
     fn readings(unit: Unit) -> impl Strategy<Value = Reading> {
-        let metrics: Vec<_> = Metric::ALL
-            .iter()
-            .copied()
-            .filter(|metric| metric.unit() == unit)
-            .collect();
+        let metrics: Vec<_> = Metric::ALL.iter().copied().filter(|metric| metric.unit() == unit).collect();
         ("[a-z0-9-]{1,8}", prop::sample::select(metrics), "[a-z0-9-]{1,8}").prop_map(
-            |(variant, metric, facet)| Reading {
-                variant,
-                metric,
-                facet: metric.facet().map(|_| facet),
-            },
+            |(variant, metric, facet)| Reading { variant, metric, facet: metric.facet().map(|_| facet) },
         )
     }
 
@@ -257,12 +189,8 @@ mod tests {
         let sides = units.prop_flat_map(|unit| {
             let value = match unit {
                 Unit::Count => any::<u64>().prop_map(Operand::Count).boxed(),
-                Unit::Span => (0..100_000_u64)
-                    .prop_map(|ms| Operand::Span(Span::millis(ms)))
-                    .boxed(),
-                Unit::Share => (0..=100_u8)
-                    .prop_map(|p| Operand::Share(Share(f64::from(p) / 100.0)))
-                    .boxed(),
+                Unit::Span => (0..100_000_u64).prop_map(|ms| Operand::Span(Span::millis(ms))).boxed(),
+                Unit::Share => (0..=100_u8).prop_map(|p| Operand::Share(Share(f64::from(p) / 100.0))).boxed(),
             };
             let times = (0.001..1000.0_f64, readings(unit));
             let multiple = times.prop_map(|(times, reading)| Operand::Multiple { times, reading });
@@ -270,12 +198,7 @@ mod tests {
         });
         (sides, prop::sample::select(Comparison::ALL.to_vec())).prop_map(|((left, right), comparison)| {
             let text = format!("{left} {comparison} {right}");
-            Claim {
-                text,
-                left,
-                comparison,
-                right,
-            }
+            Claim { text, left, comparison, right }
         })
     }
 

@@ -21,9 +21,7 @@ use crate::topology::{Backend, Pool};
 /// Keys that a variant may patch.
 const PATCHABLE: [&str; 4] = ["balancers", "topology", "load", "timeline"];
 /// Keys that belong to the whole document.
-const WHOLE: [&str; 7] = [
-    "name", "question", "seed", "repeat", "variants", "control", "expect",
-];
+const WHOLE: [&str; 7] = ["name", "question", "seed", "repeat", "variants", "control", "expect"];
 /// The variant of a scenario that has none.
 const ONLY: &str = "base";
 
@@ -46,10 +44,8 @@ impl Plan {
                 (*name, variant)
             })
             .collect();
-        let known: Vec<Known<'_>> = variants
-            .iter()
-            .map(|(name, variant)| (*name, variant.as_ref()))
-            .collect();
+        let known: Vec<Known<'_>> =
+            variants.iter().map(|(name, variant)| (*name, variant.as_ref())).collect();
         let whole = whole(item, &known);
         check_choice(choice, &known, &found);
         let problems = found.take(variants.len());
@@ -77,9 +73,8 @@ fn whole(item: Item<'_>, variants: &[Known<'_>]) -> SavedPlan {
         return plan;
     };
     plan.scenario = fields.require("name", String::new(), |item| item.own_name());
-    plan.question = fields.require("question", String::new(), |item| {
-        item.text("a question").map(str::to_owned)
-    });
+    plan.question =
+        fields.require("question", String::new(), |item| item.text("a question").map(str::to_owned));
     plan.seed = fields.read("seed", plan.seed, |item| item.whole(0..=u64::MAX));
     plan.repeats = fields.read("repeat", plan.repeats, |item| item.count(limits::REPEAT));
     plan.control = fields.read("control", Vec::new(), |item| claims::claims(item, variants));
@@ -92,38 +87,22 @@ fn whole(item: Item<'_>, variants: &[Known<'_>]) -> SavedPlan {
 
 /// The variants' names and patches; one empty patch if the document has none.
 fn variant_patches(document: Item<'_>) -> Vec<(&str, Node)> {
-    let only = || {
-        vec![(
-            ONLY,
-            Node {
-                place: document.node.place.clone(),
-                value: Value::Map(Vec::new()),
-            },
-        )]
-    };
+    let only = || vec![(ONLY, Node { place: document.node.place.clone(), value: Value::Map(Vec::new()) })];
     let Some(items) = document.fields().and_then(|mut fields| fields.get("variants")) else {
         return only();
     };
     let variants = items.named(limits::VARIANTS).unwrap_or_default();
     if variants.is_empty() {
-        return items
-            .refuse(items.wrong("`variants` is empty"))
-            .unwrap_or_else(only);
+        return items.refuse(items.wrong("`variants` is empty")).unwrap_or_else(only);
     }
-    variants
-        .into_iter()
-        .map(|item| (item.name, patch(item)))
-        .collect()
+    variants.into_iter().map(|item| (item.name, patch(item))).collect()
 }
 
 /// A variant's patch, without the keys that it must not have.
 fn patch(item: Item<'_>) -> Node {
     let place = item.node.place.clone();
     let Some(mut fields) = item.fields() else {
-        return Node {
-            place,
-            value: Value::Map(Vec::new()),
-        };
+        return Node { place, value: Value::Map(Vec::new()) };
     };
     for key in WHOLE {
         if let Some(item) = fields.get(key) {
@@ -137,22 +116,15 @@ fn patch(item: Item<'_>) -> Node {
         return item.node.clone();
     };
     let patchable = |(key, _): &&(Key, Node)| PATCHABLE.contains(&key.text.as_str());
-    Node {
-        place,
-        value: Value::Map(entries.iter().filter(patchable).cloned().collect()),
-    }
+    Node { place, value: Value::Map(entries.iter().filter(patchable).cloned().collect()) }
 }
 
 /// One variant of the merged document.
 fn variant(name: &str, document: Item<'_>, catalog: &Catalog, choice: &Choice) -> Option<Variant> {
     let mut fields = document.fields()?;
     let kinds = fields.read("balancers", BalancerKind::ALL.to_vec(), balancers);
-    let is_chosen = |kind: &BalancerKind| {
-        choice
-            .balancers
-            .as_ref()
-            .is_none_or(|chosen| chosen.contains(kind))
-    };
+    let is_chosen =
+        |kind: &BalancerKind| choice.balancers.as_ref().is_none_or(|chosen| chosen.contains(kind));
     let kinds: Vec<_> = kinds.into_iter().filter(is_chosen).collect();
     let balancers = Balancers { catalog, kinds };
 
@@ -164,21 +136,10 @@ fn variant(name: &str, document: Item<'_>, catalog: &Catalog, choice: &Choice) -
     let timeline = fields.get("timeline");
     let topology = topology?;
     let traffic = read_traffic::traffic(load?, timeout, &topology);
-    let stage = Stage {
-        topology: &topology,
-        load_ends: traffic.duration,
-        balancers: &balancers,
-    };
-    let timeline = timeline
-        .and_then(|item| read_timeline::timeline(item, &stage))
-        .unwrap_or_default();
-    let mut variant = Variant {
-        name: name.to_owned(),
-        balancers: balancers.kinds,
-        topology,
-        traffic,
-        timeline,
-    };
+    let stage = Stage { topology: &topology, load_ends: traffic.duration, balancers: &balancers };
+    let timeline = timeline.and_then(|item| read_timeline::timeline(item, &stage)).unwrap_or_default();
+    let mut variant =
+        Variant { name: name.to_owned(), balancers: balancers.kinds, topology, traffic, timeline };
     add_spares(&mut variant);
     Some(variant)
 }
@@ -209,11 +170,8 @@ fn add_spares(variant: &mut Variant) {
         .map(|deploy| deploy.pool.clone())
         .collect();
     let pools = &mut variant.topology.pools;
-    let mut taken: Vec<_> = pools
-        .iter()
-        .flat_map(|pool| &pool.backends)
-        .map(|backend| backend.id.clone())
-        .collect();
+    let mut taken: Vec<_> =
+        pools.iter().flat_map(|pool| &pool.backends).map(|backend| backend.id.clone()).collect();
     for pool in pools.iter_mut().filter(|pool| surged.contains(&pool.name)) {
         if let Some(spare) = spare(pool, &taken) {
             taken.push(spare.id.clone());
@@ -228,40 +186,24 @@ fn spare(pool: &Pool, taken: &[String]) -> Option<Backend> {
     let first = pool.backends.first()?;
     let mut names = (pool.backends.len() + 1..).map(|n| format!("{}-{n}", pool.name));
     let id = names.find(|name| !taken.contains(name))?;
-    Some(Backend {
-        id,
-        spare: true,
-        ..first.clone()
-    })
+    Some(Backend { id, spare: true, ..first.clone() })
 }
 
 /// What was asked for on the command line must exist.
 fn check_choice(choice: &Choice, variants: &[Known<'_>], found: &Found) {
     let names: Vec<_> = variants.iter().map(|(name, _)| *name).collect();
-    for name in choice
-        .variants
-        .iter()
-        .flatten()
-        .filter(|name| !names.contains(&name.as_str()))
-    {
+    for name in choice.variants.iter().flatten().filter(|name| !names.contains(&name.as_str())) {
         let place = Place::command_line(format!("--variant {name}"));
         let problem = Problem::new(format!("there is no variant `{name}`"), &place);
         found.add(problem.help(suggestion(name, names.iter().copied())));
     }
-    if let Some(repeats) = choice
-        .repeats
-        .filter(|repeats| !limits::REPEAT.contains(&u64::from(*repeats)))
-    {
+    if let Some(repeats) = choice.repeats.filter(|repeats| !limits::REPEAT.contains(&u64::from(*repeats))) {
         let (least, most) = (limits::REPEAT.start(), limits::REPEAT.end());
         let place = Place::command_line(format!("--repeat {repeats}"));
-        found.add(Problem::new(
-            format!("`repeat` must be from {least} to {most}"),
-            &place,
-        ));
+        found.add(Problem::new(format!("`repeat` must be from {least} to {most}"), &place));
     }
-    let nothing_runs = variants
-        .iter()
-        .all(|(_, variant)| variant.is_some_and(|variant| variant.balancers.is_empty()));
+    let nothing_runs =
+        variants.iter().all(|(_, variant)| variant.is_some_and(|variant| variant.balancers.is_empty()));
     if let (Some(kinds), true) = (&choice.balancers, nothing_runs) {
         let kinds: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
         let place = Place::command_line(format!("--balancer {}", kinds.join(",")));
@@ -272,23 +214,12 @@ fn check_choice(choice: &Choice, variants: &[Known<'_>], found: &Found) {
 /// What is run of a checked scenario.
 fn chosen(plan: SavedPlan, choice: &Choice) -> SavedPlan {
     let is_chosen = |variant: &Variant| {
-        let named = choice
-            .variants
-            .as_ref()
-            .is_none_or(|names| names.contains(&variant.name));
+        let named = choice.variants.as_ref().is_none_or(|names| names.contains(&variant.name));
         !variant.balancers.is_empty() && (named || plan.is_control(&variant.name))
     };
-    let variants: Vec<_> = plan
-        .variants
-        .iter()
-        .filter(|variant| is_chosen(variant))
-        .cloned()
-        .collect();
-    let runs = |claim: &Claim| {
-        claim
-            .variants()
-            .all(|name| variants.iter().any(|variant| variant.name == name))
-    };
+    let variants: Vec<_> = plan.variants.iter().filter(|variant| is_chosen(variant)).cloned().collect();
+    let runs =
+        |claim: &Claim| claim.variants().all(|name| variants.iter().any(|variant| variant.name == name));
     SavedPlan {
         control: plan.control.iter().filter(|claim| runs(claim)).cloned().collect(),
         expect: plan.expect.iter().filter(|claim| runs(claim)).cloned().collect(),

@@ -10,12 +10,7 @@ use crate::plan::Variant;
 pub(crate) type Known<'v> = (&'v str, Option<&'v Variant>);
 
 pub(crate) fn claims(item: Item<'_>, variants: &[Known<'_>]) -> Option<Vec<Claim>> {
-    Some(
-        item.list(limits::CLAIMS)?
-            .into_iter()
-            .filter_map(|item| claim(item, variants))
-            .collect(),
-    )
+    Some(item.list(limits::CLAIMS)?.into_iter().filter_map(|item| claim(item, variants)).collect())
 }
 
 fn claim(item: Item<'_>, variants: &[Known<'_>]) -> Option<Claim> {
@@ -46,13 +41,8 @@ fn unknown(reading: &Reading, text: &str, variants: &[Known<'_>]) -> Option<Clai
     if variant.topology.backend(facet).is_some() {
         return None;
     }
-    let backends: Vec<_> = variant
-        .topology
-        .pools
-        .iter()
-        .flat_map(|pool| &pool.backends)
-        .map(|b| b.id.as_str())
-        .collect();
+    let backends: Vec<_> =
+        variant.topology.pools.iter().flat_map(|pool| &pool.backends).map(|b| b.id.as_str()).collect();
     Some(missing("backend", facet, text, &backends))
 }
 
@@ -61,11 +51,7 @@ fn missing(what: &str, name: &str, text: &str, known: &[&str]) -> ClaimError {
     let goes_on = |c: char| c.is_ascii_alphanumeric() || c == '-';
     let stands_alone =
         |at: usize| !text[..at].ends_with(goes_on) && text[at + name.len()..].starts_with(['.', ']']);
-    let start = text
-        .match_indices(name)
-        .map(|(at, _)| at)
-        .find(|at| stands_alone(*at))
-        .unwrap_or(0);
+    let start = text.match_indices(name).map(|(at, _)| at).find(|at| stands_alone(*at)).unwrap_or(0);
     ClaimError {
         message: format!("there is no {what} `{name}`"),
         bytes: start..start + name.len(),

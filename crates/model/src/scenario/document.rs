@@ -19,10 +19,7 @@ pub struct Scenario {
 impl Scenario {
     /// Parses the `text` of `file_name`, and the values of `sets`. Finds syntax errors and duplicate keys.
     pub fn parse(file_name: &str, text: &str, sets: &[Set]) -> Result<Scenario, Problems> {
-        let source = Arc::new(Source {
-            name: file_name.to_owned(),
-            text: text.to_owned(),
-        });
+        let source = Arc::new(Source { name: file_name.to_owned(), text: text.to_owned() });
         let document = yaml::parse(&source, 0..text.len()).and_then(|node| match node.value {
             Value::Map(_) => Ok(node),
             _ => Err(vec![Problem::new(
@@ -33,11 +30,7 @@ impl Scenario {
         match (document, Set::patches(sets)) {
             (Ok(document), Ok(sets)) => {
                 let document = sets.iter().fold(document, |document, set| document.patched(set));
-                Ok(Scenario {
-                    source,
-                    document,
-                    sets,
-                })
+                Ok(Scenario { source, document, sets })
             }
             (document, sets) => {
                 let problems = [document.err(), sets.err()].into_iter().flatten().flatten();
@@ -63,8 +56,6 @@ impl Scenario {
     /// The document that `patch` makes of this one: base ⊕ variant ⊕ `--set`.
     pub(crate) fn variant(&self, patch: &Node) -> Node {
         let variant = self.document.patched(patch);
-        self.sets
-            .iter()
-            .fold(variant, |variant, set| variant.patched(set))
+        self.sets.iter().fold(variant, |variant, set| variant.patched(set))
     }
 }

@@ -73,15 +73,7 @@ fn topology(out: &mut Lines, topology: &Topology) {
     }
     out.line(3, "routes:");
     for route in &topology.routes {
-        out.line(
-            4,
-            format_args!(
-                "{}: {{ path: {}, to: {} }}",
-                route.name,
-                quoted(&route.path),
-                route.to
-            ),
-        );
+        out.line(4, format_args!("{}: {{ path: {}, to: {} }}", route.name, quoted(&route.path), route.to));
     }
     let balance = match topology.balance {
         Balance::RoundRobin => "round_robin",
@@ -109,10 +101,7 @@ fn topology(out: &mut Lines, topology: &Topology) {
         PassiveHealth::Off => out.line(3, "passive_health: off"),
         PassiveHealth::Default => out.line(3, "passive_health: default"),
         PassiveHealth::On { fails, out_for } => {
-            out.line(
-                3,
-                format_args!("passive_health: {{ fails: {fails}, for: {out_for} }}"),
-            );
+            out.line(3, format_args!("passive_health: {{ fails: {fails}, for: {out_for} }}"));
         }
     }
     match topology.client_keepalive {
@@ -133,10 +122,7 @@ fn explain_pool(out: &mut Lines, pool: &Pool) {
 
 fn explain_backend(out: &mut Lines, backend: &Backend) {
     if backend.spare {
-        return out.line(
-            6,
-            format_args!("# {}: a spare, which the surge deploy adds", backend.id),
-        );
+        return out.line(6, format_args!("# {}: a spare, which the surge deploy adds", backend.id));
     }
     let at_once = backend.at_once.map_or("unlimited".to_owned(), |n| n.to_string());
     let on_term = match backend.on_term {
@@ -177,10 +163,7 @@ fn traffic(out: &mut Lines, traffic: &Traffic) {
     out.line(3, format_args!("warmup: {}", traffic.warmup));
     out.line(3, format_args!("timeout: {}", traffic.timeout));
     out.line(3, format_args!("connections: {}", traffic.connections));
-    out.line(
-        3,
-        format_args!("fresh_connections: {}", traffic.fresh_connections),
-    );
+    out.line(3, format_args!("fresh_connections: {}", traffic.fresh_connections));
     out.line(3, "mix:");
     for class in &traffic.mix {
         out.line(4, format_args!("{}:", class.name));
@@ -235,11 +218,7 @@ fn deploy(out: &mut Lines, deploy: &Deploy) {
         out.line(5, format_args!("deregister: {deregister}"));
     }
     out.line(5, format_args!("ready_within: {}", deploy.ready_within));
-    let health = if deploy.new_generation_unhealthy {
-        "unhealthy"
-    } else {
-        "healthy"
-    };
+    let health = if deploy.new_generation_unhealthy { "unhealthy" } else { "healthy" };
     out.line(5, format_args!("new_generation: {health}"));
 }
 

@@ -29,23 +29,14 @@ pub struct Place {
 
 impl Place {
     pub(crate) fn new(source: &Arc<Source>, bytes: Range<usize>) -> Place {
-        Place {
-            source: Arc::clone(source),
-            bytes,
-        }
+        Place { source: Arc::clone(source), bytes }
     }
 
     /// A place for what was asked for on the command line.
     pub(crate) fn command_line(text: String) -> Place {
         let bytes = 0..text.len();
-        let source = Source {
-            name: COMMAND_LINE.into(),
-            text,
-        };
-        Place {
-            source: Arc::new(source),
-            bytes,
-        }
+        let source = Source { name: COMMAND_LINE.into(), text };
+        Place { source: Arc::new(source), bytes }
     }
 
     /// The piece of this place at `bytes` of `whole`, the text that was read from here; the place itself where
@@ -54,10 +45,7 @@ impl Place {
         match self.text().find(whole) {
             Some(start) => {
                 let start = self.bytes.start + start;
-                Place {
-                    source: Arc::clone(&self.source),
-                    bytes: start + bytes.start..start + bytes.end,
-                }
+                Place { source: Arc::clone(&self.source), bytes: start + bytes.start..start + bytes.end }
             }
             None => self.clone(),
         }
@@ -110,19 +98,11 @@ pub struct Problem {
 
 impl Problem {
     pub(crate) fn new(message: impl Into<String>, place: &Place) -> Problem {
-        Problem {
-            message: message.into(),
-            place: place.clone(),
-            help: None,
-            variants: Vec::new(),
-        }
+        Problem { message: message.into(), place: place.clone(), help: None, variants: Vec::new() }
     }
 
     pub(crate) fn help(self, help: impl Into<String>) -> Problem {
-        Problem {
-            help: Some(help.into()),
-            ..self
-        }
+        Problem { help: Some(help.into()), ..self }
     }
 
     fn render(&self, renderer: &Renderer) -> String {

@@ -26,10 +26,7 @@ struct Located<'d> {
 pub(crate) fn timeline(item: Item<'_>, stage: &Stage<'_>) -> Option<Vec<Entry>> {
     let items = item.named(limits::TIMELINE)?;
     let names: Vec<_> = items.iter().map(|item| item.name).collect();
-    let entries: Vec<_> = items
-        .iter()
-        .filter_map(|item| entry(*item, &names, stage))
-        .collect();
+    let entries: Vec<_> = items.iter().filter_map(|item| entry(*item, &names, stage)).collect();
     for located in &entries {
         check_order(located, &entries);
     }
@@ -44,10 +41,7 @@ fn entry<'d>(item: Item<'d>, names: &[&str], stage: &Stage<'_>) -> Option<Locate
         (None, Some(item)) => item.known_name("entry of the timeline", names).map(When::After),
         (Some(at), Some(after)) => {
             let last = written_last([at, after])?;
-            item.refuse(Problem::new(
-                format!("`{}` has both `at` and `after`", item.name),
-                last.key(),
-            ))
+            item.refuse(Problem::new(format!("`{}` has both `at` and `after`", item.name), last.key()))
         }
         (None, None) => item.refuse(
             Problem::new(format!("`{}` does not say when it begins", item.name), item.key())
@@ -62,11 +56,7 @@ fn entry<'d>(item: Item<'d>, names: &[&str], stage: &Stage<'_>) -> Option<Locate
         when: when.unwrap_or(When::At(*limits::AT.end())),
         action: action?,
     };
-    Some(Located {
-        entry,
-        item,
-        when: at.or(after),
-    })
+    Some(Located { entry, item, when: at.or(after) })
 }
 
 fn begins_at(item: Item<'_>, load_ends: Span) -> Option<When> {
@@ -111,28 +101,16 @@ fn action(fields: &mut Fields<'_>, stage: &Stage<'_>) -> Option<Action> {
 }
 
 fn fault(item: Item<'_>, lasting: Option<Item<'_>>, topology: &Topology) -> Option<Fault> {
-    let backends: Vec<_> = topology
-        .pools
-        .iter()
-        .flat_map(|pool| pool.serving())
-        .map(|b| b.id.as_str())
-        .collect();
+    let backends: Vec<_> =
+        topology.pools.iter().flat_map(|pool| pool.serving()).map(|b| b.id.as_str()).collect();
     let backend = item.known_name("backend", &backends);
     let lasts = lasting.and_then(|item| item.quantity(limits::FAULT));
-    Some(Fault {
-        backend: backend?,
-        lasts,
-    })
+    Some(Fault { backend: backend?, lasts })
 }
 
 fn deploy(item: Item<'_>, stage: &Stage<'_>) -> Option<Deploy> {
     let mut fields = item.fields()?;
-    let pools: Vec<_> = stage
-        .topology
-        .pools
-        .iter()
-        .map(|pool| pool.name.as_str())
-        .collect();
+    let pools: Vec<_> = stage.topology.pools.iter().map(|pool| pool.name.as_str()).collect();
     let pool_item = fields.demand("pool");
     let pool = pool_item.and_then(|item| item.known_name("pool", &pools));
     let drain_item = fields.demand("drain");
@@ -150,27 +128,18 @@ fn deploy(item: Item<'_>, stage: &Stage<'_>) -> Option<Deploy> {
         deregister: deregister_item
             .and_then(|item| item.word(&[("live", Deregister::Live), ("reload", Deregister::Reload)]))
             .unwrap_or_default(),
-        ready_within: fields.read("ready_within", Span::millis(15_000), |item| {
-            item.quantity(limits::READY)
-        }),
-        new_generation_unhealthy: fields.read("new_generation", false, |item| {
-            item.word(&[("healthy", false), ("unhealthy", true)])
-        }),
+        ready_within: fields.read("ready_within", Span::millis(15_000), |item| item.quantity(limits::READY)),
+        new_generation_unhealthy: fields
+            .read("new_generation", false, |item| item.word(&[("healthy", false), ("unhealthy", true)])),
     };
     fields.finish();
 
-    let serving = stage
-        .topology
-        .pool(&deploy.pool)
-        .map(|pool| pool.serving().count());
+    let serving = stage.topology.pool(&deploy.pool).map(|pool| pool.serving().count());
     if let (Some(item), Some(1), Strategy::InPlace) = (pool_item, serving, deploy.strategy) {
-        let message = format!(
-            "`{}` has one backend: while it is replaced in place, nobody serves",
-            deploy.pool
-        );
+        let message =
+            format!("`{}` has one backend: while it is replaced in place, nobody serves", deploy.pool);
         item.found.add(
-            item.wrong(message)
-                .help("give the pool a second backend, or deploy with `strategy: surge`"),
+            item.wrong(message).help("give the pool a second backend, or deploy with `strategy: surge`"),
         );
     }
     // What follows judges by the drain, so it must be known.
@@ -180,21 +149,15 @@ fn deploy(item: Item<'_>, stage: &Stage<'_>) -> Option<Deploy> {
         deregister_item.filter(|_| !deploy.tells_the_balancer()),
     ];
     for item in meaningless.into_iter().flatten() {
-        let problem = Problem::new(
-            format!("`{}` means nothing with `drain: off`", item.name),
-            item.key(),
-        );
-        item.found
-            .add(problem.help(format!("a variant removes it with `{}: null`", item.name)));
+        let problem = Problem::new(format!("`{}` means nothing with `drain: off`", item.name), item.key());
+        item.found.add(problem.help(format!("a variant removes it with `{}: null`", item.name)));
     }
     if deploy.tells_the_balancer() {
         let (capability, what) = match deploy.deregister {
             Deregister::Live => (Capability::LiveDeregister, "take a backend out while it runs"),
             Deregister::Reload => (Capability::ReloadDeregister, "take a backend out by a reload"),
         };
-        stage
-            .balancers
-            .must(capability, what, &deregister_item.or(drain_item).unwrap_or(item));
+        stage.balancers.must(capability, what, &deregister_item.or(drain_item).unwrap_or(item));
     }
     Some(deploy)
 }
@@ -203,10 +166,7 @@ fn drain(item: Item<'_>) -> Option<Drain> {
     if item.is_number() {
         return item.quantity(limits::DRAIN).map(Drain::For);
     }
-    item.word_or(
-        &[("off", Drain::Off), ("auto", Drain::Auto)],
-        "a duration such as `300ms`",
-    )
+    item.word_or(&[("off", Drain::Off), ("auto", Drain::Auto)], "a duration such as `300ms`")
 }
 
 /// Follows `after` to the entry that begins by the clock: there must be one, and a drain window that is derived
@@ -241,10 +201,8 @@ fn check_order(located: &Located<'_>, all: &[Located<'_>]) {
     };
     if matches!(action, Action::Deploy(deploy) if deploy.drain == Drain::Auto) && begins < limits::BASELINE {
         let message = format!("`{name}` begins {begins} into the load, too early for `drain: auto`");
-        let help = format!(
-            "its window is derived from a baseline of at least {}: begin later",
-            limits::BASELINE
-        );
+        let help =
+            format!("its window is derived from a baseline of at least {}: begin later", limits::BASELINE);
         found.add(Problem::new(message, place).help(help));
     }
 }

@@ -23,9 +23,8 @@ pub(crate) fn topology(item: Item<'_>, balancers: &Balancers<'_>, client_timeout
         balance: fields.read("balance", Balance::default(), |item| balance(item, balancers)),
         health_check: fields.read("health_check", Some(default_health_check()), health_check),
         retries: fields.read("retries", Retries::default(), retries),
-        passive_health: fields.read("passive_health", PassiveHealth::default(), |item| {
-            passive_health(item, balancers)
-        }),
+        passive_health: fields
+            .read("passive_health", PassiveHealth::default(), |item| passive_health(item, balancers)),
         client_keepalive: fields.read("client_keepalive", Some(Span::millis(75_000)), client_keepalive),
         response_timeout: fields.read(
             "response_timeout",
@@ -48,20 +47,13 @@ fn pools(item: Item<'_>) -> Option<Vec<Pool>> {
     for item in items {
         let backends = pool(item).unwrap_or_default();
         for backend in &backends {
-            if pools
-                .iter()
-                .flat_map(|pool| &pool.backends)
-                .any(|other| other.id == backend.id)
-            {
+            if pools.iter().flat_map(|pool| &pool.backends).any(|other| other.id == backend.id) {
                 let message = format!("two backends would be called `{}`", backend.id);
                 item.found
                     .add(Problem::new(message, item.key()).help("backends of all pools share their names"));
             }
         }
-        pools.push(Pool {
-            name: item.name.to_owned(),
-            backends,
-        });
+        pools.push(Pool { name: item.name.to_owned(), backends });
     }
     Some(pools)
 }
@@ -70,27 +62,17 @@ fn pool(item: Item<'_>) -> Option<Vec<Backend>> {
     let mut fields = item.fields()?;
     let common = behaviour(&mut fields, default_backend());
     // Two of them to go on with, because a pool of one has problems of its own.
-    let backends = fields.require(
-        "backends",
-        counted(item.name, 2, &common),
-        |backends| match backends.node.value {
+    let backends =
+        fields.require("backends", counted(item.name, 2, &common), |backends| match backends.node.value {
             Value::Map(_) => named_backends(backends, &common),
-            _ => Some(counted(
-                item.name,
-                backends.whole(1..=limits::BACKENDS as u64)?,
-                &common,
-            )),
-        },
-    );
+            _ => Some(counted(item.name, backends.whole(1..=limits::BACKENDS as u64)?, &common)),
+        });
     fields.finish();
     Some(backends)
 }
 
 fn counted(pool: &str, backends: u64, common: &Backend) -> Vec<Backend> {
-    let backend = |n| Backend {
-        id: format!("{pool}-{n}"),
-        ..common.clone()
-    };
+    let backend = |n| Backend { id: format!("{pool}-{n}"), ..common.clone() };
     (1..=backends).map(backend).collect()
 }
 
@@ -119,21 +101,14 @@ fn one_backend(item: Item<'_>, common: &Backend) -> Option<Backend> {
 fn slower(item: Item<'_>, latency: Latency) -> Option<Latency> {
     let Factor(times) = item.quantity(limits::SLOWER)?;
     let scaled = |span: Span| Span(span.0.mul_f64(times));
-    let tail = latency.tail.map(|tail| Tail {
-        at: scaled(tail.at),
-        ..tail
-    });
-    let latency = Latency {
-        from: scaled(latency.from),
-        to: scaled(latency.to),
-        tail,
-    };
+    let tail = latency.tail.map(|tail| Tail { at: scaled(tail.at), ..tail });
+    let latency = Latency { from: scaled(latency.from), to: scaled(latency.to), tail };
     let slowest = latency.to.max(tail.map_or(Span::default(), |tail| tail.at));
     let most = *limits::LATENCY.end();
     if slowest > most {
-        return item.refuse(item.wrong(format!(
-            "`slower` makes the slowest request {slowest}; at most {most} is allowed"
-        )));
+        return item.refuse(
+            item.wrong(format!("`slower` makes the slowest request {slowest}; at most {most} is allowed")),
+        );
     }
     Some(latency)
 }
@@ -145,11 +120,7 @@ fn default_backend() -> Backend {
         id: String::new(),
         spare: false,
         boot: Span::default(),
-        latency: Latency {
-            from: no_time,
-            to: no_time,
-            tail: None,
-        },
+        latency: Latency { from: no_time, to: no_time, tail: None },
         at_once: None,
         queue: 1000,
         body: Bytes(1024),
@@ -213,9 +184,8 @@ fn uniform(item: Item<'_>) -> Option<(Span, Span)> {
     };
     let (shortest, longest) = (from.quantity(limits::LATENCY)?, to.quantity(limits::LATENCY)?);
     if shortest > longest {
-        return item.refuse(from.wrong(format!(
-            "`uniform` begins at {shortest}, after its end at {longest}"
-        )));
+        return item
+            .refuse(from.wrong(format!("`uniform` begins at {shortest}, after its end at {longest}")));
     }
     Some((shortest, longest))
 }
@@ -243,19 +213,13 @@ fn routes(item: Item<'_>, pools: &[&str]) -> Option<Vec<Route>> {
         let to = fields.require("to", String::new(), |item| item.known_name("pool", pools));
         fields.finish();
         if let Some(other) = routes.iter().find(|route| route.path == path && !path.is_empty()) {
-            let message = format!(
-                "the routes `{}` and `{}` both have the path `{path}`",
-                other.name, item.name
-            );
+            let message =
+                format!("the routes `{}` and `{}` both have the path `{path}`", other.name, item.name);
             item.found.add(
                 Problem::new(message, item.key()).help("the longest path wins; equal ones would be a tie"),
             );
         }
-        routes.push(Route {
-            name: item.name.to_owned(),
-            path,
-            to,
-        });
+        routes.push(Route { name: item.name.to_owned(), path, to });
     }
     routes.sort_by(|a, b| b.path.len().cmp(&a.path.len()).then_with(|| a.path.cmp(&b.path)));
     Some(routes)
@@ -266,14 +230,8 @@ pub(crate) fn path(item: Item<'_>) -> Option<String> {
     let text = item.text("a path")?;
     let fits = |c: char| c.is_ascii_alphanumeric() || "/-._~%".contains(c);
     if !text.starts_with('/') || !text.chars().all(fits) {
-        let message = format!(
-            "`{}`: expected a path that begins with `/`, found `{text}`",
-            item.name
-        );
-        return item.refuse(
-            item.wrong(message)
-                .help("letters, digits and `/ - . _ ~ %` are allowed"),
-        );
+        let message = format!("`{}`: expected a path that begins with `/`, found `{text}`", item.name);
+        return item.refuse(item.wrong(message).help("letters, digits and `/ - . _ ~ %` are allowed"));
     }
     Some(text.to_owned())
 }
@@ -286,11 +244,7 @@ fn balance(item: Item<'_>, balancers: &Balancers<'_>) -> Option<Balance> {
         ("source_hash", Balance::SourceHash),
     ])?;
     if balance == Balance::TwoChoices {
-        balancers.must(
-            Capability::TwoChoices,
-            "choose the better of two random backends",
-            &item,
-        );
+        balancers.must(Capability::TwoChoices, "choose the better of two random backends", &item);
     }
     Some(balance)
 }
@@ -307,20 +261,14 @@ fn default_health_check() -> HealthCheck {
 
 fn health_check(item: Item<'_>) -> Option<Option<HealthCheck>> {
     if !item.is_map() {
-        return item
-            .word_or(&[("off", ())], "a map such as `{ every: 500ms }`")
-            .map(|()| None);
+        return item.word_or(&[("off", ())], "a map such as `{ every: 500ms }`").map(|()| None);
     }
     let mut fields = item.fields()?;
     let unless_said = default_health_check();
     let check = HealthCheck {
         path: fields.read("path", unless_said.path, path),
-        every: fields.read("every", unless_said.every, |item| {
-            item.quantity(limits::PROBE_EVERY)
-        }),
-        timeout: fields.read("timeout", unless_said.timeout, |item| {
-            item.quantity(limits::TIMEOUT)
-        }),
+        every: fields.read("every", unless_said.every, |item| item.quantity(limits::PROBE_EVERY)),
+        timeout: fields.read("timeout", unless_said.timeout, |item| item.quantity(limits::TIMEOUT)),
         fall: fields.read("fall", unless_said.fall, |item| item.count(limits::IN_A_ROW)),
         rise: fields.read("rise", unless_said.rise, |item| item.count(limits::IN_A_ROW)),
     };
@@ -351,11 +299,7 @@ fn passive_health(item: Item<'_>, balancers: &Balancers<'_>) -> Option<PassiveHe
         item.word_or(&words, "a map such as `{ fails: 1, for: 10s }`")?
     };
     if passive != PassiveHealth::Off {
-        balancers.must(
-            Capability::PassiveHealth,
-            "eject backends because of failed traffic",
-            &item,
-        );
+        balancers.must(Capability::PassiveHealth, "eject backends because of failed traffic", &item);
     }
     Some(passive)
 }

@@ -10,9 +10,7 @@ use crate::units::{Bytes, Rate, Share, Span};
 /// How long a client waits unless the scenario says otherwise. Read on its own, before the topology, whose own
 /// time-out follows it.
 pub(crate) fn timeout(load: &mut Fields<'_>) -> Span {
-    load.read("timeout", Span::millis(10_000), |item| {
-        item.quantity(limits::TIMEOUT)
-    })
+    load.read("timeout", Span::millis(10_000), |item| item.quantity(limits::TIMEOUT))
 }
 
 /// Reads the rest of the load, to be carried by `topology`.
@@ -25,9 +23,8 @@ pub(crate) fn traffic(mut fields: Fields<'_>, timeout: Span, topology: &Topology
         item.word(&[("constant", Arrivals::Constant), ("poisson", Arrivals::Poisson)])
     });
     let warmup = fields.read("warmup", Span::millis(2000), |item| item.quantity(limits::WARMUP));
-    let fresh_connections = fields.read("fresh_connections", Share(0.1), |item| {
-        item.quantity(Share(0.0)..=Share(1.0))
-    });
+    let fresh_connections =
+        fields.read("fresh_connections", Share(0.1), |item| item.quantity(Share(0.0)..=Share(1.0)));
     let mix = mix(&mut fields, topology);
     let latency = mean_latency(&mix, topology);
     let connections = connections(&mut fields, rate, latency);
@@ -42,32 +39,17 @@ pub(crate) fn traffic(mut fields: Fields<'_>, timeout: Span, topology: &Topology
         load.found.add(load.wrong(message));
     }
     if rate.0 * duration.seconds() < 1.0 {
-        load.found
-            .add(load.wrong(format!("{rate} for {duration} is less than one request")));
+        load.found.add(load.wrong(format!("{rate} for {duration} is less than one request")));
     }
-    Traffic {
-        rate,
-        arrivals,
-        duration,
-        warmup,
-        timeout,
-        connections,
-        fresh_connections,
-        mix,
-    }
+    Traffic { rate, arrivals, duration, warmup, timeout, connections, fresh_connections, mix }
 }
 
 /// The most connections. A cap that the load can't live with would measure the cap, so it is refused.
 fn connections(fields: &mut Fields<'_>, Rate(rate): Rate, latency: Span) -> u32 {
     let busy = (rate * latency.seconds()).ceil();
     let most = *limits::CONNECTIONS.end() as f64;
-    let arithmetic = format!(
-        "{} × {latency} mean latency keeps {busy} requests in flight",
-        Rate(rate)
-    );
-    let derived = (4.0 * rate * latency.seconds())
-        .ceil()
-        .clamp(limits::FEWEST_CONNECTIONS, most);
+    let arithmetic = format!("{} × {latency} mean latency keeps {busy} requests in flight", Rate(rate));
+    let derived = (4.0 * rate * latency.seconds()).ceil().clamp(limits::FEWEST_CONNECTIONS, most);
     let Some(item) = fields.get("connections") else {
         if busy > most {
             let message =
@@ -80,11 +62,8 @@ fn connections(fields: &mut Fields<'_>, Rate(rate): Rate, latency: Span) -> u32 
         return derived as u32;
     };
     if f64::from(connections) < busy {
-        let problem = item.wrong(format!(
-            "{connections} connections cannot carry the load: {arithmetic}"
-        ));
-        item.found
-            .add(problem.help(format!("leave `connections` out for 4 times as many: {derived}")));
+        let problem = item.wrong(format!("{connections} connections cannot carry the load: {arithmetic}"));
+        item.found.add(problem.help(format!("leave `connections` out for 4 times as many: {derived}")));
     }
     connections
 }
@@ -112,11 +91,7 @@ fn mean_latency_of_pool(pool: &Pool) -> f64 {
 /// The pool that a request for `path` goes to.
 fn route<'t>(path: &str, topology: &'t Topology) -> Option<&'t str> {
     let path = path.split('?').next().unwrap_or(path);
-    topology
-        .routes
-        .iter()
-        .find(|route| path.starts_with(&route.path))
-        .map(|route| route.to.as_str())
+    topology.routes.iter().find(|route| path.starts_with(&route.path)).map(|route| route.to.as_str())
 }
 
 const OF_A_CLASS: [&str; 4] = ["method", "path", "headers", "body"];
@@ -124,24 +99,17 @@ const OF_A_CLASS: [&str; 4] = ["method", "path", "headers", "body"];
 /// The kinds of requests: those of `mix`, or a single one that the load itself describes.
 fn mix(fields: &mut Fields<'_>, topology: &Topology) -> Vec<RequestClass> {
     let Some(mix) = fields.get("mix") else {
-        return vec![RequestClass {
-            name: "all".into(),
-            share: Share(1.0),
-            ..class(fields, topology)
-        }];
+        return vec![RequestClass { name: "all".into(), share: Share(1.0), ..class(fields, topology) }];
     };
     for key in OF_A_CLASS {
         if let Some(item) = fields.get(key) {
             let problem = Problem::new(format!("`{key}` stands beside `mix`"), item.key());
-            item.found
-                .add(problem.help("with a mix, each of its classes says it for itself"));
+            item.found.add(problem.help("with a mix, each of its classes says it for itself"));
         }
     }
     let read = |item: Item<'_>| {
         let mut fields = item.fields()?;
-        let share = fields
-            .demand("share")
-            .and_then(|item| item.quantity(Share(0.0)..=Share(1.0)));
+        let share = fields.demand("share").and_then(|item| item.quantity(Share(0.0)..=Share(1.0)));
         let class = RequestClass {
             name: item.name.to_owned(),
             share: share.unwrap_or_default(),
@@ -150,21 +118,13 @@ fn mix(fields: &mut Fields<'_>, topology: &Topology) -> Vec<RequestClass> {
         fields.finish();
         Some((class, share))
     };
-    let classes: Vec<_> = mix
-        .named(limits::CLASSES)
-        .unwrap_or_default()
-        .into_iter()
-        .filter_map(read)
-        .collect();
+    let classes: Vec<_> =
+        mix.named(limits::CLASSES).unwrap_or_default().into_iter().filter_map(read).collect();
     // The sum says something only if every share could be read.
-    let shares: Option<Vec<f64>> = classes
-        .iter()
-        .map(|(_, share)| share.map(|share| share.0))
-        .collect();
+    let shares: Option<Vec<f64>> = classes.iter().map(|(_, share)| share.map(|share| share.0)).collect();
     let sum = shares.map(|shares| shares.iter().sum::<f64>());
     if let Some(sum) = sum.filter(|sum| (sum - 1.0).abs() > 1e-9) {
-        mix.found
-            .add(mix.wrong(format!("the shares of `mix` sum to {}, not to 100%", Share(sum))));
+        mix.found.add(mix.wrong(format!("the shares of `mix` sum to {}, not to 100%", Share(sum))));
     }
     classes.into_iter().map(|(class, _)| class).collect()
 }
@@ -172,16 +132,12 @@ fn mix(fields: &mut Fields<'_>, topology: &Topology) -> Vec<RequestClass> {
 /// What a class, or a load of one class, says of its requests.
 fn class(fields: &mut Fields<'_>, topology: &Topology) -> RequestClass {
     let owner = fields.item;
-    let method = fields.read("method", Method::default(), |item| {
-        item.word(&[("GET", Method::Get), ("POST", Method::Post)])
-    });
+    let method = fields
+        .read("method", Method::default(), |item| item.word(&[("GET", Method::Get), ("POST", Method::Post)]));
     let body_item = fields.get("body");
-    let body = body_item
-        .and_then(|item| item.quantity(limits::BODY))
-        .unwrap_or(Bytes(0));
+    let body = body_item.and_then(|item| item.quantity(limits::BODY)).unwrap_or(Bytes(0));
     if let (Some(item), Method::Get) = (body_item.filter(|_| body > Bytes(0)), method) {
-        item.found
-            .add(Problem::new("a GET has no body", item.key()).help("`method: POST` has one"));
+        item.found.add(Problem::new("a GET has no body", item.key()).help("`method: POST` has one"));
     }
     let asked = fields.get("path");
     let path = asked.map_or(Some("/".to_owned()), path);
@@ -189,13 +145,9 @@ fn class(fields: &mut Fields<'_>, topology: &Topology) -> RequestClass {
     let unmatched = |path: &&str| !topology.routes.is_empty() && route(path, topology).is_none();
     if let Some(path) = path.as_deref().filter(unmatched) {
         let place = asked.map_or(owner.place(), |item| item.place());
-        let problem = Problem::new(
-            format!("no route matches the path `{path}`, which the load requests"),
-            place,
-        );
-        owner
-            .found
-            .add(problem.help("add a route, such as `all: { path: /, to: POOL }`"));
+        let problem =
+            Problem::new(format!("no route matches the path `{path}`, which the load requests"), place);
+        owner.found.add(problem.help("add a route, such as `all: { path: /, to: POOL }`"));
     }
     RequestClass {
         name: String::new(),
@@ -218,14 +170,8 @@ fn path(item: Item<'_>) -> Option<String> {
 }
 
 /// Headers that the generator sets itself, or that would change what a request is.
-const RESERVED: [&str; 6] = [
-    "host",
-    "connection",
-    "content-length",
-    "transfer-encoding",
-    "expect",
-    "upgrade",
-];
+const RESERVED: [&str; 6] =
+    ["host", "connection", "content-length", "transfer-encoding", "expect", "upgrade"];
 
 fn headers(item: Item<'_>) -> Option<Vec<(String, String)>> {
     let mut headers = Vec::new();
@@ -233,22 +179,15 @@ fn headers(item: Item<'_>) -> Option<Vec<(String, String)>> {
         let name = item.name.to_ascii_lowercase();
         let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
         if name.is_empty() || name.len() > limits::TEXT || !name.chars().all(token) {
-            item.found.add(Problem::new(
-                format!("`{}` is not a header's name", item.name),
-                item.key(),
-            ));
+            item.found.add(Problem::new(format!("`{}` is not a header's name", item.name), item.key()));
         } else if RESERVED.contains(&name.as_str()) || name.starts_with("x-rig-") {
-            item.found.add(Problem::new(
-                format!("rig itself sets the header `{}`", item.name),
-                item.key(),
-            ));
+            item.found.add(Problem::new(format!("rig itself sets the header `{}`", item.name), item.key()));
         }
         let Some(value) = item.text("a header's value") else {
             continue;
         };
         if !value.chars().all(|c| c == ' ' || c.is_ascii_graphic()) {
-            item.found
-                .add(item.wrong(format!("the header `{}` may hold visible ASCII only", item.name)));
+            item.found.add(item.wrong(format!("the header `{}` may hold visible ASCII only", item.name)));
         }
         headers.push((item.name.to_owned(), value.to_owned()));
     }

@@ -26,12 +26,7 @@ pub(crate) struct Item<'d> {
 impl<'d> Item<'d> {
     /// The whole document.
     pub(crate) fn document(node: &'d Node, found: &'d Found) -> Item<'d> {
-        Item {
-            name: DOCUMENT,
-            key: &node.place,
-            node,
-            found,
-        }
+        Item { name: DOCUMENT, key: &node.place, node, found }
     }
 
     /// Where to point: at a scalar itself, else at the key, as a map may be many lines long.
@@ -87,8 +82,7 @@ impl<'d> Item<'d> {
 
     /// Whether a number stands here, with a unit or without; records nothing.
     pub(crate) fn is_number(&self) -> bool {
-        self.scalar()
-            .is_some_and(|text| text.starts_with(|c: char| c.is_ascii_digit()))
+        self.scalar().is_some_and(|text| text.starts_with(|c: char| c.is_ascii_digit()))
     }
 
     /// Whether a map stands here; records nothing.
@@ -144,26 +138,17 @@ impl<'d> Item<'d> {
             return Some(value);
         }
         let (least, most) = (limits.start(), limits.end());
-        self.refuse(self.wrong(format!(
-            "`{}` must be from {least} to {most}, found {value}",
-            self.name
-        )))
+        self.refuse(self.wrong(format!("`{}` must be from {least} to {most}, found {value}", self.name)))
     }
 
     /// One of a few words.
     pub(crate) fn word<T: Copy>(&self, words: &[(&'static str, T)]) -> Option<T> {
-        self.word_wanted(
-            words,
-            &format!("one of {}", listed(words.iter().map(|(word, _)| *word))),
-        )
+        self.word_wanted(words, &format!("one of {}", listed(words.iter().map(|(word, _)| *word))))
     }
 
     /// One of a few words, where something else could stand as well.
     pub(crate) fn word_or<T: Copy>(&self, words: &[(&'static str, T)], otherwise: &str) -> Option<T> {
-        self.word_wanted(
-            words,
-            &format!("{} or {otherwise}", listed(words.iter().map(|(word, _)| *word))),
-        )
+        self.word_wanted(words, &format!("{} or {otherwise}", listed(words.iter().map(|(word, _)| *word))))
     }
 
     fn word_wanted<T: Copy>(&self, words: &[(&'static str, T)], wanted: &str) -> Option<T> {
@@ -184,8 +169,7 @@ impl<'d> Item<'d> {
         let text = self.text(&format!("the name of a {what}"))?;
         if !names.is_empty() && !names.contains(&text) {
             let problem = self.wrong(format!("there is no {what} `{text}`"));
-            self.found
-                .add(problem.help(suggestion(text, names.iter().copied())));
+            self.found.add(problem.help(suggestion(text, names.iter().copied())));
         }
         Some(text.to_owned())
     }
@@ -196,11 +180,7 @@ impl<'d> Item<'d> {
             return self.unlike("a list");
         };
         self.refuse_more(nodes.len(), most);
-        let item = |node| Item {
-            key: &self.node.place,
-            node,
-            ..*self
-        };
+        let item = |node| Item { key: &self.node.place, node, ..*self };
         Some(nodes.iter().take(most).map(item).collect())
     }
 
@@ -219,21 +199,14 @@ impl<'d> Item<'d> {
             return self.unlike_a_map();
         };
         self.refuse_more(entries.len(), most);
-        let item = |(key, node): &'d (Key, Node)| Item {
-            name: &key.text,
-            key: &key.place,
-            node,
-            found: self.found,
-        };
+        let item =
+            |(key, node): &'d (Key, Node)| Item { name: &key.text, key: &key.place, node, found: self.found };
         Some(entries.iter().take(most).map(item).collect())
     }
 
     fn refuse_more(&self, entries: usize, most: usize) {
         if entries > most {
-            let message = format!(
-                "`{}` has {entries} entries; at most {most} are allowed",
-                self.name
-            );
+            let message = format!("`{}` has {entries} entries; at most {most} are allowed", self.name);
             self.found.add(self.wrong(message));
         }
     }
@@ -241,11 +214,7 @@ impl<'d> Item<'d> {
     /// The fields of a map with known keys.
     pub(crate) fn fields(&self) -> Option<Fields<'d>> {
         match &self.node.value {
-            Value::Map(entries) => Some(Fields {
-                item: *self,
-                entries,
-                known: Vec::new(),
-            }),
+            Value::Map(entries) => Some(Fields { item: *self, entries, known: Vec::new() }),
             _ => self.unlike_a_map(),
         }
     }
@@ -260,10 +229,7 @@ fn check_name(name: &str, place: &Place, found: &Found) {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if name.is_empty() || name.len() > limits::NAME || !name.chars().all(fits) {
         let problem = Problem::new(format!("`{name}` cannot be a name"), place);
-        let help = format!(
-            "a name has lower-case letters, digits and hyphens, up to {}",
-            limits::NAME
-        );
+        let help = format!("a name has lower-case letters, digits and hyphens, up to {}", limits::NAME);
         found.add(problem.help(help));
     }
 }
@@ -281,22 +247,16 @@ impl<'d> Fields<'d> {
     pub(crate) fn get(&mut self, key: &'static str) -> Option<Item<'d>> {
         self.known.push(key);
         let (key, node) = self.entries.iter().find(|(k, _)| k.text == key)?;
-        Some(Item {
-            name: &key.text,
-            key: &key.place,
-            node,
-            found: self.item.found,
-        })
+        Some(Item { name: &key.text, key: &key.place, node, found: self.item.found })
     }
 
     /// The value under `key`; a problem if it is missing.
     pub(crate) fn demand(&mut self, key: &'static str) -> Option<Item<'d>> {
         let item = self.get(key);
         if item.is_none() {
-            self.item.found.add(Problem::new(
-                format!("`{key}` is missing in {}", self.described()),
-                self.item.key,
-            ));
+            self.item
+                .found
+                .add(Problem::new(format!("`{key}` is missing in {}", self.described()), self.item.key));
         }
         item
     }
@@ -335,18 +295,10 @@ impl<'d> Fields<'d> {
 
     /// Refuses every key that nobody asked for.
     pub(crate) fn finish(self) {
-        for (key, _) in self
-            .entries
-            .iter()
-            .filter(|(key, _)| !self.known.contains(&key.text.as_str()))
-        {
-            let problem = Problem::new(
-                format!("unknown key `{}` in {}", key.text, self.described()),
-                &key.place,
-            );
-            self.item
-                .found
-                .add(problem.help(suggestion(&key.text, self.known.iter().copied())));
+        for (key, _) in self.entries.iter().filter(|(key, _)| !self.known.contains(&key.text.as_str())) {
+            let problem =
+                Problem::new(format!("unknown key `{}` in {}", key.text, self.described()), &key.place);
+            self.item.found.add(problem.help(suggestion(&key.text, self.known.iter().copied())));
         }
     }
 }

@@ -32,10 +32,7 @@ impl FromStr for Set {
         if path.iter().any(String::is_empty) || path.len() > super::limits::DEPTH {
             return Err(SetError(text.to_owned()));
         }
-        Ok(Set {
-            path,
-            value: value.to_owned(),
-        })
+        Ok(Set { path, value: value.to_owned() })
     }
 }
 
@@ -49,20 +46,13 @@ impl Set {
                 Err(more) => problems.extend(more),
             }
         }
-        if problems.is_empty() {
-            Ok(patches)
-        } else {
-            Err(problems)
-        }
+        if problems.is_empty() { Ok(patches) } else { Err(problems) }
     }
 
     /// The merge patch that it stands for, located in its own text.
     fn patch(&self) -> Result<Node, Vec<Problem>> {
         let text = format!("{FLAG}{}={}", self.path.join("."), self.value);
-        let source = Arc::new(Source {
-            name: COMMAND_LINE.into(),
-            text,
-        });
+        let source = Arc::new(Source { name: COMMAND_LINE.into(), text });
         let end = source.text.len();
         let mut node = yaml::parse(&source, end - self.value.len()..end)?;
         let mut key_end = end - self.value.len() - "=".len();
@@ -70,17 +60,8 @@ impl Set {
             let place = Place::new(&source, key_end - key.len()..key_end);
             // The separator before the first key is the flag's space, which is never asked for.
             key_end -= key.len() + ".".len();
-            let entry = (
-                Key {
-                    text: key.clone(),
-                    place: place.clone(),
-                },
-                node,
-            );
-            node = Node {
-                place,
-                value: Value::Map(vec![entry]),
-            };
+            let entry = (Key { text: key.clone(), place: place.clone() }, node);
+            node = Node { place, value: Value::Map(vec![entry]) };
         }
         Ok(node)
     }

@@ -58,18 +58,12 @@ impl Node {
                 (None, _) => entries.push((key.clone(), change.without_nulls())),
             }
         }
-        Node {
-            place,
-            value: Value::Map(entries),
-        }
+        Node { place, value: Value::Map(entries) }
     }
 
     /// What a patch adds where nothing stood before: itself, less the keys that it would have removed.
     fn without_nulls(&self) -> Node {
-        let nothing = Node {
-            place: self.place.clone(),
-            value: Value::Null,
-        };
+        let nothing = Node { place: self.place.clone(), value: Value::Null };
         nothing.patched(self)
     }
 }
@@ -85,10 +79,7 @@ mod tests {
     use super::*;
 
     fn tree(text: &str) -> Node {
-        let source = Arc::new(Source {
-            name: "test".into(),
-            text: text.into(),
-        });
+        let source = Arc::new(Source { name: "test".into(), text: text.into() });
         yaml::parse(&source, 0..text.len()).unwrap()
     }
 
@@ -99,10 +90,8 @@ mod tests {
             Value::Scalar(text) => format!("{text:?}"),
             Value::List(items) => format!("{:?}", items.iter().map(plain).collect::<Vec<_>>()),
             Value::Map(entries) => {
-                let entries: Vec<_> = entries
-                    .iter()
-                    .map(|(k, v)| format!("{:?}: {}", k.text, plain(v)))
-                    .collect();
+                let entries: Vec<_> =
+                    entries.iter().map(|(k, v)| format!("{:?}: {}", k.text, plain(v))).collect();
                 format!("{{{}}}", entries.join(", "))
             }
         }
@@ -134,11 +123,7 @@ mod tests {
             ("[1, 2]", "{a: b, c: null}", r#"{"a": "b"}"#),
             ("{}", "{a: {bb: {ccc: null}}}", r#"{"a": {"bb": {}}}"#),
         ] {
-            assert_eq!(
-                plain(&tree(original).patched(&tree(patch))),
-                result,
-                "{original} ⊕ {patch}"
-            );
+            assert_eq!(plain(&tree(original).patched(&tree(patch))), result, "{original} ⊕ {patch}");
         }
     }
 

@@ -22,12 +22,7 @@ use super::tree::{Key, Node, Value};
 /// a limit; gathers everything else.
 pub(crate) fn parse(source: &Arc<Source>, bytes: Range<usize>) -> Result<Node, Vec<Problem>> {
     let text = &source.text[bytes.clone()];
-    let locator = Locator {
-        source,
-        start: bytes.start,
-        text,
-        found: Found::default(),
-    };
+    let locator = Locator { source, start: bytes.start, text, found: Found::default() };
     if text.len() > limits::FILE {
         let message = format!("{} bytes are too many; the limit is {}", text.len(), limits::FILE);
         return Err(vec![Problem::new(message, &locator.start())]);
@@ -40,11 +35,7 @@ pub(crate) fn parse(source: &Arc<Source>, bytes: Range<usize>) -> Result<Node, V
         return Err(vec![Problem::new("nothing is written here", &locator.start())]);
     }
     let problems = locator.found.take(0);
-    if problems.is_empty() {
-        Ok(node)
-    } else {
-        Err(problems)
-    }
+    if problems.is_empty() { Ok(node) } else { Err(problems) }
 }
 
 /// Strict, and bounded in every dimension. What a word means is for the reader of its key to say, so nothing that
@@ -212,9 +203,7 @@ impl Locator<'_> {
 
     /// What serde-saphyr stopped at, in the language's own words where it has some.
     fn problem_of(&self, error: &Error) -> Problem {
-        let place = error
-            .location()
-            .map_or_else(|| self.start(), |location| self.place(location));
+        let place = error.location().map_or_else(|| self.start(), |location| self.place(location));
         match error {
             Error::ExternalMessage { source, .. } if is_too_deep(source) => too_deep(&place),
             Error::Budget { breach, .. } => match breach {
@@ -312,11 +301,9 @@ mod tests {
             "off yes true TRUE 250 007 1_000 0x1f -3 +1 1e3 .5 .nan -.inf 1e999 99999999999999999999999"
                 .split(' ')
         {
-            for text in [
-                format!("k: {word}"),
-                format!("{{ k: {word} , é: é }} # {word}"),
-                format!("k: '{word}'"),
-            ] {
+            for text in
+                [format!("k: {word}"), format!("{{ k: {word} , é: é }} # {word}"), format!("k: '{word}'")]
+            {
                 assert_eq!(value(&text), Value::Scalar(word.into()), "{text}");
             }
         }
@@ -325,10 +312,7 @@ mod tests {
     #[test]
     fn a_key_is_a_text_that_was_written() {
         for word in ["true", "1", "null", "~", "<<"] {
-            assert!(
-                parsed(&format!("{word}: x")).unwrap().get(word).is_some(),
-                "{word}"
-            );
+            assert!(parsed(&format!("{word}: x")).unwrap().get(word).is_some(), "{word}");
         }
         for text in [": x", "? [a]\n: x", "{ a: b }: x"] {
             assert_eq!(problems(text)[0].2, "a key must be a plain text", "{text}");
@@ -352,13 +336,7 @@ mod tests {
 
     #[test]
     fn a_tag_is_refused_even_if_its_value_is_nothing_of_that_kind() {
-        for text in [
-            "k: !!int x",
-            "k: !!bool x",
-            "k: !!binary '%'",
-            "k: !!map x",
-            "k: !!set { a }",
-        ] {
+        for text in ["k: !!int x", "k: !!bool x", "k: !!binary '%'", "k: !!map x", "k: !!set { a }"] {
             assert_eq!(problems(text)[0].2, "scenarios have no tags", "{text}");
         }
     }
@@ -367,10 +345,7 @@ mod tests {
     fn a_syntax_error_after_other_alphabets_is_located() {
         let (line, column, message) = problems("é: 'ü'\nü: { é: [ö").remove(0);
         assert_eq!((line, column), (2, 9));
-        assert!(
-            message.starts_with("this is not valid YAML: unclosed bracket"),
-            "{message}"
-        );
+        assert!(message.starts_with("this is not valid YAML: unclosed bracket"), "{message}");
     }
 
     #[test]
@@ -378,14 +353,8 @@ mod tests {
         for (text, limit) in [
             ("- ".repeat(limits::DEPTH + 1), "more than 16 levels are too deep"),
             ("[".repeat(1000), "more than 16 levels are too deep"),
-            (
-                "- a\n".repeat(limits::NODES),
-                "more than 16384 keys and values are too many",
-            ),
-            (
-                "- a\n".repeat(limits::ENTRIES + 1),
-                "more than 256 entries are too many",
-            ),
+            ("- a\n".repeat(limits::NODES), "more than 16384 keys and values are too many"),
+            ("- a\n".repeat(limits::ENTRIES + 1), "more than 256 entries are too many"),
             (
                 format!("%TAG ! tag:{}\n---\n{}", "x".repeat(900), "- !a b\n".repeat(300)),
                 "more than 262144 bytes of text are too many",

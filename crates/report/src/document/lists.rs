@@ -14,10 +14,7 @@ use crate::verdict::{ClaimVerdict, Holding, Problem, Role, RunSummary};
 use crate::zero::per_request;
 
 fn plain(text: String) -> Line {
-    Line {
-        mark: Mark::None,
-        text,
-    }
+    Line { mark: Mark::None, text }
 }
 
 pub(super) fn claims(run: &RunSummary) -> Vec<Line> {
@@ -25,11 +22,7 @@ pub(super) fn claims(run: &RunSummary) -> Vec<Line> {
 }
 
 fn claim_line(run: &RunSummary, claim: &ClaimVerdict) -> Line {
-    let repeat = if run.repeats > 1 {
-        format!(" #{}", claim.repeat)
-    } else {
-        String::new()
-    };
+    let repeat = if run.repeats > 1 { format!(" #{}", claim.repeat) } else { String::new() };
     let role = match claim.role {
         Role::Control => "control: ",
         Role::Expect => "",
@@ -43,24 +36,14 @@ fn claim_line(run: &RunSummary, claim: &ClaimVerdict) -> Line {
     };
     let observed = (!claim.observed.is_empty()).then(|| claim.observed.clone());
     let details: Vec<_> = holding.into_iter().chain(observed).collect();
-    let details = if details.is_empty() {
-        String::new()
-    } else {
-        format!("  ({})", details.join("; "))
-    };
-    Line {
-        mark,
-        text: format!("{}{repeat}  {role}{}{details}", claim.balancer, claim.text),
-    }
+    let details = if details.is_empty() { String::new() } else { format!("  ({})", details.join("; ")) };
+    Line { mark, text: format!("{}{repeat}  {role}{}{details}", claim.balancer, claim.text) }
 }
 
 pub(super) fn sources(run: &RunSummary) -> Vec<Line> {
     let cell = |cell: &CellSummary| {
         let label = label(run, cell);
-        let lines = cell
-            .dropped
-            .iter()
-            .map(|group| plain(format!("{label}: {}", source(group))));
+        let lines = cell.dropped.iter().map(|group| plain(format!("{label}: {}", source(group))));
         lines.collect::<Vec<_>>()
     };
     run.cells.iter().flat_map(cell).collect()
@@ -75,12 +58,7 @@ fn source(group: &DroppedGroup) -> String {
     };
     let outcome = words(source.outcome);
     let outcome = outcome.strip_prefix("http ").unwrap_or(&outcome);
-    format!(
-        "{who} {}: {} × {outcome}, {}",
-        source.phase,
-        group.count,
-        words(source.sub_cause)
-    )
+    format!("{who} {}: {} × {outcome}, {}", source.phase, group.count, words(source.sub_cause))
 }
 
 pub(super) fn windows(run: &RunSummary) -> Vec<Line> {
@@ -120,10 +98,9 @@ pub(super) fn validity(run: &RunSummary) -> Vec<Line> {
     for problem in &run.problems {
         match problem {
             Problem::Interrupted => lines.push(plain("the run was interrupted".to_owned())),
-            Problem::CellMissing { cell, reason } => lines.push(Line {
-                mark: Mark::Unknown,
-                text: format!("{cell}: no results: {reason}"),
-            }),
+            Problem::CellMissing { cell, reason } => {
+                lines.push(Line { mark: Mark::Unknown, text: format!("{cell}: no results: {reason}") })
+            }
             Problem::Note(_) => {}
         }
     }
@@ -132,10 +109,7 @@ pub(super) fn validity(run: &RunSummary) -> Vec<Line> {
 
 fn doubt(label: &str, name: &str, validity: &Validity) -> Line {
     let word = trust_word(validity.verdict);
-    Line {
-        mark: Mark::Unknown,
-        text: format!("{label}: {name} {word} ({})", validity.reasons.join("; ")),
-    }
+    Line { mark: Mark::Unknown, text: format!("{label}: {name} {word} ({})", validity.reasons.join("; ")) }
 }
 
 /// One line per cell: did client, ledger and log balance, and with which exceptions.
@@ -173,10 +147,8 @@ fn books_line(label: &str, cell: &CellSummary) -> Line {
         AccessLog::Lost => "access log n/a (not whole)",
         AccessLog::Absent => "access log n/a (none)",
     };
-    let mut text = format!(
-        "{label}: {word}: {} requests, {} executions, {log}",
-        books.recorded, books.executions
-    );
+    let mut text =
+        format!("{label}: {word}: {} requests, {} executions, {log}", books.recorded, books.executions);
     for (count, name) in [(books.duplicates, "duplicates"), (books.masked, "masked")] {
         if count > 0 {
             text.push_str(&format!("; {count} {name}"));
@@ -204,17 +176,8 @@ pub(super) fn settings(run: &RunSummary) -> Vec<Line> {
     let line = |(cell, variants): &(&CellSummary, Vec<&str>)| {
         let setting = |s: &Setting| format!("{}: {}", s.name, s.rendered);
         let settings: Vec<_> = cell.settings.iter().map(setting).collect();
-        let who = format!(
-            "{} {} ({})",
-            cell.balancer,
-            cell.balancer_version,
-            variants.join(", ")
-        );
-        plain(format!(
-            "{who}: runtime: {}; {}",
-            cell.runtime,
-            settings.join("; ")
-        ))
+        let who = format!("{} {} ({})", cell.balancer, cell.balancer_version, variants.join(", "));
+        plain(format!("{who}: runtime: {}; {}", cell.runtime, settings.join("; ")))
     };
     groups.iter().map(line).collect()
 }
@@ -263,17 +226,11 @@ pub(super) fn generator(run: &RunSummary) -> Vec<Line> {
 
 pub(super) fn environment(run: &RunSummary) -> Vec<Line> {
     let e = &run.environment;
-    let commit = e
-        .commit
-        .as_ref()
-        .map_or(String::new(), |commit| format!(" ({commit})"));
+    let commit = e.commit.as_ref().map_or(String::new(), |commit| format!(" ({commit})"));
     let mut lines = vec![
         plain(format!("rig {}{commit}, started {}", e.rig, e.started)),
         plain(format!("kernel {}, {} × {}", e.kernel, e.cpus, e.cpu)),
-        plain(format!(
-            "load average {}, open files {}",
-            e.load_average, e.open_files
-        )),
+        plain(format!("load average {}, open files {}", e.load_average, e.open_files)),
     ];
     for (name, build) in &e.balancers {
         lines.push(plain(format!("{name} {}: {}", build.version, build.binary)));

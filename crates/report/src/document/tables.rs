@@ -14,18 +14,12 @@ use crate::validity::Validity;
 use crate::verdict::RunSummary;
 
 fn names(run: &RunSummary, cell: &CellSummary) -> Vec<Cell> {
-    vec![
-        Cell::plain(cell.balancer.name()),
-        Cell::plain(variant_label(run, cell)),
-    ]
+    vec![Cell::plain(cell.balancer.name()), Cell::plain(variant_label(run, cell))]
 }
 
 /// Numbers that can't be trusted are shown, but struck.
 fn struck_unless(usable: bool) -> impl Fn(Cell) -> Cell {
-    move |cell| Cell {
-        emphasis: if usable { cell.emphasis } else { Emphasis::Struck },
-        ..cell
-    }
+    move |cell| Cell { emphasis: if usable { cell.emphasis } else { Emphasis::Struck }, ..cell }
 }
 
 /// How the measured requests ended.
@@ -64,11 +58,7 @@ pub(super) fn requests(run: &RunSummary) -> Table {
         numbers.extend(split.iter().chain([&other]).map(|n| Cell::plain(n.to_string())));
         let validity = &cell.validity.counts;
         let numbers = numbers.into_iter().map(struck_unless(validity.is_usable()));
-        names(run, cell)
-            .into_iter()
-            .chain(numbers)
-            .chain([trust(validity)])
-            .collect()
+        names(run, cell).into_iter().chain(numbers).chain([trust(validity)]).collect()
     };
     Table {
         title: "Requests".to_owned(),
@@ -91,25 +81,14 @@ fn dropped(cell: &CellSummary) -> Cell {
 }
 
 fn trust(validity: &Validity) -> Cell {
-    let emphasis = if validity.is_usable() {
-        Emphasis::Plain
-    } else {
-        Emphasis::Bad
-    };
+    let emphasis = if validity.is_usable() { Emphasis::Plain } else { Emphasis::Bad };
     Cell::with(emphasis, trust_word(validity.verdict))
 }
 
 /// How long the measured requests took, and who answered them.
 pub(super) fn latency(run: &RunSummary) -> Table {
     let mut columns = Vec::from(Column::left(["balancer", "variant"]));
-    columns.extend(Column::right([
-        "p50",
-        "p90",
-        "p99",
-        "p99.9",
-        "max",
-        "ok-only p99",
-    ]));
+    columns.extend(Column::right(["p50", "p90", "p99", "p99.9", "max", "ok-only p99"]));
     columns.extend(Column::left(["latency", "share per backend"]));
     let row = |cell: &CellSummary| {
         let all = &cell.latency_ms;
@@ -118,11 +97,8 @@ pub(super) fn latency(run: &RunSummary) -> Table {
         let ok_only = &cell.ok_only_latency_ms;
         numbers.push(Cell::plain(quantile(cell, ok_only, ok_only.p99)));
         let usable = cell.validity.latency.is_usable();
-        let shares: Vec<_> = cell
-            .backends
-            .iter()
-            .map(|(id, backend)| format!("{id} {}", percent(backend.share)))
-            .collect();
+        let shares: Vec<_> =
+            cell.backends.iter().map(|(id, backend)| format!("{id} {}", percent(backend.share))).collect();
         names(run, cell)
             .into_iter()
             .chain(numbers.into_iter().map(struck_unless(usable)))
@@ -160,16 +136,8 @@ pub(super) fn deploys(run: &RunSummary) -> Option<Table> {
     let row = |cell: &CellSummary| {
         let deploy = cell.deploy.as_ref()?;
         let validity = cell.validity.deploy.as_ref()?;
-        let numbers = numbers(deploy)
-            .map(Cell::plain)
-            .map(struck_unless(validity.is_usable()));
-        Some(
-            names(run, cell)
-                .into_iter()
-                .chain(numbers)
-                .chain([trust(validity)])
-                .collect(),
-        )
+        let numbers = numbers(deploy).map(Cell::plain).map(struck_unless(validity.is_usable()));
+        Some(names(run, cell).into_iter().chain(numbers).chain([trust(validity)]).collect())
     };
     let rows: Vec<_> = run.cells.iter().filter_map(row).collect();
     (!rows.is_empty()).then(|| Table {
@@ -185,12 +153,8 @@ fn numbers(deploy: &DeployRecord) -> [String; 6] {
         format!("{} of {}", deploy.replaced, deploy.planned),
         span_of(&deploy.at_deregistrations()),
         span_of(&deploy.at_terminations()),
-        deploy
-            .window
-            .map_or_else(|| NONE.to_owned(), |w| millis(w.length.as_millis())),
-        deploy
-            .longest_drain
-            .map_or_else(|| NONE.to_owned(), |d| millis(d.as_millis())),
+        deploy.window.map_or_else(|| NONE.to_owned(), |w| millis(w.length.as_millis())),
+        deploy.longest_drain.map_or_else(|| NONE.to_owned(), |d| millis(d.as_millis())),
         deploy.drains_expired.to_string(),
     ]
 }

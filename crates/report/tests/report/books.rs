@@ -23,10 +23,7 @@ fn the_books_of_an_honest_cell_balance() {
     assert_eq!(findings(&cell), []);
     assert!(cell.books.balance());
     assert_eq!(cell.validity.counts.reasons, Vec::<String>::new());
-    assert_eq!(
-        cell.books.exceptions[&Exception::KilledInService],
-        cell.counts.dropped
-    );
+    assert_eq!(cell.books.exceptions[&Exception::KilledInService], cell.counts.dropped);
 }
 
 #[test]
@@ -34,16 +31,9 @@ fn a_removed_execution_invalidates_the_counts_and_is_named() {
     let cell = summary(|records| {
         records.executions.remove(100);
     });
-    assert_eq!(
-        findings(&cell)[0],
-        (Finding::OkNotFinished, 1, vec![RequestId(100)])
-    );
+    assert_eq!(findings(&cell)[0], (Finding::OkNotFinished, 1, vec![RequestId(100)]));
     assert_eq!(cell.validity.counts.verdict, Trust::Invalid);
-    assert!(
-        cell.validity.counts.reasons[0].contains("ids 100"),
-        "{:?}",
-        cell.validity.counts
-    );
+    assert!(cell.validity.counts.reasons[0].contains("ids 100"), "{:?}", cell.validity.counts);
 }
 
 #[test]
@@ -58,18 +48,12 @@ fn a_removed_record_invalidates_the_counts_and_is_named() {
 #[test]
 fn a_doubled_record_and_an_id_from_nowhere_invalidate_the_counts() {
     let doubled = summary(|records| records.requests.push(records.requests[5].clone()));
-    assert_eq!(
-        findings(&doubled),
-        [(Finding::SeveralRecords, 1, vec![RequestId(5)])]
-    );
+    assert_eq!(findings(&doubled), [(Finding::SeveralRecords, 1, vec![RequestId(5)])]);
     assert_eq!(doubled.counts.scheduled, 8000);
     assert_eq!(doubled.validity.counts.verdict, Trust::Invalid);
     let alien = execution(99_999, inc("web-1", 1), 1.0, Some(2.0));
     let alien = summary(|records| records.executions.push(alien));
-    assert_eq!(
-        findings(&alien),
-        [(Finding::NeverScheduled, 1, vec![RequestId(99_999)])]
-    );
+    assert_eq!(findings(&alien), [(Finding::NeverScheduled, 1, vec![RequestId(99_999)])]);
     assert_eq!(alien.validity.counts.verdict, Trust::Invalid);
 }
 

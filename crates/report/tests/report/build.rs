@@ -31,11 +31,7 @@ pub(crate) fn inc(backend: &str, generation: u32) -> Incarnation {
 }
 
 pub(crate) fn answered(status: u16) -> Outcome {
-    let body = if status < 300 {
-        BodyCheck::Verified
-    } else {
-        BodyCheck::Unstamped
-    };
+    let body = if status < 300 { BodyCheck::Verified } else { BodyCheck::Unstamped };
     Outcome::Answered { status, body }
 }
 
@@ -55,12 +51,7 @@ pub(crate) fn request(id: u64, due: f64, outcome: Outcome) -> Request {
         sent: Some(ms(due + 0.2)),
         first_byte: complete.then(|| ms(due + 99.0)),
         end: ms(due + 100.0),
-        on: Some(ConnectionUse {
-            connection: 1,
-            nth: 2,
-            idle: 1_000_000,
-            close_announced: false,
-        }),
+        on: Some(ConnectionUse { connection: 1, nth: 2, idle: 1_000_000, close_announced: false }),
         bytes_out: 80,
         bytes_in: 200,
         served_by: None,
@@ -69,19 +60,11 @@ pub(crate) fn request(id: u64, due: f64, outcome: Outcome) -> Request {
 }
 
 pub(crate) fn execution(id: u64, by: Incarnation, received: f64, finished: Option<f64>) -> Execution {
-    Execution {
-        id: RequestId(id),
-        by,
-        received: ms(received),
-        finished: finished.map(ms),
-    }
+    Execution { id: RequestId(id), by, received: ms(received), finished: finished.map(ms) }
 }
 
 pub(crate) fn logged(id: u64, status: u16, backends: &[&str]) -> Logged {
-    let attempt = |backend: &&str| Attempt {
-        backend: (*backend).into(),
-        status: None,
-    };
+    let attempt = |backend: &&str| Attempt { backend: (*backend).into(), status: None };
     Logged {
         id: Some(RequestId(id)),
         at: Nanos(0),
@@ -96,27 +79,15 @@ pub(crate) fn event(at: f64, what: Happening) -> Event {
 }
 
 pub(crate) fn access_log(whole: bool) -> Happening {
-    Happening::AccessLog {
-        lines: REQUESTS,
-        unreadable: 0,
-        whole,
-        gaps: vec![],
-    }
+    Happening::AccessLog { lines: REQUESTS, unreadable: 0, whole, gaps: vec![] }
 }
 
 pub(crate) fn terminated(incarnation: Incarnation) -> Happening {
-    Happening::Terminated {
-        incarnation,
-        signal: "SIGTERM".into(),
-    }
+    Happening::Terminated { incarnation, signal: "SIGTERM".into() }
 }
 
 pub(crate) fn exited(component: &str) -> Happening {
-    Happening::Exited {
-        component: component.into(),
-        status: "exit status: 0".into(),
-        expected: true,
-    }
+    Happening::Exited { component: component.into(), status: "exit status: 0".into(), expected: true }
 }
 
 /// When the replacement of backend `n` begins, and when its successor serves.
@@ -133,21 +104,11 @@ pub(crate) fn without_requests(variant: &str, scheduled: u64) -> CellRecords {
             *requests = scheduled;
         }
     }
-    CellRecords {
-        cell: cell_id(variant),
-        history,
-        requests: vec![],
-        executions: vec![],
-        access: vec![],
-    }
+    CellRecords { cell: cell_id(variant), history, requests: vec![], executions: vec![], access: vec![] }
 }
 
 fn cell_id(variant: &str) -> CellId {
-    CellId {
-        balancer: BalancerKind::Nginx,
-        variant: variant.into(),
-        repeat: 1,
-    }
+    CellId { balancer: BalancerKind::Nginx, variant: variant.into(), repeat: 1 }
 }
 
 /// The records of `variant`, whole and balanced.
@@ -189,9 +150,7 @@ fn route(id: u64, due: f64, drained: bool) -> (&'static str, u32, Option<f64>) {
             None
         }
     };
-    let serving: Vec<_> = (0..BACKENDS.len())
-        .filter_map(|n| Some((n, serves(n)?)))
-        .collect();
+    let serving: Vec<_> = (0..BACKENDS.len()).filter_map(|n| Some((n, serves(n)?))).collect();
     let (n, generation) = serving[id as usize % serving.len()];
     let killed_at = replacement_times(n, drained).0 + 1.0;
     let dies = !drained && generation == 1 && due + 99.0 > killed_at && due + 1.0 <= killed_at;
@@ -202,13 +161,7 @@ fn history(variant: &str, drained: bool) -> Vec<Event> {
     let cell = cell_id(variant);
     let drain = if drained { Drain::Auto } else { Drain::Off };
     let mut events = vec![
-        event(
-            -900.0,
-            Happening::CellStarted {
-                cell,
-                runtime: "process".into(),
-            },
-        ),
+        event(-900.0, Happening::CellStarted { cell, runtime: "process".into() }),
         event(
             -800.0,
             Happening::Balancer {
@@ -223,13 +176,7 @@ fn history(variant: &str, drained: bool) -> Vec<Event> {
                 in_flight_view: false,
             },
         ),
-        event(
-            -100.0,
-            Happening::Scheduled {
-                requests: REQUESTS,
-                origin: ms(0.0),
-            },
-        ),
+        event(-100.0, Happening::Scheduled { requests: REQUESTS, origin: ms(0.0) }),
         event(
             4000.0,
             Happening::DeployStarted {
@@ -244,10 +191,7 @@ fn history(variant: &str, drained: bool) -> Vec<Event> {
     for n in 0..BACKENDS.len() {
         replace(&mut events, n, drained);
     }
-    let finished = Happening::DeployFinished {
-        entry: "rollout".into(),
-        replaced: 3,
-    };
+    let finished = Happening::DeployFinished { entry: "rollout".into(), replaced: 3 };
     events.push(event(9000.0, finished));
     let generator = GeneratorReport {
         scheduled: REQUESTS,
@@ -268,88 +212,25 @@ fn replace(events: &mut Vec<Event>, n: usize, drained: bool) {
     let (old, new) = (inc(BACKENDS[n], 1), inc(BACKENDS[n], 2));
     let (begin, ready) = replacement_times(n, drained);
     let mut push = |at: f64, what| events.push(event(at, what));
-    push(
-        begin,
-        Happening::Replacing {
-            old: old.clone(),
-            new: new.clone(),
-        },
-    );
+    push(begin, Happening::Replacing { old: old.clone(), new: new.clone() });
     let mut killed = begin + 1.0;
     if drained {
         killed = begin + 106.0;
-        let derived = WindowDerivation {
-            slowest: Span::millis(98),
-            samples: 1600,
-        };
-        push(
-            begin,
-            Happening::DrainWindow {
-                window: Span::millis(368),
-                derived: Some(derived),
-            },
-        );
-        push(
-            begin,
-            Happening::Deregistering {
-                incarnation: old.clone(),
-            },
-        );
-        push(
-            begin + 5.0,
-            Happening::Deregistered {
-                incarnation: old.clone(),
-                proof: "flag".into(),
-            },
-        );
+        let derived = WindowDerivation { slowest: Span::millis(98), samples: 1600 };
+        push(begin, Happening::DrainWindow { window: Span::millis(368), derived: Some(derived) });
+        push(begin, Happening::Deregistering { incarnation: old.clone() });
+        push(begin + 5.0, Happening::Deregistered { incarnation: old.clone(), proof: "flag".into() });
         let waited = Span::millis(100);
-        push(
-            begin + 105.0,
-            Happening::Drained {
-                incarnation: old.clone(),
-                waited,
-                proof: "idle".into(),
-            },
-        );
+        push(begin + 105.0, Happening::Drained { incarnation: old.clone(), waited, proof: "idle".into() });
     }
     push(killed, terminated(old.clone()));
     push(killed + 1.0, exited(&old.to_string()));
-    push(
-        killed + 2.0,
-        Happening::Launched {
-            component: new.to_string(),
-            pid: 7,
-        },
-    );
-    push(
-        ready - 5.0,
-        Happening::Ready {
-            component: new.to_string(),
-            proof: "stamp".into(),
-        },
-    );
+    push(killed + 2.0, Happening::Launched { component: new.to_string(), pid: 7 });
+    push(ready - 5.0, Happening::Ready { component: new.to_string(), proof: "stamp".into() });
     if drained {
-        push(
-            ready - 4.0,
-            Happening::Registering {
-                incarnation: new.clone(),
-            },
-        );
-        push(
-            ready,
-            Happening::Registered {
-                incarnation: new.clone(),
-                proof: "flag".into(),
-            },
-        );
+        push(ready - 4.0, Happening::Registering { incarnation: new.clone() });
+        push(ready, Happening::Registered { incarnation: new.clone(), proof: "flag".into() });
     }
-    push(
-        ready + 300.0,
-        Happening::Confirmed {
-            incarnation: new.clone(),
-            share: Share(0.33),
-            of: 120,
-        },
-    );
+    push(ready + 300.0, Happening::Confirmed { incarnation: new.clone(), share: Share(0.33), of: 120 });
     push(ready + 301.0, Happening::Replaced { old, new });
 }

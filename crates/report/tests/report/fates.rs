@@ -48,20 +48,14 @@ fn the_same_without_a_death_is_unexplained() {
     let begun = [execution(0, inc("web-1", 1), 1.0, None)];
     let fate = judge(answered(502), &begun, &[logged(0, 502, &["web-1"])], &quiet());
     assert_eq!(fate.sub_cause, Some(SubCause::Undetermined));
-    assert_eq!(
-        fate.unmatched,
-        [(Equation::UnfinishedIsExplained, Finding::NeverFinished)]
-    );
+    assert_eq!(fate.unmatched, [(Equation::UnfinishedIsExplained, Finding::NeverFinished)]);
 }
 
 #[test]
 fn a_death_of_another_backend_explains_nothing() {
     let begun = [execution(0, inc("web-2", 1), 1.0, None)];
     let fate = judge(answered(502), &begun, &[logged(0, 502, &["web-2"])], &death());
-    assert_eq!(
-        fate.unmatched,
-        [(Equation::UnfinishedIsExplained, Finding::NeverFinished)]
-    );
+    assert_eq!(fate.unmatched, [(Equation::UnfinishedIsExplained, Finding::NeverFinished)]);
 }
 
 #[test]
@@ -79,18 +73,10 @@ fn a_silent_close_needs_a_declared_gap_a_reused_connection_and_a_death() {
     let mut declared = death();
     declared[2] = event(
         9000.0,
-        Happening::AccessLog {
-            lines: 1,
-            unreadable: 0,
-            whole: true,
-            gaps: vec![LogGap::SilentClose],
-        },
+        Happening::AccessLog { lines: 1, unreadable: 0, whole: true, gaps: vec![LogGap::SilentClose] },
     );
     let fate = judge(eof, &begun, &[], &declared);
-    assert_eq!(
-        fate.exceptions,
-        [Exception::KilledInService, Exception::SilentClose]
-    );
+    assert_eq!(fate.exceptions, [Exception::KilledInService, Exception::SilentClose]);
     assert_eq!(fate.unmatched, []);
 
     let undeclared = judge(eof, &begun, &[], &death());
@@ -109,10 +95,7 @@ fn a_logged_attempt_at_a_dead_backend_was_unread() {
     assert_eq!(fate.exceptions, [Exception::UnreadAtDeath]);
     assert_eq!(fate.sub_cause, Some(SubCause::NotExecuted));
     let alive = judge(answered(502), &[], &[logged(0, 502, &["web-2"])], &death());
-    assert_eq!(
-        alive.unmatched,
-        [(Equation::LogAgrees, Finding::AttemptNotReceived)]
-    );
+    assert_eq!(alive.unmatched, [(Equation::LogAgrees, Finding::AttemptNotReceived)]);
 }
 
 #[test]
@@ -121,13 +104,7 @@ fn a_frozen_backend_does_not_read_until_it_is_healed() {
         let incarnation = inc("web-1", 1);
         let fault = "freeze".into();
         vec![
-            event(
-                from,
-                Happening::Faulted {
-                    incarnation: incarnation.clone(),
-                    fault,
-                },
-            ),
+            event(from, Happening::Faulted { incarnation: incarnation.clone(), fault }),
             event(to, Happening::Healed { incarnation }),
             event(9000.0, access_log(true)),
         ]
@@ -135,15 +112,9 @@ fn a_frozen_backend_does_not_read_until_it_is_healed() {
     let timeout = failed(Stage::FirstByte, Cause::Timeout);
     let line = [logged(0, 499, &["web-1"])];
     let during = judge(timeout, &[], &line, &freeze(-10.0, 5000.0));
-    assert_eq!(
-        during.exceptions,
-        [Exception::ClientAbort, Exception::UnreadAtDeath]
-    );
+    assert_eq!(during.exceptions, [Exception::ClientAbort, Exception::UnreadAtDeath]);
     let long_before = judge(timeout, &[], &line, &freeze(-5000.0, -4000.0));
-    assert_eq!(
-        long_before.unmatched,
-        [(Equation::LogAgrees, Finding::AttemptNotReceived)]
-    );
+    assert_eq!(long_before.unmatched, [(Equation::LogAgrees, Finding::AttemptNotReceived)]);
 }
 
 #[test]
@@ -152,16 +123,10 @@ fn a_finished_request_that_got_lost_needs_a_disturbance() {
     let done = [execution(0, inc("web-1", 1), 1.0, Some(49.0))];
     let line = [logged(0, 200, &["web-1"])];
     let lost = judge(reset, &done, &line, &death());
-    assert_eq!(
-        lost.exceptions,
-        [Exception::FinishedUndelivered, Exception::LoggedOkLost]
-    );
+    assert_eq!(lost.exceptions, [Exception::FinishedUndelivered, Exception::LoggedOkLost]);
     assert_eq!(lost.sub_cause, Some(SubCause::FinishedUndelivered));
     let unexplained = judge(reset, &done, &line, &quiet());
-    assert_eq!(
-        unexplained.unmatched,
-        [(Equation::DeliveryMatchesExecution, Finding::FinishedButLost)]
-    );
+    assert_eq!(unexplained.unmatched, [(Equation::DeliveryMatchesExecution, Finding::FinishedButLost)]);
 }
 
 #[test]
@@ -190,12 +155,7 @@ fn an_abort_by_the_balancer_is_its_gateway_timeout_or_its_next_attempt() {
 
 #[test]
 fn a_lost_log_excuses_missing_lines() {
-    let fate = judge(
-        failed(Stage::FirstByte, Cause::Reset),
-        &[],
-        &[],
-        &[event(9000.0, access_log(false))],
-    );
+    let fate = judge(failed(Stage::FirstByte, Cause::Reset), &[], &[], &[event(9000.0, access_log(false))]);
     assert_eq!(fate.exceptions, [Exception::LogLost]);
 }
 
@@ -206,12 +166,7 @@ fn a_retry_that_worked_is_masked_and_a_duplicate() {
     let first = execution(0, inc("web-1", 1), 1.0, None);
     let second = execution(0, inc("web-2", 1), 52.0, Some(99.0));
     let line = logged(0, 200, &["web-1", "web-2"]);
-    let fate = fate(
-        &request,
-        &[&first, &second],
-        &[&line],
-        &Evidence::gather(&death()),
-    );
+    let fate = fate(&request, &[&first, &second], &[&line], &Evidence::gather(&death()));
     assert!(fate.masked);
     assert_eq!((fate.receipts, fate.finishes), (2, 1));
     assert_eq!(fate.unmatched, []);
@@ -222,39 +177,24 @@ fn a_success_must_be_stamped_and_finished_by_that_incarnation() {
     let done = [execution(0, inc("web-1", 1), 1.0, Some(99.0))];
     let line = [logged(0, 200, &["web-1"])];
     let unstamped = judge(answered(200), &done, &line, &quiet());
-    assert_eq!(
-        unstamped.unmatched,
-        [(Equation::DeliveryMatchesExecution, Finding::OkWithoutStamp)]
-    );
+    assert_eq!(unstamped.unmatched, [(Equation::DeliveryMatchesExecution, Finding::OkWithoutStamp)]);
     let mut request = request(0, 0.0, answered(200));
     request.served_by = Some(inc("web-1", 2));
     let other_generation = fate(&request, &[&done[0]], &[&line[0]], &Evidence::gather(&quiet()));
-    assert_eq!(
-        other_generation.unmatched,
-        [(Equation::DeliveryMatchesExecution, Finding::OkNotFinished)]
-    );
+    assert_eq!(other_generation.unmatched, [(Equation::DeliveryMatchesExecution, Finding::OkNotFinished)]);
 }
 
 #[test]
 fn a_request_that_was_never_sent_cannot_have_been_received() {
     let done = [execution(0, inc("web-1", 1), 1.0, Some(99.0))];
-    for outcome in [
-        Outcome::NotSent(NotSent::Backlog),
-        failed(Stage::Connect, Cause::Refused),
-    ] {
+    for outcome in [Outcome::NotSent(NotSent::Backlog), failed(Stage::Connect, Cause::Refused)] {
         let fate = judge(outcome, &done, &[], &quiet());
         assert!(
-            fate.unmatched.contains(&(
-                Equation::DeliveryMatchesExecution,
-                Finding::ReceivedThoughNeverSent
-            )),
+            fate.unmatched.contains(&(Equation::DeliveryMatchesExecution, Finding::ReceivedThoughNeverSent)),
             "{fate:?}"
         );
     }
-    assert_eq!(
-        judge(Outcome::NotSent(NotSent::Backlog), &[], &[], &quiet()).unmatched,
-        []
-    );
+    assert_eq!(judge(Outcome::NotSent(NotSent::Backlog), &[], &[], &quiet()).unmatched, []);
 }
 
 #[test]
@@ -268,8 +208,5 @@ fn a_log_that_tells_another_status_or_tells_it_twice_disagrees() {
     assert_eq!(differs.unmatched, [(Equation::LogAgrees, Finding::StatusDiffers)]);
     let right = logged(0, 200, &["web-1"]);
     let twice = fate(&request, &[&done], &[&right, &right], &evidence);
-    assert_eq!(
-        twice.unmatched,
-        [(Equation::LogAgrees, Finding::LoggedSeveralTimes)]
-    );
+    assert_eq!(twice.unmatched, [(Equation::LogAgrees, Finding::LoggedSeveralTimes)]);
 }

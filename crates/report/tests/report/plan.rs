@@ -14,11 +14,7 @@ use crate::build::{BACKENDS, CONTROL, DRAINED};
 fn claim(variant: &str, metric: Metric, comparison: Comparison, count: u64, text: &str) -> Claim {
     Claim {
         text: text.into(),
-        left: Reading {
-            variant: variant.into(),
-            metric,
-            facet: None,
-        },
+        left: Reading { variant: variant.into(), metric, facet: None },
         comparison,
         right: Operand::Count(count),
     }
@@ -29,11 +25,7 @@ fn variant(name: &str, drain: Drain) -> Variant {
         id: (*id).into(),
         spare: false,
         boot: Span::millis(500),
-        latency: Latency {
-            from: Span::millis(98),
-            to: Span::millis(98),
-            tail: None,
-        },
+        latency: Latency { from: Span::millis(98), to: Span::millis(98), tail: None },
         at_once: None,
         queue: 0,
         body: Bytes(100),
@@ -53,10 +45,7 @@ fn variant(name: &str, drain: Drain) -> Variant {
         name: name.into(),
         balancers: vec![BalancerKind::Nginx],
         topology: Topology {
-            pools: vec![Pool {
-                name: "web".into(),
-                backends: BACKENDS.iter().map(backend).collect(),
-            }],
+            pools: vec![Pool { name: "web".into(), backends: BACKENDS.iter().map(backend).collect() }],
             routes: vec![],
             balance: Balance::RoundRobin,
             health_check: None,
@@ -92,37 +81,16 @@ pub(crate) fn plan() -> SavedPlan {
         seed: 7,
         repeats: 1,
         variants: vec![variant(CONTROL, Drain::Off), variant(DRAINED, Drain::Auto)],
-        control: vec![claim(
-            CONTROL,
-            Metric::Dropped,
-            Comparison::Greater,
-            0,
-            "without-drain.dropped > 0",
-        )],
+        control: vec![claim(CONTROL, Metric::Dropped, Comparison::Greater, 0, "without-drain.dropped > 0")],
         expect: vec![
-            claim(
-                DRAINED,
-                Metric::Dropped,
-                Comparison::Equal,
-                0,
-                "with-drain.dropped == 0",
-            ),
-            claim(
-                DRAINED,
-                Metric::Replaced,
-                Comparison::Equal,
-                3,
-                "with-drain.replaced == 3",
-            ),
+            claim(DRAINED, Metric::Dropped, Comparison::Equal, 0, "with-drain.dropped == 0"),
+            claim(DRAINED, Metric::Replaced, Comparison::Equal, 3, "with-drain.replaced == 3"),
         ],
     }
 }
 
 pub(crate) fn environment() -> Environment {
-    let build = BalancerBuild {
-        version: "1.22.1".into(),
-        binary: "nginx".into(),
-    };
+    let build = BalancerBuild { version: "1.22.1".into(), binary: "nginx".into() };
     Environment {
         rig: "0.1.0".into(),
         started: "2026-11-22T13:51:48Z".into(),

@@ -6,11 +6,7 @@ use report::{CellSummary, summarise};
 use crate::build::*;
 
 fn outcome() -> impl Strategy<Value = Outcome> {
-    let body = prop_oneof![
-        Just(BodyCheck::Verified),
-        Just(BodyCheck::Mismatch),
-        Just(BodyCheck::Unstamped)
-    ];
+    let body = prop_oneof![Just(BodyCheck::Verified), Just(BodyCheck::Mismatch), Just(BodyCheck::Unstamped)];
     let stage = prop_oneof![
         Just(Stage::Connect),
         Just(Stage::Tls),

@@ -14,12 +14,9 @@ fn invalid() -> RunSummary {
     let plan = plan();
     let mut broken = cell(DRAINED);
     broken.requests.remove(100);
-    broken.history.retain(|e| {
-        !matches!(
-            e.what,
-            Happening::DeployFinished { .. } | Happening::AccessLog { .. }
-        )
-    });
+    broken
+        .history
+        .retain(|e| !matches!(e.what, Happening::DeployFinished { .. } | Happening::AccessLog { .. }));
     let message = "the clock of web-3 | read late".to_owned();
     broken.history.push(event(1.0, Happening::Warning { message }));
     let cells = vec![summarise(&plan, &cell(CONTROL)), summarise(&plan, &broken)];
@@ -30,10 +27,7 @@ fn terminal(run: &RunSummary, width: u16, colour: Colour) -> String {
     render(run, Format::Table, Style { width, colour })
 }
 
-const PLAIN: Style = Style {
-    width: 120,
-    colour: Colour::Never,
-};
+const PLAIN: Style = Style { width: 120, colour: Colour::Never };
 
 #[test]
 fn on_a_terminal_of_120_columns() {

@@ -81,11 +81,7 @@ fn generator_faults_degrade_up_to_one_in_a_thousand() {
 #[test]
 fn latency_is_judged_by_the_late_wake_beside_the_median() {
     // The median is 100 ms: 5 % of it are 5 ms, 20 % are 20 ms.
-    let trust = |ms| {
-        validity(CONTROL, |records| late(records, 8000, ms))
-            .latency
-            .verdict
-    };
+    let trust = |ms| validity(CONTROL, |records| late(records, 8000, ms)).latency.verdict;
     assert_eq!(trust(5.0), Trust::Valid);
     assert_eq!(trust(5.1), Trust::Degraded);
     assert_eq!(trust(20.0), Trust::Degraded);
@@ -106,9 +102,7 @@ fn a_deploy_is_proved_by_the_exit_of_the_old_and_the_answer_of_the_new() {
     };
     assert_eq!(deploy_trust(never_served), Trust::Invalid);
     let unfinished = |records: &mut CellRecords| {
-        records
-            .history
-            .retain(|e| !matches!(e.what, Happening::DeployFinished { .. }));
+        records.history.retain(|e| !matches!(e.what, Happening::DeployFinished { .. }));
     };
     assert_eq!(deploy_trust(unfinished), Trust::Invalid);
 }
@@ -130,12 +124,7 @@ fn a_deploy_must_settle_one_client_timeout_before_the_load_ends() {
 
 /// Leaves `n` requests in the hands of the old generations when they are terminated.
 fn keep_in_flight(records: &mut CellRecords, n: usize) {
-    let killed: Vec<_> = records
-        .executions
-        .iter()
-        .filter(|e| e.finished.is_none())
-        .map(|e| e.id)
-        .collect();
+    let killed: Vec<_> = records.executions.iter().filter(|e| e.finished.is_none()).map(|e| e.id).collect();
     for execution in &mut records.executions {
         if killed[n..].contains(&execution.id) {
             execution.finished = Some(Nanos(execution.received.0 + 1));
@@ -170,9 +159,7 @@ fn an_aborted_deploy_is_a_result_only_where_the_scenario_asks_for_it() {
     let mut records = cell(DRAINED);
     let incarnation = inc("web-1", 2);
     let reason = "never healthy".to_owned();
-    records
-        .history
-        .insert(5, event(4500.0, Happening::DeployAborted { incarnation, reason }));
+    records.history.insert(5, event(4500.0, Happening::DeployAborted { incarnation, reason }));
     let trust = |plan: &SavedPlan| summarise(plan, &records).validity.deploy.unwrap().verdict;
     assert_eq!(trust(&plan()), Trust::Invalid);
     let mut meant = plan();
@@ -188,28 +175,14 @@ fn a_history_that_stops_is_invalid_with_a_reason_at_every_place() {
     whole.requests.truncate(100);
     whole.executions.truncate(100);
     whole.access.truncate(100);
-    let end = whole
-        .history
-        .iter()
-        .position(|e| matches!(e.what, Happening::LoadFinished { .. }))
-        .unwrap();
+    let end = whole.history.iter().position(|e| matches!(e.what, Happening::LoadFinished { .. })).unwrap();
     for stop in 0..end {
         let mut records = whole.clone();
         records.history.truncate(stop);
         let summary = summarise(&plan(), &records);
-        assert_eq!(
-            summary.validity.counts.verdict,
-            Trust::Invalid,
-            "after {stop} events"
-        );
+        assert_eq!(summary.validity.counts.verdict, Trust::Invalid, "after {stop} events");
         assert_eq!(summary.ending, Ending::Truncated);
-        assert!(
-            summary
-                .validity
-                .counts
-                .reasons
-                .contains(&"the load did not finish".to_owned())
-        );
+        assert!(summary.validity.counts.reasons.contains(&"the load did not finish".to_owned()));
     }
 }
 
@@ -217,12 +190,7 @@ fn a_history_that_stops_is_invalid_with_a_reason_at_every_place() {
 fn a_failed_or_interrupted_cell_says_so() {
     for (what, ending) in [
         (Happening::Interrupted, Ending::Interrupted),
-        (
-            Happening::Failed {
-                message: "port busy".into(),
-            },
-            Ending::Failed,
-        ),
+        (Happening::Failed { message: "port busy".into() }, Ending::Failed),
     ] {
         let mut records = cell(DRAINED);
         records.history.insert(3, event(1.0, what));

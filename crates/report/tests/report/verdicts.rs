@@ -19,11 +19,7 @@ fn run(cells: &[CellRecords]) -> RunSummary {
 }
 
 fn holding<'a>(run: &'a RunSummary, text: &str) -> &'a Holding {
-    &run.claims
-        .iter()
-        .find(|claim| claim.text == text)
-        .expect("the plan has that claim")
-        .holding
+    &run.claims.iter().find(|claim| claim.text == text).expect("the plan has that claim").holding
 }
 
 fn zero(run: &RunSummary) -> &Holding {
@@ -37,11 +33,8 @@ fn control(run: &RunSummary) -> &Holding {
 /// A cell in which one request is killed in service, with everything that explains it.
 fn with_a_drop() -> CellRecords {
     let mut records = cell(DRAINED);
-    let killed = records
-        .executions
-        .iter_mut()
-        .rfind(|e| e.by == inc("web-1", 1))
-        .expect("web-1 executes requests");
+    let killed =
+        records.executions.iter_mut().rfind(|e| e.by == inc("web-1", 1)).expect("web-1 executes requests");
     killed.finished = None;
     let id = killed.id.0 as usize;
     records.requests[id].outcome = answered(502);
@@ -56,11 +49,7 @@ fn without_a_drop(retried: bool) -> CellRecords {
     for id in 0..records.requests.len() {
         if records.executions[id].finished.is_none() {
             let due = id as f64 * 2.5;
-            let by = if retried {
-                inc("web-9", 1)
-            } else {
-                records.executions[id].by.clone()
-            };
+            let by = if retried { inc("web-9", 1) } else { records.executions[id].by.clone() };
             records.requests[id].outcome = answered(200);
             records.requests[id].served_by = Some(by.clone());
             records.access[id].status = 200;
@@ -126,10 +115,7 @@ fn a_zero_of_a_late_generator_is_unproven() {
 
 #[test]
 fn a_zero_without_a_negative_control_is_unproven() {
-    let plan = SavedPlan {
-        control: vec![],
-        ..plan()
-    };
+    let plan = SavedPlan { control: vec![], ..plan() };
     let run = run_with(&plan, &[cell(CONTROL), cell(DRAINED)]);
     assert_eq!(zero(&run), &Holding::Unproven("no negative control".into()));
     assert_eq!(run.verdict, Verdict::Invalid);
@@ -138,9 +124,7 @@ fn a_zero_without_a_negative_control_is_unproven() {
 #[test]
 fn a_zero_without_proof_of_the_deploy_is_unproven() {
     let mut records = cell(DRAINED);
-    records
-        .history
-        .retain(|e| !matches!(e.what, Happening::DeployFinished { .. }));
+    records.history.retain(|e| !matches!(e.what, Happening::DeployFinished { .. }));
     let run = run(&[cell(CONTROL), records]);
     let Holding::Unproven(reason) = zero(&run) else {
         panic!("{:?}", zero(&run));
@@ -200,10 +184,7 @@ fn an_interruption_comes_before_a_failure_and_a_failure_before_invalidity() {
     assert_eq!(between_cells.verdict, Verdict::Interrupted);
     let only_the_failed = run(&[with_a_drop()]);
     assert_eq!(only_the_failed.verdict, Verdict::Failed);
-    assert_eq!(
-        judge(&plan, &environment(), vec![], vec![]).verdict,
-        Verdict::Invalid
-    );
+    assert_eq!(judge(&plan, &environment(), vec![], vec![]).verdict, Verdict::Invalid);
 }
 
 #[test]
@@ -230,27 +211,16 @@ fn a_percentile_among_the_failed_is_beyond_every_bound() {
     plan.expect[0].right = Operand::Span("1m".parse().unwrap());
     let run = run_with(&plan, &[cell(CONTROL), cell(DRAINED)]);
     assert_eq!(run.claims[1].holding, Holding::Failed);
-    assert!(
-        run.claims[1].observed.starts_with("> 5 s ("),
-        "{}",
-        run.claims[1].observed
-    );
+    assert!(run.claims[1].observed.starts_with("> 5 s ("), "{}", run.claims[1].observed);
 }
 
 #[test]
 fn a_claim_may_compare_two_variants() {
     let mut plan = plan();
-    let reading = |variant: &str| Reading {
-        variant: variant.into(),
-        metric: Metric::P50,
-        facet: None,
-    };
+    let reading = |variant: &str| Reading { variant: variant.into(), metric: Metric::P50, facet: None };
     plan.expect[0].left = reading(DRAINED);
     plan.expect[0].comparison = Comparison::AtMost;
-    plan.expect[0].right = Operand::Multiple {
-        times: 1.5,
-        reading: reading(CONTROL),
-    };
+    plan.expect[0].right = Operand::Multiple { times: 1.5, reading: reading(CONTROL) };
     let run = run_with(&plan, &[cell(CONTROL), cell(DRAINED)]);
     assert_eq!(run.claims[1].holding, Holding::Held);
     assert_eq!(run.claims[1].observed, "100 ms against 1.5 × 100 ms");
@@ -259,16 +229,10 @@ fn a_claim_may_compare_two_variants() {
 #[test]
 fn a_variant_that_a_balancer_does_not_run_is_not_applicable_to_it() {
     let mut plan = plan();
-    plan.variants[0]
-        .balancers
-        .push(model::catalog::BalancerKind::Envoy);
+    plan.variants[0].balancers.push(model::catalog::BalancerKind::Envoy);
     let mut envoy = cell(CONTROL);
     envoy.cell.balancer = model::catalog::BalancerKind::Envoy;
     let run = run_with(&plan, &[cell(CONTROL), cell(DRAINED), envoy]);
-    assert!(
-        matches!(run.claims[4].holding, Holding::NotApplicable(_)),
-        "{:?}",
-        run.claims
-    );
+    assert!(matches!(run.claims[4].holding, Holding::NotApplicable(_)), "{:?}", run.claims);
     assert_eq!(run.verdict, Verdict::Passed);
 }

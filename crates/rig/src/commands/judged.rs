@@ -31,11 +31,7 @@ pub(super) fn summed_up(
     cell: &CellId,
 ) -> Result<(report::CellSummary, Vec<String>), StoreError> {
     let loaded = saved.records(cell)?;
-    let notes = loaded
-        .warnings
-        .iter()
-        .map(|warning| format!("{cell}: {warning}"))
-        .collect();
+    let notes = loaded.warnings.iter().map(|warning| format!("{cell}: {warning}")).collect();
     Ok((summarise(saved.plan(), &loaded.records), notes))
 }
 
@@ -51,10 +47,7 @@ pub(super) fn rendered(run: &RunSummary, output: &Output) -> String {
 }
 
 /// The style of the report that is saved beside the records.
-pub(super) const SAVED: Style = Style {
-    width: 120,
-    colour: Colour::Never,
-};
+pub(super) const SAVED: Style = Style { width: 120, colour: Colour::Never };
 
 fn style(output: &Output) -> Style {
     let terminal = std::io::stdout().is_terminal();
@@ -64,14 +57,7 @@ fn style(output: &Output) -> Style {
     } else {
         160
     };
-    Style {
-        width,
-        colour: if terminal && !declined {
-            Colour::Always
-        } else {
-            Colour::Never
-        },
-    }
+    Style { width, colour: if terminal && !declined { Colour::Always } else { Colour::Never } }
 }
 
 /// How the process ends; a strict user lets no DEGRADED measurement pass.

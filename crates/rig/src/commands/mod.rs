@@ -31,10 +31,7 @@ pub(crate) fn perform(cli: Cli) -> Result<ExitCode, Failure> {
 /// Reads a scenario and builds its plan.
 fn plan(path: &Path, sets: &[Set], choice: &Choice) -> Result<(Scenario, Plan), Failure> {
     let bytes = std::fs::read(path).map_err(|error| {
-        Failure::usage(anyhow::anyhow!(
-            "the scenario {} can't be read: {error}",
-            path.display()
-        ))
+        Failure::usage(anyhow::anyhow!("the scenario {} can't be read: {error}", path.display()))
     })?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
@@ -46,11 +43,7 @@ fn plan(path: &Path, sets: &[Set], choice: &Choice) -> Result<(Scenario, Plan), 
 }
 
 fn problems(problems: Problems) -> Failure {
-    let text = if wants_colour() {
-        problems.coloured()
-    } else {
-        problems.to_string()
-    };
+    let text = if wants_colour() { problems.coloured() } else { problems.to_string() };
     Failure::usage(anyhow::anyhow!(text))
 }
 

@@ -22,18 +22,11 @@ pub(crate) fn perform(wanted: &Render) -> Result<Exit, Failure> {
     };
     let variant =
         variant.ok_or_else(|| Failure::usage(anyhow::anyhow!("the scenario has no such variant")))?;
-    let templates = wanted
-        .proxy_configs
-        .as_deref()
-        .map_or_else(Templates::embedded, Templates::with_directory);
+    let templates =
+        wanted.proxy_configs.as_deref().map_or_else(Templates::embedded, Templates::with_directory);
     let site = example_site(variant);
     let files = adapter(wanted.balancer)
-        .files(
-            &variant.topology,
-            &site,
-            &Rotation::initial(&variant.topology),
-            &templates,
-        )
+        .files(&variant.topology, &site, &Rotation::initial(&variant.topology), &templates)
         .map_err(Failure::environment)?;
     for file in files.iter().filter(|file| !file.text.is_empty()) {
         print(&format!(

@@ -33,10 +33,8 @@ pub(crate) fn perform(wanted: &cli::Run) -> Result<Exit, Failure> {
     };
     let (scenario, plan) = plan(&wanted.scenario, &wanted.choice.sets, &choice)?;
     // One thread: the kernel ties the children's lives to the thread that spawns them.
-    let controller = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(Failure::environment)?;
+    let controller =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::environment)?;
     controller.block_on(run(wanted, &scenario, &plan))
 }
 
@@ -50,10 +48,7 @@ async fn run(wanted: &cli::Run, scenario: &Scenario, plan: &Plan) -> Result<Exit
     let mut builds = BTreeMap::new();
     for cell in plan.cells() {
         if !builds.contains_key(cell.balancer.name()) {
-            let build = launched()
-                .describe(cell.balancer)
-                .await
-                .map_err(Failure::environment)?;
+            let build = launched().describe(cell.balancer).await.map_err(Failure::environment)?;
             builds.insert(cell.balancer.name().to_owned(), build);
         }
     }
@@ -80,11 +75,7 @@ async fn run(wanted: &cli::Run, scenario: &Scenario, plan: &Plan) -> Result<Exit
     if !wanted.quiet {
         eprintln!("\nrecords: {}", stored.path().display());
     }
-    Ok(if stopped {
-        Exit::Interrupted
-    } else {
-        exit(&summary, wanted.strict)
-    })
+    Ok(if stopped { Exit::Interrupted } else { exit(&summary, wanted.strict) })
 }
 
 /// Runs one cell, and sums it up.
@@ -97,10 +88,8 @@ async fn one(
     interrupted: &watch::Receiver<bool>,
     progress: &CellProgress,
 ) -> Result<End, Failure> {
-    let templates = wanted
-        .proxy_configs
-        .as_deref()
-        .map_or_else(Templates::embedded, Templates::with_directory);
+    let templates =
+        wanted.proxy_configs.as_deref().map_or_else(Templates::embedded, Templates::with_directory);
     let dir = stored.cell(cell).map_err(Failure::environment)?;
     let order = Order {
         plan,
@@ -111,9 +100,7 @@ async fn one(
         interrupted: interrupted.clone(),
         watcher: &|observation| progress.observe(observation),
     };
-    let end = engine::cell::run(runtime, &order)
-        .await
-        .map_err(Failure::environment)?;
+    let end = engine::cell::run(runtime, &order).await.map_err(Failure::environment)?;
     let saved = SavedRun::open(stored.path()).map_err(Failure::environment)?;
     let (summary, _) = summed_up(&saved, cell).map_err(Failure::environment)?;
     dir.write_summary(&summary).map_err(Failure::environment)?;
@@ -136,12 +123,7 @@ fn conclude(stored: &store::Run, interrupted: bool) -> Result<report::RunSummary
 /// One line about a cell that has ended.
 fn result_line(cell: &CellSummary) -> String {
     let counts = &cell.counts;
-    format!(
-        "{} scheduled, {} ok, {} dropped",
-        counts.scheduled,
-        counts.of(OutcomeKind::Ok),
-        counts.dropped
-    )
+    format!("{} scheduled, {} ok, {} dropped", counts.scheduled, counts.of(OutcomeKind::Ok), counts.dropped)
 }
 
 /// Which runtime, and why: the first line of output.
@@ -159,12 +141,7 @@ fn interleaved(plan: &SavedPlan) -> Vec<CellId> {
         .cells()
         .into_iter()
         .zip(0..)
-        .map(|(cell, n)| {
-            (
-                agent::draw::uniform(plan.seed, agent::draw::Decision::CellOrder, n),
-                cell,
-            )
-        })
+        .map(|(cell, n)| (agent::draw::uniform(plan.seed, agent::draw::Decision::CellOrder, n), cell))
         .collect();
     cells.sort_by(|(a, _), (b, _)| a.total_cmp(b));
     cells.into_iter().map(|(_, cell)| cell).collect()

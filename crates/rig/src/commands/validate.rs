@@ -14,11 +14,7 @@ pub(crate) fn perform(wanted: &Validate) -> Result<Exit, Failure> {
             Ok((_, plan)) if wanted.explain => print(&explain(&plan))?,
             Ok((_, plan)) => {
                 let cells = plan.cells().len();
-                print(&format!(
-                    "{}: ok, {} variants, {cells} cells\n",
-                    path.display(),
-                    plan.variants.len()
-                ))?;
+                print(&format!("{}: ok, {} variants, {cells} cells\n", path.display(), plan.variants.len()))?;
             }
             Err(failure) => broken.push(format!("{:#}", failure.error)),
         }

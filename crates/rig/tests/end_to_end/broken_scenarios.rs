@@ -7,16 +7,11 @@ use crate::harness::{files, rig, said};
 fn every_broken_scenario_exits_2_with_a_located_message_and_leaves_nothing() {
     let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../model/tests/broken");
     let mut seen = 0;
-    for path in files(directory.as_ref())
-        .iter()
-        .filter(|path| path.extension().is_some_and(|e| e == "yaml"))
+    for path in files(directory.as_ref()).iter().filter(|path| path.extension().is_some_and(|e| e == "yaml"))
     {
         // Some are broken only together with a `--set`, which stands in them as a comment.
         let text = String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned();
-        let sets: Vec<&str> = text
-            .lines()
-            .filter_map(|line| line.strip_prefix("# set: "))
-            .collect();
+        let sets: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("# set: ")).collect();
         let dir = tempfile::tempdir().unwrap();
         let mut command = rig(dir.path(), &["run", path.to_str().unwrap()]);
         for set in sets {
@@ -24,19 +19,9 @@ fn every_broken_scenario_exits_2_with_a_located_message_and_leaves_nothing() {
         }
         let ended = said(&mut command);
         assert_eq!(ended.code, 2, "{}: {}", path.display(), ended.err);
-        assert!(
-            ended.err.starts_with("error: "),
-            "{}: {}",
-            path.display(),
-            ended.err
-        );
+        assert!(ended.err.starts_with("error: "), "{}: {}", path.display(), ended.err);
         assert!(!ended.err.contains("panicked"), "{}", ended.err);
-        assert_eq!(
-            (ended.out.as_str(), files(dir.path()).len()),
-            ("", 0),
-            "{}",
-            path.display()
-        );
+        assert_eq!((ended.out.as_str(), files(dir.path()).len()), ("", 0), "{}", path.display());
         seen += 1;
     }
     assert!(seen >= 25, "only {seen} broken scenarios found");
@@ -60,29 +45,20 @@ fn an_unknown_balancer_or_flag_exits_2_and_names_what_there_is() {
     let ended = said(&mut rig(dir.path(), &["run", "x.yaml", "--balancer", "apache"]));
     assert_eq!(ended.code, 2);
     assert!(ended.err.contains("nginx, haproxy and envoy"), "{}", ended.err);
-    assert_eq!(
-        said(&mut rig(dir.path(), &["run", "x.yaml", "--no-such-flag"])).code,
-        2
-    );
+    assert_eq!(said(&mut rig(dir.path(), &["run", "x.yaml", "--no-such-flag"])).code, 2);
 }
 
 #[test]
 fn bundled_scenarios_are_valid_and_render_for_every_balancer() {
     let dir = tempfile::tempdir().unwrap();
     let bundled = files(concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios").as_ref());
-    for path in bundled
-        .iter()
-        .filter(|path| path.extension().is_some_and(|e| e == "yaml"))
-    {
+    for path in bundled.iter().filter(|path| path.extension().is_some_and(|e| e == "yaml")) {
         let path = path.to_str().unwrap();
         assert_eq!(said(&mut rig(dir.path(), &["validate", path])).code, 0, "{path}");
         for balancer in ["nginx", "haproxy", "envoy"] {
             let ended = said(&mut rig(dir.path(), &["render", path, "--balancer", balancer]));
             assert_eq!(ended.code, 0, "{path} {balancer}: {}", ended.err);
-            assert!(
-                ended.out.contains("127.0.1.1"),
-                "{path} {balancer} has no listener"
-            );
+            assert!(ended.out.contains("127.0.1.1"), "{path} {balancer} has no listener");
         }
     }
 }

@@ -12,13 +12,7 @@ fn a_missing_balancer_is_named_before_anything_is_launched() {
     let mut command = rig(dir.path(), &["run", &scenario("short-drain"), "--quiet"]);
     let ended = said(command.env("RIG_ENVOY", "/nonexistent/envoy"));
     assert_eq!(ended.code, 3, "{}", ended.err);
-    assert!(
-        ended
-            .err
-            .contains("RIG_ENVOY names it, and it is no executable file"),
-        "{}",
-        ended.err
-    );
+    assert!(ended.err.contains("RIG_ENVOY names it, and it is no executable file"), "{}", ended.err);
     assert_eq!(files(dir.path()).len(), 0);
 }
 
@@ -28,11 +22,7 @@ fn a_program_that_is_no_balancer_is_refused() {
     let mut command = rig(dir.path(), &["run", &scenario("short-drain"), "--quiet"]);
     let ended = said(command.env("RIG_NGINX", "/bin/true"));
     assert_eq!(ended.code, 3, "{}", ended.err);
-    assert!(
-        ended.err.contains("`/bin/true` does not run as nginx"),
-        "{}",
-        ended.err
-    );
+    assert!(ended.err.contains("`/bin/true` does not run as nginx"), "{}", ended.err);
 }
 
 #[test]
@@ -40,47 +30,22 @@ fn a_balancer_that_refuses_its_configuration_is_quoted_and_nothing_keeps_running
     let _machine = machine();
     let dir = tempfile::tempdir().unwrap();
     for (balancer, file, text, words) in [
-        (
-            "nginx",
-            "nginx.conf",
-            "no_such_directive;\n",
-            "unknown directive \"no_such_directive\"",
-        ),
-        (
-            "haproxy",
-            "haproxy.cfg",
-            "no_such_directive\n",
-            "unknown keyword 'no_such_directive'",
-        ),
-        (
-            "envoy",
-            "envoy.yaml",
-            "no_such_directive: 1\n",
-            "no_such_directive",
-        ),
+        ("nginx", "nginx.conf", "no_such_directive;\n", "unknown directive \"no_such_directive\""),
+        ("haproxy", "haproxy.cfg", "no_such_directive\n", "unknown keyword 'no_such_directive'"),
+        ("envoy", "envoy.yaml", "no_such_directive: 1\n", "no_such_directive"),
     ] {
         let configs = dir.path().join(format!("configs-{balancer}"));
         std::fs::create_dir_all(configs.join(balancer)).unwrap();
         std::fs::write(configs.join(balancer).join(file), text).unwrap();
         let out = tempfile::tempdir().unwrap();
-        let arguments = [
-            "run",
-            &scenario("short-drain"),
-            "--balancer",
-            balancer,
-            "--quiet",
-            "--proxy-configs",
-        ];
+        let arguments =
+            ["run", &scenario("short-drain"), "--balancer", balancer, "--quiet", "--proxy-configs"];
         let ended = said(rig(out.path(), &arguments).arg(&configs));
         assert_eq!(ended.code, 3, "{}", ended.err);
         assert!(ended.err.contains(words), "{balancer}: {}", ended.err);
         let history: Vec<_> = histories(out.path())
             .iter()
-            .flat_map(|text| {
-                text.lines()
-                    .map(|line| serde_json::from_str(line).unwrap())
-                    .collect::<Vec<_>>()
-            })
+            .flat_map(|text| text.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<_>>())
             .collect();
         assert!(!launched(&history).is_empty(), "{balancer}: nothing was launched");
         assert_eq!(alive(&launched(&history)), Vec::<String>::new(), "{balancer}");
@@ -92,13 +57,7 @@ fn a_template_that_names_an_unknown_value_is_an_error_with_its_line() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(dir.path().join("nginx")).unwrap();
     std::fs::write(dir.path().join("nginx/nginx.conf"), "a\nb {{ no_such_value }}\n").unwrap();
-    let ended = said(
-        rig(
-            dir.path(),
-            &["run", &scenario("short-drain"), "--proxy-configs", "."],
-        )
-        .args(QUICK),
-    );
+    let ended = said(rig(dir.path(), &["run", &scenario("short-drain"), "--proxy-configs", "."]).args(QUICK));
     assert_eq!(ended.code, 3, "{}", ended.err);
     assert!(ended.err.contains("nginx/nginx.conf:2"), "{}", ended.err);
 }
@@ -108,19 +67,9 @@ fn a_listener_that_is_taken_is_named() {
     let stranger = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = stranger.local_addr().unwrap().to_string();
     let dir = tempfile::tempdir().unwrap();
-    let ended = said(
-        rig(
-            dir.path(),
-            &["run", &scenario("short-drain"), "--listen", &address],
-        )
-        .args(QUICK),
-    );
+    let ended = said(rig(dir.path(), &["run", &scenario("short-drain"), "--listen", &address]).args(QUICK));
     assert_eq!(ended.code, 3, "{}", ended.err);
-    assert!(
-        ended.err.contains(&address) && ended.err.contains("--listen"),
-        "{}",
-        ended.err
-    );
+    assert!(ended.err.contains(&address) && ended.err.contains("--listen"), "{}", ended.err);
 }
 
 #[test]

@@ -30,10 +30,7 @@ pub(crate) fn rig(out: &Path, arguments: &[&str]) -> Command {
 
 /// A scenario of these tests.
 pub(crate) fn scenario(name: &str) -> String {
-    format!(
-        "{}/tests/end_to_end/scenarios/{name}.yaml",
-        env!("CARGO_MANIFEST_DIR")
-    )
+    format!("{}/tests/end_to_end/scenarios/{name}.yaml", env!("CARGO_MANIFEST_DIR"))
 }
 
 /// What a finished `rig` said.
@@ -44,17 +41,9 @@ pub(crate) struct Said {
 }
 
 pub(crate) fn said(command: &mut Command) -> Said {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = command.output().expect("rig can be executed");
+    let Output { status, stdout, stderr } = command.output().expect("rig can be executed");
     let text = |bytes| String::from_utf8(bytes).expect("rig writes UTF-8");
-    Said {
-        code: status.code().expect("rig ends by itself"),
-        out: text(stdout),
-        err: text(stderr),
-    }
+    Said { code: status.code().expect("rig ends by itself"), out: text(stdout), err: text(stderr) }
 }
 
 /// A cell of a run's JSON.
@@ -75,33 +64,17 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(out: &Path, arguments: &[&str]) -> Running {
-        let child = rig(out, arguments)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        Running {
-            child: child.expect("rig can be executed"),
-            out: out.to_owned(),
-        }
+        let child = rig(out, arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        Running { child: child.expect("rig can be executed"), out: out.to_owned() }
     }
 
     /// Waits until the first cell's history has `event`, and returns the history.
     pub(crate) fn until(&mut self, event: &str) -> Vec<Value> {
         let wanted = format!("\"event\":\"{event}\"");
         eventually(&format!("the event {event}"), || {
-            assert_eq!(
-                self.child.try_wait().unwrap(),
-                None,
-                "rig ended before the event {event}"
-            );
-            let text = histories(&self.out)
-                .into_iter()
-                .find(|text| text.contains(&wanted))?;
-            Some(
-                text.lines()
-                    .filter_map(|line| serde_json::from_str(line).ok())
-                    .collect(),
-            )
+            assert_eq!(self.child.try_wait().unwrap(), None, "rig ended before the event {event}");
+            let text = histories(&self.out).into_iter().find(|text| text.contains(&wanted))?;
+            Some(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
         })
     }
 }
@@ -146,12 +119,7 @@ pub(crate) fn alive(groups: &[u32]) -> Vec<String> {
         .filter_map(|entry| stat(entry.file_name().to_str()?))
         .filter(|stat| {
             // pid (comm) state ppid pgrp …; comm may hold anything, even parentheses.
-            let fields: Vec<&str> = stat
-                .rsplit(')')
-                .next()
-                .unwrap_or_default()
-                .split_whitespace()
-                .collect();
+            let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
             let group = fields.get(2).and_then(|group| group.parse().ok()).unwrap_or(0);
             fields.first() != Some(&"Z") && groups.contains(&group)
         })
@@ -165,11 +133,7 @@ pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> 
         if let Some(found) = look() {
             return found;
         }
-        assert!(
-            begun.elapsed() < PATIENCE,
-            "waited {} s for {what}",
-            PATIENCE.as_secs()
-        );
+        assert!(begun.elapsed() < PATIENCE, "waited {} s for {what}", PATIENCE.as_secs());
         std::thread::yield_now();
         std::thread::park_timeout(Duration::from_millis(20));
     }

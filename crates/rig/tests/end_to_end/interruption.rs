@@ -16,14 +16,7 @@ fn kill_9_in_mid_run_leaves_no_process_of_any_balancer() {
     let _machine = machine();
     for balancer in ["nginx", "haproxy", "envoy"] {
         let dir = tempfile::tempdir().unwrap();
-        let arguments = [
-            "run",
-            &scenario("short-drain"),
-            "--balancer",
-            balancer,
-            "--variant",
-            "with-drain",
-        ];
+        let arguments = ["run", &scenario("short-drain"), "--balancer", balancer, "--variant", "with-drain"];
         let mut running = Running::start(dir.path(), &arguments);
         let history = running.until("deregistering");
         let groups = launched(&history);
@@ -42,10 +35,8 @@ fn ctrl_c_ends_everything_in_order_and_exits_130() {
     let _machine = machine();
     for signal in [Signal::INT, Signal::TERM] {
         let dir = tempfile::tempdir().unwrap();
-        let mut running = Running::start(
-            dir.path(),
-            &["run", &scenario("short-drain"), "--balancer", "nginx"],
-        );
+        let mut running =
+            Running::start(dir.path(), &["run", &scenario("short-drain"), "--balancer", "nginx"]);
         let groups = launched(&running.until("scheduled"));
         send(&running, signal);
         assert_eq!(running.child.wait().unwrap().code(), Some(130), "{signal:?}");
@@ -61,20 +52,11 @@ fn ctrl_c_ends_everything_in_order_and_exits_130() {
 fn a_balancer_that_dies_under_load_makes_the_measurement_invalid() {
     let _machine = machine();
     let dir = tempfile::tempdir().unwrap();
-    let arguments = [
-        "run",
-        &scenario("short-drain"),
-        "--balancer",
-        "haproxy",
-        "--variant",
-        "without-drain",
-    ];
+    let arguments = ["run", &scenario("short-drain"), "--balancer", "haproxy", "--variant", "without-drain"];
     let mut running = Running::start(dir.path(), &arguments);
     let history = running.until("replacing");
-    let balancer = history
-        .iter()
-        .find(|event| event["event"] == "launched" && event["component"] == "haproxy")
-        .unwrap();
+    let balancer =
+        history.iter().find(|event| event["event"] == "launched" && event["component"] == "haproxy").unwrap();
     let pid = i32::try_from(balancer["pid"].as_u64().unwrap()).unwrap();
     kill_process(Pid::from_raw(pid).unwrap(), Signal::TERM).unwrap();
     assert_eq!(running.child.wait().unwrap().code(), Some(4));

@@ -43,16 +43,11 @@ impl Fleet for Scripted {
         self.events.borrow_mut().push(what);
     }
     fn incarnation(&self, backend: &str) -> Incarnation {
-        Incarnation::new(
-            backend,
-            self.generations.borrow().get(backend).copied().unwrap_or(0),
-        )
+        Incarnation::new(backend, self.generations.borrow().get(backend).copied().unwrap_or(0))
     }
     async fn turn(&self, backend: &str, standing: Standing, _how: Deregister) -> Result<String, EngineError> {
         self.call(format!("{backend} {standing:?}"));
-        self.draining
-            .borrow_mut()
-            .insert(backend.to_owned(), Instant::now());
+        self.draining.borrow_mut().insert(backend.to_owned(), Instant::now());
         Ok("scripted".into())
     }
     async fn drain_reading(&self, backend: &str) -> Result<DrainReading, EngineError> {
@@ -77,9 +72,7 @@ impl Fleet for Scripted {
     }
     async fn launch(&self, incarnation: &Incarnation, _unhealthy: bool) -> Result<(), EngineError> {
         self.call(format!("{incarnation} launched"));
-        self.generations
-            .borrow_mut()
-            .insert(incarnation.backend.clone(), incarnation.generation);
+        self.generations.borrow_mut().insert(incarnation.backend.clone(), incarnation.generation);
         Ok(())
     }
     async fn healthy(&self, _backend: &str) -> bool {
@@ -90,31 +83,17 @@ impl Fleet for Scripted {
         *self.asked.borrow_mut() = asked;
         let places = ["web-1", "web-2", "web-3"];
         let count = |place: &str| {
-            if self.unfair && place == "web-1" {
-                0
-            } else {
-                asked * 10
-            }
+            if self.unfair && place == "web-1" { 0 } else { asked * 10 }
         };
-        Ok(places
-            .into_iter()
-            .map(|place| (place.to_owned(), count(place)))
-            .collect())
+        Ok(places.into_iter().map(|place| (place.to_owned(), count(place))).collect())
     }
     fn slowest(&self, _pool: &str) -> Result<WindowDerivation, EngineError> {
-        Ok(WindowDerivation {
-            slowest: Span::millis(800),
-            samples: 1200,
-        })
+        Ok(WindowDerivation { slowest: Span::millis(800), samples: 1200 })
     }
 }
 
 fn pool(serving: usize, spares: usize) -> Pool {
-    let fixed = Latency {
-        from: Span::millis(5),
-        to: Span::millis(5),
-        tail: None,
-    };
+    let fixed = Latency { from: Span::millis(5), to: Span::millis(5), tail: None };
     let backends = (1..=serving + spares)
         .map(|n| Backend {
             id: format!("web-{n}"),
@@ -128,10 +107,7 @@ fn pool(serving: usize, spares: usize) -> Pool {
             health_in_queue: false,
         })
         .collect();
-    Pool {
-        name: "web".into(),
-        backends,
-    }
+    Pool { name: "web".into(), backends }
 }
 
 fn fleet(pool: &Pool) -> Scripted {
@@ -164,13 +140,8 @@ fn waited(fleet: &Scripted) -> Option<Duration> {
 #[tokio::test(start_paused = true)]
 async fn a_drained_backend_is_deregistered_before_and_registered_after_its_replacement() {
     let pool = pool(3, 0);
-    let fleet = Scripted {
-        busy_for: Duration::from_millis(300),
-        ..fleet(&pool)
-    };
-    deploy(&fleet, "rollout", &wanted(Drain::Auto), &pool)
-        .await
-        .unwrap();
+    let fleet = Scripted { busy_for: Duration::from_millis(300), ..fleet(&pool) };
+    deploy(&fleet, "rollout", &wanted(Drain::Auto), &pool).await.unwrap();
     let one = |n| {
         [
             format!("web-{n} Draining"),
@@ -189,31 +160,16 @@ async fn a_drained_backend_is_deregistered_before_and_registered_after_its_repla
 async fn without_draining_the_balancer_is_told_nothing() {
     let pool = pool(3, 0);
     let fleet = fleet(&pool);
-    deploy(&fleet, "rollout", &wanted(Drain::Off), &pool)
-        .await
-        .unwrap();
-    assert!(
-        fleet
-            .calls
-            .borrow()
-            .iter()
-            .all(|call| !call.contains("Draining") && !call.contains(" In"))
-    );
-    assert!(
-        !fleet
-            .names()
-            .iter()
-            .any(|name| name == "Deregistering" || name == "DrainWindow")
-    );
+    deploy(&fleet, "rollout", &wanted(Drain::Off), &pool).await.unwrap();
+    assert!(fleet.calls.borrow().iter().all(|call| !call.contains("Draining") && !call.contains(" In")));
+    assert!(!fleet.names().iter().any(|name| name == "Deregistering" || name == "DrainWindow"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_automatic_window_is_the_slowest_request_and_a_fifth_and_a_quarter_second() {
     let pool = pool(3, 0);
     let fleet = fleet(&pool);
-    deploy(&fleet, "rollout", &wanted(Drain::Auto), &pool)
-        .await
-        .unwrap();
+    deploy(&fleet, "rollout", &wanted(Drain::Auto), &pool).await.unwrap();
     let window = fleet.events.borrow().iter().find_map(|event| match event {
         Happening::DrainWindow { window, derived } => Some((*window, derived.unwrap().samples)),
         _ => None,
@@ -224,22 +180,9 @@ async fn the_automatic_window_is_the_slowest_request_and_a_fifth_and_a_quarter_s
 #[tokio::test(start_paused = true)]
 async fn a_window_that_ends_early_terminates_with_what_is_in_flight_and_says_so() {
     let pool = pool(3, 0);
-    let fleet = Scripted {
-        busy_for: Duration::from_secs(5),
-        ..fleet(&pool)
-    };
-    deploy(&fleet, "rollout", &wanted(Drain::For(Span::millis(50))), &pool)
-        .await
-        .unwrap();
-    let expired = |event: &&Happening| {
-        matches!(
-            event,
-            Happening::DrainExpired {
-                in_flight: Some(1),
-                ..
-            }
-        )
-    };
+    let fleet = Scripted { busy_for: Duration::from_secs(5), ..fleet(&pool) };
+    deploy(&fleet, "rollout", &wanted(Drain::For(Span::millis(50))), &pool).await.unwrap();
+    let expired = |event: &&Happening| matches!(event, Happening::DrainExpired { in_flight: Some(1), .. });
     assert_eq!(fleet.events.borrow().iter().filter(expired).count(), 3);
     assert_eq!(waited(&fleet), None);
 }
@@ -247,26 +190,16 @@ async fn a_window_that_ends_early_terminates_with_what_is_in_flight_and_says_so(
 #[tokio::test(start_paused = true)]
 async fn one_zero_reading_is_not_drained() {
     let pool = pool(3, 0);
-    let fleet = Scripted {
-        busy_for: Duration::from_millis(300),
-        ..fleet(&pool)
-    };
-    deploy(&fleet, "rollout", &wanted(Drain::Auto), &pool)
-        .await
-        .unwrap();
+    let fleet = Scripted { busy_for: Duration::from_millis(300), ..fleet(&pool) };
+    deploy(&fleet, "rollout", &wanted(Drain::Auto), &pool).await.unwrap();
     assert_eq!(waited(&fleet), Some(Duration::from_millis(400)));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_request_that_arrives_between_two_zero_readings_starts_the_count_anew() {
     let pool = pool(3, 0);
-    let fleet = Scripted {
-        straggler_at: Some(Duration::from_millis(60)),
-        ..fleet(&pool)
-    };
-    deploy(&fleet, "rollout", &wanted(Drain::Auto), &pool)
-        .await
-        .unwrap();
+    let fleet = Scripted { straggler_at: Some(Duration::from_millis(60)), ..fleet(&pool) };
+    deploy(&fleet, "rollout", &wanted(Drain::Auto), &pool).await.unwrap();
     assert_eq!(waited(&fleet), Some(Duration::from_millis(160)));
 }
 
@@ -274,10 +207,7 @@ async fn a_request_that_arrives_between_two_zero_readings_starts_the_count_anew(
 async fn until_window_waits_for_the_whole_window_even_if_idle() {
     let pool = pool(2, 0);
     let fleet = fleet(&pool);
-    let until_window = Deploy {
-        until: Until::Window,
-        ..wanted(Drain::For(Span::millis(900)))
-    };
+    let until_window = Deploy { until: Until::Window, ..wanted(Drain::For(Span::millis(900))) };
     let begun = Instant::now();
     deploy(&fleet, "rollout", &until_window, &pool).await.unwrap();
     assert!(begun.elapsed() >= Duration::from_millis(2 * 900));
@@ -287,33 +217,17 @@ async fn until_window_waits_for_the_whole_window_even_if_idle() {
 #[tokio::test(start_paused = true)]
 async fn a_generation_that_never_becomes_healthy_aborts_the_deploy_and_spares_the_rest() {
     let pool = pool(3, 0);
-    let fleet = Scripted {
-        never_healthy: true,
-        ..fleet(&pool)
-    };
-    deploy(&fleet, "rollout", &wanted(Drain::Auto), &pool)
-        .await
-        .unwrap();
+    let fleet = Scripted { never_healthy: true, ..fleet(&pool) };
+    deploy(&fleet, "rollout", &wanted(Drain::Auto), &pool).await.unwrap();
     assert_eq!(fleet.names().last().map(String::as_str), Some("DeployAborted"));
-    assert!(
-        !fleet
-            .calls
-            .borrow()
-            .iter()
-            .any(|call| call.contains("web-2") || call == "web-1 In")
-    );
+    assert!(!fleet.calls.borrow().iter().any(|call| call.contains("web-2") || call == "web-1 In"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_new_generation_without_its_share_is_reported_and_the_deploy_goes_on() {
     let pool = pool(3, 0);
-    let fleet = Scripted {
-        unfair: true,
-        ..fleet(&pool)
-    };
-    deploy(&fleet, "rollout", &wanted(Drain::Off), &pool)
-        .await
-        .unwrap();
+    let fleet = Scripted { unfair: true, ..fleet(&pool) };
+    deploy(&fleet, "rollout", &wanted(Drain::Off), &pool).await.unwrap();
     let names = fleet.names();
     assert_eq!(names.iter().filter(|name| *name == "Unconfirmed").count(), 1);
     assert_eq!(names.last().map(String::as_str), Some("DeployFinished"));
@@ -323,10 +237,7 @@ async fn a_new_generation_without_its_share_is_reported_and_the_deploy_goes_on()
 async fn a_surge_starts_the_new_generation_before_the_old_one_leaves_and_reuses_its_place() {
     let pool = pool(2, 1);
     let fleet = fleet(&pool);
-    let surge = Deploy {
-        strategy: Strategy::Surge,
-        ..wanted(Drain::Auto)
-    };
+    let surge = Deploy { strategy: Strategy::Surge, ..wanted(Drain::Auto) };
     deploy(&fleet, "rollout", &surge, &pool).await.unwrap();
     let expected = [
         "web-3/1 launched",

@@ -129,7 +129,8 @@ impl fmt::Display for Span {
             n if n % 1_000_000_000 == 0 => write!(f, "{}s", n / 1_000_000_000),
             n if n % 1_000_000 == 0 => write!(f, "{}ms", n / 1_000_000),
             n if n % 1_000 == 0 => write!(f, "{}us", n / 1_000),
-            n => write!(f, "{n}ns"),
+            // Measured, not chosen: to the nanosecond, in the unit that people read. Parses back exactly.
+            n => write!(f, "{}ms", n as f64 / 1e6),
         }
     }
 }
@@ -236,7 +237,7 @@ mod tests {
 
     #[test]
     fn quantities_read_back_what_they_print() {
-        for text in ["0s", "250us", "250ms", "4s", "1500ms", "90s"] {
+        for text in ["0s", "250us", "250ms", "4s", "1500ms", "90s", "213.551489ms", "0.000001ms"] {
             assert_eq!(text.parse::<Span>().unwrap().to_string(), text);
         }
         assert_eq!("1.5s".parse::<Span>().unwrap(), Span::millis(1500));

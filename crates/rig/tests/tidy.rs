@@ -1,0 +1,133 @@
+//! Rules of style that are worth a test.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// A file that is longer deserves a second thought about where its lines belong.
+const LONGEST_FILE: usize = 450;
+
+/// What each crate may use of the others.
+const MAY_USE: [(&str, &[&str]); 8] = [
+    ("model", &[]),
+    ("agent", &["model"]),
+    ("load", &["model", "agent"]),
+    ("backend", &["model", "agent"]),
+    ("store", &["model"]),
+    ("engine", &["model", "agent", "store"]),
+    ("report", &["model"]),
+    ("rig", &["model", "agent", "load", "backend", "store", "engine", "report"]),
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Every Rust file below `crates/`, with its text.
+fn sources() -> BTreeMap<PathBuf, String> {
+    let mut found = BTreeMap::new();
+    let mut directories = vec![root().join("crates")];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                found.insert(path.strip_prefix(root()).unwrap().to_owned(), text);
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn dependencies_point_one_way() {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let members: Vec<&str> = MAY_USE.iter().map(|(name, _)| *name).collect();
+    for package in metadata["packages"].as_array().unwrap() {
+        let name = package["name"].as_str().unwrap();
+        let (_, allowed) = MAY_USE.iter().find(|(known, _)| *known == name).expect("a crate without a place");
+        for dependency in package["dependencies"].as_array().unwrap() {
+            let used = dependency["name"].as_str().unwrap();
+            assert!(!members.contains(&used) || allowed.contains(&used), "{name} must not use {used}");
+        }
+    }
+}
+
+#[test]
+fn the_engine_matches_on_the_kind_of_balancer_in_one_place() {
+    let matching: Vec<PathBuf> = sources()
+        .into_iter()
+        .filter(|(path, text)| {
+            path.starts_with("crates/engine/src") && text.contains("BalancerKind::Nginx =>")
+        })
+        .map(|(path, _)| path)
+        .collect();
+    assert_eq!(matching, [PathBuf::from("crates/engine/src/balancer/mod.rs")]);
+}
+
+#[test]
+fn no_code_knows_a_bundled_scenario_by_name() {
+    let names: Vec<String> = std::fs::read_dir(root().join("scenarios"))
+        .unwrap()
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".yaml").map(str::to_owned))
+        .collect();
+    assert!(!names.is_empty());
+    for (path, text) in
+        sources().iter().filter(|(path, _)| path.components().any(|part| part.as_os_str() == "src"))
+    {
+        // Unit tests may quote a scenario.
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        if path.to_str().unwrap().contains("tests") {
+            continue;
+        }
+        for name in &names {
+            let line = code.lines().find(|line| {
+                let line = line.trim_start();
+                !line.starts_with("//") && line.contains(&format!("\"{name}\""))
+            });
+            assert_eq!(line, None, "{} knows the scenario {name}", path.display());
+        }
+    }
+}
+
+#[test]
+fn files_have_names_that_say_something_and_a_length_that_can_be_read() {
+    for (path, text) in sources() {
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        assert!(
+            !["util", "utils", "common", "helper", "helpers", "misc"].contains(&name),
+            "{}",
+            path.display()
+        );
+        let lines = text.lines().count();
+        assert!(lines <= LONGEST_FILE, "{} has {lines} lines", path.display());
+    }
+}
+
+#[test]
+fn main_is_thin_and_every_file_says_what_it_is_for() {
+    for (path, text) in sources() {
+        assert!(
+            text.starts_with("//!") || is_test_module(&path),
+            "{} says nothing about itself",
+            path.display()
+        );
+        if path.ends_with("main.rs") && path.starts_with("crates/rig/src") {
+            assert!(text.lines().count() <= 15, "main.rs has grown");
+        }
+    }
+}
+
+fn is_test_module(path: &Path) -> bool {
+    path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("tests"))
+}

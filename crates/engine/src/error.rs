@@ -55,8 +55,8 @@ pub enum EngineError {
         /// The end of its log.
         words: String,
     },
-    /// A backend did not start.
-    #[error("backend {incarnation} did not start: {reason}")]
+    /// A backend did not start, died, or doesn't answer.
+    #[error("backend {incarnation} failed: {reason}")]
     BackendFailed {
         /// Which.
         incarnation: Incarnation,

@@ -23,8 +23,9 @@ pub struct Logged {
 /// One attempt of the balancer at a backend.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
-    /// The backend's name, or its address where no backend of the cell has that.
-    pub backend: String,
+    /// The backend's name, or its address where no backend of the cell has that; `None`: the balancer admits to
+    /// the attempt, but not to whom it went.
+    pub backend: Option<String>,
     /// The status of that attempt, where the balancer logs it.
     pub status: Option<u16>,
 }

@@ -60,6 +60,8 @@ pub enum Capability {
     ActiveHealthChecks,
     /// Ejects backends because of failed traffic.
     PassiveHealth,
+    /// Does so without probing them actively as well.
+    PassiveHealthAlone,
     /// Chooses the better of two random backends.
     TwoChoices,
     /// Takes one backend out while it runs, without a reload.
@@ -72,9 +74,10 @@ pub enum Capability {
 
 impl Capability {
     /// Every capability.
-    pub const ALL: [Capability; 6] = [
+    pub const ALL: [Capability; 7] = [
         Capability::ActiveHealthChecks,
         Capability::PassiveHealth,
+        Capability::PassiveHealthAlone,
         Capability::TwoChoices,
         Capability::LiveDeregister,
         Capability::ReloadDeregister,

@@ -204,6 +204,9 @@ pub enum Happening {
         /// Backends replaced.
         replaced: u64,
     },
+    /// The balancer was told to read its configuration again (nginx: SIGHUP): old workers end, and may close
+    /// connections of clients with them. The event's time is the signal's return.
+    BalancerReloaded,
     /// A fault was made; the event's time is the signal's return.
     Faulted {
         /// Whose.

@@ -16,6 +16,7 @@ fn catalog() -> Catalog {
         missing: vec![
             (Nginx, Capability::ActiveHealthChecks, "the open-source version has none"),
             (Haproxy, Capability::PassiveHealth, "made up for this test"),
+            (Nginx, Capability::PassiveHealthAlone, "made up for this test"),
             (Nginx, Capability::TwoChoices, "made up for this test"),
             (Haproxy, Capability::TwoChoices, "made up for this test"),
             (Envoy, Capability::ReloadDeregister, "it has no reload"),

@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 
 use model::identity::RequestId;
+use model::ledger::Execution;
 use model::outcome::OutcomeKind;
 use model::request::Request;
+use model::units::Nanos;
 use serde::{Deserialize, Serialize};
 
+use crate::evidence::Evidence;
 use crate::fate::{Fate, SubCause};
 use crate::joined::Traces;
 use crate::phases::{Phase, Phases};
@@ -18,7 +21,7 @@ pub struct Source {
     pub backend: Option<String>,
     /// Which life of it, where the ledger says so.
     pub generation: Option<u32>,
-    /// What was happening to that backend, or in the cell if there is none, when the request ended.
+    /// What was happening to that backend, or in the cell if there is none, when the request met its fate.
     pub phase: Phase,
     /// How the client saw it end.
     pub outcome: OutcomeKind,
@@ -41,34 +44,64 @@ pub fn attribute<'a>(
     measured: impl IntoIterator<Item = (&'a Request, &'a Fate)>,
     joined: &BTreeMap<RequestId, Traces<'_>>,
     phases: &Phases,
+    evidence: &Evidence,
 ) -> Vec<DroppedGroup> {
     let mut groups: BTreeMap<Source, u64> = BTreeMap::new();
     for (request, fate) in measured {
         if let (Some(sub_cause), Some(traces)) = (fate.sub_cause, joined.get(&request.id)) {
-            let source = source(request, sub_cause, traces, phases);
+            let source = source(request, sub_cause, traces, phases, evidence);
             *groups.entry(source).or_default() += 1;
         }
     }
     groups.into_iter().map(|(source, count)| DroppedGroup { source, count }).collect()
 }
 
-fn source(request: &Request, sub_cause: SubCause, traces: &Traces<'_>, phases: &Phases) -> Source {
+fn source(
+    request: &Request,
+    sub_cause: SubCause,
+    traces: &Traces<'_>,
+    phases: &Phases,
+    evidence: &Evidence,
+) -> Source {
     let unfinished = traces.executions.iter().rev().find(|e| e.finished.is_none());
-    let received = unfinished.or(traces.executions.last());
+    let received = unfinished.or(traces.executions.last()).copied();
     let incarnation = received.map(|e| &e.by).or(request.served_by.as_ref());
     let logged = || {
         let attempts = traces.logged.iter().flat_map(|line| &line.attempts);
-        attempts.last().map(|attempt| attempt.backend.clone())
+        attempts.rev().find_map(|attempt| attempt.backend.clone())
     };
     let backend = incarnation.map(|i| i.backend.clone()).or_else(logged);
+    let met = met_its_fate(request, received, backend.as_deref(), evidence);
     Source {
         phase: match &backend {
-            Some(backend) => phases.at(backend, request.end),
-            None => phases.overall(request.end),
+            Some(backend) => phases.at(backend, met),
+            None => phases.overall(met),
         },
         backend,
         generation: incarnation.map(|i| i.generation),
         outcome: request.outcome.kind(),
         sub_cause,
     }
+}
+
+/// When a request was lost. One whose time ran out ended long after its cause: it was lost when its backend died or
+/// froze, else when it was received, else when it was sent or should have been.
+fn met_its_fate(
+    request: &Request,
+    received: Option<&Execution>,
+    backend: Option<&str>,
+    evidence: &Evidence,
+) -> Nanos {
+    let time_ran_out = matches!(
+        request.outcome.kind(),
+        OutcomeKind::Timeout | OutcomeKind::ConnectTimeout | OutcomeKind::NotSentBacklog
+    );
+    if !time_ran_out {
+        return request.end;
+    }
+    let begun = request.sent.unwrap_or(request.due);
+    backend
+        .and_then(|backend| evidence.gone_since(backend, begun, request.end))
+        .or(received.map(|execution| execution.received))
+        .unwrap_or(begun)
 }

@@ -11,7 +11,7 @@ use model::timeline::{Drain, Strategy};
 use model::units::{Nanos, Span};
 use serde::{Deserialize, Serialize};
 
-use crate::evidence::PROXIMITY;
+use crate::evidence::{PROXIMITY, under_load};
 use crate::joined::Traces;
 use crate::phases::{Phases, Replacement};
 
@@ -32,7 +32,7 @@ pub struct DeployRecord {
     pub window: Option<Window>,
     /// The longest drain.
     pub longest_drain: Option<Span>,
-    /// Drains whose window ran out with requests in flight.
+    /// Drains whose window ran out with requests in flight, or with nobody who could say.
     pub drains_expired: u64,
     /// From the end of the last deploy to the end of the load, less the client's time-out: negative if the
     /// deploy outlived the load; `None` if it never finished.
@@ -65,8 +65,22 @@ pub struct ReplacementRecord {
     pub drain_waited: Option<Span>,
     /// What is known of its end and its successor.
     pub proof: Proof,
+    /// The part of the traffic that the new generation got; `None`: the deploy did not come so far.
+    #[serde(default)]
+    pub confirmation: Option<Confirmation>,
     /// From the replacement's first event to its last, in milliseconds.
     pub took_ms: Option<f64>,
+}
+
+/// The new generation's part of the requests that its pool received while that was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Confirmation {
+    /// Its part, 0 to 1.
+    pub share: f64,
+    /// Of so many requests.
+    pub of: u64,
+    /// Whether that was its fair share; if not, the deploy went on all the same.
+    pub fair: bool,
 }
 
 /// How far a replacement is proved.
@@ -93,6 +107,10 @@ impl DeployRecord {
     pub fn at_deregistrations(&self) -> Vec<u64> {
         let each = self.replacements.iter();
         each.filter_map(|r| r.in_flight_at_deregistration).collect()
+    }
+    /// The part of the traffic that each new generation got.
+    pub fn new_shares(&self) -> Vec<f64> {
+        self.replacements.iter().filter_map(|r| r.confirmation).map(|c| c.share).collect()
     }
     /// How long each drain took.
     pub fn waits(&self) -> Vec<Span> {
@@ -128,7 +146,10 @@ pub fn record(
             Happening::DrainWindow { window, derived } => {
                 record.window = Some(Window { length: *window, derived: *derived });
             }
-            Happening::DrainExpired { .. } => record.drains_expired += 1,
+            // A window that ended before its zero was confirmed cut nothing off.
+            Happening::DrainExpired { in_flight, .. } => {
+                record.drains_expired += u64::from(*in_flight != Some(0));
+            }
             Happening::DeployAborted { reason, .. } => record.aborted = Some(reason.clone()),
             Happening::DeployFinished { .. } => finished.push(event.at),
             _ => {}
@@ -163,25 +184,32 @@ fn replacement(
     serving: &BTreeSet<&Incarnation>,
 ) -> ReplacementRecord {
     let mut told = None;
-    let mut confirmed = None;
+    let mut deregistered = None;
     let mut expired = None;
     let mut terminated = None;
     let mut exited = false;
     let mut waited = None;
-    for event in history {
+    let mut confirmation = None;
+    for event in under_load(history) {
         match &event.what {
             Happening::Deregistering { incarnation } if *incarnation == r.old => told = Some(event.at),
             Happening::Deregistered { incarnation, .. } if *incarnation == r.old => {
-                confirmed = Some(event.at)
+                deregistered = Some(event.at)
             }
             Happening::Drained { incarnation, waited: w, .. } if *incarnation == r.old => waited = Some(*w),
             Happening::DrainExpired { incarnation, .. } if *incarnation == r.old => expired = Some(event.at),
             Happening::Terminated { incarnation, .. } if *incarnation == r.old => terminated = Some(event.at),
+            Happening::Confirmed { incarnation, share, of } if *incarnation == r.new => {
+                confirmation = Some(Confirmation { share: share.0, of: *of, fair: true });
+            }
+            Happening::Unconfirmed { incarnation, share, of } if *incarnation == r.new => {
+                confirmation = Some(Confirmation { share: share.0, of: *of, fair: false });
+            }
             Happening::Exited { component, .. } => exited |= *component == r.old.to_string(),
             _ => {}
         }
     }
-    let expired_after = confirmed.zip(expired).map(|(from, to)| Span(to.since(from)));
+    let expired_after = deregistered.zip(expired).map(|(from, to)| Span(to.since(from)));
     ReplacementRecord {
         old: r.old.clone(),
         new: r.new.clone(),
@@ -194,6 +222,7 @@ fn replacement(
             (_, _, false) => Proof::NewNeverServed,
             _ => Proof::Proved,
         },
+        confirmation,
         took_ms: r.last.map(|last| last.millis_from(r.first)),
     }
 }

@@ -3,10 +3,12 @@
 mod lists;
 mod tables;
 
+use std::collections::BTreeSet;
+
 use crate::summary::CellSummary;
 use crate::table::Table;
 use crate::validity::Trust;
-use crate::verdict::{RunSummary, Verdict};
+use crate::verdict::{Holding, RunSummary, Verdict};
 
 /// A report, before it is laid out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +33,22 @@ pub enum Block {
         /// The lines.
         lines: Vec<Line>,
     },
+    /// Texts of others, word for word, under a title.
+    Quotes {
+        /// The title.
+        title: &'static str,
+        /// The texts.
+        quotes: Vec<Quote>,
+    },
+}
+
+/// A text of others: what a balancer said when it failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quote {
+    /// Where it comes from.
+    pub from: String,
+    /// The text, of one line or many.
+    pub text: String,
 }
 
 /// A line with its mark.
@@ -84,24 +102,42 @@ pub fn compose(run: &RunSummary, detail: Detail) -> Document {
         blocks.push(Block::Table(tables::latency(run)));
         blocks.extend(tables::deploys(run).map(Block::Table));
     }
-    let mut list = |title, lines: Vec<Line>| {
-        if !lines.is_empty() {
-            blocks.push(Block::List { title, lines });
-        }
-    };
-    list("Claims", lists::claims(run));
-    list("Where the dropped requests come from", lists::sources(run));
-    list("Drain windows", lists::windows(run));
-    list("What can be trusted", lists::validity(run));
-    list("Books", lists::books(run));
-    list("Settings", lists::settings(run));
-    list("Notes", lists::notes(run));
+    let lists = [
+        ("Claims", lists::claims(run)),
+        ("Where the dropped requests come from", lists::sources(run)),
+        ("Drain windows", lists::windows(run)),
+        ("What can be trusted", lists::validity(run)),
+    ];
+    blocks.extend(lists.into_iter().filter_map(list));
+    blocks.extend(failures(run));
+    blocks.extend(list(("Books", lists::books(run))));
+    blocks.extend(tables::settings(run).map(Block::Table));
+    blocks.extend(list(("Notes", lists::notes(run))));
     if detail == Detail::Full {
-        list("Load generator", lists::generator(run));
-        list("Environment", lists::environment(run));
-        list("Reproduce", lists::reproduce(run));
+        let lists = [
+            ("Load generator", lists::generator(run)),
+            ("Environment", lists::environment(run)),
+            ("Reproduce", lists::reproduce(run)),
+        ];
+        blocks.extend(lists.into_iter().filter_map(list));
     }
     Document { headline: headline(run), question: run.question.clone(), blocks }
+}
+
+fn list((title, lines): (&'static str, Vec<Line>)) -> Option<Block> {
+    (!lines.is_empty()).then_some(Block::List { title, lines })
+}
+
+/// Why cells could not be run to their end, in full; elsewhere only the first line is told.
+fn failures(run: &RunSummary) -> Option<Block> {
+    let quotes: Vec<_> = run
+        .cells
+        .iter()
+        .flat_map(|cell| {
+            cell.failures.iter().map(move |text| Quote { from: label(run, cell), text: text.clone() })
+        })
+        .collect();
+    (!quotes.is_empty()).then_some(Block::Quotes { title: "Failures", quotes })
 }
 
 fn headline(run: &RunSummary) -> Line {
@@ -122,6 +158,22 @@ fn variant_label(run: &RunSummary, cell: &CellSummary) -> String {
 
 fn label(run: &RunSummary, cell: &CellSummary) -> String {
     format!("{} {}", cell.balancer, variant_label(run, cell))
+}
+
+/// Where the cells ran: `process`, `docker`.
+fn runtimes(run: &RunSummary) -> String {
+    let runtimes: BTreeSet<_> = run.cells.iter().map(|cell| cell.runtime.as_str()).collect();
+    runtimes.into_iter().collect::<Vec<_>>().join(", ")
+}
+
+/// How a claim stands.
+fn mark(holding: &Holding) -> Mark {
+    match holding {
+        Holding::Held => Mark::Good,
+        Holding::Failed | Holding::Masked => Mark::Bad,
+        Holding::Unproven(_) => Mark::Unknown,
+        Holding::NotApplicable(_) => Mark::None,
+    }
 }
 
 fn trust_word(trust: Trust) -> &'static str {

@@ -9,8 +9,12 @@ use model::history::{Event, Happening};
 use model::identity::Incarnation;
 use model::units::Nanos;
 
-/// How near in time an event must be to explain what happened to a request.
+/// How long after a kill, a hang or a reload something may still be explained by it.
 pub const PROXIMITY: Duration = Duration::from_secs(1);
+
+/// How long before an event its effects may be seen: the event's time is that of the signal's *return*, and every
+/// process reads the same clock.
+const FORERUN: Duration = Duration::from_millis(50);
 
 /// Whether the balancer's access log can be held against the client's records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,6 +43,9 @@ impl End {
     fn last_receipt(self) -> Option<Nanos> {
         self.exited.or(self.signalled.map(|at| at + PROXIMITY))
     }
+    fn shortly_before(self, end: Nanos) -> bool {
+        [self.signalled, self.exited].into_iter().flatten().any(|at| shortly_before(at, end))
+    }
 }
 
 /// What the history proves.
@@ -51,16 +58,31 @@ pub struct Evidence {
     ends: BTreeMap<Incarnation, End>,
     /// Per backend, the times in which it could not answer: from a death or a hang until it was ready again.
     gone: BTreeMap<String, Vec<(Nanos, Nanos)>>,
-    /// Kills, and changes of the balancer's rotation.
-    disturbances: Vec<Nanos>,
+    /// Reloads of the balancer.
+    reloads: Vec<Nanos>,
+}
+
+/// The part of a history whose events can explain something: after the load every process is ended anyway.
+pub fn under_load(history: &[Event]) -> &[Event] {
+    let over = |event: &Event| {
+        matches!(
+            event.what,
+            Happening::LoadFinished { .. } | Happening::Interrupted | Happening::Failed { .. }
+        )
+    };
+    let end = history.iter().position(over).unwrap_or(history.len());
+    &history[..end]
 }
 
 impl Evidence {
     /// Gathers the evidence of a history.
     pub fn gather(history: &[Event]) -> Evidence {
         let mut evidence = Evidence::default();
-        for event in history {
+        for event in under_load(history) {
             evidence.take(event);
+        }
+        for event in history {
+            evidence.take_log(event);
         }
         evidence
     }
@@ -78,7 +100,6 @@ impl Evidence {
                 if let Ok(incarnation) = component.parse::<Incarnation>() {
                     self.ends.entry(incarnation.clone()).or_default().exited = Some(at);
                     self.begin_gone(&incarnation, at);
-                    self.disturbances.push(at);
                 }
             }
             Happening::Ready { component, .. } => {
@@ -86,23 +107,23 @@ impl Evidence {
                     self.end_gone(&incarnation, at);
                 }
             }
-            Happening::Deregistering { .. }
-            | Happening::Deregistered { .. }
-            | Happening::Registering { .. }
-            | Happening::Registered { .. } => self.disturbances.push(at),
-            Happening::AccessLog { whole, unreadable, gaps, .. } => {
-                let complete = *whole && *unreadable == 0;
-                self.log = if complete { LogState::Whole } else { LogState::Lost };
-                self.gaps.clone_from(gaps);
-            }
+            Happening::BalancerReloaded => self.reloads.push(at),
             _ => {}
+        }
+    }
+
+    /// The log is read when everything has ended.
+    fn take_log(&mut self, event: &Event) {
+        if let Happening::AccessLog { whole, unreadable, gaps, .. } = &event.what {
+            let complete = *whole && *unreadable == 0;
+            self.log = if complete { LogState::Whole } else { LogState::Lost };
+            self.gaps.clone_from(gaps);
         }
     }
 
     fn signalled(&mut self, incarnation: &Incarnation, at: Nanos) {
         self.ends.entry(incarnation.clone()).or_default().signalled = Some(at);
         self.begin_gone(incarnation, at);
-        self.disturbances.push(at);
     }
 
     fn begin_gone(&mut self, incarnation: &Incarnation, at: Nanos) {
@@ -123,33 +144,39 @@ impl Evidence {
     pub fn killed(&self, by: &Incarnation, received: Nanos, end: Nanos) -> bool {
         self.ends.get(by).is_some_and(|death| {
             death.last_receipt().is_some_and(|last| received <= last)
-                && death.first_sign().is_some_and(|first| first <= end + PROXIMITY)
+                && death.first_sign().is_some_and(|first| first <= end + FORERUN)
         })
     }
 
-    /// Whether a process of a backend died within [`PROXIMITY`] of `at`; only those of `among`, unless empty.
-    pub fn death_near(&self, at: Nanos, among: &[&Incarnation]) -> bool {
-        self.ends.iter().any(|(incarnation, end)| {
-            (among.is_empty() || among.contains(&incarnation))
-                && [end.signalled, end.exited].into_iter().flatten().any(|death| near(death, at))
-        })
+    /// Whether `by` died so shortly before `end` that what it had sent may have been lost.
+    pub fn died_before(&self, by: &Incarnation, end: Nanos) -> bool {
+        self.ends.get(by).is_some_and(|death| death.shortly_before(end))
     }
 
-    /// Whether `backend` was dead or frozen at some time between `from` and `until`, give or take [`PROXIMITY`].
+    /// Whether any backend died shortly before `end`.
+    pub fn some_death_before(&self, end: Nanos) -> bool {
+        self.ends.values().any(|death| death.shortly_before(end))
+    }
+
+    /// Whether the balancer was reloaded while, or shortly before, a response was on its way from `finished` to `end`.
+    pub fn reloaded(&self, finished: Nanos, end: Nanos) -> bool {
+        self.reloads.iter().any(|at| finished <= *at + PROXIMITY && *at <= end + FORERUN)
+    }
+
+    /// Whether `backend` was dead or frozen at some time between `from` and `until`. For [`PROXIMITY`] after its
+    /// return the balancer may still try a connection to its last life.
     pub fn gone(&self, backend: &str, from: Nanos, until: Nanos) -> bool {
-        self.gone.get(backend).is_some_and(|times| {
-            times.iter().any(|(begin, end)| {
-                *begin <= until + PROXIMITY && (*end == Nanos(i64::MAX) || from <= *end + PROXIMITY)
-            })
-        })
+        let times = self.gone.get(backend).into_iter().flatten();
+        times.into_iter().any(|(begin, end)| *begin <= until + FORERUN && from <= *end + PROXIMITY)
     }
 
-    /// Whether something was killed or re-configured within [`PROXIMITY`] of the time from `from` to `until`.
-    pub fn disturbed(&self, from: Nanos, until: Nanos) -> bool {
-        self.disturbances.iter().any(|at| *at + PROXIMITY >= from && *at <= until + PROXIMITY)
+    /// When `backend` died or froze, if that was between `from` and `until`.
+    pub fn gone_since(&self, backend: &str, from: Nanos, until: Nanos) -> Option<Nanos> {
+        let times = self.gone.get(backend).into_iter().flatten();
+        times.map(|(begin, _)| *begin).find(|begin| from <= *begin && *begin <= until)
     }
 }
 
-fn near(a: Nanos, b: Nanos) -> bool {
-    a.since(b) <= PROXIMITY && b.since(a) <= PROXIMITY
+fn shortly_before(event: Nanos, end: Nanos) -> bool {
+    event <= end + FORERUN && end <= event + PROXIMITY
 }

@@ -173,11 +173,15 @@ fn match_delivery(
         if fate.receipts > 0 {
             fate.find(equation, Finding::ReceivedThoughNeverSent);
         }
-    } else if let (true, None, Some(finished)) =
-        (fate.kind.is_dropped(), &request.served_by, executions.iter().filter_map(|e| e.finished).min())
-    {
+    } else if fate.kind.is_dropped() && fate.finishes > 0 && !answered_by_backend(request) {
+        let explained = |execution: &&Execution| {
+            let lost = |finished| {
+                evidence.died_before(&execution.by, request.end) || evidence.reloaded(finished, request.end)
+            };
+            execution.finished.is_some_and(lost)
+        };
         let timed_out = timed_out(request) || gateway_timeout(request, logged);
-        if timed_out || evidence.disturbed(finished, request.end) {
+        if timed_out || executions.iter().any(explained) {
             fate.except(Exception::FinishedUndelivered);
         } else {
             fate.find(equation, Finding::FinishedButLost);
@@ -215,7 +219,6 @@ fn match_log(
     logged: &[&Logged],
     evidence: &Evidence,
 ) {
-    let by: Vec<_> = executions.iter().map(|e| &e.by).collect();
     match (logged, request.outcome) {
         (_, Outcome::NotSent(NotSent::Cancelled)) => {}
         ([], Outcome::NotSent(_)) => {}
@@ -224,7 +227,7 @@ fn match_log(
                 && request.on.is_some_and(|on| on.nth >= 2)
                 && matches!(stage, Stage::Send | Stage::FirstByte)
                 && cause == Cause::Eof
-                && evidence.death_near(request.end, &by) =>
+                && a_death_explains(request, executions, evidence) =>
         {
             fate.except(Exception::SilentClose);
         }
@@ -265,10 +268,14 @@ fn match_attempts(
     evidence: &Evidence,
 ) {
     for attempt in logged.iter().flat_map(|line| &line.attempts) {
-        if executions.iter().any(|e| e.by.backend == attempt.backend) {
+        // An attempt at nobody in particular can't be looked up.
+        let Some(backend) = &attempt.backend else {
+            continue;
+        };
+        if executions.iter().any(|e| e.by.backend == *backend) {
             continue;
         }
-        if evidence.gone(&attempt.backend, request.released, request.end) {
+        if evidence.gone(backend, request.released, request.end) {
             fate.except(Exception::UnreadAtDeath);
         } else {
             fate.find(Equation::LogAgrees, Finding::AttemptNotReceived);
@@ -280,7 +287,7 @@ fn sub_cause(fate: &Fate, request: &Request) -> SubCause {
     let has = |exception| fate.exceptions.contains(&exception);
     if fate.receipts == 0 {
         SubCause::NotExecuted
-    } else if request.served_by.is_some() && matches!(request.outcome, Outcome::Answered { .. }) {
+    } else if answered_by_backend(request) {
         SubCause::AnsweredByBackend
     } else if has(Exception::KilledInService) {
         SubCause::KilledInService
@@ -291,6 +298,19 @@ fn sub_cause(fate: &Fate, request: &Request) -> SubCause {
         SubCause::GivenUp
     } else {
         SubCause::Undetermined
+    }
+}
+
+/// Whether a complete response bears a backend's stamp: delivered, whatever it says.
+fn answered_by_backend(request: &Request) -> bool {
+    request.served_by.is_some() && matches!(request.outcome, Outcome::Answered { .. })
+}
+
+/// Whether a backend that had the request died shortly before it ended; any backend, if none had it.
+fn a_death_explains(request: &Request, executions: &[&Execution], evidence: &Evidence) -> bool {
+    match executions {
+        [] => evidence.some_death_before(request.end),
+        received => received.iter().any(|e| evidence.died_before(&e.by, request.end)),
     }
 }
 

@@ -40,6 +40,20 @@ pub fn span_of(counts: &[u64]) -> String {
     }
 }
 
+/// A list of parts of a whole: the only one, or the smallest and the largest: `31–35 %`.
+pub fn percent_span_of(parts: &[f64]) -> String {
+    let Some(min) = parts.iter().copied().min_by(f64::total_cmp) else {
+        return NONE.to_owned();
+    };
+    let (min, max) = (percent(min), percent(parts.iter().copied().fold(min, f64::max)));
+    if min == max { max } else { format!("{}–{max}", min.trim_end_matches(" %")) }
+}
+
+/// The first line of a text, without the colon that announces the next: a balancer's own words can have many.
+pub fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default().trim_end_matches(':')
+}
+
 /// What stands where there is nothing to say.
 pub const NONE: &str = "–";
 
@@ -66,6 +80,9 @@ mod tests {
         assert_eq!(percent(0.0), "0 %");
         assert_eq!(span_of(&[5, 8, 6]), "5–8");
         assert_eq!(span_of(&[]), NONE);
+        assert_eq!(percent_span_of(&[0.33, 0.31, 0.35]), "31–35 %");
+        assert_eq!(percent_span_of(&[0.333, 0.334]), "33 %");
+        assert_eq!(percent_span_of(&[]), NONE);
         assert_eq!(words(crate::fate::SubCause::KilledInService), "killed in service");
     }
 }

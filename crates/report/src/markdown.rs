@@ -1,6 +1,6 @@
 //! The Markdown dialect, as GitHub reads it.
 
-use crate::document::{Block, Document, Line, Mark};
+use crate::document::{Block, Document, Line, Mark, Quote};
 use crate::table::{Align, Cell, Emphasis, Table};
 
 /// Lays out a document.
@@ -15,9 +15,22 @@ pub(crate) fn render(document: &Document) -> String {
                 out.push_str(&format!("\n## {title}\n\n"));
                 lines.iter().for_each(|line| out.push_str(&item(line)));
             }
+            Block::Quotes { title, quotes } => {
+                out.push_str(&format!("\n## {title}\n"));
+                quotes.iter().for_each(|quote| out.push_str(&self::quote(quote)));
+            }
         }
     }
     out
+}
+
+/// A fenced block, with a fence that the text doesn't contain.
+fn quote(quote: &Quote) -> String {
+    let mut fence = "```".to_owned();
+    while quote.text.contains(&fence) {
+        fence.push('`');
+    }
+    format!("\n{}:\n\n{fence}text\n{}\n{fence}\n", escape(&quote.from), quote.text.trim_end())
 }
 
 fn item(line: &Line) -> String {

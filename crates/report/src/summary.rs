@@ -67,6 +67,9 @@ pub struct CellSummary {
     pub generator: Generator,
     /// What the engine wants the reader to know.
     pub warnings: Vec<String>,
+    /// Why it could not be run to its end, in full; empty if it could.
+    #[serde(default)]
+    pub failures: Vec<String>,
 }
 
 impl CellSummary {
@@ -128,6 +131,7 @@ struct Frame {
     generator: Option<GeneratorReport>,
     ending: Ending,
     warnings: Vec<String>,
+    failures: Vec<String>,
 }
 
 impl Frame {
@@ -146,7 +150,10 @@ impl Frame {
                 }
                 Happening::LoadFinished { generator } => frame.generator = Some(*generator),
                 Happening::Warning { message } => frame.warnings.push(message.clone()),
-                Happening::Failed { .. } => frame.ending = frame.ending.max(Ending::Failed),
+                Happening::Failed { message } => {
+                    frame.failures.push(message.clone());
+                    frame.ending = frame.ending.max(Ending::Failed);
+                }
                 Happening::Interrupted => frame.ending = Ending::Interrupted,
                 _ => {}
             }
@@ -207,7 +214,7 @@ pub fn summarise(plan: &SavedPlan, records: &CellRecords) -> CellSummary {
         latency_ms: latency,
         ok_only_latency_ms: Latency::of(measured.iter().copied().filter(|r| is_ok(r)), timeout_ms),
         backends: shares(variant, &measured),
-        dropped: attribute(fated, &joined, &phases),
+        dropped: attribute(fated, &joined, &phases, &evidence),
         zero: ZeroBound::of(
             exposed(&measured, &phases.replacements),
             deploy.as_ref().map_or(0, |d| d.replaced),
@@ -218,6 +225,7 @@ pub fn summarise(plan: &SavedPlan, records: &CellRecords) -> CellSummary {
         settings: frame.settings,
         generator: generator(frame.generator, late_p50, late_p99),
         warnings: frame.warnings,
+        failures: frame.failures,
     }
 }
 

@@ -4,7 +4,7 @@ use comfy_table::{
     Attribute, CellAlignment, Color, ColumnConstraint, ContentArrangement, LineStyle, TableStyle, Width,
 };
 
-use crate::document::{Block, Document, Line, Mark};
+use crate::document::{Block, Document, Line, Mark, Quote};
 use crate::render::{Colour, Style};
 use crate::table::{Align, Cell, Column, Emphasis, Table};
 
@@ -26,6 +26,10 @@ pub(crate) fn render(document: &Document, style: Style) -> String {
                 out.push_str(&format!("{title}\n"));
                 lines.iter().for_each(|line| out.push_str(&self::line(line, style)));
             }
+            Block::Quotes { title, quotes } => {
+                out.push_str(&format!("{title}\n"));
+                quotes.iter().for_each(|quote| out.push_str(&self::quote(quote, style)));
+            }
         }
     }
     out
@@ -46,6 +50,12 @@ fn line(line: &Line, style: Style) -> String {
             text.replacen(line.mark.sign(), &format!("\x1b[{code}m{}\x1b[0m", line.mark.sign()), 1)
         }
     }
+}
+
+/// Line by line as it came, however long: a configuration's error points at columns.
+fn quote(quote: &Quote, style: Style) -> String {
+    let lines = quote.text.lines().map(|line| format!("    {line}\n"));
+    wrap(&format!("{}:", quote.from), "  ", style) + &lines.collect::<String>()
 }
 
 /// No lines between rows or columns: they cost width and say nothing.
@@ -151,12 +161,12 @@ fn cell(cell: &Cell, style: Style) -> comfy_table::Cell {
 /// Units that stay beside their number.
 const UNITS: [&str; 3] = ["%", "ms", "s"];
 
-/// Breaks `text` between words; the lines after the first begin with `indent`.
+/// Breaks `text` between words, and nowhere else; the lines after the first begin with `indent`.
 fn wrap(text: &str, indent: &str, style: Style) -> String {
     let width = usize::from(style.width.max(NARROWEST));
     let mut out = String::new();
     let mut column = 0;
-    let mut words = text.split(' ').peekable();
+    let mut words = text.split([' ', '\n']).peekable();
     while let Some(word) = words.next() {
         let unit = words.peek().filter(|next| UNITS.contains(&next.trim_end_matches([')', ';', ','])));
         let length = whole(word);

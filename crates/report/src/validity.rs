@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::books::Books;
 use crate::counts::Counts;
 use crate::deploy::{DeployRecord, Proof};
-use crate::figures::{millis, percent, words};
+use crate::figures::{first_line, millis, percent, words};
 use crate::latency::{Latency, rank};
 use crate::phases::Phases;
 
@@ -109,7 +109,9 @@ fn incomplete(history: &[Event], books: &Books) -> Vec<String> {
     for event in history {
         match &event.what {
             Happening::LoadFinished { .. } => load_finished = true,
-            Happening::Failed { message } => reasons.push(format!("the cell failed: {message}")),
+            Happening::Failed { message } => {
+                reasons.push(format!("the cell failed: {}", first_line(message)));
+            }
             Happening::Interrupted => reasons.push("the run was interrupted".to_owned()),
             _ => {}
         }
@@ -190,7 +192,9 @@ pub fn deploy(variant: &Variant, record: &DeployRecord) -> Validity {
     match (&record.aborted, meant_to_abort) {
         // An abort that the scenario asks for is the result, not a failure to get one.
         (Some(_), true) => return validity,
-        (Some(reason), false) => validity.lower(Trust::Invalid, format!("the deploy was aborted: {reason}")),
+        (Some(reason), false) => {
+            validity.lower(Trust::Invalid, format!("the deploy was aborted: {}", first_line(reason)))
+        }
         (None, true) => validity.lower(Trust::Invalid, "the deploy was not aborted, as it should have been"),
         (None, false) => {}
     }
@@ -202,6 +206,14 @@ pub fn deploy(variant: &Variant, record: &DeployRecord) -> Validity {
             Proof::Unfinished => format!("the replacement of {} did not end", replacement.old),
         };
         validity.lower(Trust::Invalid, problem);
+    }
+    for replacement in &record.replacements {
+        if let Some(unfair) = replacement.confirmation.filter(|c| !c.fair) {
+            let (share, of) = (percent(unfair.share), unfair.of);
+            let reason =
+                format!("{} got only {share} of {of} requests before the deploy went on", replacement.new);
+            validity.lower(Trust::Degraded, reason);
+        }
     }
     if record.planned == 0 || (record.replacements.len() as u64) < record.planned {
         let reason = format!("{} of {} replacements began", record.replacements.len(), record.planned);

@@ -5,7 +5,6 @@ use model::claim::{Claim, Metric, Operand};
 use model::identity::CellId;
 use model::plan::{SCHEMA, SavedPlan};
 use model::records::Environment;
-use model::topology::Retries;
 use serde::{Deserialize, Serialize};
 
 use crate::figures::percent;
@@ -27,7 +26,7 @@ pub enum Verdict {
     Interrupted,
 }
 
-/// Everything that a run showed: `verdict.json`, and what every renderer starts from.
+/// Everything that a run showed: `summary.json`, and what every renderer starts from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunSummary {
     /// The version of this format.
@@ -92,6 +91,9 @@ pub struct ClaimVerdict {
     pub balancer: BalancerKind,
     /// For which repeat.
     pub repeat: u32,
+    /// The variants that it is about.
+    #[serde(default)]
+    pub variants: Vec<String>,
     /// Whether it holds.
     pub holding: Holding,
     /// The numbers that it was judged by.
@@ -195,7 +197,8 @@ impl Judge<'_> {
     fn claims(&self, balancer: BalancerKind, repeat: u32) -> Vec<ClaimVerdict> {
         let one = |role, claim: &Claim, controls: &[ClaimVerdict]| {
             let (holding, observed) = self.judge(role, claim, balancer, repeat, controls);
-            ClaimVerdict { text: claim.text.clone(), role, balancer, repeat, holding, observed }
+            let variants = claim.variants().map(str::to_owned).collect();
+            ClaimVerdict { text: claim.text.clone(), role, balancer, repeat, variants, holding, observed }
         };
         let controls: Vec<_> = self.plan.control.iter().map(|c| one(Role::Control, c, &[])).collect();
         let expect: Vec<_> = self.plan.expect.iter().map(|c| one(Role::Expect, c, &controls)).collect();
@@ -271,18 +274,8 @@ impl Judge<'_> {
             }
             (true, _) => (Holding::Held, observed),
             (false, Role::Expect) => (Holding::Failed, observed),
-            (false, Role::Control) => (self.failed_control(claim, cells[0]), observed),
+            (false, Role::Control) => (failed_control(claim, cells[0]), observed),
         }
-    }
-
-    /// A control that does not show the loss is no control. Retries explain it; nothing else does.
-    fn failed_control(&self, claim: &Claim, cell: &CellSummary) -> Holding {
-        let retries = self.plan.variant(&cell.variant).map(|v| v.topology.retries);
-        let visible = retries != Some(Retries::Off) || cell.books.masked > 0;
-        if dropped_kinds(claim.left.metric).is_some() && cell.counts.dropped == 0 && visible {
-            return Holding::Masked;
-        }
-        Holding::Unproven("the control did not show what it should, and nothing explains why".to_owned())
     }
 
     /// What gives a zero its weight: the control's loss, and how much the zero excludes.
@@ -350,4 +343,14 @@ fn zero_holding(cell: &CellSummary, controls: &[ClaimVerdict]) -> Holding {
         }
         Some(control) => Holding::Unproven(format!("the control `{}` did not hold", control.text)),
     }
+}
+
+/// A control that does not show the loss is no control. Retries that were seen to hide it explain that;
+/// retries that were merely allowed, and anything else, do not.
+fn failed_control(claim: &Claim, cell: &CellSummary) -> Holding {
+    let masked = cell.counts.dropped == 0 && cell.books.masked > 0;
+    if dropped_kinds(claim.left.metric).is_some() && masked {
+        return Holding::Masked;
+    }
+    Holding::Unproven("the control did not show what it should, and nothing explains why".to_owned())
 }

@@ -46,3 +46,11 @@ fn processor() -> String {
     let model = info.lines().find_map(|line| line.strip_prefix("model name"));
     model.map(|rest| rest.trim_start_matches([' ', '\t', ':']).to_owned()).unwrap_or_default()
 }
+
+/// Lets this process and its children open as many descriptors as the system allows it: a common soft limit of
+/// 1024 would end a load long before the balancer does. Where that fails, the limit stays and is recorded.
+pub(crate) fn raise_open_files() {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let raised = rustix::process::Rlimit { current: limit.maximum, maximum: limit.maximum };
+    let _ = rustix::process::setrlimit(rustix::process::Resource::Nofile, raised);
+}

@@ -6,7 +6,8 @@
 //!   cells/<balancer>.<variant>.<n>/                       during and after each cell
 //!     config/  history.ndjson  requests.ndjson.zst  ledger.ndjson  access.ndjson
 //!     access.log  balancer.log  summary.json
-//!   summary.json  verdict.json  report.md                 at the end
+//!   interrupted                                           only if the user interrupted the run
+//!   summary.json  report.md                               at the end
 //! results/<scenario>/latest -> <run-id>
 //! ```
 //!

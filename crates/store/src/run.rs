@@ -21,6 +21,8 @@ pub(crate) const CELLS: &str = "cells";
 pub(crate) const PLAN: &str = "plan.json";
 /// The environment's file.
 pub(crate) const ENVIRONMENT: &str = "environment.json";
+/// Stands in the directory of a run that the user interrupted; it is empty.
+pub(crate) const INTERRUPTED: &str = "interrupted";
 
 /// Runs of one scenario that may begin within the same second.
 const RUNS_PER_SECOND: u32 = 100;
@@ -65,14 +67,9 @@ impl Run {
         CellDir::create(path)
     }
 
-    /// Writes `summary.json`.
-    pub fn write_summary(&self, summary: &impl Serialize) -> Result<(), StoreError> {
-        self.write_json("summary.json", summary)
-    }
-
-    /// Writes `verdict.json`.
-    pub fn write_verdict(&self, verdict: &impl Serialize) -> Result<(), StoreError> {
-        self.write_json("verdict.json", verdict)
+    /// Notes that the user interrupted the run: between two cells no history says so.
+    pub fn write_interrupted(&self) -> Result<(), StoreError> {
+        self.write_text(INTERRUPTED, "")
     }
 
     /// Writes a rendered report, e.g. `report.md`.

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use crate::cell::CellDir;
 use crate::error::StoreError;
 use crate::ndjson::{ReadWarning, read_records};
-use crate::run::{CELLS, ENVIRONMENT, PLAN};
+use crate::run::{CELLS, ENVIRONMENT, INTERRUPTED, PLAN};
 
 /// A saved run. Its plan and environment are read when it is opened, its cells when they are asked for.
 #[derive(Clone, Debug)]
@@ -66,6 +66,11 @@ impl SavedRun {
     /// Where it was measured.
     pub fn environment(&self) -> &Environment {
         &self.environment
+    }
+
+    /// Whether the user interrupted it, in or between cells.
+    pub fn was_interrupted(&self) -> bool {
+        self.path.join(INTERRUPTED).is_file()
     }
 
     /// The planned cells that have begun, in the order of tables.

@@ -121,7 +121,8 @@ fn history_events() -> Vec<Event> {
             Happening::Confirmed { incarnation: Incarnation::new("web-1", 2), share: Share(0.33), of: 120 },
         ),
         event(4, Happening::Interrupted),
-        event(5, Happening::CellFinished),
+        event(5, Happening::BalancerReloaded),
+        event(6, Happening::CellFinished),
     ]
 }
 
@@ -134,7 +135,10 @@ fn logged() -> Logged {
         id: Some(RequestId(0)),
         at: Nanos(5),
         status: 200,
-        attempts: vec![Attempt { backend: "web-1".into(), status: Some(200) }],
+        attempts: vec![
+            Attempt { backend: None, status: None },
+            Attempt { backend: Some("web-1".into()), status: Some(200) },
+        ],
         flags: String::new(),
     }
 }
@@ -168,6 +172,16 @@ fn compressed_records_replace_the_plain_ones_and_read_back_the_same() {
     assert!(dir.compressed_requests().exists());
     let loaded = SavedRun::open(run.path()).unwrap().records(&cell()).unwrap();
     assert_eq!(loaded.records.requests, [request(0), request(1), request(2)]);
+}
+
+#[test]
+fn a_run_that_was_interrupted_between_cells_says_so_when_it_is_read_back() {
+    let results = tempfile::tempdir().unwrap();
+    let run = create(results.path());
+    write_cell(&run);
+    assert!(!SavedRun::open(run.path()).unwrap().was_interrupted());
+    run.write_interrupted().unwrap();
+    assert!(SavedRun::open(run.path()).unwrap().was_interrupted());
 }
 
 #[test]

@@ -8,14 +8,15 @@ use minijinja::{Value, context};
 use model::access_log::{Attempt, LogGap};
 use model::catalog::Capability;
 use model::history::Setting;
+use model::plan::Variant;
 use model::timeline::Deregister;
 use model::topology::{Balance, HealthCheck, PassiveHealth, Retries, Topology};
 use serde::Deserialize;
 
 use super::{
     Ask, BackendView, Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogLine, Rotation,
-    STDERR_FILE, Sighting, Signal, Site, Standing, Step, Turn, View, ViewError, ViewQuery, logged_id,
-    wall_nanos,
+    STDERR_FILE, Sighting, Signal, Site, Standing, Step, Turn, View, ViewError, ViewQuery, deregistration,
+    logged_id, or_default, recognised_within, setting, wall_nanos,
 };
 use crate::error::EngineError;
 use crate::templates::Templates;
@@ -40,17 +41,21 @@ impl Balancer for Envoy {
         &["--version"]
     }
 
-    fn settings(&self, topology: &Topology) -> Vec<Setting> {
+    fn settings(&self, variant: &Variant) -> Vec<Setting> {
+        let topology = &variant.topology;
+        let default = |default| or_default(String::new(), "Envoy", default);
         vec![
-            setting("balance", algorithm(topology.balance).1.into()),
+            setting("balance", algorithm(topology.balance).1),
             setting(
                 "retries",
                 match topology.retries {
                     Retries::Off => "no retry_policy".into(),
-                    Retries::Default => "(nothing: Envoy's default, no retries)".into(),
+                    Retries::Default => default("no retries"),
                     Retries::On { tries } => format!(
-                        "retry_policy: {{retry_on: {RETRY_ON}, num_retries: {}, previous_hosts}}",
-                        tries.saturating_sub(1)
+                        "retry_policy: {{retry_on: {RETRY_ON}, num_retries: {}, per_try_timeout: {}, \
+                         previous_hosts, host_selection_retry_max_attempts: {HOST_SELECTIONS}}}",
+                        tries.saturating_sub(1),
+                        per_try_timeout(topology, tries),
                     ),
                 },
             ),
@@ -58,10 +63,11 @@ impl Balancer for Envoy {
                 "passive_health",
                 match topology.passive_health {
                     PassiveHealth::Off => "no outlier_detection".into(),
-                    PassiveHealth::Default => "(nothing: Envoy's default, no outlier detection)".into(),
-                    PassiveHealth::On { fails, out_for } => {
-                        format!("outlier_detection: {{consecutive_5xx: {fails}, base_ejection_time: {out_for}}}")
-                    }
+                    PassiveHealth::Default => default("no outlier detection"),
+                    PassiveHealth::On { fails, out_for } => format!(
+                        "outlier_detection: {{consecutive_5xx: {fails}, base_ejection_time and \
+                         max_ejection_time: {out_for}, interval: 0.1s}}, not ended by a successful probe"
+                    ),
                 },
             ),
             setting(
@@ -79,7 +85,7 @@ impl Balancer for Envoy {
                     format!("idle_timeout: {span}")
                 }),
             ),
-            setting("deregister", "EDS health_status DRAINING, update_merge_window 0s".into()),
+            deregistration(variant, "EDS health_status DRAINING, update_merge_window 0s", "(no reload)"),
             setting("response_timeout", format!("route timeout: {}", topology.response_timeout)),
         ]
     }
@@ -117,7 +123,12 @@ impl Balancer for Envoy {
             health_check => topology.health_check.as_ref().map(health_check),
             retries => match topology.retries {
                 Retries::Off | Retries::Default => None,
-                Retries::On { tries } => Some(context! { on => RETRY_ON, more => tries.saturating_sub(1) }),
+                Retries::On { tries } => Some(context! {
+                    on => RETRY_ON,
+                    more => tries.saturating_sub(1),
+                    timeout => per_try_timeout(topology, tries),
+                    host_selections => HOST_SELECTIONS,
+                }),
             },
             outlier_detection => match topology.passive_health {
                 PassiveHealth::Off | PassiveHealth::Default => None,
@@ -165,7 +176,7 @@ impl Balancer for Envoy {
         Ok(Change {
             steps: vec![
                 Step::Write { path: file.path, text: file.text },
-                Step::Await { sighting, within: Duration::from_secs(15) },
+                Step::Await { sighting, within: recognised_within(topology.health_check.as_ref()) },
             ],
             proof,
             drained: DrainSignal::View,
@@ -193,7 +204,7 @@ impl Balancer for Envoy {
             ms: i64,
             upstream: Option<String>,
             flags: String,
-            attempts: Option<u32>,
+            attempts: Option<u8>,
         }
         let line: Line = serde_json::from_str(line).map_err(|error| LogError(error.to_string()))?;
         // Envoy names the last host only; the attempts before it are counted, not named.
@@ -202,8 +213,8 @@ impl Balancer for Envoy {
             None => Vec::new(),
             Some(last) => {
                 let earlier = line.attempts.unwrap_or(1).saturating_sub(1);
-                let unnamed = (0..earlier).map(|_| Attempt { backend: "-".into(), status: None });
-                unnamed.chain([Attempt { backend: last, status: None }]).collect()
+                let unnamed = (0..earlier).map(|_| Attempt { backend: None, status: None });
+                unnamed.chain([Attempt { backend: Some(last), status: None }]).collect()
             }
         };
         Ok(Some(LogLine {
@@ -218,12 +229,19 @@ impl Balancer for Envoy {
 
 const RETRY_ON: &str = "connect-failure,refused-stream,reset,gateway-error";
 
-fn setting(name: &str, rendered: String) -> Setting {
-    Setting { name: name.into(), rendered }
+/// How often Envoy draws a host anew that has been tried already; its default, once, often meets the same again.
+const HOST_SELECTIONS: u32 = 5;
+
+/// Each try has its part of the time, else the first that hangs would use up all of it.
+fn per_try_timeout(topology: &Topology, tries: u32) -> String {
+    // Envoy has whole milliseconds, and takes zero for no time-out.
+    seconds((topology.response_timeout.0 / tries.max(1)).max(Duration::from_millis(1)))
 }
 
+/// With nine decimals at most: Envoy refuses more.
 fn seconds(span: Duration) -> String {
-    format!("{}s", span.as_secs_f64())
+    let text = format!("{}.{:09}", span.as_secs(), span.subsec_nanos());
+    format!("{}s", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
 fn address(address: std::net::SocketAddr) -> Value {

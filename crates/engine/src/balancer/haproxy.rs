@@ -1,12 +1,11 @@
 //! HAProxy. Controlled through its runtime socket (management guide, "Unix Socket commands"), which rig has it
 //! open on a loopback address.
 
-use std::time::Duration;
-
 use minijinja::{Value, context};
 use model::access_log::{Attempt, LogGap};
 use model::catalog::Capability;
 use model::history::Setting;
+use model::plan::Variant;
 use model::timeline::Deregister;
 use model::topology::{Balance, HealthCheck, PassiveHealth, Retries, Topology};
 use serde::Deserialize;
@@ -14,7 +13,7 @@ use serde::Deserialize;
 use super::{
     Ask, BackendView, Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogLine, Rotation,
     STDERR_FILE, STDOUT_FILE, Sighting, Signal, Site, Standing, Step, Turn, View, ViewError, ViewQuery,
-    logged_id, wall_nanos,
+    deregistration, logged_id, or_default, recognised_within, setting, wall_nanos,
 };
 use crate::error::EngineError;
 use crate::templates::Templates;
@@ -25,7 +24,13 @@ const CONFIG: &str = "haproxy.cfg";
 
 impl Balancer for Haproxy {
     fn missing(&self) -> &'static [(Capability, &'static str)] {
-        &[(Capability::ReloadDeregister, "rig's HAProxy adapter deregisters through the runtime socket")]
+        &[
+            (Capability::ReloadDeregister, "rig's HAProxy adapter deregisters through the runtime socket"),
+            (
+                Capability::PassiveHealthAlone,
+                "HAProxy observes the traffic only of servers that it probes, and only probes bring one back",
+            ),
+        ]
     }
 
     fn log_gaps(&self) -> &'static [LogGap] {
@@ -36,28 +41,43 @@ impl Balancer for Haproxy {
         &["-v"]
     }
 
-    fn settings(&self, topology: &Topology) -> Vec<Setting> {
-        let rendered = |text: String, default: &str| {
-            if text.is_empty() { format!("(nothing: HAProxy's default, {default})") } else { text }
-        };
+    fn settings(&self, variant: &Variant) -> Vec<Setting> {
+        let topology = &variant.topology;
+        let or_default = |rendered, default| or_default(rendered, "HAProxy", default);
         vec![
             setting("balance", format!("balance {}", algorithm(topology.balance))),
             setting(
                 "retries",
-                rendered(retries(topology.retries).join("; "), "retries 3, on connection failures"),
+                or_default(retries(topology.retries).join("; "), "retries 3, on connection failures"),
             ),
-            setting("passive_health", rendered(observe(topology.passive_health), "none")),
+            setting(
+                "passive_health",
+                match observe(topology) {
+                    Some(observe) => format!("{observe} (`for` has no equivalent: probes bring it back)"),
+                    None => or_default(String::new(), "none"),
+                },
+            ),
             setting(
                 "health_check",
                 topology.health_check.as_ref().map_or("none".into(), |check| {
                     format!("option httpchk GET {}; {}", check.path, probe(check))
                 }),
             ),
-            setting("client_keepalive", client_keepalive(topology)),
+            setting(
+                "client_keepalive",
+                match topology.client_keepalive {
+                    Some(_) => client_keepalive(topology),
+                    None => format!(
+                        "{} (closes the connection to the server as well)",
+                        client_keepalive(topology)
+                    ),
+                },
+            ),
             setting(
                 "response_timeout",
                 format!("timeout server {}ms", topology.response_timeout.whole_millis()),
             ),
+            deregistration(variant, "set server POOL/BACKEND state drain", "(no reload)"),
         ]
     }
 
@@ -96,7 +116,7 @@ impl Balancer for Haproxy {
             response_timeout_ms => topology.response_timeout.whole_millis(),
             client_keepalive => client_keepalive(topology),
             retries => retries(topology.retries),
-            observe => observe(topology.passive_health),
+            observe => observe(topology),
             algorithm => algorithm(topology.balance),
             hashed => topology.balance == Balance::SourceHash,
             health_path => topology.health_check.as_ref().map(|check| check.path.clone()),
@@ -122,19 +142,21 @@ impl Balancer for Haproxy {
         debug_assert_eq!(turn.how, Deregister::Live, "validation rejects what the catalog says is missing");
         let pool = topology.pool_of(turn.backend).map_or("", |pool| pool.name.as_str());
         let backend = turn.backend.to_owned();
-        let (state, sighting, proof) = match turn.to.of(turn.backend) {
-            Standing::In => ("ready", Sighting::Up(backend), "set server state ready; show stat says UP"),
+        let (command, sighting, proof) = match turn.to.of(turn.backend) {
+            Standing::In => {
+                ("state ready", Sighting::Up(backend), "set server state ready; show stat says UP")
+            }
             Standing::Draining => {
-                ("drain", Sighting::NotUp(backend), "set server state drain; show stat says DRAIN")
+                ("state drain", Sighting::NotUp(backend), "set server state drain; show stat says DRAIN")
             }
             Standing::Out => {
-                ("maint", Sighting::NotUp(backend), "set server state maint; show stat says MAINT")
+                ("state maint", Sighting::NotUp(backend), "set server state maint; show stat says MAINT")
             }
         };
         Ok(Change {
             steps: vec![
-                Step::Send(format!("set server {pool}/{} state {state}", turn.backend)),
-                Step::Await { sighting, within: Duration::from_secs(15) },
+                Step::Send(format!("set server {pool}/{} {command}", turn.backend)),
+                Step::Await { sighting, within: recognised_within(topology.health_check.as_ref()) },
             ],
             proof,
             drained: DrainSignal::View,
@@ -163,16 +185,21 @@ impl Balancer for Haproxy {
             active: i64,
             server: &'a str,
             flags: &'a str,
+            retries: &'a str,
         }
         // Its own notices (a server is down, a proxy stopped) share the file.
         if !line.starts_with('{') {
             return Ok(None);
         }
         let line: Line<'_> = serde_json::from_str(line).map_err(|error| LogError(error.to_string()))?;
-        let attempts = match line.server {
-            "<NOSRV>" | "" => Vec::new(),
-            server => vec![Attempt { backend: server.to_owned(), status: None }],
-        };
+        // The last server is named; the attempts before it are counted, with a `+` if they were at other servers.
+        let retries = line.retries.strip_prefix('+').unwrap_or(line.retries);
+        let retries: u8 =
+            retries.parse().map_err(|_| LogError(format!("`{}` is no count of retries", line.retries)))?;
+        let unnamed = (0..retries).map(|_| Attempt { backend: None, status: None });
+        let last = Some(line.server).filter(|server| !matches!(*server, "<NOSRV>" | ""));
+        let last = last.map(|server| Attempt { backend: Some(server.to_owned()), status: None });
+        let attempts = unnamed.chain(last).collect();
         Ok(Some(LogLine {
             id: logged_id(line.id)?,
             wall: wall_nanos(line.ts)? + line.active.max(0) * 1_000_000,
@@ -182,10 +209,6 @@ impl Balancer for Haproxy {
             flags: line.flags.to_owned(),
         }))
     }
-}
-
-fn setting(name: &str, rendered: String) -> Setting {
-    Setting { name: name.into(), rendered }
 }
 
 fn algorithm(balance: Balance) -> &'static str {
@@ -209,11 +232,14 @@ fn retries(retries: Retries) -> Vec<String> {
     }
 }
 
-/// HAProxy has no time after which an ejected server returns: its health check brings it back.
-fn observe(passive: PassiveHealth) -> String {
-    match passive {
-        PassiveHealth::Off | PassiveHealth::Default => String::new(),
-        PassiveHealth::On { fails, .. } => format!("observe layer7 error-limit {fails} on-error mark-down"),
+/// HAProxy has no time after which an ejected server returns: its health check brings it back. Without one it
+/// would ignore this.
+fn observe(topology: &Topology) -> Option<String> {
+    match (topology.passive_health, &topology.health_check) {
+        (PassiveHealth::On { fails, .. }, Some(_)) => {
+            Some(format!("observe layer7 error-limit {fails} on-error mark-down"))
+        }
+        _ => None,
     }
 }
 

@@ -7,17 +7,20 @@ mod nginx;
 mod procedure;
 mod site;
 
+use std::time::Duration;
+
 use model::access_log::{Attempt, LogGap};
 use model::catalog::{BalancerKind, Capability, Catalog};
 use model::history::Setting;
 use model::identity::RequestId;
+use model::plan::Variant;
 use model::timeline::Deregister;
-use model::topology::Topology;
+use model::topology::{HealthCheck, Topology};
 
 use crate::error::EngineError;
 use crate::templates::Templates;
 
-pub use procedure::{Change, DrainSignal, LogGrowth, Sighting, Step};
+pub use procedure::{Change, DrainSignal, OldWorkers, Sighting, Step};
 pub use site::{ConfigFile, Rotation, Site, Standing, example_site};
 
 /// A balancer, as data. Implementations are unit structs.
@@ -29,7 +32,7 @@ pub trait Balancer: Sync {
     /// The arguments that make it print its version.
     fn version_arguments(&self) -> &'static [&'static str];
     /// The settings that decide about drops, as they are rendered.
-    fn settings(&self, topology: &Topology) -> Vec<Setting>;
+    fn settings(&self, variant: &Variant) -> Vec<Setting>;
     /// Its configuration files, with `rotation` as the initial state.
     fn files(
         &self,
@@ -76,6 +79,42 @@ pub fn catalog() -> Catalog {
         })
         .collect();
     Catalog { missing }
+}
+
+fn setting(name: &str, rendered: impl Into<String>) -> Setting {
+    Setting { name: name.into(), rendered: rendered.into() }
+}
+
+/// What was rendered; where that is nothing, what `balancer` then does.
+fn or_default(rendered: String, balancer: &str, default: &str) -> String {
+    if rendered.is_empty() { format!("(nothing: {balancer}'s default, {default})") } else { rendered }
+}
+
+/// How the deploys of `variant` take a backend out, given the balancer's words for either way.
+fn deregistration(variant: &Variant, live: &str, reload: &str) -> Setting {
+    let mut ways: Vec<&str> = variant
+        .deploys()
+        .filter(|deploy| deploy.tells_the_balancer())
+        .map(|deploy| match deploy.deregister {
+            Deregister::Live => live,
+            Deregister::Reload => reload,
+        })
+        .collect();
+    ways.sort_unstable();
+    ways.dedup();
+    setting(
+        "deregister",
+        match ways.as_slice() {
+            [] => "(nothing: no deploy tells the balancer)".to_owned(),
+            ways => ways.join("; "),
+        },
+    )
+}
+
+/// How long a balancer may take to say that it would use a backend: as long as its probes need, and some more.
+fn recognised_within(check: Option<&HealthCheck>) -> Duration {
+    let probes = check.map_or(Duration::ZERO, |check| (check.every.0 + check.timeout.0) * check.rise);
+    probes + Duration::from_secs(10)
 }
 
 /// One backend's change of standing.
@@ -217,5 +256,7 @@ fn logged_id(text: &str) -> Result<Option<RequestId>, LogError> {
     }
 }
 
+#[cfg(test)]
+mod rendering_tests;
 #[cfg(test)]
 mod tests;

@@ -7,13 +7,15 @@ use minijinja::{Value, context};
 use model::access_log::{Attempt, LogGap};
 use model::catalog::Capability;
 use model::history::Setting;
+use model::plan::Variant;
 use model::timeline::Deregister;
 use model::topology::{Balance, PassiveHealth, Pool, Retries, Topology};
 use serde::Deserialize;
 
 use super::{
-    Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogGrowth, LogLine, Rotation, Sighting,
-    Signal, Site, Standing, Step, Turn, ViewQuery, logged_id, wall_nanos,
+    Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogLine, OldWorkers, Rotation, Sighting,
+    Signal, Site, Standing, Step, Turn, ViewQuery, deregistration, logged_id, or_default, setting,
+    wall_nanos,
 };
 use crate::error::EngineError;
 use crate::templates::Templates;
@@ -39,8 +41,10 @@ impl Balancer for Nginx {
         &["-v"]
     }
 
-    fn settings(&self, topology: &Topology) -> Vec<Setting> {
+    fn settings(&self, variant: &Variant) -> Vec<Setting> {
+        let topology = &variant.topology;
         let server = server_parameters(topology.passive_health);
+        let or_default = |rendered, default| or_default(rendered, "nginx", default);
         vec![
             setting("balance", or_default(algorithm(topology.balance), "round robin")),
             setting(
@@ -48,11 +52,16 @@ impl Balancer for Nginx {
                 or_default(next_upstream(topology.retries), "proxy_next_upstream error timeout;"),
             ),
             setting("passive_health", or_default(server, "max_fails=1 fail_timeout=10s")),
-            setting("health_check", "none: nginx OSS has passive checks only".into()),
+            setting("health_check", "none: nginx OSS has passive checks only"),
             setting("client_keepalive", format!("keepalive_timeout {};", keepalive(topology))),
             setting(
                 "response_timeout",
                 format!("proxy_read_timeout {}ms;", topology.response_timeout.whole_millis()),
+            ),
+            deregistration(
+                variant,
+                "route flag: if (-f drain/BACKEND) { set $pool POOL_without_BACKEND; }",
+                "server … down in a new configuration, SIGHUP",
             ),
         ]
     }
@@ -100,8 +109,7 @@ impl Balancer for Nginx {
         templates: &Templates,
     ) -> Result<Change, EngineError> {
         let admitted = turn.to.of(turn.backend) == Standing::In;
-        let workers = usize::from(topology.workers);
-        let grown = |text| LogGrowth { file: NOTICES, text, lines: workers };
+        let old_workers = |then| OldWorkers { log: NOTICES, began: "start worker process ", then };
         Ok(match turn.how {
             Deregister::Live => Change {
                 steps: vec![match admitted {
@@ -120,13 +128,13 @@ impl Balancer for Nginx {
                 }
                 steps.push(Step::Signal(Signal::Hup));
                 steps.push(Step::Await {
-                    sighting: Sighting::Log(grown("start worker process ")),
+                    sighting: Sighting::OldWorkers(old_workers("gracefully shutting down")),
                     within: Duration::from_secs(10),
                 });
                 Change {
                     steps,
-                    proof: "SIGHUP, workers of the new configuration started",
-                    drained: DrainSignal::Log(grown("exited with code 0")),
+                    proof: "SIGHUP; the old workers accept no more",
+                    drained: DrainSignal::OldWorkers(old_workers(" exited ")),
                 }
             }
         })
@@ -163,7 +171,7 @@ impl Balancer for Nginx {
             // With no live backend nginx logs the name of the upstream block instead of an address.
             .filter(|(address, _)| address.contains(':'))
             .map(|(address, status)| Attempt {
-                backend: site.backend_at(address),
+                backend: Some(site.backend_at(address)),
                 status: status.parse().ok(),
             })
             .collect();
@@ -175,14 +183,6 @@ impl Balancer for Nginx {
             flags: line.completion.to_owned(),
         }))
     }
-}
-
-fn setting(name: &str, rendered: String) -> Setting {
-    Setting { name: name.into(), rendered }
-}
-
-fn or_default(rendered: String, default: &str) -> String {
-    if rendered.is_empty() { format!("(nothing: nginx's default, {default})") } else { rendered }
 }
 
 /// The file whose existence takes `backend` out of its pool.
@@ -239,15 +239,13 @@ fn configuration(
     let upstreams: Vec<Value> = topology
         .pools
         .iter()
-        .flat_map(|pool| absences(pool).into_iter().map(move |absent| (pool, absent)))
-        .map(|(pool, absent)| {
-            let servers: Vec<Value> = pool
-                .backends
-                .iter()
-                .filter(|b| !absent.contains(&b.id.as_str()))
-                .map(|b| context! { address => site.address_of(&b.id).to_string(), down => down(&b.id) })
-                .collect();
-            context! { name => upstream_name(&pool.name, &absent), servers }
+        .flat_map(|pool| {
+            let whole = context! { name => &pool.name, servers => servers(pool, None, site, down) };
+            let without = pool.backends.iter().map(|absent| {
+                let servers = servers(pool, Some(&absent.id), site, down);
+                context! { name => upstream_without(&pool.name, &absent.id), servers }
+            });
+            std::iter::once(whole).chain(without)
         })
         .collect();
     let routes: Vec<Value> = topology
@@ -255,9 +253,12 @@ fn configuration(
         .iter()
         .map(|route| {
             let pool = topology.pool(&route.to);
-            let ids: Vec<String> =
-                pool.iter().flat_map(|pool| &pool.backends).map(|b| b.id.clone()).collect();
-            context! { path => &route.path, pool => &route.to, backends => ids }
+            let flags: Vec<Value> = pool
+                .iter()
+                .flat_map(|pool| &pool.backends)
+                .map(|b| context! { file => flag(&b.id), upstream => upstream_without(&route.to, &b.id) })
+                .collect();
+            context! { path => &route.path, pool => &route.to, flags }
         })
         .collect();
     let values = context! {
@@ -265,6 +266,7 @@ fn configuration(
         as_root => site.as_root,
         workers => topology.workers,
         connections => u64::from(site.connections) * 2 + 512,
+        descriptors => u64::from(site.connections) * 2 + 1024,
         listener => site.listener.to_string(),
         keepalive_timeout => keepalive(topology),
         response_timeout_ms => topology.response_timeout.whole_millis(),
@@ -276,21 +278,21 @@ fn configuration(
     Ok(ConfigFile::new(CONFIG, templates.render("nginx/nginx.conf", values)?))
 }
 
-/// The sets of backends that can be out at once, the empty one first: one, or two where a pool has a spare,
-/// since a surge has the spare out while it drains another.
-fn absences(pool: &Pool) -> Vec<Vec<&str>> {
-    let ids: Vec<&str> = pool.backends.iter().map(|b| b.id.as_str()).collect();
-    let mut sets = vec![vec![]];
-    sets.extend(ids.iter().map(|id| vec![*id]));
-    if pool.backends.iter().any(|b| b.spare) {
-        for (place, first) in ids.iter().enumerate() {
-            sets.extend(ids[place + 1..].iter().map(|second| vec![*first, *second]));
-        }
-    }
-    sets
+/// The servers of `pool` without `absent`. One at most: of each pool a deploy has one backend out at a time. nginx
+/// refuses an upstream without servers, so the only backend of a pool stands there as `down` when it is absent.
+fn servers(pool: &Pool, absent: Option<&str>, site: &Site, down: impl Fn(&str) -> bool) -> Vec<Value> {
+    let alone = pool.backends.len() == 1;
+    pool.backends
+        .iter()
+        .map(|b| (b.id.as_str(), absent == Some(b.id.as_str())))
+        .filter(|(_, is_absent)| alone || !is_absent)
+        .map(|(id, is_absent)| {
+            context! { address => site.address_of(id).to_string(), down => is_absent || down(id) }
+        })
+        .collect()
 }
 
-/// `web`, `web_without_web-1`: the pool without these backends, as the template's `set` directives spell it.
-fn upstream_name(pool: &str, absent: &[&str]) -> String {
-    absent.iter().fold(pool.to_owned(), |name, id| format!("{name}_without_{id}"))
+/// `web_without_web-1`: no pool is called so, as names have no underscores.
+fn upstream_without(pool: &str, absent: &str) -> String {
+    format!("{pool}_without_{absent}")
 }

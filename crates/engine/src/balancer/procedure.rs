@@ -50,19 +50,21 @@ pub enum Sighting {
     Up(String),
     /// The balancer's view says that it would not.
     NotUp(String),
-    /// Its log has grown.
-    Log(LogGrowth),
+    /// Its log says so of every worker that had begun before the change.
+    OldWorkers(OldWorkers),
 }
 
-/// Lines that a balancer has logged since the first step of a change.
+/// What a log says about the workers that had begun before a change: as many lines of the one kind in all as
+/// there were of the other when the change began. Counted from the log's beginning, so that workers of earlier
+/// changes, which may linger, are not taken for those of this one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogGrowth {
+pub struct OldWorkers {
     /// Relative to the balancer's directory.
-    pub file: &'static str,
-    /// What the lines contain.
-    pub text: &'static str,
-    /// How many at least.
-    pub lines: usize,
+    pub log: &'static str,
+    /// What the line about a worker's beginning contains.
+    pub began: &'static str,
+    /// What the line that is waited for contains.
+    pub then: &'static str,
 }
 
 /// What tells that a deregistered backend has nothing in flight.
@@ -76,5 +78,5 @@ pub enum DrainSignal {
         steady: Duration,
     },
     /// The balancer's log: the workers of the old configuration are gone.
-    Log(LogGrowth),
+    OldWorkers(OldWorkers),
 }

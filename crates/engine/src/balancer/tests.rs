@@ -21,8 +21,11 @@ fn line(kind: BalancerKind, text: &str) -> LogLine {
 }
 
 fn attempt(backend: &str, status: Option<u16>) -> Attempt {
-    Attempt { backend: backend.into(), status }
+    Attempt { backend: Some(backend.into()), status }
 }
+
+/// An attempt that a balancer counts without a name.
+const UNNAMED: Attempt = Attempt { backend: None, status: None };
 
 #[test]
 fn nginx_logs_name_every_attempt_with_its_status() {
@@ -60,9 +63,23 @@ fn haproxy_logs_its_termination_state_and_skips_its_notices() {
 fn haproxy_that_found_no_server_and_sent_nothing_says_so() {
     let read = line(
         BalancerKind::Haproxy,
-        r#"{"id":"","ts":"1700000000.001","status":-1,"active":0,"server":"<NOSRV>","flags":"CR--"}"#,
+        r#"{"id":"","ts":"1700000000.001","status":-1,"active":0,"server":"<NOSRV>","flags":"CR--","retries":"0"}"#,
     );
     assert_eq!((read.id, read.status, read.attempts), (None, 0, vec![]));
+}
+
+#[test]
+fn haproxy_counts_the_attempts_before_the_server_that_it_names() {
+    let read = |retries: &str| {
+        let text = format!(
+            r#"{{"id":"3","ts":"1700000000.001","status":200,"active":9,"server":"web-1","flags":"----","retries":"{retries}"}}"#
+        );
+        adapter(BalancerKind::Haproxy).read_log(&text, &site()).map(|line| line.unwrap().attempts)
+    };
+    assert_eq!(read("0"), Ok(vec![attempt("web-1", None)]));
+    assert_eq!(read("1"), Ok(vec![UNNAMED, attempt("web-1", None)]));
+    assert_eq!(read("+2"), Ok(vec![UNNAMED, UNNAMED, attempt("web-1", None)]));
+    assert!(read("many").is_err());
 }
 
 #[test]
@@ -71,7 +88,7 @@ fn envoy_logs_the_last_host_and_counts_the_attempts_before_it() {
         BalancerKind::Envoy,
         r#"{"id":"9","ts":"1700000000.500","ms":30,"status":503,"upstream":"127.9.9.4:20000","flags":"UC","attempts":2,"pool":"web"}"#,
     );
-    assert_eq!(read.attempts, [attempt("-", None), attempt("web-2", None)]);
+    assert_eq!(read.attempts, [UNNAMED, attempt("web-2", None)]);
     assert_eq!(read.wall, 1_700_000_000_530_000_000);
 }
 

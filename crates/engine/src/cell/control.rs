@@ -6,15 +6,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use model::catalog::BalancerKind;
+use model::history::Happening;
 use model::timeline::Deregister;
-use model::topology::Topology;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+use super::fleet::Backends;
 use crate::balancer::{
-    Ask, BackendView, Balancer, Change, ConfigFile, DrainSignal, LogGrowth, Rotation, Sighting, Site,
-    Standing, Step, Turn, View, adapter,
+    Ask, BackendView, Balancer, Change, ConfigFile, DrainSignal, OldWorkers, Rotation, Sighting, Signal,
+    Site, Standing, Step, Turn, View, adapter,
 };
 use crate::error::EngineError;
 use crate::runtime::{Process, Runtime};
@@ -27,13 +28,11 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
 /// A balancer that runs, and what it has been told.
 pub(super) struct Control<'a, R> {
-    pub(super) runtime: &'a R,
     pub(super) kind: BalancerKind,
-    pub(super) topology: &'a Topology,
-    pub(super) site: &'a Site,
-    pub(super) templates: &'a Templates,
-    pub(super) process: &'a Process,
-    pub(super) http: &'a reqwest::Client,
+    backends: &'a Backends<'a, R>,
+    site: &'a Site,
+    templates: &'a Templates,
+    process: &'a Process,
     rotation: RefCell<Rotation>,
     /// For each backend that has been turned: what tells that it is drained, and where the log then began.
     turned: RefCell<BTreeMap<String, (DrainSignal, u64)>>,
@@ -41,17 +40,14 @@ pub(super) struct Control<'a, R> {
 
 impl<'a, R: Runtime> Control<'a, R> {
     pub(super) fn new(
-        runtime: &'a R,
         kind: BalancerKind,
-        topology: &'a Topology,
+        backends: &'a Backends<'a, R>,
         site: &'a Site,
         templates: &'a Templates,
         process: &'a Process,
-        http: &'a reqwest::Client,
     ) -> Control<'a, R> {
-        let rotation = RefCell::new(Rotation::initial(topology));
-        let turned = RefCell::default();
-        Control { runtime, kind, topology, site, templates, process, http, rotation, turned }
+        let rotation = RefCell::new(Rotation::initial(backends.topology()));
+        Control { kind, backends, site, templates, process, rotation, turned: RefCell::default() }
     }
 
     fn adapter(&self) -> &'static dyn Balancer {
@@ -72,7 +68,7 @@ impl<'a, R: Runtime> Control<'a, R> {
         let to = self.rotation.borrow().with(backend, standing);
         let turn = Turn { to: &to, backend, how };
         let Change { steps, proof, drained } =
-            self.adapter().change(self.topology, self.site, turn, self.templates)?;
+            self.adapter().change(self.backends.topology(), self.site, turn, self.templates)?;
         let log_began = self.log_length();
         for step in steps {
             self.perform(step, log_began).await?;
@@ -88,7 +84,7 @@ impl<'a, R: Runtime> Control<'a, R> {
         let (signal, log_began) =
             turned.get(backend).ok_or_else(|| self.failed(format!("{backend} has not been deregistered")))?;
         let seen = match signal {
-            DrainSignal::Log(growth) => self.has_grown(growth, *log_began)?,
+            DrainSignal::OldWorkers(workers) => self.all_did(workers, *log_began)?,
             DrainSignal::View | DrainSignal::Backend { .. } => false,
         };
         Ok((signal.clone(), seen))
@@ -107,7 +103,11 @@ impl<'a, R: Runtime> Control<'a, R> {
                 }
             }
             Step::Signal(signal) => {
-                self.runtime.signal(self.process, signal);
+                let at = self.backends.runtime.signal(self.process, signal);
+                // Balancers reload on SIGHUP; what their clients lose by it is told apart by this.
+                if signal == Signal::Hup {
+                    self.backends.recorder.record_at(at, Happening::BalancerReloaded);
+                }
                 Ok(())
             }
             Step::Send(line) => {
@@ -132,7 +132,7 @@ impl<'a, R: Runtime> Control<'a, R> {
             let seen = match sighting {
                 Sighting::Up(backend) => self.view_of(backend).await?.is_some_and(|view| view.up),
                 Sighting::NotUp(backend) => self.view_of(backend).await?.is_none_or(|view| !view.up),
-                Sighting::Log(growth) => self.has_grown(growth, log_began)?,
+                Sighting::OldWorkers(workers) => self.all_did(workers, log_began)?,
             };
             if seen {
                 return Ok(());
@@ -162,7 +162,9 @@ impl<'a, R: Runtime> Control<'a, R> {
 
     /// Requests in flight at `backend`, as the balancer counts them.
     pub(super) async fn in_flight(&self, backend: &str) -> Result<u64, EngineError> {
-        Ok(self.view_of(backend).await?.map_or(0, |view| view.in_flight))
+        let view = self.view_of(backend).await?;
+        view.map(|view| view.in_flight)
+            .ok_or_else(|| self.failed(format!("its view does not list {backend}")))
     }
 
     async fn ask_line(&self, line: &str) -> Result<String, EngineError> {
@@ -184,7 +186,7 @@ impl<'a, R: Runtime> Control<'a, R> {
     async fn get(&self, path: &str) -> Result<String, EngineError> {
         let url = format!("http://{}{path}", self.site.admin);
         let asked = async {
-            self.http.get(&url).timeout(ANSWER_WITHIN).send().await?.error_for_status()?.text().await
+            self.backends.http.get(&url).timeout(ANSWER_WITHIN).send().await?.error_for_status()?.text().await
         };
         asked.await.map_err(|error| self.failed(format!("GET {url}: {error}")))
     }
@@ -197,13 +199,15 @@ impl<'a, R: Runtime> Control<'a, R> {
         std::fs::metadata(self.log_path()).map_or(0, |meta| meta.len())
     }
 
-    fn has_grown(&self, growth: &LogGrowth, from: u64) -> Result<bool, EngineError> {
-        let path = self.site.directory.join(growth.file);
+    /// Whether the log says what is waited for of every worker that had begun before `change_began`.
+    fn all_did(&self, workers: &OldWorkers, change_began: u64) -> Result<bool, EngineError> {
+        let path = self.site.directory.join(workers.log);
         let log = std::fs::read(&path).map_err(EngineError::file(path))?;
-        let new = String::from_utf8_lossy(
-            log.get(usize::try_from(from).unwrap_or(usize::MAX)..).unwrap_or_default(),
-        );
-        Ok(new.lines().filter(|line| line.contains(growth.text)).count() >= growth.lines)
+        let before = &log[..log.len().min(usize::try_from(change_began).unwrap_or(usize::MAX))];
+        let count = |part: &[u8], text| {
+            String::from_utf8_lossy(part).lines().filter(|line| line.contains(text)).count()
+        };
+        Ok(count(&log, workers.then) >= count(before, workers.began))
     }
 }
 

@@ -66,6 +66,8 @@ pub(super) enum DrainReading {
         /// Who says so.
         source: &'static str,
     },
+    /// Nobody could say.
+    Unreadable,
     /// Only whether those who could still send are gone.
     Gone {
         /// Whether they are.
@@ -176,9 +178,10 @@ impl<F: Fleet> Rollout<'_, F> {
         let mut quiet = Quiet::default();
         let mut drained = false;
         loop {
+            let asked = begun.elapsed();
             let reading = self.fleet.drain_reading(&old.backend).await?;
             let waited = begun.elapsed();
-            if !drained && quiet.is_confirmed_by(reading, waited) {
+            if !drained && quiet.is_confirmed_by(reading, asked, waited) {
                 drained = true;
                 self.fleet.record(Happening::Drained {
                     incarnation: old.clone(),
@@ -189,25 +192,37 @@ impl<F: Fleet> Rollout<'_, F> {
             if drained && self.deploy.until == Until::Idle {
                 return Ok(());
             }
-            if waited >= window {
+            // A zero within the window may be confirmed after it: nothing is in flight, so nothing is lost by that.
+            let limit = if drained { window } else { window.max(quiet.confirmed_by()) };
+            if waited >= limit {
                 if !drained {
-                    let in_flight = match reading {
-                        DrainReading::InFlight { count, .. } => Some(count),
-                        DrainReading::Gone { .. } => None,
-                    };
-                    self.fleet.record(Happening::DrainExpired { incarnation: old.clone(), in_flight });
+                    self.fleet.record(Happening::DrainExpired {
+                        incarnation: old.clone(),
+                        in_flight: match reading {
+                            DrainReading::InFlight { count, .. } => Some(count),
+                            DrainReading::Gone { .. } | DrainReading::Unreadable => None,
+                        },
+                    });
                 }
                 return Ok(());
             }
-            tokio::time::sleep(POLL.min(window - waited)).await;
+            tokio::time::sleep(POLL.min(limit - waited)).await;
         }
     }
 
-    /// New generation → ready → register → confirm. `false`: it never became healthy, the deploy is aborted.
+    /// New generation → ready → register → confirm. `false`: it did not become healthy, the deploy is aborted.
     async fn arrive(&self, new: &Incarnation) -> Result<bool, EngineError> {
-        self.fleet.launch(new, self.deploy.new_generation_unhealthy).await?;
-        if !self.becomes_healthy(&new.backend).await {
-            let reason = format!("its health endpoint did not say 200 within {}", self.deploy.ready_within);
+        let within = self.deploy.ready_within;
+        let reason = match tokio::time::timeout(within.0, self.becomes_healthy(new)).await {
+            Ok(Ok(())) => None,
+            // It is the new generation's failure, not rig's: a result.
+            Ok(Err(error @ (EngineError::BackendFailed { .. } | EngineError::AgentFailed { .. }))) => {
+                Some(error.to_string())
+            }
+            Ok(Err(error)) => return Err(error),
+            Err(_) => Some(format!("its health endpoint did not say 200 within {within} of its launch")),
+        };
+        if let Some(reason) = reason {
             self.fleet.record(Happening::DeployAborted { incarnation: new.clone(), reason });
             return Ok(false);
         }
@@ -224,15 +239,12 @@ impl<F: Fleet> Rollout<'_, F> {
         Ok(true)
     }
 
-    async fn becomes_healthy(&self, backend: &str) -> bool {
-        let begun = Instant::now();
-        while begun.elapsed() < self.deploy.ready_within.0 {
-            if self.fleet.healthy(backend).await {
-                return true;
-            }
+    async fn becomes_healthy(&self, new: &Incarnation) -> Result<(), EngineError> {
+        self.fleet.launch(new, self.deploy.new_generation_unhealthy).await?;
+        while !self.fleet.healthy(&new.backend).await {
             tokio::time::sleep(POLL).await;
         }
-        false
+        Ok(())
     }
 
     /// Waits until the new generation gets its part of the pool's requests. Judged over a window of requests,
@@ -269,29 +281,41 @@ impl<F: Fleet> Rollout<'_, F> {
 /// Since when a backend has had nothing in flight and received nothing.
 #[derive(Default)]
 struct Quiet {
-    /// The time and the receipts of the first of the zero readings.
-    since: Option<(Duration, u64)>,
+    /// When the first of the zero readings was in, the receipts that it told, and how long zero must last.
+    since: Option<(Duration, u64, Duration)>,
 }
 
 impl Quiet {
-    fn is_confirmed_by(&mut self, reading: DrainReading, now: Duration) -> bool {
+    /// Takes in a reading that was asked for at one time and answered at another: zero counts from the first
+    /// one's answer to the last one's question.
+    fn is_confirmed_by(&mut self, reading: DrainReading, asked: Duration, answered: Duration) -> bool {
         match reading {
             DrainReading::Gone { gone, .. } => gone,
+            DrainReading::Unreadable => {
+                self.since = None;
+                false
+            }
             DrainReading::InFlight { count, received, steady, .. } => {
                 self.since = match self.since {
                     _ if count > 0 => None,
-                    Some((since, before)) if before == received => Some((since, before)),
-                    _ => Some((now, received)),
+                    Some(zero) if zero.1 == received => Some(zero),
+                    _ => Some((answered, received, steady)),
                 };
-                self.since.is_some_and(|(since, _)| now - since >= steady)
+                self.since.is_some_and(|(since, ..)| asked.saturating_sub(since) >= steady)
             }
         }
+    }
+
+    /// When a zero that lasts will have been confirmed; at the beginning, if there is no zero.
+    fn confirmed_by(&self) -> Duration {
+        self.since.map_or(Duration::ZERO, |(since, _, steady)| since + steady + 5 * POLL)
     }
 }
 
 fn source(reading: DrainReading) -> &'static str {
     match reading {
         DrainReading::InFlight { source, .. } | DrainReading::Gone { source, .. } => source,
+        DrainReading::Unreadable => "nobody could say",
     }
 }
 

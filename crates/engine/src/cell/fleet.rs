@@ -28,6 +28,8 @@ use crate::runtime::{Launch, Process, Program, Runtime};
 const LISTEN_WITHIN: Duration = Duration::from_secs(15);
 /// How long a backend's own status or health may take to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
+/// How often the backends' processes are looked at.
+const WATCH: Duration = Duration::from_millis(10);
 /// How long the balancer's own count must stay at zero.
 const STEADY_VIEW: Duration = Duration::from_millis(100);
 
@@ -160,6 +162,37 @@ impl<R: Runtime> Backends<'_, R> {
         }
     }
 
+    /// Whether the process at `backend` has ended.
+    fn is_gone(&self, backend: &str) -> bool {
+        let lives = self.lives.borrow();
+        lives
+            .iter()
+            .rev()
+            .find(|life| life.incarnation.backend == backend)
+            .is_none_or(|l| l.process.exited().is_some())
+    }
+
+    /// Ends when a backend exits that nobody has ended, with what it said about that.
+    pub(super) async fn unexpected_exit(&self) -> EngineError {
+        loop {
+            let died = self.lives.borrow_mut().iter_mut().find_map(|life| {
+                let status = life.process.exited().filter(|_| !life.ending)?;
+                let words = std::iter::from_fn(|| life.process.lines.try_recv().ok());
+                let fault = words.filter_map(|line| match serde_json::from_str(&line) {
+                    Ok(Frame::Fault { message }) => Some(message),
+                    _ => None,
+                });
+                let reason = std::iter::once(format!("it exited in mid-run ({status})")).chain(fault);
+                Some((life.incarnation.clone(), reason.collect::<Vec<_>>().join(": ")))
+            });
+            if let Some((incarnation, reason)) = died {
+                self.report_exits();
+                return EngineError::BackendFailed { incarnation, reason };
+            }
+            tokio::time::sleep(WATCH).await;
+        }
+    }
+
     pub(super) async fn status(&self, backend: &str) -> Result<BackendStatus, EngineError> {
         let url = format!("http://{}{STATUS_PATH}", self.addresses[backend]);
         let asked = async { self.http.get(&url).timeout(ANSWER_WITHIN).send().await?.json().await };
@@ -205,27 +238,29 @@ impl<R: Runtime> Fleet for CellFleet<'_, R> {
     }
 
     async fn drain_reading(&self, backend: &str) -> Result<DrainReading, EngineError> {
-        let (signal, log_says_gone) = self.control.drain_signal(backend)?;
-        let reading =
-            |count, received, steady, source| DrainReading::InFlight { count, received, steady, source };
-        Ok(match signal {
-            DrainSignal::View => {
-                let count = self.control.in_flight(backend).await?;
-                let received = self.backends.status(backend).await?.received;
-                reading(count, received, STEADY_VIEW, "the balancer's in-flight count is zero")
-            }
-            DrainSignal::Backend { steady } => {
-                let status = self.backends.status(backend).await?;
-                reading(
-                    status.in_flight,
-                    status.received,
-                    steady,
-                    "the backend's own in-flight count is zero",
-                )
-            }
-            DrainSignal::Log(_) => DrainReading::Gone {
-                gone: log_says_gone,
+        if self.backends.is_gone(backend) {
+            return Ok(DrainReading::Gone { gone: true, source: "its process is gone" });
+        }
+        let (signal, old_workers_are_gone) = self.control.drain_signal(backend)?;
+        let own = self.backends.status(backend).await;
+        Ok(match (signal, own) {
+            (DrainSignal::OldWorkers(_), _) => DrainReading::Gone {
+                gone: old_workers_are_gone,
                 source: "the workers of the old configuration are gone",
+            },
+            // A frozen backend, or one too busy to answer: what it has in hand is unknown, not zero.
+            (_, Err(_)) => DrainReading::Unreadable,
+            (DrainSignal::View, Ok(own)) => DrainReading::InFlight {
+                count: own.in_flight.max(self.control.in_flight(backend).await?),
+                received: own.received,
+                steady: STEADY_VIEW,
+                source: "nothing in flight, by the balancer's view and the backend's own count",
+            },
+            (DrainSignal::Backend { steady }, Ok(own)) => DrainReading::InFlight {
+                count: own.in_flight,
+                received: own.received,
+                steady,
+                source: "nothing in flight, by the backend's own count",
             },
         })
     }

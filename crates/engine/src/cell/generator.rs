@@ -9,6 +9,7 @@ use model::units::Nanos;
 
 use super::frames::{greet, next_frame};
 use super::recorder::Recorder;
+use crate::balancer::Signal;
 use crate::error::EngineError;
 use crate::runtime::{Launch, Process, Program, Runtime};
 
@@ -16,6 +17,9 @@ use crate::runtime::{Launch, Process, Program, Runtime};
 const LEAD: Duration = Duration::from_millis(400);
 /// Progress comes four times a second; this long without any means that the generator hangs.
 const SILENCE: Duration = Duration::from_secs(15);
+
+/// How long an interrupted generator may take to record what it had under way.
+const CANCEL_WITHIN: Duration = Duration::from_secs(3);
 
 /// A generator that has its schedule.
 pub(super) struct Generator {
@@ -54,6 +58,13 @@ pub(super) async fn launch<R: Runtime>(
 }
 
 impl Generator {
+    /// Asks the generator to stop: what is under way or still due is recorded as cancelled.
+    pub(super) async fn cancel<R: Runtime>(&mut self, runtime: &R, recorder: &Recorder<'_>) {
+        runtime.signal(&self.process, Signal::Term);
+        // One that doesn't answer has lost its last records, which the books will say.
+        let _ = tokio::time::timeout(CANCEL_WITHIN, self.finish(recorder)).await;
+    }
+
     /// Follows the generator until every request has ended, and records its account.
     pub(super) async fn finish(&mut self, recorder: &Recorder<'_>) -> Result<(), EngineError> {
         loop {

@@ -68,10 +68,9 @@ pub async fn run<R: Runtime>(runtime: &R, order: &Order<'_>) -> Result<End, Engi
     recorder.record(Happening::CellStarted { cell: order.cell.clone(), runtime: runtime.name().to_owned() });
     let load_began = Cell::new(false);
     let stand = Stand::new(runtime, order, &recorder)?;
-    let mut interrupted = order.interrupted.clone();
     let driven = tokio::select! {
         driven = stand.drive(&load_began) => driven,
-        _ = interrupted.wait_for(|stop| *stop) => {
+        () = stopped_before_the_load(order.interrupted.clone(), &load_began) => {
             recorder.record(Happening::Interrupted);
             Ok(Drive::Interrupted)
         }
@@ -94,7 +93,16 @@ pub async fn run<R: Runtime>(runtime: &R, order: &Order<'_>) -> Result<End, Engi
     Ok(end)
 }
 
+/// Ends when the user wants to stop while there is no load yet; later the load is ended in order.
+async fn stopped_before_the_load(mut interrupted: watch::Receiver<bool>, load_began: &Cell<bool>) {
+    // The controller's end drops the sender: nobody can interrupt any more.
+    if interrupted.wait_for(|stop| *stop).await.is_err() || load_began.get() {
+        std::future::pending().await
+    }
+}
+
 /// How the driven part of a cell ended.
+#[derive(PartialEq, Eq)]
 enum Drive {
     Completed,
     Interrupted,

@@ -29,6 +29,8 @@ const READY_WITHIN: Duration = Duration::from_secs(20);
 const STOP_WITHIN: Duration = Duration::from_secs(10);
 /// How long backends may take to have nothing in flight after the load has ended.
 const IDLE_WITHIN: Duration = Duration::from_secs(5);
+/// How a process ends that has done all it wanted to.
+const SUCCESS: &str = "exit status: 0";
 /// Lines of a balancer's own words that an error shows.
 const WORDS: usize = 20;
 
@@ -85,7 +87,8 @@ impl<'a, R: Runtime> Stand<'a, R> {
         let backends = Backends {
             runtime,
             variant,
-            seed: order.plan.seed,
+            // Repeats differ, and each can be had alone: `--repeat 2` is `--seed N` and `--seed N+1`.
+            seed: order.plan.seed.wrapping_add(u64::from(order.cell.repeat.saturating_sub(1))),
             recorder,
             addresses,
             directory: scratch.clone(),
@@ -101,21 +104,14 @@ impl<'a, R: Runtime> Stand<'a, R> {
         self.describe_balancer().await?;
         self.start_backends().await?;
         let balancer = self.start_balancer().await?;
-        let control = Control::new(
-            self.runtime,
-            self.order.cell.balancer,
-            &self.variant.topology,
-            &self.site,
-            self.order.templates,
-            &balancer,
-            &self.backends.http,
-        );
+        let kind = self.order.cell.balancer;
+        let control = Control::new(kind, &self.backends, &self.site, self.order.templates, &balancer);
         let job = LoadJob {
             target: self.site.listener,
             // Set at the launch.
             origin: Nanos(0),
             traffic: self.variant.traffic.clone(),
-            seed: self.order.plan.seed,
+            seed: self.backends.seed,
             records: std::path::absolute(self.order.dir.requests()).map_err(EngineError::file("requests"))?,
         };
         let directory = self.scratch.join("generator");
@@ -123,19 +119,24 @@ impl<'a, R: Runtime> Stand<'a, R> {
         load_began.set(true);
         let origin = generator.origin;
         let fleet = CellFleet { backends: &self.backends, control: &control };
-        let load = async {
-            tokio::select! {
-                // Its exit comes after its last frame: look at the frames first.
-                biased;
-                finished = generator.finish(self.recorder) => finished,
-                died = self.unexpected_exit(&balancer) => Err(died),
+        let mut interrupted = self.order.interrupted.clone();
+        let driven = tokio::select! {
+            // What has ended has ended, whatever else happens at the same moment.
+            biased;
+            done = self.beside(generator.finish(self.recorder), timeline::perform(&fleet, &self.variant.timeline, origin)) => {
+                done.map(|()| Drive::Completed)
             }
-        };
-        let performance = timeline::perform(&fleet, &self.variant.timeline, origin);
-        self.beside(load, performance).await?;
+            died = self.unexpected_exit(&balancer) => Err(died),
+            died = self.backends.unexpected_exit() => Err(died),
+            _ = interrupted.wait_for(|stop| *stop) => Ok(Drive::Interrupted),
+        }?;
+        if driven == Drive::Interrupted {
+            self.recorder.record(Happening::Interrupted);
+            generator.cancel(self.runtime, self.recorder).await;
+        }
         self.wait_until_idle().await;
         self.stop_balancer(&balancer).await;
-        Ok(Drive::Completed)
+        Ok(driven)
     }
 
     /// Runs load and timeline side by side. A timeline that outlives the load is given up: what it does is no
@@ -168,7 +169,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
             version: build.version,
             binary: build.binary,
             listener: self.site.listener.to_string(),
-            settings: adapter(kind).settings(&self.variant.topology),
+            settings: adapter(kind).settings(self.variant),
             in_flight_view: adapter(kind).view(&self.site).is_some(),
         });
         self.read_clocks();
@@ -290,7 +291,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
         let component = kind.to_string();
         match balancer.wait(STOP_WITHIN).await {
             Some(status) => {
-                self.log_is_whole.set(true);
+                self.log_is_whole.set(status == SUCCESS);
                 self.recorder.record(Happening::Exited { component, status, expected: true });
             }
             None => self.recorder.record(Happening::Warning {

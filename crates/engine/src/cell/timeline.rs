@@ -69,10 +69,10 @@ async fn act<R: Runtime>(fleet: &CellFleet<'_, R>, entry: &Entry) -> Result<(), 
         }
         Action::Freeze(fault) => {
             make(fleet, fault, Signal::Stop, "freeze");
-            if heals(fault).await {
-                if let Some((incarnation, at)) = fleet.backends.signal(&fault.backend, Signal::Cont) {
-                    fleet.backends.recorder.record_at(at, Happening::Healed { incarnation });
-                }
+            if heals(fault).await
+                && let Some((incarnation, at)) = fleet.backends.signal(&fault.backend, Signal::Cont)
+            {
+                fleet.backends.recorder.record_at(at, Happening::Healed { incarnation });
             }
             Ok(())
         }

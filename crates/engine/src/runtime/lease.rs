@@ -2,9 +2,10 @@
 //! socket stays bound and never listens, so that nobody else gets the address, connections to it are refused
 //! while nobody serves, and a component binds over it (SO_REUSEADDR or SO_REUSEPORT, same user).
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use socket2::{Domain, Socket, Type};
 
@@ -16,11 +17,14 @@ const PORTS: std::ops::Range<u16> = 20_000..28_000;
 /// How many ports are tried for one address.
 const ATTEMPTS: u16 = 64;
 
+/// Which address is tried next, in this process: an address that a cell has just left is full of connections in
+/// TIME_WAIT.
+static NEXT: AtomicU16 = AtomicU16::new(0);
+
 /// The addresses of one runtime: each its own 127.a.b.c, where the system has all of 127/8.
 #[derive(Debug, Default)]
 pub(super) struct Leases {
     held: RefCell<Vec<Socket>>,
-    next: Cell<u16>,
 }
 
 impl Leases {
@@ -31,7 +35,7 @@ impl Leases {
         let [_, high, middle, low] = pid.to_be_bytes();
         let mut last = None;
         for _ in 0..ATTEMPTS {
-            let n = self.next.replace(self.next.get().wrapping_add(1));
+            let n = NEXT.fetch_add(1, Ordering::Relaxed);
             let host = u8::try_from(n % 253).unwrap_or(0) + 2;
             let own = Ipv4Addr::new(127, 1 + (middle ^ high) % 254, low, host);
             let port = PORTS.start + (u16::from(low).wrapping_mul(31).wrapping_add(n)) % PORTS.len() as u16;

@@ -45,6 +45,13 @@ impl Living {
         self.exit.borrow().is_none()
     }
 
+    /// Ends what a balancer that is gone has left of its process group: nginx's workers outlive a killed master.
+    fn sweep(&self) {
+        if matches!(self.program, Program::Balancer(_)) {
+            send_group(self.pid, Signal::Kill);
+        }
+    }
+
     /// The signal that ends it: a balancer needs SIGTERM so that it ends its workers; an agent may be stopped,
     /// and only SIGKILL reaches those.
     fn ending(&self) -> Signal {
@@ -162,6 +169,7 @@ impl Runtime for ProcessRuntime {
                 send_group(child.pid, Signal::Kill);
                 let _ = tokio::time::timeout(GRACE, exit.wait_for(Option::is_some)).await;
             }
+            child.sweep();
         }
     }
 }
@@ -169,8 +177,12 @@ impl Runtime for ProcessRuntime {
 impl Drop for ProcessRuntime {
     /// Only a panic leaves children here: everything else has awaited [`Runtime::end`].
     fn drop(&mut self) {
-        for child in self.children.borrow().iter().filter(|child| child.runs()) {
-            send(child.pid, child.ending());
+        for child in self.children.borrow().iter() {
+            if child.runs() {
+                send(child.pid, child.ending());
+            } else {
+                child.sweep();
+            }
         }
     }
 }

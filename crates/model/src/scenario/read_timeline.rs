@@ -6,7 +6,7 @@ use super::problem::{Place, Problem};
 use super::reader::{Fields, Item, written_last};
 use crate::catalog::Capability;
 use crate::timeline::{Action, Deploy, Deregister, Drain, Entry, Fault, Strategy, Until, When};
-use crate::topology::Topology;
+use crate::topology::{Balance, Topology};
 use crate::units::Span;
 
 /// What the entries act upon.
@@ -27,8 +27,9 @@ pub(crate) fn timeline(item: Item<'_>, stage: &Stage<'_>) -> Option<Vec<Entry>> 
     let items = item.named(limits::TIMELINE)?;
     let names: Vec<_> = items.iter().map(|item| item.name).collect();
     let entries: Vec<_> = items.iter().filter_map(|item| entry(*item, &names, stage)).collect();
-    for located in &entries {
+    for (place, located) in entries.iter().enumerate() {
         check_order(located, &entries);
+        check_deployed_once(located, &entries[..place]);
     }
     Some(entries.into_iter().map(|located| located.entry).collect())
 }
@@ -142,6 +143,12 @@ fn deploy(item: Item<'_>, stage: &Stage<'_>) -> Option<Deploy> {
             item.wrong(message).help("give the pool a second backend, or deploy with `strategy: surge`"),
         );
     }
+    if stage.topology.balance == Balance::SourceHash {
+        let problem = Problem::new("`balance: source_hash` cannot stand beside a deploy", item.key());
+        let why =
+            "the generator has one address, so one backend gets every request: choose another `balance`";
+        item.found.add(problem.help(why));
+    }
     // What follows judges by the drain, so it must be known.
     drain?;
     let meaningless = [
@@ -167,6 +174,25 @@ fn drain(item: Item<'_>) -> Option<Drain> {
         return item.quantity(limits::DRAIN).map(Drain::For);
     }
     item.word_or(&[("off", Drain::Off), ("auto", Drain::Auto)], "a duration such as `300ms`")
+}
+
+/// A deploy leaves a pool's backends on other places than it found them, so a second one would begin from places
+/// that the plan doesn't know.
+fn check_deployed_once(located: &Located<'_>, earlier: &[Located<'_>]) {
+    let Some(pool) = deployed(&located.entry) else { return };
+    if let Some(first) = earlier.iter().find(|other| deployed(&other.entry) == Some(pool)) {
+        let message = format!("`{}` and `{}` both deploy `{pool}`", first.entry.name, located.entry.name);
+        let help = "a timeline has one deploy per pool: give the other a variant of its own";
+        located.item.found.add(Problem::new(message, located.item.key()).help(help));
+    }
+}
+
+/// The pool that an entry deploys, if it is a deploy and says so.
+fn deployed(entry: &Entry) -> Option<&str> {
+    match &entry.action {
+        Action::Deploy(deploy) => Some(deploy.pool.as_str()).filter(|pool| !pool.is_empty()),
+        Action::Crash(_) | Action::Freeze(_) => None,
+    }
 }
 
 /// Follows `after` to the entry that begins by the clock: there must be one, and a drain window that is derived

@@ -18,13 +18,14 @@ pub(crate) fn topology(item: Item<'_>, balancers: &Balancers<'_>, client_timeout
     let pools = fields.require("pools", Vec::new(), pools);
     let names: Vec<_> = pools.iter().map(|pool| pool.name.as_str()).collect();
     let routes = fields.require("routes", Vec::new(), |item| routes(item, &names));
+    let health_check = fields.read("health_check", Some(default_health_check()), health_check);
     let topology = Topology {
         routes,
         balance: fields.read("balance", Balance::default(), |item| balance(item, balancers)),
-        health_check: fields.read("health_check", Some(default_health_check()), health_check),
         retries: fields.read("retries", Retries::default(), retries),
-        passive_health: fields
-            .read("passive_health", PassiveHealth::default(), |item| passive_health(item, balancers)),
+        passive_health: fields.read("passive_health", PassiveHealth::default(), |item| {
+            passive_health(item, health_check.as_ref(), balancers)
+        }),
         client_keepalive: fields.read("client_keepalive", Some(Span::millis(75_000)), client_keepalive),
         response_timeout: fields.read(
             "response_timeout",
@@ -32,6 +33,7 @@ pub(crate) fn topology(item: Item<'_>, balancers: &Balancers<'_>, client_timeout
             |item| item.quantity(limits::RESPONSE_TIMEOUT),
         ),
         workers: fields.read("workers", 1, |item| item.whole(limits::WORKERS)?.try_into().ok()),
+        health_check,
         pools,
     };
     fields.finish();
@@ -287,7 +289,11 @@ fn retries(item: Item<'_>) -> Option<Retries> {
     Some(Retries::On { tries })
 }
 
-fn passive_health(item: Item<'_>, balancers: &Balancers<'_>) -> Option<PassiveHealth> {
+fn passive_health(
+    item: Item<'_>,
+    active: Option<&HealthCheck>,
+    balancers: &Balancers<'_>,
+) -> Option<PassiveHealth> {
     let passive = if item.is_map() {
         let mut fields = item.fields()?;
         let fails = fields.require("fails", 1, |item| item.count(limits::IN_A_ROW));
@@ -300,6 +306,10 @@ fn passive_health(item: Item<'_>, balancers: &Balancers<'_>) -> Option<PassiveHe
     };
     if passive != PassiveHealth::Off {
         balancers.must(Capability::PassiveHealth, "eject backends because of failed traffic", &item);
+    }
+    if matches!(passive, PassiveHealth::On { .. }) && active.is_none() {
+        let what = "eject backends because of failed traffic with `health_check: off`";
+        balancers.must(Capability::PassiveHealthAlone, what, &item);
     }
     Some(passive)
 }

@@ -1,10 +1,6 @@
-//! The lists of a report: claims, sources of dropped requests, derivations, doubts, settings.
+//! The lists of a report: claims, sources of dropped requests, derivations, doubts, books.
 
-use std::collections::BTreeMap;
-
-use model::history::Setting;
-
-use super::{Line, Mark, label, trust_word};
+use super::{Line, Mark, label, mark, runtimes, trust_word};
 use crate::attribution::DroppedGroup;
 use crate::books::AccessLog;
 use crate::figures::{millis, percent, words};
@@ -27,17 +23,17 @@ fn claim_line(run: &RunSummary, claim: &ClaimVerdict) -> Line {
         Role::Control => "control: ",
         Role::Expect => "",
     };
-    let (mark, holding) = match &claim.holding {
-        Holding::Held => (Mark::Good, None),
-        Holding::Failed => (Mark::Bad, None),
-        Holding::Masked => (Mark::Bad, Some("masked: retries hid every failure".to_owned())),
-        Holding::Unproven(reason) => (Mark::Unknown, Some(format!("unproven: {reason}"))),
-        Holding::NotApplicable(reason) => (Mark::None, Some(format!("n/a: {reason}"))),
+    let holding = match &claim.holding {
+        Holding::Held | Holding::Failed => None,
+        Holding::Masked => Some("masked: retries hid every failure".to_owned()),
+        Holding::Unproven(reason) => Some(format!("unproven: {reason}")),
+        Holding::NotApplicable(reason) => Some(format!("n/a: {reason}")),
     };
     let observed = (!claim.observed.is_empty()).then(|| claim.observed.clone());
     let details: Vec<_> = holding.into_iter().chain(observed).collect();
     let details = if details.is_empty() { String::new() } else { format!("  ({})", details.join("; ")) };
-    Line { mark, text: format!("{}{repeat}  {role}{}{details}", claim.balancer, claim.text) }
+    let text = format!("{}{repeat}  {role}{}{details}", claim.balancer, claim.text);
+    Line { mark: mark(&claim.holding), text }
 }
 
 pub(super) fn sources(run: &RunSummary) -> Vec<Line> {
@@ -160,28 +156,6 @@ fn books_line(label: &str, cell: &CellSummary) -> Line {
     Line { mark, text }
 }
 
-/// Settings, told once for all variants that share them.
-pub(super) fn settings(run: &RunSummary) -> Vec<Line> {
-    let mut groups: Vec<(&CellSummary, Vec<&str>)> = Vec::new();
-    for cell in &run.cells {
-        let same = |(first, _): &&mut (&CellSummary, Vec<&str>)| {
-            first.balancer == cell.balancer && first.settings == cell.settings
-        };
-        match groups.iter_mut().find(same) {
-            Some((_, variants)) if variants.contains(&cell.variant.as_str()) => {}
-            Some((_, variants)) => variants.push(&cell.variant),
-            None => groups.push((cell, vec![&cell.variant])),
-        }
-    }
-    let line = |(cell, variants): &(&CellSummary, Vec<&str>)| {
-        let setting = |s: &Setting| format!("{}: {}", s.name, s.rendered);
-        let settings: Vec<_> = cell.settings.iter().map(setting).collect();
-        let who = format!("{} {} ({})", cell.balancer, cell.balancer_version, variants.join(", "));
-        plain(format!("{who}: runtime: {}; {}", cell.runtime, settings.join("; ")))
-    };
-    groups.iter().map(line).collect()
-}
-
 pub(super) fn notes(run: &RunSummary) -> Vec<Line> {
     let mut lines = Vec::new();
     for cell in &run.cells {
@@ -235,10 +209,8 @@ pub(super) fn environment(run: &RunSummary) -> Vec<Line> {
     for (name, build) in &e.balancers {
         lines.push(plain(format!("{name} {}: {}", build.version, build.binary)));
     }
-    let runtimes: BTreeMap<_, _> = run.cells.iter().map(|cell| (&cell.runtime, ())).collect();
-    let runtimes: Vec<_> = runtimes.into_keys().map(String::as_str).collect();
-    if !runtimes.is_empty() {
-        lines.push(plain(format!("runtime {}", runtimes.join(", "))));
+    if !run.cells.is_empty() {
+        lines.push(plain(format!("runtime {}", runtimes(run))));
     }
     for (name, value) in &e.sysctls {
         lines.push(plain(format!("{name} = {value}")));

@@ -1,17 +1,18 @@
-//! The tables of a report: one row per cell.
+//! The tables of a report: one row per cell, and the settings.
 
 use model::claim::Metric;
+use model::history::Setting;
 use model::outcome::OutcomeKind;
 
-use super::{trust_word, variant_label};
+use super::{Mark, mark, runtimes, trust_word, variant_label};
 use crate::deploy::DeployRecord;
-use crate::figures::{NONE, millis, percent, span_of};
+use crate::figures::{NONE, millis, percent, percent_span_of, span_of};
 use crate::latency::Latency;
 use crate::reading::{beyond, dropped_kinds};
 use crate::summary::CellSummary;
 use crate::table::{Cell, Column, Emphasis, Table};
-use crate::validity::Validity;
-use crate::verdict::RunSummary;
+use crate::validity::{Trust, Validity};
+use crate::verdict::{ClaimVerdict, RunSummary};
 
 fn names(run: &RunSummary, cell: &CellSummary) -> Vec<Cell> {
     vec![Cell::plain(cell.balancer.name()), Cell::plain(variant_label(run, cell))]
@@ -37,7 +38,7 @@ pub(super) fn requests(run: &RunSummary) -> Table {
         "not sent",
         "other",
     ]));
-    columns.extend(Column::left(["counts"]));
+    columns.extend(Column::left(["verdict"]));
     let row = |cell: &CellSummary| {
         let counts = &cell.counts;
         let split = [
@@ -56,9 +57,8 @@ pub(super) fn requests(run: &RunSummary) -> Table {
             dropped(cell),
         ];
         numbers.extend(split.iter().chain([&other]).map(|n| Cell::plain(n.to_string())));
-        let validity = &cell.validity.counts;
-        let numbers = numbers.into_iter().map(struck_unless(validity.is_usable()));
-        names(run, cell).into_iter().chain(numbers).chain([trust(validity)]).collect()
+        let numbers = numbers.into_iter().map(struck_unless(cell.validity.counts.is_usable()));
+        names(run, cell).into_iter().chain(numbers).chain([verdict(run, cell)]).collect()
     };
     Table {
         title: "Requests".to_owned(),
@@ -67,6 +67,9 @@ pub(super) fn requests(run: &RunSummary) -> Table {
         notes: vec![
             "dropped: every scheduled request without a complete expected response in time. \
              A zero carries its bound: fewer than that part of the requests exposed to a replacement, at 95 %."
+                .to_owned(),
+            "verdict: ✓ every claim about the variant held, ✗ one failed, ? one is unproven; \
+             and how far the counts and the deploy can be trusted."
                 .to_owned(),
         ],
     }
@@ -78,6 +81,23 @@ fn dropped(cell: &CellSummary) -> Cell {
         (0, None) => Cell::with(Emphasis::Good, "0"),
         (n, _) => Cell::with(Emphasis::Bad, n.to_string()),
     }
+}
+
+/// Whether the claims about this cell's variant hold, and the worse of the trust in its counts and its deploy.
+fn verdict(run: &RunSummary, cell: &CellSummary) -> Cell {
+    let about = |claim: &&ClaimVerdict| {
+        claim.balancer == cell.balancer
+            && claim.repeat == cell.repeat
+            && claim.variants.contains(&cell.variant)
+    };
+    let marks: Vec<_> = run.claims.iter().filter(about).map(|claim| mark(&claim.holding)).collect();
+    let worst = [Mark::Bad, Mark::Unknown, Mark::Good].into_iter().find(|mark| marks.contains(mark));
+    let deploy = cell.validity.deploy.as_ref().map_or(Trust::Valid, |deploy| deploy.verdict);
+    let trust = cell.validity.counts.verdict.max(deploy);
+    let bad = worst == Some(Mark::Bad) || trust == Trust::Invalid;
+    let emphasis = if bad { Emphasis::Bad } else { Emphasis::Plain };
+    let sign = worst.map_or(String::new(), |mark| format!("{} ", mark.sign()));
+    Cell::with(emphasis, format!("{sign}{}", trust_word(trust)))
 }
 
 fn trust(validity: &Validity) -> Cell {
@@ -131,6 +151,7 @@ pub(super) fn deploys(run: &RunSummary) -> Option<Table> {
         "drain window",
         "longest drain",
         "drains expired",
+        "new share",
     ]));
     columns.extend(Column::left(["deploy"]));
     let row = |cell: &CellSummary| {
@@ -144,11 +165,15 @@ pub(super) fn deploys(run: &RunSummary) -> Option<Table> {
         title: "Deploys".to_owned(),
         columns,
         rows,
-        notes: vec!["In flight: requests that the old generation had in hand, by its own ledger.".to_owned()],
+        notes: vec![
+            "In flight: requests that the old generation had in hand, by its own ledger. \
+             New share: the part of its pool's requests that each new generation got before the deploy went on."
+                .to_owned(),
+        ],
     })
 }
 
-fn numbers(deploy: &DeployRecord) -> [String; 6] {
+fn numbers(deploy: &DeployRecord) -> [String; 7] {
     [
         format!("{} of {}", deploy.replaced, deploy.planned),
         span_of(&deploy.at_deregistrations()),
@@ -156,5 +181,39 @@ fn numbers(deploy: &DeployRecord) -> [String; 6] {
         deploy.window.map_or_else(|| NONE.to_owned(), |w| millis(w.length.as_millis())),
         deploy.longest_drain.map_or_else(|| NONE.to_owned(), |d| millis(d.as_millis())),
         deploy.drains_expired.to_string(),
+        percent_span_of(&deploy.new_shares()),
     ]
+}
+
+/// Settings, told once for all variants that share them; `None` if no cell has any.
+pub(super) fn settings(run: &RunSummary) -> Option<Table> {
+    let mut groups: Vec<(&CellSummary, Vec<&str>)> = Vec::new();
+    for cell in &run.cells {
+        let same = |(first, _): &&mut (&CellSummary, Vec<&str>)| {
+            first.balancer == cell.balancer && first.settings == cell.settings
+        };
+        match groups.iter_mut().find(same) {
+            Some((_, variants)) if variants.contains(&cell.variant.as_str()) => {}
+            Some((_, variants)) => variants.push(&cell.variant),
+            None => groups.push((cell, vec![&cell.variant])),
+        }
+    }
+    let rows: Vec<_> = groups
+        .iter()
+        .flat_map(|(cell, variants)| {
+            let shared = groups.iter().filter(|(other, _)| other.balancer == cell.balancer).count() == 1;
+            let mut who = format!("{} {}", cell.balancer, cell.balancer_version);
+            if !shared {
+                who.push_str(&format!(" ({})", variants.join(", ")));
+            }
+            let row = move |s: &Setting| [&who, &s.name, &s.rendered].map(Cell::plain).into();
+            cell.settings.iter().map(row)
+        })
+        .collect();
+    (!rows.is_empty()).then(|| Table {
+        title: "Settings".to_owned(),
+        columns: Column::left(["balancer", "setting", "rendered"]).into(),
+        rows,
+        notes: vec![format!("runtime: {}", runtimes(run))],
+    })
 }

@@ -64,7 +64,7 @@ pub(crate) fn execution(id: u64, by: Incarnation, received: f64, finished: Optio
 }
 
 pub(crate) fn logged(id: u64, status: u16, backends: &[&str]) -> Logged {
-    let attempt = |backend: &&str| Attempt { backend: (*backend).into(), status: None };
+    let attempt = |backend: &&str| Attempt { backend: Some((*backend).into()), status: None };
     Logged {
         id: Some(RequestId(id)),
         at: Nanos(0),
@@ -80,6 +80,10 @@ pub(crate) fn event(at: f64, what: Happening) -> Event {
 
 pub(crate) fn access_log(whole: bool) -> Happening {
     Happening::AccessLog { lines: REQUESTS, unreadable: 0, whole, gaps: vec![] }
+}
+
+pub(crate) fn load_finished() -> Happening {
+    Happening::LoadFinished { generator: GeneratorReport::default() }
 }
 
 pub(crate) fn terminated(incarnation: Incarnation) -> Happening {

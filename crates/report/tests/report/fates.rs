@@ -118,18 +118,6 @@ fn a_frozen_backend_does_not_read_until_it_is_healed() {
 }
 
 #[test]
-fn a_finished_request_that_got_lost_needs_a_disturbance() {
-    let reset = failed(Stage::FirstByte, Cause::Reset);
-    let done = [execution(0, inc("web-1", 1), 1.0, Some(49.0))];
-    let line = [logged(0, 200, &["web-1"])];
-    let lost = judge(reset, &done, &line, &death());
-    assert_eq!(lost.exceptions, [Exception::FinishedUndelivered, Exception::LoggedOkLost]);
-    assert_eq!(lost.sub_cause, Some(SubCause::FinishedUndelivered));
-    let unexplained = judge(reset, &done, &line, &quiet());
-    assert_eq!(unexplained.unmatched, [(Equation::DeliveryMatchesExecution, Finding::FinishedButLost)]);
-}
-
-#[test]
 fn an_abort_by_the_client_is_admitted_by_the_log_or_by_its_own_timeout() {
     let begun = [execution(0, inc("web-1", 1), 1.0, None)];
     let timeout = failed(Stage::FirstByte, Cause::Timeout);
@@ -209,4 +197,16 @@ fn a_log_that_tells_another_status_or_tells_it_twice_disagrees() {
     let right = logged(0, 200, &["web-1"]);
     let twice = fate(&request, &[&done], &[&right, &right], &evidence);
     assert_eq!(twice.unmatched, [(Equation::LogAgrees, Finding::LoggedSeveralTimes)]);
+}
+
+#[test]
+fn attempts_that_the_log_does_not_name_are_counted_and_never_looked_for() {
+    let mut request = request(0, 0.0, answered(200));
+    request.served_by = Some(inc("web-2", 1));
+    let done = execution(0, inc("web-2", 1), 52.0, Some(99.0));
+    let mut line = logged(0, 200, &["web-1", "web-2"]);
+    line.attempts[0].backend = None;
+    let fate = fate(&request, &[&done], &[&line], &Evidence::gather(&quiet()));
+    assert!(fate.masked);
+    assert_eq!(fate.unmatched, []);
 }

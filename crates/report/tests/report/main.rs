@@ -2,6 +2,8 @@
 
 mod books;
 mod build;
+mod evidence;
+mod failures;
 mod fates;
 mod phases;
 mod plan;

@@ -1,3 +1,7 @@
+use model::history::Happening;
+use model::outcome::{Cause, OutcomeKind, Stage};
+use model::records::CellRecords;
+use model::units::Nanos;
 use report::phases::{Phase, Phases};
 use report::summarise;
 
@@ -51,4 +55,62 @@ fn numbers_in_flight_come_from_the_ledger() {
     assert!(around_13(drained.at_deregistrations()), "{drained:?}");
     assert_eq!(drained.at_terminations(), [0, 0, 0]);
     assert_eq!(drained.longest_drain, Some(model::units::Span::millis(100)));
+}
+
+/// Makes the requests in `ids` end as time-outs, 5 s after they were due.
+fn time_out(records: &mut CellRecords, ids: std::ops::Range<usize>) {
+    for id in ids {
+        let request = &mut records.requests[id];
+        request.outcome = failed(Stage::FirstByte, Cause::Timeout);
+        request.end = Nanos(request.due.0 + 5_000_000_000);
+        request.served_by = None;
+        records.executions[id].finished = None;
+        records.access[id].status = 499;
+    }
+}
+
+/// The phases in which requests that timed out are said to have been lost.
+fn phases_of_time_outs(records: &CellRecords) -> Vec<(Option<String>, Phase)> {
+    let dropped = summarise(&plan(), records).dropped.into_iter();
+    let timed_out = dropped.filter(|group| group.source.outcome == OutcomeKind::Timeout);
+    timed_out.map(|group| (group.source.backend, group.source.phase)).collect()
+}
+
+#[test]
+fn a_time_out_belongs_to_the_moment_in_which_its_backend_froze() {
+    let mut records = cell(CONTROL);
+    let incarnation = inc("web-1", 1);
+    records.history.insert(3, event(2000.0, Happening::Faulted { incarnation, fault: "freeze".into() }));
+    let healed = Happening::Healed { incarnation: inc("web-1", 1) };
+    records.history.insert(4, event(3000.0, healed));
+    // Request 789 is due at 1972.5 ms and goes to web-1, which is replaced at 4 s.
+    time_out(&mut records, 789..790);
+    assert_eq!(phases_of_time_outs(&records), [(Some("web-1".into()), Phase::Fault)]);
+}
+
+#[test]
+fn a_time_out_without_such_a_moment_belongs_to_when_it_was_received_or_sent() {
+    let mut records = cell(CONTROL);
+    // Request 1 goes to web-2, is due in the baseline and ends after the replacement of web-2.
+    time_out(&mut records, 1..2);
+    assert_eq!(phases_of_time_outs(&records), [(Some("web-2".into()), Phase::Baseline)]);
+    records.executions.remove(1);
+    records.access[1].attempts.clear();
+    assert_eq!(phases_of_time_outs(&records), [(None, Phase::Baseline)]);
+}
+
+#[test]
+fn a_window_that_ended_with_an_unconfirmed_zero_is_no_expired_drain() {
+    let expired = |in_flight| {
+        let mut records = cell(DRAINED);
+        for event in &mut records.history {
+            if let Happening::Drained { incarnation, .. } = &event.what {
+                event.what = Happening::DrainExpired { incarnation: incarnation.clone(), in_flight };
+            }
+        }
+        summarise(&plan(), &records).deploy.unwrap().drains_expired
+    };
+    assert_eq!(expired(Some(0)), 0);
+    assert_eq!(expired(Some(1)), 3);
+    assert_eq!(expired(None), 3);
 }

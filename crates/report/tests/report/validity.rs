@@ -1,9 +1,9 @@
-use model::history::Happening;
+use model::history::{Event, Happening};
 use model::outcome::{NotSent, Outcome};
 use model::plan::SavedPlan;
 use model::records::CellRecords;
 use model::timeline::Action;
-use model::units::Nanos;
+use model::units::{Nanos, Share};
 use report::validity::{CellValidity, Trust};
 use report::{summarise, summary::Ending};
 
@@ -167,6 +167,36 @@ fn an_aborted_deploy_is_a_result_only_where_the_scenario_asks_for_it() {
         deploy.new_generation_unhealthy = true;
     }
     assert_eq!(trust(&meant), Trust::Valid);
+}
+
+#[test]
+fn an_unconfirmed_replacement_degrades_the_deploy_and_its_share_is_kept() {
+    let mut records = cell(DRAINED);
+    for event in &mut records.history {
+        if let Happening::Confirmed { incarnation, of, .. } = &event.what
+            && *incarnation == inc("web-2", 2)
+        {
+            let (incarnation, of) = (incarnation.clone(), *of);
+            event.what = Happening::Unconfirmed { incarnation, share: Share(0.02), of };
+        }
+    }
+    let summary = summarise(&plan(), &records);
+    let validity = summary.validity.deploy.unwrap();
+    assert_eq!(validity.verdict, Trust::Degraded);
+    assert_eq!(validity.reasons, ["web-2/2 got only 2 % of 120 requests before the deploy went on"]);
+    assert_eq!(summary.deploy.unwrap().new_shares(), [0.33, 0.02, 0.33]);
+}
+
+#[test]
+fn an_exit_in_the_teardown_does_not_prove_a_replacement() {
+    let exits_late = |records: &mut CellRecords| {
+        let exit =
+            |e: &Event| matches!(&e.what, Happening::Exited { component, .. } if component == "web-2/1");
+        let place = records.history.iter().position(exit).unwrap();
+        let exit = records.history.remove(place);
+        records.history.push(exit);
+    };
+    assert_eq!(deploy_trust(exits_late), Trust::Invalid);
 }
 
 #[test]

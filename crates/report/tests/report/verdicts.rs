@@ -167,6 +167,16 @@ fn a_control_that_dropped_nothing_without_retries_is_unexplained() {
 }
 
 #[test]
+fn retries_that_hid_nothing_do_not_explain_a_control_that_dropped_nothing() {
+    let mut plan = plan();
+    plan.variants[0].topology.retries = Retries::On { tries: 2 };
+    let run = run_with(&plan, &[without_a_drop(false), cell(DRAINED)]);
+    assert_eq!(run.cells[0].books.masked, 0);
+    assert!(matches!(control(&run), Holding::Unproven(_)));
+    assert_eq!(run.verdict, Verdict::Invalid);
+}
+
+#[test]
 fn a_missing_cell_is_invalid_and_named() {
     let run = run(&[cell(CONTROL)]);
     assert_eq!(run.verdict, Verdict::Invalid);

@@ -11,9 +11,9 @@ use crate::cli::{FormatName, Output};
 use crate::exit::Exit;
 
 /// Sums up every cell of `saved` from its records and judges the run.
-pub(super) fn judged(saved: &SavedRun, interrupted: bool) -> Result<RunSummary, StoreError> {
+pub(super) fn judged(saved: &SavedRun) -> Result<RunSummary, StoreError> {
     let mut problems = Vec::new();
-    if interrupted {
+    if saved.was_interrupted() {
         problems.push(Problem::Interrupted);
     }
     let mut cells = Vec::new();

@@ -37,12 +37,14 @@ fn plan(path: &Path, sets: &[Set], choice: &Choice) -> Result<(Scenario, Plan), 
         let at = error.utf8_error().valid_up_to();
         Failure::usage(anyhow::anyhow!("{}: byte {at} is no UTF-8", path.display()))
     })?;
-    let scenario = Scenario::parse(&path.display().to_string(), &text, sets).map_err(problems)?;
-    let plan = Plan::build(&scenario, &engine::balancer::catalog(), choice).map_err(problems)?;
+    let scenario =
+        Scenario::parse(&path.display().to_string(), &text, sets).map_err(|found| problems(&found))?;
+    let plan =
+        Plan::build(&scenario, &engine::balancer::catalog(), choice).map_err(|found| problems(&found))?;
     Ok((scenario, plan))
 }
 
-fn problems(problems: Problems) -> Failure {
+fn problems(problems: &Problems) -> Failure {
     let text = if wants_colour() { problems.coloured() } else { problems.to_string() };
     Failure::usage(anyhow::anyhow!(text))
 }

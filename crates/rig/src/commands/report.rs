@@ -12,7 +12,7 @@ pub(crate) fn perform(wanted: &Report) -> Result<Exit, Failure> {
     let saved = SavedRun::open(&wanted.run)
         .with_context(|| format!("{} can't be reported", wanted.run.display()))
         .map_err(Failure::usage)?;
-    let run = judged(&saved, false).map_err(Failure::environment)?;
+    let run = judged(&saved).map_err(Failure::environment)?;
     print(&rendered(&run, &wanted.output))?;
     Ok(exit(&run, false))
 }

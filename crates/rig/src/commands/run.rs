@@ -40,6 +40,7 @@ pub(crate) fn perform(wanted: &cli::Run) -> Result<Exit, Failure> {
 
 async fn run(wanted: &cli::Run, scenario: &Scenario, plan: &Plan) -> Result<Exit, Failure> {
     let interrupted = interrupt::requested()?;
+    environment::raise_open_files();
     let executable = std::env::current_exe().map_err(Failure::environment)?;
     let launched = || ProcessRuntime::new(executable.clone());
     if !wanted.quiet {
@@ -57,6 +58,7 @@ async fn run(wanted: &cli::Run, scenario: &Scenario, plan: &Plan) -> Result<Exit
         .with_context(|| format!("results can't be written to {}", wanted.out.display()))
         .map_err(Failure::environment)?;
     let cells = interleaved(plan);
+    let mut broken = None;
     for (number, cell) in cells.iter().enumerate() {
         let progress = CellProgress::begin(Show::for_stderr(wanted.quiet), cell, number + 1, cells.len());
         let runtime = launched();
@@ -65,17 +67,27 @@ async fn run(wanted: &cli::Run, scenario: &Scenario, plan: &Plan) -> Result<Exit
             Ok(End::Completed | End::Failed(_)) => {}
             Err(failure) => {
                 progress.finish("could not be run");
-                return Err(failure);
+                broken = Some(failure);
+                break;
             }
         }
     }
     let stopped = *interrupted.borrow();
-    let summary = conclude(&stored, stopped).map_err(Failure::environment)?;
-    print(&rendered(&summary, &wanted.output))?;
+    if stopped {
+        stored.write_interrupted().map_err(Failure::environment)?;
+    }
+    let summary = conclude(&stored).map_err(Failure::environment)?;
+    // What was measured before something broke is not lost with it.
+    if broken.is_none() || summary.cells.iter().any(|cell| cell.counts.scheduled > 0) {
+        print(&rendered(&summary, &wanted.output))?;
+    }
     if !wanted.quiet {
         eprintln!("\nrecords: {}", stored.path().display());
     }
-    Ok(if stopped { Exit::Interrupted } else { exit(&summary, wanted.strict) })
+    match broken {
+        Some(failure) => Err(failure),
+        None => Ok(exit(&summary, wanted.strict)),
+    }
 }
 
 /// Runs one cell, and sums it up.
@@ -113,8 +125,8 @@ async fn one(
 }
 
 /// Judges the whole run from its saved records and writes what `rig report` would print.
-fn conclude(stored: &store::Run, interrupted: bool) -> Result<report::RunSummary, StoreError> {
-    let summary = judged(&SavedRun::open(stored.path())?, interrupted)?;
+fn conclude(stored: &store::Run) -> Result<report::RunSummary, StoreError> {
+    let summary = judged(&SavedRun::open(stored.path())?)?;
     stored.write_report("summary.json", &render(&summary, Format::Json, SAVED))?;
     stored.write_report("report.md", &render(&summary, Format::Markdown, SAVED))?;
     Ok(summary)

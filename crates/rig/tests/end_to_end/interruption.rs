@@ -4,7 +4,7 @@ use std::os::unix::process::ExitStatusExt;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::harness::{Running, alive, eventually, launched, machine, scenario};
+use crate::harness::{Running, alive, eventually, histories, launched, machine, scenario};
 
 fn send(running: &Running, signal: Signal) {
     let pid = Pid::from_raw(i32::try_from(running.child.id()).unwrap()).unwrap();
@@ -49,16 +49,37 @@ fn ctrl_c_ends_everything_in_order_and_exits_130() {
 }
 
 #[test]
-fn a_balancer_that_dies_under_load_makes_the_measurement_invalid() {
+fn a_balancer_that_dies_under_load_makes_the_measurement_invalid_and_its_workers_are_ended() {
+    let _machine = machine();
+    // nginx's workers outlive a master that had no time to end them.
+    for (balancer, signal) in [("haproxy", Signal::TERM), ("nginx", Signal::KILL)] {
+        let dir = tempfile::tempdir().unwrap();
+        let arguments =
+            ["run", &scenario("short-drain"), "--balancer", balancer, "--variant", "without-drain"];
+        let mut running = Running::start(dir.path(), &arguments);
+        let history = running.until("replacing");
+        kill_process(pid_of(&history, balancer), signal).unwrap();
+        assert_eq!(running.child.wait().unwrap().code(), Some(4), "{balancer}");
+        assert_eq!(alive(&launched(&history)), Vec::<String>::new(), "{balancer}");
+    }
+}
+
+#[test]
+fn a_backend_that_dies_by_itself_makes_the_measurement_invalid_and_is_not_the_balancers_fault() {
     let _machine = machine();
     let dir = tempfile::tempdir().unwrap();
-    let arguments = ["run", &scenario("short-drain"), "--balancer", "haproxy", "--variant", "without-drain"];
+    let arguments = ["run", &scenario("short-drain"), "--balancer", "nginx", "--variant", "without-drain"];
     let mut running = Running::start(dir.path(), &arguments);
-    let history = running.until("replacing");
-    let balancer =
-        history.iter().find(|event| event["event"] == "launched" && event["component"] == "haproxy").unwrap();
-    let pid = i32::try_from(balancer["pid"].as_u64().unwrap()).unwrap();
-    kill_process(Pid::from_raw(pid).unwrap(), Signal::TERM).unwrap();
+    let history = running.until("scheduled");
+    kill_process(pid_of(&history, "web-2/1"), Signal::KILL).unwrap();
     assert_eq!(running.child.wait().unwrap().code(), Some(4));
-    assert_eq!(alive(&launched(&history)), Vec::<String>::new());
+    let failed: Vec<String> =
+        histories(dir.path()).into_iter().filter(|text| text.contains("web-2/1 failed")).collect();
+    assert_eq!(failed.len(), 1);
+}
+
+fn pid_of(history: &[serde_json::Value], component: &str) -> Pid {
+    let launch = history.iter().find(|event| event["event"] == "launched" && event["component"] == component);
+    let pid = launch.and_then(|launch| launch["pid"].as_i64()).unwrap();
+    Pid::from_raw(i32::try_from(pid).unwrap()).unwrap()
 }

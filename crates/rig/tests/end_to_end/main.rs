@@ -4,6 +4,7 @@
 //! asserted, never times.
 
 mod broken_scenarios;
+mod configurations;
 mod environment;
 mod harness;
 mod interruption;

@@ -32,11 +32,26 @@ fn a_deploy_drops_without_draining_nothing_with_it_and_some_with_too_short_a_win
         // A surge's first new generation stands at the spare place.
         assert!(surge["backends"]["web-4"]["requests"].as_u64().unwrap() > 0, "{balancer}");
     }
+    a_reload_kills_nothing_in_service(&run);
     the_report_is_the_same_bytes(dir.path());
     attributed_to_the_drained_backends(&run);
     arrivals_are_the_same_in_every_cell(dir.path());
     ids_agree_with_the_balancers_own_log(dir.path());
     nothing_but_results_is_left_behind(dir.path());
+}
+
+/// A plain reload may lose requests of kept-alive clients, but none that a backend had in hand: it is drained.
+fn a_reload_kills_nothing_in_service(run: &Value) {
+    let reload = cell(run, "nginx", "reload");
+    let groups = reload["dropped"].as_array().unwrap();
+    assert!(groups.iter().all(|group| group["sub_cause"] != "killed_in_service"), "{groups:?}");
+    let in_flight: Vec<&Value> = reload["deploy"]["replacements"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|replacement| &replacement["in_flight_at_termination"])
+        .collect();
+    assert_eq!(in_flight, [0, 0, 0]);
 }
 
 /// `rig report` renders a saved run as `rig run` did.
@@ -85,7 +100,7 @@ fn arrivals_are_the_same_in_every_cell(dir: &std::path::Path) {
             requests.into_iter().map(|(id, r)| (id, r["due"].as_i64().unwrap() - first)).collect()
         })
         .collect();
-    assert_eq!(schedules.len(), 12);
+    assert_eq!(schedules.len(), 13);
     assert!(schedules.iter().all(|schedule| *schedule == schedules[0]));
 }
 

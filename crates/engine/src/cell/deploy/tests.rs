@@ -19,6 +19,7 @@ struct Scripted {
     /// A request that arrives so long after the deregistration.
     straggler_at: Option<Duration>,
     never_healthy: bool,
+    stillborn: bool,
     unfair: bool,
     asked: RefCell<u64>,
 }
@@ -72,6 +73,10 @@ impl Fleet for Scripted {
     }
     async fn launch(&self, incarnation: &Incarnation, _unhealthy: bool) -> Result<(), EngineError> {
         self.call(format!("{incarnation} launched"));
+        if self.stillborn {
+            let reason = "it exited at once".into();
+            return Err(EngineError::BackendFailed { incarnation: incarnation.clone(), reason });
+        }
         self.generations.borrow_mut().insert(incarnation.backend.clone(), incarnation.generation);
         Ok(())
     }
@@ -221,6 +226,44 @@ async fn a_generation_that_never_becomes_healthy_aborts_the_deploy_and_spares_th
     deploy(&fleet, "rollout", &wanted(Drain::Auto), &pool).await.unwrap();
     assert_eq!(fleet.names().last().map(String::as_str), Some("DeployAborted"));
     assert!(!fleet.calls.borrow().iter().any(|call| call.contains("web-2") || call == "web-1 In"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_generation_that_does_not_even_start_aborts_the_deploy_as_well() {
+    let pool = pool(3, 0);
+    let fleet = Scripted { stillborn: true, ..fleet(&pool) };
+    deploy(&fleet, "rollout", &wanted(Drain::Off), &pool).await.unwrap();
+    assert_eq!(fleet.names().last().map(String::as_str), Some("DeployAborted"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backend_that_is_idle_when_a_short_window_ends_is_drained_and_not_expired() {
+    let pool = pool(3, 0);
+    let fleet = Scripted { busy_for: Duration::from_millis(5), ..fleet(&pool) };
+    deploy(&fleet, "rollout", &wanted(Drain::For(Span::millis(20))), &pool).await.unwrap();
+    assert!(!fleet.names().iter().any(|name| name == "DrainExpired"));
+    assert_eq!(fleet.names().iter().filter(|name| *name == "Drained").count(), 3);
+}
+
+#[test]
+fn a_reading_that_nobody_could_give_starts_the_count_anew() {
+    let at = Duration::from_millis;
+    let zero = DrainReading::InFlight { count: 0, received: 7, steady: at(100), source: "scripted" };
+    let mut quiet = Quiet::default();
+    assert!(!quiet.is_confirmed_by(zero, at(0), at(1)));
+    assert!(!quiet.is_confirmed_by(DrainReading::Unreadable, at(50), at(51)));
+    assert!(!quiet.is_confirmed_by(zero, at(110), at(111)));
+    assert!(quiet.is_confirmed_by(zero, at(211), at(212)));
+}
+
+#[test]
+fn a_slow_answer_does_not_bring_two_zeros_closer_than_they_must_be_apart() {
+    let at = Duration::from_millis;
+    let zero = DrainReading::InFlight { count: 0, received: 7, steady: at(100), source: "scripted" };
+    let mut quiet = Quiet::default();
+    assert!(!quiet.is_confirmed_by(zero, at(0), at(40)));
+    assert!(!quiet.is_confirmed_by(zero, at(60), at(150)));
+    assert!(quiet.is_confirmed_by(zero, at(140), at(150)));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,165 @@
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use model::plan::{Plan, Variant};
+use model::scenario::{Choice, Scenario};
+
+use super::*;
+
+/// The only variant of a scenario whose pool, topology and timeline go on as given.
+fn variant(kind: BalancerKind, backends: u32, topology: &str, deploy: &str) -> Variant {
+    let text = format!(
+        "name: rendered\nquestion: What is rendered?\nbalancers: [{kind}]\ntopology:\n  \
+         pools: {{ web: {{ backends: {backends} }} }}\n  routes: {{ all: {{ path: /, to: web }} }}\n{topology}\
+         load: {{ rate: 100/s, for: 10s, timeout: 5s }}\n\
+         timeline: {{ rollout: {{ at: 4s, {deploy} }} }}\n"
+    );
+    let scenario = Scenario::parse("rendered.yaml", &text, &[]).unwrap_or_else(|why| panic!("{why}"));
+    let plan = Plan::build(&scenario, &catalog(), &Choice::default()).unwrap_or_else(|why| panic!("{why}"));
+    plan.variants[0].clone()
+}
+
+const CRASH: &str = "crash: web-1";
+const DRAIN: &str = "deploy: { pool: web, drain: auto }";
+
+/// The main file.
+fn rendered(kind: BalancerKind, variant: &Variant) -> String {
+    let rotation = Rotation::initial(&variant.topology);
+    let site = example_site(variant);
+    let files = adapter(kind).files(&variant.topology, &site, &rotation, &Templates::embedded());
+    files.unwrap().swap_remove(0).text
+}
+
+fn settings(kind: BalancerKind, variant: &Variant, name: &str) -> String {
+    let settings = adapter(kind).settings(variant);
+    settings.into_iter().find(|setting| setting.name == name).unwrap().rendered
+}
+
+/// The words after each `before`, up to `end`.
+fn named<'t>(text: &'t str, before: &str, end: char) -> BTreeSet<&'t str> {
+    text.split(before).skip(1).filter_map(|rest| rest.split(end).next()).collect()
+}
+
+#[test]
+fn every_upstream_that_nginx_can_be_led_to_is_there_and_has_a_server() {
+    let surge = "deploy: { pool: web, drain: auto, strategy: surge }";
+    for (backends, action) in [(1, CRASH), (1, surge), (2, DRAIN), (3, surge)] {
+        let variant = variant(BalancerKind::Nginx, backends, "", action);
+        let text = rendered(BalancerKind::Nginx, &variant);
+        let upstreams = named(&text, "upstream web", ' ');
+        assert_eq!(named(&text, "set $pool web", ';'), upstreams, "{text}");
+        assert_eq!(upstreams.len(), variant.topology.pools[0].backends.len() + 1);
+        let without_servers = |block: &str| !block.split('}').next().unwrap().contains("server 127.");
+        assert!(!text.split("upstream web").skip(1).any(without_servers), "{text}");
+    }
+}
+
+#[test]
+fn nginx_sends_nothing_to_the_only_backend_of_a_pool_when_it_is_out() {
+    let text = rendered(BalancerKind::Nginx, &variant(BalancerKind::Nginx, 1, "", CRASH));
+    let block = text.split("upstream web_without_web-1 {").nth(1).unwrap().split('}').next().unwrap();
+    assert!(block.contains("server 127.0.1.10:20000 max_fails=0 down;"), "{text}");
+    assert_eq!(text.matches(" down;").count(), 1);
+}
+
+#[test]
+fn the_way_that_deploys_deregister_is_among_the_settings() {
+    let nginx =
+        |action| settings(BalancerKind::Nginx, &variant(BalancerKind::Nginx, 3, "", action), "deregister");
+    assert!(nginx(DRAIN).starts_with("route flag"));
+    assert!(nginx("deploy: { pool: web, drain: auto, deregister: reload }").ends_with("SIGHUP"));
+    for untold in [CRASH, "deploy: { pool: web, drain: off }"] {
+        assert_eq!(nginx(untold), "(nothing: no deploy tells the balancer)");
+    }
+    for (kind, words) in [(BalancerKind::Haproxy, "set server"), (BalancerKind::Envoy, "DRAINING")] {
+        assert!(settings(kind, &variant(kind, 3, "", DRAIN), "deregister").contains(words), "{kind}");
+    }
+}
+
+#[test]
+fn a_balancer_has_the_time_that_its_probes_need() {
+    let check = "  health_check: { every: 10s, timeout: 2s, rise: 3 }\n";
+    for kind in [BalancerKind::Haproxy, BalancerKind::Envoy] {
+        for (topology, seconds) in [(check, 46), ("  health_check: off\n", 10)] {
+            let variant = variant(kind, 3, topology, DRAIN);
+            let to = Rotation::initial(&variant.topology);
+            let turn = Turn { to: &to, backend: "web-1", how: Deregister::Live };
+            let site = example_site(&variant);
+            let change =
+                adapter(kind).change(&variant.topology, &site, turn, &Templates::embedded()).unwrap();
+            let waits: Vec<Duration> = change
+                .steps
+                .iter()
+                .filter_map(|step| match step {
+                    Step::Await { within, .. } => Some(*within),
+                    _ => None,
+                })
+                .collect();
+            assert_eq!(waits, [Duration::from_secs(seconds)], "{kind} {topology}");
+        }
+    }
+}
+
+const EJECT: &str = "  passive_health: { fails: 3, for: 1500ms }\n";
+
+#[test]
+fn haproxy_says_that_it_observes_only_if_it_does() {
+    let kind = BalancerKind::Haproxy;
+    let mut variant = variant(kind, 3, EJECT, CRASH);
+    assert!(rendered(kind, &variant).contains("observe layer7 error-limit 3"));
+    assert!(settings(kind, &variant, "passive_health").contains("`for` has no equivalent"));
+    // Validation refuses this.
+    variant.topology.health_check = None;
+    assert!(!rendered(kind, &variant).contains("observe"));
+    assert!(settings(kind, &variant, "passive_health").starts_with("(nothing"));
+}
+
+#[test]
+fn envoy_ejects_for_the_time_that_is_asked_for() {
+    let text = rendered(BalancerKind::Envoy, &variant(BalancerKind::Envoy, 3, EJECT, CRASH));
+    for line in [
+        "consecutive_5xx: 3",
+        "base_ejection_time: 1.5s",
+        "max_ejection_time: 1.5s",
+        "interval: 0.1s",
+        "enforcing_success_rate: 0",
+        "successful_active_health_check_uneject_host: false",
+    ] {
+        assert!(text.lines().any(|l| l.trim() == line), "no `{line}` in {text}");
+    }
+}
+
+#[test]
+fn envoy_shares_the_response_timeout_among_its_tries() {
+    let kind = BalancerKind::Envoy;
+    let tries = |tries: u32, timeout: &str| {
+        let topology = format!("  retries: {{ tries: {tries} }}\n  response_timeout: {timeout}\n");
+        let variant = variant(kind, 3, &topology, CRASH);
+        let said = settings(kind, &variant, "retries");
+        let text = rendered(kind, &variant);
+        let line = text.lines().find_map(|line| line.trim().strip_prefix("per_try_timeout: "));
+        let line = line.unwrap().to_owned();
+        assert!(said.contains(&format!("per_try_timeout: {line},")), "{said}");
+        assert!(text.contains("host_selection_retry_max_attempts: 5"), "{text}");
+        line
+    };
+    assert_eq!(tries(3, "6s"), "2s");
+    assert_eq!(tries(7, "6s"), "0.857142857s");
+    assert_eq!(tries(10, "1ms"), "0.001s");
+}
+
+#[test]
+fn haproxy_says_that_closing_after_each_response_closes_both_sides() {
+    let kind = BalancerKind::Haproxy;
+    let variant = variant(kind, 3, "  client_keepalive: off\n", CRASH);
+    assert!(rendered(kind, &variant).contains("option httpclose"));
+    assert!(settings(kind, &variant, "client_keepalive").contains("to the server as well"));
+}
+
+#[test]
+fn nginx_may_have_a_descriptor_for_either_side_of_each_connection() {
+    let variant = variant(BalancerKind::Nginx, 3, "", CRASH);
+    let descriptors = variant.traffic.connections * 2 + 1024;
+    let text = rendered(BalancerKind::Nginx, &variant);
+    assert!(text.contains(&format!("worker_rlimit_nofile {descriptors};")), "{text}");
+}

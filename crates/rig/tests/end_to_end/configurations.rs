@@ -1,0 +1,129 @@
+//! What `rig render` prints is what the real balancers accept, whatever the topology.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use crate::harness::{machine, rig, said};
+
+/// Two pools, one of a single backend, with names that mean something in configuration files.
+const SCENARIO: &str = r#"
+name: matrix
+question: Does each balancer accept its configuration?
+topology:
+  pools: { "404": { backends: 3 }, in: { backends: 1 }, "null": { backends: { "true": {}, "1e3": {} } } }
+  routes: { "on": { path: /, to: "404" }, api: { path: /api/v1, to: in }, no: { path: /no, to: "null" } }
+load: { rate: 100/s, for: 10s }
+"#;
+
+/// Each case is set on top of the scenario.
+const CASES: [(&str, &[&str]); 13] = [
+    ("defaults", &[]),
+    ("least connections", &["topology.balance=least_connections"]),
+    ("two choices", &["topology.balance=two_choices"]),
+    ("a hash of the source", &["topology.balance=source_hash"]),
+    ("no health check", &["topology.health_check=off"]),
+    (
+        "a slow health check",
+        &["topology.health_check={ path: /a-b_c~d, every: 60s, timeout: 60s, fall: 100 }"],
+    ),
+    ("a fast health check", &["topology.health_check={ every: 10ms, timeout: 1ms, rise: 100 }"]),
+    ("the balancer's own defaults", &["topology.retries=default", "topology.passive_health=default"]),
+    ("as many tries as can be", &["topology.retries={ tries: 10 }", "topology.response_timeout=1ms"]),
+    (
+        "a time-out that thirds unevenly",
+        &["topology.retries={ tries: 7 }", "topology.response_timeout=119999ms"],
+    ),
+    ("quick ejections", &["topology.passive_health={ fails: 1, for: 1ms }"]),
+    (
+        "long ejections",
+        &["topology.passive_health={ fails: 100, for: 600s }", "topology.client_keepalive=250ms"],
+    ),
+    (
+        "much at once",
+        &[
+            "topology.balance=least_connections",
+            "topology.retries={ tries: 3 }",
+            "topology.passive_health={ fails: 3, for: 1500ms }",
+            "topology.client_keepalive=off",
+            "topology.workers=4",
+            "load.connections=8192",
+            "timeline={ a: { at: 2s, deploy: { pool: in, drain: auto, strategy: surge } } }",
+        ],
+    ),
+];
+
+#[test]
+fn nginx_accepts_what_is_rendered_for_it() {
+    every_case_is_accepted("nginx", |directory| {
+        let main = directory.join("nginx.conf");
+        let log = directory.join("error.log");
+        let mut command = Command::new(program("nginx"));
+        command.arg("-t").arg("-e").arg(log).arg("-p").arg(directory).arg("-c").arg(main);
+        command
+    });
+}
+
+#[test]
+fn haproxy_accepts_what_is_rendered_for_it() {
+    every_case_is_accepted("haproxy", |directory| {
+        let mut command = Command::new(program("haproxy"));
+        command.arg("-c").arg("-f").arg(directory.join("haproxy.cfg"));
+        command
+    });
+}
+
+#[test]
+fn envoy_accepts_what_is_rendered_for_it() {
+    every_case_is_accepted("envoy", |directory| {
+        let mut command = Command::new(program("envoy"));
+        command.args(["--mode", "validate", "-c"]).arg(directory.join("envoy.yaml"));
+        command
+    });
+}
+
+fn every_case_is_accepted(balancer: &str, check: impl Fn(&Path) -> Command) {
+    // nginx binds its listener even for a test of its configuration.
+    let _machine = machine();
+    for (case, sets) in CASES {
+        let directory = tempfile::tempdir().unwrap();
+        render(balancer, sets, directory.path());
+        let Output { status, stdout, stderr } = check(directory.path()).output().unwrap();
+        let words = [stdout, stderr].concat();
+        let words = String::from_utf8_lossy(&words);
+        assert!(status.success(), "{balancer} refuses {case}: {words}");
+        for complaint in ["[warn]", "[WARNING]", "deprecated"] {
+            assert!(!words.contains(complaint), "{balancer} complains about {case}: {words}");
+        }
+    }
+}
+
+/// Writes what `rig render` prints into `directory`, where the balancer would have its own.
+fn render(balancer: &str, sets: &[&str], directory: &Path) {
+    let scenario = directory.join("scenario.yaml");
+    std::fs::write(&scenario, SCENARIO).unwrap();
+    let mut command = rig(directory, &["render", "scenario.yaml", "--balancer", balancer]);
+    for set in sets {
+        command.args(["--set", set]);
+    }
+    let rendered = said(&mut command);
+    assert_eq!(rendered.code, 0, "{balancer} {sets:?}: {}", rendered.err);
+    let text = rendered.out.replace("/run/rig/balancer", directory.to_str().unwrap());
+    for file in text.split("# ==> ").skip(1) {
+        let (head, content) = file.split_once('\n').unwrap();
+        let path = directory.join(head.split_once(" (").unwrap().0);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+    // Files without content are not printed; nginx's make this directory.
+    std::fs::create_dir_all(directory.join("tmp")).unwrap();
+}
+
+/// The executable where `make setup` has put it.
+fn program(name: &str) -> PathBuf {
+    let tools = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tools/bin")).to_owned();
+    std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
+        .chain([tools, "/usr/sbin".into()])
+        .map(|directory| directory.join(name))
+        .find(|path| path.is_file())
+        .unwrap_or_else(|| panic!("{name} is missing: run `make setup`"))
+}

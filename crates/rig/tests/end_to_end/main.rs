@@ -2,6 +2,7 @@
 //!
 //! Cells are run one at a time: two of them on one machine would measure each other. Counts and order are
 //! asserted, never times.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod broken_scenarios;
 mod configurations;

@@ -84,24 +84,23 @@ fn source(
     }
 }
 
-/// When a request was lost. One whose time ran out ended long after its cause: it was lost when its backend died or
-/// froze, else when it was received, else when it was sent or should have been.
+/// When a request was lost, which may be long before its client was told: when its backend died or froze, if it was
+/// under way then. Where nothing of that kind happened, one whose time ran out was lost when it was received, sent or
+/// should have been; any other when it ended.
 fn met_its_fate(
     request: &Request,
     received: Option<&Execution>,
     backend: Option<&str>,
     evidence: &Evidence,
 ) -> Nanos {
-    let time_ran_out = matches!(
-        request.outcome.kind(),
-        OutcomeKind::Timeout | OutcomeKind::ConnectTimeout | OutcomeKind::NotSentBacklog
-    );
-    if !time_ran_out {
-        return request.end;
-    }
     let begun = request.sent.unwrap_or(request.due);
-    backend
-        .and_then(|backend| evidence.gone_since(backend, begun, request.end))
-        .or(received.map(|execution| execution.received))
-        .unwrap_or(begun)
+    if let Some(gone) = backend.and_then(|backend| evidence.gone_since(backend, begun, request.end)) {
+        return gone;
+    }
+    match request.outcome.kind() {
+        OutcomeKind::Timeout | OutcomeKind::ConnectTimeout | OutcomeKind::NotSentBacklog => {
+            received.map_or(begun, |execution| execution.received)
+        }
+        _ => request.end,
+    }
 }

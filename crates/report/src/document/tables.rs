@@ -1,5 +1,8 @@
 //! The tables of a report: one row per cell, and the settings.
 
+use std::collections::BTreeSet;
+
+use model::catalog::BalancerKind;
 use model::claim::Metric;
 use model::history::Setting;
 use model::outcome::OutcomeKind;
@@ -185,35 +188,37 @@ fn numbers(deploy: &DeployRecord) -> [String; 7] {
     ]
 }
 
-/// Settings, told once for all variants that share them; `None` if no cell has any.
+/// Settings, each told once for all variants of a balancer that share it; `None` if no cell has any.
 pub(super) fn settings(run: &RunSummary) -> Option<Table> {
-    let mut groups: Vec<(&CellSummary, Vec<&str>)> = Vec::new();
+    let mut found: Vec<(BalancerKind, &Setting, BTreeSet<&str>)> = Vec::new();
     for cell in &run.cells {
-        let same = |(first, _): &&mut (&CellSummary, Vec<&str>)| {
-            first.balancer == cell.balancer && first.settings == cell.settings
-        };
-        match groups.iter_mut().find(same) {
-            Some((_, variants)) if variants.contains(&cell.variant.as_str()) => {}
-            Some((_, variants)) => variants.push(&cell.variant),
-            None => groups.push((cell, vec![&cell.variant])),
+        for setting in &cell.settings {
+            let variant = cell.variant.as_str();
+            match found.iter_mut().find(|(kind, known, _)| *kind == cell.balancer && *known == setting) {
+                Some((.., variants)) => drop(variants.insert(variant)),
+                None => found.push((cell.balancer, setting, [variant].into())),
+            }
         }
     }
-    let rows: Vec<_> = groups
-        .iter()
-        .flat_map(|(cell, variants)| {
-            let shared = groups.iter().filter(|(other, _)| other.balancer == cell.balancer).count() == 1;
-            let mut who = format!("{} {}", cell.balancer, cell.balancer_version);
-            if !shared {
-                who.push_str(&format!(" ({})", variants.join(", ")));
-            }
-            let row = move |s: &Setting| [&who, &s.name, &s.rendered].map(Cell::plain).into();
-            cell.settings.iter().map(row)
-        })
-        .collect();
-    (!rows.is_empty()).then(|| Table {
+    // One that differs between variants stands beside the other.
+    let place = |kind, name: &str| found.iter().position(|(k, s, _)| *k == kind && s.name == name);
+    let mut ordered: Vec<_> = found.iter().collect();
+    ordered.sort_by_key(|(kind, setting, _)| place(*kind, &setting.name));
+    let row = |(kind, setting, variants): &(BalancerKind, &Setting, BTreeSet<&str>)| {
+        let own: Vec<_> =
+            run.cells.iter().filter(|cell| cell.balancer == *kind && !cell.settings.is_empty()).collect();
+        let mut name = setting.name.clone();
+        if !own.iter().all(|cell| variants.contains(cell.variant.as_str())) {
+            let variants: Vec<_> = variants.iter().copied().collect();
+            name.push_str(&format!(" ({})", variants.join(", ")));
+        }
+        let version = own.first().map_or("", |cell| &cell.balancer_version);
+        [format!("{kind} {version}"), name, setting.rendered.clone()].map(Cell::plain).into()
+    };
+    (!found.is_empty()).then(|| Table {
         title: "Settings".to_owned(),
         columns: Column::left(["balancer", "setting", "rendered"]).into(),
-        rows,
+        rows: ordered.into_iter().map(row).collect(),
         notes: vec![format!("runtime: {}", runtimes(run))],
     })
 }

@@ -76,17 +76,20 @@ fn settings_name_the_variants_only_where_they_differ() {
     let rows = |run: &RunSummary| {
         let text = render(run, Format::Markdown, PLAIN);
         let rows: Vec<_> =
-            text.lines().filter(|line| line.contains("| retries |")).map(String::from).collect();
+            text.lines().filter(|line| line.contains("| retries ")).map(String::from).collect();
         rows
     };
     let same = rows(&run(&plan(), &[cell(CONTROL), cell(DRAINED)]));
     assert_eq!(same, [r"| nginx 1.22.1 | retries | proxy\_next\_upstream off |"]);
+    let mut never_stood = cell(DRAINED);
+    never_stood.history.truncate(1);
+    assert_eq!(rows(&run(&plan(), &[cell(CONTROL), never_stood])), same);
     let different = rows(&run(&plan(), &[cell(CONTROL), other]));
     assert_eq!(
         different,
         [
-            r"| nginx 1.22.1 (without-drain) | retries | proxy\_next\_upstream off |",
-            r"| nginx 1.22.1 (with-drain) | retries | proxy\_next\_upstream error |",
+            r"| nginx 1.22.1 | retries (without-drain) | proxy\_next\_upstream off |",
+            r"| nginx 1.22.1 | retries (with-drain) | proxy\_next\_upstream error |",
         ]
     );
 }

@@ -114,3 +114,13 @@ fn a_window_that_ended_with_an_unconfirmed_zero_is_no_expired_drain() {
     assert_eq!(expired(Some(1)), 3);
     assert_eq!(expired(None), 3);
 }
+
+#[test]
+fn a_request_that_was_killed_belongs_to_the_kill_however_late_its_client_was_told() {
+    let mut records = cell(CONTROL);
+    for request in records.requests.iter_mut().filter(|request| request.outcome == answered(502)) {
+        request.end = Nanos(request.end.0 + 400_000_000);
+    }
+    let dropped = summarise(&plan(), &records).dropped;
+    assert!(dropped.iter().all(|group| group.source.phase == Phase::Terminate), "{dropped:?}");
+}

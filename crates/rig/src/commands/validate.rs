@@ -22,5 +22,5 @@ pub(crate) fn perform(wanted: &Validate) -> Result<Exit, Failure> {
     if broken.is_empty() {
         return Ok(Exit::Held);
     }
-    Err(Failure::usage(anyhow::anyhow!(broken.join("\n"))))
+    Err(Failure::usage(anyhow::anyhow!(broken.join("\n\n"))))
 }

@@ -5,7 +5,8 @@
 //! the [`evidence`] of the history; the [`books`] say whether client, ledger and log agree, the [`phases`]
 //! when a deploy did what. [`summarise`] makes a [`CellSummary`] of it, [`judge`] holds all cells of a run
 //! against the plan's claims, and [`render()`] lays the [`RunSummary`] out as a format-neutral
-//! [`document`] of [`table`]s, for a terminal, Markdown, CSV or JSON.
+//! [`document`] of [`table`]s, for a terminal, Markdown, CSV or JSON. A cell's [`latency_log()`] goes from its
+//! records straight to other tools.
 
 pub mod attribution;
 pub mod books;
@@ -27,9 +28,11 @@ pub mod verdict;
 pub mod zero;
 
 mod csv;
+mod latency_log;
 mod markdown;
 mod terminal;
 
-pub use render::{Colour, Format, Style, render};
+pub use latency_log::latency_log;
+pub use render::{Colour, Format, Style, render, verdict_json};
 pub use summary::{CellSummary, summarise};
 pub use verdict::{RunSummary, Verdict, judge};

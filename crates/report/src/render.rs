@@ -1,7 +1,9 @@
 //! A run's summary, laid out.
 
+use serde::Serialize;
+
 use crate::document::{Detail, compose};
-use crate::verdict::RunSummary;
+use crate::verdict::{ClaimVerdict, Problem, RunSummary, Verdict};
 use crate::{csv, markdown, terminal};
 
 /// What the output is for.
@@ -45,8 +47,32 @@ pub fn render(run: &RunSummary, format: Format, style: Style) -> String {
     }
 }
 
-fn json(run: &RunSummary) -> String {
-    let mut text = serde_json::to_string_pretty(run)
+/// What a run concluded, without the figures that it rests on: `verdict.json`.
+#[derive(Serialize)]
+struct Conclusion<'a> {
+    schema: u32,
+    scenario: &'a str,
+    verdict: Verdict,
+    degraded: bool,
+    claims: &'a [ClaimVerdict],
+    problems: &'a [Problem],
+}
+
+/// Lays out what a run concluded, for a program that asks no more than that. Each part is named and formed as
+/// in the whole summary.
+pub fn verdict_json(run: &RunSummary) -> String {
+    json(&Conclusion {
+        schema: run.schema,
+        scenario: &run.scenario,
+        verdict: run.verdict,
+        degraded: run.degraded,
+        claims: &run.claims,
+        problems: &run.problems,
+    })
+}
+
+fn json(value: &impl Serialize) -> String {
+    let mut text = serde_json::to_string_pretty(value)
         .expect("a summary has string keys only, and nothing in it can fail to serialise");
     text.push('\n');
     text

@@ -1,5 +1,7 @@
 //! Do the scenario's claims hold? A broken measurement never looks like either answer: it is *unproven*.
 
+mod proofs;
+
 use model::catalog::BalancerKind;
 use model::claim::{Claim, Metric, Operand};
 use model::identity::CellId;
@@ -7,10 +9,11 @@ use model::plan::{SCHEMA, SavedPlan};
 use model::records::Environment;
 use serde::{Deserialize, Serialize};
 
-use crate::figures::percent;
 use crate::reading::{claims_zero, compare, dropped_kinds, inputs, is_latency, read, show};
 use crate::summary::{CellSummary, Ending, missing};
 use crate::validity::Trust;
+
+pub use proofs::{PooledZero, Proof};
 
 /// How a run went. The binary gives each its exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -45,6 +48,9 @@ pub struct RunSummary {
     pub degraded: bool,
     /// Each claim, per balancer and repeat.
     pub claims: Vec<ClaimVerdict>,
+    /// Each claim, per balancer, over all repeats; empty for a run without repeats, where the claims say it all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub proofs: Vec<Proof>,
     /// Each cell, in the order of the plan.
     pub cells: Vec<CellSummary>,
     /// What stood in the way.
@@ -133,12 +139,14 @@ pub fn judge(
         }
     }
     let judge = Judge { plan, cells: &cells };
-    let mut claims = Vec::new();
+    let (mut claims, mut proofs) = (Vec::new(), Vec::new());
     for balancer in BalancerKind::ALL {
         if plan.variants.iter().any(|v| v.balancers.contains(&balancer)) {
-            for repeat in 1..=plan.repeats {
-                claims.extend(judge.claims(balancer, repeat));
+            let rounds: Vec<_> = (1..=plan.repeats).map(|repeat| judge.claims(balancer, repeat)).collect();
+            if rounds.len() > 1 {
+                proofs.extend(judge.proofs(balancer, &rounds));
             }
+            claims.extend(rounds.into_iter().flatten());
         }
     }
     RunSummary {
@@ -150,6 +158,7 @@ pub fn judge(
         verdict: verdict(&claims, &cells, &problems, &judge),
         degraded: judge.degraded(),
         claims,
+        proofs,
         problems,
         environment: environment.clone(),
         cells,
@@ -254,8 +263,7 @@ impl Judge<'_> {
             }
         };
         let holds = compare(value, claim.comparison, bound);
-        let zero_of_drops =
-            claims_zero(claim.comparison, &claim.right) && dropped_kinds(left.metric).is_some();
+        let zero_of_drops = is_zero_of_drops(claim);
         if zero_of_drops && value > 0.0 && cells[0].books.balance() {
             // A drop that client and ledger agree on is a drop, however late the generator was.
             return (Holding::Failed, observed);
@@ -282,21 +290,20 @@ impl Judge<'_> {
     fn beside(&self, cell: &CellSummary, controls: &[ClaimVerdict]) -> String {
         let mut text = String::new();
         let held = controls.iter().any(|control| control.holding == Holding::Held);
-        let control = self
-            .plan
-            .control
-            .iter()
-            .find_map(|claim| self.cell(&claim.left.variant, cell.balancer, cell.repeat));
+        let control = self.control_cell(cell.balancer, cell.repeat);
         if let (true, Some(control)) = (held, control) {
             text.push_str(&format!("; control dropped {}", control.counts.dropped));
         }
-        if let (Some(request), Some(replacement)) = (cell.zero.per_request, cell.zero.per_replacement) {
-            let (request, replacement) = (percent(request), percent(replacement));
-            text.push_str(&format!(
-                "; fewer than {request} per request, {replacement} per replacement at 95 %"
-            ));
+        if let Some(size) = cell.zero.words() {
+            text.push_str(&format!("; {size}"));
         }
         text
+    }
+
+    /// The negative control of a balancer and repeat.
+    fn control_cell(&self, balancer: BalancerKind, repeat: u32) -> Option<&CellSummary> {
+        let mut controls = self.plan.control.iter();
+        controls.find_map(|claim| self.cell(&claim.left.variant, balancer, repeat))
     }
 
     /// A scenario that expects retries to hide failures says so by a claim about `masked`.
@@ -323,6 +330,10 @@ impl Judge<'_> {
                 .any(|validity| validity.verdict == Trust::Degraded)
         })
     }
+}
+
+fn is_zero_of_drops(claim: &Claim) -> bool {
+    claims_zero(claim.comparison, &claim.right) && dropped_kinds(claim.left.metric).is_some()
 }
 
 /// A zero about a deploy counts beside a held control of the same balancer and repeat, and beside the proof

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::figures::percent;
+
 /// How small "none dropped" shows the true loss to be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ZeroBound {
@@ -25,6 +27,19 @@ impl ZeroBound {
             per_replacement: (replacements > 0).then(|| per_replacement(replacements)),
         }
     }
+
+    /// The bound of a zero over all that `bounds` are over: repeats shrink both sizes.
+    pub fn over<'a>(bounds: impl Iterator<Item = &'a ZeroBound>) -> ZeroBound {
+        let (exposed, replacements) =
+            bounds.fold((0, 0), |(n, k), bound| (n + bound.exposed, k + bound.replacements));
+        ZeroBound::of(exposed, replacements)
+    }
+
+    /// Both sizes, as reports tell them; `None` if one of them is unknown.
+    pub fn words(&self) -> Option<String> {
+        let (request, replacement) = (percent(self.per_request?), percent(self.per_replacement?));
+        Some(format!("fewer than {request} per request, {replacement} per replacement at 95 %"))
+    }
 }
 
 /// Fewer than this part of requests has the property that none of `n` had: the rule of three.
@@ -40,7 +55,6 @@ pub fn per_replacement(k: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::figures::percent;
 
     #[test]
     fn a_zero_over_few_replacements_proves_little() {
@@ -54,5 +68,20 @@ mod tests {
         assert_eq!(percent(per_request(8000)), "0.04 %");
         assert_eq!(percent(per_request(2)), "100 %");
         assert_eq!(ZeroBound::of(0, 0).per_request, None);
+    }
+
+    #[test]
+    fn repeats_shrink_both_sizes() {
+        let repeat = ZeroBound::of(1600, 3);
+        assert_eq!(
+            repeat.words().as_deref(),
+            Some("fewer than 0.2 % per request, 63 % per replacement at 95 %")
+        );
+        let five = ZeroBound::over([repeat; 5].iter());
+        assert_eq!(
+            five.words().as_deref(),
+            Some("fewer than 0.04 % per request, 18 % per replacement at 95 %")
+        );
+        assert_eq!(ZeroBound::over([].iter()).words(), None);
     }
 }

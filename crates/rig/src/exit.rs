@@ -80,13 +80,21 @@ pub(crate) fn code_of(result: Result<ExitCode, Failure>) -> ExitCode {
     match result {
         Ok(code) => code,
         Err(failure) => {
-            let text = format!("{:#}", failure.error);
+            let text = with_causes(&failure.error);
             // Problems of a scenario are worded as errors already.
             let prefix = if text.starts_with("error") { "" } else { "error: " };
             eprintln!("{prefix}{}", text.trim_end());
             failure.exit.into()
         }
     }
+}
+
+/// The error and its causes, each once: many errors quote theirs already.
+pub(crate) fn with_causes(error: &anyhow::Error) -> String {
+    error.chain().skip(1).fold(error.to_string(), |text, cause| match cause.to_string() {
+        said if text.contains(&said) => text,
+        new => format!("{text}: {new}"),
+    })
 }
 
 /// Prints to standard output. A reader that has closed it (`rig … | head`) wants no more, and no panic.
@@ -101,6 +109,16 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let full = std::io::Error::from(ErrorKind::StorageFull);
+        let told =
+            with_causes(&anyhow::Error::new(full).context("a.json can't be written: no storage space"));
+        assert_eq!(told, "a.json can't be written: no storage space");
+        let told = with_causes(&anyhow::anyhow!("no such file").context("a.json can't be read"));
+        assert_eq!(told, "a.json can't be read: no such file");
+    }
 
     #[test]
     fn the_readme_documents_every_exit_code() {

@@ -6,6 +6,7 @@ mod environment;
 mod exit;
 mod interrupt;
 mod progress;
+mod trace;
 
 use clap::Parser;
 

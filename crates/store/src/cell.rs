@@ -9,7 +9,7 @@ use model::history::Event;
 use model::ledger::Execution;
 use serde::Serialize;
 
-use crate::atomic::write_atomic_with;
+use crate::atomic::{write_atomic, write_atomic_with};
 use crate::error::StoreError;
 use crate::ndjson::write_records;
 use crate::run::write_json;
@@ -77,6 +77,10 @@ impl CellDir {
     pub fn summary(&self) -> PathBuf {
         self.path.join("summary.json")
     }
+    /// The latency of its requests, for HdrHistogram tools.
+    pub fn latency_log(&self) -> PathBuf {
+        self.path.join("latency.hlog")
+    }
 
     /// Opens the history for its only writer.
     pub fn history_writer(&self) -> Result<HistoryWriter, StoreError> {
@@ -114,6 +118,11 @@ impl CellDir {
     /// Writes the cell's summary.
     pub fn write_summary(&self, summary: &impl Serialize) -> Result<(), StoreError> {
         write_json(&self.summary(), summary)
+    }
+
+    /// Writes the latency of its requests, as an HdrHistogram interval log.
+    pub fn write_latency_log(&self, log: &str) -> Result<(), StoreError> {
+        write_atomic(&self.latency_log(), log.as_bytes())
     }
 }
 

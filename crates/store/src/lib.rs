@@ -5,9 +5,9 @@
 //!   scenario.yaml  plan.json  environment.json            before the first cell
 //!   cells/<balancer>.<variant>.<n>/                       during and after each cell
 //!     config/  history.ndjson  requests.ndjson.zst  ledger.ndjson  access.ndjson
-//!     access.log  balancer.log  summary.json
+//!     access.log  balancer.log  summary.json  latency.hlog
 //!   interrupted                                           only if the user interrupted the run
-//!   summary.json  report.md                               at the end
+//!   summary.json  verdict.json  report.md                               at the end
 //! results/<scenario>/latest -> <run-id>
 //! ```
 //!

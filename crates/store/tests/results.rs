@@ -162,6 +162,15 @@ fn a_run_reads_back_through_latest_what_was_written() {
 }
 
 #[test]
+fn a_latency_log_stands_in_its_cells_directory_as_it_was_given() {
+    let results = tempfile::tempdir().unwrap();
+    let dir = create(results.path()).cell(&cell()).unwrap();
+    dir.write_latency_log("#old\n").unwrap();
+    dir.write_latency_log("#new\n").unwrap();
+    assert_eq!(fs::read_to_string(dir.path().join("latency.hlog")).unwrap(), "#new\n");
+}
+
+#[test]
 fn compressed_records_replace_the_plain_ones_and_read_back_the_same() {
     let results = tempfile::tempdir().unwrap();
     let run = create(results.path());

@@ -91,6 +91,7 @@ impl<'a, R: Runtime> Control<'a, R> {
     }
 
     async fn perform(&self, step: Step, log_began: u64) -> Result<(), EngineError> {
+        tracing::debug!(balancer = %self.kind, ?step);
         match step {
             Step::Write { path, text } => write_file(self.site, &ConfigFile { path, text }),
             Step::Remove { path } => {
@@ -129,16 +130,27 @@ impl<'a, R: Runtime> Control<'a, R> {
     ) -> Result<(), EngineError> {
         let begun = Instant::now();
         loop {
-            let seen = match sighting {
-                Sighting::Up(backend) => self.view_of(backend).await?.is_some_and(|view| view.up),
-                Sighting::NotUp(backend) => self.view_of(backend).await?.is_none_or(|view| !view.up),
-                Sighting::OldWorkers(workers) => self.all_did(workers, log_began)?,
+            let (seen, instead) = match sighting {
+                Sighting::Up(backend) => {
+                    let view = self.view_of(backend).await?;
+                    (view.as_ref().is_some_and(|view| view.up), words(backend, view))
+                }
+                Sighting::NotUp(backend) => {
+                    let view = self.view_of(backend).await?;
+                    (view.as_ref().is_none_or(|view| !view.up), words(backend, view))
+                }
+                Sighting::OldWorkers(workers) => {
+                    let missing = format!("{} lacks `{}` of an old worker", workers.log, workers.then);
+                    (self.all_did(workers, log_began)?, missing)
+                }
             };
             if seen {
                 return Ok(());
             }
             if begun.elapsed() > within {
-                return Err(self.failed(format!("waited {} s in vain for {sighting:?}", within.as_secs())));
+                return Err(
+                    self.failed(format!("it did not follow within {} s: {instead}", within.as_secs()))
+                );
             }
             tokio::time::sleep(POLL).await;
         }
@@ -209,6 +221,12 @@ impl<'a, R: Runtime> Control<'a, R> {
         };
         Ok(count(&log, workers.then) >= count(before, workers.began))
     }
+}
+
+/// What the balancer's view says of `backend`, in its own words.
+fn words(backend: &str, view: Option<BackendView>) -> String {
+    let words = view.map_or_else(|| "not listed".to_owned(), |view| view.words);
+    format!("its view of {backend} is `{words}`")
 }
 
 /// Writes a file of a balancer's by temporary file and rename, so that a watcher never sees half of it.

@@ -122,6 +122,7 @@ impl Runtime for ProcessRuntime {
             Some(_) => command.stdin(Stdio::piped()).stdout(Stdio::piped()),
             None => command.stdin(Stdio::null()).stdout(log(STDOUT_FILE)?),
         };
+        tracing::debug!(component = launch.component, command = ?command.as_std());
         let mut child = command.spawn().map_err(failed)?;
         let pid = child.id().ok_or_else(|| failed(std::io::ErrorKind::NotFound.into()))?;
         // Its output first: a child that fails at once must not lose its last words to a broken pipe.

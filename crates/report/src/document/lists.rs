@@ -6,23 +6,60 @@ use crate::books::AccessLog;
 use crate::figures::{millis, percent, words};
 use crate::summary::CellSummary;
 use crate::validity::{Trust, Validity};
-use crate::verdict::{ClaimVerdict, Holding, Problem, Role, RunSummary};
+use crate::verdict::{ClaimVerdict, Holding, Problem, Proof, Role, RunSummary};
 use crate::zero::per_request;
 
 fn plain(text: String) -> Line {
     Line { mark: Mark::None, text }
 }
 
+/// Each claim once per balancer; of several repeats, also each in which it did not hold.
 pub(super) fn claims(run: &RunSummary) -> Vec<Line> {
-    run.claims.iter().map(|claim| claim_line(run, claim)).collect()
+    if run.proofs.is_empty() {
+        return run.claims.iter().map(|claim| claim_line(run, claim)).collect();
+    }
+    run.proofs.iter().flat_map(|proof| proof_lines(run, proof)).collect()
+}
+
+fn role_word(role: Role) -> &'static str {
+    match role {
+        Role::Control => "control: ",
+        Role::Expect => "",
+    }
+}
+
+fn proof_lines(run: &RunSummary, proof: &Proof) -> Vec<Line> {
+    let about = |claim: &&ClaimVerdict| {
+        (claim.balancer, claim.role, &claim.text) == (proof.balancer, proof.role, &proof.text)
+    };
+    let not_held = run.claims.iter().filter(about).filter(|claim| claim.holding != Holding::Held);
+    let mut lines: Vec<_> = not_held.map(|claim| claim_line(run, claim)).collect();
+    // What a balancer does not run, it runs in no repeat: one line says it.
+    lines.dedup();
+    let repeats = run.repeats;
+    let details = match &proof.zero {
+        _ if proof.held == 0 => return lines,
+        Some(zero) => {
+            let size = zero.bound.words().map_or(String::new(), |size| format!("; {size}"));
+            let (scheduled, dropped) = (zero.scheduled, zero.controls_dropped);
+            format!("0 of {scheduled} in {repeats} repeats; controls dropped {dropped}{size}")
+        }
+        None if proof.held == repeats => format!("{} in each of {repeats} repeats", proof.observed),
+        None => format!("held in {} of {repeats} repeats: {}", proof.held, proof.observed),
+    };
+    let mark = if proof.held == repeats { Mark::Good } else { Mark::None };
+    let text = format!("{}  {}{}  ({details})", proof.balancer, role_word(proof.role), proof.text);
+    lines.push(Line { mark, text });
+    lines
 }
 
 fn claim_line(run: &RunSummary, claim: &ClaimVerdict) -> Line {
-    let repeat = if run.repeats > 1 { format!(" #{}", claim.repeat) } else { String::new() };
-    let role = match claim.role {
-        Role::Control => "control: ",
-        Role::Expect => "",
+    let repeat = match claim.holding {
+        Holding::NotApplicable(_) => String::new(),
+        _ if run.repeats > 1 => format!(" #{}", claim.repeat),
+        _ => String::new(),
     };
+    let role = role_word(claim.role);
     let holding = match &claim.holding {
         Holding::Held | Holding::Failed => None,
         Holding::Masked => Some("masked: retries hid every failure".to_owned()),

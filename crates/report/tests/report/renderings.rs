@@ -1,5 +1,5 @@
 use model::history::Happening;
-use report::{Colour, Format, RunSummary, Style, judge, render, summarise};
+use report::{Colour, Format, RunSummary, Style, judge, render, summarise, verdict_json};
 
 use crate::build::*;
 
@@ -85,5 +85,18 @@ fn no_line_is_wider_than_the_terminal() {
 fn the_same_records_give_the_same_bytes() {
     for format in [Format::Table, Format::Markdown, Format::Json, Format::Csv] {
         assert_eq!(render(&held(), format, PLAIN), render(&held(), format, PLAIN));
+    }
+}
+
+#[test]
+fn the_verdict_alone_says_what_the_summary_says() {
+    for run in [held(), invalid()] {
+        let alone: serde_json::Value = serde_json::from_str(&verdict_json(&run)).unwrap();
+        let whole = serde_json::to_value(&run).unwrap();
+        let parts = ["schema", "scenario", "verdict", "degraded", "claims", "problems"];
+        assert_eq!(alone.as_object().unwrap().len(), parts.len());
+        for part in parts {
+            assert_eq!(alone[part], whole[part], "{part}");
+        }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::io::IsTerminal;
 
-use model::identity::CellId;
 use report::verdict::Problem;
 use report::{Colour, Format, RunSummary, Style, Verdict, judge, render, summarise};
 use store::{SavedRun, StoreError};
@@ -18,21 +17,11 @@ pub(super) fn judged(saved: &SavedRun) -> Result<RunSummary, StoreError> {
     }
     let mut cells = Vec::new();
     for cell in saved.cells() {
-        let (summary, notes) = summed_up(saved, &cell)?;
-        cells.push(summary);
-        problems.extend(notes.into_iter().map(Problem::Note));
+        let loaded = saved.records(&cell)?;
+        problems.extend(loaded.warnings.iter().map(|warning| Problem::Note(format!("{cell}: {warning}"))));
+        cells.push(summarise(saved.plan(), &loaded.records));
     }
     Ok(judge(saved.plan(), saved.environment(), cells, problems))
-}
-
-/// Sums up one cell from its records; the notes say what had to be left out of them.
-pub(super) fn summed_up(
-    saved: &SavedRun,
-    cell: &CellId,
-) -> Result<(report::CellSummary, Vec<String>), StoreError> {
-    let loaded = saved.records(cell)?;
-    let notes = loaded.warnings.iter().map(|warning| format!("{cell}: {warning}")).collect();
-    Ok((summarise(saved.plan(), &loaded.records), notes))
 }
 
 /// Renders `run` as the user wants it on standard output.

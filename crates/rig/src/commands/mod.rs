@@ -15,9 +15,11 @@ use model::scenario::{Choice, Problems, Scenario, Set};
 
 use crate::cli::{Cli, Command};
 use crate::exit::Failure;
+use crate::trace;
 
 /// Performs what the command line says.
 pub(crate) fn perform(cli: Cli) -> Result<ExitCode, Failure> {
+    trace::begin();
     let exit = match cli.command {
         Command::Run(wanted) => run::perform(&wanted)?,
         Command::Validate(wanted) => validate::perform(&wanted)?,

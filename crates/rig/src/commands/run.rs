@@ -11,11 +11,11 @@ use model::identity::CellId;
 use model::outcome::OutcomeKind;
 use model::plan::{Plan, SavedPlan};
 use model::scenario::{Choice, Scenario};
-use report::{CellSummary, Format, render};
+use report::{CellSummary, Format, latency_log, render, summarise, verdict_json};
 use store::{SavedRun, StoreError};
 use tokio::sync::watch;
 
-use super::judged::{SAVED, exit, judged, rendered, summed_up};
+use super::judged::{SAVED, exit, judged, rendered};
 use super::plan;
 use crate::cli::{self, RuntimeName};
 use crate::environment;
@@ -76,7 +76,11 @@ async fn run(wanted: &cli::Run, scenario: &Scenario, plan: &Plan) -> Result<Exit
     if stopped {
         stored.write_interrupted().map_err(Failure::environment)?;
     }
-    let summary = conclude(&stored).map_err(Failure::environment)?;
+    let summary = match conclude(&stored) {
+        Ok(summary) => summary,
+        // What broke first says more than that the rest couldn't be written either.
+        Err(error) => return Err(broken.unwrap_or_else(|| Failure::environment(error))),
+    };
     // What was measured before something broke is not lost with it.
     if broken.is_none() || summary.cells.iter().any(|cell| cell.counts.scheduled > 0) {
         print(&rendered(&summary, &wanted.output))?;
@@ -114,8 +118,10 @@ async fn one(
     };
     let end = engine::cell::run(runtime, &order).await.map_err(Failure::environment)?;
     let saved = SavedRun::open(stored.path()).map_err(Failure::environment)?;
-    let (summary, _) = summed_up(&saved, cell).map_err(Failure::environment)?;
+    let records = saved.records(cell).map_err(Failure::environment)?.records;
+    let summary = summarise(saved.plan(), &records);
     dir.write_summary(&summary).map_err(Failure::environment)?;
+    dir.write_latency_log(&latency_log(saved.plan(), &records)).map_err(Failure::environment)?;
     progress.finish(&match &end {
         End::Completed => result_line(&summary),
         End::Failed(why) => format!("failed: {}", why.lines().next().unwrap_or_default()),
@@ -124,10 +130,11 @@ async fn one(
     Ok(end)
 }
 
-/// Judges the whole run from its saved records and writes what `rig report` would print.
+/// Judges the whole run from its saved records, and writes what `rig report` would print and the verdict alone.
 fn conclude(stored: &store::Run) -> Result<report::RunSummary, StoreError> {
     let summary = judged(&SavedRun::open(stored.path())?)?;
     stored.write_report("summary.json", &render(&summary, Format::Json, SAVED))?;
+    stored.write_report("verdict.json", &verdict_json(&summary))?;
     stored.write_report("report.md", &render(&summary, Format::Markdown, SAVED))?;
     Ok(summary)
 }

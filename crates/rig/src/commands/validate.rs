@@ -4,7 +4,7 @@ use model::scenario::{Choice, explain};
 
 use crate::cli::Validate;
 use crate::commands::plan;
-use crate::exit::{Exit, Failure, print};
+use crate::exit::{Exit, Failure, print, with_causes};
 
 /// Checks every file and reports all of them before it fails.
 pub(crate) fn perform(wanted: &Validate) -> Result<Exit, Failure> {
@@ -16,7 +16,7 @@ pub(crate) fn perform(wanted: &Validate) -> Result<Exit, Failure> {
                 let cells = plan.cells().len();
                 print(&format!("{}: ok, {} variants, {cells} cells\n", path.display(), plan.variants.len()))?;
             }
-            Err(failure) => broken.push(format!("{:#}", failure.error)),
+            Err(failure) => broken.push(with_causes(&failure.error)),
         }
     }
     if broken.is_empty() {

@@ -1,0 +1,142 @@
+//! What a run with repeats says as a whole.
+
+use model::catalog::BalancerKind;
+use model::claim::{Metric, Operand, Reading};
+use model::plan::SavedPlan;
+use report::document::{Block, Detail, compose};
+use report::verdict::Holding;
+use report::{CellSummary, Colour, Format, RunSummary, Style, Verdict, judge, render, summarise};
+
+use crate::build::*;
+
+const PLAIN: Style = Style { width: 120, colour: Colour::Never };
+
+fn five() -> SavedPlan {
+    SavedPlan { repeats: 5, ..plan() }
+}
+
+/// The cells of five repeats, `tamper`ed with.
+fn run(plan: &SavedPlan, tamper: impl Fn(&mut CellSummary)) -> RunSummary {
+    let summaries = [CONTROL, DRAINED].map(|variant| summarise(plan, &cell(variant)));
+    let mut cells = Vec::new();
+    for repeat in 1..=plan.repeats {
+        for summary in &summaries {
+            let mut summary = CellSummary { repeat, ..summary.clone() };
+            tamper(&mut summary);
+            cells.push(summary);
+        }
+    }
+    judge(plan, &environment(), cells, vec![])
+}
+
+/// The lines about claims, with their signs.
+fn claims(run: &RunSummary) -> Vec<String> {
+    let lists = compose(run, Detail::Brief).blocks.into_iter().filter_map(|block| match block {
+        Block::List { title: "Claims", lines } => Some(lines),
+        _ => None,
+    });
+    lists.flatten().map(|line| format!("{} {}", line.mark.sign(), line.text)).collect()
+}
+
+/// Whether this is the drained cell of one of `repeats`.
+fn is_drained(cell: &CellSummary, repeats: &[u32]) -> bool {
+    cell.variant == DRAINED && repeats.contains(&cell.repeat)
+}
+
+#[test]
+fn five_repeats_on_a_terminal() {
+    insta::assert_snapshot!(render(&run(&five(), |_| {}), Format::Table, PLAIN));
+}
+
+#[test]
+fn five_repeats_shrink_both_sizes_of_a_zero() {
+    let run = run(&five(), |_| {});
+    assert_eq!(run.verdict, Verdict::Passed);
+    let zero = run.proofs[1].zero.expect("it held in every repeat");
+    let one = run.cells.iter().find(|cell| cell.variant == DRAINED).expect("it ran").zero;
+    assert_eq!((zero.bound.exposed, zero.bound.replacements), (5 * one.exposed, 15));
+    assert_eq!((zero.scheduled, zero.controls_dropped), (40_000, 5 * 39));
+    assert!(zero.bound.per_request < one.per_request);
+    assert!(zero.bound.per_replacement < one.per_replacement);
+}
+
+#[test]
+fn numbers_that_differ_between_repeats_are_told_from_the_smallest_to_the_largest() {
+    let run = run(&five(), |cell| {
+        if cell.variant == CONTROL {
+            cell.counts.dropped += u64::from(cell.repeat);
+        }
+    });
+    let control = &claims(&run)[0];
+    let expected = "✓ nginx  control: without-drain.dropped > 0  (40–44 of 8000 in each of 5 repeats)";
+    assert_eq!(control, expected);
+}
+
+#[test]
+fn a_comparison_of_variants_tells_both_spans() {
+    let mut plan = five();
+    let reading = |variant: &str| Reading { variant: variant.into(), metric: Metric::Ok, facet: None };
+    plan.expect[0].left = reading(CONTROL);
+    plan.expect[0].right = Operand::Multiple { times: 0.5, reading: reading(DRAINED) };
+    plan.expect[0].comparison = model::claim::Comparison::Greater;
+    let run = run(&plan, |_| {});
+    assert_eq!(run.proofs[1].observed, "7961 of 8000 against 0.5 × 8000 of 8000");
+}
+
+#[test]
+fn each_repeat_that_did_not_hold_is_told_and_the_others_carry_no_bound() {
+    let run = run(&five(), |cell| {
+        if is_drained(cell, &[2]) {
+            cell.counts.dropped = 1;
+        }
+    });
+    assert_eq!(run.verdict, Verdict::Failed);
+    assert_eq!(run.proofs[1].zero, None);
+    let claims = claims(&run);
+    assert_eq!(claims[1], "✗ nginx #2  with-drain.dropped == 0  (1 of 8000)");
+    assert_eq!(claims[2], "· nginx  with-drain.dropped == 0  (held in 4 of 5 repeats: 0 of 8000)");
+    assert_eq!(claims.len(), 4, "{claims:#?}");
+}
+
+#[test]
+fn a_claim_that_held_in_no_repeat_is_told_for_each() {
+    let mut plan = five();
+    plan.expect[1].right = Operand::Count(4);
+    let claims = claims(&run(&plan, |_| {}));
+    let failed: Vec<_> = (1..=5).map(|n| format!("✗ nginx #{n}  {}  (3)", plan.expect[1].text)).collect();
+    assert_eq!(claims[2..], failed);
+}
+
+#[test]
+fn a_repeat_without_results_is_unproven_and_shrinks_nothing() {
+    let plan = five();
+    let mut cells = run(&plan, |_| {}).cells;
+    cells.retain(|cell| !is_drained(cell, &[4, 5]));
+    let run = judge(&plan, &environment(), cells, vec![]);
+    assert_eq!(run.verdict, Verdict::Invalid);
+    assert_eq!(run.proofs[1].held, 3);
+    assert_eq!(run.proofs[1].zero, None);
+    let claims = claims(&run);
+    assert_eq!(claims[1], "? nginx #4  with-drain.dropped == 0  (unproven: with-drain has no results)");
+    assert_eq!(claims[3], "· nginx  with-drain.dropped == 0  (held in 3 of 5 repeats: 0 of 8000)");
+}
+
+#[test]
+fn what_a_balancer_does_not_run_is_told_once() {
+    let mut plan = five();
+    plan.variants[0].balancers.push(BalancerKind::Envoy);
+    let run = run(&plan, |_| {});
+    let absent = run.claims.iter().filter(|claim| matches!(claim.holding, Holding::NotApplicable(_)));
+    assert_eq!(absent.count(), 10);
+    let claims = claims(&run);
+    let told: Vec<_> = claims.iter().filter(|line| line.starts_with("· envoy")).collect();
+    let line = |text: &str| format!("· envoy  {text}  (n/a: with-drain does not run on envoy)");
+    assert_eq!(told, [&line(&plan.expect[0].text), &line(&plan.expect[1].text)]);
+}
+
+#[test]
+fn a_run_without_repeats_has_its_claims_alone() {
+    let run = run(&plan(), |_| {});
+    assert!(run.proofs.is_empty());
+    assert_eq!(claims(&run).len(), run.claims.len());
+}

@@ -19,7 +19,7 @@ fn a_deploy_drops_without_draining_nothing_with_it_and_some_with_too_short_a_win
         let [without, with, short, surge] = ["without-drain", "with-drain", "too-short", "surge"]
             .map(|variant| cell(&run, balancer, variant));
         for cell in [without, with, short, surge] {
-            assert_eq!(cell["counts"]["scheduled"], 2400, "{balancer}");
+            assert_eq!(cell["counts"]["scheduled"], 2000, "{balancer}");
             assert_ne!(cell["validity"]["counts"]["verdict"], "INVALID", "{balancer} {}", cell["validity"]);
             assert_eq!(cell["deploy"]["replaced"], 3, "{balancer}");
             assert_eq!(cell["books"]["unmatched"], Value::Array(vec![]), "{balancer}");
@@ -27,7 +27,7 @@ fn a_deploy_drops_without_draining_nothing_with_it_and_some_with_too_short_a_win
         assert!(without["counts"]["dropped"].as_u64().unwrap() > 0);
         for drained in [with, surge] {
             let (dropped, ok) = (&drained["counts"]["dropped"], &drained["counts"]["ok"]);
-            assert_eq!((dropped, ok), (&0.into(), &2400.into()), "{balancer}");
+            assert_eq!((dropped, ok), (&0.into(), &2000.into()), "{balancer}");
         }
         // A surge's first new generation stands at the spare place.
         assert!(surge["backends"]["web-4"]["requests"].as_u64().unwrap() > 0, "{balancer}");

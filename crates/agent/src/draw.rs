@@ -17,6 +17,10 @@ pub enum Decision {
     SlowTail,
     /// When a cell of a run has its turn.
     CellOrder,
+    /// How much later than its time an entry of the timeline begins.
+    Jitter,
+    /// Whether a degraded backend answers a request with an error.
+    Error,
 }
 
 /// A number in [0, 1), uniformly distributed over `n`.

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Write};
 use std::process::ExitCode;
 
 use model::job::{Frame, Hello, Job, PROTOCOL};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::clock;
 
@@ -42,10 +42,7 @@ pub fn hello_and_job() -> Result<Job, JobError> {
 }
 
 fn read_job(input: &mut impl BufRead) -> Result<Job, JobError> {
-    let mut line = String::new();
-    if io::Read::take(&mut *input, LINE_LIMIT).read_line(&mut line)? == 0 {
-        return Err(JobError::Missing);
-    }
+    let line = next_line(input)?.ok_or(JobError::Missing)?;
     Ok(serde_json::from_str(&line)?)
 }
 
@@ -75,11 +72,32 @@ pub fn fault(reason: &dyn std::fmt::Display) -> ExitCode {
 pub async fn controller_gone() {
     let (gone, heard) = oneshot::channel::<()>();
     std::thread::spawn(move || {
-        // No command is defined yet; what comes after the job is read and dropped.
+        // For an agent that takes no commands.
         let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
         drop(gone);
     });
     let _ = heard.await;
+}
+
+/// The lines after the job, for an agent that takes commands; they end when stdin does: the controller died.
+pub fn lines_to_come() -> mpsc::UnboundedReceiver<String> {
+    let (line, lines) = mpsc::unbounded_channel();
+    // A thread of its own, as for `controller_gone`.
+    std::thread::spawn(move || {
+        let mut input = io::stdin().lock();
+        while let Ok(Some(text)) = next_line(&mut input) {
+            if line.send(text).is_err() {
+                break;
+            }
+        }
+    });
+    lines
+}
+
+fn next_line(input: &mut impl BufRead) -> io::Result<Option<String>> {
+    let mut line = String::new();
+    let read = io::Read::take(&mut *input, LINE_LIMIT).read_line(&mut line)?;
+    Ok((read > 0).then_some(line))
 }
 
 #[cfg(test)]

@@ -3,14 +3,18 @@
 use std::rc::Rc;
 
 use agent::clock;
+use agent::draw::{Decision, uniform};
 use agent::timer::Timer;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::header::HeaderValue;
 use hyper::{Request, Response, StatusCode};
-use model::identity::{CHECKSUM_HEADER, REQUEST_ID_HEADER, RequestId};
+use model::degrade::Misbehaviour;
+use model::identity::{CHECKSUM_HEADER, COST_HEADER, REQUEST_ID_HEADER, RequestId};
 use model::job::{BackendJob, BackendStatus, STATUS_PATH};
+use model::units::{Factor, Share};
 
+use crate::behaviour::{Behaviour, BreakOff};
 use crate::ledger::{Ledger, Receipt};
 use crate::places::Places;
 use crate::response::{Content, Stamped, response};
@@ -24,10 +28,17 @@ pub(crate) struct Application {
     ledger: Rc<Ledger>,
     places: Places,
     timer: Timer,
+    behaviour: Behaviour,
 }
 
 impl Application {
-    pub(crate) fn new(job: BackendJob, stamp: HeaderValue, ledger: Rc<Ledger>, timer: Timer) -> Application {
+    pub(crate) fn new(
+        job: BackendJob,
+        stamp: HeaderValue,
+        ledger: Rc<Ledger>,
+        timer: Timer,
+        behaviour: Behaviour,
+    ) -> Application {
         Application {
             stamp,
             content: Content::of_length(job.backend.body.0),
@@ -35,6 +46,7 @@ impl Application {
             job,
             ledger,
             timer,
+            behaviour,
         }
     }
 
@@ -69,7 +81,11 @@ impl Application {
         if self.job.backend.health_in_queue && self.places.take().await.is_err() {
             return self.say(StatusCode::SERVICE_UNAVAILABLE, "the queue is full\n", None);
         }
-        match self.job.unhealthy {
+        let told = self.behaviour.get();
+        if told == Some(Misbehaviour::Silent) {
+            return std::future::pending().await;
+        }
+        match self.job.unhealthy || told == Some(Misbehaviour::Unhealthy) {
             true => self.say(StatusCode::SERVICE_UNAVAILABLE, "unhealthy\n", None),
             false => self.say(StatusCode::OK, "healthy\n", None),
         }
@@ -80,6 +96,7 @@ impl Application {
     async fn work(&self, request: Request<Incoming>) -> Result<Response<Stamped>, hyper::Error> {
         let id = request_id(&request);
         let receipt = id.map(|id| self.ledger.receive(id));
+        let cost = cost(&request);
         if !body_is_intact(request).await? {
             return Ok(self.say(
                 StatusCode::BAD_REQUEST,
@@ -87,14 +104,40 @@ impl Application {
                 receipt,
             ));
         }
+        let Some(cost) = cost else {
+            return Ok(self.say(StatusCode::BAD_REQUEST, "the cost is no factor, such as 20x\n", receipt));
+        };
         let Ok(_place) = self.places.take().await else {
             return Ok(self.say(StatusCode::SERVICE_UNAVAILABLE, "the queue is full\n", receipt));
         };
         if let Some(id) = id {
-            let time = service_time(self.job.seed, id, &self.job.backend.latency);
+            let latency = match self.behaviour.get() {
+                Some(Misbehaviour::Latency(latency)) => latency,
+                _ => self.job.backend.latency,
+            };
+            let time = service_time(self.job.seed, id, &latency, cost);
             self.timer.sleep_until(clock::now() + time).await;
         }
-        Ok(response(StatusCode::OK, self.stamp.clone(), self.content.clone(), receipt))
+        let (stage, reset) = match self.behaviour.get() {
+            // Without an id there is nothing to draw from.
+            Some(Misbehaviour::Errors(share)) if id.is_some_and(|id| self.errs(id, share)) => {
+                return Ok(self.say(StatusCode::INTERNAL_SERVER_ERROR, "degraded\n", receipt));
+            }
+            // The place and the receipt are kept until the client goes away.
+            Some(Misbehaviour::Silent) => return std::future::pending().await,
+            Some(Misbehaviour::Reset(stage)) => (stage, true),
+            Some(Misbehaviour::Close(stage)) => (stage, false),
+            _ => return Ok(response(StatusCode::OK, self.stamp.clone(), self.content.clone(), receipt)),
+        };
+        // It is given up, not finished.
+        drop(receipt);
+        let mut broken = response(StatusCode::OK, self.stamp.clone(), self.content.clone(), None);
+        broken.extensions_mut().insert(BreakOff { stage, reset });
+        Ok(broken)
+    }
+
+    fn errs(&self, id: RequestId, share: Share) -> bool {
+        uniform(self.job.seed, Decision::Error, id.0) < share.0
     }
 
     fn say(&self, status: StatusCode, text: &'static str, receipt: Option<Receipt>) -> Response<Stamped> {
@@ -105,6 +148,14 @@ impl Application {
 fn request_id(request: &Request<Incoming>) -> Option<RequestId> {
     let text = request.headers().get(REQUEST_ID_HEADER)?.to_str().ok()?;
     text.parse().ok().map(RequestId)
+}
+
+/// What the service time is multiplied by; `None`: that can't be read.
+fn cost(request: &Request<Incoming>) -> Option<Factor> {
+    match request.headers().get(COST_HEADER) {
+        None => Some(Factor::ONE),
+        Some(text) => text.to_str().ok()?.parse().ok(),
+    }
 }
 
 /// Reads the body to its end, keeping none of it. A body without a checksum passes.

@@ -8,6 +8,7 @@
 //! It runs as a process of its own ([`run`]); tests serve in-process ([`serve`]).
 
 mod application;
+mod behaviour;
 mod ledger;
 mod places;
 mod process;
@@ -15,6 +16,7 @@ mod response;
 mod server;
 mod service_time;
 
+pub use behaviour::Behaviour;
 pub use process::run;
 pub use server::{BackendError, serve};
 pub use service_time::service_time;

@@ -3,11 +3,13 @@
 use std::io;
 use std::process::ExitCode;
 
+use agent::clock;
 use agent::frames::{self, EXIT_ENVIRONMENT};
-use model::job::{BackendJob, Frame, Job};
+use model::job::{BackendJob, Command, Frame, Job};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::behaviour::Behaviour;
 use crate::server::{BackendError, serve};
 
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +18,8 @@ enum ProcessError {
     Start(#[from] io::Error),
     #[error(transparent)]
     Backend(#[from] BackendError),
+    #[error("a line on stdin isn't a command: {0}")]
+    Command(#[from] serde_json::Error),
 }
 
 /// Says hello, reads its job from stdin and serves until SIGTERM or the end of stdin.
@@ -38,10 +42,25 @@ fn serve_until_told(job: BackendJob) -> Result<(), ProcessError> {
         let terminate = async {
             terminated.recv().await;
         };
+        let behaviour = Behaviour::default();
         tokio::select! {
             biased;
-            () = frames::controller_gone() => std::process::exit(EXIT_ENVIRONMENT.into()),
-            served = serve(job, |_| frames::send(&Frame::Listening), terminate) => Ok(served?),
+            obeyed = obey(&behaviour) => {
+                obeyed?;
+                std::process::exit(EXIT_ENVIRONMENT.into())
+            }
+            served = serve(job, behaviour.clone(), |_| frames::send(&Frame::Listening), terminate) => Ok(served?),
         }
     })
+}
+
+/// Follows commands until stdin ends: the controller died.
+async fn obey(behaviour: &Behaviour) -> Result<(), ProcessError> {
+    let mut lines = frames::lines_to_come();
+    while let Some(line) = lines.recv().await {
+        let Command::Degrade(misbehaviour) = serde_json::from_str(&line)?;
+        behaviour.set(misbehaviour);
+        frames::send(&Frame::Behaves { at: clock::now() });
+    }
+    Ok(())
 }

@@ -69,6 +69,11 @@ impl Stamped {
         body
     }
 
+    /// What has not been handed over yet.
+    pub(crate) fn rest(&self) -> &[u8] {
+        &self.rest
+    }
+
     fn finish_at_end(&mut self) {
         if self.rest.is_empty()
             && let Some(receipt) = self.receipt.take()

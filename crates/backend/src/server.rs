@@ -22,6 +22,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::application::Application;
+use crate::behaviour::{Axe, Behaviour, Wire};
 use crate::ledger::Ledger;
 
 /// Connections that the kernel holds until they are accepted.
@@ -62,10 +63,11 @@ pub enum BackendError {
 }
 
 /// Serves `job` until `terminate` resolves (SIGTERM), as its `on_term` says: returns at once, or after the
-/// requests in flight. Calls `listening` with the address once connections are accepted. To be called on
+/// requests in flight. It misbehaves as `behaviour` says at any time. Calls `listening` with the address once connections are accepted. To be called on
 /// tokio's `LocalRuntime` or in a `LocalSet`.
 pub async fn serve(
     job: BackendJob,
+    behaviour: Behaviour,
     listening: impl FnOnce(SocketAddr),
     terminate: impl Future<Output = ()>,
 ) -> Result<(), BackendError> {
@@ -90,7 +92,7 @@ pub async fn serve(
     let listener = socket.listen(BACKLOG).map_err(refused)?;
     listening(listener.local_addr().map_err(refused)?);
 
-    let application = Rc::new(Application::new(job, stamp, ledger.clone(), timer.clone()));
+    let application = Rc::new(Application::new(job, stamp, ledger.clone(), timer.clone(), behaviour));
     let (finish, finishing) = watch::channel(());
     let mut connections = JoinSet::new();
     loop {
@@ -144,8 +146,14 @@ fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
 async fn converse(stream: TcpStream, application: Rc<Application>, mut finishing: watch::Receiver<()>) {
     // A refusal leaves a slower connection, not a wrong one.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request| application.clone().answer(request));
-    let mut connection = pin!(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+    let axe = Axe::default();
+    let wire = Wire::new(stream, axe.clone());
+    let service = service_fn(move |request| {
+        let answer = application.clone().answer(request);
+        let axe = axe.clone();
+        async move { answer.await.inspect(|response| axe.look_at(response)) }
+    });
+    let mut connection = pin!(http1::Builder::new().serve_connection(TokioIo::new(wire), service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         _ = finishing.changed() => {

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use backend::BackendError;
+use backend::{BackendError, Behaviour};
 use model::identity::{Incarnation, RequestId};
 use model::job::{BackendJob, BackendStatus, STATUS_PATH};
 use model::ledger::LedgerLine;
@@ -61,7 +61,13 @@ impl Running {
         let ledger = job.ledger.clone();
         let told = terminate.clone();
         let served = tokio::task::spawn_local(async move {
-            backend::serve(job, |address| listening.send(address).unwrap(), told.notified()).await
+            backend::serve(
+                job,
+                Behaviour::default(),
+                |address| listening.send(address).unwrap(),
+                told.notified(),
+            )
+            .await
         });
         Running { address: listens.await.unwrap(), ledger, terminate, served }
     }
@@ -176,6 +182,22 @@ async fn a_body_is_checked_against_its_checksum() {
 }
 
 #[tokio::test(flavor = "local")]
+async fn a_request_that_costs_more_takes_longer_and_a_cost_that_is_none_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let backend = Running::start(job(&directory)).await;
+    backend.ask("/", "x-rig-seq: 1\r\nx-rig-cost: 20x\r\n").await;
+    let [LedgerLine::Received { at: received, .. }, LedgerLine::Finished { at: finished, .. }] =
+        backend.ledger()[..]
+    else {
+        panic!("{:?}", backend.ledger());
+    };
+    assert!(finished.0 - received.0 >= 20_000_000, "at least 20 × 1 ms");
+    let refused = backend.ask("/", "x-rig-seq: 2\r\nx-rig-cost: 20\r\n").await;
+    assert!(refused.starts_with("HTTP/1.1 400 "), "{refused}");
+    assert_eq!(backend.ledger().len(), 4, "it is in the books all the same");
+}
+
+#[tokio::test(flavor = "local")]
 async fn beyond_its_places_requests_queue_and_beyond_the_queue_they_get_503() {
     let directory = tempfile::tempdir().unwrap();
     let mut job = job(&directory);
@@ -275,7 +297,7 @@ async fn until_it_has_booted_connections_are_refused() {
     let terminate = Rc::new(Notify::new());
     let told = terminate.clone();
     let serving = tokio::task::spawn_local(async move {
-        backend::serve(job, |_| panic!("it has not booted"), told.notified()).await
+        backend::serve(job, Behaviour::default(), |_| panic!("it has not booted"), told.notified()).await
     });
     tokio::task::yield_now().await; // It binds, and begins to boot.
     let refused = TcpStream::connect(address).await.unwrap_err();
@@ -303,5 +325,5 @@ async fn it_binds_beside_a_placeholder_and_not_over_a_stranger() {
 }
 
 fn serve_once(job: BackendJob) -> impl Future<Output = Result<(), BackendError>> {
-    backend::serve(job, |_| panic!("the address is taken"), std::future::pending())
+    backend::serve(job, Behaviour::default(), |_| panic!("the address is taken"), std::future::pending())
 }

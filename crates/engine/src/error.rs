@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use model::catalog::BalancerKind;
 use model::identity::Incarnation;
 
+use crate::runtime::docker::DockerError;
+
 /// Why a cell could not be run.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -30,9 +32,7 @@ pub enum EngineError {
         reason: String,
     },
     /// A balancer exited instead of serving; its own words follow.
-    #[error(
-        "{kind} exited before it served ({status}); its own words:\n{words}\n  its configuration: {config}"
-    )]
+    #[error("{kind} exited ({status}); its own words:\n{words}\n  its configuration: {config}")]
     BalancerExited {
         /// Which.
         kind: BalancerKind,
@@ -71,6 +71,21 @@ pub enum EngineError {
         /// Why.
         reason: String,
     },
+    /// The runtime can't do it; a plan that needs it is not run.
+    #[error("{of} can't be harmed by {verb}: {reason}")]
+    Incapable {
+        /// The verb.
+        verb: &'static str,
+        /// The pod.
+        of: String,
+        /// Why.
+        reason: &'static str,
+    },
+    /// A timeline asks for curl, which isn't there.
+    #[error(
+        "curl is not installed, and the timeline asks for it\n  help: run `make setup`, or take the `curl` entries out"
+    )]
+    CurlMissing,
     /// No free address for a component.
     #[error("{address} is taken by another program\n  help: {help}")]
     AddressBusy {
@@ -114,9 +129,36 @@ pub enum EngineError {
     /// The results could not be written.
     #[error(transparent)]
     Store(#[from] store::StoreError),
+    /// What keeps a place's address is gone, and its network with it.
+    #[error("the pod of {pod} was lost in mid-run ({status})")]
+    PodLost {
+        /// Which.
+        pod: String,
+        /// What became of its keeper.
+        status: String,
+    },
+    /// One thing failed, and then another.
+    #[error("{first}\nand then: {then}")]
+    Both {
+        /// What failed first.
+        first: Box<EngineError>,
+        /// What failed after it.
+        then: Box<EngineError>,
+    },
+    /// A Docker engine, or what should run on it, could not be had.
+    #[error(transparent)]
+    Docker(#[from] DockerError),
 }
 
 impl EngineError {
+    /// This, and what failed after it, if anything did.
+    pub(crate) fn and<T>(self, then: Result<T, EngineError>) -> EngineError {
+        match then {
+            Ok(_) => self,
+            Err(then) => EngineError::Both { first: Box::new(self), then: Box::new(then) },
+        }
+    }
+
     /// For `map_err` on file operations.
     pub(crate) fn file(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> EngineError {
         let path = path.into();

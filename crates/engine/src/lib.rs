@@ -6,9 +6,12 @@
 //!
 //! A [`balancer`] is one small file that returns data: files to render, a command, steps that change the
 //! rotation, how to read its status and its log. One interpreter ([`cell`]'s `control`) performs the steps.
+//!
+//! A [`checkup`] tells beforehand whether all of that can be done here; it ends with a [`cell::trial()`].
 
 pub mod balancer;
 pub mod cell;
+pub mod checkup;
 pub mod error;
 pub mod runtime;
 pub mod templates;

@@ -7,10 +7,13 @@ use minijinja::{Environment, UndefinedBehavior, Value};
 
 use crate::error::EngineError;
 
-const EMBEDDED: [(&str, &str); 4] = [
+const EMBEDDED: [(&str, &str); 7] = [
     ("nginx/nginx.conf", include_str!("../../../proxy-configs/nginx/nginx.conf")),
     ("haproxy/haproxy.cfg", include_str!("../../../proxy-configs/haproxy/haproxy.cfg")),
     ("envoy/envoy.yaml", include_str!("../../../proxy-configs/envoy/envoy.yaml")),
+    ("nginx/layer4.conf", include_str!("../../../proxy-configs/nginx/layer4.conf")),
+    ("haproxy/layer4.cfg", include_str!("../../../proxy-configs/haproxy/layer4.cfg")),
+    ("envoy/routes.yaml", include_str!("../../../proxy-configs/envoy/routes.yaml")),
     ("envoy/endpoints.yaml", include_str!("../../../proxy-configs/envoy/endpoints.yaml")),
 ];
 

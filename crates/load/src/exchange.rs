@@ -10,12 +10,15 @@ use model::units::Nanos;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::failure::cause;
+use crate::pace::Pace;
 use crate::request::RequestBytes;
 use crate::response::ResponseReader;
 
 /// An exchange, kept outside the task's futures: it tells how far the request came if the time-out ends it.
 pub(crate) struct Exchange {
     request: RequestBytes,
+    /// `None`: the body goes as fast as the connection takes it.
+    pace: Option<Pace>,
     response: ResponseReader,
     sent: usize,
     received: u64,
@@ -25,9 +28,10 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    pub(crate) fn new(request: RequestBytes) -> Exchange {
+    pub(crate) fn new(request: RequestBytes, pace: Option<Pace>) -> Exchange {
         Exchange {
             request,
+            pace,
             response: ResponseReader::new(),
             sent: 0,
             received: 0,
@@ -71,7 +75,7 @@ impl Exchange {
     }
 
     fn is_sent(&self) -> bool {
-        self.request.after(self.sent).is_empty()
+        self.request.next(self.sent, self.request.body_length()).is_empty()
     }
 
     /// Writes and reads what is possible; ready once the response is complete or can't become so.
@@ -107,11 +111,17 @@ impl Exchange {
         }
     }
 
-    /// Writes as much as the kernel takes. A failure is kept and not returned: the peer's response, or the
+    /// Writes as much as the pace allows and the kernel takes. A failure is kept and not returned: the peer's response, or the
     /// beginning of it, may have arrived before.
     fn poll_send(&mut self, cx: &mut Context<'_>, stream: &mut (impl AsyncWrite + Unpin)) {
         while self.write_failure.is_none() && !self.is_sent() {
-            match Pin::new(&mut *stream).poll_write(cx, self.request.after(self.sent)) {
+            let body = self.request.body_length();
+            let allowed = self.pace.as_mut().map_or(body, |pace| pace.allowed(cx, body));
+            let bytes = self.request.next(self.sent, allowed);
+            if bytes.is_empty() {
+                return;
+            }
+            match Pin::new(&mut *stream).poll_write(cx, bytes) {
                 Poll::Ready(Ok(written)) => self.sent += written,
                 Poll::Ready(Err(error)) => self.write_failure = Some(cause(&error)),
                 Poll::Pending => return,

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use agent::timer::Timer;
 use agent::{clock, usage};
-use model::job::{Frame, GeneratorReport, LoadJob};
+use model::job::{Frame, GeneratorReport, LoadJob, Progress};
 
 use crate::context::{Context, Tally, read_buffer};
 use crate::dispatcher::Dispatcher;
@@ -105,6 +105,7 @@ async fn tell_progress(context: &Context, frames: &mut impl FnMut(Frame)) -> io:
         if let Err(error) = context.recorder.borrow_mut().flush() {
             return error;
         }
-        frames(Frame::Progress(context.recorder.borrow().progress()));
+        let progress = context.recorder.borrow().progress();
+        frames(Frame::Progress(Progress { cpu_seconds: usage::cpu_seconds(), ..progress }));
     }
 }

@@ -18,6 +18,7 @@ mod exchange;
 mod failure;
 mod flight;
 mod generator;
+mod pace;
 mod pool;
 mod process;
 mod recorder;

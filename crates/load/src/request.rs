@@ -4,8 +4,9 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use model::identity::{CHECKSUM_HEADER, REQUEST_ID_HEADER, RequestId};
+use model::identity::{CHECKSUM_HEADER, COST_HEADER, REQUEST_ID_HEADER, RequestId};
 use model::traffic::RequestClass;
+use model::units::Factor;
 
 use crate::schedule::Connect;
 
@@ -41,6 +42,9 @@ impl Template {
             header("Content-Length", &length);
             header(CHECKSUM_HEADER, &format_args!("{:08x}", crc32fast::hash(&body)));
         }
+        if class.cost != Factor::ONE {
+            header(COST_HEADER, &class.cost);
+        }
         start.push_str(REQUEST_ID_HEADER);
         start.push_str(": ");
         Template { start: start.into_bytes(), body }
@@ -61,11 +65,17 @@ impl Template {
 }
 
 impl RequestBytes {
-    /// What is still to be sent after `sent` bytes, as far as it is in one piece; empty at the end.
-    pub(crate) fn after(&self, sent: usize) -> &[u8] {
+    /// The length of the body.
+    pub(crate) fn body_length(&self) -> usize {
+        self.body.len()
+    }
+
+    /// What is to be sent after `sent` bytes if no more than `body` bytes of the body may be, as far as it is in one
+    /// piece; empty if that is nothing.
+    pub(crate) fn next(&self, sent: usize, body: usize) -> &[u8] {
         match sent.checked_sub(self.head.len()) {
             None => &self.head[sent..],
-            Some(sent) => &self.body[sent..],
+            Some(sent) => self.body.get(sent..body).unwrap_or_default(),
         }
     }
 }
@@ -77,20 +87,30 @@ mod tests {
     use model::units::{Bytes, Share};
 
     fn text(method: Method, headers: &[(&str, &str)], body: u64, connect: Connect) -> String {
-        let class = RequestClass {
+        text_of(&class(method, headers, body), connect)
+    }
+
+    fn class(method: Method, headers: &[(&str, &str)], body: u64) -> RequestClass {
+        RequestClass {
             name: "all".into(),
             share: Share(1.0),
             method,
             path: "/a?b".into(),
             headers: headers.iter().map(|(n, v)| ((*n).into(), (*v).into())).collect(),
             body: Bytes(body),
-        };
+            cost: Factor::ONE,
+            expected_pool: None,
+            upload: None,
+        }
+    }
+
+    fn text_of(class: &RequestClass, connect: Connect) -> String {
         let target = "127.0.0.1:8080".parse().unwrap();
-        let request = Template::new(&class, target).request(RequestId(42), connect);
+        let request = Template::new(class, target).request(RequestId(42), connect);
         let mut bytes = Vec::new();
-        while !request.after(bytes.len()).is_empty() {
+        while let Some(byte) = request.next(bytes.len(), request.body_length()).first() {
             // One byte at a time: a write may stop anywhere.
-            bytes.push(request.after(bytes.len())[0]);
+            bytes.push(*byte);
         }
         String::from_utf8(bytes).unwrap()
     }
@@ -113,6 +133,15 @@ mod tests {
             text(Method::Post, &[], 3, Connect::Reuse),
             "POST /a?b HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nContent-Length: 3\r\n\
              x-rig-crc32: 352441c2\r\nx-rig-seq: 42\r\n\r\nabc"
+        );
+    }
+
+    #[test]
+    fn a_class_that_costs_more_says_so() {
+        let costly = RequestClass { cost: Factor(20.0), ..class(Method::Get, &[], 0) };
+        assert_eq!(
+            text_of(&costly, Connect::Reuse),
+            "GET /a?b HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nx-rig-cost: 20x\r\nx-rig-seq: 42\r\n\r\n"
         );
     }
 }

@@ -144,7 +144,7 @@ impl Iterator for DueTimes {
 mod tests {
     use super::*;
     use model::traffic::{Method, RequestClass};
-    use model::units::{Bytes, Rate, Share, Span};
+    use model::units::{Bytes, Factor, Rate, Share, Span};
     use proptest::prelude::*;
 
     const ORIGIN: Nanos = Nanos(5_000_000_000_000);
@@ -157,6 +157,9 @@ mod tests {
             path: "/".into(),
             headers: Vec::new(),
             body: Bytes(0),
+            cost: Factor::ONE,
+            expected_pool: None,
+            upload: None,
         }
     }
 

@@ -10,6 +10,7 @@ use crate::context::{Context, count};
 use crate::exchange::Exchange;
 use crate::failure::connect_outcome;
 use crate::flight::Flight;
+use crate::pace::Pace;
 use crate::pool::Released;
 use crate::schedule::Connect;
 
@@ -88,7 +89,9 @@ async fn attempt(flight: &mut Flight, idle: Option<Connection>) -> (Outcome, Opt
     flight.sent.get_or_insert(now);
     let on = flight.on.insert(connection.begin(now));
     let request = context.templates[arrival.class].request(arrival.id, arrival.connect);
-    let exchange = flight.exchange.insert(Exchange::new(request));
+    let upload = context.classes[arrival.class].upload;
+    let pace = upload.map(|over| Pace::new(context.timer.clone(), over.0));
+    let exchange = flight.exchange.insert(Exchange::new(request, pace));
     if let Err(cause) = connection.carry(exchange, &context.read_buffer).await {
         let stage = exchange.stage();
         return (Outcome::Failed { stage, cause }, None);

@@ -274,6 +274,47 @@ async fn a_post_arrives_whole_once_and_with_its_checksum() {
     assert_eq!((seen.intact_bodies, seen.received.len()), (40, 40));
 }
 
+/// Twenty POSTs whose bodies take a while.
+fn slow_uploads(server: &FaultServer) -> model::job::LoadJob {
+    let mut job = job(server.address, 20);
+    job.traffic.mix[0].method = Method::Post;
+    job.traffic.mix[0].body = Bytes(10_000);
+    job.traffic.mix[0].upload = Some(Span::millis(300));
+    job
+}
+
+#[tokio::test(flavor = "local")]
+async fn a_slow_upload_takes_its_time_and_arrives_whole() {
+    let server = FaultServer::start(|_| say(OK));
+    let run = run(slow_uploads(&server)).await;
+    assert_eq!(run.kinds(), [(OutcomeKind::Ok, 20)].into());
+    for record in &run.records {
+        assert!(record.bytes_out > 10_000);
+        assert!(record.first_byte.unwrap().since(record.sent.unwrap()) >= Duration::from_millis(300));
+    }
+    assert_eq!(server.finish().intact_bodies, 20);
+}
+
+#[tokio::test(flavor = "local")]
+async fn an_answer_during_a_slow_upload_is_taken_and_the_rest_is_not_sent() {
+    let server = FaultServer::start(|_| Reply::Early(OK.replace("200 OK", "502 Bad Gateway")));
+    let run = run(slow_uploads(&server)).await;
+    assert_eq!(run.kinds(), [(OutcomeKind::Http5xx, 20)].into());
+    assert!(run.records.iter().all(|record| record.bytes_out < 10_000 && record.on.unwrap().nth == 1));
+    assert!(server.finish().received.values().all(|times| *times == 1), "nothing was sent twice");
+}
+
+#[tokio::test(flavor = "local")]
+async fn a_server_that_breaks_off_during_a_slow_upload_is_told_by_that_stage() {
+    let server = FaultServer::start(|_| Reply::Early(String::new()));
+    let run = run(slow_uploads(&server)).await;
+    for record in &run.records {
+        assert_eq!(record.outcome, failed(Stage::Send, Cause::Reset), "{record:?}");
+        assert!(record.bytes_out < 10_000);
+    }
+    assert_eq!(server.finish().received.len(), 20);
+}
+
 #[tokio::test(flavor = "local")]
 async fn an_answer_that_came_before_the_request_could_be_written_still_counts() {
     let server = FaultServer::start(|_| Reply::Early(OK.replace("200 OK", "413 Content Too Large")));

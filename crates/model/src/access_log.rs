@@ -14,6 +14,9 @@ pub struct Logged {
     pub at: Nanos,
     /// The status that the balancer says it sent to the client; 0 if it sent none.
     pub status: u16,
+    /// The pool that the balancer says it chose; `None`: it names none.
+    #[serde(default)]
+    pub pool: Option<String>,
     /// Backends that it admits to having tried, in order.
     pub attempts: Vec<Attempt>,
     /// The balancer's own words about how it ended: HAProxy's termination state, Envoy's response flags.
@@ -36,4 +39,6 @@ pub struct Attempt {
 pub enum LogGap {
     /// A request lost on a client connection that carried one before is closed without a line (HAProxy).
     SilentClose,
+    /// It has a line per connection, and no request's id: the listener works at layer 4.
+    PerConnection,
 }

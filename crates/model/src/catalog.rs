@@ -70,11 +70,13 @@ pub enum Capability {
     ReloadDeregister,
     /// Says how many requests each backend has in flight.
     InFlightView,
+    /// Takes one backend out while it runs, without a reload, where its listener works at layer 4.
+    LiveDeregisterAtLayer4,
 }
 
 impl Capability {
     /// Every capability.
-    pub const ALL: [Capability; 7] = [
+    pub const ALL: [Capability; 8] = [
         Capability::ActiveHealthChecks,
         Capability::PassiveHealth,
         Capability::PassiveHealthAlone,
@@ -82,6 +84,7 @@ impl Capability {
         Capability::LiveDeregister,
         Capability::ReloadDeregister,
         Capability::InFlightView,
+        Capability::LiveDeregisterAtLayer4,
     ];
 }
 

@@ -104,6 +104,8 @@ impl Comparison {
 pub enum Operand {
     /// A count.
     Count(u64),
+    /// A number that need not be whole.
+    Number(f64),
     /// A length of time.
     Span(Span),
     /// A share.
@@ -122,6 +124,8 @@ pub enum Operand {
 pub enum Unit {
     /// A plain count.
     Count,
+    /// A number that need not be whole: a mean of counts, a ratio.
+    Number,
     /// A length of time.
     Span,
     /// A share.
@@ -177,6 +181,12 @@ metrics! {
     Duplicates = "duplicates" in Count;
     /// Requests that ended well although an attempt at a backend had failed.
     Masked = "masked" in Count;
+    /// Complete responses that came from another pool than their class expects.
+    Misrouted = "misrouted" in Count;
+    /// Requests of which client and access log name different pools.
+    SplitDisagreements = "split_disagreements" in Count;
+    /// A pool's part of the answered requests.
+    PoolShare = "pool_share" in Share per "pool";
     /// Backends that a deploy replaced.
     Replaced = "replaced" in Count;
     /// Deploys that stopped because a new generation did not become healthy.
@@ -185,6 +195,8 @@ metrics! {
     DrainsExpired = "drains_expired" in Count;
     /// The longest drain.
     LongestDrain = "longest_drain" in Span;
+    /// Reloads of the balancer under load.
+    Reloads = "reloads" in Count;
     /// Median latency from the intended start, failures counted as infinite.
     P50 = "p50" in Span;
     /// 90th percentile.
@@ -197,6 +209,27 @@ metrics! {
     Max = "max" in Span;
     /// A backend's part of the answered requests.
     BackendShare = "share" in Share per "backend";
+    /// How unevenly the balancer spread the requests: those of the busiest backend over the mean of its pool. 1 is
+    /// perfectly even.
+    Imbalance = "imbalance" in Number;
+    /// The longest queue seen at a backend.
+    QueueMax = "queue_max" in Count per "backend";
+    /// The mean length of a backend's queue.
+    QueueMean = "queue_mean" in Number per "backend";
+    /// The most requests seen in flight at a backend, those in its queue included.
+    InFlightMax = "in_flight_max" in Count per "backend";
+    /// The mean number of requests in flight at a backend, those in its queue included.
+    InFlightMean = "in_flight_mean" in Number per "backend";
+    /// From a fault until the balancer's view says that the backend is down; the slowest, if it has several.
+    Detection = "detection" in Span per "backend";
+    /// How long the balancer's active probes may take for that, by their configuration.
+    Bound = "bound" in Span per "backend";
+    /// From a fault to the start of the last attempt of the load at the backend.
+    Removal = "removal" in Span per "backend";
+    /// Dropped requests that a fault of the backend cost.
+    Harmed = "harmed" in Count per "backend";
+    /// From the healing of a fault to the first request that ends well at the backend again.
+    Recovery = "recovery" in Span per "backend";
 }
 
 impl fmt::Display for Metric {
@@ -225,6 +258,7 @@ impl fmt::Display for Operand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Operand::Count(count) => count.fmt(f),
+            Operand::Number(number) => number.fmt(f),
             Operand::Span(span) => span.fmt(f),
             Operand::Share(share) => share.fmt(f),
             Operand::Multiple { times, reading } => write!(f, "{times} × {reading}"),

@@ -5,9 +5,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::access_log::LogGap;
 use crate::catalog::BalancerKind;
+use crate::degrade::Misbehaviour;
+use crate::detection::DetectionBound;
 use crate::identity::{CellId, Incarnation};
 use crate::job::GeneratorReport;
-use crate::timeline::{Drain, Strategy};
+use crate::split::Split;
+use crate::timeline::{Drain, FaultKind, Strategy};
 use crate::units::{Nanos, Share, Span};
 
 /// One event.
@@ -41,6 +44,9 @@ pub enum Happening {
         binary: String,
         /// Where the load goes.
         listener: String,
+        /// Where people and curl can reach the listener from this machine, if that is elsewhere.
+        #[serde(default)]
+        published: Option<String>,
         /// Settings that decide about drops, in the balancer's own words.
         settings: Vec<Setting>,
         /// Whether it says how many requests each backend has in flight.
@@ -59,6 +65,22 @@ pub enum Happening {
         component: String,
         /// What proved it.
         proof: String,
+    },
+    /// A stage of the cell is over.
+    StageEnded {
+        /// Which.
+        stage: CellStage,
+        /// How long it took.
+        took: Span,
+    },
+    /// How much CPU time a component has used since it was launched, all its processes and threads together.
+    CpuRead {
+        /// `balancer`, `generator`, or an incarnation.
+        component: String,
+        /// User and system time, in seconds.
+        seconds: f64,
+        /// Where that was read.
+        source: String,
     },
     /// The generator has its schedule.
     Scheduled {
@@ -204,20 +226,85 @@ pub enum Happening {
         /// Backends replaced.
         replaced: u64,
     },
-    /// The balancer was told to read its configuration again (nginx: SIGHUP): old workers end, and may close
-    /// connections of clients with them. The event's time is the signal's return.
+    /// The balancer was told to read its configuration again (nginx: SIGHUP; HAProxy: SIGUSR2; Envoy: a new version
+    /// of its listener): what the old configuration serves ends, and connections of clients may be closed with it.
+    /// The event's time is that of the signal's, or the rename's, return.
     BalancerReloaded,
-    /// A fault was made; the event's time is the signal's return.
+    /// A fault was made; the event's time is the signal's return, or the container engine's own time of it.
     Faulted {
         /// Whose.
         incarnation: Incarnation,
-        /// `crash` or `freeze`.
-        fault: String,
+        /// What befell it.
+        fault: FaultKind,
+    },
+    /// A backend misbehaves from now on; the event's time is that of its own word for it.
+    Degraded {
+        /// Who.
+        incarnation: Incarnation,
+        /// What it does.
+        misbehaviour: Misbehaviour,
+    },
+    /// Because of a fault that was just made, the balancer's view of a backend is looked at until it says that the
+    /// backend is down, and once the fault is healed until it says that it is up.
+    Watched {
+        /// The backend.
+        backend: String,
+        /// How soon active probes must notice.
+        bound: DetectionBound,
+        /// How often the view is looked at; `None`: the balancer has none.
+        every: Option<Span>,
+    },
+    /// The balancer's view says for the first time after a fault that it would send the backend nothing.
+    SeenDown {
+        /// The backend.
+        backend: String,
+        /// The balancer's word for its state.
+        words: String,
+        /// When it was last asked and said otherwise; the fault's time if it never did.
+        before: Nanos,
+    },
+    /// The balancer's view says for the first time after the fault was healed that it would use the backend.
+    SeenUp {
+        /// The backend.
+        backend: String,
+        /// The balancer's word for its state.
+        words: String,
+        /// When it was last asked and said otherwise; the healing's time if it never did.
+        before: Nanos,
     },
     /// A fault was healed.
     Healed {
         /// The incarnation that serves now.
         incarnation: Incarnation,
+    },
+    /// The balancer is being told new shares of a route's pools.
+    Splitting {
+        /// The timeline's entry.
+        entry: String,
+        /// The route.
+        route: String,
+        /// The shares.
+        to: Split,
+    },
+    /// The balancer has confirmed them.
+    SplitInForce {
+        /// The timeline's entry.
+        entry: String,
+        /// What confirmed it.
+        proof: String,
+    },
+    /// curl asked the listener.
+    Curl {
+        /// The timeline's entry.
+        entry: String,
+        /// The command line.
+        command: String,
+        /// What `-v` says: request and response headers.
+        transcript: String,
+        /// The first bytes of the response's body.
+        body: String,
+        /// How curl ended.
+        status: String,
     },
     /// Two clocks read together, so that wall-clock logs can be placed on the monotonic axis.
     Clocks {
@@ -251,6 +338,20 @@ pub enum Happening {
     Interrupted,
     /// The last event: everything that the cell launched is gone.
     CellFinished,
+}
+
+/// The stages of a cell, one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CellStage {
+    /// From the first address to the last component that was started before the load.
+    Launch,
+    /// Until every backend has answered through the listener.
+    Ready,
+    /// From the generator's start to the end of its last request.
+    Load,
+    /// Until everything that the cell launched is gone.
+    Teardown,
 }
 
 /// A setting of a balancer, in its own words.

@@ -24,6 +24,9 @@ impl fmt::Display for RequestId {
 pub const REQUEST_ID_HEADER: &str = "x-rig-seq";
 /// Carries the [`Incarnation`] that answered, on every response of a toy backend.
 pub const STAMP_HEADER: &str = "x-rig-backend";
+/// Carries the [`Factor`](crate::units::Factor) by which a request's service time is multiplied, such as `20x`, on
+/// requests of a class that costs more or less than others.
+pub const COST_HEADER: &str = "x-rig-cost";
 /// Carries the CRC-32 (IEEE, eight lower-case hex digits) of a body, in both directions.
 pub const CHECKSUM_HEADER: &str = "x-rig-crc32";
 

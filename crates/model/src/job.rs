@@ -1,5 +1,5 @@
 //! What the controller and its agents say to each other. The first line on an agent's stdin is its job; stdin
-//! then stays open, and its end means that the controller died. The agent's stdout carries frames, one JSON
+//! then stays open, for a backend's [`Command`]s, and its end means that the controller died. The agent's stdout carries frames, one JSON
 //! object a line, a few per second at most; records and ledgers go to files.
 
 use std::net::SocketAddr;
@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::degrade::Misbehaviour;
 use crate::identity::Incarnation;
 use crate::topology::Backend;
 use crate::traffic::Traffic;
@@ -23,6 +24,14 @@ pub enum Job {
     Load(LoadJob),
     /// For `rig agent backend`.
     Backend(BackendJob),
+}
+
+/// A line on a backend's stdin after its job.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// Misbehave so from now on; `None`: behave. Answered by [`Frame::Behaves`].
+    Degrade(Option<Misbehaviour>),
 }
 
 /// Send this load.
@@ -83,6 +92,11 @@ pub enum Frame {
     Hello(Hello),
     /// A backend accepts connections.
     Listening,
+    /// A backend follows a [`Command::Degrade`].
+    Behaves {
+        /// From then on.
+        at: Nanos,
+    },
     /// The generator has built its schedule.
     Scheduled {
         /// Requests in it, the warm-up included: as many records must follow.
@@ -115,7 +129,7 @@ pub struct Hello {
 }
 
 /// How far the generator is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
     /// Requests due so far.
     pub due: u64,
@@ -125,6 +139,9 @@ pub struct Progress {
     pub ok: u64,
     /// Of these, dropped.
     pub dropped: u64,
+    /// CPU seconds that the generator has used, user and system.
+    #[serde(default)]
+    pub cpu_seconds: f64,
 }
 
 /// What the generator says about itself at its end.

@@ -3,7 +3,8 @@
 //! a [`scenario`] document is validated into a [`plan::Plan`]; the engine builds each cell's [`topology`],
 //! runs its [`timeline`] beside its [`traffic`], and leaves records behind: one [`request::Request`] per
 //! scheduled request (the client's side), one [`ledger::Execution`] per request that a backend received, one
-//! [`access_log::Logged`] per line of the balancer's log, and one [`history::Event`] per thing that happened.
+//! [`access_log::Logged`] per line of the balancer's log, [`sample::Sample`]s of what was in flight meanwhile, and one
+//! [`history::Event`] per thing that happened.
 //! The report judges them against the plan's [`claim`]s.
 //!
 //! Nothing here is async and nothing does I/O.
@@ -11,15 +12,20 @@
 pub mod access_log;
 pub mod catalog;
 pub mod claim;
+pub mod degrade;
+pub mod detection;
 pub mod history;
 pub mod identity;
 pub mod job;
 pub mod ledger;
 pub mod outcome;
 pub mod plan;
+pub mod prose;
 pub mod records;
 pub mod request;
+pub mod sample;
 pub mod scenario;
+pub mod split;
 pub mod timeline;
 pub mod topology;
 pub mod traffic;

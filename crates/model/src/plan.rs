@@ -1,5 +1,6 @@
 //! What a run will do, resolved and checked: scenario ⊕ variant ⊕ `--set`, for each chosen balancer.
 
+use std::collections::BTreeSet;
 use std::ops::Deref;
 
 use serde::{Deserialize, Serialize};
@@ -7,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::catalog::BalancerKind;
 use crate::claim::Claim;
 use crate::identity::CellId;
-use crate::timeline::{Action, Deploy, Entry};
+use crate::prose::Prose;
+use crate::timeline::{Action, Deploy, Entry, Fault, FaultKind, Reload, SplitChange};
 use crate::topology::Topology;
 use crate::traffic::Traffic;
 
@@ -34,6 +36,31 @@ pub struct SavedPlan {
     pub control: Vec<Claim>,
     /// What the scenario expects.
     pub expect: Vec<Claim>,
+    /// What its numbers mean.
+    #[serde(default)]
+    pub reading: Option<Prose>,
+    /// Variants that the runtime can't run: they have no cells, and claims about them don't apply.
+    #[serde(default)]
+    pub unavailable: Vec<Unavailable>,
+}
+
+/// A variant that the runtime of a run can't run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unavailable {
+    /// The variant.
+    pub variant: String,
+    /// What the runtime lacks, and why.
+    pub reason: String,
+}
+
+/// A plan of which the runtime can't run a single cell.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no cell is left to run: {}; choose another runtime, or other variants", reasons(.0))]
+pub struct NothingToRun(Vec<Unavailable>);
+
+fn reasons(unavailable: &[Unavailable]) -> String {
+    let each: Vec<_> = unavailable.iter().map(|u| format!("{}: {}", u.variant, u.reason)).collect();
+    each.join("; ")
 }
 
 /// One variant, resolved.
@@ -59,6 +86,35 @@ impl Variant {
             _ => None,
         })
     }
+
+    /// The split changes of its timeline.
+    pub fn splits(&self) -> impl Iterator<Item = &SplitChange> {
+        self.timeline.iter().filter_map(|entry| match &entry.action {
+            Action::Split(split) => Some(split),
+            _ => None,
+        })
+    }
+
+    /// The reloads of its timeline.
+    pub fn reloads(&self) -> impl Iterator<Item = &Reload> {
+        self.timeline.iter().filter_map(|entry| match &entry.action {
+            Action::Reload(reload) => Some(reload),
+            _ => None,
+        })
+    }
+
+    /// Whether its timeline asks for curl.
+    pub fn curls(&self) -> bool {
+        self.timeline.iter().any(|entry| matches!(entry.action, Action::Curl(_)))
+    }
+
+    /// The faults of its timeline.
+    pub fn faults(&self) -> impl Iterator<Item = &Fault> {
+        self.timeline.iter().filter_map(|entry| match &entry.action {
+            Action::Fault(fault) => Some(fault),
+            _ => None,
+        })
+    }
 }
 
 impl SavedPlan {
@@ -67,11 +123,20 @@ impl SavedPlan {
         self.variants.iter().find(|variant| variant.name == name)
     }
 
-    /// Every cell in the order of tables: by balancer, variant (as in the document), repeat.
+    /// Why the runtime can't run `variant`; `None`: it can.
+    pub fn why_unavailable(&self, variant: &str) -> Option<&str> {
+        let unavailable = self.unavailable.iter().find(|unavailable| unavailable.variant == variant);
+        unavailable.map(|unavailable| unavailable.reason.as_str())
+    }
+
+    /// Every cell in the order of tables: by balancer, variant (as in the document), repeat. Variants that the
+    /// runtime can't run have none.
     pub fn cells(&self) -> Vec<CellId> {
         let mut cells = Vec::new();
         for balancer in BalancerKind::ALL {
-            for variant in self.variants.iter().filter(|v| v.balancers.contains(&balancer)) {
+            let runs =
+                |v: &&Variant| v.balancers.contains(&balancer) && self.why_unavailable(&v.name).is_none();
+            for variant in self.variants.iter().filter(runs) {
                 for repeat in 1..=self.repeats {
                     cells.push(CellId { balancer, variant: variant.name.clone(), repeat });
                 }
@@ -96,6 +161,33 @@ impl Plan {
     /// Only validation calls this.
     pub(crate) fn checked(saved: SavedPlan) -> Plan {
         Plan { saved }
+    }
+
+    /// This plan in a runtime that can't make every fault: `lacks` says why it can't make one, `None` that it
+    /// can. A variant that needs such a fault becomes [`Unavailable`], for the runtime called `runtime`. Fails
+    /// where that leaves no cell.
+    pub fn without_faults(
+        &self,
+        runtime: &str,
+        lacks: impl Fn(FaultKind) -> Option<&'static str>,
+    ) -> Result<Plan, NothingToRun> {
+        let unavailable = |variant: &Variant| {
+            let kinds: BTreeSet<_> = variant.faults().map(|fault| fault.kind).collect();
+            let missing: Vec<_> = kinds
+                .into_iter()
+                .filter_map(|kind| lacks(kind).map(|why| format!("no `{}` ({why})", kind.name())))
+                .collect();
+            (!missing.is_empty()).then(|| Unavailable {
+                variant: variant.name.clone(),
+                reason: format!("{runtime} runtime: {}", missing.join(", ")),
+            })
+        };
+        let unavailable = self.variants.iter().filter_map(unavailable).collect();
+        let plan = Plan { saved: SavedPlan { unavailable, ..self.saved.clone() } };
+        if plan.cells().is_empty() {
+            return Err(NothingToRun(plan.saved.unavailable));
+        }
+        Ok(plan)
     }
 }
 

@@ -9,6 +9,7 @@ use crate::history::Event;
 use crate::identity::CellId;
 use crate::ledger::Execution;
 use crate::request::Request;
+use crate::sample::Sample;
 
 /// Everything that is known of one cell. The report judges from this and the plan alone.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +24,8 @@ pub struct CellRecords {
     pub executions: Vec<Execution>,
     /// The balancer's access log, normalised.
     pub access: Vec<Logged>,
+    /// What backends and balancer had in hand while the load ran.
+    pub samples: Vec<Sample>,
 }
 
 /// Where a run was measured: `environment.json`.
@@ -48,6 +51,37 @@ pub struct Environment {
     pub sysctls: BTreeMap<String, String>,
     /// Each balancer's version and executable or image.
     pub balancers: BTreeMap<String, BalancerBuild>,
+    /// The container engine, if components ran in one.
+    #[serde(default)]
+    pub engine: Option<ContainerEngine>,
+}
+
+/// A container engine, and what components ran from in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerEngine {
+    /// Where it was found.
+    pub endpoint: String,
+    /// Its version.
+    pub version: String,
+    /// The version of its API that was negotiated.
+    pub api: String,
+    /// How components reach each other, e.g. `bridge`.
+    pub network: String,
+    /// Facts that bear on figures: storage driver, cgroup version, conntrack.
+    pub facts: BTreeMap<String, String>,
+    /// The image of each component, by what it is: `nginx`, `agent`.
+    pub images: BTreeMap<String, ImageUsed>,
+}
+
+/// An image that a component ran from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageUsed {
+    /// Its name and tag.
+    pub reference: String,
+    /// Its content: the registry's digest, else the image's id.
+    pub digest: String,
+    /// How it came to be on the engine: `local`, `pulled`, or `packed from FILE`, and why.
+    pub origin: String,
 }
 
 /// A balancer as it was found.
@@ -57,4 +91,7 @@ pub struct BalancerBuild {
     pub version: String,
     /// Its executable or image.
     pub binary: String,
+    /// Modules that it has to load for what rig may ask of it, by their files.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub modules: Vec<String>,
 }

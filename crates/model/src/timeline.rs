@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::degrade::Degrade;
+use crate::split::Split;
 use crate::units::Span;
 
 /// One entry of a timeline.
@@ -11,6 +13,10 @@ pub struct Entry {
     pub name: String,
     /// When it begins.
     pub when: When,
+    /// How much later than that at most: drawn from the seed for each repeat, so that repeats meet other phases of
+    /// what goes on periodically.
+    #[serde(default)]
+    pub jitter: Span,
     /// What it does.
     pub action: Action,
 }
@@ -31,20 +37,89 @@ pub enum When {
 pub enum Action {
     /// Replaces every backend of a pool by a new generation, one after another.
     Deploy(Deploy),
-    /// Ends a backend's process with SIGKILL.
-    Crash(Fault),
-    /// Stops a backend's process (SIGSTOP): it accepts, and never answers.
-    Freeze(Fault),
+    /// Harms one backend.
+    Fault(Fault),
+    /// Tells a running backend to misbehave.
+    Degrade(Degrade),
+    /// Changes the shares of a route's pools, while the balancer runs.
+    Split(SplitChange),
+    /// Asks the listener once with curl, and keeps what was said.
+    Curl(CurlRequest),
+    /// Lets the balancer read its configuration again.
+    Reload(Reload),
+}
+
+/// A change of a route's shares.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SplitChange {
+    /// The route.
+    pub route: String,
+    /// The shares from then on.
+    pub to: Split,
+}
+
+/// A request that curl makes. It has no id, so it is no part of the load.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CurlRequest {
+    /// Its path and query.
+    pub path: String,
+    /// Its headers.
+    pub headers: Vec<(String, String)>,
+}
+
+/// Reloads of the balancer, as its operators make them: it goes on serving.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reload {
+    /// How many.
+    pub times: u32,
+    /// From the beginning of one to that of the next, which waits until the one before has taken effect.
+    pub every: Span,
 }
 
 /// A fault of one backend.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
+    /// What befalls it.
+    pub kind: FaultKind,
     /// The backend.
     pub backend: String,
-    /// After which it is healed (started again, or continued); `None`: it stays.
+    /// After which it is healed; `None`: it stays.
     #[serde(rename = "for")]
     pub lasts: Option<Span>,
+}
+
+/// What can befall a backend. Each means the same in every runtime that can do it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultKind {
+    /// Its process gets SIGKILL; its address refuses connections until it is started again, which heals it.
+    Crash,
+    /// Its process gets SIGTERM, and ends as the backend's `on_term` says; its address refuses connections until
+    /// it is started again, which heals it.
+    Term,
+    /// Its process stands still, its connections stay: it accepts, and never answers. Letting it go on heals it.
+    Freeze,
+    /// Its network is cut: packets to and from it vanish, its process runs on. Reconnecting heals it.
+    Partition,
+    /// Its process is killed, then its address vanishes: silence, not refusal. It comes back with its address.
+    HostLoss,
+}
+
+impl FaultKind {
+    /// Every kind.
+    pub const ALL: [FaultKind; 5] =
+        [FaultKind::Crash, FaultKind::Term, FaultKind::Freeze, FaultKind::Partition, FaultKind::HostLoss];
+
+    /// The name that scenarios use.
+    pub fn name(self) -> &'static str {
+        match self {
+            FaultKind::Crash => "crash",
+            FaultKind::Term => "term",
+            FaultKind::Freeze => "freeze",
+            FaultKind::Partition => "partition",
+            FaultKind::HostLoss => "host_loss",
+        }
+    }
 }
 
 /// A rolling deploy.

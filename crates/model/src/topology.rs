@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::split::Split;
 use crate::units::{Bytes, Share, Span};
 
 /// The balancer's side of a cell and the backends behind it.
@@ -12,6 +13,9 @@ pub struct Topology {
     pub pools: Vec<Pool>,
     /// Routes, the most specific first: the first match wins.
     pub routes: Vec<Route>,
+    /// What the balancer takes in.
+    #[serde(default)]
+    pub listener: Listener,
     /// How a backend is chosen within a pool.
     pub balance: Balance,
     /// Active health checks; `None` is `off`.
@@ -24,8 +28,16 @@ pub struct Topology {
     pub client_keepalive: Option<Span>,
     /// How long the balancer waits for a backend's response.
     pub response_timeout: Span,
+    /// How long, after a reload, what the old configuration has in hand may take to end; `None` cuts it off.
+    #[serde(default = "reload_grace")]
+    pub reload_grace: Option<Span>,
     /// Worker processes or threads of the balancer.
     pub workers: u16,
+}
+
+/// What every balancer had before scenarios could say it.
+fn reload_grace() -> Option<Span> {
+    Some(Span::millis(30_000))
 }
 
 impl Topology {
@@ -40,6 +52,26 @@ impl Topology {
     /// The backend called `id`.
     pub fn backend(&self, id: &str) -> Option<&Backend> {
         self.pools.iter().flat_map(|pool| &pool.backends).find(|b| b.id == id)
+    }
+    /// The route called `name`.
+    pub fn route(&self, name: &str) -> Option<&Route> {
+        self.routes.iter().find(|route| route.name == name)
+    }
+    /// The route of a request for `path`, which may have a query, with `headers`. At layer 4 nobody looks.
+    pub fn route_of(&self, path: &str, headers: &[(String, String)]) -> Option<&Route> {
+        let path = path.split('?').next().unwrap_or(path);
+        let matches = |route: &&Route| {
+            path.starts_with(&route.path) && route.header.as_ref().is_none_or(|header| header.is_in(headers))
+        };
+        self.routes.iter().find(matches)
+    }
+    /// This topology with the requests of `route` split anew.
+    pub fn with_split(&self, route: &str, to: &Split) -> Topology {
+        let mut changed = self.clone();
+        for route in changed.routes.iter_mut().filter(|known| known.name == route) {
+            route.to = to.clone();
+        }
+        changed
     }
 }
 
@@ -94,6 +126,13 @@ pub struct Latency {
     pub tail: Option<Tail>,
 }
 
+impl Latency {
+    /// The longest draw there is.
+    pub fn slowest(&self) -> Span {
+        self.tail.map_or(self.to, |tail| self.to.max(tail.at))
+    }
+}
+
 /// A share of requests that takes a longer, fixed time.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tail {
@@ -114,15 +153,60 @@ pub enum OnTerm {
     Finish,
 }
 
-/// Sends the requests whose path begins with `path` to a pool.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What a balancer takes in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listener {
+    /// How deep it looks into it.
+    pub layer: Layer,
+}
+
+/// The layer of the OSI model at which a listener works.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Layer {
+    /// Connections: it reads no request, so no route applies, and the backends of all pools are one set.
+    #[serde(rename = "4")]
+    Four,
+    /// HTTP requests.
+    #[default]
+    #[serde(rename = "7")]
+    Seven,
+}
+
+/// Sends requests to pools: those whose path begins with `path` and that have the header, if one is wanted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Route {
     /// Its name.
     pub name: String,
     /// A path prefix that begins with `/`.
     pub path: String,
-    /// The pool.
-    pub to: String,
+    /// A header that requests must have; at one path it comes before the route without one.
+    #[serde(default)]
+    pub header: Option<HeaderMatch>,
+    /// The pools.
+    pub to: Split,
+}
+
+/// A header with a value. The name may be written in any case, the value must be the same. A repeated header is one
+/// list, as its values between commas are (RFC 9110, section 5.3): one of them must be the value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeaderMatch {
+    /// Its name, as the scenario writes it.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+}
+
+impl HeaderMatch {
+    /// Whether a request matches both only if it repeats the header; the values' order then decides.
+    pub fn excludes(&self, other: &HeaderMatch) -> bool {
+        self.name.eq_ignore_ascii_case(&other.name) && self.value != other.value
+    }
+
+    /// Whether a request with `headers` has it.
+    pub fn is_in(&self, headers: &[(String, String)]) -> bool {
+        let occurrences = headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case(&self.name));
+        occurrences.flat_map(|(_, value)| value.split(',')).any(|value| value.trim() == self.value)
+    }
 }
 
 /// How a backend is chosen.

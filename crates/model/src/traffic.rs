@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::units::{Bytes, Rate, Share, Span};
+use crate::units::{Bytes, Factor, Rate, Share, Span};
 
 /// The load, resolved.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,6 +52,20 @@ pub struct RequestClass {
     pub headers: Vec<(String, String)>,
     /// Size of the request body; sent with its checksum. Zero for GET.
     pub body: Bytes,
+    /// What its service time is multiplied by.
+    #[serde(default = "no_extra_cost")]
+    pub cost: Factor,
+    /// The pool that should answer; `None`: the scenario doesn't say.
+    #[serde(default)]
+    pub expected_pool: Option<String>,
+    /// The time over which the body is sent, evenly, after the head; `None`: as fast as the connection takes it.
+    #[serde(default)]
+    pub upload: Option<Span>,
+}
+
+/// Plans that were saved before classes had a cost.
+fn no_extra_cost() -> Factor {
+    Factor::ONE
 }
 
 /// A request method.

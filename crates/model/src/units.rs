@@ -214,6 +214,11 @@ quantity_as_text!(Bytes);
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct Factor(pub f64);
 
+impl Factor {
+    /// What changes nothing.
+    pub const ONE: Factor = Factor(1.0);
+}
+
 impl FromStr for Factor {
     type Err = QuantityError;
     fn from_str(text: &str) -> Result<Factor, QuantityError> {

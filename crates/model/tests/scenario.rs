@@ -4,11 +4,12 @@ use std::fs;
 use std::path::Path;
 
 use model::catalog::{BalancerKind, Capability, Catalog};
-use model::plan::Plan;
+use model::degrade::{Misbehaviour, ResponseStage};
+use model::plan::{Plan, SavedPlan};
 use model::scenario::{Choice, Problems, Scenario, Set, explain};
-use model::timeline::{Action, Drain, Until, When};
+use model::timeline::{Action, Drain, FaultKind, Until, When};
 use model::topology::{HealthCheck, Latency, PassiveHealth, Retries, Tail};
-use model::units::{Bytes, Rate, Share, Span};
+use model::units::{Bytes, Factor, Rate, Share, Span};
 
 fn catalog() -> Catalog {
     use BalancerKind::{Envoy, Haproxy, Nginx};
@@ -18,6 +19,7 @@ fn catalog() -> Catalog {
             (Haproxy, Capability::PassiveHealth, "made up for this test"),
             (Nginx, Capability::PassiveHealthAlone, "made up for this test"),
             (Nginx, Capability::TwoChoices, "made up for this test"),
+            (Nginx, Capability::LiveDeregisterAtLayer4, "made up for this test"),
             (Haproxy, Capability::TwoChoices, "made up for this test"),
             (Envoy, Capability::ReloadDeregister, "it has no reload"),
         ],
@@ -204,6 +206,17 @@ fn a_spare_takes_a_name_that_no_backend_has() {
 }
 
 #[test]
+fn what_a_class_costs_counts_when_connections_are_derived() {
+    let plan = small_with(
+        "variants: { a: { topology: { pools: { web: { latency: 100ms } } },\n  \
+         load: { mix: { light: { share: 90% }, heavy: { share: 10%, cost: 20x } } } } }\n",
+    );
+    // 4 × 100/s × 100 ms × (0.9 + 0.1 × 20).
+    assert_eq!(plan.variants[0].traffic.connections, 116);
+    assert_eq!(plan.variants[0].traffic.mix[1].cost, Factor(20.0));
+}
+
+#[test]
 fn a_scenario_without_variants_has_one_called_base() {
     let plan = small_with("expect: [ base.dropped == 0 ]\n");
     assert_eq!(plan.variants[0].name, "base");
@@ -215,10 +228,114 @@ fn faults_last_until_healed_or_for_good() {
     let plan =
         small_with("timeline: { a: { at: 1s, crash: web-1 }, b: { after: a, freeze: web-2, for: 2s } }\n");
     let faults = plan.variants[0].timeline.iter().map(|entry| match &entry.action {
-        Action::Crash(fault) | Action::Freeze(fault) => (fault.backend.as_str(), fault.lasts),
-        Action::Deploy(_) => panic!("no deploy is written"),
+        Action::Fault(fault) => (fault.kind, fault.backend.as_str(), fault.lasts),
+        other => panic!("{other:?} is no fault"),
     });
-    assert_eq!(faults.collect::<Vec<_>>(), [("web-1", None), ("web-2", Some(Span::millis(2000)))]);
+    assert_eq!(
+        faults.collect::<Vec<_>>(),
+        [(FaultKind::Crash, "web-1", None), (FaultKind::Freeze, "web-2", Some(Span::millis(2000)))]
+    );
+}
+
+/// One variant per kind of fault, some healed and some for good, and one with none.
+const EVERY_FAULT: &str = "variants:
+  crash: { timeline: { a: { at: 1s, crash: web-1, for: 2s } } }
+  term: { timeline: { a: { at: 1s, term: web-1, for: 2s } } }
+  freeze: { timeline: { a: { at: 1s, freeze: web-1 } } }
+  partition: { timeline: { a: { at: 1s, partition: web-1, for: 2s } } }
+  host-loss: { timeline: { a: { at: 1s, host_loss: web-1 }, b: { after: a, partition: web-2, for: 1s } } }
+  calm: {}
+control: [ partition.dropped > 0 ]
+expect: [ crash.dropped > 0, host-loss.dropped > 2 × calm.dropped ]
+";
+
+#[test]
+fn every_kind_of_fault_has_a_name_in_the_language() {
+    let plan = small_with(EVERY_FAULT);
+    let kinds = plan.variants.iter().filter_map(|variant| variant.faults().next()).map(|fault| fault.kind);
+    assert_eq!(kinds.collect::<Vec<_>>(), FaultKind::ALL);
+}
+
+/// One entry per way to misbehave.
+const DEGRADED: &str = "timeline:
+  slow: { at: 1s, jitter: 250ms, degrade: { backend: web-1, slower: 10x }, for: 1s }
+  slower: { after: slow, degrade: { backend: web-1, latency: { uniform: [1s, 2s] } } }
+  errors: { at: 1s, degrade: { backend: web-2, errors: 30% } }
+  sick: { at: 1s, degrade: { backend: web-3, health: fail } }
+  silent: { at: 2s, degrade: { backend: web-3, silent: true } }
+  reset: { at: 3s, degrade: { backend: web-3, reset: before } }
+  close: { at: 4s, degrade: { backend: web-3, close: body } }
+";
+
+#[test]
+fn a_degraded_backend_misbehaves_in_one_way_and_slower_is_resolved() {
+    let plan = small_with(DEGRADED);
+    let entries = &plan.variants[0].timeline;
+    let degraded: Vec<_> = entries
+        .iter()
+        .map(|entry| match &entry.action {
+            Action::Degrade(degrade) => (degrade.backend.as_str(), degrade.misbehaviour, degrade.lasts),
+            other => panic!("{other:?} degrades nothing"),
+        })
+        .collect();
+    let latency = plan.variants[0].topology.pools[0].backends[0].latency;
+    let slow = Latency { from: Span(latency.from.0 * 10), to: Span(latency.to.0 * 10), tail: None };
+    assert_eq!(degraded[0], ("web-1", Misbehaviour::Latency(slow), Some(Span::millis(1000))));
+    assert_eq!((entries[0].jitter, entries[1].jitter), (Span::millis(250), Span::default()));
+    let rest: Vec<_> = degraded[2..].iter().map(|(_, misbehaviour, _)| *misbehaviour).collect();
+    assert_eq!(
+        rest,
+        [
+            Misbehaviour::Errors(Share(0.3)),
+            Misbehaviour::Unhealthy,
+            Misbehaviour::Silent,
+            Misbehaviour::Reset(ResponseStage::Before),
+            Misbehaviour::Close(ResponseStage::Body),
+        ]
+    );
+}
+
+/// What local processes can't do.
+fn needs_containers(kind: FaultKind) -> Option<&'static str> {
+    let network = matches!(kind, FaultKind::Partition | FaultKind::HostLoss);
+    network.then_some("local processes share one network")
+}
+
+#[test]
+fn variants_that_a_runtime_cannot_run_have_no_cells_and_the_rest_goes_on() {
+    let whole = small_with(EVERY_FAULT);
+    let plan = whole.without_faults("process", needs_containers).unwrap();
+    let left: Vec<_> = plan.cells().into_iter().map(|cell| cell.variant).collect();
+    assert_eq!(left[..4], ["crash", "term", "freeze", "calm"]);
+    assert_eq!((whole.cells().len(), left.len()), (18, 12));
+    assert_eq!(
+        plan.why_unavailable("host-loss"),
+        Some(
+            "process runtime: no `partition` (local processes share one network), \
+             no `host_loss` (local processes share one network)"
+        )
+    );
+    assert_eq!(plan.why_unavailable("calm"), None);
+    assert_eq!((&plan.variants, &plan.expect), (&whole.variants, &whole.expect));
+    assert_eq!(whole.without_faults("docker", |_| None).unwrap(), whole);
+}
+
+#[test]
+fn a_runtime_that_can_run_no_cell_is_refused_with_the_reason() {
+    let plan = small_with("timeline: { cut: { at: 1s, partition: web-1 } }\n");
+    assert_eq!(
+        plan.without_faults("process", needs_containers).unwrap_err().to_string(),
+        "no cell is left to run: base: process runtime: no `partition` (local processes share one network); \
+         choose another runtime, or other variants"
+    );
+}
+
+#[test]
+fn a_plan_that_was_saved_before_runtimes_differed_can_still_be_read() {
+    let plan = small_with("");
+    let mut saved = serde_json::to_value(&*plan).unwrap();
+    saved.as_object_mut().unwrap().remove("unavailable").unwrap();
+    assert_eq!(serde_json::from_value::<SavedPlan>(saved).unwrap(), *plan);
 }
 
 #[test]
@@ -236,15 +353,28 @@ variants:
       retries: { tries: 3 }
       passive_health: { fails: 2, for: 10s }
       client_keepalive: off
-    load: { arrivals: poisson, mix: { get: { share: 99.5%, path: "/api?x=1", headers: { X-A: "b \"c\"" } }, post: { share: 0.5%, method: POST, body: 2KiB } } }
+      reload_grace: off
+    load: { arrivals: poisson, mix: { get: { share: 99.5%, cost: 2.5x, path: "/api?x=1", headers: { X-A: "b \"c\"" } }, post: { share: 0.5%, method: POST, body: 2KiB, upload: 500ms } } }
     timeline:
       up: { at: 2s, deploy: { pool: web, drain: 300ms, until: window, strategy: surge, new_generation: unhealthy } }
       down: { after: up, crash: web-1, for: 1s }
+      again: { after: down, reload: { every: 500ms, times: 10 } }
+      once: { at: 3s, reload: {} }
   b: { topology: { retries: default, passive_health: default } }
-expect: [ "a.share[web-1] > 1%", a.p99 < 2 × b.p99 ]
+  c:
+    balancers: [haproxy]
+    topology:
+      pools: { canary: { backends: 1 } }
+      listener: { layer: 4 }
+      routes: { all: { to: { web: 99.5%, canary: 0.5% } }, one: { path: /, header: { X-Canary: "true" }, to: canary } }
+    load: { headers: { X-A: [b, c], x-a: d }, expect: { pool: canary } }
+  d:
+    topology: { pools: { canary: { backends: 1 } }, routes: { all: { to: { web: 100%, canary: 0% } } } }
+    timeline: { more: { at: 1s, split: { route: all, to: { web: 0%, canary: 100% } } }, ask: { after: more, curl: { path: "/?a", headers: { X-A: [b, c] } } } }
+expect: [ d.misrouted == 0, d.split_disagreements == 0, "d.pool_share[canary] > 1%", "a.share[web-1] > 1%", a.p99 < 2 × b.p99, "a.queue_mean[web-1] < 1.5", a.imbalance >= 1 ]
 "#,
     );
-    for plan in [drain_with(&[], &Choice::default()), rich] {
+    for plan in [drain_with(&[], &Choice::default()), rich, small_with(EVERY_FAULT), small_with(DEGRADED)] {
         let text = explain(&plan);
         let again = build("explained.yaml", &text, &[], &Choice::default());
         assert_eq!(again.unwrap_or_else(|problems| panic!("{problems}")), plan);

@@ -63,20 +63,17 @@ fn source(
     phases: &Phases,
     evidence: &Evidence,
 ) -> Source {
-    let unfinished = traces.executions.iter().rev().find(|e| e.finished.is_none());
-    let received = unfinished.or(traces.executions.last()).copied();
+    let received = received(traces);
     let incarnation = received.map(|e| &e.by).or(request.served_by.as_ref());
-    let logged = || {
-        let attempts = traces.logged.iter().flat_map(|line| &line.attempts);
-        attempts.rev().find_map(|attempt| attempt.backend.clone())
-    };
-    let backend = incarnation.map(|i| i.backend.clone()).or_else(logged);
+    let backend = blamed(request, traces);
     let met = met_its_fate(request, received, backend.as_deref(), evidence);
+    let phase = match &backend {
+        Some(backend) => phases.at(backend, met),
+        None => phases.overall(met),
+    };
+    let untouched = matches!(phase, Phase::Baseline | Phase::Settled);
     Source {
-        phase: match &backend {
-            Some(backend) => phases.at(backend, met),
-            None => phases.overall(met),
-        },
+        phase: if untouched && evidence.reloaded_before(met) { Phase::Reload } else { phase },
         backend,
         generation: incarnation.map(|i| i.generation),
         outcome: request.outcome.kind(),
@@ -84,9 +81,25 @@ fn source(
     }
 }
 
-/// When a request was lost, which may be long before its client was told: when its backend died or froze, if it was
-/// under way then. Where nothing of that kind happened, one whose time ran out was lost when it was received, sent or
-/// should have been; any other when it ended.
+/// The execution that tells what became of a request: the last without an end, else the last.
+fn received<'a>(traces: &Traces<'a>) -> Option<&'a Execution> {
+    let unfinished = traces.executions.iter().rev().find(|e| e.finished.is_none());
+    unfinished.or(traces.executions.last()).copied()
+}
+
+/// The backend that received a request last, else the one that answered it, else the one that the log names last.
+pub(crate) fn blamed(request: &Request, traces: &Traces<'_>) -> Option<String> {
+    let incarnation = received(traces).map(|e| &e.by).or(request.served_by.as_ref());
+    let logged = || {
+        let attempts = traces.logged.iter().flat_map(|line| &line.attempts);
+        attempts.rev().find_map(|attempt| attempt.backend.clone())
+    };
+    incarnation.map(|i| i.backend.clone()).or_else(logged)
+}
+
+/// When a request was lost, which may be long before its client was told: when it was begun, if its backend was cut
+/// off by then; when its backend died, froze or was cut off, if it was under way then. Where nothing of that kind
+/// happened, one whose time ran out was lost when it was received, sent or should have been; any other when it ended.
 fn met_its_fate(
     request: &Request,
     received: Option<&Execution>,
@@ -94,6 +107,10 @@ fn met_its_fate(
     evidence: &Evidence,
 ) -> Nanos {
     let begun = request.sent.unwrap_or(request.due);
+    // Received or not, and however late: its packets vanished at first.
+    if backend.is_some_and(|backend| evidence.was_unreachable(backend, begun)) {
+        return begun;
+    }
     if let Some(gone) = backend.and_then(|backend| evidence.gone_since(backend, begun, request.end)) {
         return gone;
     }

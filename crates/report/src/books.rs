@@ -43,6 +43,8 @@ pub enum AccessLog {
     Compared,
     /// The balancer was killed or lines were unreadable: `n/a`.
     Lost,
+    /// A line per connection, without ids, as at layer 4: two-way books.
+    PerConnection,
     /// No log was read: two-way books.
     #[default]
     Absent,
@@ -88,6 +90,7 @@ pub fn keep(
         access_log: match evidence.log {
             LogState::Whole => AccessLog::Compared,
             LogState::Lost => AccessLog::Lost,
+            LogState::PerConnection => AccessLog::PerConnection,
             LogState::Absent => AccessLog::Absent,
         },
         ..Books::default()
@@ -128,7 +131,8 @@ pub fn keep(
         }
         fates.insert(*id, fate);
     }
-    if lines_without_id > 0 {
+    // Of connections, no line has one: that is no exception.
+    if lines_without_id > 0 && books.access_log != AccessLog::PerConnection {
         books.exceptions.insert(Exception::NoId, lines_without_id);
     }
     let found = findings.into_iter().map(|((equation, finding), (count, ids))| Unmatched {

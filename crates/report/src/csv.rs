@@ -50,6 +50,18 @@ fn fields(cell: &CellSummary) -> Vec<(String, String)> {
     add("replaced", deploy.map_or(String::new(), |d| d.replaced.to_string()));
     let longest = deploy.and_then(|d| d.longest_drain);
     add("longest_drain_ms", longest.map_or(String::new(), |d| format!("{:.3}", d.as_millis())));
+    let expected = cell.routing.as_ref().filter(|routing| routing.expected.is_some());
+    add("misrouted", expected.map_or(String::new(), |routing| routing.misrouted.to_string()));
+    let cpu = &cell.cpu;
+    let figures = [
+        ("balancer_cpu_s", cpu.seconds("balancer")),
+        ("balancer_cpu_us_per_request", cpu.balancer_us_per_request),
+        ("generator_cpu_s", cpu.seconds("generator")),
+        ("backends_cpu_s", cpu.backends_seconds),
+    ];
+    for (name, figure) in figures {
+        add(name, figure.map_or(String::new(), |figure| format!("{figure:.3}")));
+    }
     fields
 }
 

@@ -1,6 +1,12 @@
 //! What a report says, in which order; how it looks is the dialects' matter.
 
+mod faults;
 mod lists;
+mod load;
+mod reloads;
+mod repeats;
+mod resources;
+mod routing;
 mod tables;
 
 use std::collections::BTreeSet;
@@ -99,11 +105,19 @@ pub fn compose(run: &RunSummary, detail: Detail) -> Document {
     let mut blocks = Vec::new();
     if !run.cells.is_empty() {
         blocks.push(Block::Table(tables::requests(run)));
-        blocks.push(Block::Table(tables::latency(run)));
+        blocks.extend(latency(run, detail));
+        blocks.extend(load::backends(run, detail).map(Block::Table));
+        blocks.extend(routing::classes(run).map(Block::Table));
+        blocks.extend(routing::splits(run).map(Block::Table));
         blocks.extend(tables::deploys(run).map(Block::Table));
+        blocks.extend(faults::faults(run).map(Block::Table));
+        blocks.extend(reloads::reloads(run).map(Block::Table));
+        blocks.extend(resources::cpu(run).map(Block::Table));
     }
     let lists = [
+        ("Not run", lists::unavailable(run)),
         ("Claims", lists::claims(run)),
+        ("Reading", lists::readings(run)),
         ("Where the dropped requests come from", lists::sources(run)),
         ("Drain windows", lists::windows(run)),
         ("What can be trusted", lists::validity(run)),
@@ -111,9 +125,14 @@ pub fn compose(run: &RunSummary, detail: Detail) -> Document {
     blocks.extend(lists.into_iter().filter_map(list));
     blocks.extend(failures(run));
     blocks.extend(list(("Books", lists::books(run))));
+    let quotes = routing::transcripts(run);
+    if !quotes.is_empty() {
+        blocks.push(Block::Quotes { title: "What curl was told", quotes });
+    }
     blocks.extend(tables::settings(run).map(Block::Table));
     blocks.extend(list(("Notes", lists::notes(run))));
     if detail == Detail::Full {
+        blocks.extend(resources::stages(run).map(Block::Table));
         let lists = [
             ("Load generator", lists::generator(run)),
             ("Environment", lists::environment(run)),
@@ -122,6 +141,13 @@ pub fn compose(run: &RunSummary, detail: Detail) -> Document {
         blocks.extend(lists.into_iter().filter_map(list));
     }
     Document { headline: headline(run), question: run.question.clone(), blocks }
+}
+
+/// Of a few repeats, each; of more, what they say together, and each beside that where there is room.
+fn latency(run: &RunSummary, detail: Detail) -> Vec<Block> {
+    let together = repeats::latency(run);
+    let each = (together.is_none() || detail == Detail::Full).then(|| tables::latency(run));
+    together.into_iter().chain(each).map(Block::Table).collect()
 }
 
 fn list((title, lines): (&'static str, Vec<Line>)) -> Option<Block> {
@@ -148,7 +174,12 @@ fn headline(run: &RunSummary) -> Line {
         Verdict::Invalid => (Mark::Unknown, "INVALID"),
         Verdict::Interrupted => (Mark::Unknown, "INTERRUPTED"),
     };
-    Line { mark, text: format!("{}: {word}{degraded}", run.scenario) }
+    let left_out = match run.unavailable.len() {
+        0 => String::new(),
+        1 => " (1 variant n/a)".to_owned(),
+        n => format!(" ({n} variants n/a)"),
+    };
+    Line { mark, text: format!("{}: {word}{degraded}{left_out}", run.scenario) }
 }
 
 /// The variant's name, with the repeat where there are several.

@@ -1,4 +1,4 @@
-//! What the history proves about deaths, hangs and the access log: the only grounds on which a request that
+//! What the history proves about deaths, hangs, cut networks and the access log: the only grounds on which a request that
 //! ended oddly may be explained.
 
 use std::collections::BTreeMap;
@@ -7,6 +7,7 @@ use std::time::Duration;
 use model::access_log::LogGap;
 use model::history::{Event, Happening};
 use model::identity::Incarnation;
+use model::timeline::FaultKind;
 use model::units::Nanos;
 
 /// How long after a kill, a hang or a reload something may still be explained by it.
@@ -14,7 +15,7 @@ pub const PROXIMITY: Duration = Duration::from_secs(1);
 
 /// How long before an event its effects may be seen: the event's time is that of the signal's *return*, and every
 /// process reads the same clock.
-const FORERUN: Duration = Duration::from_millis(50);
+pub(crate) const FORERUN: Duration = Duration::from_millis(50);
 
 /// Whether the balancer's access log can be held against the client's records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub enum LogState {
     Whole,
     /// Lines may be missing: the balancer was killed, or lines were unreadable.
     Lost,
+    /// It has a line per connection and no ids: the listener works at layer 4.
+    PerConnection,
     /// The history does not say that a log was read.
     #[default]
     Absent,
@@ -56,8 +59,12 @@ pub struct Evidence {
     /// Declared holes in it.
     pub gaps: Vec<LogGap>,
     ends: BTreeMap<Incarnation, End>,
-    /// Per backend, the times in which it could not answer: from a death or a hang until it was ready again.
-    gone: BTreeMap<String, Vec<(Nanos, Nanos)>>,
+    /// Per backend, the times in which it could not answer: from a death, a hang or a cut until it was ready again.
+    gone: Times,
+    /// Per backend, the times in which packets to and from it vanished.
+    unreachable: Times,
+    /// Per backend, the times in which it was told to leave requests without a whole response.
+    unanswering: Times,
     /// Reloads of the balancer.
     reloads: Vec<Nanos>,
 }
@@ -91,10 +98,23 @@ impl Evidence {
         let at = event.at;
         match &event.what {
             Happening::Terminated { incarnation, .. } => self.signalled(incarnation, at),
-            Happening::Faulted { incarnation, fault } if fault == "freeze" => {
-                self.begin_gone(incarnation, at)
+            Happening::Faulted { incarnation, fault } => {
+                match fault {
+                    FaultKind::Freeze | FaultKind::Partition => self.begin_gone(incarnation, at),
+                    FaultKind::Crash | FaultKind::Term | FaultKind::HostLoss => {
+                        self.signalled(incarnation, at)
+                    }
+                }
+                match fault {
+                    FaultKind::Partition | FaultKind::HostLoss => {
+                        begin(&mut self.unreachable, incarnation, at)
+                    }
+                    FaultKind::Crash | FaultKind::Term | FaultKind::Freeze => {}
+                }
             }
-            Happening::Faulted { incarnation, .. } => self.signalled(incarnation, at),
+            Happening::Degraded { incarnation, misbehaviour } if misbehaviour.leaves_unanswered() => {
+                begin(&mut self.unanswering, incarnation, at);
+            }
             Happening::Healed { incarnation } => self.end_gone(incarnation, at),
             Happening::Exited { component, .. } => {
                 if let Ok(incarnation) = component.parse::<Incarnation>() {
@@ -116,7 +136,11 @@ impl Evidence {
     fn take_log(&mut self, event: &Event) {
         if let Happening::AccessLog { whole, unreadable, gaps, .. } = &event.what {
             let complete = *whole && *unreadable == 0;
-            self.log = if complete { LogState::Whole } else { LogState::Lost };
+            self.log = match complete {
+                _ if gaps.contains(&LogGap::PerConnection) => LogState::PerConnection,
+                true => LogState::Whole,
+                false => LogState::Lost,
+            };
             self.gaps.clone_from(gaps);
         }
     }
@@ -127,15 +151,14 @@ impl Evidence {
     }
 
     fn begin_gone(&mut self, incarnation: &Incarnation, at: Nanos) {
-        let times = self.gone.entry(incarnation.backend.clone()).or_default();
-        if times.last().is_none_or(|(_, until)| *until != Nanos(i64::MAX)) {
-            times.push((at, Nanos(i64::MAX)));
-        }
+        begin(&mut self.gone, incarnation, at);
     }
 
     fn end_gone(&mut self, incarnation: &Incarnation, at: Nanos) {
-        if let Some((_, until)) = self.gone.get_mut(&incarnation.backend).and_then(|times| times.last_mut()) {
-            *until = (*until).min(at);
+        for times in [&mut self.gone, &mut self.unreachable, &mut self.unanswering] {
+            if let Some((_, until)) = times.get_mut(&incarnation.backend).and_then(|times| times.last_mut()) {
+                *until = (*until).min(at);
+            }
         }
     }
 
@@ -158,23 +181,64 @@ impl Evidence {
         self.ends.values().any(|death| death.shortly_before(end))
     }
 
+    /// Reloads of the balancer under load.
+    pub fn reloads(&self) -> &[Nanos] {
+        &self.reloads
+    }
+
+    /// Whether the balancer was reloaded at, or shortly before, `at`.
+    pub fn reloaded_before(&self, at: Nanos) -> bool {
+        self.reloads.iter().any(|reload| shortly_before(*reload, at))
+    }
+
     /// Whether the balancer was reloaded while, or shortly before, a response was on its way from `finished` to `end`.
     pub fn reloaded(&self, finished: Nanos, end: Nanos) -> bool {
         self.reloads.iter().any(|at| finished <= *at + PROXIMITY && *at <= end + FORERUN)
     }
 
-    /// Whether `backend` was dead or frozen at some time between `from` and `until`. For [`PROXIMITY`] after its
+    /// Whether `backend` was dead, frozen or cut off at some time between `from` and `until`. For [`PROXIMITY`] after its
     /// return the balancer may still try a connection to its last life.
     pub fn gone(&self, backend: &str, from: Nanos, until: Nanos) -> bool {
-        let times = self.gone.get(backend).into_iter().flatten();
-        times.into_iter().any(|(begin, end)| *begin <= until + FORERUN && from <= *end + PROXIMITY)
+        overlap(&self.gone, backend, from, until)
     }
 
-    /// When `backend` died or froze, if that was between `from` and `until`.
+    /// Whether packets to and from `backend` vanished at some time between `from` and `until`. For [`PROXIMITY`]
+    /// after that they may still be on their way: TCP sends again when its timer says so.
+    pub fn unreachable(&self, backend: &str, from: Nanos, until: Nanos) -> bool {
+        overlap(&self.unreachable, backend, from, until)
+    }
+
+    /// Whether packets to and from `backend` vanished at `at`.
+    pub fn was_unreachable(&self, backend: &str, at: Nanos) -> bool {
+        let times = self.unreachable.get(backend).into_iter().flatten();
+        times.into_iter().any(|(begin, end)| *begin <= at && at < *end)
+    }
+
+    /// Whether `backend` was told, at some time between `from` and `until`, to leave requests without a whole response.
+    pub fn unanswering(&self, backend: &str, from: Nanos, until: Nanos) -> bool {
+        overlap(&self.unanswering, backend, from, until)
+    }
+
+    /// When `backend` died, froze or was cut off, if that was between `from` and `until`.
     pub fn gone_since(&self, backend: &str, from: Nanos, until: Nanos) -> Option<Nanos> {
         let times = self.gone.get(backend).into_iter().flatten();
         times.map(|(begin, _)| *begin).find(|begin| from <= *begin && *begin <= until)
     }
+}
+
+/// Stretches of time, per backend.
+type Times = BTreeMap<String, Vec<(Nanos, Nanos)>>;
+
+fn begin(times: &mut Times, incarnation: &Incarnation, at: Nanos) {
+    let times = times.entry(incarnation.backend.clone()).or_default();
+    if times.last().is_none_or(|(_, until)| *until != Nanos(i64::MAX)) {
+        times.push((at, Nanos(i64::MAX)));
+    }
+}
+
+fn overlap(times: &Times, backend: &str, from: Nanos, until: Nanos) -> bool {
+    let times = times.get(backend).into_iter().flatten();
+    times.into_iter().any(|(begin, end)| *begin <= until + FORERUN && from <= *end + PROXIMITY)
 }
 
 fn shortly_before(event: Nanos, end: Nanos) -> bool {

@@ -56,6 +56,8 @@ pub enum SubCause {
     AnsweredByBackend,
     /// A backend received it, and the client or the balancer gave up before it was finished.
     GivenUp,
+    /// A degraded backend received it and broke its response off.
+    BrokenOff,
     /// The ledger can't tell.
     Undetermined,
 }
@@ -68,18 +70,21 @@ pub enum Exception {
     NeverReachedBalancer,
     /// The balancer closed a reused connection without a log line, as its adapter declares, when a backend died.
     SilentClose,
-    /// The log names a backend that was dead or frozen then and never read the request.
+    /// The log names a backend that was dead, frozen or cut off then and never read the request.
     UnreadAtDeath,
     /// A backend died with it.
     KilledInService,
-    /// Finished by a backend, and a kill, a reload or a time-out kept it from the client.
+    /// Finished by a backend, and a kill, a cut network, a reload or a time-out kept it from the client.
     FinishedUndelivered,
     /// The log says success; the client saw a failure.
     LoggedOkLost,
     /// The client gave up first: its time-out, or the log says so.
     ClientAbort,
-    /// The balancer gave up on a backend: its own time-out, or another attempt.
+    /// The balancer gave up on a backend: its own time-out, another attempt, a backend that was cut off, or a reload
+    /// that left the old configuration no time.
     BalancerAbort,
+    /// A backend that had been told to broke its response off.
+    BrokenOff,
     /// A line or a receipt without an id: health, readiness, curl.
     NoId,
     /// The log isn't whole, so that it can't be held against this request.
@@ -176,7 +181,9 @@ fn match_delivery(
     } else if fate.kind.is_dropped() && fate.finishes > 0 && !answered_by_backend(request) {
         let explained = |execution: &&Execution| {
             let lost = |finished| {
-                evidence.died_before(&execution.by, request.end) || evidence.reloaded(finished, request.end)
+                evidence.died_before(&execution.by, request.end)
+                    || evidence.reloaded(finished, request.end)
+                    || cut_off(request, execution, evidence)
             };
             execution.finished.is_some_and(lost)
         };
@@ -203,8 +210,14 @@ fn match_unfinished(
             fate.except(Exception::KilledInService);
         } else if timed_out(request) || logged.iter().any(|line| admits_client_abort(line)) {
             fate.except(Exception::ClientAbort);
-        } else if gateway_timeout(request, logged) || attempts > 1 {
+        } else if gateway_timeout(request, logged)
+            || attempts > 1
+            || cut_off(request, execution, evidence)
+            || (fate.kind.is_dropped() && evidence.reloaded_before(request.end))
+        {
             fate.except(Exception::BalancerAbort);
+        } else if evidence.unanswering(&execution.by.backend, execution.received, request.end) {
+            fate.except(Exception::BrokenOff);
         } else if fate.kind != OutcomeKind::Cancelled {
             fate.find(Equation::UnfinishedIsExplained, Finding::NeverFinished);
         }
@@ -220,6 +233,8 @@ fn match_log(
     evidence: &Evidence,
 ) {
     match (logged, request.outcome) {
+        // No line is about a request: two-way books.
+        _ if evidence.log == LogState::PerConnection => {}
         (_, Outcome::NotSent(NotSent::Cancelled)) => {}
         ([], Outcome::NotSent(_)) => {}
         ([], Outcome::Failed { stage, cause })
@@ -238,6 +253,10 @@ fn match_log(
             } else {
                 fate.except(Exception::LogLost);
             }
+        }
+        // An old worker that is cut off takes with it what it would have logged.
+        ([], Outcome::Failed { .. }) if evidence.reloaded_before(request.end) => {
+            fate.except(Exception::LogLost)
         }
         ([], _) if evidence.log != LogState::Whole => fate.except(Exception::LogLost),
         ([], _) => fate.find(Equation::LogAgrees, Finding::NotLogged),
@@ -296,6 +315,8 @@ fn sub_cause(fate: &Fate, request: &Request) -> SubCause {
     } else if fate.finishes < fate.receipts && (has(Exception::ClientAbort) || has(Exception::BalancerAbort))
     {
         SubCause::GivenUp
+    } else if has(Exception::BrokenOff) {
+        SubCause::BrokenOff
     } else {
         SubCause::Undetermined
     }
@@ -306,12 +327,23 @@ fn answered_by_backend(request: &Request) -> bool {
     request.served_by.is_some() && matches!(request.outcome, Outcome::Answered { .. })
 }
 
-/// Whether a backend that had the request died shortly before it ended; any backend, if none had it.
+/// Whether a backend that had the request died shortly before it ended, or was told to break it off; any backend, if none had it.
 fn a_death_explains(request: &Request, executions: &[&Execution], evidence: &Evidence) -> bool {
     match executions {
         [] => evidence.some_death_before(request.end),
-        received => received.iter().any(|e| evidence.died_before(&e.by, request.end)),
+        received => received.iter().any(|e| {
+            evidence.died_before(&e.by, request.end)
+                || evidence.unanswering(&e.by.backend, e.received, request.end)
+        }),
     }
+}
+
+/// Whether the backend was cut off at some time between the last step that the request had reached when its client
+/// was told, and that. A request that was sent into a cut may be received, and finished, long after.
+fn cut_off(request: &Request, execution: &Execution, evidence: &Evidence) -> bool {
+    let steps = [execution.finished, Some(execution.received), request.sent];
+    let reached = steps.into_iter().flatten().find(|at| *at <= request.end);
+    evidence.unreachable(&execution.by.backend, reached.unwrap_or(request.due), request.end)
 }
 
 fn never_sent(request: &Request) -> bool {

@@ -26,6 +26,22 @@ pub fn millis(ms: f64) -> String {
     }
 }
 
+/// A time in microseconds: `8.3 µs`, `51 µs`, `1.21 ms`.
+pub fn micros(us: f64) -> String {
+    if us >= 1000.0 {
+        millis(us / 1e3)
+    } else if us >= 10.0 {
+        format!("{us:.0} µs")
+    } else {
+        format!("{} µs", trimmed(us, 1))
+    }
+}
+
+/// A number that need not be whole: `0.33`, `1.4`, `133`.
+pub fn number(value: f64) -> String {
+    trimmed(value, if value.abs() >= 10.0 { 1 } else { 2 })
+}
+
 fn trimmed(value: f64, digits: usize) -> String {
     let text = format!("{value:.digits$}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
@@ -76,6 +92,10 @@ mod tests {
         assert_eq!(millis(812.4), "812 ms");
         assert_eq!(millis(1210.0), "1.21 s");
         assert_eq!(millis(10_000.0), "10 s");
+        assert_eq!(micros(8.26), "8.3 µs");
+        assert_eq!(micros(51.4), "51 µs");
+        assert_eq!(micros(1210.0), "1.21 ms");
+        assert_eq!([0.333, 1.4, 20.0, 133.06].map(number), ["0.33", "1.4", "20", "133.1"]);
         assert_eq!(percent(0.333), "33 %");
         assert_eq!(percent(0.0), "0 %");
         assert_eq!(span_of(&[5, 8, 6]), "5–8");

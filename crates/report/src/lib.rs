@@ -9,18 +9,24 @@
 //! records straight to other tools.
 
 pub mod attribution;
+pub mod backend_load;
 pub mod books;
 pub mod counts;
+pub mod cpu;
+pub mod curl;
 pub mod deploy;
 pub mod document;
 pub mod evidence;
 pub mod fate;
+pub mod faults;
 pub mod figures;
 pub mod joined;
 pub mod latency;
 pub mod phases;
 pub mod reading;
+pub mod reloads;
 pub mod render;
+pub mod routing;
 pub mod summary;
 pub mod table;
 pub mod validity;
@@ -30,9 +36,11 @@ pub mod zero;
 mod csv;
 mod latency_log;
 mod markdown;
+mod overview;
+mod spread;
 mod terminal;
 
 pub use latency_log::latency_log;
-pub use render::{Colour, Format, Style, render, verdict_json};
+pub use render::{Colour, Format, Style, render, render_overview, render_table, verdict_json};
 pub use summary::{CellSummary, summarise};
 pub use verdict::{RunSummary, Verdict, judge};

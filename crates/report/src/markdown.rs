@@ -40,7 +40,7 @@ fn item(line: &Line) -> String {
     }
 }
 
-fn table(table: &Table) -> String {
+pub(crate) fn table(table: &Table) -> String {
     let mut out = format!("\n## {}\n\n", escape(&table.title));
     let row = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
     out.push_str(&row(table.columns.iter().map(|c| c.name.to_owned()).collect()));

@@ -31,6 +31,8 @@ pub enum Phase {
     Settled,
     /// A fault was made and not healed yet.
     Fault,
+    /// Nothing was done to it, and the balancer has just been reloaded.
+    Reload,
 }
 
 impl fmt::Display for Phase {
@@ -45,6 +47,7 @@ impl fmt::Display for Phase {
             Phase::Confirm => "confirm",
             Phase::Settled => "settled",
             Phase::Fault => "fault",
+            Phase::Reload => "reload",
         })
     }
 }
@@ -123,7 +126,9 @@ impl Phases {
                     self.change(incarnation, at, Phase::Settled);
                 }
             }
-            Happening::Faulted { incarnation, .. } => self.change(incarnation, at, Phase::Fault),
+            Happening::Faulted { incarnation, .. } | Happening::Degraded { incarnation, .. } => {
+                self.change(incarnation, at, Phase::Fault);
+            }
             Happening::Healed { incarnation } => self.change(incarnation, at, Phase::Settled),
             _ => return false,
         }

@@ -1,9 +1,12 @@
 //! The number that a claim is about, looked up in a cell's summary.
 
 use model::claim::{Comparison, Metric, Operand, Unit};
+use model::detection::DetectionBound;
 use model::outcome::OutcomeKind;
 
-use crate::figures::{millis, percent};
+use crate::backend_load::InHand;
+use crate::faults::{FaultRecord, Removal};
+use crate::figures::{millis, number, percent};
 use crate::summary::CellSummary;
 use crate::validity::Validity;
 
@@ -26,7 +29,8 @@ pub fn dropped_kinds(metric: Metric) -> Option<&'static [OutcomeKind]> {
     })
 }
 
-/// Reads `metric` of `cell`: a count, milliseconds (infinite among failed requests), or a share from 0 to 1.
+/// Reads `metric` of `cell`: a count, a number, milliseconds (infinite among failed requests), or a
+/// share from 0 to 1.
 pub fn read(cell: &CellSummary, metric: Metric, facet: Option<&str>) -> Result<f64, NoReading> {
     let no_deploy = || NoReading(format!("{} has no deploy", cell.cell()));
     let deploy = || cell.deploy.as_ref().ok_or_else(no_deploy);
@@ -35,6 +39,7 @@ pub fn read(cell: &CellSummary, metric: Metric, facet: Option<&str>) -> Result<f
         quantile => Ok(quantile.unwrap_or(f64::INFINITY)),
     };
     let count = |count: u64| Ok(count as f64);
+    let routing = || cell.routing.clone().unwrap_or_default();
     match metric {
         Metric::Scheduled => count(cell.counts.scheduled),
         Metric::Ok => count(cell.counts.of(OutcomeKind::Ok)),
@@ -47,6 +52,18 @@ pub fn read(cell: &CellSummary, metric: Metric, facet: Option<&str>) -> Result<f
         | Metric::NotSent => count(cell.counts.of_any(dropped_kinds(metric).unwrap_or_default())),
         Metric::Duplicates => count(cell.books.duplicates),
         Metric::Masked => count(cell.books.masked),
+        Metric::Misrouted => match cell.routing.as_ref().and_then(|routing| routing.expected) {
+            Some(_) => count(routing().misrouted),
+            None => Err(NoReading("no class of the mix says which pool it expects".to_owned())),
+        },
+        Metric::SplitDisagreements => match cell.routing.as_ref().and_then(|routing| routing.compared) {
+            Some(_) => count(routing().disagreements),
+            None => Err(NoReading("the access log tells no pools that could be compared".to_owned())),
+        },
+        Metric::PoolShare => match facet.and_then(|pool| routing().pools.get(pool).copied()) {
+            Some(share) => Ok(share.share),
+            None => Err(NoReading(format!("{} has one pool", cell.cell()))),
+        },
         Metric::Replaced => count(deploy()?.replaced),
         Metric::Aborted => count(u64::from(deploy()?.aborted.is_some())),
         Metric::DrainsExpired => count(deploy()?.drains_expired),
@@ -54,6 +71,7 @@ pub fn read(cell: &CellSummary, metric: Metric, facet: Option<&str>) -> Result<f
             Some(longest) => Ok(longest.as_millis()),
             None => Err(NoReading("nothing was drained".to_owned())),
         },
+        Metric::Reloads => count(cell.reloads.map_or(0, |reloads| reloads.count)),
         Metric::P50 => latency(cell.latency_ms.p50),
         Metric::P90 => latency(cell.latency_ms.p90),
         Metric::P99 => latency(cell.latency_ms.p99),
@@ -63,12 +81,77 @@ pub fn read(cell: &CellSummary, metric: Metric, facet: Option<&str>) -> Result<f
             Some(share) => Ok(share.share),
             None => Err(NoReading(format!("{} has no backend {}", cell.cell(), facet.unwrap_or("?")))),
         },
+        Metric::Imbalance => cell
+            .imbalance
+            .ok_or_else(|| NoReading(format!("no backend of {} received anything", cell.cell()))),
+        Metric::QueueMax => count(in_hand(cell, facet)?.queue_max),
+        Metric::QueueMean => Ok(in_hand(cell, facet)?.queue_mean),
+        Metric::InFlightMax => count(in_hand(cell, facet)?.in_flight_max),
+        Metric::InFlightMean => Ok(in_hand(cell, facet)?.in_flight_mean),
+        Metric::Detection => worst(cell, facet, |fault| Ok(fault.seen_down.as_ref().map(|seen| seen.ms))),
+        Metric::Bound => worst(cell, facet, |fault| match &fault.bound {
+            DetectionBound::Within { most, .. } => Ok(Some(most.as_millis())),
+            DetectionBound::None { reason } => Err(NoReading(format!("no bound: {reason}"))),
+        }),
+        Metric::Removal => worst(cell, facet, |fault| match fault.removal {
+            Removal::After { ms, .. } => Ok(Some(ms)),
+            Removal::Never => Ok(None),
+            Removal::TooShort => {
+                Err(NoReading("the fault did not last long enough to see a removal".to_owned()))
+            }
+        }),
+        Metric::Recovery => worst(cell, facet, |fault| match fault.healed_ms {
+            Some(_) => Ok(fault.serves_again_ms),
+            None => Err(NoReading("the fault was not healed".to_owned())),
+        }),
+        Metric::Harmed => {
+            faults_of(cell, facet).map(|faults| faults.iter().map(|fault| fault.harmed()).sum::<u64>() as f64)
+        }
     }
+}
+
+/// What a backend had in hand, if enough samples say so.
+fn in_hand<'c>(cell: &'c CellSummary, facet: Option<&str>) -> Result<&'c InHand, NoReading> {
+    let backend = facet.unwrap_or("?");
+    let in_hand = cell.load.get(backend).and_then(|load| load.in_hand.as_ref());
+    let in_hand = in_hand.ok_or_else(|| NoReading(format!("{} has no samples of {backend}", cell.cell())))?;
+    if in_hand.is_whole() {
+        return Ok(in_hand);
+    }
+    let InHand { samples, missing, .. } = in_hand;
+    Err(NoReading(format!("{} has {samples} samples of {backend}, and {missing} are missing", cell.cell())))
+}
+
+/// The faults of a backend.
+fn faults_of<'a>(cell: &'a CellSummary, backend: Option<&str>) -> Result<Vec<&'a FaultRecord>, NoReading> {
+    let faults: Vec<_> = cell.faults.iter().filter(|fault| Some(fault.backend.as_str()) == backend).collect();
+    match faults.is_empty() {
+        true => Err(NoReading(format!("{} has no fault of {}", cell.cell(), backend.unwrap_or("?")))),
+        false => Ok(faults),
+    }
+}
+
+/// The longest time among a backend's faults; what never happened takes for ever.
+fn worst(
+    cell: &CellSummary,
+    backend: Option<&str>,
+    time: impl Fn(&FaultRecord) -> Result<Option<f64>, NoReading>,
+) -> Result<f64, NoReading> {
+    faults_of(cell, backend)?
+        .into_iter()
+        .try_fold(0.0, |worst: f64, fault| time(fault).map(|time| worst.max(time.unwrap_or(f64::INFINITY))))
+}
+
+/// Why nobody could read `metric` of this cell, whatever happened in it; `None`: one could.
+pub fn does_not_apply(cell: &CellSummary, metric: Metric, facet: Option<&str>) -> Option<String> {
+    let blind = matches!(metric, Metric::Detection | Metric::Bound)
+        && faults_of(cell, facet).ok()?.iter().all(|fault| fault.looked_every_ms.is_none());
+    blind.then(|| format!("{} has no view of its backends", cell.balancer))
 }
 
 /// Whether `metric` is a percentile of the latency.
 pub fn is_latency(metric: Metric) -> bool {
-    metric.unit() == Unit::Span && metric != Metric::LongestDrain
+    matches!(metric, Metric::P50 | Metric::P90 | Metric::P99 | Metric::P999 | Metric::Max)
 }
 
 /// What has to be trusted so that `metric` can be.
@@ -106,11 +189,21 @@ pub fn claims_zero(comparison: Comparison, right: &Operand) -> bool {
 /// The number with its unit and, for a count of requests, out of how many.
 pub fn show(cell: &CellSummary, metric: Metric, value: f64) -> String {
     match metric.unit() {
-        Unit::Span if value.is_infinite() => beyond(cell),
+        Unit::Span if value.is_infinite() && is_latency(metric) => beyond(cell),
+        Unit::Span if value.is_infinite() => "never".to_owned(),
         Unit::Span => millis(value),
         Unit::Share => percent(value),
+        Unit::Number => number(value),
         Unit::Count if dropped_kinds(metric).is_some() || metric == Metric::Ok => {
             format!("{value} of {}", cell.counts.scheduled)
+        }
+        Unit::Count if metric == Metric::Misrouted => {
+            let expected = cell.routing.as_ref().and_then(|routing| routing.expected).unwrap_or(0);
+            format!("{value} of {expected} responses")
+        }
+        Unit::Count if metric == Metric::SplitDisagreements => {
+            let compared = cell.routing.as_ref().and_then(|routing| routing.compared).unwrap_or(0);
+            format!("{value} of {compared} ids")
         }
         Unit::Count => value.to_string(),
     }

@@ -1,10 +1,12 @@
 //! A run's summary, laid out.
 
+use model::plan::Unavailable;
 use serde::Serialize;
 
 use crate::document::{Detail, compose};
+use crate::table::Table;
 use crate::verdict::{ClaimVerdict, Problem, RunSummary, Verdict};
-use crate::{csv, markdown, terminal};
+use crate::{csv, markdown, overview, terminal};
 
 /// What the output is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +49,26 @@ pub fn render(run: &RunSummary, format: Format, style: Style) -> String {
     }
 }
 
+/// Lays out what several runs showed: one table for people, all of each for programs.
+pub fn render_overview(runs: &[RunSummary], format: Format, style: Style) -> String {
+    match format {
+        Format::Table => terminal::render_table(&overview::table(runs), style),
+        Format::Markdown => markdown::table(&overview::table(runs)),
+        Format::Json => json(&runs),
+        Format::Csv => {
+            let tables: Vec<String> = runs.iter().map(csv::render).collect();
+            let rows = tables.iter().skip(1).flat_map(|table| table.lines().skip(1));
+            let first = tables.first().map(|table| table.trim_end()).unwrap_or_default();
+            std::iter::once(first).chain(rows).map(|line| format!("{line}\n")).collect()
+        }
+    }
+}
+
+/// Lays out one table for a terminal, with its title above and its notes below.
+pub fn render_table(table: &Table, style: Style) -> String {
+    terminal::render_table(table, style)
+}
+
 /// What a run concluded, without the figures that it rests on: `verdict.json`.
 #[derive(Serialize)]
 struct Conclusion<'a> {
@@ -55,6 +77,7 @@ struct Conclusion<'a> {
     verdict: Verdict,
     degraded: bool,
     claims: &'a [ClaimVerdict],
+    unavailable: &'a [Unavailable],
     problems: &'a [Problem],
 }
 
@@ -67,6 +90,7 @@ pub fn verdict_json(run: &RunSummary) -> String {
         verdict: run.verdict,
         degraded: run.degraded,
         claims: &run.claims,
+        unavailable: &run.unavailable,
         problems: &run.problems,
     })
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::catalog::BalancerKind;
-use model::history::{Event, Happening, Setting};
+use model::history::{CellStage, Event, Happening, Setting};
 use model::identity::CellId;
 use model::job::GeneratorReport;
 use model::outcome::OutcomeKind;
@@ -14,13 +14,19 @@ use model::units::Nanos;
 use serde::{Deserialize, Serialize};
 
 use crate::attribution::{DroppedGroup, attribute};
+use crate::backend_load::{BackendLoad, backend_loads, imbalance};
 use crate::books::{self, Books};
 use crate::counts::Counts;
+use crate::cpu::CpuTime;
+use crate::curl::Transcript;
 use crate::deploy::{self, DeployRecord};
 use crate::evidence::Evidence;
+use crate::faults::{self, FaultRecord};
 use crate::joined::join;
 use crate::latency::Latency;
 use crate::phases::{Phases, Replacement};
+use crate::reloads::Reloads;
+use crate::routing::Routing;
 use crate::validity::{self, CellValidity, Trust, Validity};
 use crate::zero::ZeroBound;
 
@@ -53,8 +59,26 @@ pub struct CellSummary {
     pub ok_only_latency_ms: Latency,
     /// Who answered.
     pub backends: BTreeMap<String, BackendShare>,
+    /// What the balancer gave each backend, and what that had in hand.
+    #[serde(default)]
+    pub load: BTreeMap<String, BackendLoad>,
+    /// How unevenly the requests were spread: 1 is perfectly even; `None`: nobody received any.
+    #[serde(default)]
+    pub imbalance: Option<f64>,
+    /// Which pools answered; `None`: there is one, and nobody asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routing: Option<Routing>,
+    /// What curl was told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub curls: Vec<Transcript>,
     /// What the deploys did; `None`: the variant has none.
     pub deploy: Option<DeployRecord>,
+    /// What the faults did, and who noticed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<FaultRecord>,
+    /// What the reloads of the balancer cost; `None`: there were none.
+    #[serde(default)]
+    pub reloads: Option<Reloads>,
     /// Where the dropped requests come from.
     pub dropped: Vec<DroppedGroup>,
     /// What a zero among them would prove.
@@ -63,8 +87,17 @@ pub struct CellSummary {
     pub books: Books,
     /// Settings that decide about drops, in the balancer's own words.
     pub settings: Vec<Setting>,
+    /// Where people could reach the listener from the machine that ran the cell, if that was elsewhere.
+    #[serde(default)]
+    pub published: Option<String>,
     /// What the load generator says about itself.
     pub generator: Generator,
+    /// CPU time of the components over the measured load.
+    #[serde(default)]
+    pub cpu: CpuTime,
+    /// How long each stage took, in seconds; what the history doesn't say is absent.
+    #[serde(default)]
+    pub stages: BTreeMap<CellStage, f64>,
     /// What the engine wants the reader to know.
     pub warnings: Vec<String>,
     /// Why it could not be run to its end, in full; empty if it could.
@@ -126,6 +159,8 @@ struct Frame {
     runtime: String,
     balancer_version: String,
     settings: Vec<Setting>,
+    published: Option<String>,
+    stages: BTreeMap<CellStage, f64>,
     scheduled: Option<u64>,
     origin: Option<Nanos>,
     generator: Option<GeneratorReport>,
@@ -140,7 +175,11 @@ impl Frame {
         for event in history {
             match &event.what {
                 Happening::CellStarted { runtime, .. } => frame.runtime.clone_from(runtime),
-                Happening::Balancer { version, settings, .. } => {
+                Happening::StageEnded { stage, took } => {
+                    frame.stages.insert(*stage, took.seconds());
+                }
+                Happening::Balancer { version, settings, published, .. } => {
+                    frame.published.clone_from(published);
                     frame.balancer_version.clone_from(version);
                     frame.settings.clone_from(settings);
                 }
@@ -176,8 +215,10 @@ pub fn summarise(plan: &SavedPlan, records: &CellRecords) -> CellSummary {
 
     // Without an origin nothing separates the warm-up, and the cell is INVALID anyway.
     let origin = frame.origin.unwrap_or(Nanos(i64::MIN));
-    let records_once = joined.values().filter_map(|traces| traces.requests.first().copied());
-    let (measured, warmup): (Vec<&Request>, Vec<&Request>) = records_once.partition(|r| r.due >= origin);
+    let recorded: Vec<&Request> =
+        joined.values().filter_map(|traces| traces.requests.first().copied()).collect();
+    let (measured, warmup): (Vec<&Request>, Vec<&Request>) = recorded.iter().partition(|r| r.due >= origin);
+    let cpu = frame.origin.map(|origin| CpuTime::of(&records.history, origin, &recorded)).unwrap_or_default();
     let counts = Counts::of_all(measured.iter().map(|r| r.outcome.kind()));
 
     let variant = plan.variant(&records.cell.variant);
@@ -188,6 +229,10 @@ pub fn summarise(plan: &SavedPlan, records: &CellRecords) -> CellSummary {
         let load_end = frame.origin? + variant.traffic.duration.0;
         deploy::record(variant, &records.history, &phases, &joined, load_end)
     });
+    let executed = measured.iter().filter_map(|r| joined.get(&r.id)).flat_map(|traces| &traces.executions);
+    let load = variant
+        .map(|variant| backend_loads(variant, origin, executed.copied(), &records.samples))
+        .unwrap_or_default();
     let mut counts_validity = validity::counts(&records.history, &books, &counts, &measured, &phases);
     if variant.is_none() {
         counts_validity.lower(Trust::Invalid, "the plan has no such variant");
@@ -197,6 +242,7 @@ pub fn summarise(plan: &SavedPlan, records: &CellRecords) -> CellSummary {
         latency_validity.lower(Trust::Invalid, "the counts are INVALID");
     }
     let fated = measured.iter().filter_map(|r| Some((*r, fates.get(&r.id)?)));
+    let dropped = attribute(fated, &joined, &phases, &evidence);
     CellSummary {
         scenario: plan.scenario.clone(),
         balancer: records.cell.balancer,
@@ -214,15 +260,26 @@ pub fn summarise(plan: &SavedPlan, records: &CellRecords) -> CellSummary {
         latency_ms: latency,
         ok_only_latency_ms: Latency::of(measured.iter().copied().filter(|r| is_ok(r)), timeout_ms),
         backends: shares(variant, &measured),
-        dropped: attribute(fated, &joined, &phases, &evidence),
+        imbalance: variant.and_then(|variant| imbalance(variant, &load)),
+        load,
+        routing: variant.and_then(|v| Routing::of(v, &measured, &joined, &records.history, evidence.log)),
+        curls: Transcript::all(&records.history),
+        reloads: Reloads::of(evidence.reloads(), &dropped, &measured),
+        dropped,
         zero: ZeroBound::of(
             exposed(&measured, &phases.replacements),
             deploy.as_ref().map_or(0, |d| d.replaced),
         ),
+        faults: variant
+            .map(|variant| faults::record(variant, &records.history, &measured, &joined, origin))
+            .unwrap_or_default(),
         counts,
         deploy,
         books,
         settings: frame.settings,
+        published: frame.published,
+        cpu,
+        stages: frame.stages,
         generator: generator(frame.generator, late_p50, late_p99),
         warnings: frame.warnings,
         failures: frame.failures,

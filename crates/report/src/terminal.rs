@@ -18,10 +18,7 @@ pub(crate) fn render(document: &Document, style: Style) -> String {
     for block in &document.blocks {
         out.push('\n');
         match block {
-            Block::Table(table) => {
-                out.push_str(&format!("{}\n{}\n", table.title, self::table(table, style)));
-                table.notes.iter().for_each(|note| out.push_str(&wrap(note, "  ", style)));
-            }
+            Block::Table(table) => out.push_str(&render_table(table, style)),
             Block::List { title, lines } => {
                 out.push_str(&format!("{title}\n"));
                 lines.iter().for_each(|line| out.push_str(&self::line(line, style)));
@@ -32,6 +29,13 @@ pub(crate) fn render(document: &Document, style: Style) -> String {
             }
         }
     }
+    out
+}
+
+/// Lays out a table with its title and its notes.
+pub(crate) fn render_table(table: &Table, style: Style) -> String {
+    let mut out = format!("{}\n{}\n", table.title, self::table(table, style));
+    table.notes.iter().for_each(|note| out.push_str(&wrap(note, "  ", style)));
     out
 }
 

@@ -1,19 +1,21 @@
 //! Do the scenario's claims hold? A broken measurement never looks like either answer: it is *unproven*.
 
 mod proofs;
+mod told;
 
 use model::catalog::BalancerKind;
-use model::claim::{Claim, Metric, Operand};
+use model::claim::{Claim, Comparison, Metric, Operand};
 use model::identity::CellId;
-use model::plan::{SCHEMA, SavedPlan};
+use model::plan::{SCHEMA, SavedPlan, Unavailable};
 use model::records::Environment;
 use serde::{Deserialize, Serialize};
 
-use crate::reading::{claims_zero, compare, dropped_kinds, inputs, is_latency, read, show};
+use crate::reading::{claims_zero, compare, does_not_apply, dropped_kinds, inputs, is_latency, read, show};
 use crate::summary::{CellSummary, Ending, missing};
 use crate::validity::Trust;
 
 pub use proofs::{PooledZero, Proof};
+pub use told::Told;
 
 /// How a run went. The binary gives each its exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -51,6 +53,12 @@ pub struct RunSummary {
     /// Each claim, per balancer, over all repeats; empty for a run without repeats, where the claims say it all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub proofs: Vec<Proof>,
+    /// What the numbers mean, in the scenario's words, for each balancer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub readings: Vec<Told>,
+    /// Variants that the runtime can't run.
+    #[serde(default)]
+    pub unavailable: Vec<Unavailable>,
     /// Each cell, in the order of the plan.
     pub cells: Vec<CellSummary>,
     /// What stood in the way.
@@ -118,7 +126,7 @@ pub enum Holding {
     Masked,
     /// The measurement does not tell.
     Unproven(String),
-    /// This balancer does not run the variant.
+    /// This balancer does not run the variant, or the runtime can't.
     NotApplicable(String),
 }
 
@@ -159,6 +167,8 @@ pub fn judge(
         degraded: judge.degraded(),
         claims,
         proofs,
+        readings: judge.readings(),
+        unavailable: plan.unavailable.clone(),
         problems,
         environment: environment.clone(),
         cells,
@@ -166,7 +176,8 @@ pub fn judge(
 }
 
 /// The worst of it, by the precedence of exit codes. A cell whose counts or deploy are INVALID spoils the run even
-/// if no claim reads it: the measurement was asked for. Latency that no claim reads is struck out, no more.
+/// if no claim reads it: the measurement was asked for. Latency that no claim reads is struck out, no more. Claims
+/// that don't apply neither pass nor fail, but a run of which no cell was planned showed nothing at all.
 fn verdict(
     claims: &[ClaimVerdict],
     cells: &[CellSummary],
@@ -193,7 +204,8 @@ fn verdict(
         Problem::CellMissing { .. } => Verdict::Invalid,
         Problem::Note(_) => Verdict::Passed,
     });
-    claims.chain(cells).chain(problems).max().unwrap_or(Verdict::Invalid)
+    let nothing = judge.plan.cells().is_empty().then_some(Verdict::Invalid);
+    claims.chain(cells).chain(problems).chain(nothing).max().unwrap_or(Verdict::Invalid)
 }
 
 struct Judge<'a> {
@@ -228,6 +240,9 @@ impl Judge<'_> {
         repeat: u32,
         controls: &[ClaimVerdict],
     ) -> (Holding, String) {
+        if let Some(reason) = self.unavailable(claim.variants()) {
+            return (Holding::NotApplicable(reason.to_owned()), String::new());
+        }
         let mut cells = Vec::new();
         for name in claim.variants() {
             let planned = self.plan.variant(name).is_some_and(|v| v.balancers.contains(&balancer));
@@ -240,6 +255,13 @@ impl Judge<'_> {
             };
             cells.push(cell);
         }
+        let unreadable = claim
+            .readings()
+            .zip(&cells)
+            .find_map(|(reading, cell)| does_not_apply(cell, reading.metric, reading.facet.as_deref()));
+        if let Some(reason) = unreadable {
+            return (Holding::NotApplicable(reason), String::new());
+        }
         let left = &claim.left;
         let value = match read(cells[0], left.metric, left.facet.as_deref()) {
             Ok(value) => value,
@@ -249,11 +271,16 @@ impl Judge<'_> {
         let mut trust: Vec<_> = inputs(cells[0], left.metric);
         let bound = match &claim.right {
             Operand::Count(count) => *count as f64,
+            Operand::Number(number) => *number,
             Operand::Span(span) => span.as_millis(),
             Operand::Share(share) => share.0,
             Operand::Multiple { times, reading } => {
                 let other = match read(cells[1], reading.metric, reading.facet.as_deref()) {
                     Ok(other) => other,
+                    // What never happened happened within no time, known or not.
+                    Err(none) if is_never(left.metric, value) && promises_soon(claim.comparison) => {
+                        return (Holding::Failed, format!("{observed}; {}", none.0));
+                    }
                     Err(none) => return (Holding::Unproven(none.0), observed),
                 };
                 trust.extend(inputs(cells[1], reading.metric));
@@ -275,6 +302,12 @@ impl Judge<'_> {
         if let Some(reason) = broken.first() {
             return (Holding::Unproven((*reason).clone()), observed);
         }
+        if holds
+            && zero_of_drops
+            && let Some(unproven) = self.missing_control(&left.variant, controls)
+        {
+            return (unproven, observed);
+        }
         match (holds, role) {
             (true, _) if zero_of_drops && cells[0].deploy.is_some() => {
                 observed.push_str(&self.beside(cells[0], controls));
@@ -284,6 +317,22 @@ impl Judge<'_> {
             (false, Role::Expect) => (Holding::Failed, observed),
             (false, Role::Control) => (failed_control(claim, cells[0]), observed),
         }
+    }
+
+    /// Why the runtime can't run one of `variants`; `None`: it can run all of them.
+    fn unavailable<'v>(&self, mut variants: impl Iterator<Item = &'v str>) -> Option<&str> {
+        variants.find_map(|variant| self.plan.why_unavailable(variant))
+    }
+
+    /// The first of `controls` that the runtime can't run, if a zero about `variant` rests on it: where nothing
+    /// happens, nothing needs to be shown to harm.
+    fn missing_control(&self, variant: &str, controls: &[ClaimVerdict]) -> Option<Holding> {
+        self.plan.variant(variant).filter(|variant| !variant.timeline.is_empty())?;
+        controls.iter().find_map(|control| {
+            let reason = self.unavailable(control.variants.iter().map(String::as_str))?;
+            let text = &control.text;
+            Some(Holding::Unproven(format!("the control `{text}` could not be run: {reason}")))
+        })
     }
 
     /// What gives a zero its weight: the control's loss, and how much the zero excludes.
@@ -330,6 +379,14 @@ impl Judge<'_> {
                 .any(|validity| validity.verdict == Trust::Degraded)
         })
     }
+}
+
+fn is_never(metric: Metric, value: f64) -> bool {
+    value.is_infinite() && !is_latency(metric)
+}
+
+fn promises_soon(comparison: Comparison) -> bool {
+    matches!(comparison, Comparison::Less | Comparison::AtMost)
 }
 
 fn is_zero_of_drops(claim: &Claim) -> bool {

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use engine::runtime::docker::images::Pull;
 use model::catalog::BalancerKind;
 use model::scenario::Set;
 
@@ -30,7 +31,8 @@ pub(crate) enum Command {
         rig run scenarios/drain.yaml\n  \
         rig run scenarios/drain.yaml --balancer nginx,envoy --seed 7\n  \
         rig run scenarios/drain.yaml --set load.rate=800/s --set load.for=30s\n  \
-        rig run scenarios/drain.yaml --format json | jq '.cells[].counts'")]
+        rig run scenarios/drain.yaml --format json | jq '.cells[].counts'\n  \
+        rig run scenarios/*.yaml --runtime process")]
     Run(Run),
     /// Check scenarios without running them; reports every problem at once
     #[command(
@@ -43,18 +45,43 @@ pub(crate) enum Command {
     /// Render a saved run again, from its records
     #[command(after_help = "Examples:\n  \
         rig report results/drain/latest\n  \
-        rig report results/drain/latest --format markdown > drain.md")]
+        rig report results/drain/latest --format markdown > drain.md\n  \
+        rig report results/*/latest")]
     Report(Report),
+    /// Show which images containers run from, and bring them onto the engine
+    #[command(after_help = "Examples:\n  \
+        rig images\n  \
+        rig images --fetch\n  \
+        rig images --pull never --format json | jq '.images[] | select(.present | not)'\n\n\
+        The engine is found as the docker command finds it: DOCKER_HOST, DOCKER_CONTEXT, its current context, \
+        /var/run/docker.sock.")]
+    Images(Images),
+    /// Check what this machine can do for rig, and say how to mend what it can't
+    #[command(after_help = "Examples:\n  \
+        rig doctor\n  \
+        rig doctor --format json | jq '.sections[].checks[] | select(.state == \"failed\")'\n\n\
+        Marks: ✓ as it should be · ✗ keeps something from working · ! limits figures · – not checked, and why\n\n\
+        Exit codes: 0 at least one runtime can run at least one balancer · 3 none can · 130 interrupted\n\n\
+        On a Docker engine it packs rig's own image if that is not there, runs one toy backend in a container, as \
+        a cell would, and removes it. Results are looked for in results/.")]
+    Doctor(Doctor),
+    /// Remove what dead runs have left on the Docker engine; a live run is never touched
+    #[command(after_help = "Examples:\n  rig clean\n  rig clean --images")]
+    Clean(Clean),
     /// The processes that rig launches: not for people
     #[command(hide = true, subcommand)]
     Agent(Agent),
 }
 
+/// Where results go if nobody says otherwise.
+pub(crate) const RESULTS: &str = "results";
+
 /// `rig run`.
 #[derive(Debug, Args)]
 pub(crate) struct Run {
-    /// The scenario's file
-    pub(crate) scenario: PathBuf,
+    /// The scenarios' files; several are run one after another, and summed up in one table
+    #[arg(required = true)]
+    pub(crate) scenarios: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) choice: Choice,
     #[command(flatten)]
@@ -62,8 +89,11 @@ pub(crate) struct Run {
     /// Where components run
     #[arg(long, value_enum, default_value = "auto")]
     pub(crate) runtime: RuntimeName,
+    /// When official images are pulled, in Docker
+    #[arg(long, value_enum, default_value = "missing")]
+    pub(crate) pull: PullName,
     /// Where results go, as DIR/<scenario>/<run-id>/
-    #[arg(long, value_name = "DIR", default_value = "results")]
+    #[arg(long, value_name = "DIR", default_value = RESULTS)]
     pub(crate) out: PathBuf,
     /// The balancer's listener [default: a free loopback address]
     #[arg(long, value_name = "ADDRESS:PORT")]
@@ -149,10 +179,50 @@ pub(crate) struct Render {
 /// `rig report`.
 #[derive(Debug, Args)]
 pub(crate) struct Report {
-    /// The run's directory, e.g. results/drain/latest
-    pub(crate) run: PathBuf,
+    /// The runs' directories, e.g. results/drain/latest; several are summed up in one table
+    #[arg(required = true)]
+    pub(crate) runs: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) output: Output,
+}
+
+/// `rig images`.
+#[derive(Debug, Args)]
+pub(crate) struct Images {
+    /// When official images are pulled
+    #[arg(long, value_enum, value_name = "WHEN", default_value = "missing")]
+    pub(crate) pull: PullName,
+    /// Pull or pack them now
+    #[arg(long)]
+    pub(crate) fetch: bool,
+    /// How the list is printed
+    #[arg(long, value_enum, default_value = "table")]
+    pub(crate) format: ListFormat,
+    /// No colours, whatever the terminal can do
+    #[arg(long)]
+    pub(crate) no_color: bool,
+}
+
+/// `rig doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// How checks are printed
+    #[arg(long, value_enum, default_value = "table")]
+    pub(crate) format: ListFormat,
+    /// No colours, whatever the terminal can do
+    #[arg(long)]
+    pub(crate) no_color: bool,
+}
+
+/// `rig clean`.
+#[derive(Debug, Args)]
+pub(crate) struct Clean {
+    /// Also runs whose owner can't be seen from here: started in a container, or before a restart
+    #[arg(long)]
+    pub(crate) unseen: bool,
+    /// Also the images that rig has packed, if nothing uses them
+    #[arg(long)]
+    pub(crate) images: bool,
 }
 
 /// The processes that rig launches.
@@ -164,6 +234,18 @@ pub(crate) enum Agent {
     Backend,
     /// Become a program that gets a signal when its parent dies
     Exec(Exec),
+    /// Hold a pod's address until SIGTERM
+    Pause,
+    /// Remove what is left of a run when standard input ends
+    Reap(Reap),
+}
+
+/// `rig agent reap`.
+#[derive(Debug, Args)]
+pub(crate) struct Reap {
+    /// The run, as its labels name it
+    #[arg(long)]
+    pub(crate) run: String,
 }
 
 /// `rig agent exec`.
@@ -187,6 +269,8 @@ pub(crate) enum RuntimeName {
     Auto,
     /// Local processes
     Process,
+    /// Containers
+    Docker,
 }
 
 /// How results can be printed.
@@ -200,4 +284,34 @@ pub(crate) enum FormatName {
     Json,
     /// For spreadsheets: a row per cell
     Csv,
+}
+
+/// How a list can be printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListFormat {
+    /// For a terminal
+    Table,
+    /// For programs
+    Json,
+}
+
+/// When official images can be pulled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PullName {
+    /// Never: what the engine has, or packed from this machine's executables
+    Never,
+    /// If the engine lacks them
+    Missing,
+    /// Even if the engine has them
+    Always,
+}
+
+impl From<PullName> for Pull {
+    fn from(name: PullName) -> Pull {
+        match name {
+            PullName::Never => Pull::Never,
+            PullName::Missing => Pull::Missing,
+            PullName::Always => Pull::Always,
+        }
+    }
 }

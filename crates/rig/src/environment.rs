@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::read_to_string;
 
-use model::records::{BalancerBuild, Environment};
+use model::records::{BalancerBuild, ContainerEngine, Environment};
 
 /// Kernel settings that bear on dropped connections.
 const SYSCTLS: [&str; 9] = [
@@ -19,7 +19,10 @@ const SYSCTLS: [&str; 9] = [
 ];
 
 /// Reads it. What a system doesn't tell stays empty.
-pub(crate) fn gather(balancers: BTreeMap<String, BalancerBuild>) -> Environment {
+pub(crate) fn gather(
+    balancers: BTreeMap<String, BalancerBuild>,
+    engine: Option<ContainerEngine>,
+) -> Environment {
     let line = |path: &str| read_to_string(path).map(|text| text.trim().to_owned()).unwrap_or_default();
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
     Environment {
@@ -38,6 +41,7 @@ pub(crate) fn gather(balancers: BTreeMap<String, BalancerBuild>) -> Environment 
             .map(|(name, value)| (name.to_owned(), value.replace('\t', " ")))
             .collect(),
         balancers,
+        engine,
     }
 }
 

@@ -5,20 +5,20 @@ use std::process::ExitCode;
 
 use report::Verdict;
 
-/// Why the process ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why the process ends, in the order of what outweighs what where several scenarios are run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Exit {
     /// Every expectation held.
     Held,
+    /// The measurement can't be trusted.
+    Invalid,
     /// An expectation failed, or a zero is unproved.
     Failed,
-    /// Wrong usage, or an invalid scenario.
-    Usage,
     /// The environment cannot run it: a balancer is missing or refuses its configuration, an address is taken,
     /// results can't be written.
     Environment,
-    /// The measurement can't be trusted.
-    Invalid,
+    /// Wrong usage, or an invalid scenario.
+    Usage,
     /// The user stopped it.
     Interrupted,
 }
@@ -67,6 +67,11 @@ impl Failure {
     /// Wrong usage, or an invalid scenario.
     pub(crate) fn usage(error: impl Into<anyhow::Error>) -> Failure {
         Failure { exit: Exit::Usage, error: error.into() }
+    }
+
+    /// The user stopped it before there was anything to tell.
+    pub(crate) fn interrupted() -> Failure {
+        Failure { exit: Exit::Interrupted, error: anyhow::anyhow!("interrupted before the first cell") }
     }
 
     /// The environment cannot run it.

@@ -1,4 +1,4 @@
-//! One live line per cell on a terminal; plain lines, one per cell, elsewhere; nothing with `--quiet`.
+//! One live line per cell or preparation on a terminal; plain lines elsewhere; nothing with `--quiet`.
 
 use std::cell::{Cell, RefCell};
 use std::io::IsTerminal;
@@ -44,14 +44,7 @@ pub(crate) struct CellProgress {
 impl CellProgress {
     /// A line for `cell`, the `number`-th of `total`.
     pub(crate) fn begin(show: Show, cell: &CellId, number: usize, total: usize) -> CellProgress {
-        let line = match show {
-            Show::Live => ProgressBar::new_spinner(),
-            Show::Plain | Show::Quiet => ProgressBar::hidden(),
-        };
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed:>4} {wide_msg}") {
-            line.set_style(style);
-        }
-        line.enable_steady_tick(Duration::from_millis(250));
+        let line = spinner(show);
         let repeat = if cell.repeat > 1 { format!(" #{}", cell.repeat) } else { String::new() };
         let title = format!("[{number}/{total}] {} {}{repeat}", cell.balancer, cell.variant);
         let progress = CellProgress { show, title, line, phase: RefCell::default(), last: Cell::default() };
@@ -90,6 +83,46 @@ impl CellProgress {
     }
 }
 
+/// The progress of what must be done before anything can be measured.
+pub(crate) struct Preparation {
+    show: Show,
+    title: String,
+    line: ProgressBar,
+}
+
+impl Preparation {
+    /// A line about preparing `title`.
+    pub(crate) fn begin(show: Show, title: &str) -> Preparation {
+        Preparation { show, title: title.to_owned(), line: spinner(show) }
+    }
+
+    /// Tells what is being done now.
+    pub(crate) fn tell(&self, words: &str) {
+        self.line.set_message(format!("{}: {words}", self.title));
+        if self.show == Show::Plain {
+            eprintln!("{}: {words}", self.title);
+        }
+    }
+}
+
+impl Drop for Preparation {
+    fn drop(&mut self) {
+        self.line.finish_and_clear();
+    }
+}
+
+fn spinner(show: Show) -> ProgressBar {
+    let line = match show {
+        Show::Live => ProgressBar::new_spinner(),
+        Show::Plain | Show::Quiet => ProgressBar::hidden(),
+    };
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed:>4} {wide_msg}") {
+        line.set_style(style);
+    }
+    line.enable_steady_tick(Duration::from_millis(250));
+    line
+}
+
 /// What a cell is doing after `event`; `None`: what it did before.
 fn phase(event: &Happening) -> Option<String> {
     Some(match event {
@@ -101,10 +134,13 @@ fn phase(event: &Happening) -> Option<String> {
         Happening::Replacing { old, new } => format!("{old} → {new}"),
         Happening::Registering { incarnation } => format!("{incarnation}: register"),
         Happening::Confirmed { incarnation, .. } => format!("{incarnation}: confirmed"),
-        Happening::Faulted { incarnation, fault } => format!("{incarnation}: {fault}"),
+        Happening::Faulted { incarnation, fault } => format!("{incarnation}: {}", fault.name()),
+        Happening::Degraded { incarnation, misbehaviour } => format!("{incarnation}: {misbehaviour}"),
+        Happening::SeenDown { backend, words, .. } => format!("{backend}: {words}"),
         Happening::Healed { incarnation } => format!("{incarnation}: healed"),
         Happening::DeployFinished { .. } => "settled".into(),
         Happening::DeployAborted { .. } => "deploy aborted".into(),
+        Happening::Splitting { route, to, .. } => format!("{route}: {to}"),
         Happening::LoadFinished { .. } => "ending".into(),
         _ => return None,
     })

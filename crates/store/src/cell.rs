@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use model::access_log::Logged;
 use model::history::Event;
 use model::ledger::Execution;
+use model::sample::Sample;
 use serde::Serialize;
 
 use crate::atomic::{write_atomic, write_atomic_with};
@@ -45,6 +46,10 @@ impl CellDir {
     pub fn config_dir(&self) -> PathBuf {
         self.path.join("config")
     }
+    /// Where its components work; gone when the cell has ended.
+    pub fn scratch(&self) -> PathBuf {
+        self.path.join("run")
+    }
     /// What happened, one event a line.
     pub fn history(&self) -> PathBuf {
         self.path.join("history.ndjson")
@@ -64,6 +69,10 @@ impl CellDir {
     /// The balancer's access log, normalised.
     pub fn access(&self) -> PathBuf {
         self.path.join("access.ndjson")
+    }
+    /// What backends and balancer had in hand while the load ran.
+    pub fn samples(&self) -> PathBuf {
+        self.path.join("samples.ndjson")
     }
     /// The balancer's access log as it wrote it.
     pub fn access_log(&self) -> PathBuf {
@@ -88,6 +97,14 @@ impl CellDir {
         let file =
             OpenOptions::new().create(true).append(true).open(&path).map_err(StoreError::write(&path))?;
         Ok(HistoryWriter { path, file })
+    }
+
+    /// Opens the samples for their only writer.
+    pub fn sample_writer(&self) -> Result<SampleWriter, StoreError> {
+        let path = self.samples();
+        let file =
+            OpenOptions::new().create(true).append(true).open(&path).map_err(StoreError::write(&path))?;
+        Ok(SampleWriter { path, file })
     }
 
     /// Writes what backends received and finished.
@@ -141,5 +158,22 @@ impl HistoryWriter {
         line.push(b'\n');
         // One write per line, so that a crash can tear the last line only.
         self.file.write_all(&line).map_err(StoreError::write(&self.path))
+    }
+}
+
+/// Appends to a cell's samples; those of one look are in the file when `append` returns.
+#[derive(Debug)]
+pub struct SampleWriter {
+    path: PathBuf,
+    file: File,
+}
+
+impl SampleWriter {
+    /// Writes the samples of one look.
+    pub fn append(&mut self, samples: &[Sample]) -> Result<(), StoreError> {
+        let mut lines = Vec::new();
+        write_records(&mut lines, samples).map_err(StoreError::write(&self.path))?;
+        // One write per look, so that a crash can tear the last line only.
+        self.file.write_all(&lines).map_err(StoreError::write(&self.path))
     }
 }

@@ -5,14 +5,14 @@
 //!   scenario.yaml  plan.json  environment.json            before the first cell
 //!   cells/<balancer>.<variant>.<n>/                       during and after each cell
 //!     config/  history.ndjson  requests.ndjson.zst  ledger.ndjson  access.ndjson
-//!     access.log  balancer.log  summary.json  latency.hlog
+//!     samples.ndjson  access.log  balancer.log  summary.json  latency.hlog
 //!   interrupted                                           only if the user interrupted the run
 //!   summary.json  verdict.json  report.md                               at the end
 //! results/<scenario>/latest -> <run-id>
 //! ```
 //!
 //! A [`Run`] writes it, cell by cell through a [`CellDir`]; a [`SavedRun`] reads it back. Whole files are
-//! replaced atomically ([`write_atomic`]); the history and the client's records grow by whole lines, and a
+//! replaced atomically ([`write_atomic`]); the history, the samples and the client's records grow by whole lines, and a
 //! line that a crash tore off is dropped by the reader, who says so.
 
 mod atomic;
@@ -21,10 +21,12 @@ mod error;
 mod ndjson;
 mod run;
 mod saved;
+mod unfinished;
 
 pub use atomic::write_atomic;
-pub use cell::{CellDir, HistoryWriter};
+pub use cell::{CellDir, HistoryWriter, SampleWriter};
 pub use error::StoreError;
 pub use ndjson::ReadWarning;
 pub use run::Run;
 pub use saved::{LoadedCell, SavedRun};
+pub use unfinished::unfinished;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use model::identity::CellId;
 use model::plan::{self, SavedPlan};
 use model::records::{CellRecords, Environment};
+use model::sample::Sample;
 use serde::de::DeserializeOwned;
 
 use crate::cell::CellDir;
@@ -94,6 +95,7 @@ impl SavedRun {
             requests: load_requests(&dir, &mut warnings)?,
             executions: load(&dir.ledger(), &mut warnings)?,
             access: load(&dir.access(), &mut warnings)?,
+            samples: load_samples(&dir, &mut warnings)?,
         };
         Ok(LoadedCell { records, warnings })
     }
@@ -126,6 +128,14 @@ fn load_requests<T: DeserializeOwned>(
         }
         Err(error) if error.kind() == ErrorKind::NotFound => load(&dir.requests(), warnings),
         Err(source) => Err(StoreError::Read { path, source }),
+    }
+}
+
+/// A cell that was saved before there were samples has none, and nothing is wrong with it.
+fn load_samples(dir: &CellDir, warnings: &mut Vec<ReadWarning>) -> Result<Vec<Sample>, StoreError> {
+    match dir.samples() {
+        path if path.exists() => load(&path, warnings),
+        _ => Ok(Vec::new()),
     }
 }
 

@@ -7,12 +7,14 @@ use model::access_log::{Attempt, Logged};
 use model::catalog::BalancerKind;
 use model::history::{Event, Happening, WindowDerivation};
 use model::identity::{CellId, Incarnation, RequestId};
+use model::job::BackendStatus;
 use model::ledger::Execution;
 use model::outcome::{BodyCheck, Outcome};
 use model::plan::{SavedPlan, Variant};
 use model::records::Environment;
 use model::request::Request;
-use model::topology::{Balance, PassiveHealth, Retries, Topology};
+use model::sample::Sample;
+use model::topology::{Balance, Listener, PassiveHealth, Retries, Topology};
 use model::traffic::{Arrivals, Method, Traffic};
 use model::units::{Nanos, Rate, Share, Span};
 use store::{ReadWarning, Run, SavedRun, StoreError};
@@ -24,12 +26,14 @@ fn plan() -> SavedPlan {
         topology: Topology {
             pools: vec![],
             routes: vec![],
+            listener: Listener::default(),
             balance: Balance::RoundRobin,
             health_check: None,
             retries: Retries::Off,
             passive_health: PassiveHealth::Off,
             client_keepalive: None,
             response_timeout: Span::millis(60_000),
+            reload_grace: Some(Span::millis(30_000)),
             workers: 2,
         },
         traffic: Traffic {
@@ -45,6 +49,7 @@ fn plan() -> SavedPlan {
         timeline: vec![],
     };
     SavedPlan {
+        reading: None,
         schema: model::plan::SCHEMA,
         scenario: "drain".into(),
         question: "Does it?".into(),
@@ -53,6 +58,7 @@ fn plan() -> SavedPlan {
         variants: vec![variant],
         control: vec![],
         expect: vec![],
+        unavailable: vec![],
     }
 }
 
@@ -104,6 +110,10 @@ fn write_cell(run: &Run) {
     fs::write(dir.requests(), lines).expect("a temporary directory can be written");
     dir.write_ledger(&[execution()]).expect("a temporary directory can be written");
     dir.write_access(&[logged()]).expect("a temporary directory can be written");
+    let mut samples = dir.sample_writer().expect("a temporary directory can be written");
+    for look in sampled().chunks(1) {
+        samples.append(look).expect("a temporary directory can be written");
+    }
 }
 
 fn history_events() -> Vec<Event> {
@@ -130,11 +140,21 @@ fn execution() -> Execution {
     Execution { id: RequestId(0), by: Incarnation::new("web-1", 1), received: Nanos(3), finished: None }
 }
 
+fn sampled() -> [Sample; 2] {
+    let incarnation = Incarnation::new("web-1", 1);
+    let status = BackendStatus { incarnation, in_flight: 4, received: 9, queued: 2 };
+    [
+        Sample::Backend { at: Nanos(3), status },
+        Sample::Balancer { at: Nanos(4), backend: "web-1".into(), in_flight: 5 },
+    ]
+}
+
 fn logged() -> Logged {
     Logged {
         id: Some(RequestId(0)),
         at: Nanos(5),
         status: 200,
+        pool: None,
         attempts: vec![
             Attempt { backend: None, status: None },
             Attempt { backend: Some("web-1".into()), status: Some(200) },
@@ -159,6 +179,7 @@ fn a_run_reads_back_through_latest_what_was_written() {
     assert_eq!(loaded.records.requests, [request(0), request(1), request(2)]);
     assert_eq!(loaded.records.executions, [execution()]);
     assert_eq!(loaded.records.access, [logged()]);
+    assert_eq!(loaded.records.samples, sampled());
 }
 
 #[test]
@@ -241,6 +262,21 @@ fn opening_something_else_names_what_is_missing() {
     let run = create(results.path());
     let error = SavedRun::open(run.path()).unwrap().records(&cell()).unwrap_err();
     assert!(error.to_string().ends_with("has no cell nginx.with-drain.1"), "{error}");
+}
+
+#[test]
+fn a_run_that_was_saved_before_there_were_containers_is_read_as_one_without() {
+    let results = tempfile::tempdir().unwrap();
+    let run = create(results.path());
+    for (file, key) in [("plan.json", "unavailable"), ("environment.json", "engine")] {
+        let path = run.path().join(file);
+        let mut saved: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        saved.as_object_mut().unwrap().remove(key).unwrap();
+        fs::write(&path, saved.to_string()).unwrap();
+    }
+    let saved = SavedRun::open(run.path()).unwrap();
+    assert_eq!((saved.plan(), saved.environment()), (&plan(), &environment()));
+    assert_eq!(saved.environment().engine, None);
 }
 
 #[test]

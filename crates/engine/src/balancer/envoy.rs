@@ -2,21 +2,28 @@
 //! replaced by rename in a watched directory, with `DRAINING` for the one that leaves (Envoy docs, "Endpoint
 //! discovery service", `core.v3.HealthStatus`).
 
+mod settings;
+
 use std::time::Duration;
 
 use minijinja::{Value, context};
 use model::access_log::{Attempt, LogGap};
 use model::catalog::Capability;
+use model::detection::{DetectionBound, Symptom};
 use model::history::Setting;
 use model::plan::Variant;
+use model::split::Split;
 use model::timeline::Deregister;
-use model::topology::{Balance, HealthCheck, PassiveHealth, Retries, Topology};
+use model::topology::{Balance, HeaderMatch, HealthCheck, PassiveHealth, Retries, Route, Topology};
 use serde::Deserialize;
 
+use super::layer4::{is_layer4, read_connection, set_of, sets, silence};
+use super::probing::in_a_row;
 use super::{
-    Ask, BackendView, Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogLine, Rotation,
-    STDERR_FILE, Sighting, Signal, Site, Standing, Step, Turn, View, ViewError, ViewQuery, deregistration,
-    logged_id, or_default, recognised_within, setting, wall_nanos,
+    Ask, BackendView, Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogLine,
+    RELOADED_WITHIN, Rotation, STDERR_FILE, Sighting, Signal, Site, SplitSteps, Standing, Step, Trigger,
+    Turn, View, ViewError, ViewQuery, deregistration, literal, logged_id, or_default, recognised_within,
+    routing_settings, setting, wall_nanos,
 };
 use crate::error::EngineError;
 use crate::templates::Templates;
@@ -24,6 +31,8 @@ use crate::templates::Templates;
 pub(super) struct Envoy;
 
 const CONFIG: &str = "envoy.yaml";
+/// In a directory of its own: Envoy watches the directory, and a rename in it must mean this file.
+const LISTENER: &str = "listener/listener.yaml";
 
 impl Balancer for Envoy {
     fn missing(&self) -> &'static [(Capability, &'static str)] {
@@ -42,52 +51,7 @@ impl Balancer for Envoy {
     }
 
     fn settings(&self, variant: &Variant) -> Vec<Setting> {
-        let topology = &variant.topology;
-        let default = |default| or_default(String::new(), "Envoy", default);
-        vec![
-            setting("balance", algorithm(topology.balance).1),
-            setting(
-                "retries",
-                match topology.retries {
-                    Retries::Off => "no retry_policy".into(),
-                    Retries::Default => default("no retries"),
-                    Retries::On { tries } => format!(
-                        "retry_policy: {{retry_on: {RETRY_ON}, num_retries: {}, per_try_timeout: {}, \
-                         previous_hosts, host_selection_retry_max_attempts: {HOST_SELECTIONS}}}",
-                        tries.saturating_sub(1),
-                        per_try_timeout(topology, tries),
-                    ),
-                },
-            ),
-            setting(
-                "passive_health",
-                match topology.passive_health {
-                    PassiveHealth::Off => "no outlier_detection".into(),
-                    PassiveHealth::Default => default("no outlier detection"),
-                    PassiveHealth::On { fails, out_for } => format!(
-                        "outlier_detection: {{consecutive_5xx: {fails}, base_ejection_time and \
-                         max_ejection_time: {out_for}, interval: 0.1s}}, not ended by a successful probe"
-                    ),
-                },
-            ),
-            setting(
-                "health_check",
-                topology.health_check.as_ref().map_or("none".into(), |check| {
-                    format!(
-                        "http_health_check {}, interval {}, timeout {}, unhealthy_threshold {}, healthy_threshold {}; healthy_panic_threshold 0",
-                        check.path, check.every, check.timeout, check.fall, check.rise
-                    )
-                }),
-            ),
-            setting(
-                "client_keepalive",
-                topology.client_keepalive.map_or("max_requests_per_connection: 1".into(), |span| {
-                    format!("idle_timeout: {span}")
-                }),
-            ),
-            deregistration(variant, "EDS health_status DRAINING, update_merge_window 0s", "(no reload)"),
-            setting("response_timeout", format!("route timeout: {}", topology.response_timeout)),
-        ]
+        settings::settings(variant)
     }
 
     fn files(
@@ -97,60 +61,15 @@ impl Balancer for Envoy {
         rotation: &Rotation,
         templates: &Templates,
     ) -> Result<Vec<ConfigFile>, EngineError> {
-        let pools: Vec<Value> = topology
-            .pools
-            .iter()
-            .map(|pool| {
-                let path = site.directory.join(endpoints_path(&pool.name)).display().to_string();
-                context! { name => &pool.name, endpoints => path }
-            })
-            .collect();
-        let routes: Vec<Value> = topology
-            .routes
-            .iter()
-            .map(|route| context! { name => &route.name, path => &route.path, pool => &route.to })
-            .collect();
-        let (policy, _) = algorithm(topology.balance);
-        let values = context! {
-            directory => site.directory.display().to_string(),
-            listener => address(site.listener),
-            admin => address(site.admin),
-            policy,
-            full_scan => topology.balance == Balance::LeastConnections,
-            hashed => topology.balance == Balance::SourceHash,
-            response_timeout => seconds(topology.response_timeout.0),
-            client_keepalive => topology.client_keepalive.map(|span| seconds(span.0)),
-            health_check => topology.health_check.as_ref().map(health_check),
-            retries => match topology.retries {
-                Retries::Off | Retries::Default => None,
-                Retries::On { tries } => Some(context! {
-                    on => RETRY_ON,
-                    more => tries.saturating_sub(1),
-                    timeout => per_try_timeout(topology, tries),
-                    host_selections => HOST_SELECTIONS,
-                }),
-            },
-            outlier_detection => match topology.passive_health {
-                PassiveHealth::Off | PassiveHealth::Default => None,
-                PassiveHealth::On { fails, out_for } => {
-                    Some(context! { fails, out_for => seconds(out_for.0) })
-                }
-            },
-            pools, routes,
-        };
-        let mut files = vec![ConfigFile::new(CONFIG, templates.render("envoy/envoy.yaml", values)?)];
-        for pool in &topology.pools {
-            files.push(endpoints(topology, site, &pool.name, rotation, templates)?);
-        }
-        Ok(files)
+        files(topology, site, rotation, 0, templates)
     }
 
-    fn arguments(&self, site: &Site) -> Vec<String> {
+    fn arguments(&self, topology: &Topology, site: &Site) -> Vec<String> {
         let config = site.directory.join(CONFIG).display().to_string();
         // Without the flush interval its access log lags by up to 10 s.
         ["-c", &config, "--concurrency", &site.workers.to_string(), "--disable-hot-restart", "-l", "warning"]
             .into_iter()
-            .chain(["--file-flush-interval-msec", "100"])
+            .chain(["--file-flush-interval-msec", "100", "--drain-time-s", &drain_seconds(topology)])
             .map(str::to_owned)
             .collect()
     }
@@ -163,8 +82,8 @@ impl Balancer for Envoy {
         templates: &Templates,
     ) -> Result<Change, EngineError> {
         debug_assert_eq!(turn.how, Deregister::Live, "validation rejects what the catalog says is missing");
-        let pool = topology.pool_of(turn.backend).map_or("", |pool| pool.name.as_str());
-        let file = endpoints(topology, site, pool, turn.to, templates)?;
+        let pool = set_of(topology, turn.backend);
+        let file = endpoints(topology, site, &pool, turn.to, templates)?;
         let backend = turn.backend.to_owned();
         let (sighting, proof) = match turn.to.of(turn.backend) {
             Standing::In => {
@@ -183,8 +102,58 @@ impl Balancer for Envoy {
         })
     }
 
+    fn split(
+        &self,
+        topology: &Topology,
+        _site: &Site,
+        _route: &Route,
+        templates: &Templates,
+    ) -> Result<SplitSteps, EngineError> {
+        let file = routes(topology, templates)?;
+        let ask = Ask::Get("/config_dump?resource=dynamic_route_configs".into());
+        let sighting = Sighting::Says { ask, text: routes_version(topology) };
+        Ok(SplitSteps {
+            steps: vec![
+                Step::Write { path: file.path, text: file.text },
+                Step::Await { sighting, within: Duration::from_secs(10) },
+            ],
+            proof: "RDS from a file; /config_dump has its version",
+        })
+    }
+
+    fn reload(
+        &self,
+        topology: &Topology,
+        site: &Site,
+        rotation: &Rotation,
+        nth: u32,
+        templates: &Templates,
+    ) -> Result<Vec<Step>, EngineError> {
+        let files = files(topology, site, rotation, nth, templates)?;
+        let listener = files.into_iter().find(|file| file.path == LISTENER);
+        let ask = Ask::Get("/stats?filter=^listener_manager.listener_create_success$".into());
+        // Counted by every worker that has taken it over.
+        let taken = u32::from(site.workers) * (nth + 1);
+        let line = format!("listener_manager.listener_create_success: {taken}");
+        let trigger = listener.map(|file| Step::Reload(Trigger::Write { path: file.path, text: file.text }));
+        let wait = Step::Await { sighting: Sighting::Answer { ask, line }, within: RELOADED_WITHIN };
+        Ok(trigger.into_iter().chain([wait]).collect())
+    }
+
     fn view(&self, _site: &Site) -> Option<ViewQuery> {
         Some(ViewQuery { ask: Ask::Get("/clusters?format=json".into()), read: read_clusters })
+    }
+
+    /// The next probe begins `interval` after the end of the last, with traffic or without (`no_traffic_interval` is the
+    /// same). A 503 marks a host down at once, whatever `unhealthy_threshold` says (core.v3.HealthCheck).
+    fn detection(&self, check: &HealthCheck, symptom: Symptom) -> DetectionBound {
+        match symptom {
+            Symptom::Refuses => in_a_row(check, check.fall, None),
+            Symptom::SaysNo => in_a_row(check, 1, None),
+            Symptom::Hangs | Symptom::Vanishes => {
+                in_a_row(check, check.fall, Some((check.timeout.0, "timeout")))
+            }
+        }
     }
 
     fn graceful_stop(&self) -> Signal {
@@ -205,6 +174,10 @@ impl Balancer for Envoy {
             upstream: Option<String>,
             flags: String,
             attempts: Option<u8>,
+            pool: Option<String>,
+        }
+        if let Some(connection) = read_connection(line, site) {
+            return connection.map(Some);
         }
         let line: Line = serde_json::from_str(line).map_err(|error| LogError(error.to_string()))?;
         // Envoy names the last host only; the attempts before it are counted, not named.
@@ -221,10 +194,65 @@ impl Balancer for Envoy {
             id: logged_id(line.id.as_deref().unwrap_or("-"))?,
             wall: wall_nanos(&line.ts)? + line.ms * 1_000_000,
             status: line.status,
+            pool: line.pool.filter(|pool| pool != "-"),
             attempts,
             flags: line.flags,
         }))
     }
+}
+
+/// Its files, with the listener in its `version`-th form.
+fn files(
+    topology: &Topology,
+    site: &Site,
+    rotation: &Rotation,
+    version: u32,
+    templates: &Templates,
+) -> Result<Vec<ConfigFile>, EngineError> {
+    let sets = sets(topology);
+    let pools: Vec<Value> = sets
+        .iter()
+        .map(|pool| {
+            let path = site.directory.join(endpoints_path(&pool.name)).display().to_string();
+            context! { name => &pool.name, endpoints => path }
+        })
+        .collect();
+    let (policy, _) = algorithm(topology.balance);
+    let values = context! {
+        directory => site.directory.display().to_string(),
+        listener => address(site.listener),
+        admin => address(site.admin),
+        policy,
+        full_scan => topology.balance == Balance::LeastConnections,
+        hashed => topology.balance == Balance::SourceHash,
+        layer4 => is_layer4(topology).then(|| context! {
+            silence => seconds(silence(topology).0),
+            attempts => attempts_at_layer4(topology),
+            set => &sets[0].name,
+        }),
+        routes => site.directory.join(ROUTES).display().to_string(),
+        client_keepalive => topology.client_keepalive.map(|span| seconds(span.0)),
+        health_check => topology.health_check.as_ref().map(health_check),
+        outlier_detection => match topology.passive_health {
+            PassiveHealth::Off | PassiveHealth::Default => None,
+            PassiveHealth::On { fails, out_for } => {
+                Some(context! { fails, out_for => seconds(out_for.0) })
+            }
+        },
+        pools,
+    };
+    let render = |path: &str, version: Option<u32>| {
+        let values = context! { listener_version => version, listener_path => LISTENER, ..values.clone() };
+        Ok::<_, EngineError>(ConfigFile::new(path, templates.render("envoy/envoy.yaml", values)?))
+    };
+    let mut files = vec![render(CONFIG, None)?, render(LISTENER, Some(version))?];
+    if !is_layer4(topology) {
+        files.push(routes(topology, templates)?);
+    }
+    for pool in &sets {
+        files.push(endpoints(topology, site, &pool.name, rotation, templates)?);
+    }
+    Ok(files)
 }
 
 const RETRY_ON: &str = "connect-failure,refused-stream,reset,gateway-error";
@@ -236,6 +264,11 @@ const HOST_SELECTIONS: u32 = 5;
 fn per_try_timeout(topology: &Topology, tries: u32) -> String {
     // Envoy has whole milliseconds, and takes zero for no time-out.
     seconds((topology.response_timeout.0 / tries.max(1)).max(Duration::from_millis(1)))
+}
+
+/// How long an old listener drains; none closes its connections at once. Envoy has whole seconds.
+fn drain_seconds(topology: &Topology) -> String {
+    topology.reload_grace.map_or(0.0, |grace| grace.seconds().ceil()).to_string()
 }
 
 /// With nine decimals at most: Envoy refuses more.
@@ -259,10 +292,71 @@ fn health_check(check: &HealthCheck) -> Value {
 fn algorithm(balance: Balance) -> (&'static str, &'static str) {
     match balance {
         Balance::RoundRobin => ("ROUND_ROBIN", "lb_policy: ROUND_ROBIN"),
-        Balance::LeastConnections => ("LEAST_REQUEST", "least_request, selection_method: FULL_SCAN"),
-        Balance::TwoChoices => ("LEAST_REQUEST", "lb_policy: LEAST_REQUEST (2 choices)"),
+        Balance::LeastConnections => (
+            "LEAST_REQUEST",
+            "load_balancing_policy: least_request {selection_method: FULL_SCAN} \
+             (Envoy's default would be the better of 2 random hosts)",
+        ),
+        Balance::TwoChoices => (
+            "LEAST_REQUEST",
+            "lb_policy: LEAST_REQUEST (nothing said of choice_count: Envoy's default, 2: power of two choices)",
+        ),
         Balance::SourceHash => ("RING_HASH", "lb_policy: RING_HASH on the source address"),
     }
+}
+
+/// The routes, in a directory of their own for the same reason as endpoints.
+const ROUTES: &str = "routes/routes.yaml";
+
+fn routes(topology: &Topology, templates: &Templates) -> Result<ConfigFile, EngineError> {
+    let route = |route: &Route| {
+        let mut begins = 0;
+        let bounds = route.to.bounds().into_iter().map(|(_, bound)| bound).chain([Split::PARTS]);
+        let parts = route.to.pools().zip(bounds).map(|(pool, bound)| {
+            let weight = bound - std::mem::replace(&mut begins, bound);
+            context! { pool, weight }
+        });
+        let header = |header: &HeaderMatch| context! { name => &header.name, regex => header_regex(header) };
+        context! {
+            name => &route.name,
+            path => &route.path,
+            header => route.header.as_ref().map(header),
+            only => route.to.only(),
+            parts => parts.collect::<Vec<_>>(),
+        }
+    };
+    let values = context! {
+        version => routes_version(topology),
+        routes => topology.routes.iter().map(route).collect::<Vec<_>>(),
+        response_timeout => seconds(topology.response_timeout.0),
+        hashed => topology.balance == Balance::SourceHash,
+        retries => match topology.retries {
+            Retries::Off | Retries::Default => None,
+            Retries::On { tries } => Some(context! {
+                on => RETRY_ON,
+                more => tries.saturating_sub(1),
+                timeout => per_try_timeout(topology, tries),
+                host_selections => HOST_SELECTIONS,
+            }),
+        },
+    };
+    Ok(ConfigFile::new(ROUTES, templates.render("envoy/routes.yaml", values)?))
+}
+
+/// What tells two versions of the routes apart: all that a running cell changes of them.
+fn routes_version(topology: &Topology) -> String {
+    let split = |route: &Route| format!("{}: {}", route.name, route.to);
+    topology.routes.iter().map(split).collect::<Vec<_>>().join("; ")
+}
+
+/// Envoy matches each occurrence of a header by itself, and did match all of them, joined by commas: this fits both.
+fn header_regex(header: &HeaderMatch) -> String {
+    format!("(.*, *)?{} *(,.*)?", literal(header))
+}
+
+/// Attempts to connect in all.
+fn attempts_at_layer4(topology: &Topology) -> u32 {
+    if let Retries::On { tries } = topology.retries { tries } else { 1 }
 }
 
 /// One directory per pool: Envoy watches the directory, and a rename in it must mean this file.
@@ -277,11 +371,10 @@ fn endpoints(
     rotation: &Rotation,
     templates: &Templates,
 ) -> Result<ConfigFile, EngineError> {
-    let hosts: Vec<Value> = topology
-        .pool(pool)
-        .map(|pool| pool.backends.as_slice())
-        .unwrap_or_default()
+    let hosts: Vec<Value> = sets(topology)
         .iter()
+        .filter(|set| set.name == pool)
+        .flat_map(|set| &set.backends)
         .filter_map(|b| {
             let status = match rotation.of(&b.id) {
                 Standing::In => "HEALTHY",

@@ -1,19 +1,26 @@
 //! HAProxy. Controlled through its runtime socket (management guide, "Unix Socket commands"), which rig has it
 //! open on a loopback address.
 
+use std::time::Duration;
+
 use minijinja::{Value, context};
 use model::access_log::{Attempt, LogGap};
 use model::catalog::Capability;
+use model::detection::{DetectionBound, Symptom};
 use model::history::Setting;
 use model::plan::Variant;
 use model::timeline::Deregister;
-use model::topology::{Balance, HealthCheck, PassiveHealth, Retries, Topology};
+use model::topology::{Balance, HeaderMatch, HealthCheck, PassiveHealth, Retries, Route, Topology};
+use model::units::Span;
 use serde::Deserialize;
 
+use super::layer4::{is_layer4, read_connection, set_of, sets, silence};
+use super::probing::in_a_row;
 use super::{
-    Ask, BackendView, Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogLine, Rotation,
-    STDERR_FILE, STDOUT_FILE, Sighting, Signal, Site, Standing, Step, Turn, View, ViewError, ViewQuery,
-    deregistration, logged_id, or_default, recognised_within, setting, wall_nanos,
+    Ask, BackendView, Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogLine,
+    RELOADED_WITHIN, Rotation, STDERR_FILE, STDOUT_FILE, Sighting, Signal, Site, SplitSteps, Standing, Step,
+    Trigger, Turn, View, ViewError, ViewQuery, deregistration, logged_id, or_default, recognised_within,
+    routing_settings, setting, wall_nanos,
 };
 use crate::error::EngineError;
 use crate::templates::Templates;
@@ -21,6 +28,11 @@ use crate::templates::Templates;
 pub(super) struct Haproxy;
 
 const CONFIG: &str = "haproxy.cfg";
+/// `timeout connect` in the template.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+const SPLITS: &str = "splits.map";
+/// The name of the frontend: no pool is called so, as names have no underscores.
+const FRONTEND: &str = "the_listener";
 
 impl Balancer for Haproxy {
     fn missing(&self) -> &'static [(Capability, &'static str)] {
@@ -44,8 +56,9 @@ impl Balancer for Haproxy {
     fn settings(&self, variant: &Variant) -> Vec<Setting> {
         let topology = &variant.topology;
         let or_default = |rendered, default| or_default(rendered, "HAProxy", default);
-        vec![
+        let mut settings = vec![
             setting("balance", format!("balance {}", algorithm(topology.balance))),
+            setting("workers", format!("nbthread {}: threads share the servers' state", topology.workers)),
             setting(
                 "retries",
                 or_default(retries(topology.retries).join("; "), "retries 3, on connection failures"),
@@ -66,6 +79,9 @@ impl Balancer for Haproxy {
             setting(
                 "client_keepalive",
                 match topology.client_keepalive {
+                    _ if is_layer4(topology) => {
+                        format!("timeout client {}ms (silence)", silence(topology).whole_millis())
+                    }
                     Some(_) => client_keepalive(topology),
                     None => format!(
                         "{} (closes the connection to the server as well)",
@@ -75,10 +91,18 @@ impl Balancer for Haproxy {
             ),
             setting(
                 "response_timeout",
-                format!("timeout server {}ms", topology.response_timeout.whole_millis()),
+                format!("timeout server {}ms", server_timeout(topology).whole_millis()),
             ),
+            setting("reload_grace", format!("hard-stop-after {}", hard_stop_after(topology))),
             deregistration(variant, "set server POOL/BACKEND state drain", "(no reload)"),
-        ]
+        ];
+        if is_layer4(topology) {
+            settings.insert(0, setting("listener", "mode tcp: all pools are one backend; no route applies"));
+        } else {
+            let split = "rand(10000) against a map that `set map` changes";
+            settings.extend(routing_settings(topology, condition, split));
+        }
+        settings
     }
 
     fn files(
@@ -88,8 +112,7 @@ impl Balancer for Haproxy {
         rotation: &Rotation,
         templates: &Templates,
     ) -> Result<Vec<ConfigFile>, EngineError> {
-        let pools: Vec<Value> = topology
-            .pools
+        let pools: Vec<Value> = sets(topology)
             .iter()
             .map(|pool| {
                 let servers: Vec<Value> = pool
@@ -106,14 +129,18 @@ impl Balancer for Haproxy {
                 context! { name => &pool.name, servers }
             })
             .collect();
-        let routes: Vec<Value> =
-            topology.routes.iter().map(|route| context! { path => &route.path, pool => &route.to }).collect();
+        let splits = map(topology);
+        let splits = (!splits.is_empty() && !is_layer4(topology))
+            .then(|| ConfigFile::new(SPLITS, splits.join("\n") + "\n"));
         let values = context! {
             workers => topology.workers,
             connections => site.connections + 256,
             listener => site.listener.to_string(),
             admin => site.admin.to_string(),
-            response_timeout_ms => topology.response_timeout.whole_millis(),
+            hard_stop_after => hard_stop_after(topology),
+            response_timeout_ms => server_timeout(topology).whole_millis(),
+            silence_ms => silence(topology).whole_millis(),
+            splits => splits.as_ref().map(|file| site.directory.join(&file.path).display().to_string()),
             client_keepalive => client_keepalive(topology),
             retries => retries(topology.retries),
             observe => observe(topology),
@@ -122,12 +149,15 @@ impl Balancer for Haproxy {
             health_path => topology.health_check.as_ref().map(|check| check.path.clone()),
             probe => topology.health_check.as_ref().map(probe),
             health_timeout_ms => topology.health_check.as_ref().map(|check| check.timeout.whole_millis()),
-            pools, routes,
+            routes => topology.routes.iter().map(route).collect::<Vec<_>>(),
+            pools,
         };
-        Ok(vec![ConfigFile::new(CONFIG, templates.render("haproxy/haproxy.cfg", values)?)])
+        let template = if is_layer4(topology) { "haproxy/layer4.cfg" } else { "haproxy/haproxy.cfg" };
+        let config = ConfigFile::new(CONFIG, templates.render(template, values)?);
+        Ok(std::iter::once(config).chain(splits).collect())
     }
 
-    fn arguments(&self, site: &Site) -> Vec<String> {
+    fn arguments(&self, _topology: &Topology, site: &Site) -> Vec<String> {
         // Master-worker: `-db` alone ignores SIGTERM where it is PID 1.
         ["-W", "-db", "-f", &site.directory.join(CONFIG).display().to_string()].map(str::to_owned).to_vec()
     }
@@ -140,7 +170,7 @@ impl Balancer for Haproxy {
         _templates: &Templates,
     ) -> Result<Change, EngineError> {
         debug_assert_eq!(turn.how, Deregister::Live, "validation rejects what the catalog says is missing");
-        let pool = topology.pool_of(turn.backend).map_or("", |pool| pool.name.as_str());
+        let pool = set_of(topology, turn.backend);
         let backend = turn.backend.to_owned();
         let (command, sighting, proof) = match turn.to.of(turn.backend) {
             Standing::In => {
@@ -163,8 +193,58 @@ impl Balancer for Haproxy {
         })
     }
 
+    fn split(
+        &self,
+        _topology: &Topology,
+        site: &Site,
+        route: &Route,
+        _templates: &Templates,
+    ) -> Result<SplitSteps, EngineError> {
+        let file = site.directory.join(SPLITS).display().to_string();
+        let set = |(key, bound): (String, u32)| Step::Send(format!("set map {file} {key} {bound}"));
+        Ok(SplitSteps {
+            steps: bounds(route).into_iter().map(set).collect(),
+            proof: "set map, answered without a complaint",
+        })
+    }
+
+    fn reload(
+        &self,
+        topology: &Topology,
+        site: &Site,
+        rotation: &Rotation,
+        _nth: u32,
+        templates: &Templates,
+    ) -> Result<Vec<Step>, EngineError> {
+        // The new worker knows nothing of what the old one was told through its socket.
+        let mut steps: Vec<Step> = self
+            .files(topology, site, rotation, templates)?
+            .into_iter()
+            .map(|file| Step::Write { path: file.path, text: file.text })
+            .collect();
+        steps.push(Step::Reload(Trigger::Signal(Signal::Usr2)));
+        // The master's word, once the new worker has the listeners and the old one is told to finish.
+        let sighting = Sighting::Logged { log: STDERR_FILE, text: "Loading success" };
+        steps.push(Step::Await { sighting, within: RELOADED_WITHIN });
+        Ok(steps)
+    }
+
     fn view(&self, _site: &Site) -> Option<ViewQuery> {
         Some(ViewQuery { ask: Ask::Line("show stat -1 4 -1".into()), read: read_statistics })
+    }
+
+    /// The next probe begins `inter` after the end of the last. `timeout check` counts once the connection stands; until
+    /// then it is the less of `timeout connect` and `inter` (configuration manual, "timeout check"). Neither
+    /// `fastinter` nor `downinter` is set.
+    fn detection(&self, check: &HealthCheck, symptom: Symptom) -> DetectionBound {
+        match symptom {
+            Symptom::Refuses | Symptom::SaysNo => in_a_row(check, check.fall, None),
+            Symptom::Hangs => in_a_row(check, check.fall, Some((check.timeout.0, "timeout"))),
+            Symptom::Vanishes => {
+                let connect = CONNECT_TIMEOUT.min(check.every.0);
+                in_a_row(check, check.fall, Some((connect, "connect time-out")))
+            }
+        }
     }
 
     fn graceful_stop(&self) -> Signal {
@@ -176,7 +256,7 @@ impl Balancer for Haproxy {
         LogFiles { access: STDOUT_FILE, notices: STDERR_FILE }
     }
 
-    fn read_log(&self, line: &str, _site: &Site) -> Result<Option<LogLine>, LogError> {
+    fn read_log(&self, line: &str, site: &Site) -> Result<Option<LogLine>, LogError> {
         #[derive(Deserialize)]
         struct Line<'a> {
             id: &'a str,
@@ -186,10 +266,14 @@ impl Balancer for Haproxy {
             server: &'a str,
             flags: &'a str,
             retries: &'a str,
+            pool: &'a str,
         }
         // Its own notices (a server is down, a proxy stopped) share the file.
         if !line.starts_with('{') {
             return Ok(None);
+        }
+        if let Some(connection) = read_connection(line, site) {
+            return connection.map(Some);
         }
         let line: Line<'_> = serde_json::from_str(line).map_err(|error| LogError(error.to_string()))?;
         // The last server is named; the attempts before it are counted, with a `+` if they were at other servers.
@@ -205,6 +289,8 @@ impl Balancer for Haproxy {
             wall: wall_nanos(line.ts)? + line.active.max(0) * 1_000_000,
             // -1: nothing was sent to the client.
             status: u16::try_from(line.status).unwrap_or(0),
+            // Where none was chosen, HAProxy names the frontend.
+            pool: Some(line.pool).filter(|pool| *pool != FRONTEND).map(str::to_owned),
             attempts,
             flags: line.flags.to_owned(),
         }))
@@ -237,10 +323,44 @@ fn retries(retries: Retries) -> Vec<String> {
 fn observe(topology: &Topology) -> Option<String> {
     match (topology.passive_health, &topology.health_check) {
         (PassiveHealth::On { fails, .. }, Some(_)) => {
-            Some(format!("observe layer7 error-limit {fails} on-error mark-down"))
+            let layer = if is_layer4(topology) { "layer4" } else { "layer7" };
+            Some(format!("observe {layer} error-limit {fails} on-error mark-down"))
         }
         _ => None,
     }
+}
+
+/// Of every occurrence, each value between commas.
+fn condition(header: &HeaderMatch) -> String {
+    format!("req.hdr({}) -m str -- {}", header.name, header.value)
+}
+
+/// The keys of a route's bounds in the map, with their values.
+fn bounds(route: &Route) -> Vec<(String, u32)> {
+    let bounds = route.to.bounds().into_iter();
+    bounds.map(|(pool, bound)| (format!("{}/{pool}", route.name), bound)).collect()
+}
+
+/// The lines of the map.
+fn map(topology: &Topology) -> Vec<String> {
+    let bounds = topology.routes.iter().flat_map(bounds);
+    bounds.map(|(key, bound)| format!("{key} {bound}")).collect()
+}
+
+fn route(route: &Route) -> Value {
+    let bounds = route.to.bounds().into_iter().zip(bounds(route));
+    let parts = bounds.map(|((pool, _), (key, _))| context! { pool, key }).collect::<Vec<_>>();
+    context! {
+        path => &route.path,
+        header => route.header.as_ref().map(condition),
+        rest => route.to.pools().last(),
+        parts,
+    }
+}
+
+/// At layer 4 it would end connections that are idle between two requests.
+fn server_timeout(topology: &Topology) -> Span {
+    if is_layer4(topology) { silence(topology) } else { topology.response_timeout }
 }
 
 fn probe(check: &HealthCheck) -> String {
@@ -252,6 +372,10 @@ fn client_keepalive(topology: &Topology) -> String {
         Some(span) => format!("timeout http-keep-alive {}ms", span.whole_millis()),
         None => "option httpclose".into(),
     }
+}
+
+fn hard_stop_after(topology: &Topology) -> String {
+    topology.reload_grace.map_or("1ms".into(), |grace| format!("{}ms", grace.whole_millis()))
 }
 
 /// Reads `show stat`: CSV with its column names in the first line (management guide, "Statistics and

@@ -3,7 +3,9 @@
 
 mod envoy;
 mod haproxy;
+mod layer4;
 mod nginx;
+mod probing;
 mod procedure;
 mod site;
 
@@ -11,16 +13,18 @@ use std::time::Duration;
 
 use model::access_log::{Attempt, LogGap};
 use model::catalog::{BalancerKind, Capability, Catalog};
+use model::detection::{DetectionBound, Symptom};
 use model::history::Setting;
 use model::identity::RequestId;
 use model::plan::Variant;
 use model::timeline::Deregister;
-use model::topology::{HealthCheck, Topology};
+use model::topology::{HeaderMatch, HealthCheck, Route, Topology};
 
 use crate::error::EngineError;
 use crate::templates::Templates;
 
-pub use procedure::{Change, DrainSignal, OldWorkers, Sighting, Step};
+pub use probing::detection_bound;
+pub use procedure::{Change, DrainSignal, OldWorkers, Sighting, SplitSteps, Step, Trigger};
 pub use site::{ConfigFile, Rotation, Site, Standing, example_site};
 
 /// A balancer, as data. Implementations are unit structs.
@@ -31,6 +35,10 @@ pub trait Balancer: Sync {
     fn log_gaps(&self) -> &'static [LogGap];
     /// The arguments that make it print its version.
     fn version_arguments(&self) -> &'static [&'static str];
+    /// The modules that it has to load for a listener at layer 4, by their files, given what it prints as its version.
+    fn modules(&self, _said: &str) -> Vec<String> {
+        Vec::new()
+    }
     /// The settings that decide about drops, as they are rendered.
     fn settings(&self, variant: &Variant) -> Vec<Setting>;
     /// Its configuration files, with `rotation` as the initial state.
@@ -42,7 +50,7 @@ pub trait Balancer: Sync {
         templates: &Templates,
     ) -> Result<Vec<ConfigFile>, EngineError>;
     /// The arguments that run it in the foreground.
-    fn arguments(&self, site: &Site) -> Vec<String>;
+    fn arguments(&self, topology: &Topology, site: &Site) -> Vec<String>;
     /// What brings it from the rotation `from` to `to`, and what tells that a backend is drained after it.
     fn change(
         &self,
@@ -51,8 +59,28 @@ pub trait Balancer: Sync {
         turn: Turn<'_>,
         templates: &Templates,
     ) -> Result<Change, EngineError>;
+    /// What brings it to the shares of `route` in `topology`, where every other route stands as it is.
+    fn split(
+        &self,
+        topology: &Topology,
+        site: &Site,
+        route: &Route,
+        templates: &Templates,
+    ) -> Result<SplitSteps, EngineError>;
+    /// What makes it read its configuration for the `nth` time after its start, with `rotation` as it is, until the
+    /// new one serves. Envoy's hot restart and HAProxy's `-sf` aren't here: each needs a second process at once.
+    fn reload(
+        &self,
+        topology: &Topology,
+        site: &Site,
+        rotation: &Rotation,
+        nth: u32,
+        templates: &Templates,
+    ) -> Result<Vec<Step>, EngineError>;
     /// How to ask it for its view of the backends; `None`: it has none.
     fn view(&self, site: &Site) -> Option<ViewQuery>;
+    /// How soon its active probes, set up like `check`, must notice a backend with `symptom`.
+    fn detection(&self, check: &HealthCheck, symptom: Symptom) -> DetectionBound;
     /// The signal that ends it gracefully, with its log written.
     fn graceful_stop(&self) -> Signal;
     /// Files that it writes in its directory.
@@ -90,6 +118,24 @@ fn or_default(rendered: String, balancer: &str, default: &str) -> String {
     if rendered.is_empty() { format!("(nothing: {balancer}'s default, {default})") } else { rendered }
 }
 
+/// The value of a header in a regular expression.
+fn literal(header: &HeaderMatch) -> String {
+    header.value.replace('.', "[.]")
+}
+
+/// How the headers and shares of `topology`'s routes are told, where it has any, in the balancer's words.
+fn routing_settings(
+    topology: &Topology,
+    header: impl Fn(&HeaderMatch) -> String,
+    split: &str,
+) -> Vec<Setting> {
+    let mut headers: Vec<_> = topology.routes.iter().filter_map(|r| r.header.as_ref()).map(header).collect();
+    headers.dedup();
+    let headers = (!headers.is_empty()).then(|| setting("header routes", headers.join("; ")));
+    let splits = topology.routes.iter().any(|route| route.to.only().is_none());
+    headers.into_iter().chain(splits.then(|| setting("split", split))).collect()
+}
+
 /// How the deploys of `variant` take a backend out, given the balancer's words for either way.
 fn deregistration(variant: &Variant, live: &str, reload: &str) -> Setting {
     let mut ways: Vec<&str> = variant
@@ -110,6 +156,9 @@ fn deregistration(variant: &Variant, live: &str, reload: &str) -> Setting {
         },
     )
 }
+
+/// How long a balancer may take from the order to reload until the new configuration serves.
+const RELOADED_WITHIN: Duration = Duration::from_secs(10);
 
 /// How long a balancer may take to say that it would use a backend: as long as its probes need, and some more.
 fn recognised_within(check: Option<&HealthCheck>) -> Duration {
@@ -178,12 +227,10 @@ pub enum Signal {
     Hup,
     /// SIGUSR1.
     Usr1,
+    /// SIGUSR2.
+    Usr2,
     /// SIGKILL.
     Kill,
-    /// SIGSTOP.
-    Stop,
-    /// SIGCONT.
-    Cont,
 }
 
 impl Signal {
@@ -194,9 +241,8 @@ impl Signal {
             Signal::Quit => "SIGQUIT",
             Signal::Hup => "SIGHUP",
             Signal::Usr1 => "SIGUSR1",
+            Signal::Usr2 => "SIGUSR2",
             Signal::Kill => "SIGKILL",
-            Signal::Stop => "SIGSTOP",
-            Signal::Cont => "SIGCONT",
         }
     }
 }
@@ -224,6 +270,8 @@ pub struct LogLine {
     pub wall: i64,
     /// The status sent to the client; 0 if none.
     pub status: u16,
+    /// The pool that it says it chose.
+    pub pool: Option<String>,
     /// Attempts at backends.
     pub attempts: Vec<Attempt>,
     /// The balancer's own words about how it ended.

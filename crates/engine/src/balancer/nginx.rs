@@ -1,21 +1,28 @@
 //! nginx, open source. No active health checks and no runtime API: a backend is taken out by a flag file that
 //! every request tests (`if (-f …)`, ngx_http_rewrite_module), or by a new configuration and SIGHUP.
 
+mod settings;
+
 use std::time::Duration;
 
 use minijinja::{Value, context};
 use model::access_log::{Attempt, LogGap};
 use model::catalog::Capability;
+use model::detection::{DetectionBound, Symptom};
 use model::history::Setting;
 use model::plan::Variant;
 use model::timeline::Deregister;
-use model::topology::{Balance, PassiveHealth, Pool, Retries, Topology};
+use model::topology::{
+    Backend, Balance, HeaderMatch, HealthCheck, PassiveHealth, Pool, Retries, Route, Topology,
+};
 use serde::Deserialize;
 
+use super::layer4::{is_layer4, read_connection, sets, silence};
+use super::probing::never;
 use super::{
-    Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogLine, OldWorkers, Rotation, Sighting,
-    Signal, Site, Standing, Step, Turn, ViewQuery, deregistration, logged_id, or_default, setting,
-    wall_nanos,
+    Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogLine, OldWorkers, RELOADED_WITHIN,
+    Rotation, Sighting, Signal, Site, SplitSteps, Standing, Step, Trigger, Turn, ViewQuery, deregistration,
+    literal, logged_id, or_default, routing_settings, setting, wall_nanos,
 };
 use crate::error::EngineError;
 use crate::templates::Templates;
@@ -24,11 +31,16 @@ pub(super) struct Nginx;
 
 const CONFIG: &str = "nginx.conf";
 const NOTICES: &str = "error.log";
+const PASSIVE_ONLY: &str = "nginx OSS has passive checks only";
 
 impl Balancer for Nginx {
     fn missing(&self) -> &'static [(Capability, &'static str)] {
         &[
-            (Capability::ActiveHealthChecks, "nginx OSS has passive checks only"),
+            (Capability::ActiveHealthChecks, PASSIVE_ONLY),
+            (
+                Capability::LiveDeregisterAtLayer4,
+                "nginx's stream module tests no flag file: `deregister: reload` writes a new configuration",
+            ),
             (Capability::InFlightView, "nginx OSS doesn't say what each backend has in flight"),
         ]
     }
@@ -38,32 +50,26 @@ impl Balancer for Nginx {
     }
 
     fn version_arguments(&self) -> &'static [&'static str] {
-        &["-v"]
+        // With its configure arguments, which tell whether `stream` is a module to load.
+        &["-V"]
+    }
+
+    fn modules(&self, said: &str) -> Vec<String> {
+        let mut arguments = said.split_whitespace().map(|word| word.trim_matches('\''));
+        if !arguments.clone().any(|argument| argument == "--with-stream=dynamic") {
+            return Vec::new();
+        }
+        let named = |name| move |argument: &str| argument.strip_prefix(name).map(str::to_owned);
+        let directory = arguments.clone().find_map(named("--modules-path=")).unwrap_or_else(|| {
+            let prefix =
+                arguments.find_map(named("--prefix=")).unwrap_or_else(|| "/usr/local/nginx".to_owned());
+            format!("{prefix}/modules")
+        });
+        vec![format!("{directory}/ngx_stream_module.so")]
     }
 
     fn settings(&self, variant: &Variant) -> Vec<Setting> {
-        let topology = &variant.topology;
-        let server = server_parameters(topology.passive_health);
-        let or_default = |rendered, default| or_default(rendered, "nginx", default);
-        vec![
-            setting("balance", or_default(algorithm(topology.balance), "round robin")),
-            setting(
-                "retries",
-                or_default(next_upstream(topology.retries), "proxy_next_upstream error timeout;"),
-            ),
-            setting("passive_health", or_default(server, "max_fails=1 fail_timeout=10s")),
-            setting("health_check", "none: nginx OSS has passive checks only"),
-            setting("client_keepalive", format!("keepalive_timeout {};", keepalive(topology))),
-            setting(
-                "response_timeout",
-                format!("proxy_read_timeout {}ms;", topology.response_timeout.whole_millis()),
-            ),
-            deregistration(
-                variant,
-                "route flag: if (-f drain/BACKEND) { set $pool POOL_without_BACKEND; }",
-                "server … down in a new configuration, SIGHUP",
-            ),
-        ]
+        settings::settings(variant)
     }
 
     fn files(
@@ -87,7 +93,7 @@ impl Balancer for Nginx {
         Ok(files)
     }
 
-    fn arguments(&self, site: &Site) -> Vec<String> {
+    fn arguments(&self, _topology: &Topology, site: &Site) -> Vec<String> {
         let directory = site.directory.display();
         [
             "-e",
@@ -109,7 +115,10 @@ impl Balancer for Nginx {
         templates: &Templates,
     ) -> Result<Change, EngineError> {
         let admitted = turn.to.of(turn.backend) == Standing::In;
-        let old_workers = |then| OldWorkers { log: NOTICES, began: "start worker process ", then };
+        debug_assert!(
+            turn.how == Deregister::Reload || !is_layer4(topology),
+            "validation rejects what is missing"
+        );
         Ok(match turn.how {
             Deregister::Live => Change {
                 steps: vec![match admitted {
@@ -126,11 +135,7 @@ impl Balancer for Nginx {
                 if admitted {
                     steps.push(Step::Remove { path: flag(turn.backend) });
                 }
-                steps.push(Step::Signal(Signal::Hup));
-                steps.push(Step::Await {
-                    sighting: Sighting::OldWorkers(old_workers("gracefully shutting down")),
-                    within: Duration::from_secs(10),
-                });
+                steps.extend(reload());
                 Change {
                     steps,
                     proof: "SIGHUP; the old workers accept no more",
@@ -140,8 +145,40 @@ impl Balancer for Nginx {
         })
     }
 
+    fn split(
+        &self,
+        topology: &Topology,
+        site: &Site,
+        _route: &Route,
+        templates: &Templates,
+    ) -> Result<SplitSteps, EngineError> {
+        // No deploy stands beside a split, so nothing is down.
+        let config = configuration(topology, site, &Rotation::default(), templates)?;
+        let write = Step::Write { path: config.path, text: config.text };
+        Ok(SplitSteps {
+            steps: std::iter::once(write).chain(reload()).collect(),
+            proof: "SIGHUP; the old workers accept no more",
+        })
+    }
+
+    fn reload(
+        &self,
+        _topology: &Topology,
+        _site: &Site,
+        _rotation: &Rotation,
+        _nth: u32,
+        _templates: &Templates,
+    ) -> Result<Vec<Step>, EngineError> {
+        // Its files are what the rotation is.
+        Ok(reload().into())
+    }
+
     fn view(&self, _site: &Site) -> Option<ViewQuery> {
         None
+    }
+
+    fn detection(&self, _check: &HealthCheck, _symptom: Symptom) -> DetectionBound {
+        never(PASSIVE_ONLY)
     }
 
     fn graceful_stop(&self) -> Signal {
@@ -161,6 +198,10 @@ impl Balancer for Nginx {
             upstream: &'a str,
             upstream_status: &'a str,
             completion: &'a str,
+            pool: &'a str,
+        }
+        if let Some(connection) = read_connection(line, site) {
+            return connection.map(Some);
         }
         let line: Line<'_> = serde_json::from_str(line).map_err(|error| LogError(error.to_string()))?;
         // Several attempts are separated by `, ` ($upstream_addr, $upstream_status).
@@ -179,10 +220,31 @@ impl Balancer for Nginx {
             id: logged_id(line.id)?,
             wall: wall_nanos(line.ts)?,
             status: line.status,
+            pool: line.pool.split("_without_").next().filter(|pool| !pool.is_empty()).map(str::to_owned),
             attempts,
             flags: line.completion.to_owned(),
         }))
     }
+}
+
+/// What the log says of the workers that had begun before a reload.
+fn old_workers(then: &'static str) -> OldWorkers {
+    OldWorkers { log: NOTICES, began: "start worker process ", then }
+}
+
+fn reload() -> [Step; 2] {
+    [
+        Step::Reload(Trigger::Signal(Signal::Hup)),
+        Step::Await {
+            sighting: Sighting::OldWorkers(old_workers("gracefully shutting down")),
+            within: RELOADED_WITHIN,
+        },
+    ]
+}
+
+/// How long old workers may take to finish; nginx takes 0 for no limit.
+fn shutdown_timeout(topology: &Topology) -> String {
+    topology.reload_grace.map_or("1ms".into(), |grace| format!("{}ms", grace.whole_millis()))
 }
 
 /// The file whose existence takes `backend` out of its pool.
@@ -236,31 +298,39 @@ fn configuration(
     templates: &Templates,
 ) -> Result<ConfigFile, EngineError> {
     let down = |id: &str| rotation != &Rotation::default() && rotation.of(id) != Standing::In;
-    let upstreams: Vec<Value> = topology
-        .pools
+    let upstreams: Vec<Value> = sets(topology)
         .iter()
         .flat_map(|pool| {
             let whole = context! { name => &pool.name, servers => servers(pool, None, site, down) };
-            let without = pool.backends.iter().map(|absent| {
+            let without = pool.backends.iter().filter(|_| !is_layer4(topology)).map(|absent| {
                 let servers = servers(pool, Some(&absent.id), site, down);
                 context! { name => upstream_without(&pool.name, &absent.id), servers }
             });
-            std::iter::once(whole).chain(without)
+            std::iter::once(whole).chain(without).collect::<Vec<_>>()
         })
         .collect();
-    let routes: Vec<Value> = topology
-        .routes
-        .iter()
-        .map(|route| {
-            let pool = topology.pool(&route.to);
-            let flags: Vec<Value> = pool
-                .iter()
-                .flat_map(|pool| &pool.backends)
-                .map(|b| context! { file => flag(&b.id), upstream => upstream_without(&route.to, &b.id) })
-                .collect();
-            context! { path => &route.path, pool => &route.to, flags }
-        })
-        .collect();
+    if is_layer4(topology) {
+        let values = context! {
+            directory => site.directory.display().to_string(),
+            as_root => site.as_root,
+            modules => &site.modules,
+            workers => topology.workers,
+            connections => u64::from(site.connections) * 2 + 512,
+            descriptors => u64::from(site.connections) * 2 + 1024,
+            listener => site.listener.to_string(),
+            silence_ms => silence(topology).whole_millis(),
+            next_upstream => next_upstream_at_layer4(topology.retries),
+            algorithm => algorithm(topology.balance),
+            server_parameters => server_parameters(topology.passive_health),
+            set => &upstreams[0],
+        };
+        return Ok(ConfigFile::new(CONFIG, templates.render("nginx/layer4.conf", values)?));
+    }
+    let routed = |name: &str| topology.routes.iter().any(|route| route.to.pools().any(|pool| pool == name));
+    let pools = topology.pools.iter().zip(0..).filter(|(pool, _)| routed(&pool.name));
+    let pools: Vec<Value> = pools.map(|(pool, n)| context! { n, name => &pool.name }).collect();
+    let splits = topology.routes.iter().zip(0..).filter(|(route, _)| route.to.only().is_none());
+    let splits: Vec<Value> = splits.map(|(route, n)| split_clients(route, n)).collect();
     let values = context! {
         directory => site.directory.display().to_string(),
         as_root => site.as_root,
@@ -270,12 +340,71 @@ fn configuration(
         listener => site.listener.to_string(),
         keepalive_timeout => keepalive(topology),
         response_timeout_ms => topology.response_timeout.whole_millis(),
+        shutdown_timeout => shutdown_timeout(topology),
         next_upstream => next_upstream(topology.retries),
         algorithm => algorithm(topology.balance),
         server_parameters => server_parameters(topology.passive_health),
-        upstreams, routes,
+        locations => locations(topology),
+        upstreams, pools, splits,
     };
     Ok(ConfigFile::new(CONFIG, templates.render("nginx/nginx.conf", values)?))
+}
+
+/// A `location` per path. nginx chooses it by the longest path; within it, the conditions are put last that come first,
+/// since of several `set` the last one counts. A path without a route for all headers falls back to shorter ones.
+fn locations(topology: &Topology) -> Vec<Value> {
+    let mut paths: Vec<&str> = topology.routes.iter().map(|route| route.path.as_str()).collect();
+    paths.dedup();
+    paths.into_iter().map(|path| location(topology, path)).collect()
+}
+
+fn location(topology: &Topology, path: &str) -> Value {
+    let mut candidates: Vec<(usize, &Route)> =
+        topology.routes.iter().enumerate().filter(|(_, route)| path.starts_with(&route.path)).collect();
+    let for_all = candidates.iter().position(|(_, route)| route.header.is_none());
+    candidates.truncate(for_all.map_or(candidates.len(), |at| at + 1));
+    let reachable =
+        |name: &str| candidates.iter().any(|(_, route)| route.to.pools().any(|pool| pool == name));
+    let flags = |(pool, n): (&Pool, i32)| {
+        let flag =
+            |b: &Backend| context! { file => flag(&b.id), upstream => upstream_without(&pool.name, &b.id) };
+        context! { n, name => &pool.name, flags => pool.backends.iter().map(flag).collect::<Vec<_>>() }
+    };
+    let pools = topology.pools.iter().zip(0..).filter(|(pool, _)| reachable(&pool.name));
+    let to = |(n, route): (usize, &Route)| route.to.only().map_or(format!("$to_{n}"), str::to_owned);
+    let all = for_all.map(|at| to(candidates[at]));
+    let conditional = candidates.iter().rev().filter_map(|(n, route)| {
+        let header = route.header.as_ref()?;
+        Some(context! { condition => condition(header), to => to((*n, *route)) })
+    });
+    context! {
+        path, all,
+        pools => pools.map(flags).collect::<Vec<_>>(),
+        conditional => conditional.collect::<Vec<_>>(),
+    }
+}
+
+/// Until 1.23 nginx takes the first occurrence of a repeated header, since then all of them, joined by commas.
+fn condition(header: &HeaderMatch) -> String {
+    let variable = header.name.to_ascii_lowercase().replace('-', "_");
+    format!("$http_{variable} ~ \"(^|,) *{} *(,|$)\"", literal(header))
+}
+
+/// nginx refuses a part of 0 %.
+fn split_clients(route: &Route, n: usize) -> Value {
+    let parts = route.to.parts();
+    let rest = parts.iter().rposition(|part| part.share.0 > 0.0).unwrap_or(0);
+    let earlier = parts[..rest].iter().filter(|part| part.share.0 > 0.0);
+    let earlier = earlier.map(|part| context! { share => part.share.to_string(), pool => &part.pool });
+    context! { n, salt => &route.name, parts => earlier.collect::<Vec<_>>(), rest => &parts[rest].pool }
+}
+
+fn next_upstream_at_layer4(retries: Retries) -> String {
+    match retries {
+        Retries::Off => "proxy_next_upstream off;".into(),
+        Retries::Default => String::new(),
+        Retries::On { tries } => format!("proxy_next_upstream on; proxy_next_upstream_tries {tries};"),
+    }
 }
 
 /// The servers of `pool` without `absent`. One at most: of each pool a deploy has one backend out at a time. nginx

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Signal;
+use super::{Ask, Signal};
 
 /// What changes a rotation, and what tells that the backend is drained after it.
 #[derive(Clone, Debug)]
@@ -13,6 +13,15 @@ pub struct Change {
     pub proof: &'static str,
     /// What tells that the backend has nothing in flight any more.
     pub drained: DrainSignal,
+}
+
+/// What changes the shares of a route.
+#[derive(Clone, Debug)]
+pub struct SplitSteps {
+    /// Performed in order; the shares are in force when the last has succeeded.
+    pub steps: Vec<Step>,
+    /// What confirmed it, in words.
+    pub proof: &'static str,
 }
 
 /// One step.
@@ -30,8 +39,8 @@ pub enum Step {
         /// Relative to the balancer's directory.
         path: String,
     },
-    /// Sends a signal to the balancer.
-    Signal(Signal),
+    /// Lets the balancer read its configuration again; the history tells when.
+    Reload(Trigger),
     /// Sends a line to its control interface; a reply that isn't empty is a refusal.
     Send(String),
     /// Waits until something is seen.
@@ -43,6 +52,20 @@ pub enum Step {
     },
 }
 
+/// What makes a balancer read its configuration again.
+#[derive(Clone, Debug)]
+pub enum Trigger {
+    /// A signal.
+    Signal(Signal),
+    /// A file that it watches, written by temporary file and rename.
+    Write {
+        /// Relative to the balancer's directory.
+        path: String,
+        /// Its content.
+        text: String,
+    },
+}
+
 /// Something to wait for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sighting {
@@ -50,6 +73,27 @@ pub enum Sighting {
     Up(String),
     /// The balancer's view says that it would not.
     NotUp(String),
+    /// The answer to a question contains a text.
+    Says {
+        /// The question.
+        ask: Ask,
+        /// The text.
+        text: String,
+    },
+    /// A line of its log that contains this and was written since the steps began.
+    Logged {
+        /// Relative to the balancer's directory.
+        log: &'static str,
+        /// What the line contains.
+        text: &'static str,
+    },
+    /// A line of an answer of its control interface.
+    Answer {
+        /// The question.
+        ask: Ask,
+        /// The line, whole.
+        line: String,
+    },
     /// Its log says so of every worker that had begun before the change.
     OldWorkers(OldWorkers),
 }

@@ -22,12 +22,12 @@ fn variant(kind: BalancerKind, backends: u32, topology: &str, deploy: &str) -> V
 const CRASH: &str = "crash: web-1";
 const DRAIN: &str = "deploy: { pool: web, drain: auto }";
 
-/// The main file.
+/// All files, the main one first.
 fn rendered(kind: BalancerKind, variant: &Variant) -> String {
     let rotation = Rotation::initial(&variant.topology);
     let site = example_site(variant);
     let files = adapter(kind).files(&variant.topology, &site, &rotation, &Templates::embedded());
-    files.unwrap().swap_remove(0).text
+    files.unwrap().into_iter().map(|file| file.text).collect::<Vec<_>>().join("\n")
 }
 
 fn settings(kind: BalancerKind, variant: &Variant, name: &str) -> String {
@@ -47,7 +47,7 @@ fn every_upstream_that_nginx_can_be_led_to_is_there_and_has_a_server() {
         let variant = variant(BalancerKind::Nginx, backends, "", action);
         let text = rendered(BalancerKind::Nginx, &variant);
         let upstreams = named(&text, "upstream web", ' ');
-        assert_eq!(named(&text, "set $pool web", ';'), upstreams, "{text}");
+        assert_eq!(named(&text, "set $pool_0 web", ';'), upstreams, "{text}");
         assert_eq!(upstreams.len(), variant.topology.pools[0].backends.len() + 1);
         let without_servers = |block: &str| !block.split('}').next().unwrap().contains("server 127.");
         assert!(!text.split("upstream web").skip(1).any(without_servers), "{text}");
@@ -162,4 +162,70 @@ fn nginx_may_have_a_descriptor_for_either_side_of_each_connection() {
     let descriptors = variant.traffic.connections * 2 + 1024;
     let text = rendered(BalancerKind::Nginx, &variant);
     assert!(text.contains(&format!("worker_rlimit_nofile {descriptors};")), "{text}");
+}
+
+#[test]
+fn envoy_says_whether_it_looks_at_all_hosts_or_at_two() {
+    let kind = BalancerKind::Envoy;
+    for (balance, line, not, said) in [
+        ("least_connections", "selection_method: FULL_SCAN", "lb_policy:", "FULL_SCAN"),
+        ("two_choices", "lb_policy: LEAST_REQUEST", "FULL_SCAN", "Envoy's default, 2: power of two choices"),
+    ] {
+        let variant = variant(kind, 3, &format!("  balance: {balance}\n"), CRASH);
+        let text = rendered(kind, &variant);
+        assert!(text.contains(line) && !text.contains(not) && !text.contains("choice_count"), "{text}");
+        assert!(settings(kind, &variant, "balance").contains(said));
+    }
+}
+
+#[test]
+fn as_many_workers_are_rendered_as_are_said() {
+    for (kind, line) in [(BalancerKind::Nginx, "worker_processes 4"), (BalancerKind::Haproxy, "nbthread 4")] {
+        let variant = variant(kind, 3, "  workers: 4\n", CRASH);
+        assert!(rendered(kind, &variant).contains(line), "{kind}");
+        assert!(settings(kind, &variant, "workers").starts_with(line), "{kind}");
+    }
+    let variant = variant(BalancerKind::Envoy, 3, "  workers: 4\n", CRASH);
+    let arguments =
+        adapter(BalancerKind::Envoy).arguments(&variant.topology, &example_site(&variant)).join(" ");
+    assert!(arguments.contains("--concurrency 4"));
+    assert!(settings(BalancerKind::Envoy, &variant, "workers").starts_with("--concurrency 4"));
+}
+
+#[test]
+fn every_reload_ends_with_a_sighting_of_the_new_configuration_and_envoys_listener_differs() {
+    let steps = |kind: BalancerKind, nth| {
+        let variant = variant(kind, 3, "", CRASH);
+        let rotation = Rotation::initial(&variant.topology).with("web-1", Standing::Draining);
+        let site = example_site(&variant);
+        adapter(kind).reload(&variant.topology, &site, &rotation, nth, &Templates::embedded()).unwrap()
+    };
+    for kind in BalancerKind::ALL {
+        let steps = steps(kind, 1);
+        let triggers = steps.iter().filter(|step| matches!(step, Step::Reload(_))).count();
+        assert_eq!(triggers, 1, "{kind}");
+        assert!(matches!(steps.last(), Some(Step::Await { .. })), "{kind}");
+    }
+    let listener = |nth| match steps(BalancerKind::Envoy, nth).swap_remove(0) {
+        Step::Reload(Trigger::Write { path, text }) => (path, text),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(listener(1).0, listener(2).0);
+    assert_ne!(listener(1).1, listener(2).1);
+    // A new worker of HAProxy's knows only what its file says.
+    let Step::Write { text, .. } = &steps(BalancerKind::Haproxy, 1)[0] else { panic!("no file") };
+    assert!(text.contains("server web-1 127.0.1.10:20000 disabled"), "{text}");
+}
+
+#[test]
+fn without_any_grace_a_reload_leaves_the_old_configuration_no_time() {
+    let told = |kind, topology| settings(kind, &variant(kind, 3, topology, CRASH), "reload_grace");
+    for (kind, off, some) in [
+        (BalancerKind::Nginx, "worker_shutdown_timeout 1ms;", "worker_shutdown_timeout 2500ms;"),
+        (BalancerKind::Haproxy, "hard-stop-after 1ms", "hard-stop-after 2500ms"),
+        (BalancerKind::Envoy, "--drain-time-s 0", "--drain-time-s 3"),
+    ] {
+        assert_eq!(told(kind, "  reload_grace: off\n"), off);
+        assert_eq!(told(kind, "  reload_grace: 2500ms\n"), some);
+    }
 }

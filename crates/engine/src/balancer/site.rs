@@ -17,6 +17,8 @@ pub struct Site {
     pub admin: SocketAddr,
     /// The address of each backend, spares included.
     pub backends: BTreeMap<String, SocketAddr>,
+    /// Modules that it has to load for a listener at layer 4, by their files.
+    pub modules: Vec<String>,
     /// Client connections that it must be able to hold at once.
     pub connections: u32,
     /// Its worker processes or threads.
@@ -111,6 +113,7 @@ pub fn example_site(variant: &Variant) -> Site {
         listener: address(1),
         admin: address(2),
         backends: backends.zip(10..).map(|(backend, host)| (backend.id.clone(), address(host))).collect(),
+        modules: Vec::new(),
         connections: variant.traffic.connections,
         workers: variant.topology.workers,
         as_root: false,

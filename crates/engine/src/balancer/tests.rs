@@ -1,6 +1,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use model::units::Span;
+
 use super::*;
 
 fn site() -> Site {
@@ -10,6 +12,7 @@ fn site() -> Site {
         listener: address(1),
         admin: address(2),
         backends: [("web-1".to_owned(), address(3)), ("web-2".to_owned(), address(4))].into(),
+        modules: vec![],
         connections: 100,
         workers: 1,
         as_root: false,
@@ -42,7 +45,7 @@ fn nginx_logs_name_every_attempt_with_its_status() {
 fn nginx_without_a_live_backend_has_no_attempt() {
     let read = line(
         BalancerKind::Nginx,
-        r#"{"id":"1","ts":"1700000000.250","status":502,"upstream":"web_without_web-1","upstream_status":"502","completion":""}"#,
+        r#"{"id":"1","ts":"1700000000.250","status":502,"upstream":"web_without_web-1","upstream_status":"502","completion":"","pool":"web_without_web-1"}"#,
     );
     assert_eq!(read.attempts, []);
 }
@@ -63,7 +66,7 @@ fn haproxy_logs_its_termination_state_and_skips_its_notices() {
 fn haproxy_that_found_no_server_and_sent_nothing_says_so() {
     let read = line(
         BalancerKind::Haproxy,
-        r#"{"id":"","ts":"1700000000.001","status":-1,"active":0,"server":"<NOSRV>","flags":"CR--","retries":"0"}"#,
+        r#"{"id":"","ts":"1700000000.001","status":-1,"active":0,"pool":"the_listener","server":"<NOSRV>","flags":"CR--","retries":"0"}"#,
     );
     assert_eq!((read.id, read.status, read.attempts), (None, 0, vec![]));
 }
@@ -72,7 +75,7 @@ fn haproxy_that_found_no_server_and_sent_nothing_says_so() {
 fn haproxy_counts_the_attempts_before_the_server_that_it_names() {
     let read = |retries: &str| {
         let text = format!(
-            r#"{{"id":"3","ts":"1700000000.001","status":200,"active":9,"server":"web-1","flags":"----","retries":"{retries}"}}"#
+            r#"{{"id":"3","ts":"1700000000.001","status":200,"active":9,"pool":"web","server":"web-1","flags":"----","retries":"{retries}"}}"#
         );
         adapter(BalancerKind::Haproxy).read_log(&text, &site()).map(|line| line.unwrap().attempts)
     };
@@ -132,4 +135,75 @@ fn every_missing_capability_has_a_reason() {
     for (kind, capability, reason) in catalog().missing {
         assert!(!reason.is_empty(), "{kind} {capability:?}");
     }
+}
+
+#[test]
+fn the_bound_of_detection_follows_the_probes_and_the_symptom() {
+    use model::topology::HealthCheck;
+    let check = HealthCheck {
+        path: "/health".into(),
+        every: Span::millis(500),
+        timeout: Span::millis(250),
+        fall: 3,
+        rise: 1,
+    };
+    let millis = |kind, symptom| match adapter(kind).detection(&check, symptom) {
+        DetectionBound::Within { least, most, .. } => Some((least.whole_millis(), most.whole_millis())),
+        DetectionBound::None { .. } => None,
+    };
+    for kind in [BalancerKind::Haproxy, BalancerKind::Envoy] {
+        assert_eq!(millis(kind, Symptom::Refuses), Some((1000, 1500)));
+        assert_eq!(millis(kind, Symptom::Hangs), Some((1750, 2250)));
+    }
+    // A 503 counts as one failure of many, or settles it.
+    assert_eq!(millis(BalancerKind::Haproxy, Symptom::SaysNo), Some((1000, 1500)));
+    assert_eq!(millis(BalancerKind::Envoy, Symptom::SaysNo), Some((0, 500)));
+    // `timeout check` does not count before the connection stands.
+    assert_eq!(millis(BalancerKind::Haproxy, Symptom::Vanishes), Some((2500, 3000)));
+    assert_eq!(millis(BalancerKind::Envoy, Symptom::Vanishes), Some((1750, 2250)));
+    assert_eq!(millis(BalancerKind::Nginx, Symptom::Refuses), None);
+}
+
+#[test]
+fn a_log_names_the_pool_that_was_chosen() {
+    let nginx = r#"{"id":"1","ts":"1.0","status":200,"upstream":"127.9.9.3:20000","upstream_status":"200","completion":"OK","pool":"web_without_web-2"}"#;
+    let haproxy = |pool: &str| {
+        format!(
+            r#"{{"id":"1","ts":"1.0","status":200,"active":1,"pool":"{pool}","server":"web-1","flags":"----","retries":"0"}}"#
+        )
+    };
+    let envoy = r#"{"id":"1","ts":"1.0","ms":1,"status":200,"upstream":"127.9.9.3:20000","pool":"web","flags":"-","attempts":1}"#;
+    for (kind, text) in
+        [(BalancerKind::Nginx, nginx), (BalancerKind::Haproxy, &haproxy("web")), (BalancerKind::Envoy, envoy)]
+    {
+        assert_eq!(line(kind, text).pool.as_deref(), Some("web"), "{kind}");
+    }
+    assert_eq!(line(BalancerKind::Haproxy, &haproxy("the_listener")).pool, None);
+}
+
+#[test]
+fn a_line_about_a_connection_has_a_backend_and_no_id() {
+    let text = |upstream: &str| {
+        format!(r#"{{"layer":"4","ts":"1700000000.250","ms":30,"upstream":"{upstream}","flags":"200"}}"#)
+    };
+    for (kind, upstream) in [
+        (BalancerKind::Nginx, "127.9.9.3:20000"),
+        (BalancerKind::Haproxy, "web-1"),
+        (BalancerKind::Envoy, "127.9.9.3:20000"),
+    ] {
+        let read = line(kind, &text(upstream));
+        assert_eq!((read.id, read.pool, read.wall), (None, None, 1_700_000_000_280_000_000), "{kind}");
+        assert_eq!(read.attempts, [attempt("web-1", None)], "{kind}");
+        assert_eq!(line(kind, &text("-")).attempts, [], "{kind}");
+    }
+}
+
+#[test]
+fn nginx_loads_the_stream_module_where_it_is_one() {
+    let modules = |said: &str| adapter(BalancerKind::Nginx).modules(said);
+    let debian = "configure arguments: --prefix=/usr/share/nginx --modules-path=/usr/lib/nginx/modules --with-stream=dynamic";
+    assert_eq!(modules(debian), ["/usr/lib/nginx/modules/ngx_stream_module.so"]);
+    let own = "configure arguments: --prefix=/opt/nginx --with-stream=dynamic";
+    assert_eq!(modules(own), ["/opt/nginx/modules/ngx_stream_module.so"]);
+    assert!(modules("configure arguments: --modules-path=/etc/nginx/modules --with-stream").is_empty());
 }

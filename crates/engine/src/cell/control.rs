@@ -1,24 +1,27 @@
 //! Performs the steps that adapters return, and asks balancers for their view.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use model::catalog::BalancerKind;
 use model::history::Happening;
-use model::timeline::Deregister;
+use model::timeline::{Deregister, SplitChange};
+use model::topology::Topology;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::fleet::Backends;
 use crate::balancer::{
-    Ask, BackendView, Balancer, Change, ConfigFile, DrainSignal, OldWorkers, Rotation, Sighting, Signal,
-    Site, Standing, Step, Turn, View, adapter,
+    Ask, BackendView, Balancer, Change, ConfigFile, DrainSignal, OldWorkers, Rotation, Sighting, Site,
+    SplitSteps, Standing, Step, Trigger, Turn, View, adapter,
 };
 use crate::error::EngineError;
-use crate::runtime::{Process, Runtime};
+use crate::runtime::{Handle, Runtime};
 use crate::templates::Templates;
 
 /// How often a sighting is looked for.
@@ -32,8 +35,14 @@ pub(super) struct Control<'a, R> {
     backends: &'a Backends<'a, R>,
     site: &'a Site,
     templates: &'a Templates,
-    process: &'a Process,
+    process: &'a Handle,
     rotation: RefCell<Rotation>,
+    /// With the shares that it has been told last.
+    topology: RefCell<Topology>,
+    /// Reloads that the timeline has asked for.
+    reloads: Cell<u32>,
+    /// One change at a time: a reload renders the rotation as it is, and a change is told to who serves by then.
+    changing: Mutex<()>,
     /// For each backend that has been turned: what tells that it is drained, and where the log then began.
     turned: RefCell<BTreeMap<String, (DrainSignal, u64)>>,
 }
@@ -44,10 +53,42 @@ impl<'a, R: Runtime> Control<'a, R> {
         backends: &'a Backends<'a, R>,
         site: &'a Site,
         templates: &'a Templates,
-        process: &'a Process,
+        process: &'a Handle,
     ) -> Control<'a, R> {
         let rotation = RefCell::new(Rotation::initial(backends.topology()));
-        Control { kind, backends, site, templates, process, rotation, turned: RefCell::default() }
+        let topology = RefCell::new(backends.topology().clone());
+        Control {
+            kind,
+            backends,
+            site,
+            templates,
+            process,
+            rotation,
+            topology,
+            reloads: Cell::new(0),
+            changing: Mutex::new(()),
+            turned: RefCell::default(),
+        }
+    }
+
+    /// Where clients connect.
+    pub(super) fn listener(&self) -> SocketAddr {
+        self.site.listener
+    }
+
+    /// Gives a route its new shares and returns what confirmed it.
+    pub(super) async fn split(&self, change: &SplitChange) -> Result<&'static str, EngineError> {
+        let _alone = self.changing.lock().await;
+        let to = self.topology.borrow().with_split(&change.route, &change.to);
+        let route = to.route(&change.route);
+        let route = route.ok_or_else(|| self.failed(format!("there is no route `{}`", change.route)))?;
+        let SplitSteps { steps, proof } = self.adapter().split(&to, self.site, route, self.templates)?;
+        let log_began = self.log_length();
+        for step in steps {
+            self.perform(step, log_began).await?;
+        }
+        *self.topology.borrow_mut() = to;
+        Ok(proof)
     }
 
     fn adapter(&self) -> &'static dyn Balancer {
@@ -65,10 +106,12 @@ impl<'a, R: Runtime> Control<'a, R> {
         standing: Standing,
         how: Deregister,
     ) -> Result<&'static str, EngineError> {
+        let _alone = self.changing.lock().await;
         let to = self.rotation.borrow().with(backend, standing);
         let turn = Turn { to: &to, backend, how };
+        let topology = self.topology.borrow().clone();
         let Change { steps, proof, drained } =
-            self.adapter().change(self.backends.topology(), self.site, turn, self.templates)?;
+            self.adapter().change(&topology, self.site, turn, self.templates)?;
         let log_began = self.log_length();
         for step in steps {
             self.perform(step, log_began).await?;
@@ -76,6 +119,21 @@ impl<'a, R: Runtime> Control<'a, R> {
         self.turned.borrow_mut().insert(backend.to_owned(), (drained, log_began));
         *self.rotation.borrow_mut() = to;
         Ok(proof)
+    }
+
+    /// Lets the balancer read its configuration again, and waits until the new one serves.
+    pub(super) async fn reload(&self) -> Result<(), EngineError> {
+        let _alone = self.changing.lock().await;
+        let nth = self.reloads.get() + 1;
+        self.reloads.set(nth);
+        let rotation = self.rotation.borrow().clone();
+        let topology = self.backends.topology();
+        let steps = self.adapter().reload(topology, self.site, &rotation, nth, self.templates)?;
+        let log_began = self.log_length();
+        for step in steps {
+            self.perform(step, log_began).await?;
+        }
+        Ok(())
     }
 
     /// What tells that `backend`, which has been turned, is drained; for a log, whether it says so already.
@@ -103,12 +161,15 @@ impl<'a, R: Runtime> Control<'a, R> {
                     _ => Ok(()),
                 }
             }
-            Step::Signal(signal) => {
-                let at = self.backends.runtime.signal(self.process, signal);
-                // Balancers reload on SIGHUP; what their clients lose by it is told apart by this.
-                if signal == Signal::Hup {
-                    self.backends.recorder.record_at(at, Happening::BalancerReloaded);
-                }
+            Step::Reload(trigger) => {
+                let at = match trigger {
+                    Trigger::Signal(signal) => self.backends.runtime.signal(self.process, signal).await?,
+                    Trigger::Write { path, text } => {
+                        write_file(self.site, &ConfigFile { path, text })?;
+                        agent::clock::now()
+                    }
+                };
+                self.backends.recorder.record_at(at, Happening::BalancerReloaded);
                 Ok(())
             }
             Step::Send(line) => {
@@ -139,6 +200,17 @@ impl<'a, R: Runtime> Control<'a, R> {
                     let view = self.view_of(backend).await?;
                     (view.as_ref().is_none_or(|view| !view.up), words(backend, view))
                 }
+                Sighting::Says { ask, text } => {
+                    let says = self.ask(ask).await?.contains(text.as_str());
+                    (says, format!("it does not say `{text}`"))
+                }
+                Sighting::Logged { log, text } => {
+                    (self.logged_since(log_began, log, text)?, format!("{log} says no `{text}`"))
+                }
+                Sighting::Answer { ask, line } => {
+                    let answer = self.ask(ask).await?;
+                    (answer.lines().any(|said| said == line), format!("no `{line}` in `{}`", answer.trim()))
+                }
                 Sighting::OldWorkers(workers) => {
                     let missing = format!("{} lacks `{}` of an old worker", workers.log, workers.then);
                     (self.all_did(workers, log_began)?, missing)
@@ -161,15 +233,24 @@ impl<'a, R: Runtime> Control<'a, R> {
         let Some(query) = self.adapter().view(self.site) else {
             return Ok(None);
         };
-        let answer = match &query.ask {
-            Ask::Line(line) => self.ask_line(line).await?,
-            Ask::Get(path) => self.get(path).await?,
-        };
+        let answer = self.ask(&query.ask).await?;
         (query.read)(&answer, self.site).map(Some).map_err(|error| self.failed(error.to_string()))
+    }
+
+    async fn ask(&self, ask: &Ask) -> Result<String, EngineError> {
+        match ask {
+            Ask::Line(line) => self.ask_line(line).await,
+            Ask::Get(path) => self.get(path).await,
+        }
     }
 
     async fn view_of(&self, backend: &str) -> Result<Option<BackendView>, EngineError> {
         Ok(self.view().await?.unwrap_or_default().into_iter().find(|view| view.backend == backend))
+    }
+
+    /// Whether it has a view.
+    pub(super) fn sees(&self) -> bool {
+        self.adapter().view(self.site).is_some()
     }
 
     /// Requests in flight at `backend`, as the balancer counts them.
@@ -180,19 +261,26 @@ impl<'a, R: Runtime> Control<'a, R> {
     }
 
     async fn ask_line(&self, line: &str) -> Result<String, EngineError> {
-        let asked = async {
+        let ask = || async {
             let mut stream = TcpStream::connect(self.site.admin).await?;
             stream.write_all(format!("{line}\n").as_bytes()).await?;
             let mut answer = String::new();
             stream.read_to_string(&mut answer).await?;
             Ok::<_, std::io::Error>(answer)
         };
-        tokio::time::timeout(ANSWER_WITHIN, asked)
-            .await
-            .map_err(|_| {
-                self.failed(format!("`{line}` was not answered within {} s", ANSWER_WITHIN.as_secs()))
-            })?
-            .map_err(|error| self.failed(format!("`{line}`: {error}")))
+        let begun = Instant::now();
+        loop {
+            match tokio::time::timeout(ANSWER_WITHIN, ask()).await {
+                Ok(Ok(answer)) => return Ok(answer),
+                // During a reload the socket passes from one process to the next. Every line may be said twice.
+                Ok(Err(_)) if begun.elapsed() < ANSWER_WITHIN => tokio::time::sleep(POLL).await,
+                Ok(Err(error)) => return Err(self.failed(format!("`{line}`: {error}"))),
+                Err(_) => {
+                    let seconds = ANSWER_WITHIN.as_secs();
+                    return Err(self.failed(format!("`{line}` was not answered within {seconds} s")));
+                }
+            }
+        }
     }
 
     async fn get(&self, path: &str) -> Result<String, EngineError> {
@@ -209,6 +297,14 @@ impl<'a, R: Runtime> Control<'a, R> {
 
     fn log_length(&self) -> u64 {
         std::fs::metadata(self.log_path()).map_or(0, |meta| meta.len())
+    }
+
+    /// Whether a line that was written since the change began contains `text`.
+    fn logged_since(&self, change_began: u64, log: &str, text: &str) -> Result<bool, EngineError> {
+        let path = self.site.directory.join(log);
+        let log = std::fs::read(&path).map_err(EngineError::file(path))?;
+        let since = &log[log.len().min(usize::try_from(change_began).unwrap_or(usize::MAX))..];
+        Ok(String::from_utf8_lossy(since).contains(text))
     }
 
     /// Whether the log says what is waited for of every worker that had begun before `change_began`.

@@ -39,7 +39,7 @@ pub(super) trait Fleet {
     /// What is known about the requests that a deregistered `backend` still has.
     async fn drain_reading(&self, backend: &str) -> Result<DrainReading, EngineError>;
     /// Sends SIGTERM to the process at `backend` and records it.
-    fn terminate(&self, backend: &str) -> Result<(), EngineError>;
+    async fn terminate(&self, backend: &str) -> Result<(), EngineError>;
     /// Waits until the process at `backend` is gone and records it.
     async fn exited(&self, backend: &str, within: Duration) -> Result<(), EngineError>;
     /// Launches `incarnation` and waits until it accepts connections.
@@ -156,7 +156,7 @@ impl<F: Fleet> Rollout<'_, F> {
             self.deregister(old, Standing::Draining).await?;
             self.drain(old, window).await?;
         }
-        self.fleet.terminate(&old.backend)?;
+        self.fleet.terminate(&old.backend).await?;
         self.fleet.exited(&old.backend, EXIT_WITHIN).await?;
         // An undrained surge would leave a dead address behind, which not every balancer notices.
         if self.window.is_none() && self.deploy.strategy == Strategy::Surge {

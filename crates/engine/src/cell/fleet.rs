@@ -6,9 +6,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use model::degrade::Misbehaviour;
 use model::history::{Happening, WindowDerivation};
 use model::identity::Incarnation;
-use model::job::{BackendJob, BackendStatus, Frame, Job, STATUS_PATH};
+use model::job::{BackendJob, BackendStatus, Command, Frame, Job, STATUS_PATH};
 use model::ledger::Execution;
 use model::plan::Variant;
 use model::timeline::Deregister;
@@ -17,12 +18,13 @@ use model::units::{Nanos, Span};
 
 use super::control::Control;
 use super::deploy::{DrainReading, Fleet};
-use super::frames::{greet, next_frame};
+use super::frames::{frame, greet, next_frame, tell};
 use super::ledgers::read_ledger;
+use super::lookout::Lookout;
 use super::recorder::Recorder;
 use crate::balancer::{DrainSignal, Signal, Standing};
 use crate::error::EngineError;
-use crate::runtime::{Launch, Process, Program, Runtime};
+use crate::runtime::{CpuTime, Handle, Launch, Pod, Process, Program, Runtime};
 
 /// How long a backend may take to listen, beyond its declared boot time.
 const LISTEN_WITHIN: Duration = Duration::from_secs(15);
@@ -39,7 +41,8 @@ pub(super) struct Backends<'a, R> {
     pub(super) variant: &'a Variant,
     pub(super) seed: u64,
     pub(super) recorder: &'a Recorder<'a>,
-    pub(super) addresses: BTreeMap<String, SocketAddr>,
+    /// The pod of each backend, spares included.
+    pub(super) pods: BTreeMap<String, Pod>,
     /// Where each incarnation gets a directory of its own.
     pub(super) directory: PathBuf,
     pub(super) http: reqwest::Client,
@@ -79,9 +82,10 @@ impl<R: Runtime> Backends<'_, R> {
         let directory = self.directory.join(incarnation.to_string().replace('/', "."));
         std::fs::create_dir_all(&directory).map_err(EngineError::file(&directory))?;
         let ledger = directory.join("ledger.ndjson");
+        let pod = &self.pods[&incarnation.backend];
         let job = Job::Backend(BackendJob {
             incarnation: incarnation.clone(),
-            listen: self.addresses[&incarnation.backend],
+            listen: self.address(&incarnation.backend),
             backend: backend.clone(),
             health_path: self.health_path().to_owned(),
             unhealthy,
@@ -92,14 +96,16 @@ impl<R: Runtime> Backends<'_, R> {
             .runtime
             .start(Launch {
                 component: incarnation.to_string(),
+                pod,
                 program: Program::Agent("backend"),
                 arguments: vec![],
                 directory,
-                job: Some(serde_json::to_string(&job).map_err(|error| failed(error.to_string()))?),
             })
             .await?;
-        self.recorder.record(Happening::Launched { component: incarnation.to_string(), pid: process.pid });
+        let pid = process.handle.pid;
+        self.recorder.record(Happening::Launched { component: incarnation.to_string(), pid });
         greet(&mut process).await?;
+        tell(&mut process, &job).await?;
         match next_frame(&mut process, backend.boot.0 + LISTEN_WITHIN).await? {
             Frame::Listening => {}
             other => return Err(failed(format!("expected it to listen, it said {other:?}"))),
@@ -113,12 +119,91 @@ impl<R: Runtime> Backends<'_, R> {
         self.topology().health_check.as_ref().map_or("/health", |check| check.path.as_str())
     }
 
-    /// Sends `signal` to the process at `backend`; returns who got it, and when.
-    pub(super) fn signal(&self, backend: &str, signal: Signal) -> Option<(Incarnation, Nanos)> {
-        let mut lives = self.lives.borrow_mut();
-        let life = lives.iter_mut().rev().find(|life| life.incarnation.backend == backend)?;
-        life.ending |= matches!(signal, Signal::Term | Signal::Kill);
-        Some((life.incarnation.clone(), self.runtime.signal(&life.process, signal)))
+    /// Where `backend` listens.
+    ///
+    /// # Panics
+    /// If no backend of the topology has that name: the plan has been validated.
+    pub(super) fn address(&self, backend: &str) -> SocketAddr {
+        self.pods[backend].addresses[0]
+    }
+
+    /// Who runs, or ran last, at `backend`.
+    pub(super) fn running(&self, backend: &str) -> Option<(Incarnation, Handle)> {
+        let lives = self.lives.borrow();
+        let life = lives.iter().rev().find(|life| life.incarnation.backend == backend)?;
+        Some((life.incarnation.clone(), life.process.handle.clone()))
+    }
+
+    /// Sends `signal`, which ends it, to the process at `backend`; returns who got it, and when.
+    pub(super) async fn end(
+        &self,
+        backend: &str,
+        signal: Signal,
+    ) -> Result<Option<(Incarnation, Nanos)>, EngineError> {
+        let Some((incarnation, handle)) = self.running(backend) else { return Ok(None) };
+        for life in self.lives.borrow_mut().iter_mut().filter(|life| life.incarnation == incarnation) {
+            life.ending = true;
+        }
+        // The counter goes with the process. A control group is read before the signal is on its way.
+        let (_, at) = tokio::join!(self.read_cpu(&handle), self.runtime.signal(&handle, signal));
+        Ok(Some((incarnation, at?)))
+    }
+
+    /// Tells the backend how to behave from now on; returns who follows, and since when by its own word.
+    pub(super) async fn behave(
+        &self,
+        backend: &str,
+        misbehaviour: Option<Misbehaviour>,
+    ) -> Result<Option<(Incarnation, Nanos)>, EngineError> {
+        let Some((incarnation, handle)) = self.running(backend) else { return Ok(None) };
+        if handle.exited().is_some() {
+            let message = format!("{incarnation} is gone and can't be told how to behave");
+            self.recorder.record(Happening::Warning { message });
+            return Ok(None);
+        }
+        let failed = |reason: String| EngineError::BackendFailed { incarnation: incarnation.clone(), reason };
+        let line = serde_json::to_string(&Command::Degrade(misbehaviour))
+            .map_err(|error| failed(error.to_string()))?;
+        let input = self.with_life(&incarnation, |life| life.process.input.clone());
+        if let Some(input) = input {
+            // One that is gone says why when its answer is missed.
+            let _ = input.send(line).await;
+        }
+        let answer = std::future::poll_fn(|context| {
+            self.with_life(&incarnation, |life| life.process.lines.poll_recv(context))
+                .unwrap_or(std::task::Poll::Ready(None))
+        });
+        let answer = tokio::time::timeout(ANSWER_WITHIN, answer).await;
+        match answer.ok().flatten().map(|line| frame(&incarnation.to_string(), &line)).transpose()? {
+            Some(Frame::Behaves { at }) => Ok(Some((incarnation, at))),
+            answer => Err(failed(format!("told how to behave, it said {answer:?}"))),
+        }
+    }
+
+    fn with_life<T>(&self, incarnation: &Incarnation, act: impl FnOnce(&mut Life) -> T) -> Option<T> {
+        self.lives.borrow_mut().iter_mut().find(|life| life.incarnation == *incarnation).map(act)
+    }
+
+    /// Records the CPU time of every backend that runs.
+    pub(super) async fn read_every_cpu(&self) {
+        let handles: Vec<Handle> =
+            self.lives.borrow().iter().map(|life| life.process.handle.clone()).collect();
+        futures_util::future::join_all(handles.iter().map(|handle| self.read_cpu(handle))).await;
+    }
+
+    /// Records the CPU time of a component, if it still runs.
+    pub(super) async fn read_cpu(&self, handle: &Handle) {
+        if handle.exited().is_some() {
+            return;
+        }
+        let component = handle.component.clone();
+        self.recorder.record(match self.runtime.cpu_time(handle).await {
+            Ok(CpuTime { seconds, source }) => {
+                Happening::CpuRead { component, seconds, source: source.to_owned() }
+            }
+            // It is missing in the report, then; nothing else rests on it.
+            Err(error) => Happening::Warning { message: format!("CPU time of {component}: {error}") },
+        });
     }
 
     /// From here on nobody's exit is a surprise.
@@ -135,16 +220,16 @@ impl<R: Runtime> Backends<'_, R> {
             let Some(life) = lives.iter().rev().find(|life| life.incarnation.backend == backend) else {
                 return Ok(());
             };
-            (life.incarnation.to_string(), life.process.exit.clone())
+            (life.incarnation.to_string(), life.process.handle.exit.clone())
         };
         if tokio::time::timeout(within, exit.wait_for(Option::is_some)).await.is_err() {
             self.recorder.record(Happening::Warning {
                 message: format!(
-                    "{component} did not exit within {} s of SIGTERM; it gets SIGKILL",
+                    "{component} did not exit within {} s of the signal that should end it; it gets SIGKILL",
                     within.as_secs()
                 ),
             });
-            self.signal(backend, Signal::Kill);
+            self.end(backend, Signal::Kill).await?;
             let _ = tokio::time::timeout(within, exit.wait_for(Option::is_some)).await;
         }
         self.report_exits();
@@ -154,7 +239,7 @@ impl<R: Runtime> Backends<'_, R> {
     /// Writes the exits that have happened into the history.
     pub(super) fn report_exits(&self) {
         for life in self.lives.borrow_mut().iter_mut().filter(|life| !life.reported) {
-            if let Some(status) = life.process.exited() {
+            if let Some(status) = life.process.handle.exited() {
                 life.reported = true;
                 let component = life.incarnation.to_string();
                 self.recorder.record(Happening::Exited { component, status, expected: life.ending });
@@ -169,14 +254,14 @@ impl<R: Runtime> Backends<'_, R> {
             .iter()
             .rev()
             .find(|life| life.incarnation.backend == backend)
-            .is_none_or(|l| l.process.exited().is_some())
+            .is_none_or(|l| l.process.handle.exited().is_some())
     }
 
     /// Ends when a backend exits that nobody has ended, with what it said about that.
     pub(super) async fn unexpected_exit(&self) -> EngineError {
         loop {
             let died = self.lives.borrow_mut().iter_mut().find_map(|life| {
-                let status = life.process.exited().filter(|_| !life.ending)?;
+                let status = life.process.handle.exited().filter(|_| !life.ending)?;
                 let words = std::iter::from_fn(|| life.process.lines.try_recv().ok());
                 let fault = words.filter_map(|line| match serde_json::from_str(&line) {
                     Ok(Frame::Fault { message }) => Some(message),
@@ -194,8 +279,16 @@ impl<R: Runtime> Backends<'_, R> {
     }
 
     pub(super) async fn status(&self, backend: &str) -> Result<BackendStatus, EngineError> {
-        let url = format!("http://{}{STATUS_PATH}", self.addresses[backend]);
-        let asked = async { self.http.get(&url).timeout(ANSWER_WITHIN).send().await?.json().await };
+        self.status_within(backend, ANSWER_WITHIN).await
+    }
+
+    pub(super) async fn status_within(
+        &self,
+        backend: &str,
+        within: Duration,
+    ) -> Result<BackendStatus, EngineError> {
+        let url = format!("http://{}{STATUS_PATH}", self.address(backend));
+        let asked = async { self.http.get(&url).timeout(within).send().await?.json().await };
         asked.await.map_err(|error| EngineError::BackendFailed {
             incarnation: self.latest(backend),
             reason: format!("its status can't be read: {error}"),
@@ -222,6 +315,8 @@ impl<R: Runtime> Backends<'_, R> {
 pub(super) struct CellFleet<'a, R> {
     pub(super) backends: &'a Backends<'a, R>,
     pub(super) control: &'a Control<'a, R>,
+    /// Who looks what the balancer makes of ill backends.
+    pub(super) lookout: &'a Lookout,
 }
 
 impl<R: Runtime> Fleet for CellFleet<'_, R> {
@@ -265,8 +360,8 @@ impl<R: Runtime> Fleet for CellFleet<'_, R> {
         })
     }
 
-    fn terminate(&self, backend: &str) -> Result<(), EngineError> {
-        if let Some((incarnation, at)) = self.backends.signal(backend, Signal::Term) {
+    async fn terminate(&self, backend: &str) -> Result<(), EngineError> {
+        if let Some((incarnation, at)) = self.backends.end(backend, Signal::Term).await? {
             let signal = Signal::Term.name().to_owned();
             self.backends.recorder.record_at(at, Happening::Terminated { incarnation, signal });
         }
@@ -282,7 +377,7 @@ impl<R: Runtime> Fleet for CellFleet<'_, R> {
     }
 
     async fn healthy(&self, backend: &str) -> bool {
-        let url = format!("http://{}{}", self.backends.addresses[backend], self.backends.health_path());
+        let url = format!("http://{}{}", self.backends.address(backend), self.backends.health_path());
         let asked = self.backends.http.get(url).timeout(ANSWER_WITHIN).send().await;
         asked.is_ok_and(|answer| answer.status().is_success())
     }
@@ -291,7 +386,7 @@ impl<R: Runtime> Fleet for CellFleet<'_, R> {
         let mut received = BTreeMap::new();
         let running: Vec<String> = {
             let lives = self.backends.lives.borrow();
-            let running = lives.iter().filter(|life| !life.ending && life.process.exited().is_none());
+            let running = lives.iter().filter(|life| !life.ending && life.process.handle.exited().is_none());
             running.map(|life| life.incarnation.backend.clone()).collect()
         };
         let members =

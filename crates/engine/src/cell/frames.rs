@@ -2,36 +2,47 @@
 
 use std::time::Duration;
 
-use model::job::{Frame, PROTOCOL};
+use model::job::{Frame, Job, PROTOCOL};
 
 use crate::error::EngineError;
 use crate::runtime::Process;
 
 /// The next frame of `process`, or why there is none.
 pub(super) async fn next_frame(process: &mut Process, within: Duration) -> Result<Frame, EngineError> {
-    let failed =
-        |agent: &Process, reason: String| EngineError::AgentFailed { agent: agent.component.clone(), reason };
+    let failed = |agent: &Process, reason: String| EngineError::AgentFailed {
+        agent: agent.handle.component.clone(),
+        reason,
+    };
     let line = match tokio::time::timeout(within, process.lines.recv()).await {
         Ok(Some(line)) => line,
         Ok(None) => {
-            let status = process.wait(Duration::from_secs(2)).await.unwrap_or("its output ended".into());
+            let status =
+                process.handle.wait(Duration::from_secs(2)).await.unwrap_or("its output ended".into());
             return Err(failed(process, status));
         }
         Err(_) => {
             return Err(failed(process, format!("it said nothing for {} s", within.as_secs_f32())));
         }
     };
-    match serde_json::from_str(&line) {
-        Ok(Frame::Fault { message }) => Err(failed(process, message)),
+    frame(&process.handle.component, &line)
+}
+
+/// The frame in a line of `agent`'s; an error if the agent says that it can't go on.
+pub(super) fn frame(agent: &str, line: &str) -> Result<Frame, EngineError> {
+    let failed = |reason: String| EngineError::AgentFailed { agent: agent.to_owned(), reason };
+    match serde_json::from_str(line) {
+        Ok(Frame::Fault { message }) => Err(failed(message)),
         Ok(frame) => Ok(frame),
-        Err(error) => Err(failed(process, format!("it said something that is no frame ({error}): {line}"))),
+        Err(error) => Err(failed(format!("it said something that is no frame ({error}): {line}"))),
     }
 }
 
 /// Reads the hello, which comes first, and refuses an agent that speaks another protocol.
 pub(super) async fn greet(process: &mut Process) -> Result<(), EngineError> {
-    let failed =
-        |agent: &Process, reason: String| EngineError::AgentFailed { agent: agent.component.clone(), reason };
+    let failed = |agent: &Process, reason: String| EngineError::AgentFailed {
+        agent: agent.handle.component.clone(),
+        reason,
+    };
     match next_frame(process, Duration::from_secs(10)).await? {
         Frame::Hello(hello) if hello.protocol != PROTOCOL => {
             Err(failed(process, format!("it speaks protocol {}, not {PROTOCOL}", hello.protocol)))
@@ -43,4 +54,14 @@ pub(super) async fn greet(process: &mut Process) -> Result<(), EngineError> {
         Frame::Hello(_) => Ok(()),
         other => Err(failed(process, format!("its first frame is no hello: {other:?}"))),
     }
+}
+
+/// Gives an agent its job.
+pub(super) async fn tell(process: &mut Process, job: &Job) -> Result<(), EngineError> {
+    let failed =
+        |reason: String| EngineError::AgentFailed { agent: process.handle.component.clone(), reason };
+    let line = serde_json::to_string(job).map_err(|error| failed(error.to_string()))?;
+    // An agent that is gone says why when its next frame is missed.
+    let _ = process.input.send(line).await;
+    Ok(())
 }

@@ -7,60 +7,84 @@ use model::history::Happening;
 use model::job::{Frame, Job, LoadJob};
 use model::units::Nanos;
 
-use super::frames::{greet, next_frame};
+use super::frames::{greet, next_frame, tell};
 use super::recorder::Recorder;
 use crate::balancer::Signal;
 use crate::error::EngineError;
-use crate::runtime::{Launch, Process, Program, Runtime};
+use crate::runtime::{Launch, Pod, Process, Program, Runtime};
 
-/// Between the launch and the first arrival: the agent must be up by then.
-const LEAD: Duration = Duration::from_millis(400);
+/// Between the job and the first arrival: the agent must have its schedule by then.
+const LEAD: Duration = Duration::from_millis(200);
 /// Progress comes four times a second; this long without any means that the generator hangs.
 const SILENCE: Duration = Duration::from_secs(15);
 
 /// How long an interrupted generator may take to record what it had under way.
 const CANCEL_WITHIN: Duration = Duration::from_secs(3);
 
+/// Its name in the history.
+const COMPONENT: &str = "generator";
+
+/// A generator that waits for its job.
+pub(super) struct Idle {
+    process: Process,
+}
+
 /// A generator that has its schedule.
 pub(super) struct Generator {
     process: Process,
+    /// Whether its CPU time has been recorded since the first measured request was due.
+    measured: bool,
     /// When the first measured request is due.
     pub(super) origin: Nanos,
 }
 
-/// Launches the generator; `job` gets its origin here.
+/// Launches the generator in `pod`, where it waits for its job.
 pub(super) async fn launch<R: Runtime>(
     runtime: &R,
     recorder: &Recorder<'_>,
+    pod: &Pod,
     directory: &Path,
-    job: LoadJob,
-) -> Result<Generator, EngineError> {
-    let origin = agent::clock::now() + LEAD + job.traffic.warmup.0;
-    let job = Job::Load(LoadJob { origin, ..job });
+) -> Result<Idle, EngineError> {
     std::fs::create_dir_all(directory).map_err(EngineError::file(directory))?;
-    let failed = |reason: String| EngineError::AgentFailed { agent: "generator".into(), reason };
     let mut process = runtime
         .start(Launch {
-            component: "generator".into(),
+            component: COMPONENT.into(),
+            pod,
             program: Program::Agent("load"),
             arguments: vec![],
             directory: directory.to_owned(),
-            job: Some(serde_json::to_string(&job).map_err(|error| failed(error.to_string()))?),
         })
         .await?;
-    recorder.record(Happening::Launched { component: "generator".into(), pid: process.pid });
+    recorder.record(Happening::Launched { component: COMPONENT.into(), pid: process.handle.pid });
     greet(&mut process).await?;
-    match next_frame(&mut process, SILENCE).await? {
-        Frame::Scheduled { requests } => recorder.record(Happening::Scheduled { requests, origin }),
-        other => return Err(failed(format!("expected its schedule, it said {other:?}"))),
+    Ok(Idle { process })
+}
+
+impl Idle {
+    /// Gives it its job, which gets its origin here.
+    pub(super) async fn begin(
+        mut self,
+        recorder: &Recorder<'_>,
+        job: LoadJob,
+    ) -> Result<Generator, EngineError> {
+        let origin = agent::clock::now() + LEAD + job.traffic.warmup.0;
+        tell(&mut self.process, &Job::Load(LoadJob { origin, ..job })).await?;
+        match next_frame(&mut self.process, SILENCE).await? {
+            Frame::Scheduled { requests } => recorder.record(Happening::Scheduled { requests, origin }),
+            other => {
+                let reason = format!("expected its schedule, it said {other:?}");
+                return Err(EngineError::AgentFailed { agent: COMPONENT.into(), reason });
+            }
+        }
+        Ok(Generator { process: self.process, measured: false, origin })
     }
-    Ok(Generator { process, origin })
 }
 
 impl Generator {
     /// Asks the generator to stop: what is under way or still due is recorded as cancelled.
     pub(super) async fn cancel<R: Runtime>(&mut self, runtime: &R, recorder: &Recorder<'_>) {
-        runtime.signal(&self.process, Signal::Term);
+        // One that can't be told has died, and is no worse off.
+        let _ = runtime.signal(&self.process.handle, Signal::Term).await;
         // One that doesn't answer has lost its last records, which the books will say.
         let _ = tokio::time::timeout(CANCEL_WITHIN, self.finish(recorder)).await;
     }
@@ -69,20 +93,35 @@ impl Generator {
     pub(super) async fn finish(&mut self, recorder: &Recorder<'_>) -> Result<(), EngineError> {
         loop {
             match next_frame(&mut self.process, SILENCE).await? {
-                Frame::Progress(progress) => recorder.progress(progress),
+                Frame::Progress(progress) => {
+                    if !self.measured && agent::clock::now() >= self.origin {
+                        self.measured = true;
+                        recorder.record(cpu_read(progress.cpu_seconds));
+                    }
+                    recorder.progress(progress);
+                }
                 Frame::Done(generator) => {
+                    recorder.record(cpu_read(generator.cpu_seconds));
                     recorder.record(Happening::LoadFinished { generator });
                     break;
                 }
                 other => {
                     let reason = format!("expected progress, it said {other:?}");
-                    return Err(EngineError::AgentFailed { agent: "generator".into(), reason });
+                    return Err(EngineError::AgentFailed { agent: COMPONENT.into(), reason });
                 }
             }
         }
-        if let Some(status) = self.process.wait(Duration::from_secs(5)).await {
-            recorder.record(Happening::Exited { component: "generator".into(), status, expected: true });
+        if let Some(status) = self.process.handle.wait(Duration::from_secs(5)).await {
+            recorder.record(Happening::Exited { component: COMPONENT.into(), status, expected: true });
         }
         Ok(())
+    }
+}
+
+fn cpu_read(seconds: f64) -> Happening {
+    Happening::CpuRead {
+        component: COMPONENT.into(),
+        seconds,
+        source: "its own CLOCK_PROCESS_CPUTIME_ID".into(),
     }
 }

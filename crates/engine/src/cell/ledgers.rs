@@ -66,6 +66,7 @@ pub(super) fn read_access_log(
                 id: line.id,
                 at: Nanos(line.wall - offset),
                 status: line.status,
+                pool: line.pool,
                 attempts: line.attempts,
                 flags: line.flags,
             }),

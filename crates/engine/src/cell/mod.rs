@@ -1,28 +1,37 @@
 //! One cell, from the first lease to the last process gone.
 
+mod collection;
 mod control;
+mod curl;
 mod deploy;
 mod fleet;
 mod frames;
 mod generator;
 mod ledgers;
+mod lookout;
 mod readiness;
 mod recorder;
+mod sampling;
+mod stages;
 mod stand;
 mod timeline;
+pub mod trial;
 
 use std::cell::Cell;
 use std::net::SocketAddr;
 
-use model::history::Happening;
+use model::history::{CellStage, Happening};
 use model::identity::CellId;
 use model::plan::{Plan, Variant};
 use store::CellDir;
 use tokio::sync::watch;
 
+pub use curl::find_curl;
 pub use recorder::{Observation, Watcher};
+pub use trial::trial;
 
 use self::recorder::Recorder;
+use self::stages::Stages;
 use self::stand::Stand;
 use crate::error::EngineError;
 use crate::runtime::Runtime;
@@ -67,9 +76,28 @@ pub async fn run<R: Runtime>(runtime: &R, order: &Order<'_>) -> Result<End, Engi
     let recorder = Recorder::new(order.dir, order.watcher)?;
     recorder.record(Happening::CellStarted { cell: order.cell.clone(), runtime: runtime.name().to_owned() });
     let load_began = Cell::new(false);
-    let stand = Stand::new(runtime, order, &recorder)?;
+    let stages = Stages::begin(&recorder);
+    let opened = tokio::select! {
+        opened = Stand::open(runtime, order, &recorder) => opened.map(Some),
+        () = stopped_before_the_load(order.interrupted.clone(), &load_began) => Ok(None),
+    };
+    let stand = match opened {
+        Ok(Some(stand)) => stand,
+        Ok(None) => {
+            recorder.record(Happening::Interrupted);
+            let ended = runtime.end().await;
+            recorder.record(Happening::CellFinished);
+            return ended.map(|()| End::Interrupted);
+        }
+        Err(error) => {
+            recorder.record(Happening::Failed { message: error.to_string() });
+            let ended = runtime.end().await;
+            recorder.record(Happening::CellFinished);
+            return Err(error.and(ended));
+        }
+    };
     let driven = tokio::select! {
-        driven = stand.drive(&load_began) => driven,
+        driven = stand.drive(&stages, &load_began) => driven,
         () = stopped_before_the_load(order.interrupted.clone(), &load_began) => {
             recorder.record(Happening::Interrupted);
             Ok(Drive::Interrupted)
@@ -78,7 +106,8 @@ pub async fn run<R: Runtime>(runtime: &R, order: &Order<'_>) -> Result<End, Engi
     if let Err(error) = &driven {
         recorder.record(Happening::Failed { message: error.to_string() });
     }
-    stand.end().await;
+    let ended = stand.end().await;
+    stages.ended(CellStage::Teardown);
     let collected = stand.collect();
     recorder.record(Happening::CellFinished);
     let end = match driven {
@@ -86,8 +115,9 @@ pub async fn run<R: Runtime>(runtime: &R, order: &Order<'_>) -> Result<End, Engi
         Ok(Drive::Interrupted) => End::Interrupted,
         // There are records, and they are no trusted measurement.
         Err(error) if load_began.get() => End::Failed(error.to_string()),
-        Err(error) => return Err(error),
+        Err(error) => return Err(error.and(ended)),
     };
+    ended?;
     collected?;
     recorder.lost()?;
     Ok(end)

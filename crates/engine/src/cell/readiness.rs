@@ -7,41 +7,52 @@ use std::time::Duration;
 
 use model::identity::{Incarnation, STAMP_HEADER};
 use model::job::STATUS_PATH;
-use model::topology::Topology;
+use model::topology::{Balance, HeaderMatch, Layer, Route, Topology};
 use tokio::time::Instant;
 
 /// Between two probes.
 const PAUSE: Duration = Duration::from_millis(5);
-/// Source addresses that probes take in turn, so that a hash of the source reaches every backend.
+/// Source addresses that probes take in turn on loopback, so that a hash of the source reaches every backend.
 const SOURCES: u8 = 64;
 
-/// Probes until every serving backend of every routed pool has answered through `listener`. `gone` is asked
-/// between probes and ends the wait. `Err`: who has not answered within `within`.
+/// Probes until every serving backend of every routed pool has answered through `listener`. Where a hash of the source
+/// would send all probes to one backend, because they have one address, the others answer at their own addresses,
+/// which `address_of` tells. `gone` is asked between probes and ends the wait. Returns what was proved; `Err`: who has
+/// not answered within `within`.
 pub(super) async fn every_backend_answers(
     topology: &Topology,
     listener: SocketAddr,
+    address_of: impl Fn(&str) -> SocketAddr,
     within: Duration,
     gone: impl Fn() -> bool,
-) -> Result<usize, String> {
+) -> Result<String, String> {
     let begun = Instant::now();
-    let mut probes = 0;
+    let (mut probes, mut direct) = (0, 0);
     let mut last = String::new();
-    for route in &topology.routes {
-        let mut missing: BTreeSet<&str> = topology
-            .pool(&route.to)
-            .into_iter()
-            .flat_map(|pool| pool.serving())
-            .map(|b| b.id.as_str())
-            .collect();
-        let url = format!("http://{listener}{}{STATUS_PATH}", route.path.trim_end_matches('/'));
+    let mut answered: BTreeSet<&str> = BTreeSet::new();
+    for Way { path, header, backends } in ways(topology) {
+        let mut missing: BTreeSet<&str> = backends.into_iter().filter(|id| !answered.contains(id)).collect();
+        answered.extend(missing.iter().copied());
+        let url = format!("http://{listener}{}{STATUS_PATH}", path.trim_end_matches('/'));
         while !missing.is_empty() {
             if gone() || begun.elapsed() > within {
                 let names: Vec<&str> = missing.into_iter().collect();
                 return Err(format!("no answer from {} on {url}; last: {last}", names.join(", ")));
             }
             probes += 1;
-            let source = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1 + (probes % usize::from(SOURCES)) as u8));
-            match stamp(&url, source).await {
+            let here = Ipv4Addr::new(127, 0, 0, 1 + (probes % usize::from(SOURCES)) as u8);
+            let source = listener.ip().is_loopback().then_some(IpAddr::V4(here));
+            match stamp(&url, header, source).await {
+                Ok(_) if source.is_none() && topology.balance == Balance::SourceHash => {
+                    for backend in std::mem::take(&mut missing) {
+                        let url = format!("http://{}{STATUS_PATH}", address_of(backend));
+                        direct += 1;
+                        if let Err(why) = stamp(&url, None, None).await {
+                            last = why;
+                            missing.insert(backend);
+                        }
+                    }
+                }
                 Ok(incarnation) => {
                     missing.remove(incarnation.backend.as_str());
                 }
@@ -50,11 +61,55 @@ pub(super) async fn every_backend_answers(
             tokio::time::sleep(PAUSE).await;
         }
     }
-    Ok(probes)
+    Ok(match direct {
+        0 => format!("every backend answered through the listener, {probes} probes"),
+        _ => format!(
+            "one backend answered through the listener, {probes} probes, and every backend at its own address: a hash of \
+             the source sends rig's one address to one backend"
+        ),
+    })
 }
 
-/// Who answers a request to `url`, on a connection of its own from `source`.
-async fn stamp(url: &str, source: IpAddr) -> Result<Incarnation, String> {
+/// A way through the listener, and whom it leads to.
+struct Way<'t> {
+    path: &'t str,
+    header: Option<&'t HeaderMatch>,
+    backends: Vec<&'t str>,
+}
+
+/// The routes, those first that lead to one pool: a pool that gets few of a route's requests may have been reached by
+/// another then. A pool that gets none can't be. At layer 4 there is one way, which leads to all.
+fn ways(topology: &Topology) -> Vec<Way<'_>> {
+    let serving = |pool: &'_ str| -> Vec<&str> {
+        let pool = topology.pools.iter().find(|known| known.name == pool);
+        pool.into_iter().flat_map(|pool| pool.serving()).map(|b| b.id.as_str()).collect()
+    };
+    match topology.listener.layer {
+        Layer::Four => {
+            let backends = topology.pools.iter().flat_map(|pool| serving(&pool.name)).collect();
+            vec![Way { path: "/", header: None, backends }]
+        }
+        Layer::Seven => {
+            let mut routes: Vec<&Route> = topology.routes.iter().collect();
+            routes.sort_by_key(|route| route.to.only().is_none());
+            let way = |route: &'_ Route| -> Vec<&str> {
+                let parts = route.to.parts().iter().filter(|part| part.share.0 > 0.0);
+                parts.flat_map(|part| serving(&part.pool)).collect()
+            };
+            let routes = routes.into_iter();
+            routes
+                .map(|route| Way { path: &route.path, header: route.header.as_ref(), backends: way(route) })
+                .collect()
+        }
+    }
+}
+
+/// Who answers a request to `url`, on a connection of its own, from `source` if the way there has that address.
+async fn stamp(
+    url: &str,
+    header: Option<&HeaderMatch>,
+    source: Option<IpAddr>,
+) -> Result<Incarnation, String> {
     let client = reqwest::Client::builder()
         .no_proxy()
         .local_address(source)
@@ -62,7 +117,8 @@ async fn stamp(url: &str, source: IpAddr) -> Result<Incarnation, String> {
         .timeout(Duration::from_secs(2))
         .build()
         .map_err(|error| error.to_string())?;
-    let answer = client.get(url).send().await.map_err(|error| error.to_string())?;
+    let asked = header.into_iter().fold(client.get(url), |asked, h| asked.header(&h.name, &h.value));
+    let answer = asked.send().await.map_err(|error| error.to_string())?;
     let status = answer.status();
     answer
         .headers()

@@ -3,25 +3,25 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use model::history::Happening;
+use model::history::{CellStage, Happening};
 use model::identity::Incarnation;
 use model::job::LoadJob;
 use model::plan::Variant;
+use model::records::BalancerBuild;
 use model::units::Nanos;
-use store::StoreError;
 use tokio::time::Instant;
 
 use super::control::{Control, write_file};
 use super::fleet::{Backends, CellFleet};
-use super::ledgers::{read_access_log, read_ledger};
 use super::recorder::Recorder;
-use super::{Drive, Order, generator, readiness, timeline, variant_of};
+use super::stages::Stages;
+use super::{Drive, Order, generator, lookout, readiness, sampling, timeline, variant_of};
 use crate::balancer::{ConfigFile, Rotation, STDERR_FILE, STDOUT_FILE, Site, adapter};
 use crate::error::EngineError;
-use crate::runtime::{Launch, Process, Program, Runtime};
+use crate::runtime::{Handle, Launch, Pod, PodOrder, Process, Program, Reach, Runtime};
 
 /// How long a balancer may take until every backend has answered through it.
 const READY_WITHIN: Duration = Duration::from_secs(20);
@@ -31,48 +31,60 @@ const STOP_WITHIN: Duration = Duration::from_secs(10);
 const IDLE_WITHIN: Duration = Duration::from_secs(5);
 /// How a process ends that has done all it wanted to.
 const SUCCESS: &str = "exit status: 0";
+/// The balancer's name in the history, and its pod's.
+const BALANCER: &str = "balancer";
 /// Lines of a balancer's own words that an error shows.
 const WORDS: usize = 20;
 
 /// The parts of one cell.
 pub(super) struct Stand<'a, R> {
-    runtime: &'a R,
-    order: &'a Order<'a>,
-    recorder: &'a Recorder<'a>,
-    variant: &'a Variant,
+    pub(super) runtime: &'a R,
+    pub(super) order: &'a Order<'a>,
+    pub(super) recorder: &'a Recorder<'a>,
+    pub(super) variant: &'a Variant,
     /// Where components have their directories while they run.
-    scratch: PathBuf,
-    site: Site,
-    files: Vec<ConfigFile>,
-    backends: Backends<'a, R>,
+    pub(super) scratch: PathBuf,
+    pub(super) balancer_pod: Pod,
+    pub(super) generator_pod: Pod,
+    build: BalancerBuild,
+    pub(super) site: Site,
+    pub(super) files: Vec<ConfigFile>,
+    pub(super) backends: Backends<'a, R>,
     /// Whether the balancer has ended gracefully, with its log written.
-    log_is_whole: Cell<bool>,
+    pub(super) log_is_whole: Cell<bool>,
 }
 
 impl<'a, R: Runtime> Stand<'a, R> {
-    /// Leases the addresses and renders the balancer's files.
-    pub(super) fn new(
+    /// Opens the pods and renders the balancer's files.
+    pub(super) async fn open(
         runtime: &'a R,
         order: &'a Order<'a>,
         recorder: &'a Recorder<'a>,
     ) -> Result<Stand<'a, R>, EngineError> {
         let variant = variant_of(order.plan, order.cell)?;
-        let scratch = std::path::absolute(order.dir.path().join("run")).map_err(EngineError::file("run"))?;
+        let own = std::path::absolute(order.dir.path()).map_err(EngineError::file(order.dir.path()))?;
+        let scratch = std::path::absolute(order.dir.scratch()).map_err(EngineError::file(&own))?;
         let directory = scratch.join("balancer");
         std::fs::create_dir_all(&directory).map_err(EngineError::file(&directory))?;
-        let listener = match order.listen {
-            Some(address) => runtime.lease_at(address).map(|()| address)?,
-            None => runtime.lease()?,
-        };
-        let mut addresses = BTreeMap::new();
-        for backend in variant.topology.pools.iter().flat_map(|pool| &pool.backends) {
-            addresses.insert(backend.id.clone(), runtime.lease()?);
-        }
+        runtime.open(&own).await?;
+        let reach = Reach::People(order.listen);
+        let balancer = runtime.pod(PodOrder { name: BALANCER, ports: 2, reach });
+        let generator = runtime.pod(PodOrder { name: "generator", ports: 0, reach: Reach::Cell });
+        let backends = variant.topology.pools.iter().flat_map(|pool| &pool.backends);
+        let backends = backends.map(|backend| async {
+            let pod = runtime.pod(PodOrder { name: &backend.id, ports: 1, reach: Reach::Cell }).await?;
+            Ok::<_, EngineError>((backend.id.clone(), pod))
+        });
+        let (balancer_pod, generator_pod, pods) =
+            tokio::try_join!(balancer, generator, futures_util::future::try_join_all(backends))?;
+        let pods: BTreeMap<String, Pod> = pods.into_iter().collect();
+        let build = runtime.describe(order.cell.balancer).await?;
         let site = Site {
             directory,
-            listener,
-            admin: runtime.lease()?,
-            backends: addresses.clone(),
+            listener: balancer_pod.addresses[0],
+            admin: balancer_pod.addresses[1],
+            backends: pods.iter().map(|(name, pod)| (name.clone(), pod.addresses[0])).collect(),
+            modules: build.modules.clone(),
             connections: variant.traffic.connections,
             workers: variant.topology.workers,
             as_root: runtime.as_root(),
@@ -90,20 +102,45 @@ impl<'a, R: Runtime> Stand<'a, R> {
             // Repeats differ, and each can be had alone: `--repeat 2` is `--seed N` and `--seed N+1`.
             seed: order.plan.seed.wrapping_add(u64::from(order.cell.repeat.saturating_sub(1))),
             recorder,
-            addresses,
+            pods,
             directory: scratch.clone(),
             http,
             lives: RefCell::default(),
         };
         let log_is_whole = Cell::new(false);
-        Ok(Stand { runtime, order, recorder, variant, scratch, site, files, backends, log_is_whole })
+        Ok(Stand {
+            runtime,
+            order,
+            recorder,
+            variant,
+            scratch,
+            balancer_pod,
+            generator_pod,
+            build,
+            site,
+            files,
+            backends,
+            log_is_whole,
+        })
     }
 
     /// Brings everything up, runs the load beside the timeline, and stops the balancer gracefully.
-    pub(super) async fn drive(&self, load_began: &Cell<bool>) -> Result<Drive, EngineError> {
-        self.describe_balancer().await?;
-        self.start_backends().await?;
-        let balancer = self.start_balancer().await?;
+    pub(super) async fn drive(
+        &self,
+        stages: &Stages<'_>,
+        load_began: &Cell<bool>,
+    ) -> Result<Drive, EngineError> {
+        self.describe_balancer();
+        let generator_directory = self.scratch.join("generator");
+        let generator =
+            generator::launch(self.runtime, self.recorder, &self.generator_pod, &generator_directory);
+        // The balancer comes last: it resolves and probes what is there.
+        let (generator, ()) = tokio::try_join!(generator, self.start_backends())?;
+        let process = self.launch_balancer().await?;
+        let balancer = process.handle;
+        stages.ended(CellStage::Launch);
+        self.wait_until_ready(&balancer).await?;
+        stages.ended(CellStage::Ready);
         let kind = self.order.cell.balancer;
         let control = Control::new(kind, &self.backends, &self.site, self.order.templates, &balancer);
         let job = LoadJob {
@@ -114,29 +151,58 @@ impl<'a, R: Runtime> Stand<'a, R> {
             seed: self.backends.seed,
             records: std::path::absolute(self.order.dir.requests()).map_err(EngineError::file("requests"))?,
         };
-        let directory = self.scratch.join("generator");
-        let mut generator = generator::launch(self.runtime, self.recorder, &directory, job).await?;
+        let mut generator = generator.begin(self.recorder, job).await?;
         load_began.set(true);
         let origin = generator.origin;
-        let fleet = CellFleet { backends: &self.backends, control: &control };
+        let (lookout, looking) = lookout::lookout(control.sees());
+        let fleet = CellFleet { backends: &self.backends, control: &control, lookout: &lookout };
         let mut interrupted = self.order.interrupted.clone();
+        let samples = self.order.dir.sample_writer()?;
         let driven = tokio::select! {
             // What has ended has ended, whatever else happens at the same moment.
             biased;
-            done = self.beside(generator.finish(self.recorder), timeline::perform(&fleet, &self.variant.timeline, origin)) => {
+            done = self.beside(
+                self.measured(generator.finish(self.recorder), origin, &balancer),
+                timeline::perform(&fleet, &self.variant.timeline, origin),
+            ) => {
                 done.map(|()| Drive::Completed)
             }
+            never = sampling::sample(&self.backends, &control, samples) => match never {},
+            never = lookout::follow(&control, self.recorder, looking) => match never {},
             died = self.unexpected_exit(&balancer) => Err(died),
             died = self.backends.unexpected_exit() => Err(died),
+            lost = self.pod_lost() => Err(lost),
             _ = interrupted.wait_for(|stop| *stop) => Ok(Drive::Interrupted),
         }?;
         if driven == Drive::Interrupted {
             self.recorder.record(Happening::Interrupted);
             generator.cancel(self.runtime, self.recorder).await;
         }
+        stages.ended(CellStage::Load);
         self.wait_until_idle().await;
         self.stop_balancer(&balancer).await;
         Ok(driven)
+    }
+
+    /// The load, with the CPU time of balancer and backends recorded when the first measured request is due and when
+    /// the last has ended.
+    async fn measured(
+        &self,
+        load: impl Future<Output = Result<(), EngineError>>,
+        origin: Nanos,
+        balancer: &Handle,
+    ) -> Result<(), EngineError> {
+        let read = || async {
+            self.backends.read_cpu(balancer).await;
+            self.backends.read_every_cpu().await;
+        };
+        let begin = async {
+            timeline::sleep_until(origin).await;
+            read().await;
+        };
+        let (loaded, ()) = tokio::join!(load, begin);
+        read().await;
+        loaded
     }
 
     /// Runs load and timeline side by side. A timeline that outlives the load is given up: what it does is no
@@ -161,22 +227,22 @@ impl<'a, R: Runtime> Stand<'a, R> {
         }
     }
 
-    async fn describe_balancer(&self) -> Result<(), EngineError> {
+    fn describe_balancer(&self) {
         let kind = self.order.cell.balancer;
-        let build = self.runtime.describe(kind).await?;
+        let build = self.build.clone();
         self.recorder.record(Happening::Balancer {
             kind,
             version: build.version,
             binary: build.binary,
             listener: self.site.listener.to_string(),
+            published: self.balancer_pod.published.map(|address| address.to_string()),
             settings: adapter(kind).settings(self.variant),
             in_flight_view: adapter(kind).view(&self.site).is_some(),
         });
         self.read_clocks();
-        Ok(())
     }
 
-    fn read_clocks(&self) -> i64 {
+    pub(super) fn read_clocks(&self) -> i64 {
         let before = agent::clock::now();
         let wall = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         let after = agent::clock::now();
@@ -197,7 +263,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
         futures_util::future::try_join_all(launches).await.map(drop)
     }
 
-    async fn start_balancer(&self) -> Result<Process, EngineError> {
+    async fn launch_balancer(&self) -> Result<Process, EngineError> {
         let kind = self.order.cell.balancer;
         for file in &self.files {
             write_file(&self.site, file)?;
@@ -205,24 +271,33 @@ impl<'a, R: Runtime> Stand<'a, R> {
         let process = self
             .runtime
             .start(Launch {
-                component: kind.to_string(),
+                component: BALANCER.to_owned(),
+                pod: &self.balancer_pod,
                 program: Program::Balancer(kind),
-                arguments: adapter(kind).arguments(&self.site),
+                arguments: adapter(kind).arguments(&self.variant.topology, &self.site),
                 directory: self.site.directory.clone(),
-                job: None,
             })
             .await?;
-        self.recorder.record(Happening::Launched { component: kind.to_string(), pid: process.pid });
-        let gone = || process.exited().is_some();
-        let ready =
-            readiness::every_backend_answers(&self.variant.topology, self.site.listener, READY_WITHIN, gone);
+        self.recorder.record(Happening::Launched { component: BALANCER.to_owned(), pid: process.handle.pid });
+        Ok(process)
+    }
+
+    async fn wait_until_ready(&self, balancer: &Handle) -> Result<(), EngineError> {
+        let kind = self.order.cell.balancer;
+        let gone = || balancer.exited().is_some();
+        let ready = readiness::every_backend_answers(
+            &self.variant.topology,
+            self.site.listener,
+            |backend| self.site.address_of(backend),
+            READY_WITHIN,
+            gone,
+        );
         match ready.await {
-            Ok(probes) => {
-                let proof = format!("every backend answered through the listener, {probes} probes");
-                self.recorder.record(Happening::Ready { component: kind.to_string(), proof });
-                Ok(process)
+            Ok(proof) => {
+                self.recorder.record(Happening::Ready { component: BALANCER.to_owned(), proof });
+                Ok(())
             }
-            Err(_) if process.exited().is_some() => Err(self.exited(&process)),
+            Err(_) if balancer.exited().is_some() => Err(self.exited(balancer)),
             Err(missing) => {
                 let seconds = READY_WITHIN.as_secs();
                 Err(EngineError::NotReady { kind, seconds, missing, words: self.last_words() })
@@ -230,7 +305,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
         }
     }
 
-    fn exited(&self, balancer: &Process) -> EngineError {
+    fn exited(&self, balancer: &Handle) -> EngineError {
         EngineError::BalancerExited {
             kind: self.order.cell.balancer,
             status: balancer.exited().unwrap_or_default(),
@@ -239,13 +314,22 @@ impl<'a, R: Runtime> Stand<'a, R> {
         }
     }
 
-    async fn unexpected_exit(&self, balancer: &Process) -> EngineError {
+    async fn unexpected_exit(&self, balancer: &Handle) -> EngineError {
         let mut exit = balancer.exit.clone();
         let _ = exit.wait_for(Option::is_some).await;
         let status = balancer.exited().unwrap_or_default();
-        let component = self.order.cell.balancer.to_string();
+        let component = BALANCER.to_owned();
         self.recorder.record(Happening::Exited { component, status, expected: false });
         self.exited(balancer)
+    }
+
+    /// Ends when a pod loses what keeps its address.
+    async fn pod_lost(&self) -> EngineError {
+        let pods = self.backends.pods.values().chain([&self.balancer_pod, &self.generator_pod]);
+        let lost = pods.map(|pod| {
+            Box::pin(async move { EngineError::PodLost { pod: pod.name.clone(), status: pod.lost().await } })
+        });
+        futures_util::future::select_all(lost).await.0
     }
 
     /// The end of what the balancer wrote about itself.
@@ -263,7 +347,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
         if shown.is_empty() { "    (it said nothing)".into() } else { shown.join("\n") }
     }
 
-    fn own_words(&self) -> Vec<&'static str> {
+    pub(super) fn own_words(&self) -> Vec<&'static str> {
         let mut names = vec![STDERR_FILE, STDOUT_FILE, adapter(self.order.cell.balancer).logs().notices];
         names.dedup();
         names.sort_unstable();
@@ -285,89 +369,33 @@ impl<'a, R: Runtime> Stand<'a, R> {
         }
     }
 
-    async fn stop_balancer(&self, balancer: &Process) {
+    async fn stop_balancer(&self, balancer: &Handle) {
         let kind = self.order.cell.balancer;
-        self.runtime.signal(balancer, adapter(kind).graceful_stop());
-        let component = kind.to_string();
+        let component = BALANCER.to_owned();
+        if let Err(error) = self.runtime.signal(balancer, adapter(kind).graceful_stop()).await {
+            self.recorder.record(Happening::Warning { message: error.to_string() });
+        }
         match balancer.wait(STOP_WITHIN).await {
             Some(status) => {
                 self.log_is_whole.set(status == SUCCESS);
                 self.recorder.record(Happening::Exited { component, status, expected: true });
             }
             None => self.recorder.record(Happening::Warning {
-                message: format!("{component} did not stop gracefully within {} s", STOP_WITHIN.as_secs()),
+                message: format!("{kind} did not stop gracefully within {} s", STOP_WITHIN.as_secs()),
             }),
         }
     }
 
     /// Ends whatever still runs: the balancer and the backends after a whole cell, anything after half a one.
-    pub(super) async fn end(&self) {
+    ///
+    /// # Errors
+    /// If something is still there.
+    pub(super) async fn end(&self) -> Result<(), EngineError> {
         // What has died by itself until here is reported as such.
         self.backends.report_exits();
         self.backends.expect_the_end();
-        self.runtime.end().await;
+        let ended = self.runtime.end().await;
         self.backends.report_exits();
+        ended
     }
-
-    /// Reads ledgers and logs into the cell's directory, keeps the configuration, removes the rest. Everything
-    /// has exited before.
-    pub(super) fn collect(&self) -> Result<(), EngineError> {
-        let offset = self.read_clocks();
-        let dir = self.order.dir;
-        let kind = self.order.cell.balancer;
-        let mut executions = Vec::new();
-        for life in self.backends.lives.borrow().iter() {
-            executions.extend(read_ledger(&life.incarnation, &life.ledger)?);
-        }
-        executions.sort_by_key(|execution| execution.received);
-        dir.write_ledger(&executions)?;
-
-        let logs = adapter(kind).logs();
-        let raw = self.site.directory.join(logs.access);
-        let log = read_access_log(kind, &raw, &self.site, offset)?;
-        dir.write_access(&log.lines)?;
-        self.recorder.record(Happening::AccessLog {
-            lines: log.lines.len() as u64,
-            unreadable: log.unreadable,
-            whole: self.log_is_whole.get(),
-            gaps: adapter(kind).log_gaps().to_vec(),
-        });
-        keep(&raw, &dir.access_log())?;
-        self.keep_own_words(logs.access)?;
-        for file in self.files.iter().filter(|file| !file.text.is_empty()) {
-            keep(&self.site.directory.join(&file.path), &dir.config_dir().join(&file.path))?;
-        }
-        match dir.compress_requests() {
-            // The load had not begun.
-            Err(StoreError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
-            compressed => compressed?,
-        }
-        std::fs::remove_dir_all(&self.scratch).map_err(EngineError::file(&self.scratch))
-    }
-
-    /// Everything that balancer and agents said about themselves, in one file.
-    fn keep_own_words(&self, access: &str) -> Result<(), EngineError> {
-        let mut words = Vec::new();
-        for name in self.own_words().into_iter().filter(|name| *name != access) {
-            words.extend(std::fs::read(self.site.directory.join(name)).unwrap_or_default());
-        }
-        let agents = self.backends.lives.borrow();
-        let agents = agents.iter().filter_map(|life| life.ledger.parent());
-        for directory in agents.chain([self.scratch.join("generator").as_path()]) {
-            words.extend(std::fs::read(directory.join(STDERR_FILE)).unwrap_or_default());
-        }
-        let path = self.order.dir.balancer_log();
-        std::fs::write(&path, words).map_err(EngineError::file(path))
-    }
-}
-
-/// Copies a file that may not be there.
-fn keep(from: &Path, to: &Path) -> Result<(), EngineError> {
-    if !from.is_file() {
-        return Ok(());
-    }
-    if let Some(directory) = to.parent() {
-        std::fs::create_dir_all(directory).map_err(EngineError::file(directory))?;
-    }
-    std::fs::copy(from, to).map(drop).map_err(EngineError::file(to))
 }

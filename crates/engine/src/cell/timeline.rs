@@ -2,18 +2,22 @@
 
 use std::time::Duration;
 
+use agent::draw::{Decision, uniform};
 use futures_util::future::try_join_all;
+use model::degrade::Degrade;
+use model::detection::Symptom;
 use model::history::Happening;
 use model::identity::Incarnation;
-use model::timeline::{Action, Entry, Fault, When};
+use model::timeline::{Action, Entry, Fault, FaultKind, Reload, When};
 use model::units::Nanos;
 use tokio::sync::watch;
 
+use super::curl::curl;
 use super::deploy::{Fleet, deploy};
 use super::fleet::CellFleet;
-use crate::balancer::Signal;
+use crate::balancer::{Signal, detection_bound};
 use crate::error::EngineError;
-use crate::runtime::Runtime;
+use crate::runtime::{Handle, Runtime};
 
 /// How long a crashed process may take to be gone.
 const GONE_WITHIN: Duration = Duration::from_secs(5);
@@ -26,7 +30,7 @@ pub(super) async fn perform<R: Runtime>(
 ) -> Result<(), EngineError> {
     let ended: Vec<(&str, watch::Sender<bool>)> =
         entries.iter().map(|entry| (entry.name.as_str(), watch::Sender::new(false))).collect();
-    let performances = entries.iter().zip(&ended).map(|(entry, (_, this))| {
+    let performances = entries.iter().zip(&ended).enumerate().map(|(place, (entry, (_, this)))| {
         let before = match &entry.when {
             When::At(_) => None,
             When::After(other) => {
@@ -35,7 +39,10 @@ pub(super) async fn perform<R: Runtime>(
         };
         async move {
             match (&entry.when, before) {
-                (When::At(span), _) => sleep_until(origin + span.0).await,
+                (When::At(span), _) => {
+                    let draw = uniform(fleet.backends.seed, Decision::Jitter, place as u64);
+                    sleep_until(origin + span.0 + entry.jitter.0.mul_f64(draw)).await;
+                }
                 // Its sender lives as long as this function: the wait can't fail.
                 (When::After(_), Some(mut before)) => drop(before.wait_for(|ended| *ended).await),
                 (When::After(_), None) => {}
@@ -56,46 +63,129 @@ async fn act<R: Runtime>(fleet: &CellFleet<'_, R>, entry: &Entry) -> Result<(), 
             Some(pool) => deploy(fleet, &entry.name, wanted, pool).await,
             None => Ok(()),
         },
-        Action::Crash(fault) => {
-            make(fleet, fault, Signal::Kill, "crash");
-            fleet.backends.exited(&fault.backend, GONE_WITHIN).await?;
-            if heals(fault).await {
-                let crashed = fleet.incarnation(&fault.backend);
-                let next = Incarnation::new(&fault.backend, crashed.generation + 1);
-                fleet.launch(&next, false).await?;
-                fleet.record(Happening::Healed { incarnation: next });
+        Action::Split(change) => {
+            let (entry, route, to) = (entry.name.clone(), change.route.clone(), change.to.clone());
+            fleet.record(Happening::Splitting { entry: entry.clone(), route, to });
+            let proof = fleet.control.split(change).await?.to_owned();
+            fleet.record(Happening::SplitInForce { entry, proof });
+            Ok(())
+        }
+        Action::Curl(request) => {
+            fleet.record(curl(&entry.name, request, fleet.control.listener()).await?);
+            Ok(())
+        }
+        Action::Fault(fault) => {
+            let harmed = make(fleet, fault).await?;
+            if let (Some(harmed), Some(lasts)) = (harmed, fault.lasts) {
+                tokio::time::sleep(lasts.0).await;
+                heal(fleet, fault, harmed).await?;
             }
             Ok(())
         }
-        Action::Freeze(fault) => {
-            make(fleet, fault, Signal::Stop, "freeze");
-            if heals(fault).await
-                && let Some((incarnation, at)) = fleet.backends.signal(&fault.backend, Signal::Cont)
-            {
-                fleet.backends.recorder.record_at(at, Happening::Healed { incarnation });
-            }
-            Ok(())
+        Action::Degrade(wanted) => degrade(fleet, wanted).await,
+        Action::Reload(wanted) => reload(fleet, *wanted).await,
+    }
+}
+
+/// One after the other, each once the one before has taken effect.
+async fn reload<R: Runtime>(fleet: &CellFleet<'_, R>, wanted: Reload) -> Result<(), EngineError> {
+    let mut due = agent::clock::now();
+    for _ in 0..wanted.times {
+        sleep_until(due).await;
+        fleet.control.reload().await?;
+        due = due + wanted.every.0;
+    }
+    Ok(())
+}
+
+/// Makes a fault; returns whom it befell.
+async fn make<R: Runtime>(
+    fleet: &CellFleet<'_, R>,
+    fault: &Fault,
+) -> Result<Option<(Incarnation, Handle)>, EngineError> {
+    let backends = fleet.backends;
+    let backend = fault.backend.as_str();
+    let Some((incarnation, handle)) = backends.running(backend) else { return Ok(None) };
+    let harmed = (incarnation.clone(), handle.clone());
+    let runtime = backends.runtime;
+    let at = match fault.kind {
+        FaultKind::Crash => backends.end(backend, Signal::Kill).await?.map(|(_, at)| at),
+        // The network first: a host that is lost says no farewell on its connections.
+        FaultKind::HostLoss => Some(runtime.partition(&backends.pods[backend]).await?),
+        FaultKind::Term => backends.end(backend, Signal::Term).await?.map(|(_, at)| at),
+        FaultKind::Freeze => Some(runtime.freeze(&handle).await?),
+        FaultKind::Partition => Some(runtime.partition(&backends.pods[backend]).await?),
+    };
+    if let Some(at) = at {
+        backends.recorder.record_at(at, Happening::Faulted { incarnation, fault: fault.kind });
+        look_out(fleet, backend, Some(fault.kind.into()), at);
+    }
+    if fault.kind == FaultKind::HostLoss {
+        backends.end(backend, Signal::Kill).await?;
+    }
+    if ends_the_process(fault.kind) {
+        backends.exited(backend, GONE_WITHIN).await?;
+    }
+    Ok(Some(harmed))
+}
+
+async fn heal<R: Runtime>(
+    fleet: &CellFleet<'_, R>,
+    fault: &Fault,
+    (incarnation, handle): (Incarnation, Handle),
+) -> Result<(), EngineError> {
+    let backends = fleet.backends;
+    let backend = fault.backend.as_str();
+    let pod = &backends.pods[backend];
+    if fault.kind == FaultKind::HostLoss {
+        backends.runtime.heal(pod).await?;
+    }
+    let (healed, at) = match fault.kind {
+        FaultKind::Crash | FaultKind::Term | FaultKind::HostLoss => {
+            let next = Incarnation::new(backend, backends.latest(backend).generation + 1);
+            fleet.launch(&next, false).await?;
+            (next, agent::clock::now())
+        }
+        FaultKind::Freeze => (incarnation, backends.runtime.thaw(&handle).await?),
+        FaultKind::Partition => (incarnation, backends.runtime.heal(pod).await?),
+    };
+    backends.recorder.record_at(at, Happening::Healed { incarnation: healed });
+    fleet.lookout.tell(backend, false, at);
+    Ok(())
+}
+
+async fn degrade<R: Runtime>(fleet: &CellFleet<'_, R>, wanted: &Degrade) -> Result<(), EngineError> {
+    let Degrade { backend, misbehaviour, lasts } = wanted;
+    let backends = fleet.backends;
+    let Some((incarnation, at)) = backends.behave(backend, Some(*misbehaviour)).await? else {
+        return Ok(());
+    };
+    let misbehaviour = *misbehaviour;
+    backends.recorder.record_at(at, Happening::Degraded { incarnation, misbehaviour });
+    look_out(fleet, backend, Symptom::of(misbehaviour), at);
+    if let Some(lasts) = lasts {
+        tokio::time::sleep(lasts.0).await;
+        if let Some((incarnation, at)) = backends.behave(backend, None).await? {
+            backends.recorder.record_at(at, Happening::Healed { incarnation });
+            fleet.lookout.tell(backend, false, at);
         }
     }
+    Ok(())
 }
 
-fn make<R: Runtime>(fleet: &CellFleet<'_, R>, fault: &Fault, signal: Signal, name: &str) {
-    if let Some((incarnation, at)) = fleet.backends.signal(&fault.backend, signal) {
-        fleet.backends.recorder.record_at(at, Happening::Faulted { incarnation, fault: name.to_owned() });
-    }
+/// From here on somebody looks what the balancer makes of `backend`, which is ill since `at`.
+fn look_out<R: Runtime>(fleet: &CellFleet<'_, R>, backend: &str, symptom: Option<Symptom>, at: Nanos) {
+    let bound = detection_bound(fleet.control.kind, fleet.backends.topology(), symptom);
+    let every = fleet.lookout.every();
+    fleet.backends.recorder.record_at(at, Happening::Watched { backend: backend.to_owned(), bound, every });
+    fleet.lookout.tell(backend, true, at);
 }
 
-/// Waits out a fault; `false`: it stays.
-async fn heals(fault: &Fault) -> bool {
-    match fault.lasts {
-        Some(span) => {
-            tokio::time::sleep(span.0).await;
-            true
-        }
-        None => false,
-    }
+/// Whether a backend that it befalls has to be launched again.
+fn ends_the_process(kind: FaultKind) -> bool {
+    matches!(kind, FaultKind::Crash | FaultKind::Term | FaultKind::HostLoss)
 }
 
-async fn sleep_until(at: Nanos) {
+pub(super) async fn sleep_until(at: Nanos) {
     tokio::time::sleep(at.since(agent::clock::now())).await;
 }

@@ -57,10 +57,17 @@ pub(super) async fn describe(kind: BalancerKind) -> Result<BalancerBuild, Engine
         .map_err(|error| broken(error.to_string()))?;
     let words = [output.stdout, output.stderr].concat();
     let words = String::from_utf8_lossy(&words);
-    let version = words
+    let version = version_in(&words)
+        .ok_or_else(|| broken(format!("it prints no version: {}", words.lines().next().unwrap_or(""))))?;
+    let modules = adapter(kind).modules(&words);
+    Ok(BalancerBuild { version, binary: binary.display().to_string(), modules })
+}
+
+/// The version in what a balancer prints about itself.
+pub(super) fn version_in(words: &str) -> Option<String> {
+    words
         .split(|c: char| c.is_whitespace() || c == '/')
         .map(|word| word.trim_start_matches('v'))
         .find(|word| word.starts_with(|c: char| c.is_ascii_digit()) && word.contains('.'))
-        .ok_or_else(|| broken(format!("it prints no version: {}", words.lines().next().unwrap_or(""))))?;
-    Ok(BalancerBuild { version: version.to_owned(), binary: binary.display().to_string() })
+        .map(str::to_owned)
 }

@@ -12,7 +12,7 @@ use socket2::{Domain, Socket, Type};
 use crate::error::EngineError;
 
 /// Below the range of ephemeral ports, so that no outgoing connection takes one.
-const PORTS: std::ops::Range<u16> = 20_000..28_000;
+pub(super) const PORTS: std::ops::Range<u16> = 20_000..28_000;
 
 /// How many ports are tried for one address.
 const ATTEMPTS: u16 = 64;

@@ -1,23 +1,27 @@
 //! Where components run. A runtime is a trait with few verbs, and no caller asks which one it has.
 
 mod binaries;
+pub mod checkup;
+pub mod docker;
 mod lease;
+mod proc;
 pub mod process;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use model::catalog::BalancerKind;
 use model::records::BalancerBuild;
+use model::timeline::FaultKind;
 use model::units::Nanos;
 use tokio::sync::{mpsc, watch};
 
 use crate::balancer::Signal;
 use crate::error::EngineError;
 
-/// What a component is, for addresses and for finding its program.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a component is, for finding its program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Program {
     /// A balancer.
     Balancer(BalancerKind),
@@ -25,36 +29,93 @@ pub enum Program {
     Agent(&'static str),
 }
 
+/// A pod to open: what keeps an address while the processes that serve there come and go.
+#[derive(Clone, Copy, Debug)]
+pub struct PodOrder<'a> {
+    /// Its name, unique in its cell.
+    pub name: &'a str,
+    /// How many ports are needed.
+    pub ports: u16,
+    /// Who may connect to the first of them.
+    pub reach: Reach,
+}
+
+/// Who may connect to a pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// The components of the cell, and rig.
+    Cell,
+    /// People on this machine as well: at this address, or at one that is free.
+    People(Option<SocketAddr>),
+}
+
+/// An open pod. While nobody serves there, connections to its addresses are refused.
+#[derive(Clone, Debug)]
+pub struct Pod {
+    /// Its name.
+    pub name: String,
+    /// Its addresses, as many as were ordered.
+    pub addresses: Vec<SocketAddr>,
+    /// Where people reach the first of them, if that is elsewhere.
+    pub published: Option<SocketAddr>,
+    /// How what keeps its addresses ended, once it has; `None`: rig itself keeps them.
+    pub keeper: Option<watch::Receiver<Option<String>>>,
+}
+
+impl Pod {
+    /// Ends when nothing keeps the addresses any more, with what became of their keeper.
+    pub async fn lost(&self) -> String {
+        let Some(keeper) = &self.keeper else { return std::future::pending().await };
+        let mut keeper = keeper.clone();
+        match keeper.wait_for(Option::is_some).await {
+            Ok(status) => status.clone().unwrap_or_default(),
+            Err(_) => "gone".into(),
+        }
+    }
+}
+
 /// A component to launch.
 #[derive(Clone, Debug)]
-pub struct Launch {
+pub struct Launch<'a> {
     /// Its name in the history.
     pub component: String,
+    /// Where it runs.
+    pub pod: &'a Pod,
     /// Its program.
     pub program: Program,
     /// Its arguments.
     pub arguments: Vec<String>,
-    /// Its working directory; a balancer's standard output and error become files there.
+    /// Its working directory, below the one that the runtime was opened with. Its standard error becomes a file
+    /// there, and a balancer's standard output as well.
     pub directory: PathBuf,
-    /// The first line on its standard input, which stays open; `None`: it has no input, and its output goes to
-    /// files.
-    pub job: Option<String>,
 }
 
 /// One launched component: a process from its start to its exit.
 #[derive(Debug)]
 pub struct Process {
-    /// Its name in the history.
-    pub component: String,
-    /// Its process id, as the runtime numbers it.
-    pub pid: u32,
+    /// What it is known by.
+    pub handle: Handle,
+    /// Lines to the standard input of an agent; its end, when this is dropped, tells the agent that its controller
+    /// is gone. Nobody reads those to a balancer.
+    pub input: mpsc::Sender<String>,
     /// Lines of its standard output, if it is an agent.
     pub lines: mpsc::Receiver<String>,
+}
+
+/// What a launched component is known by.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    /// Its name in the history.
+    pub component: String,
+    /// What the runtime knows it by: a process id, or the id of a container.
+    pub id: String,
+    /// Its process id on this machine.
+    pub pid: u32,
     /// How it ended, once it has.
     pub exit: watch::Receiver<Option<String>>,
 }
 
-impl Process {
+impl Handle {
     /// How it ended, if it has.
     pub fn exited(&self) -> Option<String> {
         self.exit.borrow().clone()
@@ -72,24 +133,50 @@ impl Process {
     }
 }
 
-/// Where components run.
+/// CPU time that a component has used since its launch, all its processes and threads together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CpuTime {
+    /// User and system time.
+    pub seconds: f64,
+    /// Where that was read.
+    pub source: &'static str,
+}
+
+/// Where the components of one cell run.
+///
+/// Verbs that act on a process return when they took effect, on the clock of [`agent::clock`]. A process that has
+/// ended is left alone.
 #[allow(async_fn_in_trait, reason = "the engine is generic over its runtime and runs on one thread")]
 pub trait Runtime {
     /// `process` or `docker`.
     fn name(&self) -> &'static str;
+    /// Why it can't make this fault; `None`: it can.
+    fn lacks(&self, fault: FaultKind) -> Option<&'static str>;
     /// The version and executable or image of a balancer.
     async fn describe(&self, kind: BalancerKind) -> Result<BalancerBuild, EngineError>;
-    /// An address that nobody else has, held until the runtime ends: connections to it are refused while no
-    /// component serves there.
-    fn lease(&self) -> Result<SocketAddr, EngineError>;
-    /// Leases exactly `address`.
-    fn lease_at(&self, address: SocketAddr) -> Result<(), EngineError>;
-    /// Launches a component.
-    async fn start(&self, launch: Launch) -> Result<Process, EngineError>;
-    /// Sends a signal; returns when it was sent. A process that is gone gets none.
-    fn signal(&self, process: &Process, signal: Signal) -> Nanos;
     /// Whether balancers run as root.
     fn as_root(&self) -> bool;
-    /// Ends whatever still runs, and waits for it.
-    async fn end(&self);
+    /// Prepares for a cell whose components share `directory`, which is absolute.
+    async fn open(&self, directory: &Path) -> Result<(), EngineError>;
+    /// Opens a pod.
+    async fn pod(&self, order: PodOrder<'_>) -> Result<Pod, EngineError>;
+    /// Launches a component.
+    async fn start(&self, launch: Launch<'_>) -> Result<Process, EngineError>;
+    /// Sends a signal.
+    async fn signal(&self, process: &Handle, signal: Signal) -> Result<Nanos, EngineError>;
+    /// Lets a process stand still, with its connections open.
+    async fn freeze(&self, process: &Handle) -> Result<Nanos, EngineError>;
+    /// Lets a frozen process go on.
+    async fn thaw(&self, process: &Handle) -> Result<Nanos, EngineError>;
+    /// Cuts a pod off the network: packets to and from it vanish.
+    async fn partition(&self, pod: &Pod) -> Result<Nanos, EngineError>;
+    /// Connects a partitioned pod again, at its old addresses.
+    async fn heal(&self, pod: &Pod) -> Result<Nanos, EngineError>;
+    /// The CPU time that a process has used so far.
+    async fn cpu_time(&self, process: &Handle) -> Result<CpuTime, EngineError>;
+    /// Ends whatever still runs, removes whatever was made, and waits for it.
+    ///
+    /// # Errors
+    /// If something could not be removed, with what to do about it.
+    async fn end(&self) -> Result<(), EngineError>;
 }

@@ -6,25 +6,31 @@
 
 use std::cell::RefCell;
 use std::fs::OpenOptions;
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use model::catalog::BalancerKind;
 use model::records::BalancerBuild;
+use model::timeline::FaultKind;
 use model::units::Nanos;
+use rustix::process::Signal as Number;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, watch};
 
 use super::lease::Leases;
-use super::{Launch, Process, Program, Runtime, binaries};
+use super::{CpuTime, Handle, Launch, Pod, PodOrder, Process, Program, Reach, Runtime, binaries, proc};
 use crate::balancer::{STDERR_FILE, STDOUT_FILE, Signal};
 use crate::error::EngineError;
 
 /// How long a component may take to follow SIGTERM before it gets SIGKILL.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// How many lines may wait on either side of an agent's standard input and output.
+const LINES: usize = 64;
+/// Why local processes can't be cut off.
+const ONE_HOST: &str = "local processes share the loopback interface, which can't be cut for one of them";
 
 /// Local processes.
 pub struct ProcessRuntime {
@@ -68,9 +74,17 @@ impl ProcessRuntime {
         ProcessRuntime { executable, leases: Leases::default(), children: RefCell::default() }
     }
 
-    fn command(&self, launch: &Launch) -> Result<Command, EngineError> {
-        let (signal, program) = match &launch.program {
-            Program::Balancer(kind) => ("TERM", binaries::find(*kind)?),
+    /// Sends `signal`. A pid stays ours until its exit has been collected, which happens on this thread.
+    fn act(&self, process: &Handle, signal: Number) -> Nanos {
+        if process.exited().is_none() {
+            send(process.pid, signal);
+        }
+        agent::clock::now()
+    }
+
+    fn command(&self, launch: &Launch<'_>) -> Result<Command, EngineError> {
+        let (signal, program) = match launch.program {
+            Program::Balancer(kind) => ("TERM", binaries::find(kind)?),
             Program::Agent(_) => ("KILL", self.executable.clone()),
         };
         let mut command = Command::new(&self.executable);
@@ -98,19 +112,40 @@ impl Runtime for ProcessRuntime {
         "process"
     }
 
+    fn lacks(&self, fault: FaultKind) -> Option<&'static str> {
+        match fault {
+            FaultKind::Crash | FaultKind::Term | FaultKind::Freeze => None,
+            FaultKind::Partition | FaultKind::HostLoss => Some(ONE_HOST),
+        }
+    }
+
     async fn describe(&self, kind: BalancerKind) -> Result<BalancerBuild, EngineError> {
         binaries::describe(kind).await
     }
 
-    fn lease(&self) -> Result<SocketAddr, EngineError> {
-        self.leases.take()
+    fn as_root(&self) -> bool {
+        rustix::process::geteuid().is_root()
     }
 
-    fn lease_at(&self, address: SocketAddr) -> Result<(), EngineError> {
-        self.leases.take_at(address)
+    async fn open(&self, _directory: &Path) -> Result<(), EngineError> {
+        Ok(())
     }
 
-    async fn start(&self, launch: Launch) -> Result<Process, EngineError> {
+    async fn pod(&self, order: PodOrder<'_>) -> Result<Pod, EngineError> {
+        let mut addresses = Vec::new();
+        for port in 0..order.ports {
+            match order.reach {
+                Reach::People(Some(address)) if port == 0 => {
+                    self.leases.take_at(address)?;
+                    addresses.push(address);
+                }
+                Reach::People(_) | Reach::Cell => addresses.push(self.leases.take()?),
+            }
+        }
+        Ok(Pod { name: order.name.to_owned(), addresses, published: None, keeper: None })
+    }
+
+    async fn start(&self, launch: Launch<'_>) -> Result<Process, EngineError> {
         let failed = |source| EngineError::Launch { component: launch.component.clone(), source };
         let log = |name: &str| {
             let path = launch.directory.join(name);
@@ -118,15 +153,15 @@ impl Runtime for ProcessRuntime {
         };
         let mut command = self.command(&launch)?;
         command.stderr(log(STDERR_FILE)?);
-        match launch.job {
-            Some(_) => command.stdin(Stdio::piped()).stdout(Stdio::piped()),
-            None => command.stdin(Stdio::null()).stdout(log(STDOUT_FILE)?),
+        match launch.program {
+            Program::Agent(_) => command.stdin(Stdio::piped()).stdout(Stdio::piped()),
+            Program::Balancer(_) => command.stdin(Stdio::null()).stdout(log(STDOUT_FILE)?),
         };
         tracing::debug!(component = launch.component, command = ?command.as_std());
         let mut child = command.spawn().map_err(failed)?;
         let pid = child.id().ok_or_else(|| failed(std::io::ErrorKind::NotFound.into()))?;
         // Its output first: a child that fails at once must not lose its last words to a broken pipe.
-        let (line, lines) = mpsc::channel(64);
+        let (line, lines) = mpsc::channel(LINES);
         if let Some(stdout) = child.stdout.take() {
             tokio::spawn(async move {
                 let mut read = BufReader::new(stdout).lines();
@@ -137,32 +172,50 @@ impl Runtime for ProcessRuntime {
                 }
             });
         }
-        let mut stdin = child.stdin.take();
-        if let (Some(stdin), Some(job)) = (&mut stdin, &launch.job) {
-            // A child that is gone already says why through its exit.
-            let _ = stdin.write_all(format!("{job}\n").as_bytes()).await;
+        let (input, mut words) = mpsc::channel::<String>(LINES);
+        if let Some(mut stdin) = child.stdin.take() {
+            tokio::spawn(async move {
+                while let Some(text) = words.recv().await {
+                    // A child that is gone says why through its exit.
+                    let _ = stdin.write_all(format!("{text}\n").as_bytes()).await;
+                }
+            });
         }
-        let exit = watched(child, stdin);
+        let exit = watched(child);
         self.children.borrow_mut().push(Living { pid, program: launch.program, exit: exit.clone() });
-        Ok(Process { component: launch.component, pid, lines, exit })
+        let handle = Handle { component: launch.component, id: pid.to_string(), pid, exit };
+        Ok(Process { handle, input, lines })
     }
 
-    fn signal(&self, process: &Process, signal: Signal) -> Nanos {
-        // A pid stays ours until its exit has been collected, which happens on this thread.
-        if process.exited().is_none() {
-            send(process.pid, signal);
-        }
-        agent::clock::now()
+    async fn signal(&self, process: &Handle, signal: Signal) -> Result<Nanos, EngineError> {
+        Ok(self.act(process, number(signal)))
     }
 
-    fn as_root(&self) -> bool {
-        rustix::process::geteuid().is_root()
+    async fn freeze(&self, process: &Handle) -> Result<Nanos, EngineError> {
+        Ok(self.act(process, Number::STOP))
     }
 
-    async fn end(&self) {
+    async fn thaw(&self, process: &Handle) -> Result<Nanos, EngineError> {
+        Ok(self.act(process, Number::CONT))
+    }
+
+    async fn partition(&self, pod: &Pod) -> Result<Nanos, EngineError> {
+        Err(EngineError::Incapable { verb: "partition", of: pod.name.clone(), reason: ONE_HOST })
+    }
+
+    async fn heal(&self, pod: &Pod) -> Result<Nanos, EngineError> {
+        Err(EngineError::Incapable { verb: "heal", of: pod.name.clone(), reason: ONE_HOST })
+    }
+
+    async fn cpu_time(&self, process: &Handle) -> Result<CpuTime, EngineError> {
+        let seconds = proc::group_cpu_seconds(process.pid).map_err(EngineError::file("/proc"))?;
+        Ok(CpuTime { seconds, source: "/proc/PID/stat, all processes of its group" })
+    }
+
+    async fn end(&self) -> Result<(), EngineError> {
         let children = std::mem::take(&mut *self.children.borrow_mut());
         for child in children.iter().filter(|child| child.runs()) {
-            send(child.pid, child.ending());
+            send(child.pid, number(child.ending()));
         }
         for child in children {
             let mut exit = child.exit.clone();
@@ -172,6 +225,7 @@ impl Runtime for ProcessRuntime {
             }
             child.sweep();
         }
+        Ok(())
     }
 }
 
@@ -180,7 +234,7 @@ impl Drop for ProcessRuntime {
     fn drop(&mut self) {
         for child in self.children.borrow().iter() {
             if child.runs() {
-                send(child.pid, child.ending());
+                send(child.pid, number(child.ending()));
             } else {
                 child.sweep();
             }
@@ -188,24 +242,22 @@ impl Drop for ProcessRuntime {
     }
 }
 
-/// Collects the child's exit when it comes. Its standard input stays open until then: an agent takes its end
-/// for the controller's death.
-fn watched(mut child: Child, stdin: Option<tokio::process::ChildStdin>) -> watch::Receiver<Option<String>> {
+/// Collects the child's exit when it comes.
+fn watched(mut child: Child) -> watch::Receiver<Option<String>> {
     let (ended, exit) = watch::channel(None);
     tokio::spawn(async move {
         let status = match child.wait().await {
             Ok(status) => status.to_string(),
             Err(error) => format!("its exit could not be collected: {error}"),
         };
-        drop(stdin);
         let _ = ended.send(Some(status));
     });
     exit
 }
 
-fn send(pid: u32, signal: Signal) {
+fn send(pid: u32, signal: Number) {
     if let Some(pid) = known(pid) {
-        let _ = rustix::process::kill_process(pid, number(signal));
+        let _ = rustix::process::kill_process(pid, signal);
     }
 }
 
@@ -219,15 +271,13 @@ fn known(pid: u32) -> Option<rustix::process::Pid> {
     i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw)
 }
 
-fn number(signal: Signal) -> rustix::process::Signal {
-    use rustix::process::Signal as Number;
+fn number(signal: Signal) -> Number {
     match signal {
         Signal::Term => Number::TERM,
         Signal::Quit => Number::QUIT,
         Signal::Hup => Number::HUP,
         Signal::Usr1 => Number::USR1,
+        Signal::Usr2 => Number::USR2,
         Signal::Kill => Number::KILL,
-        Signal::Stop => Number::STOP,
-        Signal::Cont => Number::CONT,
     }
 }

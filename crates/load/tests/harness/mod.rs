@@ -10,7 +10,7 @@ use model::job::{Frame, GeneratorReport, LoadJob};
 use model::outcome::OutcomeKind;
 use model::request::Request;
 use model::traffic::{Arrivals, Method, RequestClass, Traffic};
-use model::units::{Bytes, Rate, Share, Span};
+use model::units::{Bytes, Factor, Rate, Share, Span};
 
 /// A load of `requests` requests, 1 ms apart, one class of GETs, with no fresh connections.
 pub(crate) fn job(target: SocketAddr, requests: u64) -> LoadJob {
@@ -32,6 +32,9 @@ pub(crate) fn job(target: SocketAddr, requests: u64) -> LoadJob {
                 path: "/".into(),
                 headers: Vec::new(),
                 body: Bytes(0),
+                cost: Factor::ONE,
+                expected_pool: None,
+                upload: None,
             }],
         },
         seed: 1,

@@ -74,6 +74,15 @@ impl FromStr for Claim {
     }
 }
 
+impl FromStr for Reading {
+    type Err = ClaimError;
+
+    /// Reads `variant.metric[facet]`.
+    fn from_str(text: &str) -> Result<Reading, ClaimError> {
+        reading(Part { text, start: 0 }.trim())
+    }
+}
+
 fn reading(part: Part<'_>) -> Result<Reading, ClaimError> {
     let form = "a reading is `variant.metric`, such as `with-drain.dropped`";
     let Some(dot) = part.text.find('.') else {
@@ -108,7 +117,8 @@ fn reading(part: Part<'_>) -> Result<Reading, ClaimError> {
         }
         (None, Some(facet)) => return Err(facet.wrong(format!("`{known}` has no parts"))),
         (Some(what), None) => {
-            let help = format!("such as `{}.{known}[web-1]`", variant.text);
+            let example = if what == "pool" { "web" } else { "web-1" };
+            let help = format!("such as `{}.{known}[{example}]`", variant.text);
             return Err(metric.wrong(format!("`{known}` needs a {what}")).help(help));
         }
     };
@@ -139,6 +149,12 @@ fn operand(part: Part<'_>, metric: Metric) -> Result<Operand, ClaimError> {
             Ok(count) => Ok(Operand::Count(count)),
             Err(_) => Err(wrong(format!("expected a whole number, found `{}`", part.text))),
         },
+        // Digits and a point: `f64` would also read `inf`, `nan` and `1e3`.
+        Unit::Number if rest.text.is_empty() => match number.text.parse() {
+            Ok(number) => Ok(Operand::Number(number)),
+            Err(_) => Err(wrong(format!("expected a number, found `{}`", part.text))),
+        },
+        Unit::Number => Err(wrong(format!("expected a number, found `{}`", part.text))),
         Unit::Span => part.text.parse::<Span>().map(Operand::Span).map_err(|error| wrong(error.to_string())),
         Unit::Share => {
             part.text.parse::<Share>().map(Operand::Share).map_err(|error| wrong(error.to_string()))
@@ -166,6 +182,7 @@ fn names_a_reading(text: &str) -> bool {
 fn example(metric: Metric) -> &'static str {
     match metric.unit() {
         Unit::Count => "a whole number, such as `0`",
+        Unit::Number => "a number, such as `1.5`",
         Unit::Span => "a duration, such as `250ms`",
         Unit::Share => "a share, such as `30%`",
     }
@@ -185,10 +202,11 @@ mod tests {
     }
 
     fn claims() -> impl Strategy<Value = Claim> {
-        let units = prop::sample::select(vec![Unit::Count, Unit::Span, Unit::Share]);
+        let units = prop::sample::select(vec![Unit::Count, Unit::Number, Unit::Span, Unit::Share]);
         let sides = units.prop_flat_map(|unit| {
             let value = match unit {
                 Unit::Count => any::<u64>().prop_map(Operand::Count).boxed(),
+                Unit::Number => (0.0..1e6_f64).prop_map(Operand::Number).boxed(),
                 Unit::Span => (0..100_000_u64).prop_map(|ms| Operand::Span(Span::millis(ms))).boxed(),
                 Unit::Share => (0..=100_u8).prop_map(|p| Operand::Share(Share(f64::from(p) / 100.0))).boxed(),
             };
@@ -238,6 +256,9 @@ mod tests {
             ("a.dropped = 0", "="),
             ("a.p99 < 250", "250"),
             ("a.dropped == 1.5", "1.5"),
+            ("a.imbalance < 2s", "2s"),
+            ("a.imbalance < 1.5 × b.queue_max[web-1]", "b.queue_max[web-1]"),
+            ("a.queue_mean[web-1] < inf", "inf"),
             ("a.dropped < 2 × b.p99", "b.p99"),
             ("a.share > 3%", "share"),
             ("a.p99[web-1] > 3ms", "[web-1]"),

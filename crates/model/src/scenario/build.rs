@@ -21,7 +21,7 @@ use crate::topology::{Backend, Pool};
 /// Keys that a variant may patch.
 const PATCHABLE: [&str; 4] = ["balancers", "topology", "load", "timeline"];
 /// Keys that belong to the whole document.
-const WHOLE: [&str; 7] = ["name", "question", "seed", "repeat", "variants", "control", "expect"];
+const WHOLE: [&str; 8] = ["name", "question", "seed", "repeat", "variants", "control", "expect", "reading"];
 /// The variant of a scenario that has none.
 const ONLY: &str = "base";
 
@@ -68,6 +68,8 @@ fn whole(item: Item<'_>, variants: &[Known<'_>]) -> SavedPlan {
         variants: Vec::new(),
         control: Vec::new(),
         expect: Vec::new(),
+        reading: None,
+        unavailable: Vec::new(),
     };
     let Some(mut fields) = item.fields() else {
         return plan;
@@ -79,6 +81,7 @@ fn whole(item: Item<'_>, variants: &[Known<'_>]) -> SavedPlan {
     plan.repeats = fields.read("repeat", plan.repeats, |item| item.count(limits::REPEAT));
     plan.control = fields.read("control", Vec::new(), |item| claims::claims(item, variants));
     plan.expect = fields.read("expect", Vec::new(), |item| claims::claims(item, variants));
+    plan.reading = fields.get("reading").and_then(|item| claims::prose(item, variants));
     fields.leave(&PATCHABLE);
     fields.leave(&["variants"]);
     fields.finish();

@@ -5,6 +5,7 @@ use super::reader::Item;
 use super::suggest::suggestion;
 use crate::claim::{Claim, ClaimError, Reading};
 use crate::plan::Variant;
+use crate::prose::Prose;
 
 /// A variant as claims see it: its content is `None` if it has problems of its own.
 pub(crate) type Known<'v> = (&'v str, Option<&'v Variant>);
@@ -31,6 +32,22 @@ fn claim(item: Item<'_>, variants: &[Known<'_>]) -> Option<Claim> {
     }
 }
 
+pub(crate) fn prose(item: Item<'_>, variants: &[Known<'_>]) -> Option<Prose> {
+    let text = item.text("a paragraph with figures, such as `{with-drain.dropped}`")?;
+    match text.parse::<Prose>() {
+        Ok(prose) => {
+            for error in prose.figures().filter_map(|figure| unknown(figure, text, variants)) {
+                refuse(&item, text, error);
+            }
+            Some(prose)
+        }
+        Err(error) => {
+            refuse(&item, text, error);
+            None
+        }
+    }
+}
+
 /// What of a reading doesn't exist.
 fn unknown(reading: &Reading, text: &str, variants: &[Known<'_>]) -> Option<ClaimError> {
     let Some((_, variant)) = variants.iter().find(|(name, _)| *name == reading.variant) else {
@@ -38,6 +55,10 @@ fn unknown(reading: &Reading, text: &str, variants: &[Known<'_>]) -> Option<Clai
         return Some(missing("variant", &reading.variant, text, &names));
     };
     let (facet, variant) = (reading.facet.as_deref()?, (*variant)?);
+    if reading.metric.facet() == Some("pool") {
+        let pools: Vec<_> = variant.topology.pools.iter().map(|pool| pool.name.as_str()).collect();
+        return (!pools.contains(&facet)).then(|| missing("pool", facet, text, &pools));
+    }
     if variant.topology.backend(facet).is_some() {
         return None;
     }

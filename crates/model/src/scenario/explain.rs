@@ -3,11 +3,13 @@
 use std::fmt::{Display, Write};
 
 use crate::claim::Claim;
+use crate::degrade::{Degrade, Misbehaviour};
 use crate::plan::{SavedPlan, Variant};
 use crate::timeline::{Action, Drain, Entry, Strategy, When};
 use crate::timeline::{Deploy, Deregister, Fault, Until};
-use crate::topology::{Backend, Balance, Latency, OnTerm, PassiveHealth, Pool, Retries, Topology};
+use crate::topology::{Backend, Balance, Latency, Layer, OnTerm, PassiveHealth, Pool, Retries, Topology};
 use crate::traffic::{Arrivals, Traffic};
+use crate::units::Span;
 
 /// Every resolved value of every variant. The text is itself a scenario, which builds the same plan.
 pub fn explain(plan: &SavedPlan) -> String {
@@ -18,6 +20,9 @@ pub fn explain(plan: &SavedPlan) -> String {
     out.line(0, format_args!("repeat: {}", plan.repeats));
     claims(&mut out, "control", &plan.control);
     claims(&mut out, "expect", &plan.expect);
+    if let Some(reading) = &plan.reading {
+        out.line(0, format_args!("reading: {}", quoted(&reading.to_string())));
+    }
     out.line(0, format_args!("variants:"));
     for variant in &plan.variants {
         explain_variant(&mut out, variant);
@@ -73,8 +78,17 @@ fn topology(out: &mut Lines, topology: &Topology) {
     }
     out.line(3, "routes:");
     for route in &topology.routes {
-        out.line(4, format_args!("{}: {{ path: {}, to: {} }}", route.name, quoted(&route.path), route.to));
+        let header = route.header.as_ref().map_or(String::new(), |header| {
+            format!(", header: {{ {}: {} }}", quoted(&header.name), quoted(&header.value))
+        });
+        let (name, path) = (&route.name, quoted(&route.path));
+        out.line(4, format_args!("{name}: {{ path: {path}{header}, to: {} }}", route.to));
     }
+    let layer = match topology.listener.layer {
+        Layer::Four => 4,
+        Layer::Seven => 7,
+    };
+    out.line(3, format_args!("listener: {{ layer: {layer} }}"));
     let balance = match topology.balance {
         Balance::RoundRobin => "round_robin",
         Balance::LeastConnections => "least_connections",
@@ -109,6 +123,10 @@ fn topology(out: &mut Lines, topology: &Topology) {
         Some(span) => out.line(3, format_args!("client_keepalive: {span}")),
     }
     out.line(3, format_args!("response_timeout: {}", topology.response_timeout));
+    match topology.reload_grace {
+        None => out.line(3, "reload_grace: off"),
+        Some(span) => out.line(3, format_args!("reload_grace: {span}")),
+    }
     out.line(3, format_args!("workers: {}", topology.workers));
 }
 
@@ -170,11 +188,29 @@ fn traffic(out: &mut Lines, traffic: &Traffic) {
         out.line(5, format_args!("share: {}", class.share));
         out.line(5, format_args!("method: {}", class.method.name()));
         out.line(5, format_args!("path: {}", quoted(&class.path)));
-        let header = |(name, value): &(String, String)| format!("{}: {}", quoted(name), quoted(value));
-        let headers: Vec<_> = class.headers.iter().map(header).collect();
-        out.line(5, format_args!("headers: {{{}}}", headers.join(", ")));
+        out.line(5, format_args!("headers: {}", headers(&class.headers)));
+        if let Some(pool) = &class.expected_pool {
+            out.line(5, format_args!("expect: {{ pool: {pool} }}"));
+        }
         out.line(5, format_args!("body: {}", class.body));
+        out.line(5, format_args!("cost: {}", class.cost));
+        if let Some(upload) = class.upload {
+            out.line(5, format_args!("upload: {upload}"));
+        }
     }
+}
+
+/// A header that is repeated has a list of values.
+fn headers(headers: &[(String, String)]) -> String {
+    let header = |same: &[(String, String)]| match same {
+        [(name, value)] => format!("{}: {}", quoted(name), quoted(value)),
+        several => {
+            let values: Vec<_> = several.iter().map(|(_, value)| quoted(value)).collect();
+            format!("{}: [{}]", quoted(&several[0].0), values.join(", "))
+        }
+    };
+    let all: Vec<_> = headers.chunk_by(|(a, _), (b, _)| a == b).map(header).collect();
+    format!("{{{}}}", all.join(", "))
 }
 
 fn timeline_entry(out: &mut Lines, entry: &Entry) {
@@ -183,10 +219,23 @@ fn timeline_entry(out: &mut Lines, entry: &Entry) {
         When::At(at) => out.line(4, format_args!("at: {at}")),
         When::After(other) => out.line(4, format_args!("after: {other}")),
     }
+    if entry.jitter != Span::default() {
+        out.line(4, format_args!("jitter: {}", entry.jitter));
+    }
     match &entry.action {
         Action::Deploy(it) => deploy(out, it),
-        Action::Crash(it) => fault(out, "crash", it),
-        Action::Freeze(it) => fault(out, "freeze", it),
+        Action::Fault(it) => fault(out, it),
+        Action::Degrade(it) => degrade(out, it),
+        Action::Split(it) => {
+            out.line(4, format_args!("split: {{ route: {}, to: {} }}", it.route, it.to));
+        }
+        Action::Curl(it) => {
+            let (path, headers) = (quoted(&it.path), headers(&it.headers));
+            out.line(4, format_args!("curl: {{ path: {path}, headers: {headers} }}"));
+        }
+        Action::Reload(it) => {
+            out.line(4, format_args!("reload: {{ times: {}, every: {} }}", it.times, it.every))
+        }
     }
 }
 
@@ -222,9 +271,24 @@ fn deploy(out: &mut Lines, deploy: &Deploy) {
     out.line(5, format_args!("new_generation: {health}"));
 }
 
-fn fault(out: &mut Lines, action: &str, fault: &Fault) {
-    out.line(4, format_args!("{action}: {}", fault.backend));
+fn fault(out: &mut Lines, fault: &Fault) {
+    out.line(4, format_args!("{}: {}", fault.kind.name(), fault.backend));
     if let Some(lasts) = fault.lasts {
+        out.line(4, format_args!("for: {lasts}"));
+    }
+}
+
+fn degrade(out: &mut Lines, degrade: &Degrade) {
+    let misbehaviour = match degrade.misbehaviour {
+        Misbehaviour::Latency(it) => format!("latency: {}", latency(&it)),
+        Misbehaviour::Errors(share) => format!("errors: {share}"),
+        Misbehaviour::Unhealthy => "health: fail".to_owned(),
+        Misbehaviour::Silent => "silent: true".to_owned(),
+        Misbehaviour::Reset(stage) => format!("reset: {}", stage.name()),
+        Misbehaviour::Close(stage) => format!("close: {}", stage.name()),
+    };
+    out.line(4, format_args!("degrade: {{ backend: {}, {misbehaviour} }}", degrade.backend));
+    if let Some(lasts) = degrade.lasts {
         out.line(4, format_args!("for: {lasts}"));
     }
 }

@@ -15,8 +15,10 @@ pub(crate) const ENTRIES: usize = 256;
 
 /// Length of a name.
 pub(crate) const NAME: usize = 40;
-/// Length of any text or key.
-pub(crate) const TEXT: usize = 1024;
+/// Length of any key.
+pub(crate) const KEY: usize = 1024;
+/// Length of any text.
+pub(crate) const TEXT: usize = 4096;
 
 pub(crate) const VARIANTS: usize = 16;
 pub(crate) const POOLS: usize = 8;
@@ -47,10 +49,15 @@ pub(crate) const WARMUP: RangeInclusive<Span> = Span::millis(0)..=Span::millis(6
 pub(crate) const AT: RangeInclusive<Span> = Span::millis(0)..=Span::millis(3_600_000);
 pub(crate) const FAULT: RangeInclusive<Span> = Span::millis(1)..=Span::millis(3_600_000);
 pub(crate) const DRAIN: RangeInclusive<Span> = Span::millis(1)..=Span::millis(600_000);
+pub(crate) const RELOADS: RangeInclusive<u64> = 1..=1000;
+pub(crate) const RELOAD_EVERY: RangeInclusive<Span> = Span::millis(10)..=Span::millis(3_600_000);
+pub(crate) const RELOAD_GRACE: RangeInclusive<Span> = Span::millis(1000)..=Span::millis(600_000);
 pub(crate) const READY: RangeInclusive<Span> = Span::millis(100)..=Span::millis(300_000);
 
 pub(crate) const RATE: RangeInclusive<Rate> = Rate(0.1)..=Rate(20_000.0);
 pub(crate) const BODY: RangeInclusive<Bytes> = Bytes(0)..=Bytes(1024 * 1024);
+pub(crate) const COST: RangeInclusive<Factor> = Factor(0.01)..=Factor(1000.0);
+pub(crate) const UPLOAD: RangeInclusive<Span> = Span::millis(1)..=Span::millis(60_000);
 pub(crate) const SLOWER: RangeInclusive<Factor> = Factor(1.0)..=Factor(1000.0);
 
 /// Requests of one cell, the warm-up included.

@@ -15,6 +15,8 @@ mod document;
 mod explain;
 mod limits;
 mod problem;
+mod read_degrade;
+mod read_routes;
 mod read_timeline;
 mod read_topology;
 mod read_traffic;

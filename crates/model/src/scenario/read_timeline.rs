@@ -3,10 +3,15 @@
 use super::capabilities::Balancers;
 use super::limits;
 use super::problem::{Place, Problem};
+use super::read_degrade::degrade;
 use super::reader::{Fields, Item, written_last};
+use super::{read_routes, read_traffic};
 use crate::catalog::Capability;
-use crate::timeline::{Action, Deploy, Deregister, Drain, Entry, Fault, Strategy, Until, When};
-use crate::topology::{Balance, Topology};
+use crate::timeline::{
+    Action, CurlRequest, Deploy, Deregister, Drain, Entry, Fault, FaultKind, Reload, SplitChange, Strategy,
+    Until, When,
+};
+use crate::topology::{Balance, Layer, Topology};
 use crate::units::Span;
 
 /// What the entries act upon.
@@ -30,6 +35,7 @@ pub(crate) fn timeline(item: Item<'_>, stage: &Stage<'_>) -> Option<Vec<Entry>> 
     for (place, located) in entries.iter().enumerate() {
         check_order(located, &entries);
         check_deployed_once(located, &entries[..place]);
+        check_split_alone(located, &entries);
     }
     Some(entries.into_iter().map(|located| located.entry).collect())
 }
@@ -49,12 +55,14 @@ fn entry<'d>(item: Item<'d>, names: &[&str], stage: &Stage<'_>) -> Option<Locate
                 .help("add `at: 4s`, or `after: ENTRY`"),
         ),
     };
+    let jitter = jitter(fields.get("jitter"), at, when.as_ref(), stage.load_ends);
     let action = action(&mut fields, stage);
     fields.finish();
     let entry = Entry {
         name: item.name.to_owned(),
         // A bad time goes on as the latest, which is too early for nothing.
         when: when.unwrap_or(When::At(*limits::AT.end())),
+        jitter,
         action: action?,
     };
     Some(Located { entry, item, when: at.or(after) })
@@ -68,12 +76,41 @@ fn begins_at(item: Item<'_>, load_ends: Span) -> Option<When> {
     Some(When::At(at))
 }
 
+/// How much later than `at` an entry may begin.
+fn jitter(item: Option<Item<'_>>, at: Option<Item<'_>>, when: Option<&When>, load_ends: Span) -> Span {
+    let Some(item) = item else { return Span::default() };
+    if at.is_none() {
+        let problem = Problem::new("`jitter` shifts `at`, which is missing", item.key());
+        item.found.add(problem.help("what comes `after` another entry moves with it"));
+    }
+    let jitter = item.quantity(limits::AT).unwrap_or_default();
+    if let Some(When::At(at)) = when
+        && *at < load_ends
+        && at.0 + jitter.0 >= load_ends.0
+    {
+        let latest = Span(at.0 + jitter.0);
+        let message = format!(
+            "`jitter: {jitter}` makes it {latest} at the latest, not before the load's end at {load_ends}"
+        );
+        item.found.add(item.wrong(message));
+    }
+    jitter
+}
+
 /// Exactly one action.
 fn action(fields: &mut Fields<'_>, stage: &Stage<'_>) -> Option<Action> {
     let owner = fields.item;
-    let (deploy_item, crash, freeze) = (fields.get("deploy"), fields.get("crash"), fields.get("freeze"));
+    let (deploy_item, reload_item) = (fields.get("deploy"), fields.get("reload"));
+    let degrade_item = fields.get("degrade");
+    let (split_item, curl_item) = (fields.get("split"), fields.get("curl"));
+    let faults: Vec<_> = FaultKind::ALL
+        .into_iter()
+        .filter_map(|kind| fields.get(kind.name()).map(|item| (kind, item)))
+        .collect();
     let lasting = fields.get("for");
-    let actions: Vec<_> = [deploy_item, crash, freeze].into_iter().flatten().collect();
+    let ending_by_themselves = [deploy_item, reload_item, split_item, curl_item];
+    let others = ending_by_themselves.into_iter().chain([degrade_item]).flatten();
+    let actions: Vec<_> = others.chain(faults.iter().map(|(_, item)| *item)).collect();
     if let [_, _, ..] = actions.as_slice() {
         let last = written_last(actions.iter().copied())?;
         let both: Vec<_> = actions.iter().map(|item| format!("`{}`", item.name)).collect();
@@ -83,30 +120,101 @@ fn action(fields: &mut Fields<'_>, stage: &Stage<'_>) -> Option<Action> {
         );
         return owner.refuse(problem.help("give each action an entry of its own"));
     }
+    if let (Some(item), Some(lasting)) = (ending_by_themselves.into_iter().flatten().next(), lasting) {
+        let problem = format!("`for` heals a fault; a {} ends by itself", item.name);
+        owner.found.add(Problem::new(problem, lasting.key()));
+    }
     if let Some(item) = deploy_item {
-        if let Some(lasting) = lasting {
-            let problem = Problem::new("`for` heals a fault; a deploy ends by itself", lasting.key());
-            owner.found.add(problem);
-        }
         return deploy(item, stage).map(Action::Deploy);
     }
-    let fault = |item| fault(item, lasting, stage.topology);
-    match (crash, freeze) {
-        (Some(item), _) => fault(item).map(Action::Crash),
-        (_, Some(item)) => fault(item).map(Action::Freeze),
-        (None, None) => {
-            let problem = Problem::new(format!("`{}` does nothing", owner.name), owner.key());
-            owner.refuse(problem.help("add one of `deploy`, `crash`, `freeze`"))
-        }
+    if let Some(item) = degrade_item {
+        return degrade(item, lasting, stage.topology).map(Action::Degrade);
     }
+    if let Some(item) = split_item {
+        return split_change(item, stage.topology).map(Action::Split);
+    }
+    if let Some(item) = curl_item {
+        return curl(item).map(Action::Curl);
+    }
+    if let Some(item) = reload_item {
+        return reload(item).map(Action::Reload);
+    }
+    if let [(kind, item)] = faults.as_slice() {
+        return fault(*kind, *item, lasting, stage.topology).map(Action::Fault);
+    }
+    let problem = Problem::new(format!("`{}` does nothing", owner.name), owner.key());
+    let known: Vec<_> = FaultKind::ALL.iter().map(|kind| format!("`{}`", kind.name())).collect();
+    owner.refuse(
+        problem
+            .help(format!("add one of `deploy`, `reload`, `degrade`, `split`, `curl`, {}", known.join(", "))),
+    )
 }
 
-fn fault(item: Item<'_>, lasting: Option<Item<'_>>, topology: &Topology) -> Option<Fault> {
+/// New shares of a route that has shares: its balancers are set up for that.
+fn split_change(item: Item<'_>, topology: &Topology) -> Option<SplitChange> {
+    let mut fields = item.fields()?;
+    let routes: Vec<_> = topology.routes.iter().map(|route| route.name.as_str()).collect();
+    let route_item = fields.demand("route");
+    let route = route_item.and_then(|item| item.known_name("route", &routes));
+    let pools: Vec<_> = topology.pools.iter().map(|pool| pool.name.as_str()).collect();
+    let to = fields.demand("to").and_then(|item| read_routes::split(item, &pools).map(|to| (item, to)));
+    fields.finish();
+    if topology.listener.layer == Layer::Four {
+        let problem = Problem::new("a listener at layer 4 sees no requests that could be split", item.key());
+        item.found.add(problem.help("`listener: { layer: 7 }`, or no `split`"));
+    }
+    let (route, (to_item, to)) = (route?, to?);
+    let split_before = topology.route(&route).map(|known| &known.to);
+    if let (Some(known), Some(place)) = (split_before, route_item)
+        && known.pools().ne(to.pools())
+    {
+        let message = format!("the route `{route}` goes to `{known}`, in whose place `{to}` cannot be put");
+        let help = "the route and its splits name the same pools in the same order; `0%` is a share";
+        let last = written_last([place, to_item]).unwrap_or(place);
+        item.found.add(last.wrong(message).help(help));
+    }
+    Some(SplitChange { route, to })
+}
+
+fn curl(item: Item<'_>) -> Option<CurlRequest> {
+    let mut fields = item.fields()?;
+    let path = fields.require("path", "/".to_owned(), read_traffic::path);
+    let headers = fields.read("headers", Vec::new(), read_traffic::headers);
+    fields.finish();
+    Some(CurlRequest { path, headers })
+}
+
+fn fault(kind: FaultKind, item: Item<'_>, lasting: Option<Item<'_>>, topology: &Topology) -> Option<Fault> {
     let backends: Vec<_> =
         topology.pools.iter().flat_map(|pool| pool.serving()).map(|b| b.id.as_str()).collect();
     let backend = item.known_name("backend", &backends);
     let lasts = lasting.and_then(|item| item.quantity(limits::FAULT));
-    Some(Fault { backend: backend?, lasts })
+    Some(Fault { kind, backend: backend?, lasts })
+}
+
+/// `{}` is one reload.
+fn reload(item: Item<'_>) -> Option<Reload> {
+    let mut fields = item.fields()?;
+    let (times_item, every_item) = (fields.get("times"), fields.get("every"));
+    fields.finish();
+    let times = match times_item {
+        Some(item) => item.count(limits::RELOADS)?,
+        None => 1,
+    };
+    let every = match every_item {
+        Some(item) => item.quantity(limits::RELOAD_EVERY)?,
+        // Between a single reload and the next one that never comes.
+        None if times == 1 => *limits::RELOAD_EVERY.start(),
+        None => {
+            let problem = Problem::new(format!("{times} reloads, and not how far apart"), item.key());
+            return item.refuse(problem.help("add `every: 500ms`"));
+        }
+    };
+    if let (Some(every), None) = (every_item, times_item) {
+        let problem = Problem::new("`every` means nothing for a single reload", every.key());
+        return item.refuse(problem.help("say how many: `times: 10`"));
+    }
+    Some(Reload { times, every })
 }
 
 fn deploy(item: Item<'_>, stage: &Stage<'_>) -> Option<Deploy> {
@@ -161,6 +269,10 @@ fn deploy(item: Item<'_>, stage: &Stage<'_>) -> Option<Deploy> {
     }
     if deploy.tells_the_balancer() {
         let (capability, what) = match deploy.deregister {
+            Deregister::Live if stage.topology.listener.layer == Layer::Four => {
+                let what = "take a backend out while it runs, at layer 4";
+                (Capability::LiveDeregisterAtLayer4, what)
+            }
             Deregister::Live => (Capability::LiveDeregister, "take a backend out while it runs"),
             Deregister::Reload => (Capability::ReloadDeregister, "take a backend out by a reload"),
         };
@@ -187,11 +299,23 @@ fn check_deployed_once(located: &Located<'_>, earlier: &[Located<'_>]) {
     }
 }
 
+/// Where a balancer is told shares by a new configuration, that would undo what it has been told of backends.
+fn check_split_alone(located: &Located<'_>, all: &[Located<'_>]) {
+    let deploys = |other: &&Located<'_>| matches!(other.entry.action, Action::Deploy(_));
+    if let (Action::Split(_), Some(other)) = (&located.entry.action, all.iter().find(deploys)) {
+        let message = format!("`{}` splits while `{}` deploys", located.entry.name, other.entry.name);
+        let help = "a timeline has deploys or splits: give one of them a variant of its own";
+        located.item.found.add(Problem::new(message, located.item.key()).help(help));
+    }
+}
+
 /// The pool that an entry deploys, if it is a deploy and says so.
 fn deployed(entry: &Entry) -> Option<&str> {
     match &entry.action {
         Action::Deploy(deploy) => Some(deploy.pool.as_str()).filter(|pool| !pool.is_empty()),
-        Action::Crash(_) | Action::Freeze(_) => None,
+        Action::Fault(_) | Action::Degrade(_) | Action::Split(_) | Action::Curl(_) | Action::Reload(_) => {
+            None
+        }
     }
 }
 

@@ -3,11 +3,13 @@
 use super::capabilities::Balancers;
 use super::limits;
 use super::problem::Problem;
+use super::read_routes;
 use super::reader::{Fields, Item, written_last};
 use super::tree::Value;
 use crate::catalog::Capability;
 use crate::topology::{
-    Backend, Balance, HealthCheck, Latency, OnTerm, PassiveHealth, Pool, Retries, Route, Tail, Topology,
+    Backend, Balance, HealthCheck, Latency, Layer, Listener, OnTerm, PassiveHealth, Pool, Retries, Tail,
+    Topology,
 };
 use crate::units::{Bytes, Factor, Share, Span};
 
@@ -17,10 +19,12 @@ pub(crate) fn topology(item: Item<'_>, balancers: &Balancers<'_>, client_timeout
     let mut fields = item.fields()?;
     let pools = fields.require("pools", Vec::new(), pools);
     let names: Vec<_> = pools.iter().map(|pool| pool.name.as_str()).collect();
-    let routes = fields.require("routes", Vec::new(), |item| routes(item, &names));
+    let routes = fields.require("routes", Vec::new(), |item| read_routes::routes(item, &names));
+    let listener = fields.read("listener", Listener::default(), listener);
     let health_check = fields.read("health_check", Some(default_health_check()), health_check);
     let topology = Topology {
         routes,
+        listener,
         balance: fields.read("balance", Balance::default(), |item| balance(item, balancers)),
         retries: fields.read("retries", Retries::default(), retries),
         passive_health: fields.read("passive_health", PassiveHealth::default(), |item| {
@@ -32,6 +36,7 @@ pub(crate) fn topology(item: Item<'_>, balancers: &Balancers<'_>, client_timeout
             Span(client_timeout.0 + Span::millis(1000).0),
             |item| item.quantity(limits::RESPONSE_TIMEOUT),
         ),
+        reload_grace: fields.read("reload_grace", Some(Span::millis(30_000)), reload_grace),
         workers: fields.read("workers", 1, |item| item.whole(limits::WORKERS)?.try_into().ok()),
         health_check,
         pools,
@@ -100,12 +105,12 @@ fn one_backend(item: Item<'_>, common: &Backend) -> Option<Backend> {
     Some(backend)
 }
 
-fn slower(item: Item<'_>, latency: Latency) -> Option<Latency> {
+pub(crate) fn slower(item: Item<'_>, latency: Latency) -> Option<Latency> {
     let Factor(times) = item.quantity(limits::SLOWER)?;
     let scaled = |span: Span| Span(span.0.mul_f64(times));
     let tail = latency.tail.map(|tail| Tail { at: scaled(tail.at), ..tail });
     let latency = Latency { from: scaled(latency.from), to: scaled(latency.to), tail };
-    let slowest = latency.to.max(tail.map_or(Span::default(), |tail| tail.at));
+    let slowest = latency.slowest();
     let most = *limits::LATENCY.end();
     if slowest > most {
         return item.refuse(
@@ -156,7 +161,7 @@ fn at_once(item: Item<'_>) -> Option<Option<u32>> {
     item.word_or(&[("unlimited", None)], "a whole number")
 }
 
-fn latency(item: Item<'_>) -> Option<Latency> {
+pub(crate) fn latency(item: Item<'_>) -> Option<Latency> {
     let fixed = |item: Item<'_>| item.quantity(limits::LATENCY).map(|span| (span, span));
     if !item.is_map() {
         return fixed(item).map(|(from, to)| Latency { from, to, tail: None });
@@ -202,29 +207,12 @@ fn tail(item: Item<'_>) -> Option<Tail> {
     Some(tail)
 }
 
-fn routes(item: Item<'_>, pools: &[&str]) -> Option<Vec<Route>> {
-    let items = item.named(limits::ROUTES)?;
-    if items.is_empty() {
-        item.found.add(item.wrong("a topology needs a route"));
-    }
-    let mut routes: Vec<Route> = Vec::new();
-    for item in items {
-        let Some(mut fields) = item.fields() else { continue };
-        // A bad path goes on as the empty one, which every request matches and no other route has.
-        let path = fields.require("path", String::new(), path);
-        let to = fields.require("to", String::new(), |item| item.known_name("pool", pools));
-        fields.finish();
-        if let Some(other) = routes.iter().find(|route| route.path == path && !path.is_empty()) {
-            let message =
-                format!("the routes `{}` and `{}` both have the path `{path}`", other.name, item.name);
-            item.found.add(
-                Problem::new(message, item.key()).help("the longest path wins; equal ones would be a tie"),
-            );
-        }
-        routes.push(Route { name: item.name.to_owned(), path, to });
-    }
-    routes.sort_by(|a, b| b.path.len().cmp(&a.path.len()).then_with(|| a.path.cmp(&b.path)));
-    Some(routes)
+fn listener(item: Item<'_>) -> Option<Listener> {
+    let mut fields = item.fields()?;
+    let layer =
+        fields.read("layer", Layer::default(), |item| item.word(&[("7", Layer::Seven), ("4", Layer::Four)]));
+    fields.finish();
+    Some(Listener { layer })
 }
 
 /// A path prefix. It goes into the balancers' configurations, so it holds nothing that means something there.
@@ -312,6 +300,14 @@ fn passive_health(
         balancers.must(Capability::PassiveHealthAlone, what, &item);
     }
     Some(passive)
+}
+
+/// Whole seconds are what every balancer can do; less than one is `off`.
+fn reload_grace(item: Item<'_>) -> Option<Option<Span>> {
+    if item.is_number() {
+        return item.quantity(limits::RELOAD_GRACE).map(Some);
+    }
+    item.word_or(&[("off", None)], "a duration such as `30s`")
 }
 
 fn client_keepalive(item: Item<'_>) -> Option<Option<Span>> {

@@ -3,9 +3,10 @@
 use super::limits;
 use super::problem::Problem;
 use super::reader::{Fields, Item};
-use crate::topology::{Backend, Latency, Pool, Topology};
+use crate::split::Part;
+use crate::topology::{Backend, Latency, Layer, Pool, Topology};
 use crate::traffic::{Arrivals, Method, RequestClass, Traffic};
-use crate::units::{Bytes, Rate, Share, Span};
+use crate::units::{Bytes, Factor, Rate, Share, Span};
 
 /// How long a client waits unless the scenario says otherwise. Read on its own, before the topology, whose own
 /// time-out follows it.
@@ -68,33 +69,40 @@ fn connections(fields: &mut Fields<'_>, Rate(rate): Rate, latency: Span) -> u32 
     connections
 }
 
-/// The mean service time of a request of this mix, the load spread evenly within each pool.
+/// The mean time of a request of this mix, its upload included, the load spread evenly within each pool.
 fn mean_latency(mix: &[RequestClass], topology: &Topology) -> Span {
     let of_class = |class: &RequestClass| {
-        let pool = route(&class.path, topology).and_then(|to| topology.pool(to));
-        class.share.0 * pool.map_or(0.0, mean_latency_of_pool)
+        let route = topology.route_of(&class.path, &class.headers);
+        let of_part =
+            |part: &Part| part.share.0 * topology.pool(&part.pool).map_or(0.0, mean_latency_of_pool);
+        let served: f64 = route.map_or(0.0, |route| route.to.parts().iter().map(of_part).sum());
+        let upload = class.upload.map_or(0.0, |upload| upload.seconds());
+        class.share.0 * (upload + class.cost.0 * served)
     };
-    let seconds: f64 = mix.iter().map(of_class).sum();
+    let seconds: f64 = match topology.listener.layer {
+        Layer::Seven => mix.iter().map(of_class).sum(),
+        // Whatever is asked for, any backend of any pool may get it.
+        Layer::Four => mean_latency_of(topology.pools.iter().flat_map(|pool| pool.serving())),
+    };
     // To whole microseconds, which is what the arithmetic of a message needs.
     Span(std::time::Duration::from_micros((seconds * 1e6).round() as u64))
 }
 
 fn mean_latency_of_pool(pool: &Pool) -> f64 {
+    mean_latency_of(pool.serving())
+}
+
+fn mean_latency_of<'b>(backends: impl Iterator<Item = &'b Backend>) -> f64 {
     let mean = |backend: &Backend| {
         let Latency { from, to, tail } = backend.latency;
         let (share, at) = tail.map_or((0.0, 0.0), |tail| (tail.share.0, tail.at.seconds()));
         (1.0 - share) * (from.seconds() + to.seconds()) / 2.0 + share * at
     };
-    pool.serving().map(mean).sum::<f64>() / pool.serving().count().max(1) as f64
+    let means: Vec<f64> = backends.map(mean).collect();
+    means.iter().sum::<f64>() / means.len().max(1) as f64
 }
 
-/// The pool that a request for `path` goes to.
-fn route<'t>(path: &str, topology: &'t Topology) -> Option<&'t str> {
-    let path = path.split('?').next().unwrap_or(path);
-    topology.routes.iter().find(|route| path.starts_with(&route.path)).map(|route| route.to.as_str())
-}
-
-const OF_A_CLASS: [&str; 4] = ["method", "path", "headers", "body"];
+const OF_A_CLASS: [&str; 7] = ["method", "path", "headers", "body", "cost", "expect", "upload"];
 
 /// The kinds of requests: those of `mix`, or a single one that the load itself describes.
 fn mix(fields: &mut Fields<'_>, topology: &Topology) -> Vec<RequestClass> {
@@ -139,28 +147,66 @@ fn class(fields: &mut Fields<'_>, topology: &Topology) -> RequestClass {
     if let (Some(item), Method::Get) = (body_item.filter(|_| body > Bytes(0)), method) {
         item.found.add(Problem::new("a GET has no body", item.key()).help("`method: POST` has one"));
     }
+    let upload_item = fields.get("upload");
+    let upload = upload_item.and_then(|item| item.quantity(limits::UPLOAD));
+    if let (Some(item), Bytes(0)) = (upload_item, body) {
+        let problem = Problem::new("`upload` needs a body to be sent over that time", item.key());
+        item.found.add(problem.help("add `method: POST, body: 2KiB`"));
+    }
     let asked = fields.get("path");
     let path = asked.map_or(Some("/".to_owned()), path);
+    let headers = fields.read("headers", Vec::new(), headers);
+    let expected_pool = fields.read("expect", None, |item| expectation(item, topology));
     // Without any route that is the problem, and it has been recorded.
-    let unmatched = |path: &&str| !topology.routes.is_empty() && route(path, topology).is_none();
+    let unmatched = |path: &&str| !topology.routes.is_empty() && topology.route_of(path, &headers).is_none();
     if let Some(path) = path.as_deref().filter(unmatched) {
         let place = asked.map_or(owner.place(), |item| item.place());
         let problem =
             Problem::new(format!("no route matches the path `{path}`, which the load requests"), place);
         owner.found.add(problem.help("add a route, such as `all: { path: /, to: POOL }`"));
     }
+    let path = path.unwrap_or_default();
     RequestClass {
         name: String::new(),
         share: Share::default(),
         method,
-        path: path.unwrap_or_default(),
-        headers: fields.read("headers", Vec::new(), headers),
+        cost: fields.read("cost", Factor::ONE, |item| cost(item, &path, &headers, topology)),
+        path,
+        headers,
         body,
+        expected_pool,
+        upload,
     }
 }
 
+/// What the service time is multiplied by. The slowest draw of any backend that it meets stays within the limit of
+/// a latency.
+fn cost(item: Item<'_>, path: &str, headers: &[(String, String)], topology: &Topology) -> Option<Factor> {
+    let cost = item.quantity(limits::COST)?;
+    let parts = topology.route_of(path, headers).map_or(&[][..], |route| route.to.parts());
+    let pools = parts.iter().filter_map(|part| topology.pool(&part.pool));
+    let slowest = pools.flat_map(Pool::serving).map(|backend| backend.latency.slowest().0).max();
+    let slowest = Span(slowest.unwrap_or_default().mul_f64(cost.0));
+    let most = *limits::LATENCY.end();
+    if slowest > most {
+        return item.refuse(
+            item.wrong(format!("`cost` makes the slowest request {slowest}; at most {most} is allowed")),
+        );
+    }
+    Some(cost)
+}
+
+/// Who should answer.
+fn expectation(item: Item<'_>, topology: &Topology) -> Option<Option<String>> {
+    let mut fields = item.fields()?;
+    let pools: Vec<_> = topology.pools.iter().map(|pool| pool.name.as_str()).collect();
+    let pool = fields.demand("pool").and_then(|item| item.known_name("pool", &pools));
+    fields.finish();
+    Some(pool)
+}
+
 /// A path with or without a query.
-fn path(item: Item<'_>) -> Option<String> {
+pub(super) fn path(item: Item<'_>) -> Option<String> {
     let text = item.text("a path")?;
     if !text.starts_with('/') || !text.chars().all(|c| c.is_ascii_graphic() && c != '#') {
         let message = format!("`path`: expected a path that begins with `/`, without spaces, found `{text}`");
@@ -173,23 +219,27 @@ fn path(item: Item<'_>) -> Option<String> {
 const RESERVED: [&str; 6] =
     ["host", "connection", "content-length", "transfer-encoding", "expect", "upgrade"];
 
-fn headers(item: Item<'_>) -> Option<Vec<(String, String)>> {
+/// Names with a value each, or a list of them: the header is then repeated.
+pub(super) fn headers(item: Item<'_>) -> Option<Vec<(String, String)>> {
     let mut headers = Vec::new();
     for item in item.entries(limits::HEADERS)? {
         let name = item.name.to_ascii_lowercase();
         let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
-        if name.is_empty() || name.len() > limits::TEXT || !name.chars().all(token) {
+        if name.is_empty() || name.len() > limits::KEY || !name.chars().all(token) {
             item.found.add(Problem::new(format!("`{}` is not a header's name", item.name), item.key()));
         } else if RESERVED.contains(&name.as_str()) || name.starts_with("x-rig-") {
             item.found.add(Problem::new(format!("rig itself sets the header `{}`", item.name), item.key()));
         }
-        let Some(value) = item.text("a header's value") else {
-            continue;
-        };
-        if !value.chars().all(|c| c == ' ' || c.is_ascii_graphic()) {
-            item.found.add(item.wrong(format!("the header `{}` may hold visible ASCII only", item.name)));
+        let values = if item.is_list() { item.list(limits::HEADERS)? } else { vec![item] };
+        for item in values {
+            let Some(value) = item.text("a header's value") else {
+                continue;
+            };
+            if !value.chars().all(|c| c == ' ' || c.is_ascii_graphic()) {
+                item.found.add(item.wrong(format!("the header `{}` may hold visible ASCII only", item.name)));
+            }
+            headers.push((item.name.to_owned(), value.to_owned()));
         }
-        headers.push((item.name.to_owned(), value.to_owned()));
     }
     Some(headers)
 }

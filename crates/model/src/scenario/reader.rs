@@ -90,6 +90,11 @@ impl<'d> Item<'d> {
         matches!(self.node.value, Value::Map(_))
     }
 
+    /// Whether a list stands here; records nothing.
+    pub(crate) fn is_list(&self) -> bool {
+        matches!(self.node.value, Value::List(_))
+    }
+
     /// A text of bounded length.
     pub(crate) fn text(&self, wanted: &str) -> Option<&'d str> {
         match self.scalar() {

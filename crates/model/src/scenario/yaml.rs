@@ -187,8 +187,8 @@ impl Locator<'_> {
                 return None;
             }
         };
-        if text.len() > limits::TEXT {
-            let message = format!("a key has at most {} bytes", limits::TEXT);
+        if text.len() > limits::KEY {
+            let message = format!("a key has at most {} bytes", limits::KEY);
             self.found.add(Problem::new(message, &place));
             return None;
         }

@@ -1,5 +1,8 @@
 //! The lists of a report: claims, sources of dropped requests, derivations, doubts, books.
 
+use model::plan::Unavailable;
+use model::records::ContainerEngine;
+
 use super::{Line, Mark, label, mark, runtimes, trust_word};
 use crate::attribution::DroppedGroup;
 use crate::books::AccessLog;
@@ -11,6 +14,12 @@ use crate::zero::per_request;
 
 fn plain(text: String) -> Line {
     Line { mark: Mark::None, text }
+}
+
+/// What the runtime can't run, and why: it has no cell in any table.
+pub(super) fn unavailable(run: &RunSummary) -> Vec<Line> {
+    let line = |it: &Unavailable| plain(format!("{}: n/a ({})", it.variant, it.reason));
+    run.unavailable.iter().map(line).collect()
 }
 
 /// Each claim once per balancer; of several repeats, also each in which it did not hold.
@@ -44,7 +53,6 @@ fn proof_lines(run: &RunSummary, proof: &Proof) -> Vec<Line> {
             let (scheduled, dropped) = (zero.scheduled, zero.controls_dropped);
             format!("0 of {scheduled} in {repeats} repeats; controls dropped {dropped}{size}")
         }
-        None if proof.held == repeats => format!("{} in each of {repeats} repeats", proof.observed),
         None => format!("held in {} of {repeats} repeats: {}", proof.held, proof.observed),
     };
     let mark = if proof.held == repeats { Mark::Good } else { Mark::None };
@@ -178,6 +186,7 @@ fn books_line(label: &str, cell: &CellSummary) -> Line {
     let log = match books.access_log {
         AccessLog::Compared => "access log compared",
         AccessLog::Lost => "access log n/a (not whole)",
+        AccessLog::PerConnection => "access log n/a (layer 4: a line per connection, no ids)",
         AccessLog::Absent => "access log n/a (none)",
     };
     let mut text =
@@ -203,6 +212,10 @@ pub(super) fn notes(run: &RunSummary) -> Vec<Line> {
                 cell.warmup.dropped,
                 cell.warmup.scheduled
             )));
+        }
+        if let Some(published) = &cell.published {
+            let label = label(run, cell);
+            lines.push(plain(format!("{label}: while it ran, the listener was published at {published}")));
         }
         let warnings = cell.warnings.iter();
         lines.extend(warnings.map(|warning| plain(format!("{}: {warning}", label(run, cell)))));
@@ -252,15 +265,35 @@ pub(super) fn environment(run: &RunSummary) -> Vec<Line> {
     for (name, value) in &e.sysctls {
         lines.push(plain(format!("{name} = {value}")));
     }
+    lines.extend(e.engine.iter().flat_map(container_engine));
     lines
+}
+
+fn container_engine(engine: &ContainerEngine) -> Vec<Line> {
+    let mut lines = vec![plain(format!(
+        "container engine {} at {}, API {}, network {}",
+        engine.version, engine.endpoint, engine.api, engine.network
+    ))];
+    lines.extend(engine.facts.iter().map(|(name, value)| plain(format!("{name} = {value}"))));
+    let images = engine.images.iter();
+    lines.extend(images.map(|(component, image)| {
+        plain(format!("image of {component}: {} {} ({})", image.reference, image.digest, image.origin))
+    }));
+    lines
+}
+
+pub(super) fn readings(run: &RunSummary) -> Vec<Line> {
+    run.readings.iter().map(|told| plain(format!("{}: {}", told.balancer, told.text))).collect()
 }
 
 pub(super) fn reproduce(run: &RunSummary) -> Vec<Line> {
     let mut balancers: Vec<_> = run.cells.iter().map(|cell| cell.balancer.name()).collect();
     balancers.dedup();
     vec![plain(format!(
-        "rig run scenarios/{}.yaml --balancer {} --seed {} --repeat {}",
+        "rig run scenarios/{}.yaml --runtime {} --balancer {} --seed {} --repeat {}",
         run.scenario,
+        // A run has one, unless it has no cell.
+        Some(runtimes(run)).filter(|runtime| !runtime.is_empty()).unwrap_or_else(|| "auto".into()),
         balancers.join(","),
         run.seed,
         run.repeats

@@ -17,12 +17,13 @@ use crate::table::{Cell, Column, Emphasis, Table};
 use crate::validity::{Trust, Validity};
 use crate::verdict::{ClaimVerdict, RunSummary};
 
-fn names(run: &RunSummary, cell: &CellSummary) -> Vec<Cell> {
+/// Whose row it is.
+pub(super) fn names(run: &RunSummary, cell: &CellSummary) -> Vec<Cell> {
     vec![Cell::plain(cell.balancer.name()), Cell::plain(variant_label(run, cell))]
 }
 
 /// Numbers that can't be trusted are shown, but struck.
-fn struck_unless(usable: bool) -> impl Fn(Cell) -> Cell {
+pub(super) fn struck_unless(usable: bool) -> impl Fn(Cell) -> Cell {
     move |cell| Cell { emphasis: if usable { cell.emphasis } else { Emphasis::Struck }, ..cell }
 }
 
@@ -136,7 +137,7 @@ pub(super) fn latency(run: &RunSummary) -> Table {
     }
 }
 
-fn quantile(cell: &CellSummary, latency: &Latency, quantile: Option<f64>) -> String {
+pub(super) fn quantile(cell: &CellSummary, latency: &Latency, quantile: Option<f64>) -> String {
     match quantile {
         Some(ms) => millis(ms),
         None if latency.failed > 0 => beyond(cell),

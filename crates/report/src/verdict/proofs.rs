@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ClaimVerdict, Holding, Judge, Role, is_zero_of_drops};
 use crate::reading::{read, show};
+use crate::spread::spread;
 use crate::zero::ZeroBound;
 
 /// One claim, over all repeats of one balancer.
@@ -19,7 +20,8 @@ pub struct Proof {
     pub balancer: BalancerKind,
     /// In how many repeats it held.
     pub held: u32,
-    /// The numbers of those repeats, from the smallest to the largest.
+    /// The numbers of all repeats in which it held or failed: of three and more the median, with the smallest and the
+    /// largest.
     pub observed: String,
     /// What a zero excludes, if it held in every repeat: a bound over the good ones alone would flatter it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -43,15 +45,18 @@ impl Judge<'_> {
         let listed = self.plan.control.iter().map(|claim| (Role::Control, claim));
         let listed = listed.chain(self.plan.expect.iter().map(|claim| (Role::Expect, claim)));
         let one = |(n, (role, claim)): (usize, (Role, &Claim))| {
-            let verdicts = rounds.iter().filter_map(|round| round.get(n));
-            let held: Vec<u32> = verdicts.filter(|v| v.holding == Holding::Held).map(|v| v.repeat).collect();
+            let verdicts = || rounds.iter().filter_map(|round| round.get(n));
+            let held: Vec<u32> =
+                verdicts().filter(|v| v.holding == Holding::Held).map(|v| v.repeat).collect();
+            let judged = verdicts().filter(|v| matches!(v.holding, Holding::Held | Holding::Failed));
+            let judged: Vec<u32> = judged.map(|v| v.repeat).collect();
             let all = held.len() == rounds.len();
             Proof {
                 text: claim.text.clone(),
                 role,
                 balancer,
                 held: held.len() as u32,
-                observed: self.observed(claim, balancer, &held),
+                observed: self.observed(claim, balancer, &judged),
                 zero: if all { self.pooled(claim, balancer, &held) } else { None },
             }
         };
@@ -68,19 +73,14 @@ impl Judge<'_> {
         }
     }
 
-    /// The smallest and the largest number of some repeats.
-    fn spread(&self, reading: &Reading, balancer: BalancerKind, repeats: &[u32]) -> String {
+    /// The numbers of some repeats, told together.
+    pub(super) fn spread(&self, reading: &Reading, balancer: BalancerKind, repeats: &[u32]) -> String {
         let number = |repeat: &u32| {
             let cell = self.cell(&reading.variant, balancer, *repeat)?;
-            let value = read(cell, reading.metric, reading.facet.as_deref()).ok()?;
-            Some((value, show(cell, reading.metric, value)))
+            Some((read(cell, reading.metric, reading.facet.as_deref()).ok()?, cell))
         };
-        let mut numbers: Vec<_> = repeats.iter().filter_map(number).collect();
-        numbers.sort_by(|(a, _), (b, _)| a.total_cmp(b));
-        match (numbers.first(), numbers.last()) {
-            (Some((_, least)), Some((_, most))) => span(least, most),
-            _ => String::new(),
-        }
+        let numbers = repeats.iter().filter_map(number).collect();
+        spread(numbers, |cell, value| show(cell, reading.metric, value))
     }
 
     /// The zero over all of `repeats`; `None` if the claim is no zero about a deploy.
@@ -96,30 +96,5 @@ impl Judge<'_> {
             controls_dropped: controls.map(|cell| cell.counts.dropped).sum(),
             bound: ZeroBound::over(cells.iter().map(|cell| &cell.zero)),
         })
-    }
-}
-
-/// `3`, `38–41 of 8000`, `98–104 ms`, `980 ms to 1.02 s`: what follows both numbers is said once.
-fn span(least: &str, most: &str) -> String {
-    match (least.split_once(' '), most.split_once(' ')) {
-        _ if least == most => most.to_owned(),
-        (Some((low, unit)), Some((high, same))) if unit == same => format!("{low}–{high} {unit}"),
-        (None, None) => format!("{least}–{most}"),
-        _ => format!("{least} to {most}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::span;
-
-    #[test]
-    fn a_span_says_once_what_follows_both_numbers() {
-        assert_eq!(span("3", "3"), "3");
-        assert_eq!(span("3", "4"), "3–4");
-        assert_eq!(span("38 of 8000", "41 of 8000"), "38–41 of 8000");
-        assert_eq!(span("98 ms", "104 ms"), "98–104 ms");
-        assert_eq!(span("980 ms", "1.02 s"), "980 ms to 1.02 s");
-        assert_eq!(span("4 s", "> 5 s (2 failed)"), "4 s to > 5 s (2 failed)");
     }
 }

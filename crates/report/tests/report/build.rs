@@ -69,6 +69,7 @@ pub(crate) fn logged(id: u64, status: u16, backends: &[&str]) -> Logged {
         id: Some(RequestId(id)),
         at: Nanos(0),
         status,
+        pool: None,
         attempts: backends.iter().map(attempt).collect(),
         flags: String::new(),
     }
@@ -108,7 +109,14 @@ pub(crate) fn without_requests(variant: &str, scheduled: u64) -> CellRecords {
             *requests = scheduled;
         }
     }
-    CellRecords { cell: cell_id(variant), history, requests: vec![], executions: vec![], access: vec![] }
+    CellRecords {
+        cell: cell_id(variant),
+        history,
+        requests: vec![],
+        executions: vec![],
+        access: vec![],
+        samples: vec![],
+    }
 }
 
 fn cell_id(variant: &str) -> CellId {
@@ -173,6 +181,7 @@ fn history(variant: &str, drained: bool) -> Vec<Event> {
                 version: "1.22.1".into(),
                 binary: "nginx".into(),
                 listener: "127.0.0.1:8080".into(),
+                published: None,
                 settings: vec![Setting {
                     name: "retries".into(),
                     rendered: "proxy_next_upstream off".into(),

@@ -1,6 +1,7 @@
 use model::access_log::LogGap;
 use model::history::{Event, Happening};
 use model::outcome::{Cause, NotSent, Outcome, OutcomeKind, Stage};
+use model::timeline::FaultKind;
 use report::evidence::Evidence;
 use report::fate::{Equation, Exception, Fate, Finding, SubCause, fate};
 
@@ -102,7 +103,7 @@ fn a_logged_attempt_at_a_dead_backend_was_unread() {
 fn a_frozen_backend_does_not_read_until_it_is_healed() {
     let freeze = |from: f64, to: f64| {
         let incarnation = inc("web-1", 1);
-        let fault = "freeze".into();
+        let fault = FaultKind::Freeze;
         vec![
             event(from, Happening::Faulted { incarnation: incarnation.clone(), fault }),
             event(to, Happening::Healed { incarnation }),
@@ -209,4 +210,22 @@ fn attempts_that_the_log_does_not_name_are_counted_and_never_looked_for() {
     let fate = fate(&request, &[&done], &[&line], &Evidence::gather(&quiet()));
     assert!(fate.masked);
     assert_eq!(fate.unmatched, []);
+}
+
+#[test]
+fn a_request_that_an_old_worker_had_in_hand_may_be_cut_off_by_a_reload() {
+    let cut = |at| {
+        let begun = [execution(0, inc("web-1", 1), 1.0, None)];
+        let history = [event(at, Happening::BalancerReloaded), event(9000.0, access_log(true))];
+        judge(failed(Stage::FirstByte, Cause::Eof), &begun, &[], &history)
+    };
+    let fate = cut(90.0);
+    assert_eq!(fate.exceptions, [Exception::BalancerAbort, Exception::LogLost]);
+    assert_eq!((fate.sub_cause, fate.unmatched), (Some(SubCause::GivenUp), vec![]));
+    // After its end, and long before it: neither explains it.
+    for unrelated in [200.0, -1100.0] {
+        assert!(
+            cut(unrelated).unmatched.contains(&(Equation::UnfinishedIsExplained, Finding::NeverFinished))
+        );
+    }
 }

@@ -2,14 +2,20 @@
 
 mod books;
 mod build;
+mod cpu;
 mod evidence;
 mod failures;
 mod fates;
+mod faults;
 mod latency_logs;
+mod partitions;
 mod phases;
 mod plan;
 mod properties;
 mod renderings;
 mod repeats;
+mod routing;
+mod samples;
+mod unavailable;
 mod validity;
 mod verdicts;

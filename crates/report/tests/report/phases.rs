@@ -1,6 +1,7 @@
 use model::history::Happening;
 use model::outcome::{Cause, OutcomeKind, Stage};
 use model::records::CellRecords;
+use model::timeline::FaultKind;
 use model::units::Nanos;
 use report::phases::{Phase, Phases};
 use report::summarise;
@@ -80,7 +81,7 @@ fn phases_of_time_outs(records: &CellRecords) -> Vec<(Option<String>, Phase)> {
 fn a_time_out_belongs_to_the_moment_in_which_its_backend_froze() {
     let mut records = cell(CONTROL);
     let incarnation = inc("web-1", 1);
-    records.history.insert(3, event(2000.0, Happening::Faulted { incarnation, fault: "freeze".into() }));
+    records.history.insert(3, event(2000.0, Happening::Faulted { incarnation, fault: FaultKind::Freeze }));
     let healed = Happening::Healed { incarnation: inc("web-1", 1) };
     records.history.insert(4, event(3000.0, healed));
     // Request 789 is due at 1972.5 ms and goes to web-1, which is replaced at 4 s.

@@ -5,7 +5,7 @@ use model::claim::{Claim, Comparison, Metric, Operand, Reading};
 use model::plan::{SCHEMA, SavedPlan, Variant};
 use model::records::{BalancerBuild, Environment};
 use model::timeline::{Action, Deploy, Deregister, Drain, Entry, Strategy, Until, When};
-use model::topology::{Backend, Balance, Latency, OnTerm, PassiveHealth, Pool, Retries, Topology};
+use model::topology::{Backend, Balance, Latency, Listener, OnTerm, PassiveHealth, Pool, Retries, Topology};
 use model::traffic::{Arrivals, Traffic};
 use model::units::{Bytes, Rate, Share, Span};
 
@@ -47,12 +47,14 @@ fn variant(name: &str, drain: Drain) -> Variant {
         topology: Topology {
             pools: vec![Pool { name: "web".into(), backends: BACKENDS.iter().map(backend).collect() }],
             routes: vec![],
+            listener: Listener::default(),
             balance: Balance::RoundRobin,
             health_check: None,
             retries: Retries::Off,
             passive_health: PassiveHealth::Off,
             client_keepalive: None,
             response_timeout: Span::millis(60_000),
+            reload_grace: Some(Span::millis(30_000)),
             workers: 2,
         },
         traffic: Traffic {
@@ -66,6 +68,7 @@ fn variant(name: &str, drain: Drain) -> Variant {
             mix: vec![],
         },
         timeline: vec![Entry {
+            jitter: Span::default(),
             name: "rollout".into(),
             when: When::At(Span::millis(4000)),
             action: Action::Deploy(deploy),
@@ -75,11 +78,13 @@ fn variant(name: &str, drain: Drain) -> Variant {
 
 pub(crate) fn plan() -> SavedPlan {
     SavedPlan {
+        reading: "Lost: {without-drain.dropped}; drained: {with-drain.dropped}.".parse().ok(),
         schema: SCHEMA,
         scenario: "drain".into(),
         question: "Does draining take a deploy from dropped requests to zero?".into(),
         seed: 7,
         repeats: 1,
+        unavailable: vec![],
         variants: vec![variant(CONTROL, Drain::Off), variant(DRAINED, Drain::Auto)],
         control: vec![claim(CONTROL, Metric::Dropped, Comparison::Greater, 0, "without-drain.dropped > 0")],
         expect: vec![
@@ -90,7 +95,8 @@ pub(crate) fn plan() -> SavedPlan {
 }
 
 pub(crate) fn environment() -> Environment {
-    let build = BalancerBuild { version: "1.22.1".into(), binary: "nginx".into() };
+    let build =
+        BalancerBuild { version: "1.22.1".into(), binary: "nginx".into(), ..BalancerBuild::default() };
     Environment {
         rig: "0.1.0".into(),
         started: "2026-11-22T13:51:48Z".into(),

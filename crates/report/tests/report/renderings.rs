@@ -1,7 +1,10 @@
-use model::history::Happening;
+use model::history::{CellStage, Event, Happening};
+use model::records::{ContainerEngine, Environment, ImageUsed};
+use model::units::Span;
 use report::{Colour, Format, RunSummary, Style, judge, render, summarise, verdict_json};
 
 use crate::build::*;
+use crate::cpu::measured;
 
 fn held() -> RunSummary {
     let plan = plan();
@@ -21,6 +24,75 @@ fn invalid() -> RunSummary {
     broken.history.push(event(1.0, Happening::Warning { message }));
     let cells = vec![summarise(&plan, &cell(CONTROL)), summarise(&plan, &broken)];
     judge(&plan, &environment(), cells, vec![])
+}
+
+/// A run in containers whose engine was read all along, but for one cell's generator and last stage.
+fn in_containers() -> RunSummary {
+    let plan = plan();
+    let mut cells = [measured(), measured()];
+    cells[1].cell.variant = DRAINED.into();
+    let generator = |event: &Event| matches!(&event.what, Happening::CpuRead { component, .. } if component == "generator");
+    cells[1].history.retain(|event| !generator(event));
+    let stages = [CellStage::Launch, CellStage::Ready, CellStage::Load, CellStage::Teardown];
+    for (records, known) in cells.iter_mut().zip([4, 3]) {
+        for (stage, took) in stages.into_iter().zip([1250, 430, 20_100, 2700]).take(known) {
+            let took = Span::millis(took);
+            records.history.push(event(20_300.0, Happening::StageEnded { stage, took }));
+        }
+        for event in &mut records.history {
+            match &mut event.what {
+                Happening::CellStarted { runtime, .. } => *runtime = "docker".into(),
+                Happening::Balancer { published, .. } => *published = Some("127.0.0.1:32768".into()),
+                _ => {}
+            }
+        }
+    }
+    let image = |reference: &str, origin: &str| ImageUsed {
+        reference: reference.into(),
+        digest: "sha256:4f06".into(),
+        origin: origin.into(),
+    };
+    let engine = ContainerEngine {
+        endpoint: "unix:///var/run/docker.sock".into(),
+        version: "20.10.24".into(),
+        api: "1.41".into(),
+        network: "bridge".into(),
+        facts: [("storage driver".to_owned(), "overlay2".to_owned())].into(),
+        images: [
+            ("agent".to_owned(), image("rig-agent:1", "packed from target/debug/rig")),
+            ("nginx".to_owned(), image("nginx:1.22.1", "local")),
+        ]
+        .into(),
+    };
+    let environment = Environment { engine: Some(engine), ..environment() };
+    judge(&plan, &environment, cells.iter().map(|records| summarise(&plan, records)).collect(), vec![])
+}
+
+/// What `text` says under `title`.
+fn section<'t>(text: &'t str, title: &str) -> &'t str {
+    let found = text.split("\n\n## ").find(|section| section.starts_with(title));
+    found.unwrap_or_else(|| panic!("no {title} in {text}"))
+}
+
+#[test]
+fn what_containers_add_to_markdown() {
+    let text = render(&in_containers(), Format::Markdown, PLAIN);
+    let titles = ["CPU time over the load", "Notes", "How long each stage took", "Environment"];
+    insta::assert_snapshot!(titles.map(|title| section(&text, title)).join("\n\n"));
+}
+
+#[test]
+fn a_terminal_shows_cpu_time_and_leaves_stages_to_the_full_report() {
+    let text = terminal(&in_containers(), 120, Colour::Never);
+    assert!(!text.contains("How long each stage took"), "{text}");
+    let table = text.split("\n\n").find(|block| block.starts_with("CPU time over the load"));
+    insta::assert_snapshot!(table.unwrap());
+}
+
+#[test]
+fn what_nobody_measured_has_no_table() {
+    let text = render(&held(), Format::Markdown, PLAIN);
+    assert!(!text.contains("CPU time") && !text.contains("stage took"), "{text}");
 }
 
 fn terminal(run: &RunSummary, width: u16, colour: Colour) -> String {
@@ -93,7 +165,7 @@ fn the_verdict_alone_says_what_the_summary_says() {
     for run in [held(), invalid()] {
         let alone: serde_json::Value = serde_json::from_str(&verdict_json(&run)).unwrap();
         let whole = serde_json::to_value(&run).unwrap();
-        let parts = ["schema", "scenario", "verdict", "degraded", "claims", "problems"];
+        let parts = ["schema", "scenario", "verdict", "degraded", "claims", "unavailable", "problems"];
         assert_eq!(alone.as_object().unwrap().len(), parts.len());
         for part in parts {
             assert_eq!(alone[part], whole[part], "{part}");

@@ -61,14 +61,15 @@ fn five_repeats_shrink_both_sizes_of_a_zero() {
 }
 
 #[test]
-fn numbers_that_differ_between_repeats_are_told_from_the_smallest_to_the_largest() {
+fn numbers_that_differ_between_repeats_are_told_by_their_median_and_what_encloses_it() {
     let run = run(&five(), |cell| {
         if cell.variant == CONTROL {
             cell.counts.dropped += u64::from(cell.repeat);
         }
     });
     let control = &claims(&run)[0];
-    let expected = "✓ nginx  control: without-drain.dropped > 0  (40–44 of 8000 in each of 5 repeats)";
+    let expected =
+        "✓ nginx  control: without-drain.dropped > 0  (held in 5 of 5 repeats: 42 (40–44) of 8000)";
     assert_eq!(control, expected);
 }
 
@@ -94,7 +95,7 @@ fn each_repeat_that_did_not_hold_is_told_and_the_others_carry_no_bound() {
     assert_eq!(run.proofs[1].zero, None);
     let claims = claims(&run);
     assert_eq!(claims[1], "✗ nginx #2  with-drain.dropped == 0  (1 of 8000)");
-    assert_eq!(claims[2], "· nginx  with-drain.dropped == 0  (held in 4 of 5 repeats: 0 of 8000)");
+    assert_eq!(claims[2], "· nginx  with-drain.dropped == 0  (held in 4 of 5 repeats: 0 (0–1) of 8000)");
     assert_eq!(claims.len(), 4, "{claims:#?}");
 }
 
@@ -139,4 +140,52 @@ fn a_run_without_repeats_has_its_claims_alone() {
     let run = run(&plan(), |_| {});
     assert!(run.proofs.is_empty());
     assert_eq!(claims(&run).len(), run.claims.len());
+}
+
+/// The row of the drained variant in the first table with `title`.
+fn drained_row(run: &RunSummary, detail: Detail, title: &str) -> Option<Vec<String>> {
+    let table = compose(run, detail).blocks.into_iter().find_map(|block| match block {
+        Block::Table(table) if table.title.starts_with(title) => Some(table),
+        _ => None,
+    })?;
+    let row = table.rows.into_iter().find(|row| row[1].text.starts_with(DRAINED))?;
+    Some(row.into_iter().map(|cell| cell.text).collect())
+}
+
+const TOGETHER: &str = "Latency from the intended start over all repeats";
+const EACH: &str = "Latency from the intended start, and";
+
+/// A run of so many repeats, the p99 of each 10 ms slower than that of the one before, one of them INVALID.
+fn slowing(repeats: u32, invalid: u32) -> RunSummary {
+    run(&SavedPlan { repeats, ..plan() }, |cell| {
+        cell.latency_ms.p99 = Some(90.0 + 10.0 * f64::from(cell.repeat));
+        if cell.repeat == invalid {
+            cell.validity.latency.verdict = report::validity::Trust::Invalid;
+        }
+    })
+}
+
+#[test]
+fn latency_over_repeats_is_the_median_with_what_encloses_it() {
+    let run = slowing(5, 0);
+    let row = drained_row(&run, Detail::Brief, TOGETHER).expect("there is a table");
+    assert_eq!(row[2..7], ["5", "94 %", "100 ms", "100 ms", "120 (100–140) ms"]);
+    assert_eq!(drained_row(&run, Detail::Brief, EACH), None);
+    assert_eq!(drained_row(&run, Detail::Full, EACH).expect("a full report has each")[4], "100 ms");
+}
+
+#[test]
+fn a_repeat_whose_latency_is_invalid_is_left_out_and_makes_the_rest_less_sure() {
+    let row = drained_row(&slowing(4, 4), Detail::Brief, TOGETHER).expect("there is a table");
+    assert_eq!(row[2..7], ["3 of 4", "75 %", "100 ms", "100 ms", "110 (100–120) ms"]);
+    assert_eq!(row[9], "INVALID");
+    let row = drained_row(&slowing(3, 3), Detail::Brief, TOGETHER).expect("there is a table");
+    assert_eq!(row[2..7], ["2 of 3", "–", "100 ms", "100 ms", "100 ms and 110 ms"]);
+}
+
+#[test]
+fn two_repeats_are_told_one_by_one() {
+    let run = slowing(2, 0);
+    assert_eq!(drained_row(&run, Detail::Brief, TOGETHER), None);
+    assert_eq!(drained_row(&run, Detail::Brief, EACH).expect("each is told")[4], "100 ms");
 }

@@ -2,7 +2,11 @@
 
 use std::process::ExitCode;
 
-use crate::cli::{Agent, Exec};
+use engine::runtime::docker::endpoint::Endpoint;
+use engine::runtime::docker::reap;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::{Agent, Exec, Reap};
 use crate::exit::Failure;
 
 /// Becomes an agent, and ends with its exit code.
@@ -10,10 +14,24 @@ pub(crate) fn perform(wanted: Agent) -> Result<ExitCode, Failure> {
     match wanted {
         Agent::Load => Ok(load::run()),
         Agent::Backend => Ok(backend::run()),
+        Agent::Pause => waiting()?.block_on(async {
+            let mut terminated = signal(SignalKind::terminate()).map_err(Failure::environment)?;
+            terminated.recv().await;
+            Ok(ExitCode::SUCCESS)
+        }),
+        Agent::Reap(Reap { run }) => waiting()?.block_on(async {
+            let endpoint = Endpoint::find(&|name| std::env::var_os(name)).map_err(Failure::environment)?;
+            reap(&endpoint, &run).await.map_err(Failure::environment)?;
+            Ok(ExitCode::SUCCESS)
+        }),
         Agent::Exec(Exec { parent, signal, program }) => {
             let error = agent::exec::exec_dying_with_parent(signal, parent, &program);
             let name = program.first().map(|name| name.display().to_string()).unwrap_or_default();
             Err(Failure::environment(anyhow::anyhow!("{name} could not be executed: {error}")))
         }
     }
+}
+
+fn waiting() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::environment)
 }

@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 
 use report::verdict::Problem;
-use report::{Colour, Format, RunSummary, Style, Verdict, judge, render, summarise};
+use report::{Colour, Format, RunSummary, Style, Verdict, judge, render, render_overview, summarise};
 use store::{SavedRun, StoreError};
 
 use crate::cli::{FormatName, Output};
@@ -26,21 +26,30 @@ pub(super) fn judged(saved: &SavedRun) -> Result<RunSummary, StoreError> {
 
 /// Renders `run` as the user wants it on standard output.
 pub(super) fn rendered(run: &RunSummary, output: &Output) -> String {
-    let format = match output.format {
+    render(run, format(output), style(output.no_color))
+}
+
+fn format(output: &Output) -> Format {
+    match output.format {
         FormatName::Table => Format::Table,
         FormatName::Markdown => Format::Markdown,
         FormatName::Json => Format::Json,
         FormatName::Csv => Format::Csv,
-    };
-    render(run, format, style(output))
+    }
+}
+
+/// Renders what several runs showed as the user wants it on standard output.
+pub(super) fn overview(runs: &[RunSummary], output: &Output) -> String {
+    render_overview(runs, format(output), style(output.no_color))
 }
 
 /// The style of the report that is saved beside the records.
 pub(super) const SAVED: Style = Style { width: 120, colour: Colour::Never };
 
-fn style(output: &Output) -> Style {
+/// What suits standard output, and a user who may have declined colours.
+pub(super) fn style(no_color: bool) -> Style {
     let terminal = std::io::stdout().is_terminal();
-    let declined = output.no_color || std::env::var_os("NO_COLOR").is_some();
+    let declined = no_color || std::env::var_os("NO_COLOR").is_some();
     let width = if terminal {
         rustix::termios::tcgetwinsize(std::io::stdout()).map_or(120, |size| size.ws_col)
     } else {

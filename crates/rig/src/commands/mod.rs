@@ -1,20 +1,24 @@
 //! One file per command.
 
 mod agent;
+mod clean;
+mod doctor;
+mod images;
 mod judged;
+mod place;
 mod render;
 mod report;
 mod run;
 mod validate;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use model::plan::Plan;
 use model::scenario::{Choice, Problems, Scenario, Set};
 
 use crate::cli::{Cli, Command};
-use crate::exit::Failure;
+use crate::exit::{Failure, with_causes};
 use crate::trace;
 
 /// Performs what the command line says.
@@ -25,9 +29,24 @@ pub(crate) fn perform(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Validate(wanted) => validate::perform(&wanted)?,
         Command::Render(wanted) => render::perform(&wanted)?,
         Command::Report(wanted) => report::perform(&wanted)?,
+        Command::Images(wanted) => images::perform(&wanted)?,
+        Command::Doctor(wanted) => doctor::perform(&wanted)?,
+        Command::Clean(wanted) => clean::perform(&wanted)?,
         Command::Agent(wanted) => return agent::perform(wanted),
     };
     Ok(exit.into())
+}
+
+/// Reads scenarios and builds their plans; the problems of all of them are told together.
+fn plans(paths: &[PathBuf], sets: &[Set], choice: &Choice) -> Result<Vec<(Scenario, Plan)>, Failure> {
+    let (mut plans, mut broken) = (Vec::new(), Vec::new());
+    for path in paths {
+        match plan(path, sets, choice) {
+            Ok(planned) => plans.push(planned),
+            Err(failure) => broken.push(with_causes(&failure.error)),
+        }
+    }
+    if broken.is_empty() { Ok(plans) } else { Err(Failure::usage(anyhow::anyhow!(broken.join("\n\n")))) }
 }
 
 /// Reads a scenario and builds its plan.

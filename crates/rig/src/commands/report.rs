@@ -1,18 +1,28 @@
-//! `rig report`: a saved run, rendered again from its records.
+//! `rig report`: saved runs, rendered again from their records.
+
+use std::path::Path;
 
 use anyhow::Context;
+use report::RunSummary;
 use store::SavedRun;
 
-use super::judged::{exit, judged, rendered};
+use super::judged::{exit, judged, overview, rendered};
 use crate::cli::Report;
 use crate::exit::{Exit, Failure, print};
 
-/// Prints the report and ends as the run itself would have.
+/// Prints the report and ends as the runs themselves would have.
 pub(crate) fn perform(wanted: &Report) -> Result<Exit, Failure> {
-    let saved = SavedRun::open(&wanted.run)
-        .with_context(|| format!("{} can't be reported", wanted.run.display()))
+    let runs = wanted.runs.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
+    print(&match runs.as_slice() {
+        [run] => rendered(run, &wanted.output),
+        several => overview(several, &wanted.output),
+    })?;
+    Ok(runs.iter().map(|run| exit(run, false)).max().unwrap_or(Exit::Held))
+}
+
+fn read(path: &Path) -> Result<RunSummary, Failure> {
+    let saved = SavedRun::open(path)
+        .with_context(|| format!("{} can't be reported", path.display()))
         .map_err(Failure::usage)?;
-    let run = judged(&saved).map_err(Failure::environment)?;
-    print(&rendered(&run, &wanted.output))?;
-    Ok(exit(&run, false))
+    judged(&saved).map_err(Failure::environment)
 }

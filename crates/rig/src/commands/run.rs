@@ -1,29 +1,33 @@
 //! `rig run`: every cell of a scenario, one after the other, then the verdict.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
-use engine::cell::{End, Order};
+use engine::cell::{End, Order, find_curl};
 use engine::runtime::Runtime;
+use engine::runtime::docker::{DockerRuntime, Engine};
 use engine::runtime::process::ProcessRuntime;
 use engine::templates::Templates;
+use model::catalog::BalancerKind;
 use model::identity::CellId;
 use model::outcome::OutcomeKind;
 use model::plan::{Plan, SavedPlan};
 use model::scenario::{Choice, Scenario};
-use report::{CellSummary, Format, latency_log, render, summarise, verdict_json};
+use report::{CellSummary, Format, RunSummary, latency_log, render, summarise, verdict_json};
 use store::{SavedRun, StoreError};
 use tokio::sync::watch;
 
-use super::judged::{SAVED, exit, judged, rendered};
-use super::plan;
-use crate::cli::{self, RuntimeName};
+use super::judged::{SAVED, exit, judged, overview, rendered};
+use super::place::{self, Place};
+use super::plans;
+use crate::cli;
 use crate::environment;
-use crate::exit::{Exit, Failure, print};
+use crate::exit::{Exit, Failure, print, with_causes};
 use crate::interrupt;
+
 use crate::progress::{CellProgress, Show};
 
-/// Runs the scenario.
+/// Runs the scenarios. All of them are checked before the first is run.
 pub(crate) fn perform(wanted: &cli::Run) -> Result<Exit, Failure> {
     let choice = Choice {
         balancers: (!wanted.choice.balancer.is_empty()).then(|| wanted.choice.balancer.clone()),
@@ -31,103 +35,205 @@ pub(crate) fn perform(wanted: &cli::Run) -> Result<Exit, Failure> {
         repeats: wanted.choice.repeat,
         seed: wanted.choice.seed,
     };
-    let (scenario, plan) = plan(&wanted.scenario, &wanted.choice.sets, &choice)?;
+    let plans = plans(&wanted.scenarios, &wanted.choice.sets, &choice)?;
     // One thread: the kernel ties the children's lives to the thread that spawns them.
     let controller =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::environment)?;
-    controller.block_on(run(wanted, &scenario, &plan))
+    controller.block_on(async {
+        let interrupted = interrupt::requested()?;
+        environment::raise_open_files();
+        match plans.as_slice() {
+            [(scenario, plan)] => alone(wanted, scenario, plan, interrupted).await,
+            several => together(wanted, several, interrupted).await,
+        }
+    })
 }
 
-async fn run(wanted: &cli::Run, scenario: &Scenario, plan: &Plan) -> Result<Exit, Failure> {
-    let interrupted = interrupt::requested()?;
-    environment::raise_open_files();
-    let executable = std::env::current_exe().map_err(Failure::environment)?;
-    let launched = || ProcessRuntime::new(executable.clone());
-    if !wanted.quiet {
-        eprintln!("{}", runtime_line(wanted.runtime, &launched()));
-    }
-    let mut builds = BTreeMap::new();
-    for cell in plan.cells() {
-        if !builds.contains_key(cell.balancer.name()) {
-            let build = launched().describe(cell.balancer).await.map_err(Failure::environment)?;
-            builds.insert(cell.balancer.name().to_owned(), build);
-        }
-    }
-    let environment = environment::gather(builds);
-    let stored = store::Run::create(&wanted.out, plan, scenario.text(), &environment)
-        .with_context(|| format!("results can't be written to {}", wanted.out.display()))
-        .map_err(Failure::environment)?;
-    let cells = interleaved(plan);
-    let mut broken = None;
-    for (number, cell) in cells.iter().enumerate() {
-        let progress = CellProgress::begin(Show::for_stderr(wanted.quiet), cell, number + 1, cells.len());
-        let runtime = launched();
-        match one(&runtime, wanted, plan, &stored, cell, &interrupted, &progress).await {
-            Ok(End::Interrupted) => break,
-            Ok(End::Completed | End::Failed(_)) => {}
-            Err(failure) => {
-                progress.finish("could not be run");
-                broken = Some(failure);
-                break;
-            }
-        }
-    }
-    let stopped = *interrupted.borrow();
-    if stopped {
-        stored.write_interrupted().map_err(Failure::environment)?;
-    }
-    let summary = match conclude(&stored) {
-        Ok(summary) => summary,
-        // What broke first says more than that the rest couldn't be written either.
-        Err(error) => return Err(broken.unwrap_or_else(|| Failure::environment(error))),
-    };
+/// One scenario: its report is what is printed.
+async fn alone(
+    wanted: &cli::Run,
+    scenario: &Scenario,
+    plan: &Plan,
+    interrupted: watch::Receiver<bool>,
+) -> Result<Exit, Failure> {
+    let Done { summary, broken } = run(wanted, scenario, plan, interrupted).await?;
     // What was measured before something broke is not lost with it.
     if broken.is_none() || summary.cells.iter().any(|cell| cell.counts.scheduled > 0) {
         print(&rendered(&summary, &wanted.output))?;
     }
-    if !wanted.quiet {
-        eprintln!("\nrecords: {}", stored.path().display());
+    broken.map_or_else(|| Ok(exit(&summary, wanted.strict)), Err)
+}
+
+/// Several: each has its report in its results, and what is printed is what they showed together.
+async fn together(
+    wanted: &cli::Run,
+    plans: &[(Scenario, Plan)],
+    interrupted: watch::Receiver<bool>,
+) -> Result<Exit, Failure> {
+    let (mut summaries, mut failures, mut worst) = (Vec::new(), Vec::new(), Exit::Held);
+    for (number, (scenario, plan)) in plans.iter().enumerate() {
+        if *interrupted.borrow() {
+            break;
+        }
+        if !wanted.quiet {
+            eprintln!("\n{}/{} {}: {}", number + 1, plans.len(), plan.scenario, plan.question);
+        }
+        let broken = match run(wanted, scenario, plan, interrupted.clone()).await {
+            Ok(Done { summary, broken }) => {
+                worst = worst.max(exit(&summary, wanted.strict));
+                summaries.push(summary);
+                broken
+            }
+            Err(failure) => Some(failure),
+        };
+        // The others may well run.
+        if let Some(Failure { exit, error }) = broken {
+            worst = worst.max(exit);
+            failures.push(format!("{}: {}", plan.scenario, with_causes(&error)));
+        }
     }
-    match broken {
-        Some(failure) => Err(failure),
-        None => Ok(exit(&summary, wanted.strict)),
+    print(&overview(&summaries, &wanted.output))?;
+    if !failures.is_empty() {
+        eprintln!("error: {}", failures.join("\nerror: "));
+    }
+    Ok(worst)
+}
+
+/// What became of one scenario.
+struct Done {
+    summary: RunSummary,
+    /// Why it was not run to its end.
+    broken: Option<Failure>,
+}
+
+async fn run(
+    wanted: &cli::Run,
+    scenario: &Scenario,
+    plan: &Plan,
+    interrupted: watch::Receiver<bool>,
+) -> Result<Done, Failure> {
+    let kinds: BTreeSet<BalancerKind> = plan.cells().iter().map(|cell| cell.balancer).collect();
+    let kinds: Vec<BalancerKind> = kinds.into_iter().collect();
+    let job = Job { wanted, scenario, plan, kinds: &kinds, interrupted: interrupted.clone() };
+    let show = Show::for_stderr(wanted.quiet);
+    match place::choose(wanted.runtime, wanted.pull, &kinds, show, interrupted).await? {
+        None => Err(Failure::interrupted()),
+        Some(Place::Processes(executable)) => {
+            job.perform(&|| ProcessRuntime::new(executable.clone()), None).await
+        }
+        Some(Place::Docker(engine)) => {
+            let done = job.perform(&|| DockerRuntime::new(&engine), Some(&engine)).await;
+            let closed = engine.close().await.map_err(Failure::environment);
+            done.map(|mut done| {
+                // What was measured is not lost with it, and what broke first says more.
+                done.broken = done.broken.or(closed.err());
+                done
+            })
+        }
     }
 }
 
-/// Runs one cell, and sums it up.
-async fn one(
-    runtime: &ProcessRuntime,
-    wanted: &cli::Run,
-    plan: &Plan,
-    stored: &store::Run,
-    cell: &CellId,
-    interrupted: &watch::Receiver<bool>,
-    progress: &CellProgress,
-) -> Result<End, Failure> {
-    let templates =
-        wanted.proxy_configs.as_deref().map_or_else(Templates::embedded, Templates::with_directory);
-    let dir = stored.cell(cell).map_err(Failure::environment)?;
-    let order = Order {
-        plan,
-        cell,
-        dir: &dir,
-        templates: &templates,
-        listen: wanted.listen,
-        interrupted: interrupted.clone(),
-        watcher: &|observation| progress.observe(observation),
-    };
-    let end = engine::cell::run(runtime, &order).await.map_err(Failure::environment)?;
-    let saved = SavedRun::open(stored.path()).map_err(Failure::environment)?;
-    let records = saved.records(cell).map_err(Failure::environment)?.records;
-    let summary = summarise(saved.plan(), &records);
-    dir.write_summary(&summary).map_err(Failure::environment)?;
-    dir.write_latency_log(&latency_log(saved.plan(), &records)).map_err(Failure::environment)?;
-    progress.finish(&match &end {
-        End::Completed => result_line(&summary),
-        End::Failed(why) => format!("failed: {}", why.lines().next().unwrap_or_default()),
-        End::Interrupted => "interrupted".to_owned(),
-    });
-    Ok(end)
+/// What is to be run, wherever that is.
+struct Job<'a> {
+    wanted: &'a cli::Run,
+    scenario: &'a Scenario,
+    plan: &'a Plan,
+    kinds: &'a [BalancerKind],
+    interrupted: watch::Receiver<bool>,
+}
+
+impl Job<'_> {
+    /// Runs every cell on a runtime of its own from `launched`, and judges.
+    async fn perform<R: Runtime>(
+        &self,
+        launched: &impl Fn() -> R,
+        engine: Option<&Engine>,
+    ) -> Result<Done, Failure> {
+        let Job { wanted, scenario, .. } = *self;
+        let asked = launched();
+        let plan = &self.plan.without_faults(asked.name(), |fault| asked.lacks(fault));
+        let plan = plan.as_ref().map_err(|nothing| Failure::environment(nothing.clone()))?;
+        if plan
+            .variants
+            .iter()
+            .any(|variant| variant.curls() && plan.why_unavailable(&variant.name).is_none())
+        {
+            find_curl().map_err(Failure::environment)?;
+        }
+        let mut builds = BTreeMap::new();
+        for kind in self.kinds {
+            let build = asked.describe(*kind).await.map_err(Failure::environment)?;
+            builds.insert(kind.name().to_owned(), build);
+        }
+        let environment = environment::gather(builds, engine.map(Engine::facts));
+        let stored = store::Run::create(&wanted.out, plan, scenario.text(), &environment)
+            .with_context(|| format!("results can't be written to {}", wanted.out.display()))
+            .map_err(Failure::environment)?;
+        let cells = interleaved(plan);
+        let mut broken = None;
+        for (number, cell) in cells.iter().enumerate() {
+            let progress = CellProgress::begin(Show::for_stderr(wanted.quiet), cell, number + 1, cells.len());
+            let runtime = launched();
+            match self.one(&runtime, plan, &stored, cell, &progress).await {
+                Ok(End::Interrupted) => break,
+                Ok(End::Completed | End::Failed(_)) => {}
+                Err(failure) => {
+                    progress.finish("could not be run");
+                    broken = Some(failure);
+                    break;
+                }
+            }
+        }
+        let stopped = *self.interrupted.borrow();
+        if stopped {
+            stored.write_interrupted().map_err(Failure::environment)?;
+        }
+        let summary = match conclude(&stored) {
+            Ok(summary) => summary,
+            // What broke first says more than that the rest couldn't be written either.
+            Err(error) => return Err(broken.unwrap_or_else(|| Failure::environment(error))),
+        };
+        if !wanted.quiet {
+            eprintln!("\nrecords: {}", stored.path().display());
+        }
+        Ok(Done { summary, broken })
+    }
+
+    /// Runs one cell, and sums it up.
+    async fn one(
+        &self,
+        runtime: &impl Runtime,
+        plan: &Plan,
+        stored: &store::Run,
+        cell: &CellId,
+        progress: &CellProgress,
+    ) -> Result<End, Failure> {
+        let wanted = self.wanted;
+        let templates =
+            wanted.proxy_configs.as_deref().map_or_else(Templates::embedded, Templates::with_directory);
+        let dir = stored.cell(cell).map_err(Failure::environment)?;
+        let order = Order {
+            plan,
+            cell,
+            dir: &dir,
+            templates: &templates,
+            listen: wanted.listen,
+            interrupted: self.interrupted.clone(),
+            watcher: &|observation| progress.observe(observation),
+        };
+        let end = engine::cell::run(runtime, &order).await.map_err(Failure::environment)?;
+        let saved = SavedRun::open(stored.path()).map_err(Failure::environment)?;
+        let records = saved.records(cell).map_err(Failure::environment)?.records;
+        let summary = summarise(saved.plan(), &records);
+        dir.write_summary(&summary).map_err(Failure::environment)?;
+        dir.write_latency_log(&latency_log(saved.plan(), &records)).map_err(Failure::environment)?;
+        progress.finish(&match &end {
+            End::Completed => result_line(&summary),
+            End::Failed(why) => format!("failed: {}", why.lines().next().unwrap_or_default()),
+            End::Interrupted => "interrupted".to_owned(),
+        });
+        Ok(end)
+    }
 }
 
 /// Judges the whole run from its saved records, and writes what `rig report` would print and the verdict alone.
@@ -143,15 +249,6 @@ fn conclude(stored: &store::Run) -> Result<report::RunSummary, StoreError> {
 fn result_line(cell: &CellSummary) -> String {
     let counts = &cell.counts;
     format!("{} scheduled, {} ok, {} dropped", counts.scheduled, counts.of(OutcomeKind::Ok), counts.dropped)
-}
-
-/// Which runtime, and why: the first line of output.
-fn runtime_line(wanted: RuntimeName, runtime: &impl Runtime) -> String {
-    let why = match wanted {
-        RuntimeName::Process => "as asked",
-        RuntimeName::Auto => "auto: this version has no other",
-    };
-    format!("runtime: {} ({why})", runtime.name())
 }
 
 /// The cells in an order drawn from the seed, so that a machine that changes in mid-run favours nobody.

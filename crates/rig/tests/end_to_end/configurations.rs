@@ -16,7 +16,7 @@ load: { rate: 100/s, for: 10s }
 "#;
 
 /// Each case is set on top of the scenario.
-const CASES: [(&str, &[&str]); 13] = [
+const CASES: [(&str, &[&str]); 15] = [
     ("defaults", &[]),
     ("least connections", &["topology.balance=least_connections"]),
     ("two choices", &["topology.balance=two_choices"]),
@@ -37,6 +37,19 @@ const CASES: [(&str, &[&str]); 13] = [
     (
         "long ejections",
         &["topology.passive_health={ fails: 100, for: 600s }", "topology.client_keepalive=250ms"],
+    ),
+    (
+        "headers, splits and a pool without a route",
+        &[
+            "topology.routes={ one: { path: /, header: { X-Canary: a.b:c/d=e@f~1 }, to: in }, \
+             two: { path: /api, header: { x-env: --blue }, to: { in: 0%, \"404\": 100% } }, \
+             on: { path: /, to: { \"404\": 33.33%, in: 66.67% } } }",
+            "topology.retries={ tries: 3 }",
+        ],
+    ),
+    (
+        "no route for all",
+        &["topology.routes={ on: { path: /, header: { a: \"1\" }, to: in } }", "load.headers={ A: \"1\" }"],
     ),
     (
         "much at once",
@@ -75,6 +88,16 @@ fn haproxy_accepts_what_is_rendered_for_it() {
 #[test]
 fn envoy_accepts_what_is_rendered_for_it() {
     every_case_is_accepted("envoy", |directory| {
+        // Validation doesn't look into discovered files: here the listener stands in the bootstrap.
+        let (listener, main) = (directory.join("listener/listener.yaml"), directory.join("envoy.yaml"));
+        let (listener, bootstrap) = (read(&listener), read(&main));
+        let listener = listener.replace("resources:", "  listeners:").replace(
+            "  - \"@type\": type.googleapis.com/envoy.config.listener.v3.Listener\n    name",
+            "  - name",
+        );
+        let whole = bootstrap.replace("static_resources:\n", &format!("static_resources:\n{listener}"));
+        assert!(whole.contains("  listeners:\n  - name: in\n"), "{whole}");
+        std::fs::write(&main, whole).unwrap();
         let mut command = Command::new(program("envoy"));
         command.args(["--mode", "validate", "-c"]).arg(directory.join("envoy.yaml"));
         command
@@ -116,6 +139,10 @@ fn render(balancer: &str, sets: &[&str], directory: &Path) {
     }
     // Files without content are not printed; nginx's make this directory.
     std::fs::create_dir_all(directory.join("tmp")).unwrap();
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap()
 }
 
 /// The executable where `make setup` has put it.

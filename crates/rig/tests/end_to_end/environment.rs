@@ -9,7 +9,7 @@ const QUICK: [&str; 5] = ["--balancer", "nginx", "--variant", "with-drain", "--q
 #[test]
 fn a_missing_balancer_is_named_before_anything_is_launched() {
     let dir = tempfile::tempdir().unwrap();
-    let mut command = rig(dir.path(), &["run", &scenario("short-drain"), "--quiet"]);
+    let mut command = rig(dir.path(), &["run", "--runtime", "process", &scenario("short-drain"), "--quiet"]);
     let ended = said(command.env("RIG_ENVOY", "/nonexistent/envoy"));
     assert_eq!(ended.code, 3, "{}", ended.err);
     assert!(ended.err.contains("RIG_ENVOY names it, and it is no executable file"), "{}", ended.err);
@@ -19,10 +19,20 @@ fn a_missing_balancer_is_named_before_anything_is_launched() {
 #[test]
 fn a_program_that_is_no_balancer_is_refused() {
     let dir = tempfile::tempdir().unwrap();
-    let mut command = rig(dir.path(), &["run", &scenario("short-drain"), "--quiet"]);
+    let mut command = rig(dir.path(), &["run", "--runtime", "process", &scenario("short-drain"), "--quiet"]);
     let ended = said(command.env("RIG_NGINX", "/bin/true"));
     assert_eq!(ended.code, 3, "{}", ended.err);
     assert!(ended.err.contains("`/bin/true` does not run as nginx"), "{}", ended.err);
+}
+
+#[test]
+fn an_engine_that_is_not_there_is_named_with_what_says_where_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let ended = said(rig(dir.path(), &["images"]).env("DOCKER_HOST", "unix:///nonexistent/docker.sock"));
+    assert_eq!((ended.code, ended.out.as_str()), (3, ""), "{}", ended.err);
+    let words =
+        "no Docker engine answers at unix:///nonexistent/docker.sock (from DOCKER_HOST): No such file";
+    assert!(ended.err.contains(words), "{}", ended.err);
 }
 
 #[test]
@@ -38,8 +48,16 @@ fn a_balancer_that_refuses_its_configuration_is_quoted_and_nothing_keeps_running
         std::fs::create_dir_all(configs.join(balancer)).unwrap();
         std::fs::write(configs.join(balancer).join(file), text).unwrap();
         let out = tempfile::tempdir().unwrap();
-        let arguments =
-            ["run", &scenario("short-drain"), "--balancer", balancer, "--quiet", "--proxy-configs"];
+        let arguments = [
+            "run",
+            "--runtime",
+            "process",
+            &scenario("short-drain"),
+            "--balancer",
+            balancer,
+            "--quiet",
+            "--proxy-configs",
+        ];
         let ended = said(rig(out.path(), &arguments).arg(&configs));
         assert_eq!(ended.code, 3, "{}", ended.err);
         assert!(ended.err.contains(words), "{balancer}: {}", ended.err);
@@ -57,7 +75,10 @@ fn a_template_that_names_an_unknown_value_is_an_error_with_its_line() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(dir.path().join("nginx")).unwrap();
     std::fs::write(dir.path().join("nginx/nginx.conf"), "a\nb {{ no_such_value }}\n").unwrap();
-    let ended = said(rig(dir.path(), &["run", &scenario("short-drain"), "--proxy-configs", "."]).args(QUICK));
+    let ended = said(
+        rig(dir.path(), &["run", "--runtime", "process", &scenario("short-drain"), "--proxy-configs", "."])
+            .args(QUICK),
+    );
     assert_eq!(ended.code, 3, "{}", ended.err);
     assert!(ended.err.contains("nginx/nginx.conf:2"), "{}", ended.err);
 }
@@ -67,7 +88,10 @@ fn a_listener_that_is_taken_is_named() {
     let stranger = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = stranger.local_addr().unwrap().to_string();
     let dir = tempfile::tempdir().unwrap();
-    let ended = said(rig(dir.path(), &["run", &scenario("short-drain"), "--listen", &address]).args(QUICK));
+    let ended = said(
+        rig(dir.path(), &["run", "--runtime", "process", &scenario("short-drain"), "--listen", &address])
+            .args(QUICK),
+    );
     assert_eq!(ended.code, 3, "{}", ended.err);
     assert!(ended.err.contains(&address) && ended.err.contains("--listen"), "{}", ended.err);
 }
@@ -76,7 +100,10 @@ fn a_listener_that_is_taken_is_named() {
 fn results_that_cannot_be_written_are_named() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("taken"), "a file").unwrap();
-    let ended = said(rig(dir.path(), &["run", &scenario("short-drain"), "--out", "taken"]).args(QUICK));
+    let ended = said(
+        rig(dir.path(), &["run", "--runtime", "process", &scenario("short-drain"), "--out", "taken"])
+            .args(QUICK),
+    );
     assert_eq!(ended.code, 3, "{}", ended.err);
     assert!(ended.err.contains("taken"), "{}", ended.err);
 }

@@ -2,20 +2,38 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use bollard::Docker;
 use serde_json::Value;
+
+use crate::shared::{docker, made};
 
 /// Nothing in these tests takes longer; what does has hung.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-static MACHINE: Mutex<()> = Mutex::new(());
+pub(crate) use crate::shared::machine;
 
-/// The machine, for one test at a time.
-pub(crate) fn machine() -> MutexGuard<'static, ()> {
-    // A test that failed while it had the machine has ended all the same.
-    MACHINE.lock().unwrap_or_else(PoisonError::into_inner)
+/// What `ask` makes of the Docker engine; `None`: there is none, and a test that needs it is to end.
+pub(crate) fn of_docker<T>(ask: impl AsyncFnOnce(&Docker) -> T) -> Option<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime can be made").block_on(async {
+        let (_, docker) = docker().await?;
+        Some(ask(&docker).await)
+    })
+}
+
+/// Whether there is an engine.
+pub(crate) fn has_docker() -> bool {
+    of_docker(async |_| ()).is_some()
+}
+
+/// Containers and networks that were made for the process `pid`; none where there is no engine.
+pub(crate) fn made_by(pid: u32) -> Vec<String> {
+    let made = of_docker(async |docker| made(docker).await).unwrap_or_default();
+    let mut names: Vec<String> = made.into_iter().filter(|it| it.is_of(pid)).map(|it| it.name).collect();
+    names.sort();
+    names
 }
 
 /// The `rig` command; results go to `out`.
@@ -31,6 +49,11 @@ pub(crate) fn rig(out: &Path, arguments: &[&str]) -> Command {
 /// A scenario of these tests.
 pub(crate) fn scenario(name: &str) -> String {
     format!("{}/tests/end_to_end/scenarios/{name}.yaml", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A scenario that users have.
+pub(crate) fn bundled(name: &str) -> String {
+    format!("{}/../../scenarios/{name}.yaml", env!("CARGO_MANIFEST_DIR"))
 }
 
 /// What a finished `rig` said.
@@ -127,13 +150,18 @@ pub(crate) fn alive(groups: &[u32]) -> Vec<String> {
 }
 
 /// Waits until `look` finds something, and returns it.
-pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn eventually<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    within(PATIENCE, what, look)
+}
+
+/// Waits so long until `look` finds something, and returns it.
+pub(crate) fn within<T>(patience: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {
         if let Some(found) = look() {
             return found;
         }
-        assert!(begun.elapsed() < PATIENCE, "waited {} s for {what}", PATIENCE.as_secs());
+        assert!(begun.elapsed() < patience, "waited {} s for {what}", patience.as_secs());
         std::thread::yield_now();
         std::thread::park_timeout(Duration::from_millis(20));
     }

@@ -1,10 +1,14 @@
 //! rig stopped in mid-run, politely or not: nothing that it launched survives.
 
 use std::os::unix::process::ExitStatusExt;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::harness::{Running, alive, eventually, histories, launched, machine, scenario};
+use crate::harness::{
+    Running, alive, eventually, has_docker, histories, launched, machine, made_by, scenario, within,
+};
+use crate::shared::processes_below;
 
 fn send(running: &Running, signal: Signal) {
     let pid = Pid::from_raw(i32::try_from(running.child.id()).unwrap()).unwrap();
@@ -16,7 +20,16 @@ fn kill_9_in_mid_run_leaves_no_process_of_any_balancer() {
     let _machine = machine();
     for balancer in ["nginx", "haproxy", "envoy"] {
         let dir = tempfile::tempdir().unwrap();
-        let arguments = ["run", &scenario("short-drain"), "--balancer", balancer, "--variant", "with-drain"];
+        let arguments = [
+            "run",
+            "--runtime",
+            "process",
+            &scenario("short-drain"),
+            "--balancer",
+            balancer,
+            "--variant",
+            "with-drain",
+        ];
         let mut running = Running::start(dir.path(), &arguments);
         let history = running.until("deregistering");
         let groups = launched(&history);
@@ -35,8 +48,10 @@ fn ctrl_c_ends_everything_in_order_and_exits_130() {
     let _machine = machine();
     for signal in [Signal::INT, Signal::TERM] {
         let dir = tempfile::tempdir().unwrap();
-        let mut running =
-            Running::start(dir.path(), &["run", &scenario("short-drain"), "--balancer", "nginx"]);
+        let mut running = Running::start(
+            dir.path(),
+            &["run", "--runtime", "process", &scenario("short-drain"), "--balancer", "nginx"],
+        );
         let groups = launched(&running.until("scheduled"));
         send(&running, signal);
         assert_eq!(running.child.wait().unwrap().code(), Some(130), "{signal:?}");
@@ -49,16 +64,84 @@ fn ctrl_c_ends_everything_in_order_and_exits_130() {
 }
 
 #[test]
+fn ctrl_c_leaves_no_container_and_exits_130() {
+    let _machine = machine();
+    if !has_docker() {
+        return;
+    }
+    // While things come up, and under load.
+    for event in ["cell_started", "scheduled"] {
+        let dir = tempfile::tempdir().unwrap();
+        let arguments = ["run", &scenario("short-drain"), "--balancer", "nginx", "--runtime", "docker"];
+        let mut running = Running::start(dir.path(), &arguments);
+        running.until(event);
+        assert!(!made_by(running.child.id()).is_empty(), "{event}");
+        send(&running, Signal::INT);
+        assert_eq!(running.child.wait().unwrap().code(), Some(130), "{event}");
+        assert_eq!(made_by(running.child.id()), Vec::<String>::new(), "{event}");
+        assert_eq!(processes_below(dir.path()), Vec::<String>::new(), "{event}");
+    }
+}
+
+#[test]
+fn kill_9_at_any_moment_leaves_no_process() {
+    let _machine = machine();
+    killed_at_any_moment("process");
+}
+
+#[test]
+fn kill_9_at_any_moment_leaves_no_container_and_no_network() {
+    let _machine = machine();
+    if has_docker() {
+        killed_at_any_moment("docker");
+    }
+}
+
+/// Kills runs between their first moments and the middle of a deploy.
+fn killed_at_any_moment(runtime: &str) {
+    const MOMENTS: u64 = 5;
+    const LATEST: Duration = Duration::from_secs(3);
+    let mut ran = 0;
+    for n in 0..MOMENTS {
+        // Drawn once in each stretch: at any moment, and not always at the same.
+        let draw = agent::draw::uniform(1, agent::draw::Decision::CellOrder, n);
+        let moment = LATEST.mul_f64((n as f64 + draw) / MOMENTS as f64);
+        let dir = tempfile::tempdir().unwrap();
+        let arguments = ["run", &scenario("short-drain"), "--balancer", "nginx", "--runtime", runtime];
+        let mut running = Running::start(dir.path(), &arguments);
+        let pid = running.child.id();
+        std::thread::sleep(moment);
+        let left = || [processes_below(dir.path()), made_by(pid)].concat();
+        ran += left().len();
+        send(&running, Signal::KILL);
+        assert_eq!(running.child.wait().unwrap().signal(), Some(9), "{runtime} {moment:?}");
+        within(Duration::from_secs(10), &format!("{runtime}: all to be gone, {moment:?}"), || {
+            left().is_empty().then_some(())
+        });
+    }
+    // rig itself is one at each; the rest is what had to go, more of it on a faster machine.
+    assert!(ran > MOMENTS as usize, "{runtime}: only {ran} processes, containers and networks were seen");
+}
+
+#[test]
 fn a_balancer_that_dies_under_load_makes_the_measurement_invalid_and_its_workers_are_ended() {
     let _machine = machine();
     // nginx's workers outlive a master that had no time to end them.
     for (balancer, signal) in [("haproxy", Signal::TERM), ("nginx", Signal::KILL)] {
         let dir = tempfile::tempdir().unwrap();
-        let arguments =
-            ["run", &scenario("short-drain"), "--balancer", balancer, "--variant", "without-drain"];
+        let arguments = [
+            "run",
+            "--runtime",
+            "process",
+            &scenario("short-drain"),
+            "--balancer",
+            balancer,
+            "--variant",
+            "without-drain",
+        ];
         let mut running = Running::start(dir.path(), &arguments);
         let history = running.until("replacing");
-        kill_process(pid_of(&history, balancer), signal).unwrap();
+        kill_process(pid_of(&history, "balancer"), signal).unwrap();
         assert_eq!(running.child.wait().unwrap().code(), Some(4), "{balancer}");
         assert_eq!(alive(&launched(&history)), Vec::<String>::new(), "{balancer}");
     }
@@ -68,7 +151,16 @@ fn a_balancer_that_dies_under_load_makes_the_measurement_invalid_and_its_workers
 fn a_backend_that_dies_by_itself_makes_the_measurement_invalid_and_is_not_the_balancers_fault() {
     let _machine = machine();
     let dir = tempfile::tempdir().unwrap();
-    let arguments = ["run", &scenario("short-drain"), "--balancer", "nginx", "--variant", "without-drain"];
+    let arguments = [
+        "run",
+        "--runtime",
+        "process",
+        &scenario("short-drain"),
+        "--balancer",
+        "nginx",
+        "--variant",
+        "without-drain",
+    ];
     let mut running = Running::start(dir.path(), &arguments);
     let history = running.until("scheduled");
     kill_process(pid_of(&history, "web-2/1"), Signal::KILL).unwrap();

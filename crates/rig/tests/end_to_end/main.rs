@@ -1,12 +1,20 @@
-//! rig as its users have it: the real binary, real nginx, HAProxy and Envoy, as local processes.
+//! rig as its users have it: the real binary, real nginx, HAProxy and Envoy, as local processes and in containers.
 //!
 //! Cells are run one at a time: two of them on one machine would measure each other. Counts and order are
 //! asserted, never times.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod balance;
 mod broken_scenarios;
 mod configurations;
+mod docker;
+mod doctor;
+mod edges;
 mod environment;
 mod harness;
+mod health;
 mod interruption;
 mod proof;
+mod routing;
+#[path = "../shared/mod.rs"]
+mod shared;

@@ -12,7 +12,10 @@ const BALANCERS: [&str; 3] = ["nginx", "haproxy", "envoy"];
 fn a_deploy_drops_without_draining_nothing_with_it_and_some_with_too_short_a_window() {
     let _machine = machine();
     let dir = tempfile::tempdir().unwrap();
-    let ended = said(&mut rig(dir.path(), &["run", &scenario("short-drain"), "--format", "json", "--quiet"]));
+    let ended = said(&mut rig(
+        dir.path(),
+        &["run", "--runtime", "process", &scenario("short-drain"), "--format", "json", "--quiet"],
+    ));
     assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{}", ended.out);
     let run: Value = serde_json::from_str(&ended.out).unwrap();
     for balancer in BALANCERS {
@@ -142,7 +145,16 @@ fn a_drain_that_the_balancer_ignores_is_found_out() {
     assert_ne!(broken.lines().count(), template.lines().count());
     std::fs::create_dir_all(dir.path().join("configs/nginx")).unwrap();
     std::fs::write(dir.path().join("configs/nginx/nginx.conf"), broken).unwrap();
-    let arguments = ["run", &scenario("short-drain"), "--balancer", "nginx", "--variant", "with-drain"];
+    let arguments = [
+        "run",
+        "--runtime",
+        "process",
+        &scenario("short-drain"),
+        "--balancer",
+        "nginx",
+        "--variant",
+        "with-drain",
+    ];
     let ended = said(rig(dir.path(), &arguments).args(["--proxy-configs", "configs", "--quiet"]));
     assert_eq!(ended.code, 1, "{}{}", ended.out, ended.err);
     assert!(ended.out.contains("✗ nginx  with-drain.dropped == 0"), "{}", ended.out);
@@ -154,7 +166,7 @@ fn a_generation_that_never_becomes_healthy_aborts_the_deploy_and_nothing_is_lost
     let dir = tempfile::tempdir().unwrap();
     let ended = said(&mut rig(
         dir.path(),
-        &["run", &scenario("unhealthy-generation"), "--format", "json", "--quiet"],
+        &["run", "--runtime", "process", &scenario("unhealthy-generation"), "--format", "json", "--quiet"],
     ));
     assert_eq!(ended.code, 0, "{}{}", ended.out, ended.err);
     let run: Value = serde_json::from_str(&ended.out).unwrap();

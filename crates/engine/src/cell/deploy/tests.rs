@@ -61,7 +61,7 @@ impl Fleet for Scripted {
             source: "scripted",
         })
     }
-    fn terminate(&self, backend: &str) -> Result<(), EngineError> {
+    async fn terminate(&self, backend: &str) -> Result<(), EngineError> {
         self.call(format!("{backend} SIGTERM"));
         let (incarnation, signal) = (self.incarnation(backend), "SIGTERM".to_owned());
         self.record(Happening::Terminated { incarnation, signal });

@@ -1,0 +1,81 @@
+//! What a cell leaves: ledgers and logs are read into its directory, the configuration is kept, the rest removed.
+
+use std::path::Path;
+
+use model::access_log::LogGap;
+use model::history::Happening;
+use model::topology::Layer;
+use store::StoreError;
+
+use super::ledgers::{read_access_log, read_ledger};
+use super::stand::Stand;
+use crate::balancer::{STDERR_FILE, adapter};
+use crate::error::EngineError;
+use crate::runtime::Runtime;
+
+impl<R: Runtime> Stand<'_, R> {
+    /// Reads ledgers and logs into the cell's directory, keeps the configuration, removes the rest. Everything
+    /// has exited before.
+    pub(super) fn collect(&self) -> Result<(), EngineError> {
+        let offset = self.read_clocks();
+        let dir = self.order.dir;
+        let kind = self.order.cell.balancer;
+        let mut executions = Vec::new();
+        for life in self.backends.lives.borrow().iter() {
+            executions.extend(read_ledger(&life.incarnation, &life.ledger)?);
+        }
+        executions.sort_by_key(|execution| execution.received);
+        dir.write_ledger(&executions)?;
+
+        let logs = adapter(kind).logs();
+        let raw = self.site.directory.join(logs.access);
+        let log = read_access_log(kind, &raw, &self.site, offset)?;
+        dir.write_access(&log.lines)?;
+        self.recorder.record(Happening::AccessLog {
+            lines: log.lines.len() as u64,
+            unreadable: log.unreadable,
+            whole: self.log_is_whole.get(),
+            gaps: match self.variant.topology.listener.layer {
+                Layer::Seven => adapter(kind).log_gaps().to_vec(),
+                Layer::Four => vec![LogGap::PerConnection],
+            },
+        });
+        keep(&raw, &dir.access_log())?;
+        self.keep_own_words(logs.access)?;
+        for file in self.files.iter().filter(|file| !file.text.is_empty()) {
+            keep(&self.site.directory.join(&file.path), &dir.config_dir().join(&file.path))?;
+        }
+        match dir.compress_requests() {
+            // The load had not begun.
+            Err(StoreError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
+            compressed => compressed?,
+        }
+        std::fs::remove_dir_all(&self.scratch).map_err(EngineError::file(&self.scratch))
+    }
+
+    /// Everything that balancer and agents said about themselves, in one file.
+    fn keep_own_words(&self, access: &str) -> Result<(), EngineError> {
+        let mut words = Vec::new();
+        for name in self.own_words().into_iter().filter(|name| *name != access) {
+            words.extend(std::fs::read(self.site.directory.join(name)).unwrap_or_default());
+        }
+        let agents = self.backends.lives.borrow();
+        let agents = agents.iter().filter_map(|life| life.ledger.parent());
+        for directory in agents.chain([self.scratch.join("generator").as_path()]) {
+            words.extend(std::fs::read(directory.join(STDERR_FILE)).unwrap_or_default());
+        }
+        let path = self.order.dir.balancer_log();
+        std::fs::write(&path, words).map_err(EngineError::file(path))
+    }
+}
+
+/// Copies a file that may not be there.
+fn keep(from: &Path, to: &Path) -> Result<(), EngineError> {
+    if !from.is_file() {
+        return Ok(());
+    }
+    if let Some(directory) = to.parent() {
+        std::fs::create_dir_all(directory).map_err(EngineError::file(directory))?;
+    }
+    std::fs::copy(from, to).map(drop).map_err(EngineError::file(to))
+}

@@ -1,0 +1,61 @@
+//! Looks at what backends and balancer have in hand, again and again while the load runs. A look that is not
+//! answered before the next one is due is left out; nothing here can fail a cell.
+
+use std::convert::Infallible;
+
+use futures_util::future::join_all;
+use model::history::Happening;
+use model::sample::{SAMPLE_EVERY, Sample};
+use store::SampleWriter;
+use tokio::time::MissedTickBehavior;
+
+use super::control::Control;
+use super::fleet::Backends;
+use crate::runtime::Runtime;
+
+/// The balancer is asked at each look of so many: its answer costs its own CPU time, which is measured as well.
+const LOOKS_PER_VIEW: u32 = 5;
+
+/// Samples until it is dropped.
+pub(super) async fn sample<R: Runtime>(
+    backends: &Backends<'_, R>,
+    control: &Control<'_, R>,
+    mut writer: SampleWriter,
+) -> Infallible {
+    let mut looks = tokio::time::interval(SAMPLE_EVERY);
+    // A late look is not made up for: two at once would see the same.
+    looks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    for look in (0..LOOKS_PER_VIEW).cycle() {
+        looks.tick().await;
+        let view = async { if look == 0 { of_the_balancer(control).await } else { Vec::new() } };
+        let (mut samples, view) = tokio::join!(of_backends(backends), view);
+        samples.extend(view);
+        if let Err(error) = writer.append(&samples) {
+            // The report misses what comes after, and says so.
+            let message = format!("no more samples are taken: {error}");
+            backends.recorder.record(Happening::Warning { message });
+            break;
+        }
+    }
+    std::future::pending().await
+}
+
+async fn of_backends<R: Runtime>(backends: &Backends<'_, R>) -> Vec<Sample> {
+    let looks = backends.pods.keys().map(|backend| async move {
+        // A spare that nobody has launched yet.
+        backends.running(backend)?;
+        let status = backends.status_within(backend, SAMPLE_EVERY).await.ok()?;
+        Some(Sample::Backend { at: agent::clock::now(), status })
+    });
+    join_all(looks).await.into_iter().flatten().collect()
+}
+
+async fn of_the_balancer<R: Runtime>(control: &Control<'_, R>) -> Vec<Sample> {
+    let Ok(Ok(Some(view))) = tokio::time::timeout(SAMPLE_EVERY, control.view()).await else {
+        return Vec::new();
+    };
+    let at = agent::clock::now();
+    view.into_iter()
+        .map(|seen| Sample::Balancer { at, backend: seen.backend, in_flight: seen.in_flight })
+        .collect()
+}

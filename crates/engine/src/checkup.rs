@@ -1,0 +1,89 @@
+//! What was looked at to see whether rig can work here, what was found, and what to do about it.
+
+use std::fmt::Display;
+
+use serde::Serialize;
+
+/// How errors of this crate lead over to what can be done about them.
+const HELP: &str = "\n  help: ";
+
+/// The outcome of one check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// What was looked at, in a word or two.
+    pub name: String,
+    /// What that means for rig.
+    pub state: State,
+    /// What was found; of what was not checked, why not.
+    pub found: String,
+    /// What to do about it: a command where one exists.
+    pub fix: Option<String>,
+}
+
+/// What the outcome of a check means for rig.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// As it should be, or merely worth knowing.
+    Ok,
+    /// rig works, and its figures are worse than they could be, or soon will be.
+    Limits,
+    /// What needs it can't be done.
+    Failed,
+    /// It could not be looked at.
+    NotChecked,
+}
+
+impl Check {
+    /// All is well.
+    pub fn ok(name: impl Into<String>, found: impl Into<String>) -> Check {
+        Check { name: name.into(), state: State::Ok, found: found.into(), fix: None }
+    }
+
+    /// It limits figures.
+    pub fn limits(name: impl Into<String>, found: impl Into<String>, fix: impl Into<String>) -> Check {
+        Check { name: name.into(), state: State::Limits, found: found.into(), fix: Some(fix.into()) }
+    }
+
+    /// It keeps something from working.
+    pub fn failed(name: impl Into<String>, found: impl Into<String>, fix: impl Into<String>) -> Check {
+        Check { name: name.into(), state: State::Failed, found: found.into(), fix: Some(fix.into()) }
+    }
+
+    /// It keeps something from working, as `error` says; what it says after `help:` is the fix, else `otherwise`.
+    pub fn broken(name: impl Into<String>, error: &impl Display, otherwise: &str) -> Check {
+        let text = error.to_string();
+        let (found, fix) = match text.split_once(HELP) {
+            Some((found, fix)) => (found.to_owned(), fix.to_owned()),
+            None => (text, otherwise.to_owned()),
+        };
+        Check::failed(name, found, fix)
+    }
+
+    /// Nobody could look, and why.
+    pub fn not_checked(name: impl Into<String>, why: impl Into<String>) -> Check {
+        Check { name: name.into(), state: State::NotChecked, found: why.into(), fix: None }
+    }
+
+    /// Whether it keeps something from working.
+    pub fn has_failed(&self) -> bool {
+        self.state == State::Failed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::EngineError;
+
+    #[test]
+    fn the_help_of_an_error_is_the_fix() {
+        let error =
+            EngineError::AddressBusy { address: "127.0.0.1:80".into(), help: "free it\nor not".into() };
+        let check = Check::broken("address", &error, "look");
+        assert_eq!(check.found, "127.0.0.1:80 is taken by another program");
+        assert_eq!(check.fix.as_deref(), Some("free it\nor not"));
+        let check = Check::broken("address", &"no more than that", "look");
+        assert_eq!(check.fix.as_deref(), Some("look"));
+    }
+}

@@ -1,0 +1,196 @@
+//! One container: how it is created, and how rig talks with the agent in it.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use bollard::Docker;
+use bollard::container::{AttachContainerResults, LogOutput};
+use bollard::models::{
+    ContainerCreateBody, EndpointIpamConfig, EndpointSettings, HostConfig, HostConfigLogConfig, Mount,
+    MountType, NetworkingConfig, PortBinding, ResourcesUlimits,
+};
+use bollard::query_parameters::{AttachContainerOptionsBuilder, CreateContainerOptionsBuilder};
+use futures_util::StreamExt;
+use tokio::io::AsyncWriteExt;
+use tokio::sync::mpsc;
+
+use super::engine::Engine;
+use super::error::{DockerError, words};
+
+/// How many lines may wait on either side of an agent's standard input and output.
+const LINES: usize = 64;
+
+/// A container to create.
+pub(super) struct Spec {
+    pub(super) name: String,
+    pub(super) image: String,
+    /// The program and its arguments.
+    pub(super) command: Vec<String>,
+    pub(super) user: String,
+    pub(super) labels: HashMap<String, String>,
+    /// Where it works.
+    pub(super) directory: Option<PathBuf>,
+    /// Files of this machine that it sees under the same path.
+    pub(super) shared: Vec<PathBuf>,
+    pub(super) network: Place,
+    /// Its limit of open files; `None`: the engine's.
+    pub(super) open_files: Option<i64>,
+    /// Whether rig talks with it on its standard input and output.
+    pub(super) attached: bool,
+    /// Whether the engine removes it when it exits.
+    pub(super) transient: bool,
+    pub(super) environment: Vec<String>,
+}
+
+/// Where in the network a container stands.
+pub(super) enum Place {
+    /// At an address of its own; the port is published to people on this machine.
+    At { network: String, address: Ipv4Addr, published: Option<(u16, SocketAddr)> },
+    /// Where another container stands.
+    With(String),
+    /// Nowhere.
+    Nowhere,
+    /// On the host.
+    Host,
+}
+
+/// Creates it and returns its id.
+pub(super) async fn create(engine: &Engine, spec: &Spec) -> Result<String, DockerError> {
+    let options = CreateContainerOptionsBuilder::default().name(&spec.name).build();
+    let (docker, body) = (engine.docker.clone(), body(spec));
+    let request = async move { docker.create_container(Some(options), body).await };
+    let created = engine.making.make(request).await;
+    let created = created.map_err(|error| match elsewhere(spec, &error) {
+        Some(directory) => DockerError::Elsewhere { directory, reason: words(&error) },
+        None => DockerError::refused(format!("create the container {}", spec.name))(error),
+    })?;
+    Ok(created.id)
+}
+
+/// The shared directory that the engine says it doesn't have.
+fn elsewhere(spec: &Spec, error: &bollard::errors::Error) -> Option<String> {
+    let words = words(error);
+    let missing = words.contains("bind source path does not exist");
+    spec.shared.first().filter(|_| missing).map(|path| path.display().to_string())
+}
+
+fn body(spec: &Spec) -> ContainerCreateBody {
+    let (program, arguments) = spec
+        .command
+        .split_first()
+        .map_or((vec![], vec![]), |(program, arguments)| (vec![program.clone()], arguments.to_vec()));
+    let (network_mode, networking_config, ports) = match &spec.network {
+        Place::At { network, address, published } => {
+            let ipam = EndpointIpamConfig { ipv4_address: Some(address.to_string()), ..Default::default() };
+            let endpoint = EndpointSettings { ipam_config: Some(ipam), ..Default::default() };
+            let endpoints = HashMap::from([(network.clone(), endpoint)]);
+            (network.clone(), Some(NetworkingConfig { endpoints_config: Some(endpoints) }), *published)
+        }
+        Place::With(container) => (format!("container:{container}"), None, None),
+        Place::Nowhere => ("none".to_owned(), None, None),
+        Place::Host => ("host".to_owned(), None, None),
+    };
+    let binding = |to: SocketAddr| PortBinding {
+        host_ip: Some(to.ip().to_string()),
+        // 0: the engine chooses.
+        host_port: Some(to.port().to_string()),
+    };
+    let share = |path: &PathBuf| Mount {
+        source: Some(path.display().to_string()),
+        target: Some(path.display().to_string()),
+        typ: Some(MountType::BIND),
+        ..Mount::default()
+    };
+    let limit =
+        |limit: i64| ResourcesUlimits { name: Some("nofile".into()), soft: Some(limit), hard: Some(limit) };
+    ContainerCreateBody {
+        image: Some(spec.image.clone()),
+        entrypoint: Some(program),
+        cmd: Some(arguments),
+        user: Some(spec.user.clone()),
+        labels: Some(spec.labels.clone()),
+        env: Some(spec.environment.clone()),
+        working_dir: spec.directory.as_ref().map(|path| path.display().to_string()),
+        open_stdin: Some(spec.attached),
+        // Without it a half-closed standard input ends the attachment.
+        stdin_once: Some(spec.attached),
+        attach_stdin: Some(spec.attached),
+        attach_stdout: Some(spec.attached),
+        attach_stderr: Some(spec.attached),
+        tty: Some(false),
+        exposed_ports: ports.map(|(port, _)| vec![format!("{port}/tcp")]),
+        networking_config,
+        host_config: Some(HostConfig {
+            network_mode: Some(network_mode),
+            mounts: Some(spec.shared.iter().map(share).collect()),
+            port_bindings: ports
+                .map(|(port, to)| HashMap::from([(format!("{port}/tcp"), Some(vec![binding(to)]))])),
+            ulimits: spec.open_files.map(|files| vec![limit(files)]),
+            auto_remove: Some(spec.transient),
+            // What components say goes to files, or to rig; a log beside that would only cost.
+            log_config: Some(HostConfigLogConfig { typ: Some("none".into()), config: None }),
+            ..HostConfig::default()
+        }),
+        ..ContainerCreateBody::default()
+    }
+}
+
+/// The two directions of talk with an agent.
+pub(super) struct Talk {
+    pub(super) input: mpsc::Sender<String>,
+    pub(super) lines: mpsc::Receiver<String>,
+}
+
+/// Attaches to the standard streams of a container that has not been started; its standard error goes to the file
+/// `stderr`.
+pub(super) async fn attach(docker: &Docker, id: &str, stderr: Option<&Path>) -> Result<Talk, DockerError> {
+    let options =
+        AttachContainerOptionsBuilder::default().stdin(true).stdout(true).stderr(true).stream(true).build();
+    let attached = docker.attach_container(id, Some(options)).await;
+    let AttachContainerResults { mut output, input: mut stdin } =
+        attached.map_err(DockerError::refused("attach to a container"))?;
+    let open = |path| std::fs::OpenOptions::new().create(true).append(true).open(path);
+    let mut stderr = stderr.map(open).transpose().map_err(|error| DockerError::Refused {
+        doing: "have a file for a container's standard error".into(),
+        reason: error.to_string(),
+    })?;
+    let (line, lines) = mpsc::channel(LINES);
+    tokio::spawn(async move {
+        let mut said = Vec::new();
+        while let Some(Ok(piece)) = output.next().await {
+            match piece {
+                LogOutput::StdErr { message } => {
+                    if let Some(file) = &mut stderr {
+                        // A full disk is told by those who write what counts.
+                        let _ = file.write_all(&message);
+                    }
+                }
+                // Pieces are no lines.
+                other => {
+                    said.extend_from_slice(other.as_ref());
+                    while let Some(end) = said.iter().position(|byte| *byte == b'\n') {
+                        let rest = said.split_off(end + 1);
+                        said.truncate(end);
+                        let text = String::from_utf8_lossy(&said).into_owned();
+                        said = rest;
+                        if line.send(text).await.is_err() {
+                            return;
+                        }
+                    }
+                }
+            }
+        }
+    });
+    let (input, mut words) = mpsc::channel::<String>(LINES);
+    tokio::spawn(async move {
+        while let Some(text) = words.recv().await {
+            // One that is gone says why through its exit.
+            let _ = stdin.write_all(format!("{text}\n").as_bytes()).await;
+            let _ = stdin.flush().await;
+        }
+        let _ = stdin.shutdown().await;
+    });
+    Ok(Talk { input, lines })
+}

@@ -1,0 +1,376 @@
+//! The images that components run from: an official one where there is one, else one that is packed from this
+//! machine's own executable. rig's agents always run from the `rig` that launches them.
+
+use std::path::{Path, PathBuf};
+
+use bollard::Docker;
+use bollard::errors::Error;
+use bollard::models::ImageInspect;
+use bollard::query_parameters::CreateImageOptionsBuilder;
+use futures_util::StreamExt;
+use model::catalog::BalancerKind;
+use model::records::ImageUsed;
+use serde::Serialize;
+
+use super::error::DockerError;
+use super::official::Official;
+use super::packing::{Packed, pack};
+use super::pulling::pull;
+use crate::runtime::binaries;
+
+/// Names an image of rig that takes the place of the packed one.
+const AGENT_IMAGE: &str = "RIG_AGENT_IMAGE";
+/// Hex digits of a packed image's content in its tag.
+const TAG_DIGITS: usize = 16;
+
+/// Why an image is packed where the user wants none to be pulled.
+const NOT_PULLED: &str = "not pulled, as asked";
+
+/// When official images are pulled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pull {
+    /// Never: what is on the engine, or packed.
+    Never,
+    /// If the engine lacks them.
+    Missing,
+    /// Before anything else, even if the engine has them.
+    Always,
+}
+
+/// A way to an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Local,
+    Pull,
+    Pack,
+}
+
+impl Pull {
+    fn ways(self) -> &'static [Way] {
+        match self {
+            Pull::Never => &[Way::Local, Way::Pack],
+            Pull::Missing => &[Way::Local, Way::Pull, Way::Pack],
+            Pull::Always => &[Way::Pull, Way::Local, Way::Pack],
+        }
+    }
+}
+
+/// What runs in a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// A balancer.
+    Balancer(BalancerKind),
+    /// rig's own agents: generator, backends, reaper.
+    Agent,
+}
+
+impl Part {
+    /// Every part, in the order of tables.
+    pub fn all() -> impl Iterator<Item = Part> {
+        BalancerKind::ALL.into_iter().map(Part::Balancer).chain([Part::Agent])
+    }
+
+    /// Its name in records and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Part::Balancer(kind) => kind.name(),
+            Part::Agent => "agent",
+        }
+    }
+
+    /// The plain name of its program, which is on the PATH of its image.
+    pub fn program(self) -> &'static str {
+        match self {
+            Part::Balancer(kind) => kind.name(),
+            Part::Agent => "rig",
+        }
+    }
+
+    /// Where its packed images are kept.
+    fn repository(self) -> String {
+        match self {
+            Part::Balancer(kind) => format!("rig-packed/{kind}"),
+            Part::Agent => "rig-agent".to_owned(),
+        }
+    }
+}
+
+/// What a part would run from, as things stand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Choice {
+    /// The part's name.
+    pub component: &'static str,
+    /// The image; `None`: there is no way to one.
+    pub reference: Option<String>,
+    /// The registry's digest, else the image's id, as far as it is known yet.
+    pub digest: Option<String>,
+    /// Whether the engine has it.
+    pub present: bool,
+    /// Why this one.
+    pub why: String,
+}
+
+impl Choice {
+    /// What a part does run from.
+    pub fn made(part: Part, used: ImageUsed) -> Choice {
+        Choice {
+            component: part.name(),
+            reference: Some(used.reference),
+            digest: Some(used.digest),
+            present: true,
+            why: used.origin,
+        }
+    }
+
+    /// There is no image for `part`.
+    fn none(part: Part, why: String) -> Choice {
+        Choice { component: part.name(), reference: None, digest: None, present: false, why }
+    }
+}
+
+/// Sees to it that images are on an engine.
+#[derive(Clone, Debug)]
+pub struct Images {
+    /// The engine.
+    pub docker: Docker,
+    /// When official images are pulled.
+    pub pull: Pull,
+    /// rig's own executable.
+    pub executable: PathBuf,
+}
+
+impl Images {
+    /// Makes sure that the image of `part` is on the engine, and says what it is; `progress` is told what takes
+    /// time. Errors: there is no way to an image, each with its reason; the engine fails.
+    pub async fn ensure(&self, part: Part, progress: &dyn Fn(&str)) -> Result<ImageUsed, DockerError> {
+        match part {
+            Part::Balancer(kind) => self.balancer(kind, &Official::of(kind), progress).await,
+            Part::Agent => self.agent(progress).await,
+        }
+    }
+
+    /// What `ensure` would settle on, as far as can be told without changing anything on the engine. Errors: the
+    /// engine fails, or `RIG_AGENT_IMAGE` names an image that it lacks.
+    pub async fn choose(&self, part: Part) -> Result<Choice, DockerError> {
+        let (kind, official) = match part {
+            Part::Balancer(kind) => (kind, Official::of(kind)),
+            Part::Agent => return self.choose_agent().await,
+        };
+        let program = binaries::find(kind);
+        if self.pull != Pull::Always
+            && let Some(used) = self.local(&official).await?
+        {
+            return Ok(Choice::made(part, used));
+        }
+        if self.pull == Pull::Never {
+            return match program {
+                Ok(program) => {
+                    let why = format!("packed from {}: {NOT_PULLED}", program.display());
+                    self.choose_packed(part, &program, why).await
+                }
+                Err(error) => Ok(Choice::none(part, error.to_string())),
+            };
+        }
+        let otherwise = match program {
+            Ok(program) => format!("packed from {}", program.display()),
+            Err(error) => format!("nothing: {error}"),
+        };
+        Ok(Choice {
+            component: part.name(),
+            present: self.inspected(&official.pinned()).await?.is_some(),
+            reference: Some(official.pinned()),
+            digest: Some(official.digest),
+            why: format!("to be pulled, or else {otherwise}"),
+        })
+    }
+
+    async fn balancer(
+        &self,
+        kind: BalancerKind,
+        official: &Official,
+        progress: &dyn Fn(&str),
+    ) -> Result<ImageUsed, DockerError> {
+        let mut failed = match self.pull {
+            Pull::Never => vec![NOT_PULLED.to_owned()],
+            Pull::Missing | Pull::Always => Vec::new(),
+        };
+        for way in self.pull.ways() {
+            match way {
+                Way::Local => {
+                    if let Some(mut used) = self.local(official).await? {
+                        if self.pull == Pull::Always {
+                            used.origin = format!("{}: {}", used.origin, failed.join("; "));
+                        }
+                        return Ok(used);
+                    }
+                }
+                Way::Pull => match pull(&self.docker, official, progress).await {
+                    Ok(()) => return self.pulled(official).await,
+                    Err(reason) => failed.push(format!("{} can't be pulled: {reason}", official.tagged())),
+                },
+                Way::Pack => match binaries::find(kind) {
+                    Ok(program) => match self.packed(Part::Balancer(kind), &program, progress).await {
+                        Ok((reference, digest)) => {
+                            let origin = format!("packed from {}: {}", program.display(), failed.join("; "));
+                            return Ok(ImageUsed { reference, digest, origin });
+                        }
+                        Err(error @ DockerError::Packing { .. }) => failed.push(error.to_string()),
+                        Err(error) => return Err(error),
+                    },
+                    Err(error) => failed.push(error.to_string()),
+                },
+            }
+        }
+        let help = format!(
+            "let the engine reach a registry, bring the image with `docker load`, or install {kind} on this machine"
+        );
+        Err(DockerError::NoImage { component: kind.to_string(), tried: failed, help })
+    }
+
+    async fn agent(&self, progress: &dyn Fn(&str)) -> Result<ImageUsed, DockerError> {
+        if let Some(used) = self.named_agent().await? {
+            return Ok(used);
+        }
+        let (reference, digest) = self.packed(Part::Agent, &self.executable, progress).await?;
+        Ok(ImageUsed { reference, digest, origin: format!("packed from {}", self.executable.display()) })
+    }
+
+    async fn choose_agent(&self) -> Result<Choice, DockerError> {
+        match self.named_agent().await? {
+            Some(used) => Ok(Choice::made(Part::Agent, used)),
+            None => {
+                let why = format!("packed from {}", self.executable.display());
+                self.choose_packed(Part::Agent, &self.executable, why).await
+            }
+        }
+    }
+
+    /// The image that the user built for the agent, if there is such a wish.
+    async fn named_agent(&self) -> Result<Option<ImageUsed>, DockerError> {
+        let Some(reference) = std::env::var_os(AGENT_IMAGE).filter(|value| !value.is_empty()) else {
+            return Ok(None);
+        };
+        let reference = reference.to_string_lossy().into_owned();
+        match self.inspected(&reference).await? {
+            Some(image) => {
+                let digest = content(&image);
+                Ok(Some(ImageUsed { reference, digest, origin: format!("local, named by {AGENT_IMAGE}") }))
+            }
+            None => Err(DockerError::NoImage {
+                component: Part::Agent.name().to_owned(),
+                tried: vec![format!("{AGENT_IMAGE} names `{reference}`, and the engine has no such image")],
+                help: format!("build it as docker/README.md says, or unset {AGENT_IMAGE}"),
+            }),
+        }
+    }
+
+    /// The official image, if the engine has it; else whatever bears its tag there.
+    async fn local(&self, official: &Official) -> Result<Option<ImageUsed>, DockerError> {
+        let (pinned, tagged) = (official.pinned(), official.tagged());
+        if self.inspected(&pinned).await?.is_some() {
+            let digest = official.digest.clone();
+            return Ok(Some(ImageUsed { reference: pinned, digest, origin: "local".to_owned() }));
+        }
+        Ok(self.inspected(&tagged).await?.map(|image| ImageUsed {
+            reference: tagged,
+            digest: content(&image),
+            origin: format!("local, but its content is not the pinned {}", official.digest),
+        }))
+    }
+
+    async fn pulled(&self, official: &Official) -> Result<ImageUsed, DockerError> {
+        let (reference, digest) = (official.pinned(), official.digest.clone());
+        match self.inspected(&reference).await? {
+            Some(_) => Ok(ImageUsed { reference, digest, origin: "pulled".to_owned() }),
+            None => Err(DockerError::Refused {
+                doing: format!("keep the image `{reference}`"),
+                reason: "it said that it had pulled it, and doesn't have it".to_owned(),
+            }),
+        }
+    }
+
+    /// Imports the image of `program` unless the engine has it; its name, and its id.
+    async fn packed(
+        &self,
+        part: Part,
+        program: &Path,
+        progress: &dyn Fn(&str),
+    ) -> Result<(String, String), DockerError> {
+        progress(&format!("packing {}", program.display()));
+        let packed = pack(part.program(), program, &self.architecture().await?).await?;
+        let reference = packed_reference(part, &packed);
+        if let Some(image) = self.inspected(&reference).await? {
+            return Ok((reference, content(&image)));
+        }
+        progress(&format!("importing {reference}: {} MB", packed.tar.len() / 1_000_000));
+        self.import(&reference, packed).await?;
+        match self.inspected(&reference).await? {
+            Some(image) => Ok((reference, content(&image))),
+            None => Err(DockerError::Refused {
+                doing: format!("keep the image `{reference}`"),
+                reason: "somebody removed it as soon as it was imported".to_owned(),
+            }),
+        }
+    }
+
+    async fn import(&self, reference: &str, packed: Packed) -> Result<(), DockerError> {
+        let options = CreateImageOptionsBuilder::default()
+            .from_src("-")
+            .repo(reference)
+            .changes(packed.changes)
+            .build();
+        let body = bollard::body_full(packed.tar.into());
+        let mut news = std::pin::pin!(self.docker.create_image(Some(options), Some(body), None));
+        while let Some(said) = news.next().await {
+            said.map_err(DockerError::refused(format!("import the image `{reference}`")))?;
+        }
+        Ok(())
+    }
+
+    async fn choose_packed(&self, part: Part, program: &Path, why: String) -> Result<Choice, DockerError> {
+        let packed = match pack(part.program(), program, &self.architecture().await?).await {
+            Ok(packed) => packed,
+            Err(error @ DockerError::Packing { .. }) => return Ok(Choice::none(part, error.to_string())),
+            Err(error) => return Err(error),
+        };
+        let reference = packed_reference(part, &packed);
+        let image = self.inspected(&reference).await?;
+        Ok(Choice {
+            component: part.name(),
+            reference: Some(reference),
+            digest: image.as_ref().map(content),
+            present: image.is_some(),
+            why,
+        })
+    }
+
+    /// `None`: the engine has no such image.
+    async fn inspected(&self, reference: &str) -> Result<Option<ImageInspect>, DockerError> {
+        match self.docker.inspect_image(reference).await {
+            Ok(image) => Ok(Some(image)),
+            Err(Error::DockerResponseServerError { status_code: 404, .. }) => Ok(None),
+            Err(error) => Err(DockerError::refused(format!("look up the image `{reference}`"))(error)),
+        }
+    }
+
+    /// The machine that containers run on, as Go names it.
+    async fn architecture(&self) -> Result<String, DockerError> {
+        let version = self.docker.version().await.map_err(DockerError::refused("tell its version"))?;
+        Ok(version.arch.unwrap_or_default())
+    }
+}
+
+fn packed_reference(part: Part, packed: &Packed) -> String {
+    format!("{}:{}", part.repository(), &packed.digest[..TAG_DIGITS])
+}
+
+/// The registry's digest of an image, else its id.
+fn content(image: &ImageInspect) -> String {
+    let digests = image.repo_digests.iter().flatten();
+    let digest = digests.filter_map(|name| name.split_once('@')).map(|(_, digest)| digest.to_owned()).next();
+    digest.or_else(|| image.id.clone()).unwrap_or_default()
+}
+
+#[cfg(test)]
+#[path = "pull_tests.rs"]
+mod tests;

@@ -1,0 +1,68 @@
+//! Requests that make something on the engine. One that is given up half-way makes it all the same, after everybody
+//! has looked for what is to be removed: so these come to their end even if nobody waits for them any more.
+
+use std::sync::Arc;
+
+use tokio::sync::RwLock;
+
+/// The requests that are under way.
+#[derive(Debug, Default)]
+pub(super) struct Making {
+    under_way: Arc<RwLock<()>>,
+}
+
+impl Making {
+    /// Does `request`, to its end.
+    pub(super) async fn make<T: Send + 'static>(
+        &self,
+        request: impl Future<Output = T> + Send + 'static,
+    ) -> T {
+        let under_way = Arc::clone(&self.under_way).read_owned().await;
+        let made = tokio::spawn(async move {
+            let made = request.await;
+            drop(under_way);
+            made
+        });
+        match made.await {
+            Ok(made) => made,
+            // Nobody aborts it.
+            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+        }
+    }
+
+    /// Waits until none is under way.
+    pub(super) async fn settled(&self) {
+        drop(self.under_way.write().await);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::sync::oneshot;
+
+    #[tokio::test]
+    async fn a_request_that_is_given_up_is_waited_for() {
+        let making = Making::default();
+        let (answer, answered) = oneshot::channel::<()>();
+        let (made, mut is_made) = oneshot::channel();
+        let request = making.make(async move {
+            answered.await.unwrap();
+            made.send(()).unwrap();
+        });
+        // It is on its way, and its sender loses interest.
+        tokio::select! {
+            biased;
+            () = request => panic!("nobody has answered"),
+            () = tokio::task::yield_now() => {}
+        }
+        tokio::select! {
+            biased;
+            () = making.settled() => panic!("one is under way"),
+            () = tokio::task::yield_now() => {}
+        }
+        answer.send(()).unwrap();
+        making.settled().await;
+        is_made.try_recv().unwrap();
+    }
+}

@@ -1,0 +1,64 @@
+//! The official images that rig is built with: `docker/images.yaml`.
+
+use std::collections::BTreeMap;
+
+use model::catalog::BalancerKind;
+use serde::Deserialize;
+
+const EMBEDDED: &str = include_str!("../../../../../docker/images.yaml");
+
+/// An image of a registry, pinned to its content.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Official {
+    /// As `docker pull` takes it: `envoyproxy/envoy`.
+    pub(super) repository: String,
+    /// The release, for people.
+    pub(super) tag: String,
+    /// The index's digest, `sha256:…`: what is pulled.
+    pub(super) digest: String,
+}
+
+impl Official {
+    /// The image of a balancer.
+    pub(super) fn of(kind: BalancerKind) -> Official {
+        all().remove(kind.name()).expect("a test holds that docker/images.yaml names every balancer")
+    }
+
+    /// Its content, whatever the tag means today.
+    pub(super) fn pinned(&self) -> String {
+        format!("{}:{}@{}", self.repository, self.tag, self.digest)
+    }
+
+    /// Whatever bears its tag.
+    pub(super) fn tagged(&self) -> String {
+        format!("{}:{}", self.repository, self.tag)
+    }
+}
+
+fn all() -> BTreeMap<String, Official> {
+    serde_saphyr::from_str(EMBEDDED).expect("a test holds that docker/images.yaml can be read")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_balancer_has_an_image_that_is_pinned() {
+        for kind in BalancerKind::ALL {
+            assert!(all().contains_key(kind.name()), "docker/images.yaml lacks {kind}");
+        }
+        for (name, image) in all() {
+            let digits = image.digest.strip_prefix("sha256:").unwrap_or_default();
+            assert!(digits.len() == 64 && digits.bytes().all(|b| b.is_ascii_hexdigit()), "{name}: {image:?}");
+            assert!(!image.tag.is_empty() && image.tag != "latest", "{name}: {image:?}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_key_is_an_error() {
+        let text = "nginx: { repository: nginx, tag: 1.30.5, digset: sha256:00 }";
+        assert!(serde_saphyr::from_str::<BTreeMap<String, Official>>(text).is_err());
+    }
+}

@@ -1,0 +1,64 @@
+//! What a cell cost: CPU time over its load, and the time that each stage took.
+
+use model::history::CellStage;
+
+use super::tables::{names, struck_unless};
+use crate::cpu::Usage;
+use crate::figures::{NONE, micros, millis};
+use crate::summary::CellSummary;
+use crate::table::{Cell, Column, Table};
+use crate::verdict::RunSummary;
+
+/// A figure in milliseconds, or nothing where nothing was measured: a zero would be a figure.
+fn or_none(ms: Option<f64>) -> String {
+    ms.map_or_else(|| NONE.to_owned(), millis)
+}
+
+/// CPU time over the load; `None` if no cell has any.
+pub(super) fn cpu(run: &RunSummary) -> Option<Table> {
+    let mut columns = Vec::from(Column::left(["balancer", "variant"]));
+    columns.extend(Column::right(["of the balancer", "over", "per request", "generator", "backends"]));
+    let row = |cell: &CellSummary| {
+        let cpu = &cell.cpu;
+        let seconds = |component| or_none(cpu.seconds(component).map(|seconds| seconds * 1e3));
+        let figures = [
+            seconds("balancer"),
+            or_none(cpu.components.get("balancer").map(Usage::covers_ms)),
+            cpu.balancer_us_per_request.map_or_else(|| NONE.to_owned(), micros),
+            seconds("generator"),
+            or_none(cpu.backends_seconds.map(|seconds| seconds * 1e3)),
+        ];
+        let figures = figures.map(Cell::plain).map(struck_unless(cell.validity.counts.is_usable()));
+        names(run, cell).into_iter().chain(figures).collect()
+    };
+    let measured = run.cells.iter().any(|cell| !cell.cpu.components.is_empty());
+    measured.then(|| Table {
+        title: "CPU time over the load".to_owned(),
+        columns,
+        rows: run.cells.iter().map(row).collect(),
+        notes: vec![
+            "Between the readings at the first measured arrival and at the end of the last request; a component \
+             that came later from its launch, one that was ended before to the last reading before its end. \
+             Per request: of the balancer, over the requests that were due between its readings and were begun."
+                .to_owned(),
+        ],
+    })
+}
+
+/// How long the stages of each cell took; `None` if no history says so.
+pub(super) fn stages(run: &RunSummary) -> Option<Table> {
+    const STAGES: [CellStage; 4] =
+        [CellStage::Launch, CellStage::Ready, CellStage::Load, CellStage::Teardown];
+    let mut columns = Vec::from(Column::left(["balancer", "variant"]));
+    columns.extend(Column::right(["launch", "ready", "load", "teardown"]));
+    let row = |cell: &CellSummary| {
+        let took = |stage| or_none(cell.stages.get(&stage).map(|seconds| seconds * 1e3));
+        names(run, cell).into_iter().chain(STAGES.map(took).map(Cell::plain)).collect()
+    };
+    run.cells.iter().any(|cell| !cell.stages.is_empty()).then(|| Table {
+        title: "How long each stage took".to_owned(),
+        columns,
+        rows: run.cells.iter().map(row).collect(),
+        notes: vec![],
+    })
+}

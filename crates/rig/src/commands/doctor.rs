@@ -1,0 +1,94 @@
+//! `rig doctor`: what this machine can do for rig, and how to mend what it can't.
+
+mod containers;
+mod results;
+mod view;
+
+use std::path::Path;
+
+use engine::checkup::Check;
+use engine::runtime::checkup::{executables, loopback, machine};
+use model::catalog::BalancerKind;
+
+use super::judged::style;
+use crate::cli::{Doctor, ListFormat, RESULTS};
+use crate::environment;
+use crate::exit::{Exit, Failure, print};
+use crate::interrupt;
+use crate::progress::{Preparation, Show};
+
+/// Checks that belong together.
+#[derive(Debug)]
+struct Section {
+    /// Its name for programs.
+    name: &'static str,
+    /// What people read above it.
+    title: &'static str,
+    /// The balancers that it can run, if it is a runtime.
+    runs: Option<Vec<&'static str>>,
+    checks: Vec<Check>,
+}
+
+/// Everything that was checked.
+#[derive(Debug)]
+struct Checkup {
+    /// Whether at least one runtime can run at least one balancer.
+    can_run: bool,
+    sections: Vec<Section>,
+}
+
+/// Checks, and says what was found.
+pub(crate) fn perform(wanted: &Doctor) -> Result<Exit, Failure> {
+    // One thread: the kernel ties the children's lives to the thread that spawns them.
+    let controller =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::environment)?;
+    let checkup = controller.block_on(async {
+        let mut interrupted = interrupt::requested()?;
+        tokio::select! {
+            checkup = checkup(Path::new(RESULTS)) => checkup.map(Some),
+            _ = interrupted.wait_for(|stop| *stop) => Ok(None),
+        }
+    })?;
+    let Some(checkup) = checkup else { return Ok(Exit::Interrupted) };
+    print(&match wanted.format {
+        ListFormat::Table => view::render(&checkup, style(wanted.no_color)),
+        ListFormat::Json => json(&checkup),
+    })?;
+    Ok(if checkup.can_run { Exit::Held } else { Exit::Environment })
+}
+
+fn json(checkup: &Checkup) -> String {
+    let section = |section: &Section| serde_json::json!({ "name": section.name, "runs": section.runs, "checks": section.checks });
+    let sections: Vec<_> = checkup.sections.iter().map(section).collect();
+    format!("{:#}\n", serde_json::json!({ "can_run": checkup.can_run, "sections": sections }))
+}
+
+async fn checkup(results: &Path) -> Result<Checkup, Failure> {
+    let executable = std::env::current_exe().map_err(Failure::environment)?;
+    // As `rig run` does before anything else, so that what is launched finds what it would find there.
+    environment::raise_open_files();
+    let sections = vec![
+        Section { name: "machine", title: "This machine", runs: None, checks: machine() },
+        processes().await,
+        {
+            let progress = Preparation::begin(Show::for_stderr(false), "containers");
+            containers::section(executable, results, &|words| progress.tell(words)).await
+        },
+        results::section(results),
+    ];
+    let can_run = sections.iter().filter_map(|section| section.runs.as_ref()).any(|runs| !runs.is_empty());
+    Ok(Checkup { can_run, sections })
+}
+
+async fn processes() -> Section {
+    let loopback = loopback();
+    let executables = executables().await;
+    let runs = if loopback.has_failed() { Vec::new() } else { usable(&executables) };
+    let checks = executables.into_iter().map(|(_, check)| check).chain([loopback]).collect();
+    Section { name: "process", title: "Process runtime", runs: Some(runs), checks }
+}
+
+/// The balancers whose checks have not failed.
+fn usable(checks: &[(BalancerKind, Check)]) -> Vec<&'static str> {
+    checks.iter().filter(|(_, check)| !check.has_failed()).map(|(kind, _)| kind.name()).collect()
+}

@@ -1,0 +1,114 @@
+//! The Docker runtime: the engine, the images, and a trial of both.
+
+use std::path::{Path, PathBuf};
+
+use engine::cell::trial::CHECKS;
+use engine::checkup::Check;
+use engine::runtime::docker::checkup::{Answering, container_files};
+use engine::runtime::docker::images::{Part, Pull};
+use engine::runtime::docker::{DockerError, DockerRuntime, Engine};
+
+use super::{Section, usable};
+use crate::commands::doctor::results::nearest;
+
+const LOOK: &str = "docker info   # says whether the engine is well";
+
+/// Checks the engine; `progress` is told what takes time.
+pub(super) async fn section(executable: PathBuf, results: &Path, progress: &dyn Fn(&str)) -> Section {
+    let (runs, checks) = match Answering::find(&|name| std::env::var_os(name)).await {
+        Ok(engine) => checks(&engine, executable, results, progress).await,
+        Err(error) => (Vec::new(), vec![Check::broken("engine", &error, LOOK)]),
+    };
+    Section { name: "docker", title: "Docker runtime", runs: Some(runs), checks }
+}
+
+/// The balancers that it can run, and what was checked.
+async fn checks(
+    engine: &Answering,
+    executable: PathBuf,
+    results: &Path,
+    progress: &dyn Fn(&str),
+) -> (Vec<&'static str>, Vec<Check>) {
+    // Before the trial makes something of its own.
+    let leftovers = engine.leftovers().await;
+    progress("asking for images");
+    let (mut balancers, mut agents) = (Vec::new(), Vec::new());
+    for (part, check) in engine.images(executable.clone()).await {
+        match part {
+            Part::Balancer(kind) => balancers.push((kind, check)),
+            Part::Agent => agents.push(check),
+        }
+    }
+    let location = engine.location();
+    let trial = match location.iter().chain(&agents).find(|check| check.has_failed()) {
+        Some(obstacle) => untried(&format!("`{}` is in the way", obstacle.name)),
+        None => {
+            progress("running a toy backend in one");
+            tried(engine, executable, results, progress).await
+        }
+    };
+    let works = !location.iter().chain(&agents).chain(&trial).any(Check::has_failed);
+    let runs = if works { usable(&balancers) } else { Vec::new() };
+    let images = balancers.into_iter().map(|(_, check)| check).chain(agents);
+    let checks = [engine.engine()]
+        .into_iter()
+        .chain(location)
+        .chain(images)
+        .chain(trial)
+        .chain(engine.facts())
+        .chain([leftovers]);
+    (runs, checks.collect())
+}
+
+fn untried(why: &str) -> Vec<Check> {
+    CHECKS.map(|name| Check::not_checked(name, why)).into_iter().chain([container_files(None)]).collect()
+}
+
+/// Runs a toy backend as a cell would, with its files where those of a run would be.
+async fn tried(
+    answering: &Answering,
+    executable: PathBuf,
+    results: &Path,
+    progress: &dyn Fn(&str),
+) -> Vec<Check> {
+    let [components, ..] = CHECKS;
+    let directory = match Scratch::make(results) {
+        Ok(directory) => directory,
+        Err(error) => return untried(&format!("a directory for it can't be made: {error}")),
+    };
+    let (docker, endpoint) = (answering.docker.clone(), answering.endpoint.clone());
+    let mut engine = match Engine::new(docker, endpoint, Pull::Missing, executable).await {
+        Ok(engine) => engine,
+        Err(error) => return vec![Check::broken(components, &error, LOOK)],
+    };
+    if let Err(error) = engine.begin(&[], progress).await {
+        let left = engine.abandon().await.err();
+        let checks = [Some(error), left].into_iter().flatten();
+        return checks.map(|error| Check::broken(components, &error, LOOK)).collect();
+    }
+    let mut checks = engine::cell::trial(&DockerRuntime::new(&engine), &directory.0).await;
+    checks.push(container_files(engine.open_files()));
+    let closed: Result<(), DockerError> = engine.close().await;
+    checks.extend(closed.err().map(|error| Check::broken("ending", &error, "rig clean")));
+    checks
+}
+
+/// A directory that goes with its owner.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    /// Where results are, or would be: an engine may see other directories than those.
+    fn make(results: &Path) -> std::io::Result<Scratch> {
+        let parent = std::path::absolute(nearest(results))?;
+        let path = parent.join(format!(".rig-doctor-{}", std::process::id()));
+        std::fs::create_dir(&path)?;
+        Ok(Scratch(path))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What can't be removed is visible where it is, and small.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

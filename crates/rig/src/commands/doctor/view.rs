@@ -1,0 +1,145 @@
+//! What was checked, for people: a mark, a name and what was found; the fix below.
+
+use engine::checkup::{Check, State};
+use report::{Colour, Style};
+
+use super::{Checkup, Section};
+
+/// Narrower terminals get lines of this width all the same.
+const NARROWEST: usize = 50;
+
+/// Lays it out.
+pub(super) fn render(checkup: &Checkup, style: Style) -> String {
+    let checks = checkup.sections.iter().flat_map(|section| &section.checks);
+    let names = checks.map(|check| check.name.chars().count()).max().unwrap_or(0);
+    let mut out = String::new();
+    for Section { title, runs, checks, .. } in &checkup.sections {
+        out.push_str(title);
+        match runs.as_deref() {
+            None => {}
+            Some([]) => out.push_str(": can run no balancer"),
+            Some(runs) => out.push_str(&format!(": can run {}", runs.join(", "))),
+        }
+        out.push('\n');
+        checks.iter().for_each(|check| out.push_str(&line(check, names, style)));
+        out.push('\n');
+    }
+    out.push_str(&conclusion(checkup));
+    out
+}
+
+/// A check, and what to do about it.
+fn line(check: &Check, names: usize, style: Style) -> String {
+    let (sign, colour) = match check.state {
+        State::Ok => ("✓", "32"),
+        State::Failed => ("✗", "31"),
+        State::Limits => ("!", "33"),
+        State::NotChecked => ("–", "2"),
+    };
+    let sign = match style.colour {
+        Colour::Always => format!("\x1b[{colour}m{sign}\x1b[0m"),
+        Colour::Never => sign.to_owned(),
+    };
+    let indent = names + 6;
+    let width = usize::from(style.width).max(NARROWEST).saturating_sub(indent);
+    let mut out = format!("  {sign} {:<names$}  {}", check.name, hung(&check.found, indent, width));
+    if let Some(fix) = &check.fix {
+        // A command is copied: it must not be broken into lines.
+        out.push_str(&format!("{:indent$}→ {}\n", "", fix.replace('\n', &format!("\n{:indent$}  ", ""))));
+    }
+    out
+}
+
+/// `text` broken between words into lines of `width`, all but the first indented.
+fn hung(text: &str, indent: usize, width: usize) -> String {
+    let mut out = String::new();
+    let mut column = 0;
+    for word in text.split_whitespace() {
+        let length = word.chars().count();
+        if column > 0 && column + 1 + length > width {
+            out.push_str(&format!("\n{:indent$}", ""));
+            column = 0;
+        } else if column > 0 {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(word);
+        column += length;
+    }
+    out.push('\n');
+    out
+}
+
+fn conclusion(checkup: &Checkup) -> String {
+    let checks = || checkup.sections.iter().flat_map(|section| &section.checks);
+    let count = |state| checks().filter(|check| check.state == state).count();
+    let verdict = match checkup.can_run {
+        true => "rig can run here",
+        false => "rig can't run here: no runtime can run any balancer",
+    };
+    let told =
+        [(State::Failed, "failed"), (State::Limits, "limit figures"), (State::NotChecked, "not checked")];
+    let counts: Vec<String> = told
+        .into_iter()
+        .map(|(state, words)| (count(state), words))
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, words)| format!("{count} {words}"))
+        .collect();
+    let counts = if counts.is_empty() { "all is well".to_owned() } else { counts.join(", ") };
+    format!("{verdict}. Of {} checks: {counts}.\n", checks().count())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checkup() -> Checkup {
+        let process = vec![
+            Check::ok("nginx", "1.22.1, /usr/sbin/nginx"),
+            Check::failed("envoy", "envoy is not installed: no `envoy` on PATH", "make setup"),
+            Check::limits("loopback", "127.0.0.1 alone", "look\ntwice"),
+            Check::not_checked("clock", "/sys: no such file"),
+        ];
+        Checkup {
+            can_run: true,
+            sections: vec![
+                Section {
+                    name: "process",
+                    title: "Process runtime",
+                    runs: Some(vec!["nginx"]),
+                    checks: process,
+                },
+                Section { name: "docker", title: "Docker runtime", runs: Some(vec![]), checks: vec![] },
+                Section { name: "results", title: "Results", runs: None, checks: vec![] },
+            ],
+        }
+    }
+
+    #[test]
+    fn each_check_has_its_mark_and_its_fix_below() {
+        let expected = "\
+Process runtime: can run nginx
+  ✓ nginx     1.22.1, /usr/sbin/nginx
+  ✗ envoy     envoy is not installed: no `envoy`
+              on PATH
+              → make setup
+  ! loopback  127.0.0.1 alone
+              → look
+                twice
+  – clock     /sys: no such file
+
+Docker runtime: can run no balancer
+
+Results
+
+rig can run here. Of 4 checks: 1 failed, 1 limit figures, 1 not checked.
+";
+        assert_eq!(render(&checkup(), Style { width: 50, colour: Colour::Never }), expected);
+    }
+
+    #[test]
+    fn the_sign_alone_is_coloured() {
+        let coloured = render(&checkup(), Style { width: 50, colour: Colour::Always });
+        assert!(coloured.contains("\x1b[31m✗\x1b[0m envoy     envoy is"), "{coloured}");
+    }
+}

@@ -68,7 +68,8 @@ pub enum SubCause {
 pub enum Exception {
     /// Refused, or no byte came back; neither a backend nor the log knows of it.
     NeverReachedBalancer,
-    /// The balancer closed a reused connection without a log line, as its adapter declares, when a backend died.
+    /// The balancer closed a reused connection when a backend had died or was cut off, as its adapter declares: without
+    /// a log line, or with one about a status that it did not send.
     SilentClose,
     /// The log names a backend that was dead, frozen or cut off then and never read the request.
     UnreadAtDeath,
@@ -237,12 +238,16 @@ fn match_log(
         _ if evidence.log == LogState::PerConnection => {}
         (_, Outcome::NotSent(NotSent::Cancelled)) => {}
         ([], Outcome::NotSent(_)) => {}
-        ([], Outcome::Failed { stage, cause })
-            if evidence.gaps.contains(&LogGap::SilentClose)
-                && request.on.is_some_and(|on| on.nth >= 2)
-                && matches!(stage, Stage::Send | Stage::FirstByte)
-                && cause == Cause::Eof
-                && a_death_explains(request, executions, evidence) =>
+        ([], Outcome::Failed { .. })
+            if closed_silently(request, evidence) && a_death_explains(request, executions, evidence) =>
+        {
+            fate.except(Exception::SilentClose);
+        }
+        // HAProxy logs the 503 that it meant to send, and closes a reused connection instead of sending it.
+        ([line], Outcome::Failed { .. })
+            if closed_silently(request, evidence)
+                && line.status >= 500
+                && tried_who_was_gone(request, line, evidence) =>
         {
             fate.except(Exception::SilentClose);
         }
@@ -320,6 +325,21 @@ fn sub_cause(fate: &Fate, request: &Request) -> SubCause {
     } else {
         SubCause::Undetermined
     }
+}
+
+/// Whether a reused connection was closed before a byte of the response, by a balancer that is known to do so.
+fn closed_silently(request: &Request, evidence: &Evidence) -> bool {
+    let Outcome::Failed { stage, cause } = request.outcome else { return false };
+    evidence.gaps.contains(&LogGap::SilentClose)
+        && request.on.is_some_and(|on| on.nth >= 2)
+        && matches!(stage, Stage::Send | Stage::FirstByte)
+        && cause == Cause::Eof
+}
+
+/// Whether the log names a backend that was dead, frozen or cut off meanwhile.
+fn tried_who_was_gone(request: &Request, line: &Logged, evidence: &Evidence) -> bool {
+    let tried = line.attempts.iter().filter_map(|attempt| attempt.backend.as_deref());
+    tried.into_iter().any(|backend| evidence.gone(backend, request.released, request.end))
 }
 
 /// Whether a complete response bears a backend's stamp: delivered, whatever it says.

@@ -1,6 +1,7 @@
 use model::access_log::LogGap;
 use model::history::{Event, Happening};
 use model::outcome::{Cause, NotSent, Outcome, OutcomeKind, Stage};
+use model::request::ConnectionUse;
 use model::timeline::FaultKind;
 use report::evidence::Evidence;
 use report::fate::{Equation, Exception, Fate, Finding, SubCause, fate};
@@ -88,6 +89,29 @@ fn a_silent_close_needs_a_declared_gap_a_reused_connection_and_a_death() {
     fresh.on = fresh.on.map(|on| model::request::ConnectionUse { nth: 1, ..on });
     let fresh = report::fate::fate(&fresh, &[&begun[0]], &[], &Evidence::gather(&declared));
     assert!(!fresh.exceptions.contains(&Exception::SilentClose));
+}
+
+#[test]
+fn a_status_that_was_logged_and_never_sent_is_a_silent_close_too() {
+    let mut history = death();
+    history[2] = event(
+        9000.0,
+        Happening::AccessLog { lines: 1, unreadable: 0, whole: true, gaps: vec![LogGap::SilentClose] },
+    );
+    let logged = [logged(0, 503, &["web-1"])];
+    let close = failed(Stage::FirstByte, Cause::Eof);
+    let fate = |nth: u32, history: &[Event]| {
+        let mut request = request(0, 0.0, close);
+        request.on = request.on.map(|on| ConnectionUse { nth, ..on });
+        fate(&request, &[], &[&logged[0]], &Evidence::gather(history))
+    };
+    let reused = fate(2, &history);
+    assert!(reused.exceptions.contains(&Exception::SilentClose));
+    assert_eq!(reused.unmatched, []);
+    let disagrees = (Equation::LogAgrees, Finding::StatusDiffers);
+    assert!(fate(1, &history).unmatched.contains(&disagrees), "HAProxy answers on a fresh connection");
+    history.drain(..2);
+    assert!(fate(2, &history).unmatched.contains(&disagrees), "nobody was gone");
 }
 
 #[test]

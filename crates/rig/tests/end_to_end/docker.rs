@@ -42,7 +42,7 @@ fn the_proof_holds_in_containers() {
         let [without, with] = ["without-drain", "with-drain"].map(|variant| cell(&run, balancer, variant));
         for cell in [without, with] {
             assert_eq!(cell["runtime"], "docker");
-            assert_eq!(cell["counts"]["scheduled"], 800, "{balancer}");
+            assert_eq!(cell["counts"]["scheduled"], 1200, "{balancer}");
             assert_ne!(cell["validity"]["counts"]["verdict"], "INVALID", "{balancer} {}", cell["validity"]);
             assert_eq!(cell["deploy"]["replaced"], 2, "{balancer}");
             assert_eq!(cell["books"]["unmatched"], Value::Array(vec![]), "{balancer}");
@@ -51,7 +51,7 @@ fn the_proof_holds_in_containers() {
         assert!(without["counts"]["dropped"].as_u64().unwrap() > 0, "{balancer}");
         assert_eq!(
             (&with["counts"]["dropped"], &with["counts"]["ok"]),
-            (&0.into(), &800.into()),
+            (&0.into(), &1200.into()),
             "{balancer}"
         );
     }

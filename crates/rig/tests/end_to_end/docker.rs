@@ -11,7 +11,8 @@ use bollard::query_parameters::{
 use serde_json::Value;
 
 use crate::harness::{
-    Running, cell, files, has_docker, histories, machine, made_by, of_docker, rig, said, scenario,
+    Running, beside_others, cell, files, has_docker, histories, machine, made_by, of_docker, rig, said,
+    scenario,
 };
 use crate::shared::made;
 
@@ -28,7 +29,7 @@ fn events(out: &std::path::Path, event: &str) -> Vec<Vec<Value>> {
 
 #[test]
 fn the_proof_holds_in_containers() {
-    let _machine = machine();
+    let _share = beside_others();
     if !has_docker() {
         return;
     }
@@ -97,7 +98,7 @@ fn the_history_has_stages_cpu_time_and_the_way_in(dir: &std::path::Path) {
 
 #[test]
 fn a_cut_network_is_measured_in_containers() {
-    let _machine = machine();
+    let _share = beside_others();
     if !has_docker() {
         return;
     }
@@ -121,7 +122,7 @@ fn a_cut_network_is_measured_in_containers() {
 
 #[test]
 fn without_an_engine_auto_falls_back_and_tells_why_and_what_is_then_not_run() {
-    let _machine = machine();
+    let _share = beside_others();
     let dir = tempfile::tempdir().unwrap();
     let arguments = ["run", &scenario("partition"), "--runtime", "auto", "--format", "json"];
     let ended = said(rig(dir.path(), &arguments).env("DOCKER_HOST", NOWHERE));

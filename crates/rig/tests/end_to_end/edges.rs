@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::harness::{Said, cell, machine, rig, said};
+use crate::harness::{Said, beside_others, cell, rig, said};
 
 /// A scenario that rig is delivered with, run in short.
 fn run(dir: &std::path::Path, name: &str, arguments: &[&str]) -> Said {
@@ -20,7 +20,7 @@ fn count(cell: &Value, name: &str) -> u64 {
 
 #[test]
 fn what_a_reload_cuts_off_is_counted_and_a_graceful_one_loses_no_fresh_connection() {
-    let _machine = machine();
+    let _share = beside_others();
     let dir = tempfile::tempdir().unwrap();
     let short = ["--variant", "fresh", "--set", "load.for=2s", "--set", "timeline.reloads.reload.times=3"];
     let ended = run(dir.path(), "reload", &short);
@@ -39,7 +39,7 @@ fn what_a_reload_cuts_off_is_counted_and_a_graceful_one_loses_no_fresh_connectio
 
 #[test]
 fn a_window_that_is_long_enough_turns_the_claim_about_a_short_one_red() {
-    let _machine = machine();
+    let _share = beside_others();
     let dir = tempfile::tempdir().unwrap();
     let long = "variants.too-short.timeline.rollout.deploy.drain=1s";
     let ended =
@@ -54,7 +54,7 @@ fn a_window_that_is_long_enough_turns_the_claim_about_a_short_one_red() {
 
 #[test]
 fn slow_uploads_are_cut_without_draining_and_survive_a_window_that_covers_them() {
-    let _machine = machine();
+    let _share = beside_others();
     let dir = tempfile::tempdir().unwrap();
     let ended =
         run(dir.path(), "drain-edges", &["--balancer", "haproxy", "--variant", "upload,upload-untold"]);

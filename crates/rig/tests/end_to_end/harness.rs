@@ -12,7 +12,7 @@ use crate::shared::{docker, made};
 /// Nothing in these tests takes longer; what does has hung.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-pub(crate) use crate::shared::machine;
+pub(crate) use crate::shared::{beside_others, machine};
 
 /// What `ask` makes of the Docker engine; `None`: there is none, and a test that needs it is to end.
 pub(crate) fn of_docker<T>(ask: impl AsyncFnOnce(&Docker) -> T) -> Option<T> {

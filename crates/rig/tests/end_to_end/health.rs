@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::harness::{cell, machine, rig, said};
+use crate::harness::{beside_others, cell, rig, said};
 
 fn bundled(name: &str) -> String {
     format!("{}/../../scenarios/{name}.yaml", env!("CARGO_MANIFEST_DIR"))
@@ -19,7 +19,7 @@ fn harmed(fault: &Value) -> u64 {
 
 #[test]
 fn a_crash_is_seen_by_probes_and_goes_on_costing_without_them() {
-    let _machine = machine();
+    let _share = beside_others();
     let dir = tempfile::tempdir().unwrap();
     let scenario = bundled("health-check");
     let short = ["--variant", "fast-crash", "--format", "json", "--quiet"];
@@ -63,7 +63,7 @@ fn a_crash_is_seen_by_probes_and_goes_on_costing_without_them() {
 
 #[test]
 fn responses_that_break_off_end_as_told_and_those_in_the_body_eject_nobody() {
-    let _machine = machine();
+    let _share = beside_others();
     let dir = tempfile::tempdir().unwrap();
     let arguments = ["run", &bundled("half-dead"), "--variant", "truncations", "--format", "json", "--quiet"];
     let short =

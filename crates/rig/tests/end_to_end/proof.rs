@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::harness::{cell, files, machine, rig, said, scenario};
+use crate::harness::{beside_others, cell, files, rig, said, scenario};
 
 const BALANCERS: [&str; 3] = ["nginx", "haproxy", "envoy"];
 
 #[test]
 fn a_deploy_drops_without_draining_nothing_with_it_and_some_with_too_short_a_window() {
-    let _machine = machine();
+    let _share = beside_others();
     let dir = tempfile::tempdir().unwrap();
     let ended = said(&mut rig(
         dir.path(),
@@ -136,7 +136,7 @@ fn nothing_but_results_is_left_behind(dir: &std::path::Path) {
 
 #[test]
 fn a_drain_that_the_balancer_ignores_is_found_out() {
-    let _machine = machine();
+    let _share = beside_others();
     let dir = tempfile::tempdir().unwrap();
     // The template without the test for the flag: deregistering changes nothing any more.
     let template = include_str!("../../../../proxy-configs/nginx/nginx.conf");
@@ -162,7 +162,7 @@ fn a_drain_that_the_balancer_ignores_is_found_out() {
 
 #[test]
 fn a_generation_that_never_becomes_healthy_aborts_the_deploy_and_nothing_is_lost() {
-    let _machine = machine();
+    let _share = beside_others();
     let dir = tempfile::tempdir().unwrap();
     let ended = said(&mut rig(
         dir.path(),

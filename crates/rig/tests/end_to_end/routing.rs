@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::harness::{bundled, cell, machine, rig, said};
+use crate::harness::{beside_others, bundled, cell, rig, said};
 
 const BALANCERS: [&str; 3] = ["nginx", "haproxy", "envoy"];
 
@@ -27,7 +27,7 @@ fn number(value: &Value) -> u64 {
 
 #[test]
 fn paths_lead_to_their_pools_at_layer_7_and_nowhere_in_particular_at_layer_4() {
-    let _machine = machine();
+    let _share = beside_others();
     let dir = tempfile::tempdir().unwrap();
     let short =
         ["load.for=1500ms", "load.warmup=200ms", "timeline.ask-api.at=500ms", "timeline.ask-site.at=700ms"];
@@ -68,7 +68,7 @@ fn paths_lead_to_their_pools_at_layer_7_and_nowhere_in_particular_at_layer_4() {
 
 #[test]
 fn a_canary_gets_those_who_ask_for_it_and_a_ramp_more_of_the_others() {
-    let _machine = machine();
+    let _share = beside_others();
     let dir = tempfile::tempdir().unwrap();
     let short = [
         "load.warmup=200ms",
@@ -99,7 +99,7 @@ fn a_canary_gets_those_who_ask_for_it_and_a_ramp_more_of_the_others() {
 
 #[test]
 fn a_misspelt_header_and_swapped_routes_turn_the_verdict() {
-    let _machine = machine();
+    let _share = beside_others();
     let dir = tempfile::tempdir().unwrap();
     let misspelt = [
         "load.for=600ms",

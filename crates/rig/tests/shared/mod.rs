@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bollard::Docker;
 use bollard::query_parameters::{ListContainersOptionsBuilder, ListNetworksOptionsBuilder};
@@ -11,12 +11,18 @@ use engine::runtime::docker::endpoint::Endpoint;
 #[path = "../../../engine/tests/skip/mod.rs"]
 mod skip;
 
-static MACHINE: Mutex<()> = Mutex::new(());
+static MACHINE: RwLock<()> = RwLock::new(());
 
-/// The machine, for one test at a time.
-pub(crate) fn machine() -> MutexGuard<'static, ()> {
+/// The machine, for one test alone.
+pub(crate) fn machine() -> RwLockWriteGuard<'static, ()> {
     // A test that failed while it had the machine has ended all the same.
-    MACHINE.lock().unwrap_or_else(PoisonError::into_inner)
+    MACHINE.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A part of the machine, for a test that judges counts: as many as there are test threads run their cells at once.
+#[allow(dead_code, reason = "not every binary of tests has such tests")]
+pub(crate) fn beside_others() -> RwLockReadGuard<'static, ()> {
+    MACHINE.read().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Where the engine is, and a connection to it; without one, a test that needs it is to end.

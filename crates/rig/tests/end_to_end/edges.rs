@@ -7,7 +7,7 @@ use crate::harness::{Said, beside_others, cell, rig, said};
 /// A scenario that rig is delivered with, run in short.
 fn run(dir: &std::path::Path, name: &str, arguments: &[&str]) -> Said {
     let file = format!("{}/../../scenarios/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
-    said(rig(dir, &["run", &file, "--format", "json", "--quiet"]).args(arguments))
+    said(rig(dir, &["run", &file, "--runtime", "process", "--format", "json", "--quiet"]).args(arguments))
 }
 
 fn json(said: &Said) -> Value {
@@ -56,12 +56,20 @@ fn a_window_that_is_long_enough_turns_the_claim_about_a_short_one_red() {
 fn slow_uploads_are_cut_without_draining_and_survive_a_window_that_covers_them() {
     let _share = beside_others();
     let dir = tempfile::tempdir().unwrap();
-    let ended =
-        run(dir.path(), "drain-edges", &["--balancer", "haproxy", "--variant", "upload,upload-untold"]);
+    let chosen = ["--balancer", "haproxy", "--variant", "upload,upload-untold"];
+    let short = [
+        "--set",
+        "variants.upload.load.for=8s",
+        "--set",
+        "variants.upload.topology.pools.web.backends=2",
+        "--set",
+        "variants.upload-untold.topology.pools.web.backends=2",
+    ];
+    let ended = run(dir.path(), "drain-edges", &[&chosen[..], &short[..]].concat());
     let run = json(&ended);
     let [untold, drained] = ["upload-untold", "upload"].map(|variant| cell(&run, "haproxy", variant));
     assert!(count(untold, "dropped") > 0);
-    assert_eq!((count(drained, "dropped"), &drained["deploy"]["replaced"]), (0, &3.into()));
+    assert_eq!((count(drained, "dropped"), &drained["deploy"]["replaced"]), (0, &2.into()));
     for cell in [untold, drained] {
         assert_eq!(cell["books"]["unmatched"], Value::Array(vec![]), "{}", cell["books"]);
     }

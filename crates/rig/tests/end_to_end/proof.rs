@@ -6,46 +6,53 @@ use serde_json::Value;
 
 use crate::harness::{beside_others, cell, files, rig, said, scenario};
 
-const BALANCERS: [&str; 3] = ["nginx", "haproxy", "envoy"];
+/// One test for each balancer, so that they share the machine.
+macro_rules! proofs {
+    ($($balancer:ident),+) => {
+        mod a_deploy_drops_without_draining_nothing_with_it_and_some_with_too_short_a_window {
+            $(#[test]
+            fn $balancer() {
+                super::prove(stringify!($balancer));
+            })+
+        }
+    };
+}
 
-#[test]
-fn a_deploy_drops_without_draining_nothing_with_it_and_some_with_too_short_a_window() {
+proofs!(nginx, haproxy, envoy);
+
+fn prove(balancer: &str) {
     let _share = beside_others();
     let dir = tempfile::tempdir().unwrap();
-    let ended = said(&mut rig(
-        dir.path(),
-        &["run", "--runtime", "process", &scenario("short-drain"), "--format", "json", "--quiet"],
-    ));
+    let arguments = ["run", "--runtime", "process", &scenario("short-drain"), "--format", "json", "--quiet"];
+    let ended = said(rig(dir.path(), &arguments).args(["--balancer", balancer]));
     assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{}", ended.out);
     let run: Value = serde_json::from_str(&ended.out).unwrap();
-    for balancer in BALANCERS {
-        let [without, with, short, surge] = ["without-drain", "with-drain", "too-short", "surge"]
-            .map(|variant| cell(&run, balancer, variant));
-        for cell in [without, with, short, surge] {
-            assert_eq!(cell["counts"]["scheduled"], 2000, "{balancer}");
-            assert_ne!(cell["validity"]["counts"]["verdict"], "INVALID", "{balancer} {}", cell["validity"]);
-            assert_eq!(cell["deploy"]["replaced"], 3, "{balancer}");
-            assert_eq!(cell["books"]["unmatched"], Value::Array(vec![]), "{balancer}");
-        }
-        assert!(without["counts"]["dropped"].as_u64().unwrap() > 0);
-        for drained in [with, surge] {
-            let (dropped, ok) = (&drained["counts"]["dropped"], &drained["counts"]["ok"]);
-            assert_eq!((dropped, ok), (&0.into(), &2000.into()), "{balancer}");
-        }
-        // A surge's first new generation stands at the spare place.
-        assert!(surge["backends"]["web-4"]["requests"].as_u64().unwrap() > 0, "{balancer}");
+    let [without, with, short, surge] =
+        ["without-drain", "with-drain", "too-short", "surge"].map(|variant| cell(&run, balancer, variant));
+    for cell in [without, with, short, surge] {
+        assert_eq!(cell["counts"]["scheduled"], 2000);
+        assert_ne!(cell["validity"]["counts"]["verdict"], "INVALID", "{}", cell["validity"]);
+        assert_eq!(cell["deploy"]["replaced"], 3);
+        assert_eq!(cell["books"]["unmatched"], Value::Array(vec![]));
     }
-    a_reload_kills_nothing_in_service(&run);
+    assert!(without["counts"]["dropped"].as_u64().unwrap() > 0);
+    for drained in [with, surge] {
+        assert_eq!((&drained["counts"]["dropped"], &drained["counts"]["ok"]), (&0.into(), &2000.into()));
+    }
+    // A surge's first new generation stands at the spare place.
+    assert!(surge["backends"]["web-4"]["requests"].as_u64().unwrap() > 0);
+    attributed_to_the_drained_backends(short);
+    for cell in run["cells"].as_array().unwrap().iter().filter(|cell| cell["variant"] == "reload") {
+        a_reload_kills_nothing_in_service(cell);
+    }
     the_report_is_the_same_bytes(dir.path());
-    attributed_to_the_drained_backends(&run);
     arrivals_are_the_same_in_every_cell(dir.path());
     ids_agree_with_the_balancers_own_log(dir.path());
     nothing_but_results_is_left_behind(dir.path());
 }
 
 /// A plain reload may lose requests of kept-alive clients, but none that a backend had in hand: it is drained.
-fn a_reload_kills_nothing_in_service(run: &Value) {
-    let reload = cell(run, "nginx", "reload");
+fn a_reload_kills_nothing_in_service(reload: &Value) {
     let groups = reload["dropped"].as_array().unwrap();
     assert!(groups.iter().all(|group| group["sub_cause"] != "killed_in_service"), "{groups:?}");
     let in_flight: Vec<&Value> = reload["deploy"]["replacements"]
@@ -66,17 +73,14 @@ fn the_report_is_the_same_bytes(dir: &std::path::Path) {
 }
 
 /// What a short window loses, it loses at the backends that were being replaced.
-fn attributed_to_the_drained_backends(run: &Value) {
-    for balancer in BALANCERS {
-        let short = cell(run, balancer, "too-short");
-        let groups = short["dropped"].as_array().unwrap();
-        let attributed: u64 =
-            groups.iter().filter(|g| g["backend"].is_string()).map(|g| g["count"].as_u64().unwrap()).sum();
-        assert_eq!(Some(attributed), short["counts"]["dropped"].as_u64(), "{balancer}: {groups:?}");
-        assert!(groups.iter().all(|g| g["phase"] != "baseline"), "{balancer}: {groups:?}");
-        let in_flight = short["deploy"]["replacements"].as_array().unwrap();
-        assert!(in_flight.iter().all(|r| r["in_flight_at_termination"].as_u64().unwrap() > 0), "{balancer}");
-    }
+fn attributed_to_the_drained_backends(short: &Value) {
+    let groups = short["dropped"].as_array().unwrap();
+    let attributed: u64 =
+        groups.iter().filter(|g| g["backend"].is_string()).map(|g| g["count"].as_u64().unwrap()).sum();
+    assert_eq!(Some(attributed), short["counts"]["dropped"].as_u64(), "{groups:?}");
+    assert!(groups.iter().all(|g| g["phase"] != "baseline"), "{groups:?}");
+    let in_flight = short["deploy"]["replacements"].as_array().unwrap();
+    assert!(in_flight.iter().all(|r| r["in_flight_at_termination"].as_u64().unwrap() > 0));
 }
 
 fn requests(cell: &std::path::Path) -> BTreeMap<u64, Value> {
@@ -93,7 +97,7 @@ fn cells(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
     std::fs::read_dir(cells).unwrap().map(|entry| entry.unwrap().path()).collect()
 }
 
-/// Same seed, same arrivals: relative to the first one, in every variant and before every balancer.
+/// Same seed, same arrivals: relative to the first one, in every variant.
 fn arrivals_are_the_same_in_every_cell(dir: &std::path::Path) {
     let schedules: Vec<Vec<(u64, i64)>> = cells(dir)
         .iter()
@@ -103,7 +107,7 @@ fn arrivals_are_the_same_in_every_cell(dir: &std::path::Path) {
             requests.into_iter().map(|(id, r)| (id, r["due"].as_i64().unwrap() - first)).collect()
         })
         .collect();
-    assert_eq!(schedules.len(), 13);
+    assert!(schedules.len() >= 4);
     assert!(schedules.iter().all(|schedule| *schedule == schedules[0]));
 }
 

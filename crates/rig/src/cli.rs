@@ -246,6 +246,9 @@ pub(crate) struct Reap {
     /// The run, as its labels name it
     #[arg(long)]
     pub(crate) run: String,
+    /// Also its reaper
+    #[arg(long)]
+    pub(crate) whole: bool,
 }
 
 /// `rig agent exec`.

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use engine::runtime::docker::endpoint::Endpoint;
-use engine::runtime::docker::reap;
+use engine::runtime::docker::{Extent, reap};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{Agent, Exec, Reap};
@@ -19,9 +19,10 @@ pub(crate) fn perform(wanted: Agent) -> Result<ExitCode, Failure> {
             terminated.recv().await;
             Ok(ExitCode::SUCCESS)
         }),
-        Agent::Reap(Reap { run }) => waiting()?.block_on(async {
+        Agent::Reap(Reap { run, whole }) => waiting()?.block_on(async {
             let endpoint = Endpoint::find(&|name| std::env::var_os(name)).map_err(Failure::environment)?;
-            reap(&endpoint, &run).await.map_err(Failure::environment)?;
+            let extent = if whole { Extent::Whole } else { Extent::AllButReaper };
+            reap(&endpoint, &run, extent).await.map_err(Failure::environment)?;
             Ok(ExitCode::SUCCESS)
         }),
         Agent::Exec(Exec { parent, signal, program }) => {

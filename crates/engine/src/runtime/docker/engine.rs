@@ -17,6 +17,7 @@ use super::container::{Place, Spec, Talk, attach, create};
 use super::endpoint::Endpoint;
 use super::error::DockerError;
 use super::events::Events;
+use super::guard::Guard;
 use super::images::{Images, Part, Pull};
 use super::making::Making;
 use super::network::DRIVER;
@@ -266,6 +267,7 @@ impl Engine {
 
     async fn start_reaper(&mut self) -> Result<(), DockerError> {
         let image = self.image(Part::Agent, &|_| {}).await?;
+        let guard = Guard::stand(&self.images.executable, &self.endpoint, &self.run)?;
         let socket = self.endpoint.socket().map(Path::to_owned);
         let spec = Spec {
             name: format!("rig-{}-{REAPER}", self.run),
@@ -291,6 +293,7 @@ impl Engine {
             let reason = said.unwrap_or_else(|| "it said nothing and ended, or hangs".into());
             return Err(DockerError::Refused { doing: "make the reaper ready".into(), reason });
         }
+        guard.relieve().await;
         self.open_files = hard_limit_of(pid);
         self.reaper = Some(Reaper { id, talk, exit });
         Ok(())

@@ -14,6 +14,7 @@ pub mod endpoint;
 mod engine;
 pub mod error;
 mod events;
+mod guard;
 pub mod images;
 mod making;
 mod network;
@@ -44,7 +45,7 @@ use tokio::sync::{mpsc, watch};
 
 pub use engine::Engine;
 pub use error::DockerError;
-pub use reaper::reap;
+pub use reaper::{Extent, reap};
 pub use sweep::{Cleaned, clean, remove_packed_images};
 
 use self::container::{Place, Spec, Talk, attach, create};

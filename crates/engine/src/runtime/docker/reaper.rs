@@ -8,7 +8,7 @@ use tokio::io::AsyncReadExt;
 use super::endpoint::Endpoint;
 use super::error::DockerError;
 use super::owner::RUN;
-use super::sweep::sweep;
+use super::sweep::{sweep, sweep_all};
 
 /// What it says when it is ready.
 pub(super) const READY: &str = "ready";
@@ -21,11 +21,20 @@ const TIMES: usize = 2;
 /// How often it looks in all.
 const AT_MOST: usize = 120;
 
-/// Waits for the end of the standard input, then removes everything of `run`.
+/// What of a run is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// All but the reaper, which removes it.
+    AllButReaper,
+    /// The reaper as well.
+    Whole,
+}
+
+/// Waits for the end of the standard input, then removes `extent` of `run`.
 ///
 /// # Errors
 /// If the engine doesn't answer, or refuses.
-pub async fn reap(endpoint: &Endpoint, run: &str) -> Result<(), DockerError> {
+pub async fn reap(endpoint: &Endpoint, run: &str, extent: Extent) -> Result<(), DockerError> {
     let docker = endpoint.connect().await?;
     println!("{READY}");
     // The end of the input is all that counts, and a failure is one.
@@ -34,7 +43,12 @@ pub async fn reap(endpoint: &Endpoint, run: &str) -> Result<(), DockerError> {
     let times = if last.trim() == DONE { 1 } else { TIMES };
     let mut in_a_row = 0;
     for _ in 0..AT_MOST {
-        match sweep(&docker, &[format!("{RUN}={run}")]).await {
+        let labels = [format!("{RUN}={run}")];
+        let swept = match extent {
+            Extent::AllButReaper => sweep(&docker, &labels).await,
+            Extent::Whole => sweep_all(&docker, &labels).await,
+        };
+        match swept {
             Ok(0) => in_a_row += 1,
             // What can't be removed now may be next time.
             Ok(_) | Err(_) => in_a_row = 0,

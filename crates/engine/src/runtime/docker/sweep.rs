@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use bollard::Docker;
+use bollard::models::ContainerSummaryStateEnum;
 use bollard::query_parameters::{
     ListContainersOptionsBuilder, ListImagesOptionsBuilder, ListNetworksOptionsBuilder,
     RemoveContainerOptionsBuilder, RemoveImageOptions,
@@ -20,6 +21,8 @@ const AT_ONCE: usize = 4;
 struct Thing {
     id: String,
     labels: HashMap<String, String>,
+    /// Of a container: whether it was started, and has not ended.
+    runs: bool,
 }
 
 impl Thing {
@@ -33,9 +36,10 @@ fn life(owner: Option<&Owner>) -> Life {
     owner.map_or(Life::Unknown, Owner::life)
 }
 
-/// Removes every container and network that carries all of `labels`, but for reapers; returns how many there were.
+/// Removes every container and network that carries all of `labels`, but for reapers that run; returns how many there
+/// were.
 pub(super) async fn sweep(docker: &Docker, labels: &[String]) -> Result<usize, DockerError> {
-    remove(docker, labels, |thing| !is_reaper(thing)).await
+    remove(docker, labels, |thing| !(is_reaper(thing) && thing.runs)).await
 }
 
 /// The same, and the reapers.
@@ -145,7 +149,8 @@ async fn containers(docker: &Docker, labels: &[String]) -> Result<Vec<Thing>, Do
     let found =
         docker.list_containers(Some(options)).await.map_err(DockerError::refused("list containers"))?;
     let thing = |it: bollard::models::ContainerSummary| {
-        Some(Thing { id: it.id?, labels: it.labels.unwrap_or_default() })
+        let runs = it.state == Some(ContainerSummaryStateEnum::RUNNING);
+        Some(Thing { id: it.id?, labels: it.labels.unwrap_or_default(), runs })
     };
     Ok(found.into_iter().filter_map(thing).collect())
 }
@@ -153,8 +158,9 @@ async fn containers(docker: &Docker, labels: &[String]) -> Result<Vec<Thing>, Do
 async fn networks(docker: &Docker, labels: &[String]) -> Result<Vec<Thing>, DockerError> {
     let options = ListNetworksOptionsBuilder::default().filters(&filter(labels)).build();
     let found = docker.list_networks(Some(options)).await.map_err(DockerError::refused("list networks"))?;
-    let thing =
-        |it: bollard::models::Network| Some(Thing { id: it.id?, labels: it.labels.unwrap_or_default() });
+    let thing = |it: bollard::models::Network| {
+        Some(Thing { id: it.id?, labels: it.labels.unwrap_or_default(), runs: false })
+    };
     Ok(found.into_iter().filter_map(thing).collect())
 }
 

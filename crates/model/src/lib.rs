@@ -18,6 +18,7 @@ pub mod history;
 pub mod identity;
 pub mod job;
 pub mod ledger;
+pub mod operations;
 pub mod outcome;
 pub mod plan;
 pub mod prose;

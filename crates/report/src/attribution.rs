@@ -37,6 +37,9 @@ pub struct DroppedGroup {
     pub source: Source,
     /// How many.
     pub count: u64,
+    /// What the balancer's log says of them, `502 SH--`, each with their number; those without a line are absent.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub logged: BTreeMap<String, u64>,
 }
 
 /// Groups the dropped requests among `measured`, in the order of backends and phases.
@@ -46,14 +49,23 @@ pub fn attribute<'a>(
     phases: &Phases,
     evidence: &Evidence,
 ) -> Vec<DroppedGroup> {
-    let mut groups: BTreeMap<Source, u64> = BTreeMap::new();
+    let mut groups: BTreeMap<Source, DroppedGroup> = BTreeMap::new();
     for (request, fate) in measured {
         if let (Some(sub_cause), Some(traces)) = (fate.sub_cause, joined.get(&request.id)) {
             let source = source(request, sub_cause, traces, phases, evidence);
-            *groups.entry(source).or_default() += 1;
+            let group = groups.entry(source.clone()).or_insert_with(|| DroppedGroup {
+                source,
+                count: 0,
+                logged: BTreeMap::new(),
+            });
+            group.count += 1;
+            if let Some(line) = traces.logged.last() {
+                let words = format!("{} {}", line.status, line.flags);
+                *group.logged.entry(words.trim_end().to_owned()).or_default() += 1;
+            }
         }
     }
-    groups.into_iter().map(|(source, count)| DroppedGroup { source, count }).collect()
+    groups.into_values().collect()
 }
 
 fn source(

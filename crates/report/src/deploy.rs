@@ -70,6 +70,25 @@ pub struct ReplacementRecord {
     pub confirmation: Option<Confirmation>,
     /// From the replacement's first event to its last, in milliseconds.
     pub took_ms: Option<f64>,
+    /// How long each step took.
+    #[serde(default)]
+    pub timing: Timing,
+}
+
+/// How long the steps of a replacement took, in milliseconds; `None`: the step was not taken, or not ended. How long it
+/// drained is in [`ReplacementRecord::drain_waited`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Timing {
+    /// From telling the balancer that the old generation leaves until it confirmed that.
+    pub deregister_ms: Option<f64>,
+    /// From the old generation's signal to its exit.
+    pub exit_ms: Option<f64>,
+    /// From the new generation's launch until it was ready.
+    pub ready_ms: Option<f64>,
+    /// From telling the balancer that the new generation comes until it confirmed that.
+    pub register_ms: Option<f64>,
+    /// From then on, or from its readiness where the balancer was not told, until its share of the traffic was confirmed.
+    pub confirm_ms: Option<f64>,
 }
 
 /// The new generation's part of the requests that its pool received while that was looked at.
@@ -190,6 +209,8 @@ fn replacement(
     let mut exited = false;
     let mut waited = None;
     let mut confirmation = None;
+    let [mut ended, mut launched, mut ready, mut registering, mut registered, mut looked] = [None; 6];
+    let is_new = |component: &str| component == r.new.to_string();
     for event in under_load(history) {
         match &event.what {
             Happening::Deregistering { incarnation } if *incarnation == r.old => told = Some(event.at),
@@ -201,11 +222,19 @@ fn replacement(
             Happening::Terminated { incarnation, .. } if *incarnation == r.old => terminated = Some(event.at),
             Happening::Confirmed { incarnation, share, of } if *incarnation == r.new => {
                 confirmation = Some(Confirmation { share: share.0, of: *of, fair: true });
+                looked = Some(event.at);
             }
             Happening::Unconfirmed { incarnation, share, of } if *incarnation == r.new => {
                 confirmation = Some(Confirmation { share: share.0, of: *of, fair: false });
             }
-            Happening::Exited { component, .. } => exited |= *component == r.old.to_string(),
+            Happening::Exited { component, .. } if *component == r.old.to_string() => {
+                exited = true;
+                ended = Some(event.at);
+            }
+            Happening::Launched { component, .. } if is_new(component) => launched = Some(event.at),
+            Happening::Ready { component, .. } if is_new(component) => ready = Some(event.at),
+            Happening::Registering { incarnation } if *incarnation == r.new => registering = Some(event.at),
+            Happening::Registered { incarnation, .. } if *incarnation == r.new => registered = Some(event.at),
             _ => {}
         }
     }
@@ -224,7 +253,18 @@ fn replacement(
         },
         confirmation,
         took_ms: r.last.map(|last| last.millis_from(r.first)),
+        timing: Timing {
+            deregister_ms: between(told, deregistered),
+            exit_ms: between(terminated, ended),
+            ready_ms: between(launched, ready),
+            register_ms: between(registering, registered),
+            confirm_ms: between(registered.or(ready), looked),
+        },
     }
+}
+
+fn between(from: Option<Nanos>, to: Option<Nanos>) -> Option<f64> {
+    from.zip(to).map(|(from, to)| to.millis_from(from))
 }
 
 /// Requests that `by` had in hand at `at`. One that it never finished counts only while its client waited

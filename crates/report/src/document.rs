@@ -11,6 +11,10 @@ mod tables;
 
 use std::collections::BTreeSet;
 
+pub(crate) use routing::transcripts_of as transcripts;
+pub(crate) use tables::{names, struck_unless};
+
+use crate::latency::Latency;
 use crate::summary::CellSummary;
 use crate::table::Table;
 use crate::validity::Trust;
@@ -182,6 +186,47 @@ fn headline(run: &RunSummary) -> Line {
     Line { mark, text: format!("{}: {word}{degraded}{left_out}", run.scenario) }
 }
 
+/// Every doubt about a run, a line each.
+pub(crate) fn doubts(run: &RunSummary) -> Vec<String> {
+    lists::validity(run).into_iter().map(|line| line.text).collect()
+}
+
+/// The table of faults, if there is any.
+pub(crate) fn faults_table(run: &RunSummary) -> Vec<Table> {
+    faults::faults(run).into_iter().collect()
+}
+
+/// The tables of splits and of classes, if there are any.
+pub(crate) fn routing_tables(run: &RunSummary) -> Vec<Table> {
+    routing::splits(run).into_iter().chain(routing::classes(run)).collect()
+}
+
+/// The table of reloads, if there is any.
+pub(crate) fn reloads_table(run: &RunSummary) -> Vec<Table> {
+    reloads::reloads(run).into_iter().collect()
+}
+
+/// What the scenario says that its figures mean.
+pub(crate) fn reading_lines(run: &RunSummary) -> Vec<Line> {
+    lists::readings(run)
+}
+
+/// How its claims stand.
+pub(crate) fn claim_lines(run: &RunSummary) -> Vec<Line> {
+    lists::claims(run)
+}
+
+/// Where its dropped requests come from.
+pub(crate) fn source_lines(run: &RunSummary) -> Vec<Line> {
+    lists::sources(run)
+}
+
+/// p50, p90, p99 and p99.9 over the repeats of one variant.
+pub(crate) fn quantiles(cells: &[CellSummary]) -> [String; 4] {
+    let quantiles: [fn(&Latency) -> Option<f64>; 4] = [|l| l.p50, |l| l.p90, |l| l.p99, |l| l.p999];
+    quantiles.map(|of| repeats::over(cells.iter(), of))
+}
+
 /// The variant's name, with the repeat where there are several.
 fn variant_label(run: &RunSummary, cell: &CellSummary) -> String {
     if run.repeats > 1 { format!("{} #{}", cell.variant, cell.repeat) } else { cell.variant.clone() }
@@ -192,7 +237,7 @@ fn label(run: &RunSummary, cell: &CellSummary) -> String {
 }
 
 /// Where the cells ran: `process`, `docker`.
-fn runtimes(run: &RunSummary) -> String {
+pub(crate) fn runtimes(run: &RunSummary) -> String {
     let runtimes: BTreeSet<_> = run.cells.iter().map(|cell| cell.runtime.as_str()).collect();
     runtimes.into_iter().collect::<Vec<_>>().join(", ")
 }

@@ -11,6 +11,7 @@
 pub mod attribution;
 pub mod backend_load;
 pub mod books;
+pub mod compare;
 pub mod counts;
 pub mod cpu;
 pub mod curl;
@@ -22,15 +23,19 @@ pub mod faults;
 pub mod figures;
 pub mod joined;
 pub mod latency;
+pub mod page;
 pub mod phases;
 pub mod reading;
 pub mod reloads;
 pub mod render;
 pub mod routing;
+pub mod run;
+pub mod runbook;
 pub mod summary;
 pub mod table;
 pub mod validity;
 pub mod verdict;
+pub mod writeup;
 pub mod zero;
 
 mod csv;
@@ -41,6 +46,8 @@ mod spread;
 mod terminal;
 
 pub use latency_log::latency_log;
-pub use render::{Colour, Format, Style, render, render_overview, render_table, verdict_json};
+pub use render::{
+    Colour, Format, Style, render, render_comparisons, render_overview, render_page, render_table, verdict_json,
+};
 pub use summary::{CellSummary, summarise};
 pub use verdict::{RunSummary, Verdict, judge};

@@ -1,6 +1,7 @@
 //! The Markdown dialect, as GitHub reads it.
 
 use crate::document::{Block, Document, Line, Mark, Quote};
+use crate::page::{Page, Part};
 use crate::table::{Align, Cell, Emphasis, Table};
 
 /// Lays out a document.
@@ -24,6 +25,28 @@ pub(crate) fn render(document: &Document) -> String {
     out
 }
 
+/// Lays out a page.
+pub(crate) fn page(page: &Page) -> String {
+    let mut out = format!("# {}\n", escape(&page.title));
+    page.opening.iter().for_each(|part| out.push_str(&self::part(part)));
+    for section in &page.sections {
+        out.push_str(&format!("\n## {}\n", escape(&section.title)));
+        section.parts.iter().for_each(|part| out.push_str(&self::part(part)));
+    }
+    out
+}
+
+fn part(part: &Part) -> String {
+    match part {
+        Part::Text(text) => format!("\n{}\n", escape(text)),
+        Part::Lines(lines) if lines.is_empty() => String::new(),
+        Part::Lines(lines) => format!("\n{}", lines.iter().map(item).collect::<String>()),
+        Part::Table(table) => format!("\n{}:\n\n{}", escape(&table.title), grid(table)),
+        Part::Quote(quote) => self::quote(quote),
+        Part::Command(command) => format!("\n```sh\n{command}\n```\n"),
+    }
+}
+
 /// A fenced block, with a fence that the text doesn't contain.
 fn quote(quote: &Quote) -> String {
     let mut fence = "```".to_owned();
@@ -41,7 +64,12 @@ fn item(line: &Line) -> String {
 }
 
 pub(crate) fn table(table: &Table) -> String {
-    let mut out = format!("\n## {}\n\n", escape(&table.title));
+    format!("\n## {}\n\n{}", escape(&table.title), grid(table))
+}
+
+/// A table without its title.
+fn grid(table: &Table) -> String {
+    let mut out = String::new();
     let row = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
     out.push_str(&row(table.columns.iter().map(|c| c.name.to_owned()).collect()));
     let rule = |align| match align {

@@ -3,7 +3,9 @@
 use model::plan::Unavailable;
 use serde::Serialize;
 
+use crate::compare::{self, Comparison};
 use crate::document::{Detail, compose};
+use crate::page::Page;
 use crate::table::Table;
 use crate::verdict::{ClaimVerdict, Problem, RunSummary, Verdict};
 use crate::{csv, markdown, overview, terminal};
@@ -67,6 +69,25 @@ pub fn render_overview(runs: &[RunSummary], format: Format, style: Style) -> Str
 /// Lays out one table for a terminal, with its title above and its notes below.
 pub fn render_table(table: &Table, style: Style) -> String {
     terminal::render_table(table, style)
+}
+
+/// Lays out comparisons, one after the other; a program gets the figures of every repeat.
+pub fn render_comparisons(comparisons: &[Comparison], format: Format, style: Style) -> String {
+    let documents = || comparisons.iter().map(compare::compose);
+    match format {
+        Format::Table => {
+            documents().map(|document| terminal::render(&document, style)).collect::<Vec<_>>().join("\n\n")
+        }
+        Format::Markdown => {
+            documents().map(|document| markdown::render(&document)).collect::<Vec<_>>().join("\n")
+        }
+        _ => json(&comparisons),
+    }
+}
+
+/// Lays out a page as Markdown.
+pub fn render_page(page: &Page) -> String {
+    markdown::page(page)
 }
 
 /// What a run concluded, without the figures that it rests on: `verdict.json`.

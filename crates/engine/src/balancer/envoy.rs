@@ -2,7 +2,9 @@
 //! replaced by rename in a watched directory, with `DRAINING` for the one that leaves (Envoy docs, "Endpoint
 //! discovery service", `core.v3.HealthStatus`).
 
+mod operations;
 mod settings;
+mod view;
 
 use std::time::Duration;
 
@@ -11,6 +13,7 @@ use model::access_log::{Attempt, LogGap};
 use model::catalog::Capability;
 use model::detection::{DetectionBound, Symptom};
 use model::history::Setting;
+use model::operations::{Operations, Whereabouts};
 use model::plan::Variant;
 use model::split::Split;
 use model::timeline::Deregister;
@@ -141,7 +144,11 @@ impl Balancer for Envoy {
     }
 
     fn view(&self, _site: &Site) -> Option<ViewQuery> {
-        Some(ViewQuery { ask: Ask::Get("/clusters?format=json".into()), read: read_clusters })
+        Some(ViewQuery { ask: Ask::Get("/clusters?format=json".into()), read: view::read_clusters })
+    }
+
+    fn operations(&self, at: &Whereabouts) -> Operations {
+        operations::operations(at)
     }
 
     /// The next probe begins `interval` after the end of the last, with traffic or without (`no_traffic_interval` is the
@@ -386,65 +393,4 @@ fn endpoints(
         .collect();
     let text = templates.render("envoy/endpoints.yaml", context! { pool, hosts })?;
     Ok(ConfigFile::new(endpoints_path(pool), text))
-}
-
-/// Reads `/clusters?format=json` (Envoy docs, "Administration interface").
-fn read_clusters(answer: &str, site: &Site) -> Result<View, ViewError> {
-    #[derive(Deserialize)]
-    struct Clusters {
-        #[serde(default)]
-        cluster_statuses: Vec<Cluster>,
-    }
-    #[derive(Deserialize)]
-    struct Cluster {
-        #[serde(default)]
-        host_statuses: Vec<Host>,
-    }
-    #[derive(Deserialize)]
-    struct Host {
-        address: Address,
-        #[serde(default)]
-        stats: Vec<Statistic>,
-        #[serde(default)]
-        health_status: serde_json::Map<String, serde_json::Value>,
-    }
-    #[derive(Deserialize)]
-    struct Address {
-        socket_address: SocketAddress,
-    }
-    #[derive(Deserialize)]
-    struct SocketAddress {
-        address: String,
-        port_value: u16,
-    }
-    #[derive(Deserialize)]
-    struct Statistic {
-        name: String,
-        #[serde(default)]
-        value: String,
-    }
-    let clusters: Clusters = serde_json::from_str(answer).map_err(|error| ViewError(error.to_string()))?;
-    let host = |host: Host| {
-        let socket = host.address.socket_address;
-        let discovered = host.health_status.get("eds_health_status").and_then(|v| v.as_str()).unwrap_or("-");
-        // Every other entry is a reason against the host: failed_active_health_check, pending_active_hc, …
-        let against: Vec<&str> = host
-            .health_status
-            .iter()
-            .filter(|(name, value)| *name != "eds_health_status" && value.as_bool() == Some(true))
-            .map(|(name, _)| name.as_str())
-            .collect();
-        BackendView {
-            backend: site.backend_at(&format!("{}:{}", socket.address, socket.port_value)),
-            up: discovered == "HEALTHY" && against.is_empty(),
-            in_flight: host
-                .stats
-                .iter()
-                .find(|s| s.name == "rq_active")
-                .and_then(|s| s.value.parse().ok())
-                .unwrap_or(0),
-            words: std::iter::once(discovered).chain(against).collect::<Vec<_>>().join(" "),
-        }
-    };
-    Ok(clusters.cluster_statuses.into_iter().flat_map(|cluster| cluster.host_statuses).map(host).collect())
 }

@@ -1,6 +1,8 @@
 //! HAProxy. Controlled through its runtime socket (management guide, "Unix Socket commands"), which rig has it
 //! open on a loopback address.
 
+mod operations;
+
 use std::time::Duration;
 
 use minijinja::{Value, context};
@@ -8,6 +10,7 @@ use model::access_log::{Attempt, LogGap};
 use model::catalog::Capability;
 use model::detection::{DetectionBound, Symptom};
 use model::history::Setting;
+use model::operations::{Operations, Whereabouts};
 use model::plan::Variant;
 use model::timeline::Deregister;
 use model::topology::{Balance, HeaderMatch, HealthCheck, PassiveHealth, Retries, Route, Topology};
@@ -231,6 +234,10 @@ impl Balancer for Haproxy {
 
     fn view(&self, _site: &Site) -> Option<ViewQuery> {
         Some(ViewQuery { ask: Ask::Line("show stat -1 4 -1".into()), read: read_statistics })
+    }
+
+    fn operations(&self, at: &Whereabouts) -> Operations {
+        operations::operations(at)
     }
 
     /// The next probe begins `inter` after the end of the last. `timeout check` counts once the connection stands; until

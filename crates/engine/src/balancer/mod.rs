@@ -16,6 +16,7 @@ use model::catalog::{BalancerKind, Capability, Catalog};
 use model::detection::{DetectionBound, Symptom};
 use model::history::Setting;
 use model::identity::RequestId;
+use model::operations::{Operations, Whereabouts};
 use model::plan::Variant;
 use model::timeline::Deregister;
 use model::topology::{HeaderMatch, HealthCheck, Route, Topology};
@@ -79,6 +80,8 @@ pub trait Balancer: Sync {
     ) -> Result<Vec<Step>, EngineError>;
     /// How to ask it for its view of the backends; `None`: it has none.
     fn view(&self, site: &Site) -> Option<ViewQuery>;
+    /// How people read its signals and take a backend out by hand.
+    fn operations(&self, at: &Whereabouts) -> Operations;
     /// How soon its active probes, set up like `check`, must notice a backend with `symptom`.
     fn detection(&self, check: &HealthCheck, symptom: Symptom) -> DetectionBound;
     /// The signal that ends it gracefully, with its log written.

@@ -1,6 +1,7 @@
 //! nginx, open source. No active health checks and no runtime API: a backend is taken out by a flag file that
 //! every request tests (`if (-f …)`, ngx_http_rewrite_module), or by a new configuration and SIGHUP.
 
+mod operations;
 mod settings;
 
 use std::time::Duration;
@@ -10,6 +11,7 @@ use model::access_log::{Attempt, LogGap};
 use model::catalog::Capability;
 use model::detection::{DetectionBound, Symptom};
 use model::history::Setting;
+use model::operations::{Operations, Whereabouts};
 use model::plan::Variant;
 use model::timeline::Deregister;
 use model::topology::{
@@ -175,6 +177,10 @@ impl Balancer for Nginx {
 
     fn view(&self, _site: &Site) -> Option<ViewQuery> {
         None
+    }
+
+    fn operations(&self, at: &Whereabouts) -> Operations {
+        operations::operations(at)
     }
 
     fn detection(&self, _check: &HealthCheck, _symptom: Symptom) -> DetectionBound {

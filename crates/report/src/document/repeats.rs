@@ -35,6 +35,17 @@ pub(super) fn latency(run: &RunSummary) -> Option<Table> {
     })
 }
 
+/// A percentile over some repeats.
+pub(super) fn over<'c>(
+    cells: impl Iterator<Item = &'c CellSummary>,
+    of: fn(&Latency) -> Option<f64>,
+) -> String {
+    let numbers = cells.map(|cell| (of(&cell.latency_ms).unwrap_or(f64::INFINITY), cell));
+    spread(numbers.collect(), |cell, ms| {
+        quantile(cell, &cell.latency_ms, Some(ms).filter(|ms| ms.is_finite()))
+    })
+}
+
 /// The repeats of one variant on one balancer.
 fn row(run: &RunSummary, cells: &[CellSummary]) -> Vec<Cell> {
     let usable: Vec<&CellSummary> = cells.iter().filter(|cell| cell.validity.latency.is_usable()).collect();
@@ -43,12 +54,7 @@ fn row(run: &RunSummary, cells: &[CellSummary]) -> Vec<Cell> {
         some => format!("{some} of {}", run.repeats),
     };
     let confidence = confidence(usable.len()).map_or_else(|| NONE.to_owned(), percent);
-    let quantiles = QUANTILES.map(|of| {
-        let numbers = usable.iter().map(|cell| (of(&cell.latency_ms).unwrap_or(f64::INFINITY), *cell));
-        spread(numbers.collect(), |cell, ms| {
-            quantile(cell, &cell.latency_ms, Some(ms).filter(|ms| ms.is_finite()))
-        })
-    });
+    let quantiles = QUANTILES.map(|of| over(usable.iter().copied(), of));
     let worst = cells.iter().map(|cell| cell.validity.latency.verdict).max().unwrap_or(Trust::Invalid);
     let names = cells.first().map_or(["", ""], |cell| [cell.balancer.name(), &cell.variant]);
     let share = |id: &String| {

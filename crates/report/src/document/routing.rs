@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::tables::{names, struck_unless};
 use super::{Quote, label};
+use crate::curl::Transcript;
 use crate::figures::{NONE, percent};
 use crate::routing::{ClassRouting, RouteSplit, SplitPhase};
 use crate::summary::CellSummary;
@@ -100,21 +101,23 @@ pub(super) fn splits(run: &RunSummary) -> Option<Table> {
 
 /// What curl was told, word for word.
 pub(super) fn transcripts(run: &RunSummary) -> Vec<Quote> {
-    let quote = |cell: &CellSummary| {
-        let from = label(run, cell);
-        let quotes = cell.curls.iter().map(move |curl| Quote {
-            from: format!("{from}: {}", curl.entry),
-            text: format!(
-                "$ {}\n{}\n{}",
-                curl.command,
-                curl.spoken().collect::<Vec<_>>().join("\n"),
-                match (curl.status.as_str(), curl.body.trim_end()) {
-                    ("exit status: 0", body) => body.to_owned(),
-                    (status, body) => format!("{body}\n({status})").trim_start().to_owned(),
-                }
-            ),
-        });
-        quotes.collect::<Vec<_>>()
+    run.cells.iter().flat_map(|cell| transcripts_of(run, cell)).collect()
+}
+
+/// What curl was told in one cell.
+pub(crate) fn transcripts_of(run: &RunSummary, cell: &CellSummary) -> Vec<Quote> {
+    let from = label(run, cell);
+    let quote = |curl: &Transcript| Quote {
+        from: format!("{from}: {}", curl.entry),
+        text: format!(
+            "$ {}\n{}\n{}",
+            curl.command,
+            curl.spoken().collect::<Vec<_>>().join("\n"),
+            match (curl.status.as_str(), curl.body.trim_end()) {
+                ("exit status: 0", body) => body.to_owned(),
+                (status, body) => format!("{body}\n({status})").trim_start().to_owned(),
+            }
+        ),
     };
-    run.cells.iter().flat_map(quote).collect()
+    cell.curls.iter().map(quote).collect()
 }

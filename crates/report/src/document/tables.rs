@@ -18,12 +18,12 @@ use crate::validity::{Trust, Validity};
 use crate::verdict::{ClaimVerdict, RunSummary};
 
 /// Whose row it is.
-pub(super) fn names(run: &RunSummary, cell: &CellSummary) -> Vec<Cell> {
+pub(crate) fn names(run: &RunSummary, cell: &CellSummary) -> Vec<Cell> {
     vec![Cell::plain(cell.balancer.name()), Cell::plain(variant_label(run, cell))]
 }
 
 /// Numbers that can't be trusted are shown, but struck.
-pub(super) fn struck_unless(usable: bool) -> impl Fn(Cell) -> Cell {
+pub(crate) fn struck_unless(usable: bool) -> impl Fn(Cell) -> Cell {
     move |cell| Cell { emphasis: if usable { cell.emphasis } else { Emphasis::Struck }, ..cell }
 }
 

@@ -1,0 +1,322 @@
+//! One page for on-call about one balancer: commands from its adapter, figures from runs.
+
+use std::collections::BTreeMap;
+
+use model::catalog::BalancerKind;
+use model::operations::{Operations, Signal};
+use model::timeline::{Deploy, Deregister, Drain, Strategy};
+
+use crate::attribution::DroppedGroup;
+use crate::deploy::{DeployRecord, ReplacementRecord};
+use crate::document::{Line, Mark};
+use crate::fate::SubCause;
+use crate::figures::{NONE, millis, percent, span_of, words};
+use crate::page::{Page, Part, Section};
+use crate::run::Run;
+use crate::summary::CellSummary;
+use crate::table::{Cell, Column, Table};
+use crate::writeup::durations;
+use crate::zero::ZeroBound;
+
+/// Composes the page about `balancer`.
+pub fn compose(balancer: BalancerKind, operations: &Operations, runs: &[Run<'_>]) -> Page {
+    let deploys = Deploys::of(balancer, runs);
+    Page {
+        title: format!("Runbook: {balancer}"),
+        opening: opening(balancer, operations, runs),
+        sections: vec![
+            Section { title: "Four signals".into(), parts: signals(operations) },
+            Section { title: "The safe deploy".into(), parts: sequence(operations, &deploys) },
+            Section {
+                title: "When a deploy drops requests: look here first".into(),
+                parts: checks(operations, &deploys),
+            },
+        ],
+    }
+}
+
+/// A cell whose deploy can be trusted, with what was asked of it.
+struct Deployed<'a> {
+    cell: &'a CellSummary,
+    record: &'a DeployRecord,
+    asked: &'a Deploy,
+}
+
+/// The deploys of all runs, by what they show.
+struct Deploys<'a> {
+    /// Drained for long enough, one after the other, without a reload.
+    safe: Vec<Deployed<'a>>,
+    /// Not drained.
+    undrained: Vec<Deployed<'a>>,
+    /// Drained for too short a time.
+    expired: Vec<Deployed<'a>>,
+    /// Drained, and they lost requests all the same.
+    leaking: Vec<Deployed<'a>>,
+    /// Cells with a deploy that are left out, as they can't be trusted.
+    untrusted: usize,
+}
+
+impl<'a> Deploys<'a> {
+    fn of(balancer: BalancerKind, runs: &'a [Run<'a>]) -> Deploys<'a> {
+        let mut sorted =
+            Deploys { safe: vec![], undrained: vec![], expired: vec![], leaking: vec![], untrusted: 0 };
+        for run in runs {
+            for cell in run.summary.cells.iter().filter(|cell| cell.balancer == balancer) {
+                let asked = run.plan.variant(&cell.variant).and_then(|variant| variant.deploys().next());
+                let Some((record, asked)) = cell.deploy.as_ref().zip(asked) else { continue };
+                let trusted = cell.validity.counts.is_usable()
+                    && cell.validity.deploy.as_ref().is_some_and(|validity| validity.is_usable());
+                let deployed = Deployed { cell, record, asked };
+                match record.drain {
+                    _ if !trusted => sorted.untrusted += 1,
+                    Drain::Off => sorted.undrained.push(deployed),
+                    _ if record.drains_expired > 0 => sorted.expired.push(deployed),
+                    _ if cell.counts.dropped > 0 => sorted.leaking.push(deployed),
+                    _ if asked.strategy == Strategy::InPlace && asked.deregister == Deregister::Live => {
+                        sorted.safe.push(deployed);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        sorted
+    }
+}
+
+fn opening(balancer: BalancerKind, operations: &Operations, runs: &[Run<'_>]) -> Vec<Part> {
+    let measured = |run: &&Run<'_>| run.summary.cells.iter().any(|cell| cell.balancer == balancer);
+    let told: Vec<_> = runs
+        .iter()
+        .filter(measured)
+        .map(|run| {
+            let version = run.summary.environment.balancers.get(balancer.name());
+            let version = version.map_or("", |build| build.version.as_str());
+            format!("{} ({balancer} {version}, {})", run.label, run.verdict())
+        })
+        .collect();
+    let from = match told.as_slice() {
+        [] => "No run here has it: the commands stand, and every figure is missing.".to_owned(),
+        runs => format!("Figures from {}.", runs.join(", ")),
+    };
+    vec![Part::Text(from), Part::Text(operations.names.split_whitespace().collect::<Vec<_>>().join(" "))]
+}
+
+fn signals(operations: &Operations) -> Vec<Part> {
+    let parts = |(name, signal): (&str, &Signal)| {
+        let reading = signal.reading.split_whitespace().collect::<Vec<_>>().join(" ");
+        [Part::Command(signal.command.clone()), Part::Text(format!("{name}. {reading}"))]
+    };
+    operations.signals().into_iter().flat_map(parts).collect()
+}
+
+/// The steps, with the times that they took where nothing was lost.
+fn sequence(operations: &Operations, deploys: &Deploys<'_>) -> Vec<Part> {
+    let replacements: Vec<&ReplacementRecord> =
+        deploys.safe.iter().flat_map(|deployed| &deployed.record.replacements).collect();
+    let [deregister, drain, exit, ready, register, share, whole] = durations(&replacements);
+    let mut windows: Vec<f64> = deploys
+        .safe
+        .iter()
+        .filter_map(|deployed| deployed.record.window)
+        .map(|window| window.length.as_millis())
+        .collect();
+    windows.sort_by(f64::total_cmp);
+    let window = match windows.as_slice() {
+        [] => NONE.to_owned(),
+        [least, .., most] if millis(*least) != millis(*most) => format!("{}–{}", millis(*least), millis(*most)),
+        [one, ..] => millis(*one),
+    };
+    let rows = [
+        ["1", "take it out (the first command)", "until the balancer confirms it", &deregister],
+        ["2", "wait until its drain state says that nothing is in flight", "how long that took", &drain],
+        ["", "and no longer than the window", "drain window", &window],
+        ["3", "stop it (SIGTERM)", "until it has exited", &exit],
+        ["4", "start the new one at the same address", "until it answers", &ready],
+        ["5", "put it back (the second command)", "until the balancer confirms it", &register],
+        ["6", "see that it gets its share, then go on with the next", "until it has that", &share],
+        ["", "one backend in all", "", &whole],
+    ];
+    let table = Table {
+        title: "One backend at a time".into(),
+        columns: Column::left(["", "step", "measured", "median (shortest–longest)"]).into(),
+        rows: rows.map(|row| row.map(Cell::plain).into()).into(),
+        notes: vec![],
+    };
+    let mut parts = vec![
+        Part::Command(operations.take_out.clone()),
+        Part::Command(operations.put_back.clone()),
+        Part::Table(table),
+        Part::Text(outcome(deploys, replacements.len())),
+    ];
+    if deploys.untrusted > 0 {
+        parts.push(Part::Text(format!(
+            "{} cells with a deploy are left out: their measurement is INVALID.",
+            deploys.untrusted
+        )));
+    }
+    parts
+}
+
+/// What came of the safe deploys.
+fn outcome(deploys: &Deploys<'_>, replacements: usize) -> String {
+    if replacements == 0 {
+        return "No run here has a drained deploy of this balancer that lost nothing: the times are missing.".into();
+    }
+    let scheduled: u64 = deploys.safe.iter().map(|deployed| deployed.cell.counts.scheduled).sum();
+    let bound = ZeroBound::over(deploys.safe.iter().map(|deployed| &deployed.cell.zero));
+    let bound = bound.words().map_or(String::new(), |words| format!(" ({words})"));
+    let lost: u64 = deploys.undrained.iter().map(|deployed| deployed.cell.counts.dropped).sum();
+    let beside = match deploys.undrained.len() {
+        0 => "There is no deploy without draining beside it, so the zero proves little.".to_owned(),
+        n => format!("{n} {} without draining dropped {lost}.", if n == 1 { "deploy" } else { "deploys" }),
+    };
+    format!("{replacements} backends were replaced so and dropped 0 of {scheduled} requests{bound}. {beside}")
+}
+
+/// A thing that can be wrong, and the cells that show it.
+struct Check<'c> {
+    title: &'static str,
+    look: String,
+    groups: Vec<(&'c CellSummary, &'c DroppedGroup)>,
+    cells: usize,
+    unseen: &'static str,
+}
+
+impl Check<'_> {
+    fn count(&self) -> u64 {
+        self.groups.iter().map(|(_, group)| group.count).sum()
+    }
+}
+
+fn groups<'c>(
+    cells: &'c [Deployed<'_>],
+    wanted: impl Fn(&DroppedGroup) -> bool,
+) -> Vec<(&'c CellSummary, &'c DroppedGroup)> {
+    let of = |deployed: &'c Deployed<'_>| deployed.cell.dropped.iter().map(|group| (deployed.cell, group));
+    cells.iter().flat_map(of).filter(|(_, group)| wanted(group)).collect()
+}
+
+/// The three likeliest causes: those that cost most in the runs come first.
+fn checks(operations: &Operations, deploys: &Deploys<'_>) -> Vec<Part> {
+    let in_hand = |group: &DroppedGroup| group.source.sub_cause == SubCause::KilledInService;
+    let mut checks = [
+        Check {
+            title: "Was it ended while it had requests in hand?",
+            look: format!("Before the next one is stopped, its drain state must say 0:\n{}", operations.drain.command),
+            groups: groups(&deploys.undrained, in_hand),
+            cells: deploys.undrained.len(),
+            unseen: "no deploy without draining lost a request that a backend had in hand",
+        },
+        Check {
+            title: "Does the balancer still send to one that is gone?",
+            look: format!(
+                "Until a probe or a failed request says otherwise it will:\n{}",
+                operations.health.command
+            ),
+            groups: groups(&deploys.undrained, |group| !in_hand(group)),
+            cells: deploys.undrained.len(),
+            unseen: "no deploy without draining lost a request that no backend had in hand",
+        },
+        Check {
+            title: "Did the drain window end before the slowest request?",
+            look: format!(
+                "In flight at termination must be 0, not small. Take the slowest request of the last hours, × 1.2 + 250 ms:\n{}",
+                operations.drain.command
+            ),
+            groups: groups(&deploys.expired, |_| true),
+            cells: deploys.expired.len(),
+            unseen: "no deploy here drained for too short a time",
+        },
+        Check {
+            title: "Is the way the balancer is told itself a loss?",
+            look: format!(
+                "Drained, nothing in flight, and requests fail: look for resets and closes that are in no log, as a reload \
+                 makes them for clients that keep connections alive. Take it out without one:\n{}",
+                operations.take_out
+            ),
+            groups: groups(&deploys.leaking, |_| true),
+            cells: deploys.leaking.len(),
+            unseen: "no drained deploy here lost a request",
+        },
+    ];
+    checks.sort_by_key(|check| std::cmp::Reverse(check.count()));
+    checks.iter().take(3).zip(1..).flat_map(|(check, n)| check_parts(operations, check, n)).collect()
+}
+
+fn check_parts(operations: &Operations, check: &Check<'_>, number: u32) -> Vec<Part> {
+    let (look, command) = check.look.split_once('\n').unwrap_or((&check.look, ""));
+    let mut parts = vec![
+        Part::Text(format!("{number}. {} {look}", check.title)),
+        Part::Command(command.to_owned()),
+    ];
+    if check.groups.is_empty() {
+        parts.push(Part::Text(format!("Not seen: {}.", check.unseen)));
+        return parts;
+    }
+    let mut lines = vec![seen(check)];
+    lines.extend(logged(operations, check));
+    parts.push(Part::Lines(lines.into_iter().map(|text| Line { mark: Mark::None, text }).collect()));
+    parts
+}
+
+/// How clients saw it, and in which phase.
+fn seen(check: &Check<'_>) -> String {
+    let scheduled: u64 = {
+        let mut cells: Vec<&CellSummary> = check.groups.iter().map(|(cell, _)| *cell).collect();
+        cells.dedup_by(|a, b| std::ptr::eq(*a, *b));
+        cells.iter().map(|cell| cell.counts.scheduled).sum()
+    };
+    let mut kinds: BTreeMap<(String, String), u64> = BTreeMap::new();
+    for (_, group) in &check.groups {
+        let outcome = words(group.source.outcome);
+        let outcome = outcome.strip_prefix("http ").unwrap_or(&outcome).to_owned();
+        *kinds.entry((outcome, words(group.source.sub_cause))).or_default() += group.count;
+    }
+    let mut kinds: Vec<_> = kinds.into_iter().collect();
+    kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let kinds: Vec<_> =
+        kinds.iter().map(|((outcome, cause), count)| format!("{count} × {outcome}, {cause}")).collect();
+    let counts: Vec<u64> = per_cell(check);
+    format!(
+        "Seen in {} of {} deploys, {} dropped each, {} of their {scheduled} requests: {}",
+        counts.len(),
+        check.cells,
+        span_of(&counts),
+        percent(check.count() as f64 / scheduled.max(1) as f64),
+        kinds.join("; ")
+    )
+}
+
+fn per_cell(check: &Check<'_>) -> Vec<u64> {
+    let mut counts: Vec<(&CellSummary, u64)> = Vec::new();
+    for (cell, group) in &check.groups {
+        match counts.last_mut().filter(|(last, _)| std::ptr::eq(*last, *cell)) {
+            Some((_, count)) => *count += group.count,
+            None => counts.push((cell, group.count)),
+        }
+    }
+    counts.into_iter().map(|(_, count)| count).collect()
+}
+
+/// What the balancer's log said of them, each with what it means where the adapter says so.
+fn logged(operations: &Operations, check: &Check<'_>) -> Vec<String> {
+    let mut lines: BTreeMap<&str, u64> = BTreeMap::new();
+    for (words, count) in check.groups.iter().flat_map(|(_, group)| &group.logged) {
+        *lines.entry(words).or_default() += count;
+    }
+    let silent = check.count().saturating_sub(lines.values().sum());
+    let mut lines: Vec<_> = lines.into_iter().collect();
+    lines.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let meaning = |line: &str| operations.log_words.iter().find(|(word, _)| line.contains(word));
+    let mut told: Vec<_> = lines
+        .into_iter()
+        .map(|(line, count)| match meaning(line) {
+            Some((_, meaning)) => format!("log {line} × {count}: {meaning}"),
+            None => format!("log {line} × {count}"),
+        })
+        .collect();
+    if silent > 0 {
+        told.push(format!("no line in the log × {silent}: only clients know of them"));
+    }
+    told
+}

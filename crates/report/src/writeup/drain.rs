@@ -1,0 +1,190 @@
+//! What a write-up says about deploys: the window, the sequence, and both runs side by side.
+
+use model::claim::Metric;
+use model::timeline::Drain;
+
+use super::topics::meaning;
+use crate::deploy::{DeployRecord, ReplacementRecord};
+use crate::document::{self, Line, Mark};
+use crate::figures::{NONE, millis, percent, span_of};
+use crate::page::Part;
+use crate::reading::dropped_kinds;
+use crate::run::Run;
+use crate::summary::CellSummary;
+use crate::table::{Cell, Column, Emphasis, Table};
+use crate::zero::per_request;
+
+/// Cells with a deploy.
+fn deployed<'a>(run: &'a Run<'_>) -> impl Iterator<Item = (&'a CellSummary, &'a DeployRecord)> {
+    run.summary.cells.iter().filter_map(|cell| Some((cell, cell.deploy.as_ref()?)))
+}
+
+fn is_usable(cell: &CellSummary) -> bool {
+    cell.validity.counts.is_usable() && cell.validity.deploy.as_ref().is_some_and(|deploy| deploy.is_usable())
+}
+
+/// How the windows were derived from what was measured before.
+pub(super) fn window(run: &Run<'_>) -> Vec<Part> {
+    let mut columns = Vec::from(Column::left(["balancer", "variant"]));
+    columns.extend(Column::right([
+        "slowest request of the baseline",
+        "of requests",
+        "so at 95 % fewer are slower than",
+        "drain window",
+        "longest drain",
+        "drains that expired",
+    ]));
+    let row = |(cell, deploy): (&CellSummary, &DeployRecord)| {
+        let window = deploy.window?;
+        let derived = window.derived?;
+        let figures = [
+            millis(derived.slowest.as_millis()),
+            derived.samples.to_string(),
+            percent(per_request(derived.samples.max(1))),
+            millis(window.length.as_millis()),
+            deploy.longest_drain.map_or_else(|| NONE.to_owned(), |longest| millis(longest.as_millis())),
+            deploy.drains_expired.to_string(),
+        ];
+        let figures = figures.map(Cell::plain).map(document::struck_unless(is_usable(cell)));
+        Some(document::names(run.summary, cell).into_iter().chain(figures).collect())
+    };
+    let table = Table {
+        title: "Windows and what they were derived from".into(),
+        columns,
+        rows: deployed(run).filter_map(row).collect(),
+        notes: vec![],
+    };
+    let text = "The window is 1.2 × the slowest service time that the backends' own ledgers show before the deploy, \
+                + 250 ms. It counts from the moment the balancer confirmed the deregistration, and ends early once \
+                nothing is in flight.";
+    vec![Part::Text(text.into()), Part::Table(table)]
+}
+
+/// The steps of a replacement and how long each took.
+pub(super) fn sequence(run: &Run<'_>) -> Vec<Part> {
+    let mut columns = Vec::from(Column::left(["balancer", "variant"]));
+    columns.extend(Column::right([
+        "replacements",
+        "1 deregister",
+        "2 drain",
+        "3 terminate",
+        "4 start until ready",
+        "5 register",
+        "6 fair share",
+        "in all",
+    ]));
+    let same = |a: &CellSummary, b: &CellSummary| (a.balancer, &a.variant) == (b.balancer, &b.variant);
+    let mut rows = Vec::new();
+    let mut told = Vec::new();
+    for cells in run.summary.cells.chunk_by(same) {
+        let drains = |deploy: &&DeployRecord| deploy.drain != Drain::Off;
+        let replacements: Vec<&ReplacementRecord> =
+            cells.iter().filter_map(|cell| cell.deploy.as_ref()).filter(drains).flat_map(|d| &d.replacements).collect();
+        if replacements.is_empty() {
+            continue;
+        }
+        let steps = durations(&replacements).map(Cell::plain);
+        let usable = cells.iter().all(is_usable);
+        let names = [cells[0].balancer.name(), &cells[0].variant].map(Cell::plain);
+        let count = Cell::plain(replacements.len().to_string());
+        let figures = std::iter::once(count).chain(steps).map(document::struck_unless(usable));
+        rows.push(names.into_iter().chain(figures).collect());
+        let how = cells[0].settings.iter().find(|setting| setting.name == "deregister");
+        told.extend(how.map(|how| format!("{} is told by: {}", cells[0].balancer, how.rendered)));
+    }
+    told.sort();
+    told.dedup();
+    let table = Table {
+        title: "How long each step took: median (shortest–longest) of the replacements".into(),
+        columns,
+        rows,
+        notes: vec![
+            "1: from the order until the balancer confirmed it. 3: from SIGTERM to the exit. 4: from the launch of the new \
+             generation until it answered. 6: until the new generation had its fair share of the pool's requests."
+                .into(),
+        ],
+    };
+    let text = "One backend at a time: deregister it, wait until it is drained, terminate it, start its successor at the \
+                same address and wait until that is ready, register it, wait until it has its share; then the next.";
+    let lines = told.into_iter().map(|text| Line { mark: Mark::None, text }).collect();
+    vec![Part::Text(text.into()), Part::Table(table), Part::Lines(lines)]
+}
+
+/// The steps' durations over some replacements, in order, and that of the whole.
+pub(crate) fn durations(replacements: &[&ReplacementRecord]) -> [String; 7] {
+    let steps: [fn(&ReplacementRecord) -> Option<f64>; 7] = [
+        |r| r.timing.deregister_ms,
+        |r| r.drain_waited.map(|waited| waited.as_millis()),
+        |r| r.timing.exit_ms,
+        |r| r.timing.ready_ms,
+        |r| r.timing.register_ms,
+        |r| r.timing.confirm_ms,
+        |r| r.took_ms,
+    ];
+    steps.map(|step| {
+        let mut known: Vec<f64> = replacements.iter().filter_map(|r| step(r)).collect();
+        known.sort_by(f64::total_cmp);
+        match known.as_slice() {
+            [] => NONE.to_owned(),
+            [only] => millis(*only),
+            [least, .., most] => {
+                format!("{} ({}–{})", millis(known[known.len() / 2]), millis(*least), millis(*most))
+            }
+        }
+    })
+}
+
+/// The same deploy in each of its forms.
+pub(super) fn side_by_side(run: &Run<'_>) -> Vec<Part> {
+    let mut columns = Vec::from(Column::left(["balancer", "deploy"]));
+    columns.extend(Column::right([
+        "requests",
+        "dropped",
+        "5xx",
+        "reset",
+        "closed",
+        "other",
+        "replaced",
+        "in flight at deregistration",
+        "at termination",
+    ]));
+    let row = |(cell, deploy): (&CellSummary, &DeployRecord)| {
+        let counts = &cell.counts;
+        let kinds = [Metric::Http5xx, Metric::Reset, Metric::Closed]
+            .map(|metric| counts.of_any(dropped_kinds(metric).unwrap_or_default()));
+        let other = counts.dropped - kinds.iter().sum::<u64>();
+        let dropped = match (counts.dropped, cell.zero.per_request) {
+            (0, Some(bound)) => Cell::with(Emphasis::Good, format!("0 (< {})", percent(bound))),
+            (0, None) => Cell::with(Emphasis::Good, "0"),
+            (n, _) => Cell::with(Emphasis::Bad, n.to_string()),
+        };
+        let figures = [
+            format!("{} of {}", deploy.replaced, deploy.planned),
+            span_of(&deploy.at_deregistrations()),
+            span_of(&deploy.at_terminations()),
+        ];
+        let numbers = kinds.into_iter().chain([other]).map(|n| Cell::plain(n.to_string()));
+        let cells = [Cell::plain(counts.scheduled.to_string()), dropped].into_iter().chain(numbers);
+        let cells = cells.chain(figures.map(Cell::plain)).map(document::struck_unless(is_usable(cell)));
+        document::names(run.summary, cell).into_iter().chain(cells).collect()
+    };
+    let table = Table {
+        title: "The same arrivals, service times and deploy".into(),
+        columns,
+        rows: deployed(run).map(row).collect(),
+        notes: vec![
+            "dropped: every scheduled request without a complete expected response in time. A zero carries its bound: fewer \
+             than that part of the requests exposed to a replacement, at 95 %. In flight: requests that the old generation \
+             had in hand, by its own ledger."
+                .into(),
+        ],
+    };
+    let mut parts = vec![Part::Table(table)];
+    let sources = document::source_lines(run.summary);
+    if !sources.is_empty() && run.summary.repeats == 1 {
+        parts.push(Part::Text("Where the dropped requests come from:".into()));
+        parts.push(Part::Lines(sources));
+    }
+    parts.extend(meaning(run));
+    parts
+}

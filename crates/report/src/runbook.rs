@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use model::catalog::BalancerKind;
 use model::operations::{Operations, Signal};
-use model::timeline::{Deploy, Deregister, Drain, Strategy};
+use model::timeline::{Deregister, Drain, Strategy};
 
 use crate::attribution::DroppedGroup;
 use crate::deploy::{DeployRecord, ReplacementRecord};
@@ -35,11 +35,10 @@ pub fn compose(balancer: BalancerKind, operations: &Operations, runs: &[Run<'_>]
     }
 }
 
-/// A cell whose deploy can be trusted, with what was asked of it.
+/// A cell whose deploy can be trusted.
 struct Deployed<'a> {
     cell: &'a CellSummary,
     record: &'a DeployRecord,
-    asked: &'a Deploy,
 }
 
 /// The deploys of all runs, by what they show.
@@ -66,7 +65,7 @@ impl<'a> Deploys<'a> {
                 let Some((record, asked)) = cell.deploy.as_ref().zip(asked) else { continue };
                 let trusted = cell.validity.counts.is_usable()
                     && cell.validity.deploy.as_ref().is_some_and(|validity| validity.is_usable());
-                let deployed = Deployed { cell, record, asked };
+                let deployed = Deployed { cell, record };
                 match record.drain {
                     _ if !trusted => sorted.untrusted += 1,
                     Drain::Off => sorted.undrained.push(deployed),

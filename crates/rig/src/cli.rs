@@ -48,6 +48,36 @@ pub(crate) enum Command {
         rig report results/drain/latest --format markdown > drain.md\n  \
         rig report results/*/latest")]
     Report(Report),
+    /// Compare balancers, or two saved runs, figure by figure
+    #[command(after_help = "Examples:\n  \
+        rig compare nginx envoy\n  \
+        rig compare nginx haproxy scenarios/drain.yaml --set load.for=10s\n  \
+        rig compare haproxy envoy reload health-check --repeat 10 --format markdown > compared.md\n  \
+        rig compare results/drain/20261122T135148Z results/drain/latest\n\n\
+        Balancers: runs the scenarios named, or all bundled ones (canary, drain, drain-edges, half-dead, health-check, \
+        path-routing, reload, round-robin-vs-least-connections), on each of them, five times unless --repeat says \
+        otherwise, cells in an order drawn from the seed. For two balancers all bundled ones are about 12 minutes of \
+        load per repeat, and half as much again for starting and ending cells; --repeat 1 gives a first look. \
+        Variants that not all of the balancers can run are listed and left out. The runs are saved like any other.\n\n\
+        Saved runs: their plans must be alike but for the balancer, its version and its settings (topology.*, without \
+        pools and routes); what else differs is an error that names the keys.\n\n\
+        A figure is marked ✓ only if it is better at 1 % by an exact rank test over at least five repeats on each side.\n\n\
+        Exit codes: those of the runs, as rig run and rig report give them.")]
+    Compare(Compare),
+    /// Write up what runs showed, as Markdown: layer, drain window, deploy sequence, both load tests, limits
+    #[command(after_help = "Examples:\n  \
+        rig writeup > writeup.md\n  \
+        rig writeup results/drain/latest results/path-routing/latest\n\n\
+        Every figure is from the runs. A section is there if a run has what it is about; what no run has is listed at the \
+        end, with the command that would show it.")]
+    Writeup(Writeup),
+    /// Print a page for on-call about a balancer, as Markdown: its signals, the safe deploy, what to check first
+    #[command(after_help = "Examples:\n  \
+        rig runbook --balancer haproxy > runbook.md\n  \
+        rig runbook results/drain/latest results/drain-edges/latest --balancer nginx\n\n\
+        Commands name what you have to fill in: ADMIN, DIRECTORY, POOL, BACKEND. Times, and the patterns of lost requests, \
+        are from the runs.")]
+    Runbook(Runbook),
     /// Show which images containers run from, and bring them onto the engine
     #[command(after_help = "Examples:\n  \
         rig images\n  \
@@ -186,6 +216,64 @@ pub(crate) struct Report {
     pub(crate) output: Output,
 }
 
+/// `rig compare`.
+#[derive(Debug, Args)]
+pub(crate) struct Compare {
+    /// Balancers (nginx, haproxy, envoy), then scenarios: files or names of bundled ones; or the directories of two runs
+    #[arg(required = true, value_name = "BALANCER… [SCENARIO…] | RUN RUN")]
+    pub(crate) targets: Vec<String>,
+    /// Show runs that are unlike side by side, with what differs, and mark nothing
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Change any key of the scenarios, in every variant
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) sets: Vec<Set>,
+    /// Run each cell so often [default: 5, the fewest that let a figure be marked]
+    #[arg(long, value_name = "N")]
+    pub(crate) repeat: Option<u32>,
+    /// Seed of arrivals, service times and the order of cells
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Where components run
+    #[arg(long, value_enum, default_value = "auto")]
+    pub(crate) runtime: RuntimeName,
+    /// When official images are pulled, in Docker
+    #[arg(long, value_enum, default_value = "missing")]
+    pub(crate) pull: PullName,
+    /// Where results go, as DIR/<scenario>/<run-id>/
+    #[arg(long, value_name = "DIR", default_value = RESULTS)]
+    pub(crate) out: PathBuf,
+    /// Balancer templates that replace the built-in ones, laid out like proxy-configs/
+    #[arg(long, value_name = "DIR")]
+    pub(crate) proxy_configs: Option<PathBuf>,
+    /// How the comparison is printed
+    #[arg(long, value_enum, default_value = "table")]
+    pub(crate) format: ComparisonFormat,
+    /// No colours, whatever the terminal can do
+    #[arg(long)]
+    pub(crate) no_color: bool,
+    /// No progress on standard error
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+/// `rig writeup`.
+#[derive(Debug, Args)]
+pub(crate) struct Writeup {
+    /// The runs' directories [default: the newest run of each scenario below results/]
+    pub(crate) runs: Vec<PathBuf>,
+}
+
+/// `rig runbook`.
+#[derive(Debug, Args)]
+pub(crate) struct Runbook {
+    /// The runs' directories [default: the newest run of each scenario below results/]
+    pub(crate) runs: Vec<PathBuf>,
+    /// The balancer [default: each that the runs have, a page each]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) balancer: Option<BalancerKind>,
+}
+
 /// `rig images`.
 #[derive(Debug, Args)]
 pub(crate) struct Images {
@@ -287,6 +375,17 @@ pub(crate) enum FormatName {
     Json,
     /// For spreadsheets: a row per cell
     Csv,
+}
+
+/// How a comparison can be printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ComparisonFormat {
+    /// For a terminal
+    Table,
+    /// For write-ups and job summaries
+    Markdown,
+    /// For programs: the figures of every repeat
+    Json,
 }
 
 /// How a list can be printed.

@@ -25,7 +25,7 @@ pub fn unfinished(results: &Path) -> Result<Vec<CellDir>, StoreError> {
 }
 
 /// The directories in `path`, in order; none if it isn't there.
-fn directories(path: &Path) -> Result<Vec<PathBuf>, StoreError> {
+pub(crate) fn directories(path: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let entries = match fs::read_dir(path) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -2,6 +2,7 @@
 
 mod agent;
 mod clean;
+mod compare;
 mod doctor;
 mod images;
 mod judged;
@@ -9,7 +10,10 @@ mod place;
 mod render;
 mod report;
 mod run;
+mod runbook;
+mod saved;
 mod validate;
+mod writeup;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -17,6 +21,7 @@ use std::process::ExitCode;
 use model::plan::Plan;
 use model::scenario::{Choice, Problems, Scenario, Set};
 
+use crate::bundled;
 use crate::cli::{Cli, Command};
 use crate::exit::{Failure, with_causes};
 use crate::trace;
@@ -29,6 +34,9 @@ pub(crate) fn perform(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Validate(wanted) => validate::perform(&wanted)?,
         Command::Render(wanted) => render::perform(&wanted)?,
         Command::Report(wanted) => report::perform(&wanted)?,
+        Command::Compare(wanted) => compare::perform(&wanted)?,
+        Command::Writeup(wanted) => writeup::perform(&wanted)?,
+        Command::Runbook(wanted) => runbook::perform(&wanted)?,
         Command::Images(wanted) => images::perform(&wanted)?,
         Command::Doctor(wanted) => doctor::perform(&wanted)?,
         Command::Clean(wanted) => clean::perform(&wanted)?,
@@ -51,18 +59,31 @@ fn plans(paths: &[PathBuf], sets: &[Set], choice: &Choice) -> Result<Vec<(Scenar
 
 /// Reads a scenario and builds its plan.
 fn plan(path: &Path, sets: &[Set], choice: &Choice) -> Result<(Scenario, Plan), Failure> {
-    let bytes = std::fs::read(path).map_err(|error| {
-        Failure::usage(anyhow::anyhow!("the scenario {} can't be read: {error}", path.display()))
-    })?;
+    let (name, text) = text(path)?;
+    let scenario = Scenario::parse(&name, &text, sets).map_err(|found| problems(&found))?;
+    let plan =
+        Plan::build(&scenario, &engine::balancer::catalog(), choice).map_err(|found| problems(&found))?;
+    Ok((scenario, plan))
+}
+
+/// The text of the file at `path`, else of the bundled scenario of that name, and what messages call it.
+fn text(path: &Path) -> Result<(String, String), Failure> {
+    let bytes = match (std::fs::read(path), bundled::find(path)) {
+        (Ok(bytes), _) => bytes,
+        (Err(_), Some((name, text))) => return Ok((format!("{name} (bundled)"), text.to_owned())),
+        (Err(error), None) => {
+            let mut message = format!("the scenario {} can't be read: {error}", path.display());
+            if path.components().count() == 1 && path.extension().is_none() {
+                message += "\n  help: `rig list` shows the names of those that are bundled";
+            }
+            return Err(Failure::usage(anyhow::anyhow!(message)));
+        }
+    };
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         Failure::usage(anyhow::anyhow!("{}: byte {at} is no UTF-8", path.display()))
     })?;
-    let scenario =
-        Scenario::parse(&path.display().to_string(), &text, sets).map_err(|found| problems(&found))?;
-    let plan =
-        Plan::build(&scenario, &engine::balancer::catalog(), choice).map_err(|found| problems(&found))?;
-    Ok((scenario, plan))
+    Ok((path.display().to_string(), text))
 }
 
 fn problems(problems: &Problems) -> Failure {

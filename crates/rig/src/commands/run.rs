@@ -1,6 +1,7 @@
 //! `rig run`: every cell of a scenario, one after the other, then the verdict.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use anyhow::Context;
 use engine::cell::{End, Order, find_curl};
@@ -36,16 +37,23 @@ pub(crate) fn perform(wanted: &cli::Run) -> Result<Exit, Failure> {
         seed: wanted.choice.seed,
     };
     let plans = plans(&wanted.scenarios, &wanted.choice.sets, &choice)?;
+    controlled(async |interrupted| match plans.as_slice() {
+        [(scenario, plan)] => alone(wanted, scenario, plan, interrupted).await,
+        several => together(wanted, several, interrupted).await,
+    })
+}
+
+/// Does `work` where cells can be run, with word of the user's wish to stop.
+pub(super) fn controlled<T>(
+    work: impl AsyncFnOnce(watch::Receiver<bool>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     // One thread: the kernel ties the children's lives to the thread that spawns them.
     let controller =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::environment)?;
     controller.block_on(async {
         let interrupted = interrupt::requested()?;
         environment::raise_open_files();
-        match plans.as_slice() {
-            [(scenario, plan)] => alone(wanted, scenario, plan, interrupted).await,
-            several => together(wanted, several, interrupted).await,
-        }
+        work(interrupted).await
     })
 }
 
@@ -56,7 +64,7 @@ async fn alone(
     plan: &Plan,
     interrupted: watch::Receiver<bool>,
 ) -> Result<Exit, Failure> {
-    let Done { summary, broken } = run(wanted, scenario, plan, interrupted).await?;
+    let Done { summary, broken, .. } = run(wanted, scenario, plan, interrupted).await?;
     // What was measured before something broke is not lost with it.
     if broken.is_none() || summary.cells.iter().any(|cell| cell.counts.scheduled > 0) {
         print(&rendered(&summary, &wanted.output))?;
@@ -79,7 +87,7 @@ async fn together(
             eprintln!("\n{}/{} {}: {}", number + 1, plans.len(), plan.scenario, plan.question);
         }
         let broken = match run(wanted, scenario, plan, interrupted.clone()).await {
-            Ok(Done { summary, broken }) => {
+            Ok(Done { summary, broken, .. }) => {
                 worst = worst.max(exit(&summary, wanted.strict));
                 summaries.push(summary);
                 broken
@@ -100,13 +108,16 @@ async fn together(
 }
 
 /// What became of one scenario.
-struct Done {
-    summary: RunSummary,
+pub(super) struct Done {
+    pub(super) summary: RunSummary,
+    /// Where its records are.
+    pub(super) path: PathBuf,
     /// Why it was not run to its end.
-    broken: Option<Failure>,
+    pub(super) broken: Option<Failure>,
 }
 
-async fn run(
+/// Runs every cell of `plan`, and judges.
+pub(super) async fn run(
     wanted: &cli::Run,
     scenario: &Scenario,
     plan: &Plan,
@@ -196,7 +207,7 @@ impl Job<'_> {
         if !wanted.quiet {
             eprintln!("\nrecords: {}", stored.path().display());
         }
-        Ok(Done { summary, broken })
+        Ok(Done { summary, path: stored.path().to_owned(), broken })
     }
 
     /// Runs one cell, and sums it up.

@@ -1,0 +1,195 @@
+//! `rig compare`: balancers, run side by side, or two runs that were saved.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use engine::balancer::catalog;
+use model::catalog::BalancerKind;
+use model::plan::{Plan, SavedPlan};
+use model::scenario::{Choice, Scenario};
+use report::compare::{self, Comparison, LEAST_REPEATS, Strictness};
+use report::{Format, render_comparisons};
+use tokio::sync::watch;
+
+use super::judged::{exit, style};
+use super::run::{Done, controlled, run};
+use super::saved::Read;
+use super::{plan, plans};
+use crate::bundled;
+use crate::cli::{self, Compare, ComparisonFormat, FormatName};
+use crate::exit::{Exit, Failure, print, with_causes};
+
+mod targets;
+
+use targets::Targets;
+
+/// Compares what the user names.
+pub(crate) fn perform(wanted: &Compare) -> Result<Exit, Failure> {
+    match Targets::of(&wanted.targets).map_err(Failure::usage)? {
+        Targets::Runs(paths) => saved(wanted, &paths),
+        Targets::Balancers { kinds, scenarios } => {
+            if wanted.force {
+                return Err(Failure::usage(anyhow::anyhow!("--force is for saved runs: cells of one run are alike")));
+            }
+            let jobs = jobs(wanted, &kinds, &scenarios)?;
+            controlled(async |interrupted| side_by_side(wanted, &kinds, &jobs, interrupted).await)
+        }
+    }
+}
+
+/// Two saved runs.
+fn saved(wanted: &Compare, [a, b]: &[PathBuf; 2]) -> Result<Exit, Failure> {
+    if wanted.repeat.is_some() || wanted.seed.is_some() || !wanted.sets.is_empty() {
+        return Err(Failure::usage(anyhow::anyhow!(
+            "--repeat, --seed and --set are for balancers that are to be run: these runs have been"
+        )));
+    }
+    let (a, b) = (Read::from(a)?, Read::from(b)?);
+    let strictness = if wanted.force { Strictness::Forced } else { Strictness::Alike };
+    let comparisons =
+        compare::runs(a.run(), b.run(), strictness, &catalog()).map_err(Failure::usage)?;
+    show(wanted, &comparisons)?;
+    Ok(exit(&a.summary, false).max(exit(&b.summary, false)))
+}
+
+/// A scenario that is to be run.
+struct Job {
+    scenario: Scenario,
+    /// What all balancers can run of it.
+    plan: Plan,
+    /// All of it.
+    whole: SavedPlan,
+}
+
+/// The scenarios' plans for the balancers; without a scenario, those of all bundled ones that can tell them apart.
+fn jobs(wanted: &Compare, kinds: &[BalancerKind], scenarios: &[String]) -> Result<Vec<Job>, Failure> {
+    let paths: Vec<PathBuf> = match scenarios {
+        [] => bundled::all().iter().map(|(name, _)| PathBuf::from(name)).collect(),
+        named => named.iter().map(PathBuf::from).collect(),
+    };
+    let choice = Choice {
+        balancers: Some(kinds.to_vec()),
+        variants: None,
+        repeats: Some(wanted.repeat.unwrap_or(LEAST_REPEATS as u32)),
+        seed: wanted.seed,
+    };
+    let mut jobs = Vec::new();
+    for ((scenario, whole), path) in plans(&paths, &wanted.sets, &choice)?.into_iter().zip(&paths) {
+        let shared = whole.variants.iter().filter(|variant| kinds.iter().all(|k| variant.balancers.contains(k)));
+        let shared: Vec<String> = shared.map(|variant| variant.name.clone()).collect();
+        if shared.is_empty() {
+            let none = format!("no variant of {} runs on all of {}", path.display(), names(kinds));
+            if !scenarios.is_empty() {
+                return Err(Failure::usage(anyhow::anyhow!(none)));
+            }
+            eprintln!("left out: {none}");
+            continue;
+        }
+        let choice = Choice { variants: Some(shared), ..choice.clone() };
+        let (_, plan) = plan(path, &wanted.sets, &choice)?;
+        jobs.push(Job { scenario, plan, whole: (*whole).clone() });
+    }
+    Ok(jobs)
+}
+
+fn names(kinds: &[BalancerKind]) -> String {
+    kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ")
+}
+
+/// Runs the scenarios one after another, and prints their tables at the end.
+async fn side_by_side(
+    wanted: &Compare,
+    kinds: &[BalancerKind],
+    jobs: &[Job],
+    interrupted: watch::Receiver<bool>,
+) -> Result<Exit, Failure> {
+    if !wanted.quiet {
+        eprintln!("{}", amount(jobs));
+    }
+    let settings = settings(wanted);
+    let (mut comparisons, mut failures, mut worst) = (Vec::new(), Vec::new(), Exit::Held);
+    for (number, job) in jobs.iter().enumerate() {
+        if *interrupted.borrow() {
+            break;
+        }
+        if !wanted.quiet {
+            eprintln!("\n{}/{} {}: {}", number + 1, jobs.len(), job.plan.scenario, job.plan.question);
+        }
+        let broken = match run(&settings, &job.scenario, &job.plan, interrupted.clone()).await {
+            Ok(Done { path, broken, .. }) => {
+                let read = Read::from(&path)?;
+                worst = worst.max(exit(&read.summary, false));
+                if !read.summary.cells.is_empty() {
+                    comparisons.push(compare::balancers(read.run(), kinds, &job.whole, &catalog()));
+                }
+                broken
+            }
+            Err(failure) => Some(failure),
+        };
+        // The others may well run.
+        if let Some(Failure { exit, error }) = broken {
+            worst = worst.max(exit);
+            failures.push(format!("{}: {}", job.plan.scenario, with_causes(&error)));
+        }
+    }
+    show(wanted, &comparisons)?;
+    if !failures.is_empty() {
+        eprintln!("error: {}", failures.join("\nerror: "));
+    }
+    Ok(worst)
+}
+
+/// How much there is to do.
+fn amount(jobs: &[Job]) -> String {
+    let mut load = Duration::ZERO;
+    let mut cells = 0;
+    for job in jobs {
+        for cell in job.plan.cells() {
+            let traffic = job.plan.variant(&cell.variant).map(|variant| &variant.traffic);
+            load += traffic.map_or(Duration::ZERO, |traffic| traffic.warmup.0 + traffic.duration.0);
+            cells += 1;
+        }
+    }
+    let took = match load.as_secs() {
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds => format!("{} min", seconds / 60),
+    };
+    let scenarios = if jobs.len() == 1 { "1 scenario".into() } else { format!("{} scenarios", jobs.len()) };
+    format!("{scenarios}, {cells} cells: {took} of load, and what it takes to start and end them")
+}
+
+/// The same as an order to `rig run`.
+fn settings(wanted: &Compare) -> cli::Run {
+    cli::Run {
+        scenarios: Vec::new(),
+        choice: cli::Choice {
+            balancer: Vec::new(),
+            variant: Vec::new(),
+            sets: Vec::new(),
+            repeat: wanted.repeat,
+            seed: wanted.seed,
+        },
+        output: cli::Output { format: FormatName::Table, no_color: wanted.no_color },
+        runtime: wanted.runtime,
+        pull: wanted.pull,
+        out: wanted.out.clone(),
+        listen: None,
+        proxy_configs: wanted.proxy_configs.clone(),
+        strict: false,
+        quiet: wanted.quiet,
+    }
+}
+
+fn show(wanted: &Compare, comparisons: &[Comparison]) -> Result<(), Failure> {
+    let format = match wanted.format {
+        ComparisonFormat::Table => Format::Table,
+        ComparisonFormat::Markdown => Format::Markdown,
+        ComparisonFormat::Json => Format::Json,
+    };
+    print(&render_comparisons(comparisons, format, style(wanted.no_color)))
+}
+
+/// Whether `path` is a saved run.
+fn is_run(path: &Path) -> bool {
+    path.join("plan.json").is_file()
+}

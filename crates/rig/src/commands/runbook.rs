@@ -1,0 +1,32 @@
+//! `rig runbook`: a page for on-call, per balancer.
+
+use std::collections::BTreeSet;
+
+use engine::balancer::adapter;
+use model::catalog::BalancerKind;
+use model::operations::Whereabouts;
+use report::run::Run;
+use report::{render_page, runbook};
+
+use super::saved;
+use crate::cli::Runbook;
+use crate::exit::{Exit, Failure, print};
+
+/// Prints the page of the balancer that is named, else of each that the runs have, else of all.
+pub(crate) fn perform(wanted: &Runbook) -> Result<Exit, Failure> {
+    let read = saved::read(&wanted.runs)?;
+    let runs: Vec<Run<'_>> = read.iter().map(saved::Read::run).collect();
+    let ran: BTreeSet<BalancerKind> =
+        runs.iter().flat_map(|run| &run.summary.cells).map(|cell| cell.balancer).collect();
+    let kinds: Vec<BalancerKind> = match wanted.balancer {
+        Some(kind) => vec![kind],
+        None if ran.is_empty() => BalancerKind::ALL.to_vec(),
+        None => ran.into_iter().collect(),
+    };
+    let page = |kind: &BalancerKind| {
+        let operations = adapter(*kind).operations(&Whereabouts::placeholders());
+        render_page(&runbook::compose(*kind, &operations, &runs))
+    };
+    print(&kinds.iter().map(page).collect::<Vec<_>>().join("\n"))?;
+    Ok(Exit::Held)
+}

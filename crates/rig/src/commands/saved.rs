@@ -1,0 +1,50 @@
+//! Saved runs, read for what looks at several of them.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use report::RunSummary;
+use report::run::Run;
+use store::SavedRun;
+
+use super::judged::judged;
+use crate::cli::RESULTS;
+use crate::exit::Failure;
+
+/// A saved run, judged.
+pub(super) struct Read {
+    label: String,
+    saved: SavedRun,
+    pub(super) summary: RunSummary,
+}
+
+impl Read {
+    /// Reads the run at `path`, which may be a link such as `latest`.
+    pub(super) fn from(path: &Path) -> Result<Read, Failure> {
+        let saved = SavedRun::open(path)
+            .with_context(|| format!("{} can't be read as a run", path.display()))
+            .map_err(Failure::usage)?;
+        let summary = judged(&saved).map_err(Failure::environment)?;
+        // `latest` will be another run tomorrow.
+        let id = saved.path().file_name().unwrap_or_default();
+        let label = match path.file_name() {
+            Some(_) => path.with_file_name(id),
+            None => saved.path().to_owned(),
+        };
+        Ok(Read { label: label.display().to_string(), saved, summary })
+    }
+
+    /// As the report takes it.
+    pub(super) fn run(&self) -> Run<'_> {
+        Run { label: &self.label, plan: self.saved.plan(), summary: &self.summary }
+    }
+}
+
+/// Reads the runs that the user names, else the newest of each scenario.
+pub(super) fn read(named: &[PathBuf]) -> Result<Vec<Read>, Failure> {
+    let newest = match named {
+        [] => store::newest(Path::new(RESULTS)).map_err(Failure::environment)?,
+        named => named.to_vec(),
+    };
+    newest.iter().map(|path| Read::from(path)).collect()
+}

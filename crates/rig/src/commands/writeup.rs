@@ -1,0 +1,26 @@
+//! `rig writeup`: what runs showed, written up.
+
+use model::plan::SavedPlan;
+use model::scenario::Choice;
+use report::run::Run;
+use report::{render_page, writeup};
+
+use super::{plan, saved};
+use crate::bundled;
+use crate::cli::Writeup;
+use crate::exit::{Exit, Failure, print};
+
+/// Prints the write-up.
+pub(crate) fn perform(wanted: &Writeup) -> Result<Exit, Failure> {
+    let read = saved::read(&wanted.runs)?;
+    if read.is_empty() {
+        return Err(Failure::usage(anyhow::anyhow!(
+            "there is no run in results/ yet\n  help: rig run scenarios/*.yaml, or name the runs' directories"
+        )));
+    }
+    let runs: Vec<Run<'_>> = read.iter().map(saved::Read::run).collect();
+    let of_bundled = |(name, _): &(&str, &str)| Ok((*plan(name.as_ref(), &[], &Choice::default())?.1).clone());
+    let bundled = bundled::all().iter().map(of_bundled).collect::<Result<Vec<SavedPlan>, Failure>>()?;
+    print(&render_page(&writeup::compose(&runs, &bundled)))?;
+    Ok(Exit::Held)
+}

@@ -216,11 +216,6 @@ pub(crate) fn claim_lines(run: &RunSummary) -> Vec<Line> {
     lists::claims(run)
 }
 
-/// Where its dropped requests come from.
-pub(crate) fn source_lines(run: &RunSummary) -> Vec<Line> {
-    lists::sources(run)
-}
-
 /// p50, p90, p99 and p99.9 over the repeats of one variant.
 pub(crate) fn quantiles(cells: &[CellSummary]) -> [String; 4] {
     let quantiles: [fn(&Latency) -> Option<f64>; 4] = [|l| l.p50, |l| l.p90, |l| l.p99, |l| l.p999];
@@ -232,7 +227,8 @@ fn variant_label(run: &RunSummary, cell: &CellSummary) -> String {
     if run.repeats > 1 { format!("{} #{}", cell.variant, cell.repeat) } else { cell.variant.clone() }
 }
 
-fn label(run: &RunSummary, cell: &CellSummary) -> String {
+/// Whose it is: `nginx with-drain #2`.
+pub(crate) fn label(run: &RunSummary, cell: &CellSummary) -> String {
     format!("{} {}", cell.balancer, variant_label(run, cell))
 }
 
@@ -252,7 +248,7 @@ fn mark(holding: &Holding) -> Mark {
     }
 }
 
-fn trust_word(trust: Trust) -> &'static str {
+pub(crate) fn trust_word(trust: Trust) -> &'static str {
     match trust {
         Trust::Valid => "VALID",
         Trust::Degraded => "DEGRADED",

@@ -47,7 +47,8 @@ mod terminal;
 
 pub use latency_log::latency_log;
 pub use render::{
-    Colour, Format, Style, render, render_comparisons, render_overview, render_page, render_table, verdict_json,
+    Colour, Format, Style, render, render_comparisons, render_overview, render_page, render_table,
+    verdict_json,
 };
 pub use summary::{CellSummary, summarise};
 pub use verdict::{RunSummary, Verdict, judge};

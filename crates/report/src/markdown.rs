@@ -38,13 +38,31 @@ pub(crate) fn page(page: &Page) -> String {
 
 fn part(part: &Part) -> String {
     match part {
-        Part::Text(text) => format!("\n{}\n", escape(text)),
+        Part::Text(text) => format!("\n{}\n", prose(text)),
         Part::Lines(lines) if lines.is_empty() => String::new(),
-        Part::Lines(lines) => format!("\n{}", lines.iter().map(item).collect::<String>()),
+        Part::Lines(lines) => format!("\n{}", lines.iter().map(told).collect::<String>()),
         Part::Table(table) => format!("\n{}:\n\n{}", escape(&table.title), grid(table)),
         Part::Quote(quote) => self::quote(quote),
         Part::Command(command) => format!("\n```sh\n{command}\n```\n"),
     }
+}
+
+/// An item of a page's list.
+fn told(line: &Line) -> String {
+    match line.mark {
+        Mark::None => format!("- {}\n", prose(&line.text)),
+        mark => format!("- {} {}\n", mark.sign(), prose(&line.text)),
+    }
+}
+
+/// Escapes all but what stands between two backticks: a page's texts are rig's own, and quote words of code so.
+fn prose(text: &str) -> String {
+    let pieces: Vec<&str> = text.split('`').collect();
+    if pieces.len() % 2 == 0 || text.contains("``") {
+        return escape(text);
+    }
+    let piece = |(n, piece): (usize, &&str)| if n % 2 == 0 { escape(piece) } else { format!("`{piece}`") };
+    pieces.iter().enumerate().map(piece).collect()
 }
 
 /// A fenced block, with a fence that the text doesn't contain.

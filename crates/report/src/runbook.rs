@@ -83,7 +83,9 @@ impl<'a> Deploys<'a> {
 }
 
 fn opening(balancer: BalancerKind, operations: &Operations, runs: &[Run<'_>]) -> Vec<Part> {
-    let measured = |run: &&Run<'_>| run.summary.cells.iter().any(|cell| cell.balancer == balancer);
+    let measured = |run: &&Run<'_>| {
+        run.summary.cells.iter().any(|cell| cell.balancer == balancer && cell.deploy.is_some())
+    };
     let told: Vec<_> = runs
         .iter()
         .filter(measured)
@@ -94,7 +96,7 @@ fn opening(balancer: BalancerKind, operations: &Operations, runs: &[Run<'_>]) ->
         })
         .collect();
     let from = match told.as_slice() {
-        [] => "No run here has it: the commands stand, and every figure is missing.".to_owned(),
+        [] => "No run here deploys behind it: the commands stand, and every figure is missing.".to_owned(),
         runs => format!("Figures from {}.", runs.join(", ")),
     };
     vec![Part::Text(from), Part::Text(operations.names.split_whitespace().collect::<Vec<_>>().join(" "))]
@@ -103,7 +105,7 @@ fn opening(balancer: BalancerKind, operations: &Operations, runs: &[Run<'_>]) ->
 fn signals(operations: &Operations) -> Vec<Part> {
     let parts = |(name, signal): (&str, &Signal)| {
         let reading = signal.reading.split_whitespace().collect::<Vec<_>>().join(" ");
-        [Part::Command(signal.command.clone()), Part::Text(format!("{name}. {reading}"))]
+        [Part::Text(format!("{name}:")), Part::Command(signal.command.clone()), Part::Text(reading)]
     };
     operations.signals().into_iter().flat_map(parts).collect()
 }
@@ -122,16 +124,18 @@ fn sequence(operations: &Operations, deploys: &Deploys<'_>) -> Vec<Part> {
     windows.sort_by(f64::total_cmp);
     let window = match windows.as_slice() {
         [] => NONE.to_owned(),
-        [least, .., most] if millis(*least) != millis(*most) => format!("{}–{}", millis(*least), millis(*most)),
+        [least, .., most] if millis(*least) != millis(*most) => {
+            format!("{}–{}", millis(*least), millis(*most))
+        }
         [one, ..] => millis(*one),
     };
     let rows = [
-        ["1", "take it out (the first command)", "until the balancer confirms it", &deregister],
+        ["1", "take it out", "until the balancer confirms it", &deregister],
         ["2", "wait until its drain state says that nothing is in flight", "how long that took", &drain],
         ["", "and no longer than the window", "drain window", &window],
         ["3", "stop it (SIGTERM)", "until it has exited", &exit],
         ["4", "start the new one at the same address", "until it answers", &ready],
-        ["5", "put it back (the second command)", "until the balancer confirms it", &register],
+        ["5", "put it back", "until the balancer confirms it", &register],
         ["6", "see that it gets its share, then go on with the next", "until it has that", &share],
         ["", "one backend in all", "", &whole],
     ];
@@ -142,7 +146,9 @@ fn sequence(operations: &Operations, deploys: &Deploys<'_>) -> Vec<Part> {
         notes: vec![],
     };
     let mut parts = vec![
+        Part::Text("Take it out:".into()),
         Part::Command(operations.take_out.clone()),
+        Part::Text("Put it back:".into()),
         Part::Command(operations.put_back.clone()),
         Part::Table(table),
         Part::Text(outcome(deploys, replacements.len())),
@@ -159,7 +165,8 @@ fn sequence(operations: &Operations, deploys: &Deploys<'_>) -> Vec<Part> {
 /// What came of the safe deploys.
 fn outcome(deploys: &Deploys<'_>, replacements: usize) -> String {
     if replacements == 0 {
-        return "No run here has a drained deploy of this balancer that lost nothing: the times are missing.".into();
+        return "No run here has a drained deploy of this balancer that lost nothing: the times are missing."
+            .into();
     }
     let scheduled: u64 = deploys.safe.iter().map(|deployed| deployed.cell.counts.scheduled).sum();
     let bound = ZeroBound::over(deploys.safe.iter().map(|deployed| &deployed.cell.zero));
@@ -201,7 +208,10 @@ fn checks(operations: &Operations, deploys: &Deploys<'_>) -> Vec<Part> {
     let mut checks = [
         Check {
             title: "Was it ended while it had requests in hand?",
-            look: format!("Before the next one is stopped, its drain state must say 0:\n{}", operations.drain.command),
+            look: format!(
+                "Before the next one is stopped, its drain state must say 0:\n{}",
+                operations.drain.command
+            ),
             groups: groups(&deploys.undrained, in_hand),
             cells: deploys.undrained.len(),
             unseen: "no deploy without draining lost a request that a backend had in hand",
@@ -244,10 +254,8 @@ fn checks(operations: &Operations, deploys: &Deploys<'_>) -> Vec<Part> {
 
 fn check_parts(operations: &Operations, check: &Check<'_>, number: u32) -> Vec<Part> {
     let (look, command) = check.look.split_once('\n').unwrap_or((&check.look, ""));
-    let mut parts = vec![
-        Part::Text(format!("{number}. {} {look}", check.title)),
-        Part::Command(command.to_owned()),
-    ];
+    let mut parts =
+        vec![Part::Text(format!("{number}. {} {look}", check.title)), Part::Command(command.to_owned())];
     if check.groups.is_empty() {
         parts.push(Part::Text(format!("Not seen: {}.", check.unseen)));
         return parts;
@@ -260,11 +268,6 @@ fn check_parts(operations: &Operations, check: &Check<'_>, number: u32) -> Vec<P
 
 /// How clients saw it, and in which phase.
 fn seen(check: &Check<'_>) -> String {
-    let scheduled: u64 = {
-        let mut cells: Vec<&CellSummary> = check.groups.iter().map(|(cell, _)| *cell).collect();
-        cells.dedup_by(|a, b| std::ptr::eq(*a, *b));
-        cells.iter().map(|cell| cell.counts.scheduled).sum()
-    };
     let mut kinds: BTreeMap<(String, String), u64> = BTreeMap::new();
     for (_, group) in &check.groups {
         let outcome = words(group.source.outcome);
@@ -275,10 +278,12 @@ fn seen(check: &Check<'_>) -> String {
     kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     let kinds: Vec<_> =
         kinds.iter().map(|((outcome, cause), count)| format!("{count} × {outcome}, {cause}")).collect();
-    let counts: Vec<u64> = per_cell(check);
+    let cells = per_cell(check);
+    let counts: Vec<u64> = cells.iter().map(|(_, count)| *count).collect();
+    let scheduled: u64 = cells.iter().map(|(cell, _)| cell.counts.scheduled).sum();
     format!(
-        "Seen in {} of {} deploys, {} dropped each, {} of their {scheduled} requests: {}",
-        counts.len(),
+        "Seen in {} of {} such deploys, {} requests each, {} of all: {}",
+        cells.len(),
         check.cells,
         span_of(&counts),
         percent(check.count() as f64 / scheduled.max(1) as f64),
@@ -286,7 +291,8 @@ fn seen(check: &Check<'_>) -> String {
     )
 }
 
-fn per_cell(check: &Check<'_>) -> Vec<u64> {
+/// How many requests each cell lost so.
+fn per_cell<'c>(check: &Check<'c>) -> Vec<(&'c CellSummary, u64)> {
     let mut counts: Vec<(&CellSummary, u64)> = Vec::new();
     for (cell, group) in &check.groups {
         match counts.last_mut().filter(|(last, _)| std::ptr::eq(*last, *cell)) {
@@ -294,7 +300,7 @@ fn per_cell(check: &Check<'_>) -> Vec<u64> {
             None => counts.push((cell, group.count)),
         }
     }
-    counts.into_iter().map(|(_, count)| count).collect()
+    counts
 }
 
 /// What the balancer's log said of them, each with what it means where the adapter says so.
@@ -310,8 +316,8 @@ fn logged(operations: &Operations, check: &Check<'_>) -> Vec<String> {
     let mut told: Vec<_> = lines
         .into_iter()
         .map(|(line, count)| match meaning(line) {
-            Some((_, meaning)) => format!("log {line} × {count}: {meaning}"),
-            None => format!("log {line} × {count}"),
+            Some((_, meaning)) => format!("log `{line}` × {count}: {meaning}"),
+            None => format!("log `{line}` × {count}"),
         })
         .collect();
     if silent > 0 {

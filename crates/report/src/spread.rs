@@ -37,7 +37,7 @@ pub(crate) fn spread(
 }
 
 /// `3 (2–5)`, `98 (95–104) ms`, `41 (38–44) of 8000`, `980 ms (95 ms to 1.02 s)`: what follows all three is said once.
-fn interval(least: &str, median: &str, most: &str) -> String {
+pub(crate) fn interval(least: &str, median: &str, most: &str) -> String {
     match [least, median, most].map(|text| text.split_once(' ')) {
         [Some((low, unit)), Some((middle, same)), Some((high, too))] if unit == same && unit == too => {
             format!("{middle} ({low}–{high}) {unit}")

@@ -17,7 +17,9 @@ pub fn newest(results: &Path) -> Result<Vec<PathBuf>, StoreError> {
         let latest = scenario.join(LATEST);
         let runs = directories(&scenario)?;
         // Names sort by time.
-        found.extend(std::iter::once(latest).chain(runs.into_iter().rev()).find(|run| run.join(PLAN).is_file()));
+        found.extend(
+            std::iter::once(latest).chain(runs.into_iter().rev()).find(|run| run.join(PLAN).is_file()),
+        );
     }
     Ok(found)
 }

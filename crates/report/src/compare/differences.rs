@@ -7,8 +7,8 @@ use model::catalog::{Capability, Catalog};
 use model::plan::SavedPlan;
 use serde::Serialize;
 
-use super::keys::KeyDifference;
 use super::Source;
+use super::keys::KeyDifference;
 use crate::figures::words;
 use crate::run::Run;
 
@@ -147,7 +147,8 @@ pub(super) fn doubts(sources: &[Source<'_>]) -> Vec<String> {
             "" => String::new(),
             _ => format!("{}: ", source.side.name),
         };
-        let about = |text: &String| source.side.label.is_empty() || text.contains(source.side.balancer.name());
+        let about =
+            |text: &String| source.side.label.is_empty() || text.contains(source.side.balancer.name());
         lines.extend(source.run.doubts().into_iter().filter(about).map(|text| format!("{label}{text}")));
     }
     let mut seen = BTreeSet::new();
@@ -159,9 +160,8 @@ impl CapabilityDifference {
     /// A line about it; `names` are the sides'.
     pub(super) fn line(&self, names: &[&str]) -> String {
         let lacks = self.missing.iter().zip(names);
-        let reasons: Vec<_> = lacks
-            .filter_map(|(reason, name)| Some(format!("{name}: n/a ({})", reason.as_ref()?)))
-            .collect();
+        let reasons: Vec<_> =
+            lacks.filter_map(|(reason, name)| Some(format!("{name}: n/a ({})", reason.as_ref()?))).collect();
         format!("{}: {}", words(self.capability), reasons.join("; "))
     }
 }

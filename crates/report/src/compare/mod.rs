@@ -24,8 +24,8 @@ use figures::Figure;
 
 pub use differences::{Absent, CapabilityDifference, SettingDifference};
 pub use figures::Better;
-pub(crate) use keys::keys;
 pub use keys::KeyDifference;
+pub(crate) use keys::keys;
 pub use view::compose;
 
 /// Fewer repeats on a side mark nothing.
@@ -65,7 +65,9 @@ pub enum Unlike {
         of_b: Vec<String>,
     },
     /// They have no balancer in common, and more than one each.
-    #[error("these runs have no balancer in common, and more than one each: compare runs of one balancer each")]
+    #[error(
+        "these runs have no balancer in common, and more than one each: compare runs of one balancer each"
+    )]
     NoBalancer,
 }
 
@@ -184,7 +186,12 @@ pub fn balancers(run: Run<'_>, kinds: &[BalancerKind], whole: &SavedPlan, catalo
 ///
 /// # Errors
 /// If they are unlike in anything but the balancer and its settings.
-pub fn runs(a: Run<'_>, b: Run<'_>, strictness: Strictness, catalog: &Catalog) -> Result<Vec<Comparison>, Unlike> {
+pub fn runs(
+    a: Run<'_>,
+    b: Run<'_>,
+    strictness: Strictness,
+    catalog: &Catalog,
+) -> Result<Vec<Comparison>, Unlike> {
     let names = |run: Run<'_>| run.plan.variants.iter().map(|v| v.name.clone()).collect::<Vec<_>>();
     if !names(a).iter().any(|name| b.plan.variant(name).is_some()) {
         let [a_label, b_label] = [a, b].map(|run| run.label.to_owned());
@@ -231,7 +238,8 @@ fn compared(
         rows.iter_mut().for_each(|row| row.best = None);
     }
     let first = sources.first().map(|source| source.run);
-    let one_run = sources.iter().all(|source| first.is_some_and(|f| std::ptr::eq(f.summary, source.run.summary)));
+    let one_run =
+        sources.iter().all(|source| first.is_some_and(|f| std::ptr::eq(f.summary, source.run.summary)));
     Comparison {
         scenario: whole.scenario.clone(),
         question: whole.question.clone(),
@@ -293,7 +301,10 @@ fn best(sides: &[Measured]) -> (Option<usize>, f64) {
         a.iter().map(wins).sum::<f64>() < 0.0
     };
     let beats_all = |place: &usize| {
-        sides.iter().enumerate().all(|(other, side)| other == *place || lower(&sides[*place].repeats, &side.repeats))
+        sides
+            .iter()
+            .enumerate()
+            .all(|(other, side)| other == *place || lower(&sides[*place].repeats, &side.repeats))
     };
     // Where nobody is lower than all others, two are level.
     let Some(place) = (0..sides.len()).find(beats_all) else { return (None, 1.0) };

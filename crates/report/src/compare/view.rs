@@ -61,7 +61,8 @@ fn figures(comparison: &Comparison) -> Table {
 }
 
 fn notes(comparison: &Comparison) -> Vec<String> {
-    let repeats = comparison.rows.iter().flat_map(|row| &row.sides).map(|side| side.repeats.len() + side.left_out);
+    let repeats =
+        comparison.rows.iter().flat_map(|row| &row.sides).map(|side| side.repeats.len() + side.left_out);
     let most = repeats.max().unwrap_or(0);
     let mut notes = vec![
         "Of three and more repeats the median, with the smallest and the largest. Lower is better, except where nothing \
@@ -85,10 +86,13 @@ fn notes(comparison: &Comparison) -> Vec<String> {
         );
     }
     notes.push(match comparison.interleaved {
-        true => "The same arrivals and service times on every side, cells in an order drawn from the seed.".to_owned(),
-        false => "The same arrivals and service times on every side, but measured one run after the other: what \
-                  changed on the machine in between shows as well."
+        true => "The same arrivals and service times on every side, cells in an order drawn from the seed."
             .to_owned(),
+        false => {
+            "The same arrivals and service times on every side, but measured one run after the other: what \
+                  changed on the machine in between shows as well."
+                .to_owned()
+        }
     });
     notes
 }

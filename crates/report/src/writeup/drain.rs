@@ -1,15 +1,18 @@
 //! What a write-up says about deploys: the window, the sequence, and both runs side by side.
 
+use std::collections::BTreeMap;
+
 use model::claim::Metric;
 use model::timeline::Drain;
 
 use super::topics::meaning;
 use crate::deploy::{DeployRecord, ReplacementRecord};
 use crate::document::{self, Line, Mark};
-use crate::figures::{NONE, millis, percent, span_of};
+use crate::figures::{NONE, millis, percent, span_of, words};
 use crate::page::Part;
 use crate::reading::dropped_kinds;
 use crate::run::Run;
+use crate::spread::interval;
 use crate::summary::CellSummary;
 use crate::table::{Cell, Column, Emphasis, Table};
 use crate::zero::per_request;
@@ -78,8 +81,12 @@ pub(super) fn sequence(run: &Run<'_>) -> Vec<Part> {
     let mut told = Vec::new();
     for cells in run.summary.cells.chunk_by(same) {
         let drains = |deploy: &&DeployRecord| deploy.drain != Drain::Off;
-        let replacements: Vec<&ReplacementRecord> =
-            cells.iter().filter_map(|cell| cell.deploy.as_ref()).filter(drains).flat_map(|d| &d.replacements).collect();
+        let replacements: Vec<&ReplacementRecord> = cells
+            .iter()
+            .filter_map(|cell| cell.deploy.as_ref())
+            .filter(drains)
+            .flat_map(|d| &d.replacements)
+            .collect();
         if replacements.is_empty() {
             continue;
         }
@@ -127,9 +134,7 @@ pub(crate) fn durations(replacements: &[&ReplacementRecord]) -> [String; 7] {
         match known.as_slice() {
             [] => NONE.to_owned(),
             [only] => millis(*only),
-            [least, .., most] => {
-                format!("{} ({}–{})", millis(known[known.len() / 2]), millis(*least), millis(*most))
-            }
+            [least, .., most] => interval(&millis(*least), &millis(known[known.len() / 2]), &millis(*most)),
         }
     })
 }
@@ -180,11 +185,30 @@ pub(super) fn side_by_side(run: &Run<'_>) -> Vec<Part> {
         ],
     };
     let mut parts = vec![Part::Table(table)];
-    let sources = document::source_lines(run.summary);
-    if !sources.is_empty() && run.summary.repeats == 1 {
+    let sources: Vec<Line> = deployed(run).filter_map(|(cell, _)| sources(run, cell)).collect();
+    if !sources.is_empty() {
         parts.push(Part::Text("Where the dropped requests come from:".into()));
         parts.push(Part::Lines(sources));
     }
     parts.extend(meaning(run));
     parts
+}
+
+/// Where a cell's dropped requests come from, all backends together.
+fn sources(run: &Run<'_>, cell: &CellSummary) -> Option<Line> {
+    let mut kinds: BTreeMap<(String, String, String), u64> = BTreeMap::new();
+    for group in &cell.dropped {
+        let outcome = words(group.source.outcome);
+        let outcome = outcome.strip_prefix("http ").unwrap_or(&outcome).to_owned();
+        let kind = (group.source.phase.to_string(), outcome, words(group.source.sub_cause));
+        *kinds.entry(kind).or_default() += group.count;
+    }
+    let mut kinds: Vec<_> = kinds.into_iter().collect();
+    kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let kinds: Vec<_> = kinds
+        .iter()
+        .map(|((phase, outcome, cause), count)| format!("{count} × {outcome}, {cause} ({phase})"))
+        .collect();
+    let text = format!("{}: {}", document::label(run.summary, cell), kinds.join("; "));
+    (!kinds.is_empty()).then_some(Line { mark: Mark::None, text })
 }

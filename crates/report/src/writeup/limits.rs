@@ -1,9 +1,12 @@
 //! What a write-up can't say: where and how it was measured.
 
+use std::collections::BTreeMap;
+
 use crate::document::{self, Line, Mark};
 use crate::page::{Part, Section};
 use crate::run::Run;
 use crate::table::{Cell, Column, Table};
+use crate::validity::Trust;
 
 /// The section about the experiment's limits.
 pub(super) fn section(runs: &[Run<'_>]) -> Section {
@@ -31,20 +34,8 @@ pub(super) fn section(runs: &[Run<'_>]) -> Section {
         rows: runs.iter().map(row).collect(),
         notes: vec![],
     };
-    let mut machines: Vec<String> = runs
-        .iter()
-        .map(|run| {
-            let e = &run.summary.environment;
-            format!("{} × {}, kernel {}, load average {} at the start", e.cpus, e.cpu, e.kernel, e.load_average)
-        })
-        .collect();
-    machines.sort();
-    machines.dedup();
-    let mut lines: Vec<Line> = machines.into_iter().map(|text| Line { mark: Mark::None, text }).collect();
-    let doubts = runs.iter().flat_map(|run| {
-        run.doubts().into_iter().map(|text| Line { mark: Mark::Unknown, text: format!("{}: {text}", run.label) })
-    });
-    lines.extend(doubts);
+    let mut lines = machines(runs);
+    lines.extend(runs.iter().flat_map(doubts));
     let few = runs.iter().filter(|run| run.summary.repeats < 5).count();
     let mut texts = vec![
         "One machine ran the load generator, the balancer and the backends, so that they share its CPUs and no network \
@@ -62,4 +53,53 @@ pub(super) fn section(runs: &[Run<'_>]) -> Section {
     let mut parts: Vec<Part> = texts.into_iter().map(Part::Text).collect();
     parts.extend([Part::Table(table), Part::Lines(lines)]);
     Section { title: "Limits of the experiment".into(), parts }
+}
+
+/// Where it was measured, each machine once.
+fn machines(runs: &[Run<'_>]) -> Vec<Line> {
+    let mut found: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    for run in runs {
+        let e = &run.summary.environment;
+        let machine = format!("{} × {}, kernel {}", e.cpus, e.cpu, e.kernel);
+        found.entry(machine).or_default().push(e.load_average);
+    }
+    let line = |(machine, mut loads): (String, Vec<f64>)| {
+        loads.sort_by(f64::total_cmp);
+        let loads = match loads.as_slice() {
+            [least, .., most] if least != most => format!("{least}–{most} when the runs"),
+            one => format!("{} when the run", one.first().copied().unwrap_or_default()),
+        };
+        Line { mark: Mark::None, text: format!("{machine}, load average {loads} began") }
+    };
+    found.into_iter().map(line).collect()
+}
+
+/// What can't be trusted of a run, or only with care; why, its own report says.
+fn doubts(run: &Run<'_>) -> Vec<Line> {
+    let mut found: BTreeMap<(&str, Trust), Vec<String>> = BTreeMap::new();
+    for cell in &run.summary.cells {
+        let claims = [
+            ("counts", Some(&cell.validity.counts)),
+            ("latency", Some(&cell.validity.latency)),
+            ("deploy", cell.validity.deploy.as_ref()),
+        ];
+        for (claim, validity) in claims {
+            if let Some(validity) = validity.filter(|validity| validity.verdict != Trust::Valid) {
+                let label = document::label(run.summary, cell);
+                found.entry((claim, validity.verdict)).or_default().push(label);
+            }
+        }
+    }
+    let line = |((claim, trust), cells): ((&str, Trust), Vec<String>)| Line {
+        mark: Mark::Unknown,
+        text: format!(
+            "{}: {claim} {} of {} of {} cells: {}",
+            run.label,
+            document::trust_word(trust),
+            cells.len(),
+            run.summary.cells.len(),
+            cells.join(", ")
+        ),
+    };
+    found.into_iter().map(line).collect()
 }

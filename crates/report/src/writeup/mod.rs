@@ -45,7 +45,8 @@ fn opening(runs: &[Run<'_>]) -> Vec<Part> {
     };
     vec![
         Part::Text(
-            "Every figure below was measured in one of these runs; rig report shows each of them in full.".into(),
+            "Every figure below was measured in one of these runs; rig report shows each of them in full."
+                .into(),
         ),
         Part::Lines(runs.iter().map(line).collect()),
     ]
@@ -71,7 +72,8 @@ fn source(run: &Run<'_>) -> String {
         .iter()
         .map(|(name, build)| format!("{name} {}", build.version))
         .collect();
-    let repeats = if run.summary.repeats == 1 { "once".into() } else { format!("{} times", run.summary.repeats) };
+    let repeats =
+        if run.summary.repeats == 1 { "once".into() } else { format!("{} times", run.summary.repeats) };
     format!("From {}: {}, each cell {repeats}, seed {}.", run.label, balancers.join(", "), run.summary.seed)
 }
 
@@ -79,7 +81,9 @@ fn source(run: &Run<'_>) -> String {
 fn trouble(run: &Run<'_>) -> Option<Part> {
     let warning = match run.summary.verdict {
         Verdict::Passed => return None,
-        Verdict::Failed => "FAILED: a claim of the scenario did not hold. The figures are measured all the same.",
+        Verdict::Failed => {
+            "FAILED: a claim of the scenario did not hold. The figures are measured all the same."
+        }
         Verdict::Invalid => "INVALID: not all of this run can be trusted; figures that can't are struck out.",
         Verdict::Interrupted => "INTERRUPTED: this run was not brought to its end.",
     };

@@ -8,7 +8,7 @@ use model::topology::Layer;
 
 use super::drain;
 use crate::compare::keys;
-use crate::document::{self, Detail, Mark};
+use crate::document::{self, Detail, Mark, Quote};
 use crate::figures::percent_span_of;
 use crate::page::Part;
 use crate::run::Run;
@@ -72,7 +72,11 @@ pub(super) const TOPICS: &[Topic] = &[
     Topic {
         title: "Round robin against least connections",
         what: "variants that differ in how a backend is chosen",
-        is_in: |plan| plan.variants.iter().any(|a| plan.variants.iter().any(|b| b.topology.balance != a.topology.balance)),
+        is_in: |plan| {
+            plan.variants
+                .iter()
+                .any(|a| plan.variants.iter().any(|b| b.topology.balance != a.topology.balance))
+        },
         tell: algorithms,
     },
     Topic {
@@ -123,7 +127,9 @@ fn has_both_layers(plan: &SavedPlan) -> bool {
 fn has_key(plan: &SavedPlan, names: &[&str]) -> bool {
     let set = |value: &str| !matches!(value, "off" | "none" | "false");
     plan.variants.iter().any(|variant| {
-        keys(variant).iter().any(|(key, value)| set(value) && key.split('.').any(|part| names.contains(&part)))
+        keys(variant)
+            .iter()
+            .any(|(key, value)| set(value) && key.split('.').any(|part| names.contains(&part)))
     })
 }
 
@@ -144,8 +150,10 @@ pub(super) fn meaning(run: &Run<'_>) -> Vec<Part> {
     }
     let not: Vec<_> =
         claims.into_iter().filter(|line| matches!(line.mark, Mark::Bad | Mark::Unknown)).collect();
-    if judged > 0 {
-        parts.push(Part::Text(format!("{held} of the {judged} claims that could be judged held.")));
+    if judged > 0 && held == judged {
+        parts.push(Part::Text(format!("All {judged} claims of the scenario held.")));
+    } else if judged > 0 {
+        parts.push(Part::Text(format!("{held} of {judged} claims of the scenario held; not so:")));
     }
     if !not.is_empty() {
         parts.push(Part::Lines(not));
@@ -181,8 +189,12 @@ fn layers(run: &Run<'_>) -> Vec<Part> {
             Some(_) => routing.disagreements.to_string(),
             None => "n/a (no ids)".to_owned(),
         };
-        let figures =
-            [expected.to_string(), routing.misrouted.to_string(), disagreements, cell.counts.dropped.to_string()];
+        let figures = [
+            expected.to_string(),
+            routing.misrouted.to_string(),
+            disagreements,
+            cell.counts.dropped.to_string(),
+        ];
         let figures = figures.map(Cell::plain).map(document::struck_unless(cell.validity.counts.is_usable()));
         let names = [cell.balancer.name(), if four { "4" } else { "7" }].map(Cell::plain);
         rows.push(names.into_iter().chain(figures).collect());
@@ -214,7 +226,15 @@ fn transcripts(run: &Run<'_>) -> Vec<Part> {
     let mut seen = BTreeSet::new();
     let cells = run.summary.cells.iter().filter(|cell| !cell.curls.is_empty());
     let first = cells.filter(|cell| seen.insert(layer_of(run.plan, cell) == Some(Layer::Four)));
-    first.flat_map(|cell| document::transcripts(run.summary, cell)).map(Part::Quote).collect()
+    let quotes = first.flat_map(|cell| document::transcripts(run.summary, cell));
+    quotes.map(|quote| Part::Quote(Quote { text: first_of_body(&quote.text), ..quote })).collect()
+}
+
+/// A transcript with the first line of the response's body: the head says who answered.
+fn first_of_body(text: &str) -> String {
+    let head =
+        text.lines().enumerate().filter(|(_, line)| line.starts_with(['>', '<'])).map(|(n, _)| n).last();
+    text.lines().take(head.map_or(usize::MAX, |last| last + 2)).collect::<Vec<_>>().join("\n")
 }
 
 /// Latency and share, beside how backends were chosen.

@@ -2,12 +2,14 @@
 
 mod books;
 mod build;
+mod comparisons;
 mod cpu;
 mod evidence;
 mod failures;
 mod fates;
 mod faults;
 mod latency_logs;
+mod pages;
 mod partitions;
 mod phases;
 mod plan;

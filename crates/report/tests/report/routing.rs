@@ -19,7 +19,7 @@ fn split(canary: f64) -> Split {
 }
 
 /// The plan with web-3 in a pool of its own, a route that is split, and a class that expects `web`.
-fn two_pools() -> SavedPlan {
+pub(crate) fn two_pools() -> SavedPlan {
     let mut plan = plan();
     for variant in &mut plan.variants {
         let topology = &mut variant.topology;

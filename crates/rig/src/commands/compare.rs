@@ -29,7 +29,9 @@ pub(crate) fn perform(wanted: &Compare) -> Result<Exit, Failure> {
         Targets::Runs(paths) => saved(wanted, &paths),
         Targets::Balancers { kinds, scenarios } => {
             if wanted.force {
-                return Err(Failure::usage(anyhow::anyhow!("--force is for saved runs: cells of one run are alike")));
+                return Err(Failure::usage(anyhow::anyhow!(
+                    "--force is for saved runs: cells of one run are alike"
+                )));
             }
             let jobs = jobs(wanted, &kinds, &scenarios)?;
             controlled(async |interrupted| side_by_side(wanted, &kinds, &jobs, interrupted).await)
@@ -46,8 +48,7 @@ fn saved(wanted: &Compare, [a, b]: &[PathBuf; 2]) -> Result<Exit, Failure> {
     }
     let (a, b) = (Read::from(a)?, Read::from(b)?);
     let strictness = if wanted.force { Strictness::Forced } else { Strictness::Alike };
-    let comparisons =
-        compare::runs(a.run(), b.run(), strictness, &catalog()).map_err(Failure::usage)?;
+    let comparisons = compare::runs(a.run(), b.run(), strictness, &catalog()).map_err(Failure::usage)?;
     show(wanted, &comparisons)?;
     Ok(exit(&a.summary, false).max(exit(&b.summary, false)))
 }
@@ -75,7 +76,8 @@ fn jobs(wanted: &Compare, kinds: &[BalancerKind], scenarios: &[String]) -> Resul
     };
     let mut jobs = Vec::new();
     for ((scenario, whole), path) in plans(&paths, &wanted.sets, &choice)?.into_iter().zip(&paths) {
-        let shared = whole.variants.iter().filter(|variant| kinds.iter().all(|k| variant.balancers.contains(k)));
+        let shared =
+            whole.variants.iter().filter(|variant| kinds.iter().all(|k| variant.balancers.contains(k)));
         let shared: Vec<String> = shared.map(|variant| variant.name.clone()).collect();
         if shared.is_empty() {
             let none = format!("no variant of {} runs on all of {}", path.display(), names(kinds));

@@ -19,7 +19,8 @@ pub(crate) fn perform(wanted: &Writeup) -> Result<Exit, Failure> {
         )));
     }
     let runs: Vec<Run<'_>> = read.iter().map(saved::Read::run).collect();
-    let of_bundled = |(name, _): &(&str, &str)| Ok((*plan(name.as_ref(), &[], &Choice::default())?.1).clone());
+    let of_bundled =
+        |(name, _): &(&str, &str)| Ok((*plan(name.as_ref(), &[], &Choice::default())?.1).clone());
     let bundled = bundled::all().iter().map(of_bundled).collect::<Result<Vec<SavedPlan>, Failure>>()?;
     print(&render_page(&writeup::compose(&runs, &bundled)))?;
     Ok(Exit::Held)

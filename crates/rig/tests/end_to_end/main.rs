@@ -14,6 +14,7 @@ mod environment;
 mod harness;
 mod health;
 mod interruption;
+mod pages;
 mod proof;
 mod routing;
 #[path = "../shared/mod.rs"]

@@ -14,25 +14,27 @@ pub(super) fn operations(at: &Whereabouts) -> Operations {
         )
     };
     Operations {
-        names: "ADMIN: HOST:PORT of `admin` in envoy.yaml; DIRECTORY: where endpoints/ is; POOL: the cluster; \
+        names: "ADMIN: HOST:PORT of `admin` in `envoy.yaml`; DIRECTORY: where `endpoints/` is; POOL: the cluster; \
                 BACKEND_HOST and BACKEND_PORT: the backend's address.",
         distribution: Signal {
             command: clusters("rq_total"),
-            reading: "cluster::address::rq_total::requests since the start. Read it twice: the difference is the share now.",
+            reading: "`cluster::address::rq_total::`requests since the start. Read it twice: the difference is the share now.",
         },
         health: Signal {
             command: clusters("health_flags"),
-            reading: "healthy, or why not: /failed_active_hc (probes), /failed_outlier_check (ejected by failed traffic), \
-                      /eds_status_draining (taken out by a deploy), /pending_active_hc (not probed yet).",
+            reading: "healthy, or why not: `/failed_active_hc` (probes), `/failed_outlier_check` (ejected by failed traffic), \
+                      `/eds_status_draining` (taken out by a deploy), `/pending_active_hc` (not probed yet).",
         },
         drain: Signal {
             command: clusters("health_flags|rq_active"),
-            reading: "/eds_status_draining: no new request. rq_active: requests in flight there; it is drained when that is 0 \
+            reading: "`/eds_status_draining`: no new request. `rq_active`: requests in flight there; it is drained when that is 0 \
                       twice, 100 ms apart. An endpoint that was removed from the file is no longer listed, drained or not.",
         },
         errors: Signal {
-            command: format!("curl -s http://{admin}/stats | grep -E '(down|up)stream_rq_(5xx|total|completed):'"),
-            reading: "http.….downstream_rq_5xx of …_rq_completed is what clients got, cluster.….upstream_rq_5xx what each \
+            command: format!(
+                "curl -s http://{admin}/stats | grep -E '(down|up)stream_rq_(5xx|total|completed):'"
+            ),
+            reading: "`http.….downstream_rq_5xx` of `…downstream_rq_completed` is what clients got, `cluster.….upstream_rq_5xx` what each \
                       pool answered or failed to, since the start: read it twice.",
         },
         take_out: mark("HEALTHY", "DRAINING"),

@@ -9,7 +9,7 @@ pub(super) fn operations(at: &Whereabouts) -> Operations {
         format!("tail -n 1000 {directory}/access.log | grep -o '\"{field}[^,]*' | sort | uniq -c | sort -rn")
     };
     Operations {
-        names: "DIRECTORY: where access.log, error.log and drain/ are (the log's fields: proxy-configs/nginx/nginx.conf); \
+        names: "DIRECTORY: where `access.log`, `error.log` and `drain/` are (the log's fields: `proxy-configs/nginx/nginx.conf`); \
                 BACKEND: the name that the flag files use.",
         distribution: Signal {
             command: recent("upstream\":"),
@@ -21,7 +21,7 @@ pub(super) fn operations(at: &Whereabouts) -> Operations {
                 "tail -n 1000 {directory}/error.log | grep -o 'no live upstreams\\|upstream: \"[^\"]*\"' | sort | uniq -c"
             ),
             reading: "Failures per backend's address in the last 1000 notices; empty is well. nginx OSS probes nobody: a \
-                      dead backend is found out by requests, each time `fail_timeout` has passed, and with max_fails=0 \
+                      dead backend is found out by requests, each time `fail_timeout` has passed, and with `max_fails=0` \
                       never. `no live upstreams`: all of them are ejected.",
         },
         drain: Signal {

@@ -1,0 +1,224 @@
+//! Balancers and runs side by side: when one is better, and when two are not alike.
+
+use model::catalog::{BalancerKind, Capability, Catalog};
+use model::history::Setting;
+use model::plan::SavedPlan;
+use model::topology::{Balance, Retries};
+use model::units::Rate;
+use report::compare::{self, Comparison, Row, Strictness, Unlike};
+use report::run::Run;
+use report::validity::Trust;
+use report::{CellSummary, Colour, Format, RunSummary, Style, judge, render_comparisons, summarise};
+
+use crate::build::*;
+
+const PLAIN: Style = Style { width: 120, colour: Colour::Never };
+const BOTH: [BalancerKind; 2] = [BalancerKind::Nginx, BalancerKind::Haproxy];
+
+/// The plan, for two balancers, so often.
+fn both(repeats: u32) -> SavedPlan {
+    let mut plan = SavedPlan { repeats, ..plan() };
+    plan.variants.iter_mut().for_each(|variant| variant.balancers = BOTH.to_vec());
+    plan
+}
+
+/// A run of `plan`: what HAProxy did is what nginx did, `tamper`ed with.
+fn run(plan: &SavedPlan, tamper: impl Fn(&mut CellSummary)) -> RunSummary {
+    let summaries = [CONTROL, DRAINED].map(|variant| summarise(plan, &cell(variant)));
+    let mut cells = Vec::new();
+    for repeat in 1..=plan.repeats {
+        for (balancer, summary) in BOTH.iter().flat_map(|kind| summaries.iter().map(move |s| (*kind, s))) {
+            let mut summary = CellSummary { repeat, balancer, ..summary.clone() };
+            // Repeats differ a little, as they do.
+            summary.latency_ms.p99 = Some(100.0 + f64::from(repeat));
+            tamper(&mut summary);
+            cells.push(summary);
+        }
+    }
+    judge(plan, &environment(), cells, vec![])
+}
+
+fn is_haproxy(cell: &CellSummary) -> bool {
+    cell.balancer == BalancerKind::Haproxy
+}
+
+/// HAProxy is slower in every repeat, drops more in the control, and has retries.
+fn slower(cell: &mut CellSummary) {
+    if is_haproxy(cell) {
+        cell.balancer_version = "2.6.12".into();
+        cell.latency_ms.p99 = cell.latency_ms.p99.map(|ms| ms + 20.0);
+        cell.settings = vec![Setting { name: "retries".into(), rendered: "retries 0".into() }];
+        if cell.variant == CONTROL {
+            cell.counts.dropped += u64::from(cell.repeat);
+        }
+    }
+}
+
+fn catalog() -> Catalog {
+    let reason = "nginx OSS has passive checks only";
+    Catalog { missing: vec![(BalancerKind::Nginx, Capability::ActiveHealthChecks, reason)] }
+}
+
+fn side_by_side(plan: &SavedPlan, summary: &RunSummary) -> Comparison {
+    compare::balancers(Run { label: "results/drain/1", plan, summary }, &BOTH, plan, &catalog())
+}
+
+fn row<'c>(comparison: &'c Comparison, variant: &str, figure: &str) -> &'c Row {
+    let found = comparison.rows.iter().find(|row| row.variant == variant && row.figure == figure);
+    found.unwrap_or_else(|| panic!("no {figure} of {variant}"))
+}
+
+#[test]
+fn two_balancers_on_a_terminal() {
+    let plan = both(5);
+    let comparison = side_by_side(&plan, &run(&plan, slower));
+    insta::assert_snapshot!(render_comparisons(&[comparison], Format::Table, PLAIN));
+}
+
+#[test]
+fn two_balancers_as_markdown() {
+    let mut plan = both(5);
+    let comparison = side_by_side(&plan, &run(&plan, slower));
+    // What one of them does not run is listed.
+    plan.variants[0].balancers.truncate(1);
+    insta::assert_snapshot!(render_comparisons(&[comparison], Format::Markdown, PLAIN));
+}
+
+#[test]
+fn a_program_gets_the_figures_of_every_repeat() {
+    let plan = both(5);
+    let comparison = side_by_side(&plan, &run(&plan, slower));
+    let text = render_comparisons(&[comparison], Format::Json, PLAIN);
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let rows = json[0]["rows"].as_array().unwrap();
+    let p99 = rows.iter().find(|row| row["variant"] == DRAINED && row["figure"] == "p99").unwrap();
+    insta::assert_snapshot!(serde_json::to_string_pretty(p99).unwrap());
+    assert_eq!(json[0]["sides"][1]["version"], "2.6.12");
+    assert_eq!(json[0]["capabilities"][0]["capability"], "active_health_checks");
+}
+
+#[test]
+fn five_repeats_that_all_lie_apart_are_marked_and_four_are_not() {
+    let plan = both(5);
+    let five = side_by_side(&plan, &run(&plan, slower));
+    let p99 = row(&five, DRAINED, "p99");
+    assert_eq!((p99.best, p99.chance), (Some(0), Some(2.0 / 252.0)));
+    assert_eq!(row(&five, CONTROL, "dropped").best, Some(0));
+    assert_eq!(row(&five, DRAINED, "p50").best, None);
+    let plan = both(4);
+    let four = side_by_side(&plan, &run(&plan, slower));
+    assert!(four.rows.iter().all(|row| row.best.is_none() && row.chance.is_none()));
+}
+
+#[test]
+fn one_repeat_that_lies_with_the_others_is_enough_to_mark_nothing() {
+    let plan = both(5);
+    let run = run(&plan, |cell| {
+        slower(cell);
+        if is_haproxy(cell) && cell.repeat == 3 {
+            cell.latency_ms.p99 = Some(101.5);
+        }
+    });
+    let comparison = side_by_side(&plan, &run);
+    let p99 = row(&comparison, DRAINED, "p99");
+    assert_eq!(p99.best, None);
+    assert!(p99.chance.unwrap() > compare::LEVEL);
+}
+
+#[test]
+fn equal_balancers_are_not_told_apart() {
+    let plan = both(5);
+    let comparison = side_by_side(&plan, &run(&plan, |_| {}));
+    assert!(comparison.rows.iter().all(|row| row.best.is_none()));
+    assert_eq!(row(&comparison, DRAINED, "dropped").chance, Some(1.0));
+    assert_eq!(comparison.settings, []);
+}
+
+#[test]
+fn what_cannot_be_trusted_marks_nothing_and_is_shown_struck() {
+    let plan = both(5);
+    let summary = run(&plan, |cell| {
+        slower(cell);
+        if cell.variant == DRAINED && is_haproxy(cell) {
+            cell.validity.latency.lower(Trust::Invalid, "late");
+        }
+        if cell.variant == CONTROL && cell.repeat == 1 {
+            cell.validity.latency.lower(Trust::Invalid, "late");
+        }
+    });
+    let comparison = side_by_side(&plan, &summary);
+    let p99 = row(&comparison, DRAINED, "p99");
+    assert_eq!((p99.best, p99.chance), (None, None));
+    assert_eq!((p99.sides[1].repeats.len(), p99.sides[1].left_out), (0, 5));
+    let control = row(&comparison, CONTROL, "p99");
+    assert_eq!((control.best, control.sides[0].left_out), (None, 1));
+    assert!(control.sides[0].text.ends_with("[4 of 5 repeats]"), "{}", control.sides[0].text);
+    let text = render_comparisons(&[comparison], Format::Markdown, PLAIN);
+    assert!(text.contains("~~123 (121–125) ms~~"), "{text}");
+}
+
+/// Two runs, each of its plan.
+fn runs(a: &SavedPlan, b: &SavedPlan, strictness: Strictness) -> Result<Vec<Comparison>, Unlike> {
+    let (left, right) = (run(a, |_| {}), run(b, slower));
+    let a = Run { label: "results/drain/1", plan: a, summary: &left };
+    let b = Run { label: "results/drain/2", plan: b, summary: &right };
+    compare::runs(a, b, strictness, &catalog())
+}
+
+#[test]
+fn two_runs_are_compared_balancer_by_balancer() {
+    let comparisons = runs(&both(5), &both(5), Strictness::Alike).unwrap();
+    assert_eq!(comparisons.len(), 2);
+    assert_eq!(row(&comparisons[1], DRAINED, "p99").best, Some(0));
+    assert!(!comparisons[1].interleaved);
+    insta::assert_snapshot!(render_comparisons(&comparisons[1..], Format::Table, PLAIN));
+}
+
+#[test]
+fn unlike_plans_are_refused_with_the_keys_that_differ() {
+    let mut other = SavedPlan { seed: 8, ..both(5) };
+    other.variants.iter_mut().for_each(|variant| variant.traffic.rate = Rate(800.0));
+    other.variants[1].topology.pools[0].backends[2].queue = 5;
+    let unlike = runs(&both(5), &other, Strictness::Alike).unwrap_err();
+    insta::assert_snapshot!(unlike.to_string());
+    let forced = runs(&both(5), &other, Strictness::Forced).unwrap();
+    assert!(forced.iter().flat_map(|it| &it.rows).all(|row| row.best.is_none()));
+    let text = render_comparisons(&forced[..1], Format::Table, PLAIN);
+    assert!(text.contains("load.rate: 400/s against 800/s"), "{text}");
+    assert!(text.contains("Nothing is marked: these runs are unlike."), "{text}");
+}
+
+#[test]
+fn settings_of_the_balancer_may_be_what_is_compared() {
+    let mut other = both(5);
+    other.variants.iter_mut().for_each(|variant| variant.topology.balance = Balance::LeastConnections);
+    other.variants[1].topology.retries = Retries::Default;
+    let comparisons = runs(&both(5), &other, Strictness::Alike).unwrap();
+    let told: Vec<_> = comparisons[0].keys.iter().map(|key| key.words()).collect();
+    assert_eq!(
+        told,
+        [
+            "topology.balance: round_robin against least_connections",
+            "topology.retries (with-drain): off against default"
+        ]
+    );
+}
+
+#[test]
+fn another_machine_or_runtime_is_no_comparison() {
+    let plan = both(5);
+    let (left, mut right) = (run(&plan, |_| {}), run(&plan, |cell| cell.runtime = "docker".into()));
+    right.environment.cpus = 8;
+    let a = Run { label: "a", plan: &plan, summary: &left };
+    let b = Run { label: "b", plan: &plan, summary: &right };
+    let Err(Unlike::Keys(keys)) = compare::runs(a, b, Strictness::Alike, &catalog()) else { panic!("alike") };
+    assert_eq!(keys.iter().map(|key| key.key.as_str()).collect::<Vec<_>>(), ["runtime", "machine"]);
+}
+
+#[test]
+fn runs_without_a_common_variant_are_no_comparison_even_by_force() {
+    let mut other = both(5);
+    other.variants.iter_mut().for_each(|variant| variant.name = format!("other-{}", variant.name));
+    let error = runs(&both(5), &other, Strictness::Forced).unwrap_err();
+    assert!(matches!(error, Unlike::NoVariant { .. }), "{error}");
+}

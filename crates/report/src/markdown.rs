@@ -58,10 +58,10 @@ fn told(line: &Line) -> String {
 /// Escapes all but what stands between two backticks: a page's texts are rig's own, and quote words of code so.
 fn prose(text: &str) -> String {
     let pieces: Vec<&str> = text.split('`').collect();
-    if pieces.len() % 2 == 0 || text.contains("``") {
+    if pieces.len().is_multiple_of(2) || text.contains("``") {
         return escape(text);
     }
-    let piece = |(n, piece): (usize, &&str)| if n % 2 == 0 { escape(piece) } else { format!("`{piece}`") };
+    let piece = |(n, piece): (usize, &&str)| if n.is_multiple_of(2) { escape(piece) } else { format!("`{piece}`") };
     pieces.iter().enumerate().map(piece).collect()
 }
 

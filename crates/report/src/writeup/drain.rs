@@ -133,8 +133,10 @@ pub(crate) fn durations(replacements: &[&ReplacementRecord]) -> [String; 7] {
         known.sort_by(f64::total_cmp);
         match known.as_slice() {
             [] => NONE.to_owned(),
-            [only] => millis(*only),
-            [least, .., most] => interval(&millis(*least), &millis(known[known.len() / 2]), &millis(*most)),
+            [least, .., most] if millis(*least) != millis(*most) => {
+                interval(&millis(*least), &millis(known[known.len() / 2]), &millis(*most))
+            }
+            [same, ..] => millis(*same),
         }
     })
 }

@@ -141,23 +141,22 @@ async fn side_by_side(
     Ok(worst)
 }
 
-/// How much there is to do.
+/// How much there is to do, in words.
 fn amount(jobs: &[Job]) -> String {
-    let mut load = Duration::ZERO;
-    let mut cells = 0;
-    for job in jobs {
-        for cell in job.plan.cells() {
-            let traffic = job.plan.variant(&cell.variant).map(|variant| &variant.traffic);
-            load += traffic.map_or(Duration::ZERO, |traffic| traffic.warmup.0 + traffic.duration.0);
-            cells += 1;
-        }
-    }
-    let took = match load.as_secs() {
+    let took = match load(jobs).as_secs() {
         seconds @ 0..120 => format!("{seconds} s"),
         seconds => format!("{} min", seconds / 60),
     };
     let scenarios = if jobs.len() == 1 { "1 scenario".into() } else { format!("{} scenarios", jobs.len()) };
+    let cells: usize = jobs.iter().map(|job| job.plan.cells().len()).sum();
     format!("{scenarios}, {cells} cells: {took} of load, and what it takes to start and end them")
+}
+
+/// How long the loads of all cells take, one after another.
+fn load(jobs: &[Job]) -> Duration {
+    let cells = jobs.iter().flat_map(|job| job.plan.cells().into_iter().map(move |cell| (job, cell)));
+    let traffics = cells.filter_map(|(job, cell)| job.plan.variant(&cell.variant).map(|v| v.traffic.clone()));
+    traffics.map(|traffic| traffic.warmup.0 + traffic.duration.0).sum()
 }
 
 /// The same as an order to `rig run`.
@@ -194,4 +193,29 @@ fn show(wanted: &Compare, comparisons: &[Comparison]) -> Result<(), Failure> {
 /// Whether `path` is a saved run.
 fn is_run(path: &Path) -> bool {
     path.join("plan.json").is_file()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    #[test]
+    fn the_help_says_what_runs_and_how_long_it_takes() {
+        let mut cli = Cli::command();
+        let help = cli.find_subcommand_mut("compare").unwrap().render_long_help().to_string();
+        let words: Vec<&str> = help.split_whitespace().collect();
+        let help = words.join(" ");
+        for (name, _) in bundled::all() {
+            assert!(help.contains(name), "the help of compare does not name {name}");
+        }
+        let parsed = Cli::try_parse_from(["rig", "compare", "nginx", "envoy", "--repeat", "1"]).unwrap();
+        let Command::Compare(wanted) = parsed.command else { panic!("no comparison") };
+        let kinds = ["nginx", "envoy"].map(|name| name.parse().unwrap());
+        let jobs = jobs(&wanted, &kinds, &[]).map_err(|failure| failure.error).unwrap();
+        let minutes = format!("about {:.0} minutes of load per repeat", load(&jobs).as_secs_f64() / 60.0);
+        assert!(help.contains(&minutes), "it takes {minutes}: {help}");
+    }
 }

@@ -34,14 +34,16 @@ fn whereabouts(out: &Path) -> Whereabouts {
     if let Some((config, _)) = of("haproxy.cfg") {
         at.admin = after(&config, "stats socket ipv4@").unwrap().into();
     } else if let Some((config, file)) = of("envoy.yaml") {
-        let (host, port) = (after(&config, "{address: ").unwrap(), after(&config, "port_value: ").unwrap());
+        let address = |text: &str| {
+            let rest = text.split("socket_address: {address: ").nth(1).unwrap();
+            let host = rest.split(',').next().unwrap().to_owned();
+            (host, after(rest, "port_value: ").unwrap().to_owned())
+        };
+        let (host, port) = address(&config);
         at.admin = format!("{host}:{port}");
         at.directory = file.parent().unwrap().display().to_string();
         let (endpoints, _) = of("endpoints/web/endpoints.yaml").unwrap();
-        at.host = after(&endpoints, "address: ").map_or_else(String::new, str::to_owned);
-        let address = endpoints.split("socket_address: {address: ").nth(1).unwrap();
-        at.host = address.split(',').next().unwrap().into();
-        at.port = after(address, "port_value: ").unwrap().into();
+        (at.host, at.port) = address(&endpoints);
     } else {
         let (_, file) = of("nginx.conf").expect("some balancer stands");
         at.directory = file.parent().unwrap().display().to_string();

@@ -61,7 +61,8 @@ fn prose(text: &str) -> String {
     if pieces.len().is_multiple_of(2) || text.contains("``") {
         return escape(text);
     }
-    let piece = |(n, piece): (usize, &&str)| if n.is_multiple_of(2) { escape(piece) } else { format!("`{piece}`") };
+    let piece =
+        |(n, piece): (usize, &&str)| if n.is_multiple_of(2) { escape(piece) } else { format!("`{piece}`") };
     pieces.iter().enumerate().map(piece).collect()
 }
 

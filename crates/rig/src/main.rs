@@ -9,8 +9,6 @@ mod interrupt;
 mod progress;
 mod trace;
 
-use clap::Parser;
-
 fn main() -> std::process::ExitCode {
-    exit::code_of(commands::perform(cli::Cli::parse()))
+    exit::code_of(commands::perform(clap::Parser::parse()))
 }

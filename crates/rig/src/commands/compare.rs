@@ -55,7 +55,8 @@ fn saved(wanted: &Compare, [a, b]: &[PathBuf; 2]) -> Result<Exit, Failure> {
 
 /// A scenario that is to be run.
 struct Job {
-    scenario: Scenario,
+    /// As it is written.
+    document: Scenario,
     /// What all balancers can run of it.
     plan: Plan,
     /// All of it.
@@ -75,7 +76,7 @@ fn jobs(wanted: &Compare, kinds: &[BalancerKind], scenarios: &[String]) -> Resul
         seed: wanted.seed,
     };
     let mut jobs = Vec::new();
-    for ((scenario, whole), path) in plans(&paths, &wanted.sets, &choice)?.into_iter().zip(&paths) {
+    for ((document, whole), path) in plans(&paths, &wanted.sets, &choice)?.into_iter().zip(&paths) {
         let shared =
             whole.variants.iter().filter(|variant| kinds.iter().all(|k| variant.balancers.contains(k)));
         let shared: Vec<String> = shared.map(|variant| variant.name.clone()).collect();
@@ -89,7 +90,7 @@ fn jobs(wanted: &Compare, kinds: &[BalancerKind], scenarios: &[String]) -> Resul
         }
         let choice = Choice { variants: Some(shared), ..choice.clone() };
         let (_, plan) = plan(path, &wanted.sets, &choice)?;
-        jobs.push(Job { scenario, plan, whole: (*whole).clone() });
+        jobs.push(Job { document, plan, whole: (*whole).clone() });
     }
     Ok(jobs)
 }
@@ -117,7 +118,7 @@ async fn side_by_side(
         if !wanted.quiet {
             eprintln!("\n{}/{} {}: {}", number + 1, jobs.len(), job.plan.scenario, job.plan.question);
         }
-        let broken = match run(&settings, &job.scenario, &job.plan, interrupted.clone()).await {
+        let broken = match run(&settings, &job.document, &job.plan, interrupted.clone()).await {
             Ok(Done { path, broken, .. }) => {
                 let read = Read::from(&path)?;
                 worst = worst.max(exit(&read.summary, false));

@@ -1,5 +1,7 @@
 //! The scenario language as its users meet it: bundled scenarios build, broken ones are told what is wrong.
 
+mod against_the_schema;
+
 use std::fs;
 use std::path::Path;
 
@@ -28,7 +30,15 @@ fn catalog() -> Catalog {
 
 fn build(file: &str, text: &str, sets: &[&str], choice: &Choice) -> Result<Plan, Problems> {
     let sets: Vec<Set> = sets.iter().map(|set| set.parse().expect("a key and a value")).collect();
-    Plan::build(&Scenario::parse(file, text, &sets)?, &catalog(), choice)
+    let plan = Plan::build(&Scenario::parse(file, text, &sets)?, &catalog(), choice)?;
+    if sets.is_empty() {
+        assert_eq!(
+            against_the_schema::wrong(text),
+            Vec::<String>::new(),
+            "the schema refuses what rig accepts: {text}"
+        );
+    }
+    Ok(plan)
 }
 
 fn drain() -> String {

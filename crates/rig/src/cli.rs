@@ -65,6 +65,28 @@ pub(crate) enum Command {
         On a Docker engine it packs rig's own image if that is not there, runs one toy backend in a container, as \
         a cell would, and removes it. Results are looked for in results/.")]
     Doctor(Doctor),
+    /// Show the bundled scenarios, and the balancers that this machine has
+    #[command(after_help = "Examples:\n  \
+        rig list\n  \
+        rig list --format json | jq -r '.scenarios[] | [.name, .load_seconds] | @tsv'\n\n\
+        A bundled scenario can be run by its name, wherever rig is: rig run drain")]
+    List(List),
+    /// Print the JSON Schema of the scenario language
+    #[command(after_help = "Examples:\n  \
+        rig schema > schema.json\n  \
+        rig schema --format markdown\n\n\
+        An editor with a YAML language server completes and checks a scenario that begins with\n  \
+        # yaml-language-server: $schema=schema.json")]
+    Schema(Schema),
+    /// Print what a shell needs to complete rig's command line
+    #[command(after_help = "Examples:\n  \
+        rig completions bash > ~/.local/share/bash-completion/completions/rig\n  \
+        rig completions zsh > \"${fpath[1]}/_rig\"\n  \
+        rig completions fish > ~/.config/fish/completions/rig.fish")]
+    Completions(Completions),
+    /// Write the manual pages, one per command
+    #[command(hide = true, after_help = "Example:\n  rig man target/man && man target/man/rig.1")]
+    Man(Man),
     /// Remove what dead runs have left on the Docker engine; a live run is never touched
     #[command(after_help = "Examples:\n  rig clean\n  rig clean --images")]
     Clean(Clean),
@@ -79,7 +101,7 @@ pub(crate) const RESULTS: &str = "results";
 /// `rig run`.
 #[derive(Debug, Args)]
 pub(crate) struct Run {
-    /// The scenarios' files; several are run one after another, and summed up in one table
+    /// The scenarios' files, or names of bundled ones; several are run one after another, and summed up in one table
     #[arg(required = true)]
     pub(crate) scenarios: Vec<PathBuf>,
     #[command(flatten)]
@@ -214,6 +236,40 @@ pub(crate) struct Doctor {
     pub(crate) no_color: bool,
 }
 
+/// `rig list`.
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// How the list is printed
+    #[arg(long, value_enum, default_value = "table")]
+    pub(crate) format: ListFormat,
+    /// No colours, whatever the terminal can do
+    #[arg(long)]
+    pub(crate) no_color: bool,
+}
+
+/// `rig schema`.
+#[derive(Debug, Args)]
+pub(crate) struct Schema {
+    /// How the language is printed
+    #[arg(long, value_enum, default_value = "json")]
+    pub(crate) format: SchemaFormat,
+}
+
+/// `rig completions`.
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// `rig man`.
+#[derive(Debug, Args)]
+pub(crate) struct Man {
+    /// Where the pages go
+    pub(crate) directory: PathBuf,
+}
+
 /// `rig clean`.
 #[derive(Debug, Args)]
 pub(crate) struct Clean {
@@ -296,6 +352,15 @@ pub(crate) enum ListFormat {
     Table,
     /// For programs
     Json,
+}
+
+/// How the language can be printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaFormat {
+    /// JSON Schema, for editors and validators
+    Json,
+    /// For people: every key, its values, its default
+    Markdown,
 }
 
 /// When official images can be pulled.

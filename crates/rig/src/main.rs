@@ -1,5 +1,6 @@
 //! `rig` proves, with numbers, what a load balancer does to live traffic.
 
+mod bundled;
 mod cli;
 mod commands;
 mod environment;

@@ -58,7 +58,7 @@ impl Plan {
 }
 
 /// The keys of the whole document. The plan has no variants yet.
-fn whole(item: Item<'_>, variants: &[Known<'_>]) -> SavedPlan {
+pub(super) fn whole(item: Item<'_>, variants: &[Known<'_>]) -> SavedPlan {
     let mut plan = SavedPlan {
         schema: SCHEMA,
         scenario: String::new(),
@@ -89,7 +89,7 @@ fn whole(item: Item<'_>, variants: &[Known<'_>]) -> SavedPlan {
 }
 
 /// The variants' names and patches; one empty patch if the document has none.
-fn variant_patches(document: Item<'_>) -> Vec<(&str, Node)> {
+pub(super) fn variant_patches(document: Item<'_>) -> Vec<(&str, Node)> {
     let only = || vec![(ONLY, Node { place: document.node.place.clone(), value: Value::Map(Vec::new()) })];
     let Some(items) = document.fields().and_then(|mut fields| fields.get("variants")) else {
         return only();
@@ -123,7 +123,7 @@ fn patch(item: Item<'_>) -> Node {
 }
 
 /// One variant of the merged document.
-fn variant(name: &str, document: Item<'_>, catalog: &Catalog, choice: &Choice) -> Option<Variant> {
+pub(super) fn variant(name: &str, document: Item<'_>, catalog: &Catalog, choice: &Choice) -> Option<Variant> {
     let mut fields = document.fields()?;
     let kinds = fields.read("balancers", BalancerKind::ALL.to_vec(), balancers);
     let is_chosen =

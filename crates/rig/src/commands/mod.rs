@@ -13,6 +13,7 @@ mod render;
 mod report;
 mod run;
 mod schema;
+mod up;
 mod validate;
 
 use std::path::{Path, PathBuf};
@@ -33,6 +34,7 @@ pub(crate) fn perform(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Run(wanted) => run::perform(&wanted)?,
         Command::Validate(wanted) => validate::perform(&wanted)?,
         Command::Render(wanted) => render::perform(&wanted)?,
+        Command::Up(wanted) => up::perform(&wanted)?,
         Command::Report(wanted) => report::perform(&wanted)?,
         Command::Images(wanted) => images::perform(&wanted)?,
         Command::Doctor(wanted) => doctor::perform(&wanted)?,

@@ -1,19 +1,30 @@
-//! One live line per cell or preparation on a terminal; plain lines elsewhere; nothing with `--quiet`.
+//! What a cell is doing, while it does it: a live view on a terminal, a line at each cell's end elsewhere, nothing with
+//! `--quiet`.
 
-use std::cell::{Cell, RefCell};
-use std::io::IsTerminal;
-use std::time::Duration;
+mod board;
+mod picture;
+#[cfg(test)]
+mod tests;
+
+use std::cell::RefCell;
+use std::io::{IsTerminal, Stderr, Write, stderr};
+use std::time::{Duration, Instant};
 
 use engine::cell::Observation;
-use indicatif::{ProgressBar, ProgressStyle};
-use model::history::Happening;
 use model::identity::CellId;
-use model::job::Progress;
+use model::plan::Variant;
+use ratatui::backend::CrosstermBackend;
+use ratatui::{Terminal, TerminalOptions, Viewport};
+
+use self::board::Board;
+
+/// Between two pictures: more often nobody sees, and drawing costs CPU time beside the measurement.
+const REDRAW: Duration = Duration::from_millis(200);
 
 /// How progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Show {
-    /// A line that changes.
+    /// A view that changes.
     Live,
     /// A line at each cell's end.
     Plain,
@@ -24,7 +35,7 @@ pub(crate) enum Show {
 impl Show {
     /// What suits standard error.
     pub(crate) fn for_stderr(quiet: bool) -> Show {
-        match (quiet, std::io::stderr().is_terminal()) {
+        match (quiet, stderr().is_terminal()) {
             (true, _) => Show::Quiet,
             (false, true) => Show::Live,
             (false, false) => Show::Plain,
@@ -35,51 +46,81 @@ impl Show {
 /// The progress of one cell.
 pub(crate) struct CellProgress {
     show: Show,
-    title: String,
-    line: ProgressBar,
-    phase: RefCell<String>,
-    last: Cell<Progress>,
+    board: RefCell<Board>,
+    screen: RefCell<Option<Screen>>,
+}
+
+/// The lines of the terminal that the view has.
+struct Screen {
+    terminal: Terminal<CrosstermBackend<Stderr>>,
+    drawn: Option<Instant>,
 }
 
 impl CellProgress {
-    /// A line for `cell`, the `number`-th of `total`.
-    pub(crate) fn begin(show: Show, cell: &CellId, number: usize, total: usize) -> CellProgress {
-        let line = spinner(show);
+    /// A view of `cell`, the `number`-th of `total`, which runs `variant`.
+    pub(crate) fn begin(
+        show: Show,
+        cell: &CellId,
+        variant: Option<&Variant>,
+        number: usize,
+        total: usize,
+    ) -> CellProgress {
         let repeat = if cell.repeat > 1 { format!(" #{}", cell.repeat) } else { String::new() };
         let title = format!("[{number}/{total}] {} {}{repeat}", cell.balancer, cell.variant);
-        let progress = CellProgress { show, title, line, phase: RefCell::default(), last: Cell::default() };
-        progress.draw();
+        let board = Board::new(title, variant);
+        // A terminal that can't be drawn on gets plain lines.
+        let screen = (show == Show::Live).then(|| Screen::open(picture::height(&board))).flatten();
+        let progress = CellProgress { show, board: RefCell::new(board), screen: RefCell::new(screen) };
+        progress.draw(true);
         progress
     }
 
     /// Takes in what the engine tells.
     pub(crate) fn observe(&self, observation: Observation<'_>) {
-        match observation {
-            Observation::Progress(progress) => self.last.set(progress),
-            Observation::Event(event) => {
-                if let Some(phase) = phase(&event.what) {
-                    *self.phase.borrow_mut() = phase;
-                }
-            }
+        let news = matches!(observation, Observation::Event(_));
+        self.board.borrow_mut().observe(observation, agent::clock::now());
+        self.draw(news);
+    }
+
+    fn draw(&self, at_once: bool) {
+        let mut screen = self.screen.borrow_mut();
+        if let Some(open) = &mut *screen
+            && open.draw(&self.board.borrow(), at_once).is_err()
+        {
+            screen.take();
         }
-        self.draw();
     }
 
-    fn draw(&self) {
-        let Progress { due, ok, dropped, .. } = self.last.get();
-        self.line.set_message(format!(
-            "{}  {due} due, {ok} ok, {dropped} dropped  {}",
-            self.title,
-            self.phase.borrow()
-        ));
-    }
-
-    /// Replaces the live line by the cell's result.
+    /// Replaces the view by the cell's result.
     pub(crate) fn finish(&self, result: &str) {
-        self.line.finish_and_clear();
+        self.screen.take();
         if self.show != Show::Quiet {
-            eprintln!("{}  {result}", self.title);
+            eprintln!("{}  {result}", self.board.borrow().title);
         }
+    }
+}
+
+impl Screen {
+    fn open(height: u16) -> Option<Screen> {
+        let backend = CrosstermBackend::new(stderr());
+        let options = TerminalOptions { viewport: Viewport::Inline(height) };
+        Terminal::with_options(backend, options).ok().map(|terminal| Screen { terminal, drawn: None })
+    }
+
+    fn draw(&mut self, board: &Board, at_once: bool) -> std::io::Result<()> {
+        if !at_once && self.drawn.is_some_and(|drawn| drawn.elapsed() < REDRAW) {
+            return Ok(());
+        }
+        self.drawn = Some(Instant::now());
+        self.terminal.draw(|frame| picture::draw(frame, board)).map(drop)
+    }
+}
+
+/// However a cell ends, its lines are free again and the cursor is seen.
+impl Drop for Screen {
+    fn drop(&mut self) {
+        let _ = self.terminal.clear();
+        let _ = self.terminal.show_cursor();
     }
 }
 
@@ -87,61 +128,36 @@ impl CellProgress {
 pub(crate) struct Preparation {
     show: Show,
     title: String,
-    line: ProgressBar,
 }
 
 impl Preparation {
     /// A line about preparing `title`.
     pub(crate) fn begin(show: Show, title: &str) -> Preparation {
-        Preparation { show, title: title.to_owned(), line: spinner(show) }
+        Preparation { show, title: title.to_owned() }
     }
 
     /// Tells what is being done now.
     pub(crate) fn tell(&self, words: &str) {
-        self.line.set_message(format!("{}: {words}", self.title));
-        if self.show == Show::Plain {
-            eprintln!("{}: {words}", self.title);
+        match self.show {
+            Show::Live => overwrite(&format!("{}: {words}", self.title)),
+            Show::Plain => eprintln!("{}: {words}", self.title),
+            Show::Quiet => {}
         }
     }
 }
 
 impl Drop for Preparation {
     fn drop(&mut self) {
-        self.line.finish_and_clear();
+        if self.show == Show::Live {
+            overwrite("");
+        }
     }
 }
 
-fn spinner(show: Show) -> ProgressBar {
-    let line = match show {
-        Show::Live => ProgressBar::new_spinner(),
-        Show::Plain | Show::Quiet => ProgressBar::hidden(),
-    };
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed:>4} {wide_msg}") {
-        line.set_style(style);
-    }
-    line.enable_steady_tick(Duration::from_millis(250));
-    line
-}
-
-/// What a cell is doing after `event`; `None`: what it did before.
-fn phase(event: &Happening) -> Option<String> {
-    Some(match event {
-        Happening::CellStarted { .. } => "launching".into(),
-        Happening::Scheduled { .. } => "load".into(),
-        Happening::Deregistering { incarnation } => format!("{incarnation}: deregister"),
-        Happening::Deregistered { incarnation, .. } => format!("{incarnation}: drain"),
-        Happening::Terminated { incarnation, .. } => format!("{incarnation}: terminate"),
-        Happening::Replacing { old, new } => format!("{old} → {new}"),
-        Happening::Registering { incarnation } => format!("{incarnation}: register"),
-        Happening::Confirmed { incarnation, .. } => format!("{incarnation}: confirmed"),
-        Happening::Faulted { incarnation, fault } => format!("{incarnation}: {}", fault.name()),
-        Happening::Degraded { incarnation, misbehaviour } => format!("{incarnation}: {misbehaviour}"),
-        Happening::SeenDown { backend, words, .. } => format!("{backend}: {words}"),
-        Happening::Healed { incarnation } => format!("{incarnation}: healed"),
-        Happening::DeployFinished { .. } => "settled".into(),
-        Happening::DeployAborted { .. } => "deploy aborted".into(),
-        Happening::Splitting { route, to, .. } => format!("{route}: {to}"),
-        Happening::LoadFinished { .. } => "ending".into(),
-        _ => return None,
-    })
+/// Puts `text` in the place of the terminal's last line, cut where it would need a second one.
+fn overwrite(text: &str) {
+    let width = rustix::termios::tcgetwinsize(stderr()).map_or(80, |size| usize::from(size.ws_col));
+    let text: String = text.chars().take(width.saturating_sub(1)).collect();
+    // Progress that can't be shown is none.
+    let _ = write!(stderr(), "\r\x1b[K{text}");
 }

@@ -21,6 +21,7 @@ struct Scripted {
     never_healthy: bool,
     stillborn: bool,
     unfair: bool,
+    unloaded: bool,
     asked: RefCell<u64>,
 }
 
@@ -42,6 +43,9 @@ fn name(event: &Happening) -> String {
 impl Fleet for Scripted {
     fn record(&self, what: Happening) {
         self.events.borrow_mut().push(what);
+    }
+    fn under_load(&self) -> bool {
+        !self.unloaded
     }
     fn incarnation(&self, backend: &str) -> Incarnation {
         Incarnation::new(backend, self.generations.borrow().get(backend).copied().unwrap_or(0))

@@ -58,7 +58,7 @@ fn row<'a>(id: &'a str, backend: &'a Backend, sees: bool) -> Row<'a> {
         || "–".to_owned(),
         |share| {
             let filled = (share * BAR as f64).round() as usize;
-            format!("{:<BAR$} {:>3.0}%", "█".repeat(filled.min(BAR)), 100.0 * share)
+            format!("{:>3.0}% {}", 100.0 * share, "█".repeat(filled.min(BAR)))
         },
     );
     let count = |of: fn(&model::job::BackendStatus) -> u64| {

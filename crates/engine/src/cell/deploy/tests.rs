@@ -166,6 +166,16 @@ async fn a_drained_backend_is_deregistered_before_and_registered_after_its_repla
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_share_is_waited_for_where_no_requests_come() {
+    let pool = pool(3, 0);
+    let fleet = Scripted { unloaded: true, unfair: true, ..fleet(&pool) };
+    deploy(&fleet, "up", &wanted(Drain::Auto), &pool).await.unwrap();
+    let names = fleet.names();
+    assert_eq!(names.iter().filter(|name| *name == "Replaced").count(), 3);
+    assert!(!names.iter().any(|name| name.ends_with("onfirmed")), "{names:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_draining_the_balancer_is_told_nothing() {
     let pool = pool(3, 0);
     let fleet = fleet(&pool);

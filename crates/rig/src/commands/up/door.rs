@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
 
 use super::told::Told;
-use super::wishes::Wishes;
+use super::wishes::{Refusal, Wishes};
 use crate::exit::{Exit, Failure, print};
 
 /// How the names of doors begin; the process id and the scenario follow.
@@ -38,8 +38,10 @@ enum Answer {
     Finished,
     /// The deploy was broken off; the lines say why.
     Aborted,
-    /// There was no deploy.
-    Refused(String),
+    /// There can be no such deploy.
+    Wrong(String),
+    /// There was no deploy, or it did not end.
+    Failed(String),
 }
 
 /// Where others ask for deploys.
@@ -89,7 +91,8 @@ async fn answer(stream: tokio::net::UnixStream, wishes: &Wishes<'_>, told: &Told
             ended = &mut deploy => break match ended {
                 Ok(()) if told.was_aborted() => Answer::Aborted,
                 Ok(()) => Answer::Finished,
-                Err(why) => Answer::Refused(why),
+                Err(Refusal::Wrong(why)) => Answer::Wrong(why),
+                Err(Refusal::Failed(why)) => Answer::Failed(why),
             },
         }
     };
@@ -107,21 +110,22 @@ async fn say(output: &mut tokio::net::unix::OwnedWriteHalf, answer: &Answer) -> 
 /// Asks what stands for a deploy, and tells what happens.
 pub(super) fn ask(which: Option<&Path>, pool: &str, drain: Option<Drain>) -> Result<Exit, Failure> {
     let name = door(which)?;
-    let talk = || -> anyhow::Result<Exit> {
+    let talk = || -> anyhow::Result<Result<Exit, Failure>> {
         let mut stream = UnixStream::connect_addr(&SocketAddr::from_abstract_name(&name)?)?;
         let request = serde_json::to_string(&Request { pool: pool.to_owned(), drain })? + "\n";
         stream.write_all(request.as_bytes())?;
         for line in BufReader::new(stream).lines() {
             match serde_json::from_str(&line?)? {
                 Answer::Line(line) => print(&format!("{line}\n")).map_err(|failure| failure.error)?,
-                Answer::Finished => return Ok(Exit::Held),
-                Answer::Aborted => return Ok(Exit::Failed),
-                Answer::Refused(why) => anyhow::bail!("no deploy: {why}"),
+                Answer::Finished => return Ok(Ok(Exit::Held)),
+                Answer::Aborted => return Ok(Ok(Exit::Failed)),
+                Answer::Wrong(why) => return Ok(Err(Failure::usage(anyhow::anyhow!("no deploy: {why}")))),
+                Answer::Failed(why) => anyhow::bail!("no deploy: {why}"),
             }
         }
         anyhow::bail!("what stood has ended")
     };
-    talk().map_err(Failure::environment)
+    talk().map_err(Failure::environment)?
 }
 
 /// The door of what stands, which must be one.

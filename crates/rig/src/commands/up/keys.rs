@@ -7,7 +7,7 @@ use model::timeline::Drain;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use tokio::sync::mpsc;
 
-use super::wishes::Wishes;
+use super::wishes::{Refusal, Wishes};
 
 /// Whether somebody can press a key.
 pub(super) fn has_keyboard() -> bool {
@@ -43,7 +43,7 @@ pub(super) async fn follow(wishes: &Wishes<'_>) {
                 loop {
                     tokio::select! {
                         ended = &mut deploy => {
-                            if let Err(why) = ended {
+                            if let Err(Refusal::Wrong(why) | Refusal::Failed(why)) = ended {
                                 eprintln!("no deploy: {why}");
                             }
                             break;

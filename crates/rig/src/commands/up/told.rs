@@ -13,6 +13,8 @@ use tokio::sync::mpsc;
 pub(super) struct Told {
     began: Nanos,
     progress: Cell<Option<Progress>>,
+    /// What of it was told last.
+    told: Cell<Option<Progress>>,
     listener: RefCell<Option<mpsc::UnboundedSender<String>>>,
     /// Whether the last deploy was broken off.
     aborted: Cell<bool>,
@@ -23,6 +25,7 @@ impl Told {
         Told {
             began: agent::clock::now(),
             progress: Cell::default(),
+            told: Cell::default(),
             listener: RefCell::default(),
             aborted: Cell::new(false),
         }
@@ -59,7 +62,9 @@ impl Told {
     }
 
     fn tell(&self, at: Nanos, words: &str) {
-        let load = self.progress.get().map_or_else(String::new, |Progress { ok, dropped, .. }| {
+        let progress = self.progress.get();
+        let news = progress.filter(|_| self.told.replace(progress) != progress);
+        let load = news.map_or_else(String::new, |Progress { ok, dropped, .. }| {
             format!("   load: {ok} ok, {dropped} dropped")
         });
         let line = format!("{:>8.2} s  {words}{load}", at.millis_from(self.began) / 1e3);
@@ -83,7 +88,10 @@ fn words(event: &Happening) -> Option<String> {
             format!("{pool}: deploy of {}, {drain}", backends.join(", "))
         }
         Happening::DrainWindow { window, derived: Some(WindowDerivation { slowest, samples }) } => {
-            format!("drain window {window}: 1.2 × {slowest}, the slowest of {samples} requests, + 250ms")
+            let (window, slowest) = (window.as_millis(), slowest.as_millis());
+            format!(
+                "drain window {window:.0} ms: 1.2 × {slowest:.0} ms, the slowest of {samples} requests, + 250 ms"
+            )
         }
         Happening::Deregistering { incarnation } => format!("{incarnation}: deregister"),
         Happening::Deregistered { incarnation, proof } => format!("{incarnation}: deregistered ({proof})"),

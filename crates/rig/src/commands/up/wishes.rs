@@ -13,6 +13,15 @@ use tokio::sync::{mpsc, oneshot};
 /// The window of a drain that nothing was said about, where there is no load to derive it from.
 const WINDOW: Drain = Drain::For(Span::millis(1000));
 
+/// Why there is no deploy.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// It can't be wished for.
+    Wrong(String),
+    /// It was wished for in vain.
+    Failed(String),
+}
+
 /// Where wishes go.
 pub(super) struct Wishes<'a> {
     variant: &'a Variant,
@@ -44,18 +53,20 @@ impl<'a> Wishes<'a> {
     }
 
     /// Deploys `pool` and waits for its end; the error says why that is not to be had.
-    pub(super) async fn deploy(&self, pool: &str, drain: Option<Drain>) -> Result<(), String> {
-        let wanted = self.wanted(pool, drain)?;
+    pub(super) async fn deploy(&self, pool: &str, drain: Option<Drain>) -> Result<(), Refusal> {
+        let wanted = self.wanted(pool, drain).map_err(Refusal::Wrong)?;
         let (ended, end) = oneshot::channel();
-        let gone = || "what stood is ending".to_owned();
+        let gone = || Refusal::Failed("what stood is ending".to_owned());
         let sender = self.sender.borrow().clone().ok_or_else(gone)?;
         match sender.try_send(Wish { deploy: wanted, ended }) {
             Ok(()) => {}
-            Err(mpsc::error::TrySendError::Full(_)) => return Err("a deploy is waiting already".to_owned()),
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                return Err(Refusal::Failed("a deploy is waiting already".to_owned()));
+            }
             Err(mpsc::error::TrySendError::Closed(_)) => return Err(gone()),
         }
         drop(sender);
-        end.await.map_err(|_| gone())?.map_err(|error| error.to_string())
+        end.await.map_err(|_| gone())?.map_err(|error| Refusal::Failed(error.to_string()))
     }
 
     /// A deploy in place, as the scenario deploys this pool if it does.

@@ -95,7 +95,7 @@ fn problems(problems: &Problems) -> Failure {
 }
 
 /// Whether standard error is a terminal whose user has not declined colours.
-fn wants_colour() -> bool {
+pub(crate) fn wants_colour() -> bool {
     use std::io::IsTerminal;
     let declined = std::env::var_os("NO_COLOR").is_some() || std::env::args_os().any(|a| a == "--no-color");
     std::io::stderr().is_terminal() && !declined

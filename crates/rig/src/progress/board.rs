@@ -20,8 +20,8 @@ pub(crate) struct Board {
     /// Now, and the load's first and last moments, once it is scheduled.
     pub(crate) now: Nanos,
     pub(crate) load: Option<(Nanos, Nanos)>,
-    /// Whether the balancer says anything about its backends.
-    pub(crate) sees: bool,
+    /// Whether the balancer says anything about its backends, once that is known.
+    pub(crate) sees: Option<bool>,
     pub(crate) progress: Progress,
     pub(crate) backends: BTreeMap<String, Backend>,
     warmup: i64,
@@ -56,7 +56,7 @@ impl Board {
             phase: "launching".to_owned(),
             now: agent::clock::now(),
             load: None,
-            sees: false,
+            sees: None,
             progress: Progress::default(),
             backends: backends.map(|backend| (backend.id.clone(), Backend::default())).collect(),
             warmup: variant.map_or(0, |variant| nanos(variant.traffic.warmup)),
@@ -114,7 +114,7 @@ impl Board {
 
     fn happened(&mut self, event: &Happening) {
         match event {
-            Happening::Balancer { in_flight_view, .. } => self.sees = *in_flight_view,
+            Happening::Balancer { in_flight_view, .. } => self.sees = Some(*in_flight_view),
             Happening::Scheduled { origin, .. } => {
                 self.load = Some((Nanos(origin.0 - self.warmup), Nanos(origin.0 + self.duration)));
             }

@@ -17,6 +17,7 @@ use ratatui::backend::CrosstermBackend;
 use ratatui::{Terminal, TerminalOptions, Viewport};
 
 use self::board::Board;
+use crate::commands::wants_colour;
 
 /// Between two pictures: more often nobody sees, and drawing costs CPU time beside the measurement.
 const REDRAW: Duration = Duration::from_millis(200);
@@ -102,6 +103,9 @@ impl CellProgress {
 
 impl Screen {
     fn open(height: u16) -> Option<Screen> {
+        if !wants_colour() {
+            ratatui::crossterm::style::force_color_output(false);
+        }
         let backend = CrosstermBackend::new(stderr());
         let options = TerminalOptions { viewport: Viewport::Inline(height) };
         Terminal::with_options(backend, options).ok().map(|terminal| Screen { terminal, drawn: None })

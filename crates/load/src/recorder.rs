@@ -46,6 +46,7 @@ impl Recorder {
         self.progress.ended += 1;
         self.progress.ok += u64::from(kind == OutcomeKind::Ok);
         self.progress.dropped += u64::from(kind.is_dropped());
+        self.progress.http_5xx += u64::from(kind == OutcomeKind::Http5xx);
         let written = serde_json::to_writer(&mut self.buffer, request).map_err(io::Error::from);
         self.buffer.push(b'\n');
         if let Err(error) = written.and_then(|()| self.write_if(BUFFER)) {

@@ -25,6 +25,14 @@ pub struct Claim {
 }
 
 impl Claim {
+    /// The claim that holds where this one does not.
+    pub fn opposite(&self) -> Claim {
+        let comparison = self.comparison.opposite();
+        // A claim has one sign.
+        let text = self.text.replacen(self.comparison.sign(), comparison.sign(), 1);
+        Claim { text, comparison, ..self.clone() }
+    }
+
     /// What must be measured to judge it.
     pub fn readings(&self) -> impl Iterator<Item = &Reading> {
         let other = match &self.right {
@@ -84,6 +92,18 @@ impl Comparison {
         Comparison::Greater,
         Comparison::AtLeast,
     ];
+
+    /// What holds where this does not.
+    fn opposite(self) -> Comparison {
+        match self {
+            Comparison::Equal => Comparison::NotEqual,
+            Comparison::NotEqual => Comparison::Equal,
+            Comparison::Less => Comparison::AtLeast,
+            Comparison::AtMost => Comparison::Greater,
+            Comparison::Greater => Comparison::AtMost,
+            Comparison::AtLeast => Comparison::Less,
+        }
+    }
 
     /// As claims write it.
     pub fn sign(self) -> &'static str {

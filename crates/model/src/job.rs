@@ -139,6 +139,9 @@ pub struct Progress {
     pub ok: u64,
     /// Of these, dropped.
     pub dropped: u64,
+    /// Of these, answered with a status of 500 or more.
+    #[serde(default)]
+    pub http_5xx: u64,
     /// CPU seconds that the generator has used, user and system.
     #[serde(default)]
     pub cpu_seconds: f64,

@@ -1,9 +1,12 @@
 //! The scenario language as its users meet it: bundled scenarios build, broken ones are told what is wrong.
 
+mod against_the_schema;
+
 use std::fs;
 use std::path::Path;
 
 use model::catalog::{BalancerKind, Capability, Catalog};
+use model::claim::Claim;
 use model::degrade::{Misbehaviour, ResponseStage};
 use model::plan::{Plan, SavedPlan};
 use model::scenario::{Choice, Problems, Scenario, Set, explain};
@@ -28,7 +31,15 @@ fn catalog() -> Catalog {
 
 fn build(file: &str, text: &str, sets: &[&str], choice: &Choice) -> Result<Plan, Problems> {
     let sets: Vec<Set> = sets.iter().map(|set| set.parse().expect("a key and a value")).collect();
-    Plan::build(&Scenario::parse(file, text, &sets)?, &catalog(), choice)
+    let plan = Plan::build(&Scenario::parse(file, text, &sets)?, &catalog(), choice)?;
+    if sets.is_empty() {
+        assert_eq!(
+            against_the_schema::wrong(text),
+            Vec::<String>::new(),
+            "the schema refuses what rig accepts: {text}"
+        );
+    }
+    Ok(plan)
 }
 
 fn drain() -> String {
@@ -150,10 +161,38 @@ fn claims_about_variants_that_are_not_run_are_left_out() {
         balancers: Some(vec![BalancerKind::Envoy]),
         repeats: Some(5),
         seed: Some(7),
+        ..Choice::default()
     };
     let plan = drain_with(&[], &choice);
     assert_eq!((plan.variants.len(), plan.control.len(), plan.expect.len()), (1, 1, 0));
     assert_eq!((plan.cells().len(), plan.seed), (5, 7));
+}
+
+#[test]
+fn what_must_not_hold_is_an_expectation_of_the_opposite() {
+    let fail_on =
+        ["with-drain.reset > 0", "with-drain.p99 >= 2 × without-drain.p99"].map(str::to_owned).into();
+    let plan = drain_with(&[], &Choice { fail_on, ..Choice::default() });
+    let texts: Vec<_> =
+        plan.expect[plan.expect.len() - 2..].iter().map(|claim| claim.text.as_str()).collect();
+    assert_eq!(texts, ["with-drain.reset <= 0", "with-drain.p99 < 2 × without-drain.p99"]);
+    for claim in &plan.expect {
+        assert_eq!(claim.text.parse::<Claim>().unwrap(), *claim);
+        assert_eq!(claim.opposite().opposite(), *claim);
+    }
+}
+
+#[test]
+fn what_must_not_hold_is_told_what_is_wrong_with_it_and_where() {
+    let fail_on = ["with-drian.reset > 0", "with-drain.resets > 0"].map(str::to_owned).into();
+    let problems = build("drain.yaml", &drain(), &[], &Choice { fail_on, ..Choice::default() }).unwrap_err();
+    insta::assert_snapshot!(problems);
+    let choice = Choice {
+        variants: Some(vec!["without-drain".into()]),
+        fail_on: vec!["with-drain.reset > 0".into()],
+        ..Choice::default()
+    };
+    insta::assert_snapshot!(build("drain.yaml", &drain(), &[], &choice).unwrap_err());
 }
 
 #[test]

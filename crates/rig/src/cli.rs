@@ -8,6 +8,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use engine::runtime::docker::images::Pull;
 use model::catalog::BalancerKind;
 use model::scenario::Set;
+use model::timeline::Drain;
+use model::units::Rate;
 
 /// Proves, with numbers, what a load balancer does to live traffic.
 #[derive(Debug, Parser)]
@@ -31,6 +33,7 @@ pub(crate) enum Command {
         rig run scenarios/drain.yaml\n  \
         rig run scenarios/drain.yaml --balancer nginx,envoy --seed 7\n  \
         rig run scenarios/drain.yaml --set load.rate=800/s --set load.for=30s\n  \
+        rig run scenarios/drain.yaml --fail-on 'with-drain.p99 > 1s'\n  \
         rig run scenarios/drain.yaml --format json | jq '.cells[].counts'\n  \
         rig run scenarios/*.yaml --runtime process")]
     Run(Run),
@@ -42,6 +45,13 @@ pub(crate) enum Command {
     /// Print the configuration that a balancer would get
     #[command(after_help = "Example:\n  rig render scenarios/drain.yaml --balancer haproxy")]
     Render(Render),
+    /// Leave a scenario's topology standing, to look at it and deploy by hand
+    #[command(after_help = "Examples:\n  \
+        rig up canary --balancer haproxy                      # curl lines for each route; Ctrl-C ends it\n  \
+        rig up drain --balancer nginx --load                  # a light load; press d to deploy with draining, u without\n  \
+        rig up --deploy web --drain off                       # from another shell, to the one that stands\n\n\
+        Nothing is measured, and nothing is kept.")]
+    Up(Up),
     /// Render a saved run again, from its records
     #[command(after_help = "Examples:\n  \
         rig report results/drain/latest\n  \
@@ -96,6 +106,28 @@ pub(crate) enum Command {
         On a Docker engine it packs rig's own image if that is not there, runs one toy backend in a container, as \
         a cell would, and removes it. Results are looked for in results/.")]
     Doctor(Doctor),
+    /// Show the bundled scenarios, and the balancers that this machine has
+    #[command(after_help = "Examples:\n  \
+        rig list\n  \
+        rig list --format json | jq -r '.scenarios[] | [.name, .load_seconds] | @tsv'\n\n\
+        A bundled scenario can be run by its name, wherever rig is: rig run drain")]
+    List(List),
+    /// Print the JSON Schema of the scenario language
+    #[command(after_help = "Examples:\n  \
+        rig schema > schema.json\n  \
+        rig schema --format markdown\n\n\
+        An editor with a YAML language server completes and checks a scenario that begins with\n  \
+        # yaml-language-server: $schema=schema.json")]
+    Schema(Schema),
+    /// Print what a shell needs to complete rig's command line
+    #[command(after_help = "Examples:\n  \
+        rig completions bash > ~/.local/share/bash-completion/completions/rig\n  \
+        rig completions zsh > \"${fpath[1]}/_rig\"\n  \
+        rig completions fish > ~/.config/fish/completions/rig.fish")]
+    Completions(Completions),
+    /// Write the manual pages, one per command
+    #[command(hide = true, after_help = "Example:\n  rig man target/man && man target/man/rig.1")]
+    Man(Man),
     /// Remove what dead runs have left on the Docker engine; a live run is never touched
     #[command(after_help = "Examples:\n  rig clean\n  rig clean --images")]
     Clean(Clean),
@@ -110,7 +142,7 @@ pub(crate) const RESULTS: &str = "results";
 /// `rig run`.
 #[derive(Debug, Args)]
 pub(crate) struct Run {
-    /// The scenarios' files; several are run one after another, and summed up in one table
+    /// The scenarios' files, or names of bundled ones; several are run one after another, and summed up in one table
     #[arg(required = true)]
     pub(crate) scenarios: Vec<PathBuf>,
     #[command(flatten)]
@@ -132,6 +164,9 @@ pub(crate) struct Run {
     /// Balancer templates that replace the built-in ones, laid out like proxy-configs/
     #[arg(long, value_name = "DIR")]
     pub(crate) proxy_configs: Option<PathBuf>,
+    /// Exit with 1 also if this holds, in the language of the scenario's claims: `with-drain.reset > 0`
+    #[arg(long, value_name = "CLAIM")]
+    pub(crate) fail_on: Vec<String>,
     /// Exit with 4 also if a claim rests on a DEGRADED measurement
     #[arg(long)]
     pub(crate) strict: bool,
@@ -205,6 +240,57 @@ pub(crate) struct Render {
     /// Balancer templates that replace the built-in ones, laid out like proxy-configs/
     #[arg(long, value_name = "DIR")]
     pub(crate) proxy_configs: Option<PathBuf>,
+}
+
+/// `rig up`.
+#[derive(Debug, Args)]
+pub(crate) struct Up {
+    /// The scenario's file, or the name of a bundled one; with --deploy: which of several that stand
+    #[arg(required_unless_present = "deploy")]
+    pub(crate) scenario: Option<PathBuf>,
+    /// The balancer
+    #[arg(long, value_name = "NAME", required_unless_present = "deploy")]
+    pub(crate) balancer: Option<BalancerKind>,
+    /// The variant [default: the first]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) variant: Option<String>,
+    /// Change any key of the scenario
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) sets: Vec<Set>,
+    /// Send the scenario's requests at this rate
+    #[arg(long, value_name = "RATE", num_args = 0..=1, require_equals = true, default_missing_value = "20/s")]
+    pub(crate) load: Option<Rate>,
+    /// Where components run
+    #[arg(long, value_enum, default_value = "auto")]
+    pub(crate) runtime: RuntimeName,
+    /// When official images are pulled, in Docker
+    #[arg(long, value_enum, default_value = "missing")]
+    pub(crate) pull: PullName,
+    /// The balancer's listener [default: a free loopback address]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Balancer templates that replace the built-in ones, laid out like proxy-configs/
+    #[arg(long, value_name = "DIR")]
+    pub(crate) proxy_configs: Option<PathBuf>,
+    /// Where components have their files while they stand
+    #[arg(long, value_name = "DIR", default_value = RESULTS)]
+    pub(crate) out: PathBuf,
+    /// Deploy this pool of the topology that stands
+    #[arg(long, value_name = "POOL", conflicts_with_all = ["balancer", "variant", "sets", "load", "listen", "proxy_configs"])]
+    pub(crate) deploy: Option<String>,
+    /// How long a backend may finish what it has: off, auto (from what was served so far) or a duration
+    #[arg(long, value_name = "WINDOW", requires = "deploy", value_parser = drain)]
+    pub(crate) drain: Option<Drain>,
+}
+
+fn drain(text: &str) -> Result<Drain, String> {
+    match text {
+        "off" => Ok(Drain::Off),
+        "auto" => Ok(Drain::Auto),
+        window => {
+            window.parse().map(Drain::For).map_err(|_| "off, auto or a duration such as 300ms".to_owned())
+        }
+    }
 }
 
 /// `rig report`.
@@ -303,6 +389,40 @@ pub(crate) struct Doctor {
     pub(crate) no_color: bool,
 }
 
+/// `rig list`.
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// How the list is printed
+    #[arg(long, value_enum, default_value = "table")]
+    pub(crate) format: ListFormat,
+    /// No colours, whatever the terminal can do
+    #[arg(long)]
+    pub(crate) no_color: bool,
+}
+
+/// `rig schema`.
+#[derive(Debug, Args)]
+pub(crate) struct Schema {
+    /// How the language is printed
+    #[arg(long, value_enum, default_value = "json")]
+    pub(crate) format: SchemaFormat,
+}
+
+/// `rig completions`.
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// `rig man`.
+#[derive(Debug, Args)]
+pub(crate) struct Man {
+    /// Where the pages go
+    pub(crate) directory: PathBuf,
+}
+
 /// `rig clean`.
 #[derive(Debug, Args)]
 pub(crate) struct Clean {
@@ -396,6 +516,15 @@ pub(crate) enum ListFormat {
     Table,
     /// For programs
     Json,
+}
+
+/// How the language can be printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaFormat {
+    /// JSON Schema, for editors and validators
+    Json,
+    /// For people: every key, its values, its default
+    Markdown,
 }
 
 /// When official images can be pulled.

@@ -317,11 +317,17 @@ pub(super) struct CellFleet<'a, R> {
     pub(super) control: &'a Control<'a, R>,
     /// Who looks what the balancer makes of ill backends.
     pub(super) lookout: &'a Lookout,
+    /// Whether there is a load.
+    pub(super) loaded: bool,
 }
 
 impl<R: Runtime> Fleet for CellFleet<'_, R> {
     fn record(&self, what: Happening) {
         self.backends.recorder.record(what);
+    }
+
+    fn under_load(&self) -> bool {
+        self.loaded
     }
 
     fn incarnation(&self, backend: &str) -> Incarnation {

@@ -8,7 +8,7 @@ use model::job::{Frame, Job, LoadJob};
 use model::units::Nanos;
 
 use super::frames::{greet, next_frame, tell};
-use super::recorder::Recorder;
+use super::recorder::{Observation, Recorder};
 use crate::balancer::Signal;
 use crate::error::EngineError;
 use crate::runtime::{Launch, Pod, Process, Program, Runtime};
@@ -98,7 +98,7 @@ impl Generator {
                         self.measured = true;
                         recorder.record(cpu_read(progress.cpu_seconds));
                     }
-                    recorder.progress(progress);
+                    recorder.show(Observation::Progress(progress));
                 }
                 Frame::Done(generator) => {
                     recorder.record(cpu_read(generator.cpu_seconds));

@@ -14,6 +14,7 @@ mod recorder;
 mod sampling;
 mod stages;
 mod stand;
+mod standing;
 mod timeline;
 pub mod trial;
 
@@ -28,6 +29,7 @@ use tokio::sync::watch;
 
 pub use curl::find_curl;
 pub use recorder::{Observation, Watcher};
+pub use standing::{Light, Standing, Wish, up};
 pub use trial::trial;
 
 use self::recorder::Recorder;
@@ -73,6 +75,15 @@ pub enum End {
 /// If the environment can't run the cell: a balancer is missing or refuses its configuration, an address is
 /// taken, an agent doesn't start, a file can't be written.
 pub async fn run<R: Runtime>(runtime: &R, order: &Order<'_>) -> Result<End, EngineError> {
+    perform(runtime, order, async |stand, stages, began| stand.drive(stages, began).await).await
+}
+
+/// Opens a stand, lets it be used, and ends it.
+async fn perform<R: Runtime>(
+    runtime: &R,
+    order: &Order<'_>,
+    usage: impl AsyncFnOnce(&Stand<'_, R>, &Stages<'_>, &Cell<bool>) -> Result<Drive, EngineError>,
+) -> Result<End, EngineError> {
     let recorder = Recorder::new(order.dir, order.watcher)?;
     recorder.record(Happening::CellStarted { cell: order.cell.clone(), runtime: runtime.name().to_owned() });
     let load_began = Cell::new(false);
@@ -97,7 +108,7 @@ pub async fn run<R: Runtime>(runtime: &R, order: &Order<'_>) -> Result<End, Engi
         }
     };
     let driven = tokio::select! {
-        driven = stand.drive(&stages, &load_began) => driven,
+        driven = usage(&stand, &stages, &load_began) => driven,
         () = stopped_before_the_load(order.interrupted.clone(), &load_began) => {
             recorder.record(Happening::Interrupted);
             Ok(Drive::Interrupted)

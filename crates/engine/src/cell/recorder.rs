@@ -3,9 +3,11 @@
 use std::cell::RefCell;
 
 use model::history::{Event, Happening};
-use model::job::Progress;
+use model::job::{BackendStatus, Progress};
 use model::units::Nanos;
 use store::{CellDir, HistoryWriter, StoreError};
+
+use crate::balancer::BackendView;
 
 /// What somebody who watches a cell is told.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +16,10 @@ pub enum Observation<'a> {
     Event(&'a Event),
     /// How far the generator is; written nowhere.
     Progress(Progress),
+    /// What the backends that answered in time say of themselves.
+    Backends(&'a [BackendStatus]),
+    /// What the balancer says of its backends.
+    View(&'a [BackendView]),
 }
 
 /// Told of everything that happens.
@@ -46,8 +52,9 @@ impl<'a> Recorder<'a> {
         (self.watcher)(Observation::Event(&event));
     }
 
-    pub(crate) fn progress(&self, progress: Progress) {
-        (self.watcher)(Observation::Progress(progress));
+    /// Tells who watches what is written elsewhere, or nowhere.
+    pub(crate) fn show(&self, observation: Observation<'_>) {
+        (self.watcher)(observation);
     }
 
     /// The first event that could not be written, if any.

@@ -5,12 +5,16 @@ use std::convert::Infallible;
 
 use futures_util::future::join_all;
 use model::history::Happening;
+use model::job::BackendStatus;
 use model::sample::{SAMPLE_EVERY, Sample};
+use model::units::Nanos;
 use store::SampleWriter;
 use tokio::time::MissedTickBehavior;
 
 use super::control::Control;
 use super::fleet::Backends;
+use super::recorder::Observation;
+use crate::balancer::View;
 use crate::runtime::Runtime;
 
 /// The balancer is asked at each look of so many: its answer costs its own CPU time, which is measured as well.
@@ -27,9 +31,20 @@ pub(super) async fn sample<R: Runtime>(
     looks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     for look in (0..LOOKS_PER_VIEW).cycle() {
         looks.tick().await;
-        let view = async { if look == 0 { of_the_balancer(control).await } else { Vec::new() } };
-        let (mut samples, view) = tokio::join!(of_backends(backends), view);
-        samples.extend(view);
+        let view = async { if look == 0 { of_the_balancer(control).await } else { None } };
+        let (statuses, view) = tokio::join!(of_backends(backends), view);
+        let (at, statuses): (Vec<_>, Vec<_>) = statuses.into_iter().unzip();
+        backends.recorder.show(Observation::Backends(&statuses));
+        let mut samples: Vec<Sample> =
+            at.into_iter().zip(statuses).map(|(at, status)| Sample::Backend { at, status }).collect();
+        if let Some((at, view)) = view {
+            backends.recorder.show(Observation::View(&view));
+            samples.extend(view.into_iter().map(|seen| Sample::Balancer {
+                at,
+                backend: seen.backend,
+                in_flight: seen.in_flight,
+            }));
+        }
         if let Err(error) = writer.append(&samples) {
             // The report misses what comes after, and says so.
             let message = format!("no more samples are taken: {error}");
@@ -40,22 +55,17 @@ pub(super) async fn sample<R: Runtime>(
     std::future::pending().await
 }
 
-async fn of_backends<R: Runtime>(backends: &Backends<'_, R>) -> Vec<Sample> {
+async fn of_backends<R: Runtime>(backends: &Backends<'_, R>) -> Vec<(Nanos, BackendStatus)> {
     let looks = backends.pods.keys().map(|backend| async move {
         // A spare that nobody has launched yet.
         backends.running(backend)?;
         let status = backends.status_within(backend, SAMPLE_EVERY).await.ok()?;
-        Some(Sample::Backend { at: agent::clock::now(), status })
+        Some((agent::clock::now(), status))
     });
     join_all(looks).await.into_iter().flatten().collect()
 }
 
-async fn of_the_balancer<R: Runtime>(control: &Control<'_, R>) -> Vec<Sample> {
-    let Ok(Ok(Some(view))) = tokio::time::timeout(SAMPLE_EVERY, control.view()).await else {
-        return Vec::new();
-    };
-    let at = agent::clock::now();
-    view.into_iter()
-        .map(|seen| Sample::Balancer { at, backend: seen.backend, in_flight: seen.in_flight })
-        .collect()
+async fn of_the_balancer<R: Runtime>(control: &Control<'_, R>) -> Option<(Nanos, View)> {
+    let view = tokio::time::timeout(SAMPLE_EVERY, control.view()).await.ok()?.ok()??;
+    Some((agent::clock::now(), view))
 }

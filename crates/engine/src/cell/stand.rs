@@ -11,6 +11,7 @@ use model::identity::Incarnation;
 use model::job::LoadJob;
 use model::plan::Variant;
 use model::records::BalancerBuild;
+use model::traffic::Traffic;
 use model::units::Nanos;
 use tokio::time::Instant;
 
@@ -124,38 +125,52 @@ impl<'a, R: Runtime> Stand<'a, R> {
         })
     }
 
+    /// Brings backends and balancer up, and what is launched `beside` them.
+    pub(super) async fn raise<T>(
+        &self,
+        stages: &Stages<'_>,
+        beside: impl Future<Output = Result<T, EngineError>>,
+    ) -> Result<(T, Handle), EngineError> {
+        self.describe_balancer();
+        // The balancer comes last: it resolves and probes what is there.
+        let (launched, ()) = tokio::try_join!(beside, self.start_backends())?;
+        let balancer = self.launch_balancer().await?.handle;
+        stages.ended(CellStage::Launch);
+        self.wait_until_ready(&balancer).await?;
+        stages.ended(CellStage::Ready);
+        Ok((launched, balancer))
+    }
+
+    /// What the generator is to do.
+    pub(super) fn job(&self, traffic: Traffic) -> Result<LoadJob, EngineError> {
+        Ok(LoadJob {
+            target: self.site.listener,
+            // Set at the launch.
+            origin: Nanos(0),
+            traffic,
+            seed: self.backends.seed,
+            records: std::path::absolute(self.order.dir.requests()).map_err(EngineError::file("requests"))?,
+        })
+    }
+
     /// Brings everything up, runs the load beside the timeline, and stops the balancer gracefully.
     pub(super) async fn drive(
         &self,
         stages: &Stages<'_>,
         load_began: &Cell<bool>,
     ) -> Result<Drive, EngineError> {
-        self.describe_balancer();
-        let generator_directory = self.scratch.join("generator");
-        let generator =
-            generator::launch(self.runtime, self.recorder, &self.generator_pod, &generator_directory);
-        // The balancer comes last: it resolves and probes what is there.
-        let (generator, ()) = tokio::try_join!(generator, self.start_backends())?;
-        let process = self.launch_balancer().await?;
-        let balancer = process.handle;
-        stages.ended(CellStage::Launch);
-        self.wait_until_ready(&balancer).await?;
-        stages.ended(CellStage::Ready);
+        let directory = self.scratch.join("generator");
+        let generator = generator::launch(self.runtime, self.recorder, &self.generator_pod, &directory);
+        let (generator, balancer) = self.raise(stages, generator).await?;
         let kind = self.order.cell.balancer;
         let control = Control::new(kind, &self.backends, &self.site, self.order.templates, &balancer);
-        let job = LoadJob {
-            target: self.site.listener,
-            // Set at the launch.
-            origin: Nanos(0),
-            traffic: self.variant.traffic.clone(),
-            seed: self.backends.seed,
-            records: std::path::absolute(self.order.dir.requests()).map_err(EngineError::file("requests"))?,
-        };
+        let job = self.job(self.variant.traffic.clone())?;
         let mut generator = generator.begin(self.recorder, job).await?;
         load_began.set(true);
         let origin = generator.origin;
         let (lookout, looking) = lookout::lookout(control.sees());
-        let fleet = CellFleet { backends: &self.backends, control: &control, lookout: &lookout };
+        let fleet =
+            CellFleet { backends: &self.backends, control: &control, lookout: &lookout, loaded: true };
         let mut interrupted = self.order.interrupted.clone();
         let samples = self.order.dir.sample_writer()?;
         let driven = tokio::select! {
@@ -314,7 +329,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
         }
     }
 
-    async fn unexpected_exit(&self, balancer: &Handle) -> EngineError {
+    pub(super) async fn unexpected_exit(&self, balancer: &Handle) -> EngineError {
         let mut exit = balancer.exit.clone();
         let _ = exit.wait_for(Option::is_some).await;
         let status = balancer.exited().unwrap_or_default();
@@ -324,7 +339,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
     }
 
     /// Ends when a pod loses what keeps its address.
-    async fn pod_lost(&self) -> EngineError {
+    pub(super) async fn pod_lost(&self) -> EngineError {
         let pods = self.backends.pods.values().chain([&self.balancer_pod, &self.generator_pod]);
         let lost = pods.map(|pod| {
             Box::pin(async move { EngineError::PodLost { pod: pod.name.clone(), status: pod.lost().await } })
@@ -356,7 +371,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
     }
 
     /// The load has ended; what a time-out has given up may still be worked on.
-    async fn wait_until_idle(&self) {
+    pub(super) async fn wait_until_idle(&self) {
         let begun = Instant::now();
         let serving: Vec<String> = self.site.backends.keys().cloned().collect();
         for backend in serving {
@@ -369,7 +384,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
         }
     }
 
-    async fn stop_balancer(&self, balancer: &Handle) {
+    pub(super) async fn stop_balancer(&self, balancer: &Handle) {
         let kind = self.order.cell.balancer;
         let component = BALANCER.to_owned();
         if let Err(error) = self.runtime.signal(balancer, adapter(kind).graceful_stop()).await {

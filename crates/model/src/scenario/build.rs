@@ -46,19 +46,24 @@ impl Plan {
             .collect();
         let known: Vec<Known<'_>> =
             variants.iter().map(|(name, variant)| (*name, variant.as_ref())).collect();
-        let whole = whole(item, &known);
+        let mut whole = whole(item, &known);
+        let fail_on = claims::fail_on(&choice.fail_on, &known, &found);
+        whole.expect.extend(fail_on.iter().cloned());
         check_choice(choice, &known, &found);
         let problems = found.take(variants.len());
         if !problems.is_empty() {
             return Err(Problems::new(problems));
         }
         let variants = variants.into_iter().filter_map(|(_, variant)| variant).collect();
-        Ok(Plan::checked(chosen(SavedPlan { variants, ..whole }, choice)))
+        let plan = chosen(SavedPlan { variants, ..whole }, choice);
+        let unread = fail_on.iter().zip(&choice.fail_on).filter(|(claim, _)| !plan.expect.contains(claim));
+        let unread: Vec<_> = unread.map(|(_, text)| claims::about_nothing_that_runs(text)).collect();
+        if unread.is_empty() { Ok(Plan::checked(plan)) } else { Err(Problems::new(unread)) }
     }
 }
 
 /// The keys of the whole document. The plan has no variants yet.
-fn whole(item: Item<'_>, variants: &[Known<'_>]) -> SavedPlan {
+pub(super) fn whole(item: Item<'_>, variants: &[Known<'_>]) -> SavedPlan {
     let mut plan = SavedPlan {
         schema: SCHEMA,
         scenario: String::new(),
@@ -89,7 +94,7 @@ fn whole(item: Item<'_>, variants: &[Known<'_>]) -> SavedPlan {
 }
 
 /// The variants' names and patches; one empty patch if the document has none.
-fn variant_patches(document: Item<'_>) -> Vec<(&str, Node)> {
+pub(super) fn variant_patches(document: Item<'_>) -> Vec<(&str, Node)> {
     let only = || vec![(ONLY, Node { place: document.node.place.clone(), value: Value::Map(Vec::new()) })];
     let Some(items) = document.fields().and_then(|mut fields| fields.get("variants")) else {
         return only();
@@ -123,7 +128,7 @@ fn patch(item: Item<'_>) -> Node {
 }
 
 /// One variant of the merged document.
-fn variant(name: &str, document: Item<'_>, catalog: &Catalog, choice: &Choice) -> Option<Variant> {
+pub(super) fn variant(name: &str, document: Item<'_>, catalog: &Catalog, choice: &Choice) -> Option<Variant> {
     let mut fields = document.fields()?;
     let kinds = fields.read("balancers", BalancerKind::ALL.to_vec(), balancers);
     let is_chosen =

@@ -13,4 +13,6 @@ pub struct Choice {
     pub repeats: Option<u32>,
     /// The seed.
     pub seed: Option<u64>,
+    /// Claims that must not hold, beside what the scenario expects.
+    pub fail_on: Vec<String>,
 }

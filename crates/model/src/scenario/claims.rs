@@ -1,8 +1,10 @@
 //! Reads `expect` and `control`, and checks what they name against the variants.
 
 use super::limits;
+use super::problem::{Found, Place, Problem};
 use super::reader::Item;
 use super::suggest::suggestion;
+use super::tree::{Node, Value};
 use crate::claim::{Claim, ClaimError, Reading};
 use crate::plan::Variant;
 use crate::prose::Prose;
@@ -12,6 +14,26 @@ pub(crate) type Known<'v> = (&'v str, Option<&'v Variant>);
 
 pub(crate) fn claims(item: Item<'_>, variants: &[Known<'_>]) -> Option<Vec<Claim>> {
     Some(item.list(limits::CLAIMS)?.into_iter().filter_map(|item| claim(item, variants)).collect())
+}
+
+/// What must not hold, as an expectation of the opposite: it is then judged, saved and shown like any other.
+pub(crate) fn fail_on(texts: &[String], variants: &[Known<'_>], found: &Found) -> Vec<Claim> {
+    let opposite = |text: &String| {
+        let node = Node {
+            place: Place::command_line(format!("--fail-on {text}")),
+            value: Value::Scalar(text.clone()),
+        };
+        let item = Item::document(&node, found);
+        claim(item, variants).map(|claim| claim.opposite())
+    };
+    texts.iter().filter_map(opposite).collect()
+}
+
+/// Of a scenario's own claims those are left out; what was asked for on the command line is not.
+pub(crate) fn about_nothing_that_runs(text: &str) -> Problem {
+    let place = Place::command_line(format!("--fail-on {text}"));
+    let problem = Problem::new(format!("`{text}` is about a variant that is not run"), &place);
+    problem.help("choose that variant as well, or leave out `--variant` and `--balancer`")
 }
 
 fn claim(item: Item<'_>, variants: &[Known<'_>]) -> Option<Claim> {

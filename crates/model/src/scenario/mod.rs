@@ -7,6 +7,8 @@
 //! the way. A reader that meets a bad value records it and goes on with a harmless one, so that one run of
 //! validation shows everything that is wrong. No plan is built when there is any problem.
 
+#[cfg(test)]
+mod asked;
 mod build;
 mod capabilities;
 mod choice;
@@ -21,6 +23,7 @@ mod read_timeline;
 mod read_topology;
 mod read_traffic;
 mod reader;
+mod schema;
 mod set;
 mod suggest;
 mod tree;
@@ -30,5 +33,6 @@ pub use choice::Choice;
 pub use document::Scenario;
 pub use explain::explain;
 pub use problem::{Place, Problem, Problems};
+pub use schema::{reference, schema};
 pub use set::{Set, SetError};
 pub(crate) use suggest::{listed, suggestion};

@@ -163,24 +163,28 @@ impl std::error::Error for Problems {}
 
 /// Where readers put the problems that they find. Shared by reference among nested readers, hence the cell.
 #[derive(Debug, Default)]
-pub(crate) struct Found(RefCell<Vec<Problem>>);
+pub(crate) struct Found {
+    problems: RefCell<Vec<Problem>>,
+    #[cfg(test)]
+    pub(super) asked: super::asked::Asked,
+}
 
 impl Found {
     pub(crate) fn add(&self, problem: Problem) {
-        let mut problems = self.0.borrow_mut();
+        let mut problems = self.problems.borrow_mut();
         if problems.len() < MOST {
             problems.push(problem);
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.borrow().is_empty()
+        self.problems.borrow().is_empty()
     }
 
     /// Takes over what was found in a variant. A problem that several variants inherit is one problem.
     pub(crate) fn absorb(&self, variant: &str, found: Found) {
-        let mut problems = self.0.borrow_mut();
-        for mut problem in found.0.into_inner() {
+        let mut problems = self.problems.borrow_mut();
+        for mut problem in found.problems.into_inner() {
             let same = |other: &Problem| other.place == problem.place && other.message == problem.message;
             let Some(known) = problems.iter().position(same) else {
                 if problems.len() < MOST {
@@ -199,7 +203,7 @@ impl Found {
 
     /// Ends the search. `variants` is how many there are: what all of them have is said without their names.
     pub(crate) fn take(&self, variants: usize) -> Vec<Problem> {
-        let mut problems = self.0.take();
+        let mut problems = self.problems.take();
         for problem in &mut problems {
             if problem.variants.len() == variants {
                 problem.variants.clear();

@@ -5,8 +5,11 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
+#[cfg(test)]
+use super::asked::Want;
 use super::limits;
 use super::problem::{Found, Place, Problem};
+use super::schema::Measured;
 use super::suggest::{listed, nearest, suggestion};
 use super::tree::{Key, Node, Value};
 use crate::units::QuantityError;
@@ -97,6 +100,13 @@ impl<'d> Item<'d> {
 
     /// A text of bounded length.
     pub(crate) fn text(&self, wanted: &str) -> Option<&'d str> {
+        #[cfg(test)]
+        self.found.asked.add(self.node, Want::Text);
+        self.written(wanted)
+    }
+
+    /// What stands there, as it is written.
+    fn written(&self, wanted: &str) -> Option<&'d str> {
         match self.scalar() {
             Some(text) if text.len() <= limits::TEXT => Some(text),
             Some(_) => {
@@ -116,9 +126,11 @@ impl<'d> Item<'d> {
     /// A quantity with its unit.
     pub(crate) fn quantity<T>(&self, limits: RangeInclusive<T>) -> Option<T>
     where
-        T: FromStr<Err = QuantityError> + PartialOrd + Display,
+        T: FromStr<Err = QuantityError> + PartialOrd + Measured,
     {
-        let text = self.text("a quantity with its unit")?;
+        #[cfg(test)]
+        self.found.asked.add(self.node, Want::quantity(&limits));
+        let text = self.written("a quantity with its unit")?;
         match text.parse() {
             Ok(quantity) => self.limited(quantity, &limits),
             Err(error) => self.refuse(self.wrong(format!("`{}`: {error}", self.name))),
@@ -127,7 +139,9 @@ impl<'d> Item<'d> {
 
     /// A whole number.
     pub(crate) fn whole(&self, limits: RangeInclusive<u64>) -> Option<u64> {
-        match self.text("a whole number")?.parse() {
+        #[cfg(test)]
+        self.found.asked.add(self.node, Want::Whole(limits.clone()));
+        match self.written("a whole number")?.parse() {
             Ok(number) => self.limited(number, &limits),
             Err(_) => self.unlike("a whole number"),
         }
@@ -157,7 +171,9 @@ impl<'d> Item<'d> {
     }
 
     fn word_wanted<T: Copy>(&self, words: &[(&'static str, T)], wanted: &str) -> Option<T> {
-        let text = self.text(wanted)?;
+        #[cfg(test)]
+        self.found.asked.add(self.node, Want::Words(words.iter().map(|(word, _)| *word).collect()));
+        let text = self.written(wanted)?;
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
             return Some(*value);
         }
@@ -181,6 +197,8 @@ impl<'d> Item<'d> {
 
     /// The items of a list; each goes by the list's name.
     pub(crate) fn list(&self, most: usize) -> Option<Vec<Item<'d>>> {
+        #[cfg(test)]
+        self.found.asked.add(self.node, Want::List { most });
         let Value::List(nodes) = &self.node.value else {
             return self.unlike("a list");
         };
@@ -200,6 +218,8 @@ impl<'d> Item<'d> {
 
     /// The items of a map whose keys are free texts.
     pub(crate) fn entries(&self, most: usize) -> Option<Vec<Item<'d>>> {
+        #[cfg(test)]
+        self.found.asked.add(self.node, Want::Named { most });
         let Value::Map(entries) = &self.node.value else {
             return self.unlike_a_map();
         };
@@ -218,6 +238,8 @@ impl<'d> Item<'d> {
 
     /// The fields of a map with known keys.
     pub(crate) fn fields(&self) -> Option<Fields<'d>> {
+        #[cfg(test)]
+        self.found.asked.add(self.node, Want::Fields);
         match &self.node.value {
             Value::Map(entries) => Some(Fields { item: *self, entries, known: Vec::new() }),
             _ => self.unlike_a_map(),
@@ -249,13 +271,17 @@ pub(crate) struct Fields<'d> {
 
 impl<'d> Fields<'d> {
     /// The value under `key`, if it is there.
+    #[cfg_attr(test, track_caller)]
     pub(crate) fn get(&mut self, key: &'static str) -> Option<Item<'d>> {
+        #[cfg(test)]
+        self.item.found.asked.add_key(self.item.node, key);
         self.known.push(key);
         let (key, node) = self.entries.iter().find(|(k, _)| k.text == key)?;
         Some(Item { name: &key.text, key: &key.place, node, found: self.item.found })
     }
 
     /// The value under `key`; a problem if it is missing.
+    #[cfg_attr(test, track_caller)]
     pub(crate) fn demand(&mut self, key: &'static str) -> Option<Item<'d>> {
         let item = self.get(key);
         if item.is_none() {
@@ -274,6 +300,7 @@ impl<'d> Fields<'d> {
     }
 
     /// Reads `key`; `default` stands for a missing one, and for a bad one to go on with.
+    #[cfg_attr(test, track_caller)]
     pub(crate) fn read<T>(
         &mut self,
         key: &'static str,
@@ -284,6 +311,7 @@ impl<'d> Fields<'d> {
     }
 
     /// Reads `key`, which must be there; `harmless` stands for a missing or bad one to go on with.
+    #[cfg_attr(test, track_caller)]
     pub(crate) fn require<T>(
         &mut self,
         key: &'static str,

@@ -74,6 +74,7 @@ fn jobs(wanted: &Compare, kinds: &[BalancerKind], scenarios: &[String]) -> Resul
         variants: None,
         repeats: Some(wanted.repeat.unwrap_or(LEAST_REPEATS as u32)),
         seed: wanted.seed,
+        fail_on: Vec::new(),
     };
     let mut jobs = Vec::new();
     for ((document, whole), path) in plans(&paths, &wanted.sets, &choice)?.into_iter().zip(&paths) {
@@ -178,6 +179,7 @@ fn settings(wanted: &Compare) -> cli::Run {
         listen: None,
         proxy_configs: wanted.proxy_configs.clone(),
         strict: false,
+        fail_on: Vec::new(),
         quiet: wanted.quiet,
     }
 }

@@ -3,15 +3,20 @@
 mod agent;
 mod clean;
 mod compare;
+mod completions;
 mod doctor;
 mod images;
 mod judged;
+mod list;
+mod man;
 mod place;
 mod render;
 mod report;
 mod run;
 mod runbook;
 mod saved;
+mod schema;
+mod up;
 mod validate;
 mod writeup;
 
@@ -33,12 +38,17 @@ pub(crate) fn perform(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Run(wanted) => run::perform(&wanted)?,
         Command::Validate(wanted) => validate::perform(&wanted)?,
         Command::Render(wanted) => render::perform(&wanted)?,
+        Command::Up(wanted) => up::perform(&wanted)?,
         Command::Report(wanted) => report::perform(&wanted)?,
         Command::Compare(wanted) => compare::perform(&wanted)?,
         Command::Writeup(wanted) => writeup::perform(&wanted)?,
         Command::Runbook(wanted) => runbook::perform(&wanted)?,
         Command::Images(wanted) => images::perform(&wanted)?,
         Command::Doctor(wanted) => doctor::perform(&wanted)?,
+        Command::List(wanted) => list::perform(&wanted)?,
+        Command::Schema(wanted) => schema::perform(&wanted)?,
+        Command::Completions(wanted) => completions::perform(&wanted)?,
+        Command::Man(wanted) => man::perform(&wanted)?,
         Command::Clean(wanted) => clean::perform(&wanted)?,
         Command::Agent(wanted) => return agent::perform(wanted),
     };
@@ -92,7 +102,7 @@ fn problems(problems: &Problems) -> Failure {
 }
 
 /// Whether standard error is a terminal whose user has not declined colours.
-fn wants_colour() -> bool {
+pub(crate) fn wants_colour() -> bool {
     use std::io::IsTerminal;
     let declined = std::env::var_os("NO_COLOR").is_some() || std::env::args_os().any(|a| a == "--no-color");
     std::io::stderr().is_terminal() && !declined

@@ -35,6 +35,7 @@ pub(crate) fn perform(wanted: &cli::Run) -> Result<Exit, Failure> {
         variants: (!wanted.choice.variant.is_empty()).then(|| wanted.choice.variant.clone()),
         repeats: wanted.choice.repeat,
         seed: wanted.choice.seed,
+        fail_on: wanted.fail_on.clone(),
     };
     let plans = plans(&wanted.scenarios, &wanted.choice.sets, &choice)?;
     controlled(async |interrupted| match plans.as_slice() {
@@ -183,7 +184,8 @@ impl Job<'_> {
         let cells = interleaved(plan);
         let mut broken = None;
         for (number, cell) in cells.iter().enumerate() {
-            let progress = CellProgress::begin(Show::for_stderr(wanted.quiet), cell, number + 1, cells.len());
+            let (show, variant) = (Show::for_stderr(wanted.quiet), plan.variant(&cell.variant));
+            let progress = CellProgress::begin(show, cell, variant, number + 1, cells.len());
             let runtime = launched();
             match self.one(&runtime, plan, &stored, cell, &progress).await {
                 Ok(End::Interrupted) => break,

@@ -4,6 +4,7 @@
 //! asserted, never times.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod asking;
 mod balance;
 mod broken_scenarios;
 mod configurations;
@@ -19,3 +20,4 @@ mod proof;
 mod routing;
 #[path = "../shared/mod.rs"]
 mod shared;
+mod up;

@@ -21,6 +21,7 @@ struct Scripted {
     never_healthy: bool,
     stillborn: bool,
     unfair: bool,
+    unloaded: bool,
     asked: RefCell<u64>,
 }
 
@@ -42,6 +43,9 @@ fn name(event: &Happening) -> String {
 impl Fleet for Scripted {
     fn record(&self, what: Happening) {
         self.events.borrow_mut().push(what);
+    }
+    fn under_load(&self) -> bool {
+        !self.unloaded
     }
     fn incarnation(&self, backend: &str) -> Incarnation {
         Incarnation::new(backend, self.generations.borrow().get(backend).copied().unwrap_or(0))
@@ -159,6 +163,16 @@ async fn a_drained_backend_is_deregistered_before_and_registered_after_its_repla
     assert_eq!(*fleet.calls.borrow(), [one(1), one(2), one(3)].concat());
     let replaced = fleet.names().iter().filter(|name| *name == "Replaced").count();
     assert_eq!(replaced, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_share_is_waited_for_where_no_requests_come() {
+    let pool = pool(3, 0);
+    let fleet = Scripted { unloaded: true, unfair: true, ..fleet(&pool) };
+    deploy(&fleet, "up", &wanted(Drain::Auto), &pool).await.unwrap();
+    let names = fleet.names();
+    assert_eq!(names.iter().filter(|name| *name == "Replaced").count(), 3);
+    assert!(!names.iter().any(|name| name.ends_with("onfirmed")), "{names:?}");
 }
 
 #[tokio::test(start_paused = true)]

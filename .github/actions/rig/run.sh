@@ -1,0 +1,50 @@
+#!/bin/sh
+# Runs scenarios as an action does: the report becomes the job's summary, each failed claim an annotation, and rig's
+# exit code the step's. Everything that it needs comes in the environment, so that it can be tried anywhere:
+#
+#   RIG=target/debug/rig SCENARIOS=drain GITHUB_OUTPUT=/dev/stderr GITHUB_STEP_SUMMARY=summary.md .github/actions/rig/run.sh
+set -eu
+
+results=${RESULTS:-rig-results}
+mkdir -p "$results"
+begun=$(mktemp "$results/.begun.XXXXXX")
+trap 'rm -f "$begun"' EXIT
+
+# Scenarios and arguments are lists of words.
+# shellcheck disable=SC2086
+set -- $SCENARIOS --runtime "${RUNTIME:-process}" --out "$results" --format markdown ${ARGUMENTS:-}
+[ -z "${BALANCERS:-}" ] || set -- "$@" --balancer "$BALANCERS"
+while IFS= read -r claim; do
+    [ -z "$claim" ] || set -- "$@" --fail-on "$claim"
+done <<CLAIMS
+${FAIL_ON:-}
+CLAIMS
+
+code=0
+"$RIG" run "$@" >"$begun.md" || code=$?
+cat "$begun.md" >>"$GITHUB_STEP_SUMMARY"
+cat "$begun.md"
+rm -f "$begun.md"
+
+# The runs that have a summary since then.
+runs=$(find "$results" -mindepth 3 -maxdepth 3 -name summary.json -newer "$begun" | sort | sed 's,/summary.json$,,')
+for run in $runs; do
+    # A value of an annotation has its % and line ends written as numbers.
+    jq -r '
+        def escaped: gsub("%"; "%25") | gsub("\r"; "%0D") | gsub("\n"; "%0A");
+        .scenario as $scenario | .claims[]
+        | select(.holding.is == "failed" or .holding.is == "masked" or .holding.is == "unproven")
+        | (if .holding.is == "failed" then "error" else "warning" end) as $level
+        | "::\($level) title=rig \($scenario) on \(.balancer)::"
+          + ("\(.text): \(.holding.is), \(.observed)" | escaped)
+    ' "$run/summary.json"
+done
+{
+    echo 'results<<END_OF_RUNS'
+    [ -z "$runs" ] || echo "$runs"
+    echo 'END_OF_RUNS'
+    echo 'junit<<END_OF_RUNS'
+    for run in $runs; do [ ! -e "$run/junit.xml" ] || echo "$run/junit.xml"; done
+    echo 'END_OF_RUNS'
+} >>"$GITHUB_OUTPUT"
+exit "$code"

@@ -1,0 +1,141 @@
+//! A topology that is left standing for people: no timeline, a light load or none, and deploys when they are wished for.
+
+use std::cell::Cell;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use model::timeline::Deploy;
+use model::traffic::Traffic;
+use tokio::sync::{mpsc, oneshot};
+
+use super::control::Control;
+use super::deploy::deploy;
+use super::fleet::CellFleet;
+use super::generator::{self, Generator};
+use super::lookout;
+use super::stages::Stages;
+use super::stand::Stand;
+use super::{Drive, End, Order, perform};
+use crate::error::EngineError;
+use crate::runtime::{Handle, Runtime};
+
+/// What a wished deploy is called in the history.
+const ENTRY: &str = "up";
+
+/// The load of a topology that stands.
+#[derive(Clone, Debug)]
+pub struct Light(pub Traffic);
+
+/// Where a topology stands.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// Where people reach the listener from this machine.
+    pub listener: SocketAddr,
+    /// Where the balancer's control interface listens, if it has one.
+    pub admin: SocketAddr,
+    /// The balancer's directory: configuration and logs.
+    pub directory: PathBuf,
+}
+
+/// A deploy that somebody wishes for.
+#[derive(Debug)]
+pub struct Wish {
+    /// The deploy.
+    pub deploy: Deploy,
+    /// Told how it ended: not at all is an error, and what stands goes on standing.
+    pub ended: oneshot::Sender<Result<(), EngineError>>,
+}
+
+/// Leaves a cell's topology standing until the user stops it. `told` learns where, once it is ready.
+///
+/// # Errors
+/// As [`super::run`] has them.
+pub async fn up<R: Runtime>(
+    runtime: &R,
+    order: &Order<'_>,
+    light: Option<Light>,
+    wishes: mpsc::Receiver<Wish>,
+    told: impl FnOnce(&Standing),
+) -> Result<End, EngineError> {
+    perform(runtime, order, async |stand, stages, began| {
+        stand.serve(stages, began, light, wishes, told).await
+    })
+    .await
+}
+
+impl<R: Runtime> Stand<'_, R> {
+    async fn serve(
+        &self,
+        stages: &Stages<'_>,
+        began: &Cell<bool>,
+        light: Option<Light>,
+        mut wishes: mpsc::Receiver<Wish>,
+        told: impl FnOnce(&Standing),
+    ) -> Result<Drive, EngineError> {
+        let directory = self.scratch.join("generator");
+        let generator = async {
+            match light {
+                None => Ok(None),
+                Some(Light(traffic)) => {
+                    let pod = &self.generator_pod;
+                    let idle = generator::launch(self.runtime, self.recorder, pod, &directory).await?;
+                    Ok(Some((idle, self.job(traffic)?)))
+                }
+            }
+        };
+        let (generator, balancer) = self.raise(stages, generator).await?;
+        let mut generator = match generator {
+            None => None,
+            Some((idle, job)) => Some(idle.begin(self.recorder, job).await?),
+        };
+        began.set(true);
+        told(&Standing {
+            listener: self.balancer_pod.published.unwrap_or(self.site.listener),
+            admin: self.site.admin,
+            directory: self.site.directory.clone(),
+        });
+        let loaded = generator.is_some();
+        let mut interrupted = self.order.interrupted.clone();
+        let served = tokio::select! {
+            biased;
+            ended = self.loaded(&mut generator) => Err(ended),
+            () = self.grant(&balancer, loaded, &mut wishes) => Ok(Drive::Interrupted),
+            died = self.unexpected_exit(&balancer) => Err(died),
+            died = self.backends.unexpected_exit() => Err(died),
+            lost = self.pod_lost() => Err(lost),
+            _ = interrupted.wait_for(|stop| *stop) => Ok(Drive::Interrupted),
+        }?;
+        if let Some(generator) = &mut generator {
+            generator.cancel(self.runtime, self.recorder).await;
+        }
+        self.wait_until_idle().await;
+        self.stop_balancer(&balancer).await;
+        Ok(served)
+    }
+
+    /// Follows the load; what stands outlives it.
+    async fn loaded(&self, generator: &mut Option<Generator>) -> EngineError {
+        if let Some(generator) = generator
+            && let Err(error) = generator.finish(self.recorder).await
+        {
+            return error;
+        }
+        std::future::pending().await
+    }
+
+    /// Performs wishes one after another, until nobody can have one any more.
+    async fn grant(&self, balancer: &Handle, loaded: bool, wishes: &mut mpsc::Receiver<Wish>) {
+        let kind = self.order.cell.balancer;
+        let control = Control::new(kind, &self.backends, &self.site, self.order.templates, balancer);
+        let (lookout, _looking) = lookout::lookout(false);
+        let fleet = CellFleet { backends: &self.backends, control: &control, lookout: &lookout, loaded };
+        while let Some(Wish { deploy: wanted, ended }) = wishes.recv().await {
+            let done = match self.variant.topology.pool(&wanted.pool) {
+                Some(pool) => deploy(&fleet, ENTRY, &wanted, pool).await,
+                None => Ok(()),
+            };
+            // Who asked may be gone.
+            let _ = ended.send(done);
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! The forms as JSON Schema, of the draft that editors know best.
+//!
+//! The schema refuses nothing that rig accepts. What depends on more than one place (does that pool exist? do the
+//! shares sum up?) and the limits of quantities, which are texts to JSON, are left to `rig validate`; a description
+//! tells them.
+
+use serde_json::{Map, Value, json};
+
+use super::document::{document, patchable};
+use super::form::{Form, Key, Section, Text, Unit, Unless};
+use crate::scenario::limits;
+
+const DRAFT: &str = "http://json-schema.org/draft-07/schema#";
+
+/// Whether a map must be whole, or is a merge patch: then nothing must be there, and null removes what is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Whole,
+    Patch,
+}
+
+/// Writes forms, and gathers the sections that they refer to.
+#[derive(Default)]
+struct Writer {
+    definitions: Map<String, Value>,
+}
+
+/// The whole schema.
+pub(super) fn json() -> Value {
+    let mut writer = Writer::default();
+    let document = document();
+    let inherited: Vec<_> = patchable().iter().map(|key| key.name).collect();
+    let mut properties = Map::new();
+    for key in &document.keys {
+        // With variants, each of them may bring what is missing here.
+        let kind = if inherited.contains(&key.name) { Kind::Patch } else { Kind::Whole };
+        properties.insert(key.name.to_owned(), writer.described(key, kind));
+    }
+    let alone: Map<_, _> =
+        patchable().iter().map(|key| (key.name.to_owned(), writer.form(&key.form, Kind::Whole))).collect();
+    let required = |keys: &[Key]| -> Value {
+        keys.iter().filter(|key| key.unless_said == Unless::Required).map(|key| key.name).collect()
+    };
+    let own: Vec<_> = document.keys.iter().filter(|key| !inherited.contains(&key.name)).cloned().collect();
+    json!({
+        "$schema": DRAFT,
+        "title": "A scenario of rig",
+        "description": document.about,
+        "type": "object",
+        "properties": properties,
+        "required": required(&own),
+        "additionalProperties": false,
+        "if": { "not": { "required": ["variants"] } },
+        "then": { "properties": alone, "required": required(&patchable()) },
+        "definitions": writer.definitions,
+    })
+}
+
+impl Writer {
+    fn described(&mut self, key: &Key, kind: Kind) -> Value {
+        let mut schema = self.form(&key.form, kind);
+        if kind == Kind::Patch {
+            schema = json!({ "anyOf": [schema, { "type": "null" }] });
+        }
+        let mut about = key.about.to_owned();
+        if let Form::Quantity { least, most, .. } = &key.form {
+            about += &format!(" From {least} to {most}.");
+        }
+        if let Unless::Told(words) = key.unless_said {
+            about += &format!(" Default: {words}.");
+        }
+        // Beside a reference everything else is ignored.
+        if schema.get("$ref").is_some() {
+            schema = json!({ "allOf": [schema] });
+        }
+        schema["description"] = about.into();
+        if let Unless::Value(text) = key.unless_said {
+            schema["default"] = typed(text);
+        }
+        schema
+    }
+
+    fn form(&mut self, form: &Form, kind: Kind) -> Value {
+        match form {
+            Form::Text(text) => text_schema(*text),
+            Form::Words(words) => {
+                // YAML takes some words for something else.
+                let typed = words.iter().map(|word| typed(word)).filter(|value| !value.is_string());
+                let all: Vec<Value> = words.iter().map(|word| json!(word)).chain(typed).collect();
+                json!({ "enum": all })
+            }
+            Form::Quantity { unit, .. } => json!({ "type": "string", "pattern": pattern(*unit) }),
+            Form::Whole(limits) => {
+                let mut schema = json!({ "type": "integer", "minimum": limits.start() });
+                if *limits.end() < u64::MAX {
+                    schema["maximum"] = json!(limits.end());
+                }
+                schema
+            }
+            Form::List { of, least, most } => {
+                let items = self.form(of, Kind::Whole);
+                json!({ "type": "array", "items": items, "minItems": least, "maxItems": most })
+            }
+            Form::Named { names, of, most } => {
+                let mut values = self.form(of, kind);
+                if kind == Kind::Patch {
+                    values = json!({ "anyOf": [values, { "type": "null" }] });
+                }
+                json!({
+                    "type": "object",
+                    "propertyNames": text_schema(*names),
+                    "additionalProperties": values,
+                    "maxProperties": most,
+                })
+            }
+            Form::Fields(section) => self.section(section, kind),
+            Form::Patch => {
+                let patch = Section::new("variant", "What this variant changes.", patchable());
+                self.section(&patch, Kind::Patch)
+            }
+            Form::Either(forms) => {
+                json!({ "anyOf": forms.iter().map(|form| self.form(form, kind)).collect::<Vec<_>>() })
+            }
+        }
+    }
+
+    /// A reference to the section, which is written down once for each kind.
+    fn section(&mut self, section: &Section, kind: Kind) -> Value {
+        let name = match kind {
+            Kind::Whole => section.title.to_owned(),
+            Kind::Patch => format!("{}.patch", section.title),
+        };
+        let reference = json!({ "$ref": format!("#/definitions/{name}") });
+        if self.definitions.contains_key(&name) {
+            return reference;
+        }
+        let properties: Map<_, _> =
+            section.keys.iter().map(|key| (key.name.to_owned(), self.described(key, kind))).collect();
+        let mut schema = json!({
+            "type": "object",
+            "description": section.about,
+            "properties": properties,
+            "additionalProperties": false,
+        });
+        if kind == Kind::Whole {
+            let required =
+                section.keys.iter().filter(|key| key.unless_said == Unless::Required).map(|key| key.name);
+            schema["required"] = required.collect();
+            let one_of = section.one_of.iter().map(|keys| {
+                let each: Vec<_> = keys.iter().map(|key| json!({ "required": [key] })).collect();
+                json!({ "oneOf": each })
+            });
+            let one_of: Vec<_> = one_of.collect();
+            if !one_of.is_empty() {
+                schema["allOf"] = one_of.into();
+            }
+        }
+        self.definitions.insert(name, schema);
+        reference
+    }
+}
+
+/// What YAML makes of an unquoted text.
+pub(super) fn typed(text: &str) -> Value {
+    match text {
+        "true" => true.into(),
+        "false" => false.into(),
+        "{}" => json!({}),
+        _ => text.parse::<u64>().map_or_else(|_| text.into(), Value::from),
+    }
+}
+
+fn text_schema(text: Text) -> Value {
+    let longest = limits::TEXT;
+    match text {
+        Text::Prose | Text::Claim => json!({ "type": "string", "maxLength": longest }),
+        Text::Name | Text::NameOf(_) => {
+            json!({ "type": "string", "pattern": format!("^[a-z0-9-]{{1,{}}}$", limits::NAME) })
+        }
+        Text::Path => json!({ "type": "string", "pattern": "^/[A-Za-z0-9/._~%-]*$", "maxLength": longest }),
+        Text::Target => json!({ "type": "string", "pattern": "^/[!-\"$-~]*$", "maxLength": longest }),
+        Text::HeaderName => json!({ "pattern": "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", "maxLength": limits::KEY }),
+        // A value that YAML takes for something else is the text that stands there.
+        Text::HeaderValue => json!({ "type": ["string", "number", "boolean"] }),
+    }
+}
+
+fn pattern(unit: Unit) -> String {
+    let units = match unit {
+        Unit::Span => "(ns|us|µs|ms|s|m|min)",
+        Unit::Rate => "/s",
+        Unit::Share => "%",
+        Unit::Bytes => "(B|KiB|MiB)",
+        Unit::Factor => "x",
+    };
+    format!(r"^([0-9]+\.?[0-9]*|\.[0-9]+)\s*{units}$")
+}

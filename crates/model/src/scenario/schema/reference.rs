@@ -1,0 +1,112 @@
+//! The forms as a page to read: `docs/scenario-reference.md`.
+
+use std::fmt::Write;
+
+use super::document::document;
+use super::form::{Form, Key, Section, Text, Unit, Unless};
+
+const HEAD: &str = "# Scenario reference
+
+Every key of the language, section by section. `rig schema` prints the same as JSON Schema, and `rig validate --explain
+SCENARIO` every value that a scenario has, defaults included.
+
+Quantities have a unit: a *duration* is `250us`, `250ms`, `4s` or `2m`, a *rate* `400/s`, a *share* `2%`, a *size* `512B`,
+`4KiB` or `1MiB`, a *factor* `10x`. A *name* has lower-case letters, digits and hyphens. Claims read `variant.metric op
+value` or `variant.metric op 0.25 × other.metric`; a metric of one backend or pool is `variant.share[web-1]`.
+
+A **bold** key must be there, unless every variant brings it.
+";
+
+/// The whole page.
+pub(super) fn reference() -> String {
+    let mut sections = Vec::new();
+    gather(document(), &mut sections);
+    let mut page = HEAD.to_owned();
+    for section in &sections {
+        write_section(&mut page, section).expect("a String takes any text");
+    }
+    page
+}
+
+/// A section, then those that it leads to, each once.
+fn gather(section: Section, into: &mut Vec<Section>) {
+    if into.iter().any(|known| known.title == section.title) {
+        return;
+    }
+    into.push(section.clone());
+    section.keys.into_iter().for_each(|key| gather_form(key.form, into));
+}
+
+fn gather_form(form: Form, into: &mut Vec<Section>) {
+    match form {
+        Form::Fields(section) => gather(section, into),
+        Form::List { of, .. } | Form::Named { of, .. } => gather_form(*of, into),
+        Form::Either(forms) => forms.into_iter().for_each(|form| gather_form(form, into)),
+        Form::Text(_) | Form::Words(_) | Form::Quantity { .. } | Form::Whole(_) | Form::Patch => {}
+    }
+}
+
+fn write_section(page: &mut String, section: &Section) -> std::fmt::Result {
+    writeln!(page, "\n## {}\n\n{}", section.title, section.about)?;
+    for keys in &section.one_of {
+        writeln!(page, "\nExactly one of {}.", listed(keys))?;
+    }
+    writeln!(page, "\n| key | value | default | |\n|---|---|---|---|")?;
+    for key in &section.keys {
+        let name = match key.unless_said {
+            Unless::Required => format!("**`{}`**", key.name),
+            _ => format!("`{}`", key.name),
+        };
+        writeln!(page, "| {name} | {} | {} | {} |", value(&key.form), default(key), key.about)?;
+    }
+    Ok(())
+}
+
+fn default(key: &Key) -> String {
+    match key.unless_said {
+        Unless::Required => String::new(),
+        Unless::Nothing => "–".to_owned(),
+        Unless::Value(text) => format!("`{text}`"),
+        Unless::Told(words) => words.to_owned(),
+    }
+}
+
+fn value(form: &Form) -> String {
+    match form {
+        Form::Text(text) => match text {
+            Text::Prose => "text".to_owned(),
+            Text::Claim => "claim".to_owned(),
+            Text::Name => "name".to_owned(),
+            Text::NameOf(what) => format!("name of a {what}"),
+            Text::Path => "path".to_owned(),
+            Text::Target => "path, with or without a query".to_owned(),
+            Text::HeaderName => "header".to_owned(),
+            Text::HeaderValue => "text".to_owned(),
+        },
+        Form::Words(words) => listed(words),
+        Form::Quantity { unit, least, most } => {
+            let what = match unit {
+                Unit::Span => "duration",
+                Unit::Rate => "rate",
+                Unit::Share => "share",
+                Unit::Bytes => "size",
+                Unit::Factor => "factor",
+            };
+            format!("{what}, `{least}` to `{most}`")
+        }
+        Form::Whole(limits) if *limits.end() == u64::MAX => format!("number from {}", limits.start()),
+        Form::Whole(limits) => format!("number, {} to {}", limits.start(), limits.end()),
+        Form::List { of, least, most } if least == most => format!("list of {most}: {}", value(of)),
+        Form::List { of, most, .. } => format!("list, at most {most}: {}", value(of)),
+        Form::Named { names, of, most } => {
+            format!("map by {}, at most {most}: {}", value(&Form::Text(*names)), value(of))
+        }
+        Form::Fields(section) => format!("[{0}](#{0})", section.title),
+        Form::Patch => "patch".to_owned(),
+        Form::Either(forms) => forms.iter().map(value).collect::<Vec<_>>().join("; or "),
+    }
+}
+
+fn listed(words: &[&str]) -> String {
+    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+}

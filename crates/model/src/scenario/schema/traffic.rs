@@ -1,0 +1,73 @@
+//! The keys of `load`, which `read_traffic.rs` reads.
+
+use super::form::{Form, Key, Section, Text, any_share, headers, key, list, named, quantity, words};
+use crate::scenario::limits;
+
+pub(super) fn load() -> Section {
+    let mut keys = vec![
+        key("rate", quantity(&limits::RATE), "Requests per second, whatever became of earlier ones.")
+            .required(),
+        key("for", quantity(&limits::LOAD), "How long, from the first measured request on.").required(),
+        key("arrivals", words(&["constant", "poisson"]), "Evenly spaced, or by chance at that rate.")
+            .default("constant"),
+        key("warmup", quantity(&limits::WARMUP), "Load before that, which is not measured.").default("2s"),
+        key("timeout", quantity(&limits::TIMEOUT), "How long a client waits for a whole response.")
+            .default("10s"),
+        key(
+            "fresh_connections",
+            any_share(),
+            "The share of requests on a connection of their own; the others use kept-alive ones.",
+        )
+        .default("10%"),
+        key("connections", Form::Whole(limits::CONNECTIONS), "The most connections at a time.")
+            .default_told("4 × rate × mean service time, at least 64"),
+        key(
+            "mix",
+            named(Form::Fields(class()), limits::CLASSES),
+            "Kinds of requests by name, whose shares sum to 100%. Without it, the load itself says what a request \
+             is.",
+        ),
+    ];
+    keys.extend(request());
+    Section::new("load", "An open-loop load: request i is due at a computed instant.", keys)
+}
+
+fn class() -> Section {
+    let mut keys = vec![key("share", any_share(), "Its share of all requests.").required()];
+    keys.extend(request());
+    Section::new("class", "One kind of requests of a mix.", keys)
+}
+
+/// What a class, or a load of one class, says of its requests.
+fn request() -> Vec<Key> {
+    vec![
+        key("method", words(&["GET", "POST"]), "The method; a POST can have a body.").default("GET"),
+        key("path", Form::Text(Text::Target), "What is asked for: a path, with or without a query.").default("/"),
+        key("headers", request_headers(), "Headers; a list of values repeats one.").default("{}"),
+        key("body", quantity(&limits::BODY), "The size of a request's body.").default("0B"),
+        key(
+            "upload",
+            quantity(&limits::UPLOAD),
+            "The body is sent evenly over this time, so that a request can be in the middle of it when its backend \
+             goes.",
+        )
+        .default_told("at once"),
+        key("cost", quantity(&limits::COST), "Multiplies the service time of these requests.").default("1x"),
+        key("expect", Form::Fields(expectation()), "Who should answer: another is counted as `misrouted`."),
+    ]
+}
+
+/// Of a class, or of a curl.
+pub(super) fn request_headers() -> Form {
+    let value = || Form::Text(Text::HeaderValue);
+    headers(Form::Either(vec![value(), list(value(), 0, limits::HEADERS)]), limits::HEADERS)
+}
+
+fn expectation() -> Section {
+    let about = "The pool whose stamp a response should bear.";
+    Section::new(
+        "expect",
+        "Who should answer.",
+        vec![key("pool", Form::Text(Text::NameOf("pool")), about).required()],
+    )
+}

@@ -1,0 +1,61 @@
+//! What one needs to know about a topology that stands: how to ask it, and where it can be looked into.
+
+use std::fmt::Write;
+
+use engine::cell::Standing;
+use model::catalog::BalancerKind;
+use model::plan::Variant;
+use model::topology::Layer;
+
+use super::keys;
+use super::wishes::Wishes;
+
+/// The whole sheet.
+pub(super) fn sheet(
+    variant: &Variant,
+    balancer: BalancerKind,
+    standing: &Standing,
+    wishes: &Wishes<'_>,
+) -> String {
+    let mut out = String::new();
+    write_sheet(&mut out, variant, balancer, standing, wishes).expect("a String takes any text");
+    out
+}
+
+fn write_sheet(
+    out: &mut String,
+    variant: &Variant,
+    balancer: BalancerKind,
+    standing: &Standing,
+    wishes: &Wishes<'_>,
+) -> std::fmt::Result {
+    let Standing { listener, admin, directory } = standing;
+    writeln!(out, "\n{balancer} listens on {listener}\n")?;
+    match variant.topology.listener.layer {
+        Layer::Four => {
+            writeln!(out, "  curl -i http://{listener}/   # any backend: at layer 4 no route applies")?
+        }
+        Layer::Seven => {
+            for route in &variant.topology.routes {
+                let header = route.header.as_ref();
+                let header = header.map_or_else(String::new, |it| format!(" -H '{}: {}'", it.name, it.value));
+                writeln!(
+                    out,
+                    "  curl -i{header} 'http://{listener}{}'   # {}: to {}",
+                    route.path, route.name, route.to
+                )?;
+            }
+        }
+    }
+    writeln!(
+        out,
+        "\nadmin interface: {admin}, where it has one\nconfiguration and logs: {}",
+        directory.display()
+    )?;
+    let pools = wishes.pools();
+    writeln!(out, "\nfrom another shell: rig up --deploy {} [--drain off|auto|300ms]", pools.join("|"))?;
+    if keys::has_keyboard() {
+        writeln!(out, "keys: {}", keys::help(&pools))?;
+    }
+    writeln!(out, "Ctrl-C ends it")
+}

@@ -1,0 +1,125 @@
+//! What happens to a topology that stands, line by line, for everyone who looks.
+
+use std::cell::{Cell, RefCell};
+
+use engine::cell::Observation;
+use model::history::{Happening, WindowDerivation};
+use model::job::Progress;
+use model::timeline::Drain;
+use model::units::Nanos;
+use tokio::sync::mpsc;
+
+/// Tells standard error, and whoever asked from another shell.
+pub(super) struct Told {
+    began: Nanos,
+    progress: Cell<Option<Progress>>,
+    /// What of it was told last.
+    told: Cell<Option<Progress>>,
+    listener: RefCell<Option<mpsc::UnboundedSender<String>>>,
+    /// Whether the last deploy was broken off.
+    aborted: Cell<bool>,
+}
+
+impl Told {
+    pub(super) fn new() -> Told {
+        Told {
+            began: agent::clock::now(),
+            progress: Cell::default(),
+            told: Cell::default(),
+            listener: RefCell::default(),
+            aborted: Cell::new(false),
+        }
+    }
+
+    /// From now on lines go to a new listener as well.
+    pub(super) fn listen(&self) -> mpsc::UnboundedReceiver<String> {
+        let (sender, lines) = mpsc::unbounded_channel();
+        self.listener.replace(Some(sender));
+        lines
+    }
+
+    /// Whether the last deploy was broken off.
+    pub(super) fn was_aborted(&self) -> bool {
+        self.aborted.get()
+    }
+
+    /// Takes in what the engine tells.
+    pub(super) fn observe(&self, observation: Observation<'_>) {
+        match observation {
+            Observation::Progress(progress) => self.progress.set(Some(progress)),
+            Observation::Event(event) => {
+                match event.what {
+                    Happening::DeployStarted { .. } => self.aborted.set(false),
+                    Happening::DeployAborted { .. } => self.aborted.set(true),
+                    _ => {}
+                }
+                if let Some(words) = words(&event.what) {
+                    self.tell(event.at, &words);
+                }
+            }
+            Observation::Backends(_) | Observation::View(_) => {}
+        }
+    }
+
+    fn tell(&self, at: Nanos, words: &str) {
+        let progress = self.progress.get();
+        let news = progress.filter(|_| self.told.replace(progress) != progress);
+        let load = news.map_or_else(String::new, |Progress { ok, dropped, .. }| {
+            format!("   load: {ok} ok, {dropped} dropped")
+        });
+        let line = format!("{:>8.2} s  {words}{load}", at.millis_from(self.began) / 1e3);
+        eprintln!("{line}");
+        if let Some(listener) = &*self.listener.borrow() {
+            // Who asked may be gone.
+            let _ = listener.send(line);
+        }
+    }
+}
+
+/// What is worth a line; `None`: nothing to look at.
+fn words(event: &Happening) -> Option<String> {
+    Some(match event {
+        Happening::DeployStarted { pool, drain, backends, .. } => {
+            let drain = match drain {
+                Drain::Off => "without draining".to_owned(),
+                Drain::Auto => "drained for as long as the slowest request takes".to_owned(),
+                Drain::For(window) => format!("drained for up to {window}"),
+            };
+            format!("{pool}: deploy of {}, {drain}", backends.join(", "))
+        }
+        Happening::DrainWindow { window, derived: Some(WindowDerivation { slowest, samples }) } => {
+            let (window, slowest) = (window.as_millis(), slowest.as_millis());
+            format!(
+                "drain window {window:.0} ms: 1.2 × {slowest:.0} ms, the slowest of {samples} requests, + 250 ms"
+            )
+        }
+        Happening::Deregistering { incarnation } => format!("{incarnation}: deregister"),
+        Happening::Deregistered { incarnation, proof } => format!("{incarnation}: deregistered ({proof})"),
+        Happening::Drained { incarnation, waited, proof } => {
+            format!("{incarnation}: drained after {:.0} ms ({proof})", waited.as_millis())
+        }
+        Happening::DrainExpired { incarnation, in_flight } => {
+            let left = in_flight.map_or("nobody knows how many".to_owned(), |n| n.to_string());
+            format!("{incarnation}: drain window over, {left} in flight")
+        }
+        Happening::Terminated { incarnation, signal } => format!("{incarnation}: {signal}"),
+        Happening::Exited { component, status, .. } => format!("{component}: {status}"),
+        Happening::Replacing { old, new } => format!("{old} → {new}"),
+        Happening::Ready { component, proof } => format!("{component}: ready ({proof})"),
+        Happening::Registering { incarnation } => format!("{incarnation}: register"),
+        Happening::Registered { incarnation, proof } => format!("{incarnation}: registered ({proof})"),
+        Happening::Confirmed { incarnation, share, of } => {
+            format!("{incarnation}: confirmed, {:.0} % of {of} requests", 100.0 * share.0)
+        }
+        Happening::Unconfirmed { incarnation, share, of } => {
+            format!("{incarnation}: gets {:.0} % of {of} requests, less than its part", 100.0 * share.0)
+        }
+        Happening::DeployFinished { replaced, .. } => format!("deploy finished: {replaced} replaced"),
+        Happening::DeployAborted { incarnation, reason } => {
+            format!("deploy aborted, {incarnation} is not used: {reason}")
+        }
+        Happening::Interrupted => "ending".to_owned(),
+        Happening::Warning { message } | Happening::Failed { message } => message.clone(),
+        _ => return None,
+    })
+}

@@ -1,0 +1,107 @@
+//! Deploys that are wished for by a key or from another shell: one at a time.
+
+use std::cell::RefCell;
+
+use engine::cell::Wish;
+use model::catalog::{BalancerKind, Capability};
+use model::plan::Variant;
+use model::timeline::{Deploy, Deregister, Drain, Strategy, Until};
+use model::topology::Layer;
+use model::units::Span;
+use tokio::sync::{mpsc, oneshot};
+
+/// The window of a drain that nothing was said about, where there is no load to derive it from.
+const WINDOW: Drain = Drain::For(Span::millis(1000));
+
+/// Why there is no deploy.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// It can't be wished for.
+    Wrong(String),
+    /// It was wished for in vain.
+    Failed(String),
+}
+
+/// Where wishes go.
+pub(super) struct Wishes<'a> {
+    variant: &'a Variant,
+    balancer: BalancerKind,
+    /// Whether there is a load.
+    loaded: bool,
+    /// `None`: nothing is granted any more.
+    sender: RefCell<Option<mpsc::Sender<Wish>>>,
+}
+
+impl<'a> Wishes<'a> {
+    pub(super) fn new(
+        variant: &'a Variant,
+        balancer: BalancerKind,
+        loaded: bool,
+    ) -> (Wishes<'a>, mpsc::Receiver<Wish>) {
+        let (sender, wished) = mpsc::channel(1);
+        (Wishes { variant, balancer, loaded, sender: RefCell::new(Some(sender)) }, wished)
+    }
+
+    /// The pools that can be deployed.
+    pub(super) fn pools(&self) -> Vec<&str> {
+        self.variant.topology.pools.iter().map(|pool| pool.name.as_str()).collect()
+    }
+
+    /// Nothing is granted any more: what stands may end.
+    pub(super) fn close(&self) {
+        self.sender.borrow_mut().take();
+    }
+
+    /// Deploys `pool` and waits for its end; the error says why that is not to be had.
+    pub(super) async fn deploy(&self, pool: &str, drain: Option<Drain>) -> Result<(), Refusal> {
+        let wanted = self.wanted(pool, drain).map_err(Refusal::Wrong)?;
+        let (ended, end) = oneshot::channel();
+        let gone = || Refusal::Failed("what stood is ending".to_owned());
+        let sender = self.sender.borrow().clone().ok_or_else(gone)?;
+        match sender.try_send(Wish { deploy: wanted, ended }) {
+            Ok(()) => {}
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                return Err(Refusal::Failed("a deploy is waiting already".to_owned()));
+            }
+            Err(mpsc::error::TrySendError::Closed(_)) => return Err(gone()),
+        }
+        drop(sender);
+        end.await.map_err(|_| gone())?.map_err(|error| Refusal::Failed(error.to_string()))
+    }
+
+    /// A deploy in place, as the scenario deploys this pool if it does.
+    fn wanted(&self, pool: &str, drain: Option<Drain>) -> Result<Deploy, String> {
+        let topology = &self.variant.topology;
+        let known = topology
+            .pool(pool)
+            .ok_or_else(|| format!("there is no pool `{pool}`; there is {}", self.pools().join(", ")))?;
+        if known.serving().count() < 2 {
+            return Err(format!("`{pool}` has one backend: while it is replaced in place, nobody serves"));
+        }
+        let drain = drain.unwrap_or(if self.loaded { Drain::Auto } else { WINDOW });
+        let own = self.variant.deploys().find(|deploy| deploy.pool == pool).cloned();
+        let unless_said = Deploy {
+            pool: pool.to_owned(),
+            strategy: Strategy::InPlace,
+            drain,
+            until: Until::Idle,
+            deregister: self.deregister(topology.listener.layer),
+            ready_within: Span::millis(15_000),
+            new_generation_unhealthy: false,
+        };
+        // A surge leaves backends on other places than it found them: the next one could not begin from the plan.
+        Ok(Deploy { strategy: Strategy::InPlace, drain, ..own.unwrap_or(unless_said) })
+    }
+
+    /// Live where the balancer can.
+    fn deregister(&self, layer: Layer) -> Deregister {
+        let live = match layer {
+            Layer::Seven => Capability::LiveDeregister,
+            Layer::Four => Capability::LiveDeregisterAtLayer4,
+        };
+        match engine::balancer::catalog().lacks(self.balancer, live) {
+            None => Deregister::Live,
+            Some(_) => Deregister::Reload,
+        }
+    }
+}

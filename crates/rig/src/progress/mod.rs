@@ -1,0 +1,167 @@
+//! What a cell is doing, while it does it: a live view on a terminal, a line at each cell's end elsewhere, nothing with
+//! `--quiet`.
+
+mod board;
+mod picture;
+#[cfg(test)]
+mod tests;
+
+use std::cell::RefCell;
+use std::io::{IsTerminal, Stderr, Write, stderr};
+use std::time::{Duration, Instant};
+
+use engine::cell::Observation;
+use model::identity::CellId;
+use model::plan::Variant;
+use ratatui::backend::CrosstermBackend;
+use ratatui::{Terminal, TerminalOptions, Viewport};
+
+use self::board::Board;
+use crate::commands::wants_colour;
+
+/// Between two pictures: more often nobody sees, and drawing costs CPU time beside the measurement.
+const REDRAW: Duration = Duration::from_millis(200);
+
+/// How progress is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Show {
+    /// A view that changes.
+    Live,
+    /// A line at each cell's end.
+    Plain,
+    /// Nothing.
+    Quiet,
+}
+
+impl Show {
+    /// What suits standard error.
+    pub(crate) fn for_stderr(quiet: bool) -> Show {
+        match (quiet, stderr().is_terminal()) {
+            (true, _) => Show::Quiet,
+            (false, true) => Show::Live,
+            (false, false) => Show::Plain,
+        }
+    }
+}
+
+/// The progress of one cell.
+pub(crate) struct CellProgress {
+    show: Show,
+    board: RefCell<Board>,
+    screen: RefCell<Option<Screen>>,
+}
+
+/// The lines of the terminal that the view has.
+struct Screen {
+    terminal: Terminal<CrosstermBackend<Stderr>>,
+    drawn: Option<Instant>,
+}
+
+impl CellProgress {
+    /// A view of `cell`, the `number`-th of `total`, which runs `variant`.
+    pub(crate) fn begin(
+        show: Show,
+        cell: &CellId,
+        variant: Option<&Variant>,
+        number: usize,
+        total: usize,
+    ) -> CellProgress {
+        let repeat = if cell.repeat > 1 { format!(" #{}", cell.repeat) } else { String::new() };
+        let title = format!("[{number}/{total}] {} {}{repeat}", cell.balancer, cell.variant);
+        let board = Board::new(title, variant);
+        // A terminal that can't be drawn on gets plain lines.
+        let screen = (show == Show::Live).then(|| Screen::open(picture::height(&board))).flatten();
+        let progress = CellProgress { show, board: RefCell::new(board), screen: RefCell::new(screen) };
+        progress.draw(true);
+        progress
+    }
+
+    /// Takes in what the engine tells.
+    pub(crate) fn observe(&self, observation: Observation<'_>) {
+        let news = matches!(observation, Observation::Event(_));
+        self.board.borrow_mut().observe(observation, agent::clock::now());
+        self.draw(news);
+    }
+
+    fn draw(&self, at_once: bool) {
+        let mut screen = self.screen.borrow_mut();
+        if let Some(open) = &mut *screen
+            && open.draw(&self.board.borrow(), at_once).is_err()
+        {
+            screen.take();
+        }
+    }
+
+    /// Replaces the view by the cell's result.
+    pub(crate) fn finish(&self, result: &str) {
+        self.screen.take();
+        if self.show != Show::Quiet {
+            eprintln!("{}  {result}", self.board.borrow().title);
+        }
+    }
+}
+
+impl Screen {
+    fn open(height: u16) -> Option<Screen> {
+        if !wants_colour() {
+            ratatui::crossterm::style::force_color_output(false);
+        }
+        let backend = CrosstermBackend::new(stderr());
+        let options = TerminalOptions { viewport: Viewport::Inline(height) };
+        Terminal::with_options(backend, options).ok().map(|terminal| Screen { terminal, drawn: None })
+    }
+
+    fn draw(&mut self, board: &Board, at_once: bool) -> std::io::Result<()> {
+        if !at_once && self.drawn.is_some_and(|drawn| drawn.elapsed() < REDRAW) {
+            return Ok(());
+        }
+        self.drawn = Some(Instant::now());
+        self.terminal.draw(|frame| picture::draw(frame, board)).map(drop)
+    }
+}
+
+/// However a cell ends, its lines are free again and the cursor is seen.
+impl Drop for Screen {
+    fn drop(&mut self) {
+        let _ = self.terminal.clear();
+        let _ = self.terminal.show_cursor();
+    }
+}
+
+/// The progress of what must be done before anything can be measured.
+pub(crate) struct Preparation {
+    show: Show,
+    title: String,
+}
+
+impl Preparation {
+    /// A line about preparing `title`.
+    pub(crate) fn begin(show: Show, title: &str) -> Preparation {
+        Preparation { show, title: title.to_owned() }
+    }
+
+    /// Tells what is being done now.
+    pub(crate) fn tell(&self, words: &str) {
+        match self.show {
+            Show::Live => overwrite(&format!("{}: {words}", self.title)),
+            Show::Plain => eprintln!("{}: {words}", self.title),
+            Show::Quiet => {}
+        }
+    }
+}
+
+impl Drop for Preparation {
+    fn drop(&mut self) {
+        if self.show == Show::Live {
+            overwrite("");
+        }
+    }
+}
+
+/// Puts `text` in the place of the terminal's last line, cut where it would need a second one.
+fn overwrite(text: &str) {
+    let width = rustix::termios::tcgetwinsize(stderr()).map_or(80, |size| usize::from(size.ws_col));
+    let text: String = text.chars().take(width.saturating_sub(1)).collect();
+    // Progress that can't be shown is none.
+    let _ = write!(stderr(), "\r\x1b[K{text}");
+}

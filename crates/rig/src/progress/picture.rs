@@ -1,0 +1,106 @@
+//! The picture of a cell that runs. Pure: the same board gives the same cells of a terminal.
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::{Color, Modifier, Style, Stylize};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{LineGauge, Row, Table};
+
+use super::board::{Backend, Board};
+
+/// The title, the time, the heads of columns, and the requests.
+const AROUND: u16 = 4;
+/// Cells of a share's bar.
+const BAR: usize = 10;
+
+/// How many lines the picture needs.
+pub(super) fn height(board: &Board) -> u16 {
+    AROUND + u16::try_from(board.backends.len()).unwrap_or(u16::MAX - AROUND)
+}
+
+pub(super) fn draw(frame: &mut Frame<'_>, board: &Board) {
+    let lines = [Constraint::Length(1), Constraint::Length(1), Constraint::Min(1), Constraint::Length(1)];
+    let [title, time, backends, requests] = Layout::vertical(lines).areas(frame.area());
+    let heading =
+        [Span::from(board.title.clone()).bold(), "  ".into(), Span::from(board.phase.clone()).cyan()];
+    frame.render_widget(Line::from_iter(heading), title);
+    draw_time(frame, board, time);
+    draw_backends(frame, board, backends);
+    frame.render_widget(told(board), requests);
+}
+
+fn draw_time(frame: &mut Frame<'_>, board: &Board, area: Rect) {
+    let Some((gone, all)) = board.seconds() else {
+        return frame.render_widget("no load yet".dim(), area);
+    };
+    let label = format!("{gone:>5.1} s gone, {:>5.1} s to go", all - gone);
+    let ratio = if all > 0.0 { (gone / all).clamp(0.0, 1.0) } else { 1.0 };
+    let gauge = LineGauge::default().ratio(ratio).label(label);
+    // Told apart without colours as well.
+    let gauge = gauge.filled_symbol("━").unfilled_symbol("┄").filled_style(Color::Cyan);
+    frame.render_widget(gauge, area);
+}
+
+fn draw_backends(frame: &mut Frame<'_>, board: &Board, area: Rect) {
+    let heads = Row::new(["backend", "share, 1 s", "in flight", "queued", "balancer says", "state"]);
+    let widths = [
+        Constraint::Length(14),
+        Constraint::Length(BAR as u16 + 5),
+        Constraint::Length(9),
+        Constraint::Length(6),
+        Constraint::Min(13),
+        Constraint::Min(14),
+    ];
+    let rows = board.backends.iter().map(|(id, backend)| row(id, backend, board.sees));
+    frame.render_widget(Table::new(rows, widths).header(heads.style(Modifier::DIM)).column_spacing(1), area);
+}
+
+fn row<'a>(id: &'a str, backend: &'a Backend, sees: Option<bool>) -> Row<'a> {
+    let name = backend.incarnation.as_ref().map_or_else(|| id.to_owned(), ToString::to_string);
+    let share = backend.share.map_or_else(
+        || "–".to_owned(),
+        |share| {
+            let filled = (share * BAR as f64).round() as usize;
+            format!("{:>3.0}% {}", 100.0 * share, "█".repeat(filled.min(BAR)))
+        },
+    );
+    let count = |of: fn(&model::job::BackendStatus) -> u64| {
+        backend.status.as_ref().map_or_else(|| format!("{:>6}", "–"), |status| format!("{:>6}", of(status)))
+    };
+    let says = match &backend.balancer {
+        Some((true, words)) => Span::from(words.as_str()).green(),
+        Some((false, words)) => Span::from(words.as_str()).red(),
+        None if sees == Some(false) => "it has no view".dim(),
+        None => "–".into(),
+    };
+    let state = match (backend.state.as_str(), &backend.status) {
+        ("", Some(_)) => "serves".into(),
+        ("", None) => "–".dim(),
+        (state, _) => Span::from(state).yellow(),
+    };
+    Row::new([
+        Span::from(name),
+        Span::from(share),
+        Span::from(count(|status| status.in_flight)),
+        Span::from(count(|status| status.queued)),
+        says,
+        state,
+    ])
+}
+
+/// The requests so far, and how fast they are lost.
+fn told(board: &Board) -> Line<'static> {
+    let progress = board.progress;
+    let lost = |count: u64, rate: Option<f64>, what: &str| {
+        let rate = rate.map_or_else(|| "–".to_owned(), |rate| format!("{rate:.0}"));
+        let style = if count > 0 { Style::new().fg(Color::Red).bold() } else { Style::new() };
+        Span::styled(format!("{count} {what} ({rate}/s)"), style)
+    };
+    let (dropped, answered) = board.rates().unzip();
+    Line::from_iter([
+        Span::from(format!("{} due · {} ok · ", progress.due, progress.ok)),
+        lost(progress.dropped, dropped, "dropped"),
+        " · ".into(),
+        lost(progress.http_5xx, answered, "5xx"),
+    ])
+}

@@ -47,13 +47,23 @@ pub fn attribute<'a>(
     evidence: &Evidence,
 ) -> Vec<DroppedGroup> {
     let mut groups: BTreeMap<Source, u64> = BTreeMap::new();
-    for (request, fate) in measured {
-        if let (Some(sub_cause), Some(traces)) = (fate.sub_cause, joined.get(&request.id)) {
-            let source = source(request, sub_cause, traces, phases, evidence);
-            *groups.entry(source).or_default() += 1;
-        }
+    for (_, source) in each(measured, joined, phases, evidence) {
+        *groups.entry(source).or_default() += 1;
     }
     groups.into_iter().map(|(source, count)| DroppedGroup { source, count }).collect()
+}
+
+/// Each dropped request among `measured`, with where it comes from.
+pub fn each<'a>(
+    measured: impl IntoIterator<Item = (&'a Request, &'a Fate)>,
+    joined: &BTreeMap<RequestId, Traces<'_>>,
+    phases: &Phases,
+    evidence: &Evidence,
+) -> impl Iterator<Item = (&'a Request, Source)> {
+    measured.into_iter().filter_map(|(request, fate)| {
+        let traces = joined.get(&request.id)?;
+        Some((request, source(request, fate.sub_cause?, traces, phases, evidence)))
+    })
 }
 
 fn source(

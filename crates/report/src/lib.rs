@@ -5,8 +5,8 @@
 //! the [`evidence`] of the history; the [`books`] say whether client, ledger and log agree, the [`phases`]
 //! when a deploy did what. [`summarise`] makes a [`CellSummary`] of it, [`judge`] holds all cells of a run
 //! against the plan's claims, and [`render()`] lays the [`RunSummary`] out as a format-neutral
-//! [`document`] of [`table`]s, for a terminal, Markdown, CSV or JSON. A cell's [`latency_log()`] goes from its
-//! records straight to other tools.
+//! [`document`] of [`table`]s, for a terminal, Markdown, CSV, JSON, JUnit or OpenMetrics. A cell's [`latency_log()`] goes
+//! from its records straight to other tools, and its [`series()`] is what the pictures of [`html()`] are drawn from.
 
 pub mod attribution;
 pub mod backend_load;
@@ -20,6 +20,7 @@ pub mod evidence;
 pub mod fate;
 pub mod faults;
 pub mod figures;
+pub mod html;
 pub mod joined;
 pub mod latency;
 pub mod phases;
@@ -27,6 +28,7 @@ pub mod reading;
 pub mod reloads;
 pub mod render;
 pub mod routing;
+pub mod series;
 pub mod summary;
 pub mod table;
 pub mod validity;
@@ -34,13 +36,18 @@ pub mod verdict;
 pub mod zero;
 
 mod csv;
+mod junit;
 mod latency_log;
 mod markdown;
+mod openmetrics;
 mod overview;
 mod spread;
 mod terminal;
 
+pub use html::{Illustrated, html};
 pub use latency_log::latency_log;
+pub use openmetrics::SameScenario;
 pub use render::{Colour, Format, Style, render, render_overview, render_table, verdict_json};
+pub use series::{Series, series};
 pub use summary::{CellSummary, summarise};
 pub use verdict::{RunSummary, Verdict, judge};

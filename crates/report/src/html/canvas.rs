@@ -90,7 +90,7 @@ pub(super) fn over_time<'a, 'b>(
         .axis_style(Ink::Axis.rgb())
         .label_style(text(Ink::Text))
         .x_labels(7)
-        .y_labels(4)
+        .y_labels(6)
         .x_label_formatter(&|second| format!("{} s", crate::figures::number(*second)))
         .y_label_formatter(&|value| label(*value))
         .draw()?;

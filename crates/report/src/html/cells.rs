@@ -112,7 +112,7 @@ fn column(place: &Place<'_>, cell: &CellSummary, series: &Series, scale: &Scale)
     let shares = words::shares(series);
     html! {
         section.cell.struck[!trusted] {
-            h3 { (cell.variant) " " (words::dropped(cell)) }
+            h3 { (cell.variant) span.(if cell.counts.dropped == 0 { "good" } else { "bad" }) { (words::dropped(cell)) } }
             (figure("requests", &requests, outcomes::draw(&told("requests", "how requests ended over time".into(), &requests), series, scale)))
             (figure("backends", &words::first_of(&states), states::draw(&told("backends", "what was done to each backend".into(), &states), series, scale)))
             (figure("latency", &latency, latency::over_load(&told("latency", "latency percentiles over time".into(), &latency), series, scale)))

@@ -11,8 +11,6 @@ pub(super) enum Ink {
     Text,
     Grid,
     Axis,
-    /// Over which a backend is replaced.
-    Shade,
     /// A moment.
     Mark,
     Serving,
@@ -52,7 +50,6 @@ impl Ink {
             Ink::Text => "--text".to_owned(),
             Ink::Grid => "--grid".to_owned(),
             Ink::Axis => "--axis".to_owned(),
-            Ink::Shade => "--shade".to_owned(),
             Ink::Mark => "--mark".to_owned(),
             Ink::Serving => "--serving".to_owned(),
             Ink::Outcome(group) => format!("--{}", group.name().replace(' ', "-")),
@@ -67,7 +64,6 @@ impl Ink {
             Ink::Text => 1,
             Ink::Grid => 2,
             Ink::Axis => 3,
-            Ink::Shade => 4,
             Ink::Mark => 5,
             Ink::Serving => 6,
             Ink::Outcome(group) => 0x10 + group as u8,
@@ -77,7 +73,7 @@ impl Ink {
     }
 
     fn all() -> Vec<Ink> {
-        let mut all = vec![Ink::Text, Ink::Grid, Ink::Axis, Ink::Shade, Ink::Mark, Ink::Serving];
+        let mut all = vec![Ink::Text, Ink::Grid, Ink::Axis, Ink::Mark, Ink::Serving];
         all.extend(Group::ALL.map(Ink::Outcome));
         all.extend(State::ALL.map(Ink::State));
         all.extend((0..SERIES).map(Ink::Series));

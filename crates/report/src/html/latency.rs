@@ -27,7 +27,7 @@ pub(super) struct Percentile {
 pub(super) const PERCENTILES: [Percentile; 3] = [
     Percentile { name: "p50", ink: Ink::Series(0), of: |latency| latency.p50 },
     Percentile { name: "p90", ink: Ink::Series(1), of: |latency| latency.p90 },
-    Percentile { name: "p99", ink: Ink::Series(2), of: |latency| latency.p99 },
+    Percentile { name: "p99", ink: Ink::Series(7), of: |latency| latency.p99 },
 ];
 
 /// The percentiles of a cell over time.

@@ -19,16 +19,16 @@ pub(super) fn draw(told: &Alternative, series: &Series, scale: &Scale) -> Markup
     let outcomes = &series.outcomes;
     picture(told, HEIGHT, |area| {
         let mut chart = over_time(area, scale.seconds, scale.requests, ABOVE, &crate::figures::number)?;
-        // Behind everything: while a backend was anything but serving.
-        for band in series.bands.iter().filter(|band| band.state != State::MarkedDown) {
-            let corners = [(band.from, 0.0), (band.to, scale.requests)];
-            chart.draw_series([Rectangle::new(corners, Ink::Shade.rgb().filled())])?;
-        }
         let layers = Group::ALL.map(|group| {
             let heights = outcomes.bins.iter().map(|bin| f64::from(bin[group as usize]));
             (Ink::Outcome(group), heights.collect())
         });
         stack(&mut chart, outcomes.width, series.seconds, &layers)?;
+        // Over everything, and thin: while a backend was anything but serving.
+        for band in series.bands.iter().filter(|band| band.state != State::MarkedDown) {
+            let corners = [(band.from, 0.0), (band.to, scale.requests)];
+            chart.draw_series([Rectangle::new(corners, Ink::Mark.rgb().mix(0.12).filled())])?;
+        }
         for mark in &series.marks {
             let ends = vec![(mark.at, 0.0), (mark.at, scale.requests)];
             chart.draw_series([line(ends, Ink::Mark, 2)])?;

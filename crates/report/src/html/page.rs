@@ -109,7 +109,7 @@ const MANY: usize = 12;
 fn reading(block: &Block) -> Markup {
     html! {
         @if let Block::List { lines, .. } = block {
-            @for line in lines { p.reading { (line.text) } }
+            div.readings { @for line in lines { p.reading { (line.text) } } }
         }
     }
 }

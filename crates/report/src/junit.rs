@@ -59,7 +59,8 @@ fn suite(run: &RunSummary, balancer: BalancerKind, suffix: &str) -> TestSuite {
         ("started", &run.environment.started),
         ("seed", &run.seed.to_string()),
     ];
-    suite.add_properties(properties.map(|(name, value)| Property::new(name, value)));
+    let known = properties.into_iter().filter(|(_, value)| !value.is_empty());
+    suite.add_properties(known.map(|(name, value)| Property::new(name, value)));
     let took: f64 = cells.iter().flat_map(|cell| cell.stages.values()).sum();
     if took > 0.0 {
         suite.set_time(Duration::from_secs_f64(took));

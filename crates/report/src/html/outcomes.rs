@@ -10,9 +10,10 @@ use super::ink::Ink;
 use super::scale::Scale;
 use crate::series::{Group, Series, State};
 
-const HEIGHT: u32 = 320;
-/// Two lines of labels stand above the chart.
-const ABOVE: u32 = 2 * (TEXT + 6) + 8;
+const HEIGHT: u32 = 350;
+/// Lines of labels above the chart.
+const LABELS: usize = 3;
+const ABOVE: u32 = LABELS as u32 * (TEXT + 6) + 8;
 
 /// The picture of a cell.
 pub(super) fn draw(told: &Alternative, series: &Series, scale: &Scale) -> Markup {
@@ -37,9 +38,9 @@ pub(super) fn draw(told: &Alternative, series: &Series, scale: &Scale) -> Markup
     })
 }
 
-/// Says above the chart what happened, in the first line that has room; where neither has, the mark must do.
+/// Says above the chart what happened, in the first line that has room; where none has, the mark must do.
 fn labels(area: &super::canvas::Area<'_>, series: &Series, scale: &Scale) -> Drawn {
-    let mut taken = [0.0_f64; 2];
+    let mut taken = [0.0_f64; LABELS];
     for mark in &series.marks {
         let x = f64::from(LEFT) + mark.at / scale.seconds * f64::from(WIDTH - LEFT - RIGHT);
         // A letter is about half as wide as it is high.

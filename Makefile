@@ -36,7 +36,7 @@ docs-test: setup build
 
 # The README's picture, from a run of `make demo`.
 docs/drain.svg: FORCE
-	tools/picture.py results/drain/latest/report.html haproxy without-drain with-drain > $@.new
+	$(RIG) report results/drain/latest --format html | tools/picture.py /dev/stdin haproxy without-drain with-drain > $@.new
 	mv $@.new $@
 
 FORCE:

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Takes the pictures of two cells out of a run's report.html and puts them side by side, as one SVG for a README.
 
-    tools/picture.py results/drain/latest/report.html haproxy without-drain with-drain > docs/drain.svg
+    rig report results/drain/latest --format html | tools/picture.py /dev/stdin haproxy without-drain with-drain > docs/drain.svg
 """
 import html
 import re
@@ -25,6 +25,12 @@ def heading(variant):
     return html.unescape(f"{balancer}, {name}: {dropped}")
 
 
+def legend():
+    section = page[page.index(f"<h2>{balancer} ") :]
+    lists = re.findall(r'<ul class="legend".*?</ul>', section, re.S)[:2]
+    return re.findall(r'--key: var\((--[\w-]+)\)"></span>(.*?)</li>', "".join(lists))
+
+
 def escape(text):
     return html.escape(text, quote=False)
 
@@ -40,6 +46,12 @@ for column, variant in enumerate(variants):
         parts.append(f'<svg x="{x}" y="{y}" width="{WIDTH}" height="{tall}" viewBox="0 0 {WIDTH} {tall}">{shapes}</svg>')
         y += tall
     height = max(height, y)
+x = 112
+for colour, name in legend():
+    parts.append(f'<rect x="{x}" y="{height + 8}" width="24" height="24" rx="4" fill="var({colour})"/>')
+    parts.append(f'<text x="{x + 34}" y="{height + 29}" font-size="26" fill="var(--text)">{name}</text>')
+    x += 80 + 15 * len(name)
+height += 50
 width = len(variants) * WIDTH + (len(variants) - 1) * GAP
 told = "; ".join(heading(variant) for variant in variants)
 print(f"""<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {width} {height}" font-family="system-ui, sans-serif">

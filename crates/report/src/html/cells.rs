@@ -113,9 +113,9 @@ fn column(place: &Place<'_>, cell: &CellSummary, series: &Series, scale: &Scale)
     html! {
         section.cell.struck[!trusted] {
             h3 { (cell.variant) span.(if cell.counts.dropped == 0 { "good" } else { "bad" }) { (words::dropped(cell)) } }
-            (figure("requests", &requests, outcomes::draw(&told("requests", "how requests ended over time".into(), &requests), series, scale)))
-            (figure("backends", &words::first_of(&states), states::draw(&told("backends", "what was done to each backend".into(), &states), series, scale)))
-            (figure("latency", &latency, latency::over_load(&told("latency", "latency percentiles over time".into(), &latency), series, scale)))
+            (figure("requests", &requests, &outcomes::draw(&told("requests", "how requests ended over time".into(), &requests), series, scale)))
+            (figure("backends", &words::first_of(&states), &states::draw(&told("backends", "what was done to each backend".into(), &states), series, scale)))
+            (figure("latency", &latency, &latency::over_load(&told("latency", "latency percentiles over time".into(), &latency), series, scale)))
             figure {
                 (shares::draw(&told("shares", "share of each backend over time".into(), &shares), series, scale))
                 figcaption { strong { "shares" } " " (shares)
@@ -126,7 +126,7 @@ fn column(place: &Place<'_>, cell: &CellSummary, series: &Series, scale: &Scale)
     }
 }
 
-fn figure(name: &str, caption: &str, picture: Markup) -> Markup {
+fn figure(name: &str, caption: &str, picture: &Markup) -> Markup {
     html! { figure { (picture) figcaption { strong { (name) } " " (caption) } } }
 }
 

@@ -2,7 +2,7 @@
 //! What failed is a *failure*, what could not be judged an *error* (an INVALID measurement is no pass), what does not
 //! apply is *skipped*. A cell that can't be trusted, and a run that ended otherwise, are errors of their own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use model::catalog::BalancerKind;
@@ -18,9 +18,13 @@ use crate::verdict::{ClaimVerdict, Holding, Problem, Role, RunSummary, Verdict};
 pub(crate) fn render<'a>(runs: impl IntoIterator<Item = &'a RunSummary>) -> String {
     let runs: Vec<&RunSummary> = runs.into_iter().collect();
     let mut report = Report::new("rig");
+    let mut times: BTreeMap<&str, usize> = BTreeMap::new();
     for run in &runs {
-        let alike = runs.iter().filter(|other| other.scenario == run.scenario).count();
-        let suffix = if alike > 1 { format!(" ({})", run.environment.started) } else { String::new() };
+        *times.entry(run.scenario.as_str()).or_default() += 1;
+    }
+    for run in &runs {
+        let times = times.get(run.scenario.as_str());
+        let suffix = if times > Some(&1) { format!(" ({})", run.environment.started) } else { String::new() };
         report.add_test_suites(suites(run, &suffix));
     }
     report.to_string().expect("a string takes every report")

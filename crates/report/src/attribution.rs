@@ -50,22 +50,32 @@ pub fn attribute<'a>(
     evidence: &Evidence,
 ) -> Vec<DroppedGroup> {
     let mut groups: BTreeMap<Source, DroppedGroup> = BTreeMap::new();
-    for (request, fate) in measured {
-        if let (Some(sub_cause), Some(traces)) = (fate.sub_cause, joined.get(&request.id)) {
-            let source = source(request, sub_cause, traces, phases, evidence);
-            let group = groups.entry(source.clone()).or_insert_with(|| DroppedGroup {
-                source,
-                count: 0,
-                logged: BTreeMap::new(),
-            });
-            group.count += 1;
-            if let Some(line) = traces.logged.last() {
-                let words = format!("{} {}", line.status, line.flags);
-                *group.logged.entry(words.trim_end().to_owned()).or_default() += 1;
-            }
+    for (request, source) in each(measured, joined, phases, evidence) {
+        let group = groups.entry(source.clone()).or_insert_with(|| DroppedGroup {
+            source,
+            count: 0,
+            logged: BTreeMap::new(),
+        });
+        group.count += 1;
+        if let Some(line) = joined.get(&request.id).and_then(|traces| traces.logged.last()) {
+            let words = format!("{} {}", line.status, line.flags);
+            *group.logged.entry(words.trim_end().to_owned()).or_default() += 1;
         }
     }
     groups.into_values().collect()
+}
+
+/// Each dropped request among `measured`, with where it comes from.
+pub fn each<'a>(
+    measured: impl IntoIterator<Item = (&'a Request, &'a Fate)>,
+    joined: &BTreeMap<RequestId, Traces<'_>>,
+    phases: &Phases,
+    evidence: &Evidence,
+) -> impl Iterator<Item = (&'a Request, Source)> {
+    measured.into_iter().filter_map(|(request, fate)| {
+        let traces = joined.get(&request.id)?;
+        Some((request, source(request, fate.sub_cause?, traces, phases, evidence)))
+    })
 }
 
 fn source(

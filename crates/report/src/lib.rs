@@ -5,8 +5,8 @@
 //! the [`evidence`] of the history; the [`books`] say whether client, ledger and log agree, the [`phases`]
 //! when a deploy did what. [`summarise`] makes a [`CellSummary`] of it, [`judge`] holds all cells of a run
 //! against the plan's claims, and [`render()`] lays the [`RunSummary`] out as a format-neutral
-//! [`document`] of [`table`]s, for a terminal, Markdown, CSV or JSON. A cell's [`latency_log()`] goes from its
-//! records straight to other tools.
+//! [`document`] of [`table`]s, for a terminal, Markdown, CSV, JSON, JUnit or OpenMetrics. A cell's [`latency_log()`] goes
+//! from its records straight to other tools, and its [`series()`] is what the pictures of [`html()`] are drawn from.
 
 pub mod attribution;
 pub mod backend_load;
@@ -21,6 +21,7 @@ pub mod evidence;
 pub mod fate;
 pub mod faults;
 pub mod figures;
+pub mod html;
 pub mod joined;
 pub mod latency;
 pub mod page;
@@ -31,6 +32,7 @@ pub mod render;
 pub mod routing;
 pub mod run;
 pub mod runbook;
+pub mod series;
 pub mod summary;
 pub mod table;
 pub mod validity;
@@ -39,16 +41,21 @@ pub mod writeup;
 pub mod zero;
 
 mod csv;
+mod junit;
 mod latency_log;
 mod markdown;
+mod openmetrics;
 mod overview;
 mod spread;
 mod terminal;
 
+pub use html::{Illustrated, html};
 pub use latency_log::latency_log;
+pub use openmetrics::SameScenario;
 pub use render::{
     Colour, Format, Style, render, render_comparisons, render_overview, render_page, render_table,
     verdict_json,
 };
+pub use series::{Series, series};
 pub use summary::{CellSummary, summarise};
 pub use verdict::{RunSummary, Verdict, judge};

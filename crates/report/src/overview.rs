@@ -10,7 +10,7 @@ use crate::table::{Cell, Column, Emphasis, Table};
 use crate::verdict::{ClaimVerdict, Holding, Role, RunSummary, Verdict};
 
 /// A row for each of `runs`, in their order.
-pub(crate) fn table(runs: &[RunSummary]) -> Table {
+pub(crate) fn table(runs: &[&RunSummary]) -> Table {
     let ran: BTreeSet<BalancerKind> =
         runs.iter().flat_map(|run| &run.cells).map(|cell| cell.balancer).collect();
     let balancers: Vec<BalancerKind> =
@@ -33,7 +33,7 @@ pub(crate) fn table(runs: &[RunSummary]) -> Table {
     Table {
         title: "What the scenarios showed".into(),
         columns,
-        rows: runs.iter().map(row).collect(),
+        rows: runs.iter().copied().map(row).collect(),
         notes: vec![
             "Of each balancer: claims that held of those that could be judged, and what was observed of the first \
              expectation."

@@ -159,6 +159,11 @@ impl Phases {
         }
     }
 
+    /// The changes of each backend that had any, in order.
+    pub fn changes(&self) -> &BTreeMap<String, Vec<(Nanos, Phase)>> {
+        &self.changes
+    }
+
     /// The phase of `backend` at `at`.
     pub fn at(&self, backend: &str, at: Nanos) -> Phase {
         self.changes.get(backend).map_or(Phase::Baseline, |changes| last_before(changes, at))

@@ -5,10 +5,11 @@ use serde::Serialize;
 
 use crate::compare::{self, Comparison};
 use crate::document::{Detail, compose};
+use crate::openmetrics::SameScenario;
 use crate::page::Page;
 use crate::table::Table;
 use crate::verdict::{ClaimVerdict, Problem, RunSummary, Verdict};
-use crate::{csv, markdown, overview, terminal};
+use crate::{csv, junit, markdown, openmetrics, overview, terminal};
 
 /// What the output is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +22,10 @@ pub enum Format {
     Json,
     /// A spreadsheet: a row per cell.
     Csv,
+    /// What shows tests: a case per claim.
+    Junit,
+    /// What stores figures over time.
+    Openmetrics,
 }
 
 /// How a terminal shows it. The other formats have no width and no colour.
@@ -48,22 +53,26 @@ pub fn render(run: &RunSummary, format: Format, style: Style) -> String {
         Format::Markdown => markdown::render(&compose(run, Detail::Full)),
         Format::Json => json(run),
         Format::Csv => csv::render(run),
+        Format::Junit => junit::render([run]),
+        Format::Openmetrics => openmetrics::render(&[run]).expect("one run is of one scenario"),
     }
 }
 
 /// Lays out what several runs showed: one table for people, all of each for programs.
-pub fn render_overview(runs: &[RunSummary], format: Format, style: Style) -> String {
-    match format {
+pub fn render_overview(runs: &[&RunSummary], format: Format, style: Style) -> Result<String, SameScenario> {
+    Ok(match format {
         Format::Table => terminal::render_table(&overview::table(runs), style),
         Format::Markdown => markdown::table(&overview::table(runs)),
         Format::Json => json(&runs),
         Format::Csv => {
-            let tables: Vec<String> = runs.iter().map(csv::render).collect();
+            let tables: Vec<String> = runs.iter().map(|run| csv::render(run)).collect();
             let rows = tables.iter().skip(1).flat_map(|table| table.lines().skip(1));
             let first = tables.first().map(|table| table.trim_end()).unwrap_or_default();
             std::iter::once(first).chain(rows).map(|line| format!("{line}\n")).collect()
         }
-    }
+        Format::Junit => junit::render(runs.iter().copied()),
+        Format::Openmetrics => openmetrics::render(runs)?,
+    })
 }
 
 /// Lays out one table for a terminal, with its title above and its notes below.

@@ -56,6 +56,8 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  \
         rig report results/drain/latest\n  \
         rig report results/drain/latest --format markdown > drain.md\n  \
+        rig report results/drain/latest --format html > drain.html\n  \
+        rig report results/drain/latest --format openmetrics > /var/lib/node_exporter/drain.prom\n  \
         rig report results/*/latest")]
     Report(Report),
     /// Compare balancers, or two saved runs, figure by figure
@@ -296,7 +298,7 @@ fn drain(text: &str) -> Result<Drain, String> {
 /// `rig report`.
 #[derive(Debug, Args)]
 pub(crate) struct Report {
-    /// The runs' directories, e.g. results/drain/latest; several are summed up in one table
+    /// The runs' directories, e.g. results/drain/latest; several are summed up together
     #[arg(required = true)]
     pub(crate) runs: Vec<PathBuf>,
     #[command(flatten)]
@@ -492,10 +494,16 @@ pub(crate) enum FormatName {
     Table,
     /// For write-ups and job summaries
     Markdown,
+    /// For a browser: one page with pictures, which needs no network
+    Html,
     /// For programs
     Json,
     /// For spreadsheets: a row per cell
     Csv,
+    /// For what shows tests: a case per claim
+    Junit,
+    /// For what stores figures over time: Pushgateway, the textfile collector
+    Openmetrics,
 }
 
 /// How a comparison can be printed.

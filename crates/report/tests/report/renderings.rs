@@ -6,14 +6,14 @@ use report::{Colour, Format, RunSummary, Style, judge, render, summarise, verdic
 use crate::build::*;
 use crate::cpu::measured;
 
-fn held() -> RunSummary {
+pub(crate) fn held() -> RunSummary {
     let plan = plan();
     let cells = [CONTROL, DRAINED].map(|variant| summarise(&plan, &cell(variant)));
     judge(&plan, &environment(), cells.into(), vec![])
 }
 
 /// The drained cell lost its deploy's end and a record, and the balancer's log.
-fn invalid() -> RunSummary {
+pub(crate) fn invalid() -> RunSummary {
     let plan = plan();
     let mut broken = cell(DRAINED);
     broken.requests.remove(100);
@@ -155,7 +155,9 @@ fn no_line_is_wider_than_the_terminal() {
 
 #[test]
 fn the_same_records_give_the_same_bytes() {
-    for format in [Format::Table, Format::Markdown, Format::Json, Format::Csv] {
+    let formats =
+        [Format::Table, Format::Markdown, Format::Json, Format::Csv, Format::Junit, Format::Openmetrics];
+    for format in formats {
         assert_eq!(render(&held(), format, PLAIN), render(&held(), format, PLAIN));
     }
 }

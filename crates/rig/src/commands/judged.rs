@@ -3,44 +3,76 @@
 use std::io::IsTerminal;
 
 use report::verdict::Problem;
-use report::{Colour, Format, RunSummary, Style, Verdict, judge, render, render_overview, summarise};
+use report::{
+    Colour, Format, Illustrated, RunSummary, Series, Style, Verdict, html, judge, render, render_overview,
+    series, summarise,
+};
 use store::{SavedRun, StoreError};
 
 use crate::cli::{FormatName, Output};
-use crate::exit::Exit;
+use crate::exit::{Exit, Failure};
 
-/// Sums up every cell of `saved` from its records and judges the run.
-pub(super) fn judged(saved: &SavedRun) -> Result<RunSummary, StoreError> {
+/// A run, judged, with what its pictures are drawn from.
+pub(super) struct Judged {
+    pub(super) run: RunSummary,
+    pub(super) series: Vec<Series>,
+}
+
+impl Judged {
+    fn illustrated(&self) -> Illustrated<'_> {
+        Illustrated { run: &self.run, series: &self.series }
+    }
+}
+
+/// Sums up every cell of `saved` from its records and judges the run. Only one cell's records are in memory at a time.
+pub(super) fn judged(saved: &SavedRun) -> Result<Judged, StoreError> {
     let mut problems = Vec::new();
     if saved.was_interrupted() {
         problems.push(Problem::Interrupted);
     }
-    let mut cells = Vec::new();
+    let (mut cells, mut pictured) = (Vec::new(), Vec::new());
     for cell in saved.cells() {
         let loaded = saved.records(&cell)?;
         problems.extend(loaded.warnings.iter().map(|warning| Problem::Note(format!("{cell}: {warning}"))));
         cells.push(summarise(saved.plan(), &loaded.records));
+        pictured.extend(series(saved.plan(), &loaded.records));
     }
-    Ok(judge(saved.plan(), saved.environment(), cells, problems))
+    Ok(Judged { run: judge(saved.plan(), saved.environment(), cells, problems), series: pictured })
 }
 
-/// Renders `run` as the user wants it on standard output.
-pub(super) fn rendered(run: &RunSummary, output: &Output) -> String {
-    render(run, format(output), style(output.no_color))
+/// A run as one page.
+pub(super) fn page(judged: &Judged) -> String {
+    html(&[judged.illustrated()])
 }
 
-fn format(output: &Output) -> Format {
-    match output.format {
-        FormatName::Table => Format::Table,
-        FormatName::Markdown => Format::Markdown,
-        FormatName::Json => Format::Json,
-        FormatName::Csv => Format::Csv,
+/// Renders a run as the user wants it on standard output.
+pub(super) fn rendered(judged: &Judged, output: &Output) -> String {
+    match format(output) {
+        Some(format) => render(&judged.run, format, style(output.no_color)),
+        None => page(judged),
     }
 }
 
 /// Renders what several runs showed as the user wants it on standard output.
-pub(super) fn overview(runs: &[RunSummary], output: &Output) -> String {
-    render_overview(runs, format(output), style(output.no_color))
+pub(super) fn overview(runs: &[Judged], output: &Output) -> Result<String, Failure> {
+    let summaries: Vec<&RunSummary> = runs.iter().map(|judged| &judged.run).collect();
+    match format(output) {
+        Some(format) => render_overview(&summaries, format, style(output.no_color)).map_err(Failure::usage),
+        None => Ok(html(&runs.iter().map(Judged::illustrated).collect::<Vec<_>>())),
+    }
+}
+
+/// `None`: a page, which needs more than the summary.
+fn format(output: &Output) -> Option<Format> {
+    Some(match output.format {
+        FormatName::Table => Format::Table,
+        FormatName::Markdown => Format::Markdown,
+        FormatName::Html => return None,
+        FormatName::Json => Format::Json,
+        FormatName::Csv => Format::Csv,
+        FormatName::Junit => Format::Junit,
+        FormatName::Openmetrics => Format::Openmetrics,
+    })
 }
 
 /// The style of the report that is saved beside the records.

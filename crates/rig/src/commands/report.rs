@@ -3,10 +3,9 @@
 use std::path::Path;
 
 use anyhow::Context;
-use report::RunSummary;
 use store::SavedRun;
 
-use super::judged::{exit, judged, overview, rendered};
+use super::judged::{Judged, exit, judged, overview, rendered};
 use crate::cli::Report;
 use crate::exit::{Exit, Failure, print};
 
@@ -15,12 +14,12 @@ pub(crate) fn perform(wanted: &Report) -> Result<Exit, Failure> {
     let runs = wanted.runs.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
     print(&match runs.as_slice() {
         [run] => rendered(run, &wanted.output),
-        several => overview(several, &wanted.output),
+        several => overview(several, &wanted.output)?,
     })?;
-    Ok(runs.iter().map(|run| exit(run, false)).max().unwrap_or(Exit::Held))
+    Ok(runs.iter().map(|judged| exit(&judged.run, false)).max().unwrap_or(Exit::Held))
 }
 
-fn read(path: &Path) -> Result<RunSummary, Failure> {
+fn read(path: &Path) -> Result<Judged, Failure> {
     let saved = SavedRun::open(path)
         .with_context(|| format!("{} can't be reported", path.display()))
         .map_err(Failure::usage)?;

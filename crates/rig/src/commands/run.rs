@@ -14,11 +14,11 @@ use model::identity::CellId;
 use model::outcome::OutcomeKind;
 use model::plan::{Plan, SavedPlan};
 use model::scenario::{Choice, Scenario};
-use report::{CellSummary, Format, RunSummary, latency_log, render, summarise, verdict_json};
+use report::{CellSummary, Format, latency_log, render, summarise, verdict_json};
 use store::{SavedRun, StoreError};
 use tokio::sync::watch;
 
-use super::judged::{SAVED, exit, judged, overview, rendered};
+use super::judged::{Judged, SAVED, exit, judged, overview, page, rendered};
 use super::place::{self, Place};
 use super::plans;
 use crate::cli;
@@ -65,12 +65,12 @@ async fn alone(
     plan: &Plan,
     interrupted: watch::Receiver<bool>,
 ) -> Result<Exit, Failure> {
-    let Done { summary, broken, .. } = run(wanted, scenario, plan, interrupted).await?;
+    let Done { judged, broken, .. } = run(wanted, scenario, plan, interrupted).await?;
     // What was measured before something broke is not lost with it.
-    if broken.is_none() || summary.cells.iter().any(|cell| cell.counts.scheduled > 0) {
-        print(&rendered(&summary, &wanted.output))?;
+    if broken.is_none() || judged.run.cells.iter().any(|cell| cell.counts.scheduled > 0) {
+        print(&rendered(&judged, &wanted.output))?;
     }
-    broken.map_or_else(|| Ok(exit(&summary, wanted.strict)), Err)
+    broken.map_or_else(|| Ok(exit(&judged.run, wanted.strict)), Err)
 }
 
 /// Several: each has its report in its results, and what is printed is what they showed together.
@@ -79,7 +79,7 @@ async fn together(
     plans: &[(Scenario, Plan)],
     interrupted: watch::Receiver<bool>,
 ) -> Result<Exit, Failure> {
-    let (mut summaries, mut failures, mut worst) = (Vec::new(), Vec::new(), Exit::Held);
+    let (mut runs, mut failures, mut worst) = (Vec::new(), Vec::new(), Exit::Held);
     for (number, (scenario, plan)) in plans.iter().enumerate() {
         if *interrupted.borrow() {
             break;
@@ -88,9 +88,9 @@ async fn together(
             eprintln!("\n{}/{} {}: {}", number + 1, plans.len(), plan.scenario, plan.question);
         }
         let broken = match run(wanted, scenario, plan, interrupted.clone()).await {
-            Ok(Done { summary, broken, .. }) => {
-                worst = worst.max(exit(&summary, wanted.strict));
-                summaries.push(summary);
+            Ok(Done { judged, broken, .. }) => {
+                worst = worst.max(exit(&judged.run, wanted.strict));
+                runs.push(judged);
                 broken
             }
             Err(failure) => Some(failure),
@@ -101,7 +101,7 @@ async fn together(
             failures.push(format!("{}: {}", plan.scenario, with_causes(&error)));
         }
     }
-    print(&overview(&summaries, &wanted.output))?;
+    print(&overview(&runs, &wanted.output)?)?;
     if !failures.is_empty() {
         eprintln!("error: {}", failures.join("\nerror: "));
     }
@@ -110,7 +110,7 @@ async fn together(
 
 /// What became of one scenario.
 pub(super) struct Done {
-    pub(super) summary: RunSummary,
+    pub(super) judged: Judged,
     /// Where its records are.
     pub(super) path: PathBuf,
     /// Why it was not run to its end.
@@ -201,15 +201,15 @@ impl Job<'_> {
         if stopped {
             stored.write_interrupted().map_err(Failure::environment)?;
         }
-        let summary = match conclude(&stored) {
-            Ok(summary) => summary,
+        let judged = match conclude(&stored) {
+            Ok(judged) => judged,
             // What broke first says more than that the rest couldn't be written either.
             Err(error) => return Err(broken.unwrap_or_else(|| Failure::environment(error))),
         };
         if !wanted.quiet {
             eprintln!("\nrecords: {}", stored.path().display());
         }
-        Ok(Done { summary, path: stored.path().to_owned(), broken })
+        Ok(Done { judged, path: stored.path().to_owned(), broken })
     }
 
     /// Runs one cell, and sums it up.
@@ -250,12 +250,15 @@ impl Job<'_> {
 }
 
 /// Judges the whole run from its saved records, and writes what `rig report` would print and the verdict alone.
-fn conclude(stored: &store::Run) -> Result<report::RunSummary, StoreError> {
-    let summary = judged(&SavedRun::open(stored.path())?)?;
-    stored.write_report("summary.json", &render(&summary, Format::Json, SAVED))?;
-    stored.write_report("verdict.json", &verdict_json(&summary))?;
-    stored.write_report("report.md", &render(&summary, Format::Markdown, SAVED))?;
-    Ok(summary)
+fn conclude(stored: &store::Run) -> Result<Judged, StoreError> {
+    let judged = judged(&SavedRun::open(stored.path())?)?;
+    let run = &judged.run;
+    stored.write_report("summary.json", &render(run, Format::Json, SAVED))?;
+    stored.write_report("verdict.json", &verdict_json(run))?;
+    stored.write_report("report.md", &render(run, Format::Markdown, SAVED))?;
+    stored.write_report("report.html", &page(&judged))?;
+    stored.write_report("junit.xml", &render(run, Format::Junit, SAVED))?;
+    Ok(judged)
 }
 
 /// One line about a cell that has ended.

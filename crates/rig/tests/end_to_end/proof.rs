@@ -67,9 +67,11 @@ fn a_reload_kills_nothing_in_service(reload: &Value) {
 /// `rig report` renders a saved run as `rig run` did.
 fn the_report_is_the_same_bytes(dir: &std::path::Path) {
     let latest = dir.join("results/short-drain/latest");
-    let again = said(&mut rig(dir, &["report", latest.to_str().unwrap(), "--format", "markdown"]));
-    assert_eq!(again.code, 0);
-    assert_eq!(again.out, std::fs::read_to_string(latest.join("report.md")).unwrap());
+    for (format, saved) in [("markdown", "report.md"), ("html", "report.html"), ("junit", "junit.xml")] {
+        let again = said(&mut rig(dir, &["report", latest.to_str().unwrap(), "--format", format]));
+        assert_eq!(again.code, 0);
+        assert_eq!(again.out, std::fs::read_to_string(latest.join(saved)).unwrap(), "{format}");
+    }
 }
 
 /// What a short window loses, it loses at the backends that were being replaced.

@@ -1,15 +1,19 @@
-//! The command line.
+//! The command line: every command with its arguments. What several commands choose from is in `names`.
 
-use std::ffi::OsString;
+mod agents;
+mod names;
+mod up;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use engine::runtime::docker::images::Pull;
+use clap::{Args, Parser, Subcommand};
 use model::catalog::BalancerKind;
 use model::scenario::Set;
-use model::timeline::Drain;
-use model::units::Rate;
+
+pub(crate) use agents::{Agent, Exec, Reap};
+pub(crate) use names::{ComparisonFormat, FormatName, ListFormat, PullName, RuntimeName, SchemaFormat};
+pub(crate) use up::Up;
 
 /// Proves, with numbers, what a load balancer does to live traffic.
 #[derive(Debug, Parser)]
@@ -244,57 +248,6 @@ pub(crate) struct Render {
     pub(crate) proxy_configs: Option<PathBuf>,
 }
 
-/// `rig up`.
-#[derive(Debug, Args)]
-pub(crate) struct Up {
-    /// The scenario's file, or the name of a bundled one; with --deploy: which of several that stand
-    #[arg(required_unless_present = "deploy")]
-    pub(crate) scenario: Option<PathBuf>,
-    /// The balancer
-    #[arg(long, value_name = "NAME", required_unless_present = "deploy")]
-    pub(crate) balancer: Option<BalancerKind>,
-    /// The variant [default: the first]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) variant: Option<String>,
-    /// Change any key of the scenario
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub(crate) sets: Vec<Set>,
-    /// Send the scenario's requests at this rate
-    #[arg(long, value_name = "RATE", num_args = 0..=1, require_equals = true, default_missing_value = "20/s")]
-    pub(crate) load: Option<Rate>,
-    /// Where components run
-    #[arg(long, value_enum, default_value = "auto")]
-    pub(crate) runtime: RuntimeName,
-    /// When official images are pulled, in Docker
-    #[arg(long, value_enum, default_value = "missing")]
-    pub(crate) pull: PullName,
-    /// The balancer's listener [default: a free loopback address]
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    pub(crate) listen: Option<SocketAddr>,
-    /// Balancer templates that replace the built-in ones, laid out like proxy-configs/
-    #[arg(long, value_name = "DIR")]
-    pub(crate) proxy_configs: Option<PathBuf>,
-    /// Where components have their files while they stand
-    #[arg(long, value_name = "DIR", default_value = RESULTS)]
-    pub(crate) out: PathBuf,
-    /// Deploy this pool of the topology that stands
-    #[arg(long, value_name = "POOL", conflicts_with_all = ["balancer", "variant", "sets", "load", "listen", "proxy_configs"])]
-    pub(crate) deploy: Option<String>,
-    /// How long a backend may finish what it has: off, auto (from what was served so far) or a duration
-    #[arg(long, value_name = "WINDOW", requires = "deploy", value_parser = drain)]
-    pub(crate) drain: Option<Drain>,
-}
-
-fn drain(text: &str) -> Result<Drain, String> {
-    match text {
-        "off" => Ok(Drain::Off),
-        "auto" => Ok(Drain::Auto),
-        window => {
-            window.parse().map(Drain::For).map_err(|_| "off, auto or a duration such as 300ms".to_owned())
-        }
-    }
-}
-
 /// `rig report`.
 #[derive(Debug, Args)]
 pub(crate) struct Report {
@@ -434,124 +387,4 @@ pub(crate) struct Clean {
     /// Also the images that rig has packed, if nothing uses them
     #[arg(long)]
     pub(crate) images: bool,
-}
-
-/// The processes that rig launches.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Agent {
-    /// The open-loop load generator; its job comes on standard input
-    Load,
-    /// A toy backend; its job comes on standard input
-    Backend,
-    /// Become a program that gets a signal when its parent dies
-    Exec(Exec),
-    /// Hold a pod's address until SIGTERM
-    Pause,
-    /// Remove what is left of a run when standard input ends
-    Reap(Reap),
-}
-
-/// `rig agent reap`.
-#[derive(Debug, Args)]
-pub(crate) struct Reap {
-    /// The run, as its labels name it
-    #[arg(long)]
-    pub(crate) run: String,
-    /// Also its reaper
-    #[arg(long)]
-    pub(crate) whole: bool,
-}
-
-/// `rig agent exec`.
-#[derive(Debug, Args)]
-pub(crate) struct Exec {
-    /// The process id that the parent must still have
-    #[arg(long)]
-    pub(crate) parent: u32,
-    /// The signal: TERM or KILL
-    #[arg(long)]
-    pub(crate) signal: agent::exec::DeathSignal,
-    /// The program and its arguments
-    #[arg(last = true, required = true)]
-    pub(crate) program: Vec<OsString>,
-}
-
-/// Where components can run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum RuntimeName {
-    /// What this machine can do
-    Auto,
-    /// Local processes
-    Process,
-    /// Containers
-    Docker,
-}
-
-/// How results can be printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum FormatName {
-    /// For a terminal
-    Table,
-    /// For write-ups and job summaries
-    Markdown,
-    /// For a browser: one page with pictures, which needs no network
-    Html,
-    /// For programs
-    Json,
-    /// For spreadsheets: a row per cell
-    Csv,
-    /// For what shows tests: a case per claim
-    Junit,
-    /// For what stores figures over time: Pushgateway, the textfile collector
-    Openmetrics,
-}
-
-/// How a comparison can be printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ComparisonFormat {
-    /// For a terminal
-    Table,
-    /// For write-ups and job summaries
-    Markdown,
-    /// For programs: the figures of every repeat
-    Json,
-}
-
-/// How a list can be printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ListFormat {
-    /// For a terminal
-    Table,
-    /// For programs
-    Json,
-}
-
-/// How the language can be printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum SchemaFormat {
-    /// JSON Schema, for editors and validators
-    Json,
-    /// For people: every key, its values, its default
-    Markdown,
-}
-
-/// When official images can be pulled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum PullName {
-    /// Never: what the engine has, or packed from this machine's executables
-    Never,
-    /// If the engine lacks them
-    Missing,
-    /// Even if the engine has them
-    Always,
-}
-
-impl From<PullName> for Pull {
-    fn from(name: PullName) -> Pull {
-        match name {
-            PullName::Never => Pull::Never,
-            PullName::Missing => Pull::Missing,
-            PullName::Always => Pull::Always,
-        }
-    }
 }

@@ -4,6 +4,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::exit::Failure;
+use crate::progress::is_drawing;
 
 /// A flag that becomes true when the user wants to stop. Must be called within a runtime.
 pub(crate) fn requested() -> Result<watch::Receiver<bool>, Failure> {
@@ -13,7 +14,7 @@ pub(crate) fn requested() -> Result<watch::Receiver<bool>, Failure> {
         let raise = raise.clone();
         tokio::spawn(async move {
             while arrivals.recv().await.is_some() {
-                if !raise.send_replace(true) {
+                if !raise.send_replace(true) && !is_drawing() {
                     eprintln!("\nstopping: ending what was launched …");
                 }
             }

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use model::operations::{Operations, Whereabouts};
 use model::timeline::Deploy;
 use model::traffic::Traffic;
 use tokio::sync::{mpsc, oneshot};
@@ -16,6 +17,7 @@ use super::lookout;
 use super::stages::Stages;
 use super::stand::Stand;
 use super::{Drive, End, Order, perform};
+use crate::balancer::adapter;
 use crate::error::EngineError;
 use crate::runtime::{Handle, Runtime};
 
@@ -31,10 +33,10 @@ pub struct Light(pub Traffic);
 pub struct Standing {
     /// Where people reach the listener from this machine.
     pub listener: SocketAddr,
-    /// Where the balancer's control interface listens, if it has one.
-    pub admin: SocketAddr,
     /// The balancer's directory: configuration and logs.
     pub directory: PathBuf,
+    /// How people look into it, with a backend of the first pool as the example; `None`: there is no backend.
+    pub operations: Option<Operations>,
 }
 
 /// A deploy that somebody wishes for.
@@ -91,8 +93,8 @@ impl<R: Runtime> Stand<'_, R> {
         began.set(true);
         told(&Standing {
             listener: self.balancer_pod.published.unwrap_or(self.site.listener),
-            admin: self.site.admin,
             directory: self.site.directory.clone(),
+            operations: self.whereabouts().map(|at| adapter(self.order.cell.balancer).operations(&at)),
         });
         let loaded = generator.is_some();
         let mut interrupted = self.order.interrupted.clone();
@@ -111,6 +113,21 @@ impl<R: Runtime> Stand<'_, R> {
         self.wait_until_idle().await;
         self.stop_balancer(&balancer).await;
         Ok(served)
+    }
+
+    /// Where the balancer stands, and the first backend.
+    fn whereabouts(&self) -> Option<Whereabouts> {
+        let pool = self.variant.topology.pools.first()?;
+        let backend = pool.serving().next()?.id.clone();
+        let address = self.site.address_of(&backend);
+        Some(Whereabouts {
+            admin: self.site.admin.to_string(),
+            directory: self.site.directory.display().to_string(),
+            pool: pool.name.clone(),
+            backend,
+            host: address.ip().to_string(),
+            port: address.port().to_string(),
+        })
     }
 
     /// Follows the load; what stands outlives it.

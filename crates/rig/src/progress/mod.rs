@@ -8,6 +8,7 @@ mod tests;
 
 use std::cell::RefCell;
 use std::io::{IsTerminal, Stderr, Write, stderr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use engine::cell::Observation;
@@ -21,6 +22,14 @@ use crate::commands::wants_colour;
 
 /// Between two pictures: more often nobody sees, and drawing costs CPU time beside the measurement.
 const REDRAW: Duration = Duration::from_millis(200);
+
+/// Whether a view is on the terminal, whose lines others would break.
+static DRAWING: AtomicBool = AtomicBool::new(false);
+
+/// Whether a view tells what happens.
+pub(crate) fn is_drawing() -> bool {
+    DRAWING.load(Ordering::Relaxed)
+}
 
 /// How progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,7 +117,9 @@ impl Screen {
         }
         let backend = CrosstermBackend::new(stderr());
         let options = TerminalOptions { viewport: Viewport::Inline(height) };
-        Terminal::with_options(backend, options).ok().map(|terminal| Screen { terminal, drawn: None })
+        let terminal = Terminal::with_options(backend, options).ok()?;
+        DRAWING.store(true, Ordering::Relaxed);
+        Some(Screen { terminal, drawn: None })
     }
 
     fn draw(&mut self, board: &Board, at_once: bool) -> std::io::Result<()> {
@@ -123,7 +134,10 @@ impl Screen {
 /// However a cell ends, its lines are free again and the cursor is seen.
 impl Drop for Screen {
     fn drop(&mut self) {
+        DRAWING.store(false, Ordering::Relaxed);
+        let top = self.terminal.get_frame().area().as_position();
         let _ = self.terminal.clear();
+        let _ = self.terminal.set_cursor_position(top);
         let _ = self.terminal.show_cursor();
     }
 }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use engine::cell::Standing;
 use model::catalog::BalancerKind;
+use model::operations::Operations;
 use model::plan::Variant;
 use model::topology::Layer;
 
@@ -29,7 +30,7 @@ fn write_sheet(
     standing: &Standing,
     wishes: &Wishes<'_>,
 ) -> std::fmt::Result {
-    let Standing { listener, admin, directory } = standing;
+    let Standing { listener, directory, operations } = standing;
     writeln!(out, "\n{balancer} listens on {listener}\n")?;
     match variant.topology.listener.layer {
         Layer::Four => {
@@ -47,11 +48,14 @@ fn write_sheet(
             }
         }
     }
-    writeln!(
-        out,
-        "\nadmin interface: {admin}, where it has one\nconfiguration and logs: {}",
-        directory.display()
-    )?;
+    writeln!(out, "\nconfiguration and logs: {}", directory.display())?;
+    if let Some(operations) = operations {
+        for (what, signal) in operations.signals() {
+            writeln!(out, "\n{what}: {}\n  {}", signal.reading, signal.command)?;
+        }
+        let Operations { take_out, put_back, .. } = operations;
+        writeln!(out, "\ntake a backend out by hand, and put it back:\n  {take_out}\n  {put_back}")?;
+    }
     let pools = wishes.pools();
     writeln!(out, "\nfrom another shell: rig up --deploy {} [--drain off|auto|300ms]", pools.join("|"))?;
     if keys::has_keyboard() {

@@ -1,0 +1,45 @@
+//! `rig agent`: the processes that rig launches.
+
+use std::ffi::OsString;
+
+use clap::{Args, Subcommand};
+
+/// The processes that rig launches.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Agent {
+    /// The open-loop load generator; its job comes on standard input
+    Load,
+    /// A toy backend; its job comes on standard input
+    Backend,
+    /// Become a program that gets a signal when its parent dies
+    Exec(Exec),
+    /// Hold a pod's address until SIGTERM
+    Pause,
+    /// Remove what is left of a run when standard input ends
+    Reap(Reap),
+}
+
+/// `rig agent reap`.
+#[derive(Debug, Args)]
+pub(crate) struct Reap {
+    /// The run, as its labels name it
+    #[arg(long)]
+    pub(crate) run: String,
+    /// Also its reaper
+    #[arg(long)]
+    pub(crate) whole: bool,
+}
+
+/// `rig agent exec`.
+#[derive(Debug, Args)]
+pub(crate) struct Exec {
+    /// The process id that the parent must still have
+    #[arg(long)]
+    pub(crate) parent: u32,
+    /// The signal: TERM or KILL
+    #[arg(long)]
+    pub(crate) signal: agent::exec::DeathSignal,
+    /// The program and its arguments
+    #[arg(last = true, required = true)]
+    pub(crate) program: Vec<OsString>,
+}

@@ -36,8 +36,9 @@ impl std::fmt::Display for SameScenario {
 /// Lays out runs of different scenarios.
 pub(crate) fn render(runs: &[&RunSummary]) -> Result<String, SameScenario> {
     let mut known = BTreeSet::new();
-    if let Some(run) = runs.iter().find(|run| !known.insert(&run.scenario)) {
-        return Err(SameScenario { scenario: run.scenario.clone() });
+    let again = runs.iter().map(|run| &run.scenario).find(|scenario| !known.insert(*scenario));
+    if let Some(scenario) = again {
+        return Err(SameScenario { scenario: scenario.clone() });
     }
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Exposition { families: families(runs) }));

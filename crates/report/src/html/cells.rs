@@ -12,6 +12,7 @@ use super::scale::Scale;
 use super::{Illustrated, latency, outcomes, shares, states, words};
 use crate::series::{Curve, Group, LISTED, Series, State};
 use crate::summary::CellSummary;
+use crate::validity::Validity;
 
 /// A run, and which one of the page.
 pub(super) struct Place<'a> {
@@ -108,14 +109,14 @@ fn column(place: &Place<'_>, cell: &CellSummary, series: &Series, scale: &Scale)
     };
     let trusted = cell.validity.counts.is_usable();
     let (requests, states, latency) =
-        (words::outcomes(cell, series), words::states(series), words::latency(series));
+        (words::outcomes(cell, series), words::states(series), words::latency(cell, series));
     let shares = words::shares(series);
     html! {
         section.cell.struck[!trusted] {
             h3 { (cell.variant) span.(if cell.counts.dropped == 0 { "good" } else { "bad" }) { (words::dropped(cell)) } }
-            (figure("requests", &requests, &outcomes::draw(&told("requests", "how requests ended over time".into(), &requests), series, scale)))
-            (figure("backends", &words::first_of(&states), &states::draw(&told("backends", "what was done to each backend".into(), &states), series, scale)))
-            (figure("latency", &latency, &latency::over_load(&told("latency", "latency percentiles over time".into(), &latency), series, scale)))
+            (figure("requests", Shown::AsIs, &requests, &outcomes::draw(&told("requests", "how requests ended over time".into(), &requests), series, scale)))
+            (figure("backends", Shown::AsIs, &words::first_of(&states), &states::draw(&told("backends", "what was done to each backend".into(), &states), series, scale)))
+            (figure("latency", Shown::of(&cell.validity.latency), &latency, &latency::over_load(&told("latency", "latency percentiles over time".into(), &latency), series, scale)))
             figure {
                 (shares::draw(&told("shares", "share of each backend over time".into(), &shares), series, scale))
                 figcaption { strong { "shares" } " " (shares)
@@ -126,8 +127,22 @@ fn column(place: &Place<'_>, cell: &CellSummary, series: &Series, scale: &Scale)
     }
 }
 
-fn figure(name: &str, caption: &str, picture: &Markup) -> Markup {
-    html! { figure { (picture) figcaption { strong { (name) } " " (caption) } } }
+/// How a picture is shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    AsIs,
+    /// Its figures can't be trusted.
+    Struck,
+}
+
+impl Shown {
+    fn of(validity: &Validity) -> Shown {
+        if validity.is_usable() { Shown::AsIs } else { Shown::Struck }
+    }
+}
+
+fn figure(name: &str, shown: Shown, caption: &str, picture: &Markup) -> Markup {
+    html! { figure.struck[shown == Shown::Struck] { (picture) figcaption { strong { (name) } " " (caption) } } }
 }
 
 /// The percentile curves of all variants, one over the other.

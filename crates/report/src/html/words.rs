@@ -57,7 +57,7 @@ pub(super) fn first_of(text: &str) -> String {
     text.split_once(". ").map_or(text, |(first, _)| first).trim_end_matches('.').to_owned() + "."
 }
 
-pub(super) fn latency(series: &Series) -> String {
+pub(super) fn latency(cell: &CellSummary, series: &Series) -> String {
     let width = millis(series.latency.width * 1e3);
     let some = |window: &&Window| window.requests > 0;
     let windows: Vec<_> = series.latency.windows.iter().filter(some).collect();
@@ -72,7 +72,11 @@ pub(super) fn latency(series: &Series) -> String {
     if beyond > 0 {
         text.push_str(&format!("; in {beyond} of {} it falls among failed requests (×)", windows.len()));
     }
-    text + "."
+    text.push('.');
+    if !cell.validity.latency.is_usable() {
+        text.push_str(&format!(" INVALID: {}.", cell.validity.latency.reasons.join("; ")));
+    }
+    text
 }
 
 pub(super) fn shares(series: &Series) -> String {

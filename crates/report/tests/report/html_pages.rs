@@ -86,6 +86,16 @@ fn what_cannot_be_trusted_is_struck_on_a_page_too() {
 }
 
 #[test]
+fn latency_that_cannot_be_trusted_strikes_its_picture_alone() {
+    let (mut run, series) = drawn(&plan(), &both());
+    run.cells[1].validity.latency.lower(report::validity::Trust::Invalid, "the generator was late");
+    let page = html(&[Illustrated { run: &run, series: &series }]);
+    assert_eq!(page.matches("<figure class=\"struck\">").count(), 1);
+    assert_eq!(page.matches("class=\"cell struck\"").count(), 0);
+    assert!(page.contains("INVALID: the generator was late."));
+}
+
+#[test]
 fn a_cell_whose_load_never_began_has_no_pictures_and_does_not_break_the_page() {
     let mut records = cell(DRAINED);
     records.history.retain(|event| !matches!(event.what, Happening::Scheduled { .. }));

@@ -28,6 +28,7 @@ LEFT_OUT = {
     r"git clone|cd ": "this is the clone",
     r"docker ": "no registry need be reachable",
 }
+NEEDS_AN_ENGINE = r"--runtime docker|rig (images|clean|doctor|up)"
 # What makes a scenario short: the same experiment on a smaller scale.
 SHORTER = {
     r"latency: \{ uniform: \[50ms, 400ms\], tail: \{ share: 2%, at: (\d+)ms \} \}": r"latency: { uniform: [20ms, 120ms], tail: { share: 2%, at: 200ms } }",
@@ -82,34 +83,46 @@ class Standing:
         print(f"  exit {code}: {self.command}", flush=True)
 
 
+def end(standing):
+    while standing:
+        standing.pop().end()
+
+
+def perform(command, wanted, directory, environment):
+    begun = time.monotonic()
+    if not re.search(NEEDS_AN_ENGINE, command):
+        # Where a machine has an engine as well, either runtime would do, and processes are quicker.
+        environment = {**environment, "DOCKER_HOST": "unix:///nonexistent/docker.sock"}
+    done = subprocess.run(
+        ["bash", "-eu", "-o", "pipefail", "-c", command], cwd=directory, env=environment,
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE,
+    )
+    if done.returncode != wanted:
+        sys.exit(f"FAILED: {command}\nexit {done.returncode}, not {wanted}\n{done.stdout}{done.stderr}")
+    print(f"  exit {done.returncode}, {time.monotonic() - begun:.1f} s: {command}", flush=True)
+
+
 def run(document, environment):
     print(document, flush=True)
     with tempfile.TemporaryDirectory() as scratch:
         directory = pathlib.Path(scratch)
         prepare(directory)
-        standing, number = None, 0
-        for command, wanted in commands((ROOT / document).read_text(encoding="utf-8")):
-            why = next((why for form, why in LEFT_OUT.items() if re.match(form, command)), None)
-            if why:
-                print(f"  left out, {why}: {command}", flush=True)
-                continue
-            number += 1
-            if standing and "--deploy" not in command:
-                standing.end()
-                standing = None
-            if command.startswith("rig up") and "--deploy" not in command:
-                standing = Standing(command, directory, environment)
-                continue
-            begun = time.monotonic()
-            done = subprocess.run(
-                ["bash", "-eu", "-o", "pipefail", "-c", command], cwd=directory, env=environment,
-                stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE,
-            )
-            if done.returncode != wanted:
-                sys.exit(f"FAILED: {command}\nexit {done.returncode}, not {wanted}\n{done.stdout}{done.stderr}")
-            print(f"  exit {done.returncode}, {time.monotonic() - begun:.1f} s: {command}", flush=True)
-        if standing:
-            standing.end()
+        number, standing = 0, []
+        try:
+            for command, wanted in commands((ROOT / document).read_text(encoding="utf-8")):
+                why = next((why for form, why in LEFT_OUT.items() if re.match(form, command)), None)
+                if why:
+                    print(f"  left out, {why}: {command}", flush=True)
+                    continue
+                number += 1
+                if "--deploy" not in command:
+                    end(standing)
+                if command.startswith("rig up") and "--deploy" not in command:
+                    standing.append(Standing(command, directory, environment))
+                else:
+                    perform(command, wanted, directory, environment)
+        finally:
+            end(standing)
         if number == 0:
             sys.exit(f"{document} shows no command: this looks for the wrong thing")
 
@@ -117,7 +130,6 @@ def run(document, environment):
 def main():
     rig, *documents = sys.argv[1:]
     path = os.pathsep.join([str(pathlib.Path(rig).resolve().parent), str(ROOT / "tools/bin"), os.environ["PATH"]])
-    # Where a machine has an engine as well, both would be right, and one is quicker.
     environment = {**os.environ, "PATH": path, "NO_COLOR": "1"}
     for document in documents:
         run(document, environment)

@@ -18,6 +18,8 @@ use crate::error::EngineError;
 
 /// How often a drain, a health endpoint or a share is looked at.
 const POLL: Duration = Duration::from_millis(20);
+/// How long a first request may take to be served, where a drain window is derived.
+const BASELINE_WITHIN: Duration = Duration::from_secs(5);
 /// How long a backend may take to exit after SIGTERM.
 const EXIT_WITHIN: Duration = Duration::from_secs(30);
 /// How long a new generation may take to reach its share.
@@ -94,7 +96,7 @@ pub(super) async fn deploy<F: Fleet>(
         drain: deploy.drain,
         backends: backends.clone(),
     });
-    let rollout = Rollout { fleet, deploy, pool, window: window(fleet, deploy)? };
+    let rollout = Rollout { fleet, deploy, pool, window: window(fleet, deploy).await? };
     let mut spare = pool.backends.iter().find(|b| b.spare).map(|b| b.id.clone());
     let mut replaced = 0;
     for leaving in backends {
@@ -130,17 +132,28 @@ pub(super) async fn deploy<F: Fleet>(
 }
 
 /// The drain window; `None`: no draining. `auto` is 1.2 × the slowest service time so far + 250 ms.
-fn window<F: Fleet>(fleet: &F, deploy: &Deploy) -> Result<Option<Duration>, EngineError> {
+async fn window<F: Fleet>(fleet: &F, deploy: &Deploy) -> Result<Option<Duration>, EngineError> {
     let (window, derived) = match deploy.drain {
         Drain::Off => return Ok(None),
         Drain::For(window) => (window, None),
         Drain::Auto => {
-            let derived = fleet.slowest(&deploy.pool)?;
+            let derived = baseline(fleet, &deploy.pool).await?;
             (Span(derived.slowest.0.mul_f64(1.2) + Duration::from_millis(250)), Some(derived))
         }
     };
     fleet.record(Happening::DrainWindow { window, derived });
     Ok(Some(window.0))
+}
+
+/// The slowest service time so far. A deploy by hand may come before the first request has been served.
+async fn baseline<F: Fleet>(fleet: &F, pool: &str) -> Result<WindowDerivation, EngineError> {
+    let begun = Instant::now();
+    loop {
+        match fleet.slowest(pool) {
+            Err(_) if begun.elapsed() < BASELINE_WITHIN => tokio::time::sleep(POLL).await,
+            derived => return derived,
+        }
+    }
 }
 
 /// What the steps of one deploy share.

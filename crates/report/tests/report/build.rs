@@ -51,7 +51,7 @@ pub(crate) fn request(id: u64, due: f64, outcome: Outcome) -> Request {
         sent: Some(ms(due + 0.2)),
         first_byte: complete.then(|| ms(due + 99.0)),
         end: ms(due + 100.0),
-        on: Some(ConnectionUse { connection: 1, nth: 2, idle: 1_000_000, close_announced: false }),
+        on: Some(ConnectionUse { connection: 1, nth: 2, idle: 1_000_000, close_announced: false, handshake: None }),
         bytes_out: 80,
         bytes_in: 200,
         served_by: None,

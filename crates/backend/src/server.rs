@@ -101,7 +101,8 @@ pub async fn serve(
     listening(listener.local_addr().map_err(refused)?);
 
     let reception = Rc::new(Reception::new(acceptor));
-    let application = Application::new(job, stamp, ledger.clone(), timer.clone(), behaviour, reception.clone());
+    let application =
+        Application::new(job, stamp, ledger.clone(), timer.clone(), behaviour, reception.clone());
     let application = Rc::new(application);
     let (finish, finishing) = watch::channel(());
     let mut connections = JoinSet::new();

@@ -27,13 +27,15 @@ impl Certificates {
     }
 
     /// Makes an authority, of which nobody keeps the key, and a certificate for [`SERVER_NAME`] and `addresses`.
-    pub fn make(directory: &Path, addresses: impl Iterator<Item = IpAddr>) -> Result<Certificates, EngineError> {
+    pub fn make(
+        directory: &Path,
+        addresses: impl Iterator<Item = IpAddr>,
+    ) -> Result<Certificates, EngineError> {
         let made = Certificates::at(directory);
         std::fs::create_dir_all(directory).map_err(EngineError::file(directory))?;
         let pem = pems(addresses).map_err(|error| EngineError::Certificates(error.to_string()))?;
-        let write = |path: PathBuf, text: &str, mode: u32| {
-            write(&path, text, mode).map_err(EngineError::file(&path))
-        };
+        let write =
+            |path: PathBuf, text: &str, mode: u32| write(&path, text, mode).map_err(EngineError::file(&path));
         write(made.authority(), &pem.authority, 0o644)?;
         write(made.certificate(), &pem.certificate, 0o644)?;
         write(made.key(), &pem.key, 0o600)?;
@@ -102,7 +104,8 @@ mod tests {
     #[test]
     fn a_cells_certificates_are_what_clients_and_servers_take_and_the_key_is_its_owners() {
         let directory = tempfile::tempdir().unwrap();
-        let made = Certificates::make(&directory.path().join("tls"), ["127.1.2.3".parse().unwrap()].into_iter());
+        let made =
+            Certificates::make(&directory.path().join("tls"), ["127.1.2.3".parse().unwrap()].into_iter());
         let made = made.unwrap();
         agent::tls::client(&made.for_client(true)).unwrap();
         agent::tls::server(&made.for_server()).unwrap();

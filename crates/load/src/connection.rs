@@ -104,8 +104,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let opened = Cell::new(0);
         let target = listener.local_addr().unwrap();
-        let mut connection =
-            Connection::open(target, &opened, None, &mut Stage::Connect).await.unwrap();
+        let mut connection = Connection::open(target, &opened, None, &mut Stage::Connect).await.unwrap();
         assert_eq!((connection.number, opened.get()), (0, 1));
         assert!(connection.is_quiet());
         (connection, listener.accept().await.unwrap().0)

@@ -68,7 +68,10 @@ mod tests {
     #[test]
     fn a_lack_of_ports_or_descriptors_is_the_generators_own() {
         for (own, number) in [(Errno::ADDRNOTAVAIL, 99), (Errno::MFILE, 24), (Errno::NFILE, 23)] {
-            assert_eq!(opening_outcome(&error(own), Stage::Connect), Outcome::NotSent(NotSent::LocalResource(number)));
+            assert_eq!(
+                opening_outcome(&error(own), Stage::Connect),
+                Outcome::NotSent(NotSent::LocalResource(number))
+            );
         }
         assert_eq!(
             opening_outcome(&error(Errno::CONNREFUSED), Stage::Connect),

@@ -44,9 +44,8 @@ impl Wire {
 
     /// Resolves when the connection isn't quiet any more.
     pub(crate) async fn disturbed(&mut self) {
-        let quiet_again = |found: io::Result<()>| {
-            found.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
-        };
+        let quiet_again =
+            |found: io::Result<()>| found.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
         match self {
             Wire::Plain(stream) => {
                 while stream.readable().await.is_ok() {

@@ -244,6 +244,8 @@ metrics! {
     HandshakesFull = "handshakes_full" in Count;
     /// Measured requests that waited for a TLS handshake which took up an earlier session.
     HandshakesResumed = "handshakes_resumed" in Count;
+    /// TLS handshakes of the backends while they were looked at, those of the balancer's probes included.
+    BackendHandshakes = "backend_handshakes" in Count;
     /// CPU time of the balancer over the load, for each request that was begun.
     BalancerCpu = "balancer_cpu_per_request" in Span;
     /// CPU time of all backends over the load, for each request that was begun.

@@ -8,6 +8,7 @@ mod nginx;
 mod probing;
 mod procedure;
 mod site;
+mod tls;
 
 use std::time::Duration;
 

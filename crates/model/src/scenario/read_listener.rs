@@ -20,11 +20,14 @@ fn tls_at(item: Item<'_>, layer: Layer) -> Option<Tls> {
     match (layer, tls) {
         (Layer::Four, Tls::Terminate | Tls::Reencrypt) => item.refuse(
             item.wrong(format!("a listener at layer 4 forwards connections and can't `{}` TLS", tls.name()))
-                .help("`{ layer: 4, tls: passthrough }` lets the backends end it; `layer: 7` lets the balancer"),
+                .help(
+                    "`{ layer: 4, tls: passthrough }` lets the backends end it; `layer: 7` lets the balancer",
+                ),
         ),
         (Layer::Seven, Tls::Passthrough) => item.refuse(
-            item.wrong("a listener at layer 7 reads requests: it can't pass TLS through unread")
-                .help("write `{ layer: 4, tls: passthrough }`; at layer 7 there are `terminate` and `reencrypt`"),
+            item.wrong("a listener at layer 7 reads requests: it can't pass TLS through unread").help(
+                "write `{ layer: 4, tls: passthrough }`; at layer 7 there are `terminate` and `reencrypt`",
+            ),
         ),
         _ => Some(tls),
     }

@@ -3,13 +3,12 @@
 use super::capabilities::Balancers;
 use super::limits;
 use super::problem::Problem;
-use super::{read_listener, read_routes};
 use super::reader::{Fields, Item, written_last};
 use super::tree::Value;
+use super::{read_listener, read_routes};
 use crate::catalog::Capability;
 use crate::topology::{
-    Backend, Balance, HealthCheck, Latency, Listener, OnTerm, PassiveHealth, Pool, Retries, Tail,
-    Topology,
+    Backend, Balance, HealthCheck, Latency, Listener, OnTerm, PassiveHealth, Pool, Retries, Tail, Topology,
 };
 use crate::units::{Bytes, Factor, Share, Span};
 

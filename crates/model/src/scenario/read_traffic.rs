@@ -26,8 +26,7 @@ pub(crate) fn traffic(mut fields: Fields<'_>, timeout: Span, topology: &Topology
     let warmup = fields.read("warmup", Span::millis(2000), |item| item.quantity(limits::WARMUP));
     let fresh_connections =
         fields.read("fresh_connections", Share(0.1), |item| item.quantity(Share(0.0)..=Share(1.0)));
-    let resumption =
-        fields.read("resumption", true, |item| item.word(&[("on", true), ("off", false)]));
+    let resumption = fields.read("resumption", true, |item| item.word(&[("on", true), ("off", false)]));
     let mix = mix(&mut fields, topology);
     let latency = mean_latency(&mix, topology);
     let connections = connections(&mut fields, rate, latency);

@@ -16,7 +16,7 @@ load: { rate: 100/s, for: 10s }
 "#;
 
 /// Each case is set on top of the scenario.
-const CASES: [(&str, &[&str]); 15] = [
+const CASES: [(&str, &[&str]); 19] = [
     ("defaults", &[]),
     ("least connections", &["topology.balance=least_connections"]),
     ("two choices", &["topology.balance=two_choices"]),
@@ -50,6 +50,13 @@ const CASES: [(&str, &[&str]); 15] = [
     (
         "no route for all",
         &["topology.routes={ on: { path: /, header: { a: \"1\" }, to: in } }", "load.headers={ A: \"1\" }"],
+    ),
+    ("TLS that ends here", &["topology.listener={ tls: terminate }"]),
+    ("TLS on both sides", &["topology.listener={ tls: reencrypt }", "load.resumption=off"]),
+    ("TLS that passes through", &["topology.listener={ layer: 4, tls: passthrough }"]),
+    (
+        "TLS that passes through unprobed",
+        &["topology.listener={ layer: 4, tls: passthrough }", "topology.health_check=off"],
     ),
     (
         "much at once",
@@ -131,6 +138,9 @@ fn render(balancer: &str, sets: &[&str], directory: &Path) {
     let rendered = said(&mut command);
     assert_eq!(rendered.code, 0, "{balancer} {sets:?}: {}", rendered.err);
     let text = rendered.out.replace("/run/rig/balancer", directory.to_str().unwrap());
+    let certificates = directory.join("certificates");
+    let text = text.replace("/run/rig/certificates", certificates.to_str().unwrap());
+    engine::certificates::Certificates::make(&certificates, std::iter::empty()).unwrap();
     for file in text.split("# ==> ").skip(1) {
         let (head, content) = file.split_once('\n').unwrap();
         let path = directory.join(head.split_once(" (").unwrap().0);

@@ -312,3 +312,5 @@ fn logged_id(text: &str) -> Result<Option<RequestId>, LogError> {
 mod rendering_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tls_tests;

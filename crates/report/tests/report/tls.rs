@@ -21,7 +21,7 @@ fn with_steal(stolen: f64) -> CellRecords {
 }
 
 fn trust(records: &CellRecords) -> (Trust, String) {
-    let cpu = summarise(&plan(), records).validity.cpu.unwrap();
+    let cpu = summarise(&plan(), records).validity.cpu.expect("it is judged");
     (cpu.verdict, cpu.reasons.join("; "))
 }
 

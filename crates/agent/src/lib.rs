@@ -10,4 +10,5 @@ pub mod draw;
 pub mod exec;
 pub mod frames;
 pub mod timer;
+pub mod tls;
 pub mod usage;

@@ -19,6 +19,7 @@ use crate::ledger::{Ledger, Receipt};
 use crate::places::Places;
 use crate::response::{Content, Stamped, response};
 use crate::service_time::service_time;
+use crate::transport::Reception;
 
 /// One incarnation's behaviour, shared by its connections.
 pub(crate) struct Application {
@@ -29,6 +30,7 @@ pub(crate) struct Application {
     places: Places,
     timer: Timer,
     behaviour: Behaviour,
+    reception: Rc<Reception>,
 }
 
 impl Application {
@@ -38,6 +40,7 @@ impl Application {
         ledger: Rc<Ledger>,
         timer: Timer,
         behaviour: Behaviour,
+        reception: Rc<Reception>,
     ) -> Application {
         Application {
             stamp,
@@ -47,6 +50,7 @@ impl Application {
             ledger,
             timer,
             behaviour,
+            reception,
         }
     }
 
@@ -72,6 +76,7 @@ impl Application {
             in_flight: self.ledger.in_flight(),
             received: self.ledger.received_so_far(),
             queued: self.places.queued().into(),
+            handshakes: self.reception.handshakes(),
         };
         let text = serde_json::to_vec(&status).expect("a status has nothing that JSON lacks");
         response(StatusCode::OK, self.stamp.clone(), Content::new(text), None)

@@ -10,9 +10,9 @@ use hyper::Response;
 use hyper::body::Bytes;
 use model::degrade::{Misbehaviour, ResponseStage};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use crate::response::Stamped;
+use crate::transport::Transport;
 
 /// How a backend behaves, shared with whoever tells it.
 #[derive(Clone, Debug, Default)]
@@ -80,12 +80,12 @@ fn stump(response: &Response<Stamped>, stage: ResponseStage) -> Vec<u8> {
 
 /// A connection: as the stream below it, until the axe has come down.
 pub(crate) struct Wire {
-    stream: TcpStream,
+    stream: Transport,
     axe: Axe,
 }
 
 impl Wire {
-    pub(crate) fn new(stream: TcpStream, axe: Axe) -> Wire {
+    pub(crate) fn new(stream: Transport, axe: Axe) -> Wire {
         Wire { stream, axe }
     }
 
@@ -99,6 +99,10 @@ impl Wire {
                 Ok(written) => drop(stump.rest.split_to(written)),
                 Err(error) => return Poll::Ready(Some(error)),
             }
+        }
+        // TLS may still hold what the kernel has not taken.
+        if let Err(error) = ready!(Pin::new(&mut self.stream).poll_flush(context)) {
+            return Poll::Ready(Some(error));
         }
         if stump.reset
             && let Err(error) = self.stream.set_zero_linger()

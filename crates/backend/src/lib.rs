@@ -15,6 +15,7 @@ mod process;
 mod response;
 mod server;
 mod service_time;
+mod transport;
 
 pub use behaviour::Behaviour;
 pub use process::run;

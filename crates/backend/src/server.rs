@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use agent::clock;
 use agent::timer::Timer;
+use agent::tls::TlsError;
 use hyper::header::{HeaderValue, InvalidHeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -20,10 +21,12 @@ use model::topology::OnTerm;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 use crate::application::Application;
 use crate::behaviour::{Axe, Behaviour, Wire};
 use crate::ledger::Ledger;
+use crate::transport::Reception;
 
 /// Connections that the kernel holds until they are accepted.
 const BACKLOG: u32 = 4096;
@@ -57,6 +60,9 @@ pub enum BackendError {
         /// Why.
         source: InvalidHeaderValue,
     },
+    /// Its certificate or key can't be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The timer can't be made.
     #[error("cannot make a timer: {0}")]
     Timer(io::Error),
@@ -78,6 +84,8 @@ pub async fn serve(
     let broken = |source| BackendError::Ledger { path: ledger_path.clone(), source };
     let mut terminate = pin!(terminate);
 
+    let tls = job.tls.as_ref().map(agent::tls::server).transpose()?;
+    let acceptor = tls.map(TlsAcceptor::from);
     let socket = bind(address).map_err(refused)?;
     let timer = Timer::new().map_err(BackendError::Timer)?;
     let ledger = Ledger::open(&job.ledger).map_err(broken)?;
@@ -92,7 +100,10 @@ pub async fn serve(
     let listener = socket.listen(BACKLOG).map_err(refused)?;
     listening(listener.local_addr().map_err(refused)?);
 
-    let application = Rc::new(Application::new(job, stamp, ledger.clone(), timer.clone(), behaviour));
+    let reception = Rc::new(Reception::new(acceptor));
+    let application =
+        Application::new(job, stamp, ledger.clone(), timer.clone(), behaviour, reception.clone());
+    let application = Rc::new(application);
     let (finish, finishing) = watch::channel(());
     let mut connections = JoinSet::new();
     loop {
@@ -102,7 +113,8 @@ pub async fn serve(
             error = ledger.failure() => return Err(broken(error)),
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn_local(converse(stream, application.clone(), finishing.clone()));
+                    let reception = reception.clone();
+                    connections.spawn_local(converse(stream, reception, application.clone(), finishing.clone()));
                 }
                 // Out of descriptors, or the peer has gone already: neither ends a server.
                 Err(_) => timer.sleep_until(clock::now() + ACCEPT_PAUSE).await,
@@ -143,9 +155,24 @@ fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
 
 /// Serves one connection until the peer closes it or the backend finishes. It is never closed for being idle:
 /// hyper does that only when it is given a timer.
-async fn converse(stream: TcpStream, application: Rc<Application>, mut finishing: watch::Receiver<()>) {
+async fn converse(
+    stream: TcpStream,
+    reception: Rc<Reception>,
+    application: Rc<Application>,
+    mut finishing: watch::Receiver<()>,
+) {
     // A refusal leaves a slower connection, not a wrong one.
     let _ = stream.set_nodelay(true);
+    let stream = tokio::select! {
+        biased;
+        welcomed = reception.welcome(stream) => match welcomed {
+            Ok(stream) => stream,
+            // A broken handshake is its peer's to tell.
+            Err(_) => return,
+        },
+        // It has asked for nothing yet.
+        _ = finishing.changed() => return,
+    };
     let axe = Axe::default();
     let wire = Wire::new(stream, axe.clone());
     let service = service_fn(move |request| {

@@ -86,6 +86,12 @@ pub enum EngineError {
         "curl is not installed, and the timeline asks for it\n  help: run `make setup`, or take the `curl` entries out"
     )]
     CurlMissing,
+    /// The run's certificates could not be made.
+    #[error("certificates could not be made: {0}")]
+    Certificates(String),
+    /// The run's certificates could not be used.
+    #[error(transparent)]
+    Tls(#[from] agent::tls::TlsError),
     /// No free address for a component.
     #[error("{address} is taken by another program\n  help: {help}")]
     AddressBusy {

@@ -11,6 +11,7 @@
 
 pub mod balancer;
 pub mod cell;
+pub mod certificates;
 pub mod checkup;
 pub mod error;
 pub mod runtime;

@@ -1,37 +1,53 @@
-//! One TCP connection of the generator, and whether it can still be used. What is said on it is an
+//! One connection of the generator, and whether it can still be used. What is said on it is an
 //! [`Exchange`].
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use agent::clock;
-use model::outcome::Cause;
+use model::outcome::{Cause, Stage};
 use model::request::ConnectionUse;
+use model::tls::Handshake;
 use model::units::Nanos;
-use rustix::io::Errno;
-use rustix::net::RecvFlags;
-use tokio::io::Interest;
 use tokio::net::TcpStream;
+use tokio_rustls::rustls::ClientConfig;
 
 use crate::context::count;
 use crate::exchange::Exchange;
+use crate::wire::Wire;
 
 /// An open connection. Dropping it closes it.
 pub(crate) struct Connection {
-    stream: TcpStream,
+    wire: Wire,
+    handshake: Option<Handshake>,
     number: u64,
     carried: u32,
     idle_since: Option<Nanos>,
 }
 
 impl Connection {
-    /// Opens a connection; its number is how many were `opened` before.
-    pub(crate) async fn open(target: SocketAddr, opened: &Cell<u64>) -> io::Result<Connection> {
+    /// Opens a connection; its number is how many were `opened` before. `tls` says how to speak it; `at` learns how far
+    /// the opening has come.
+    pub(crate) async fn open(
+        target: SocketAddr,
+        opened: &Cell<u64>,
+        tls: Option<&Arc<ClientConfig>>,
+        at: &mut Stage,
+    ) -> io::Result<Connection> {
         let stream = TcpStream::connect(target).await?;
         stream.set_nodelay(true)?;
-        Ok(Connection { stream, number: count(opened), carried: 0, idle_since: None })
+        let number = count(opened);
+        let (wire, handshake) = match tls {
+            None => (Wire::Plain(stream), None),
+            Some(config) => {
+                *at = Stage::Tls;
+                Wire::secure(stream, config.clone()).await?
+            }
+        };
+        Ok(Connection { wire, handshake, number, carried: 0, idle_since: None })
     }
 
     /// Begins a request at `now`.
@@ -42,6 +58,7 @@ impl Connection {
             nth: self.carried,
             idle: self.idle_since.map_or(0, |since| now.0 - since.0),
             close_announced: false,
+            handshake: self.handshake.filter(|_| self.carried == 1),
         }
     }
 
@@ -52,31 +69,24 @@ impl Connection {
         exchange: &mut Exchange,
         buffer: &RefCell<Box<[u8]>>,
     ) -> Result<(), Cause> {
-        let stream = &mut self.stream;
-        let ended = poll_fn(|cx| exchange.poll(cx, stream, &mut buffer.borrow_mut())).await;
+        let wire = &mut self.wire;
+        let ended = poll_fn(|cx| match wire {
+            Wire::Plain(stream) => exchange.poll(cx, stream, &mut buffer.borrow_mut()),
+            Wire::Tls(stream) => exchange.poll(cx, stream, &mut buffer.borrow_mut()),
+        })
+        .await;
         self.idle_since = Some(clock::now());
         ended
     }
 
-    /// Whether the peer has left the idle connection alone. A FIN, a reset or bytes that nobody asked for make
-    /// it unusable. Asks the kernel, because the runtime may not have heard yet.
-    pub(crate) fn is_quiet(&self) -> bool {
-        self.peek().is_err_and(|errno| errno == Errno::AGAIN)
+    /// Whether the peer has left the idle connection alone.
+    pub(crate) fn is_quiet(&mut self) -> bool {
+        self.wire.is_quiet()
     }
 
     /// Resolves when the connection isn't quiet any more.
-    pub(crate) async fn disturbed(&self) {
-        while self.stream.readable().await.is_ok() {
-            let peeked = self.stream.try_io(Interest::READABLE, || Ok(self.peek()?));
-            if !peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
-                return;
-            }
-        }
-    }
-
-    fn peek(&self) -> Result<usize, Errno> {
-        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
-        rustix::net::recv(&self.stream, &mut [0u8; 1], flags).map(|(read, _)| read)
+    pub(crate) async fn disturbed(&mut self) {
+        self.wire.disturbed().await;
     }
 }
 
@@ -93,7 +103,8 @@ mod tests {
     async fn idle_pair() -> (Connection, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let opened = Cell::new(0);
-        let connection = Connection::open(listener.local_addr().unwrap(), &opened).await.unwrap();
+        let target = listener.local_addr().unwrap();
+        let mut connection = Connection::open(target, &opened, None, &mut Stage::Connect).await.unwrap();
         assert_eq!((connection.number, opened.get()), (0, 1));
         assert!(connection.is_quiet());
         (connection, listener.accept().await.unwrap().0)
@@ -101,17 +112,17 @@ mod tests {
 
     #[tokio::test]
     async fn a_fin_a_reset_and_unsolicited_bytes_each_end_the_quiet() {
-        let (closed, peer) = idle_pair().await;
+        let (mut closed, peer) = idle_pair().await;
         drop(peer);
         closed.disturbed().await;
         assert!(!closed.is_quiet());
 
-        let (reset, peer) = idle_pair().await;
+        let (mut reset, peer) = idle_pair().await;
         SockRef::from(&peer).set_linger(Some(Duration::ZERO)).unwrap();
         drop(peer);
         reset.disturbed().await;
 
-        let (spoken_to, mut peer) = idle_pair().await;
+        let (mut spoken_to, mut peer) = idle_pair().await;
         peer.write_all(b"HTTP/1.1 408 Request Timeout\r\n\r\n").await.unwrap();
         spoken_to.disturbed().await;
         assert!(!spoken_to.is_quiet());

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use agent::timer::Timer;
@@ -10,6 +11,7 @@ use model::request::Request;
 use model::traffic::RequestClass;
 use model::units::Nanos;
 use tokio::sync::Notify;
+use tokio_rustls::rustls::ClientConfig;
 
 use crate::pool::{Pool, Released};
 use crate::recorder::Recorder;
@@ -21,6 +23,8 @@ const READ_BUFFER: usize = 64 * 1024;
 /// One run of the generator.
 pub(crate) struct Context {
     pub(crate) target: SocketAddr,
+    /// `None`: plain HTTP.
+    pub(crate) tls: Option<Arc<ClientConfig>>,
     pub(crate) timeout: Duration,
     pub(crate) classes: Vec<RequestClass>,
     pub(crate) templates: Vec<Template>,

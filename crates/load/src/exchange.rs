@@ -23,6 +23,8 @@ pub(crate) struct Exchange {
     sent: usize,
     received: u64,
     first_byte: Option<Nanos>,
+    /// Whether bytes that the connection has taken may not be on their way yet: TLS keeps what the kernel doesn't take.
+    to_flush: bool,
     write_failure: Option<Cause>,
     ended_by_close: bool,
 }
@@ -36,6 +38,7 @@ impl Exchange {
             sent: 0,
             received: 0,
             first_byte: None,
+            to_flush: false,
             write_failure: None,
             ended_by_close: false,
         }
@@ -119,12 +122,22 @@ impl Exchange {
             let allowed = self.pace.as_mut().map_or(body, |pace| pace.allowed(cx, body));
             let bytes = self.request.next(self.sent, allowed);
             if bytes.is_empty() {
-                return;
+                break;
             }
             match Pin::new(&mut *stream).poll_write(cx, bytes) {
-                Poll::Ready(Ok(written)) => self.sent += written,
+                Poll::Ready(Ok(written)) => {
+                    self.sent += written;
+                    self.to_flush = true;
+                }
                 Poll::Ready(Err(error)) => self.write_failure = Some(cause(&error)),
-                Poll::Pending => return,
+                Poll::Pending => break,
+            }
+        }
+        if self.write_failure.is_none() && self.to_flush {
+            match Pin::new(&mut *stream).poll_flush(cx) {
+                Poll::Ready(Ok(())) => self.to_flush = false,
+                Poll::Ready(Err(error)) => self.write_failure = Some(cause(&error)),
+                Poll::Pending => {}
             }
         }
     }

@@ -4,20 +4,33 @@ use std::io;
 
 use model::outcome::{Cause, NotSent, Outcome, Stage};
 use rustix::io::Errno;
+use tokio_rustls::rustls as tls;
 
 /// What ended a request on a connection that stood or was being opened.
 pub(crate) fn cause(error: &io::Error) -> Cause {
     match errno(error) {
         Errno::CONNREFUSED => Cause::Refused,
         Errno::CONNRESET | Errno::CONNABORTED | Errno::PIPE => Cause::Reset,
+        Errno::IO => of_tls(error),
         other => Cause::Errno(other.raw_os_error()),
     }
 }
 
-/// How a request ends whose connection could not be opened.
-pub(crate) fn connect_outcome(error: &io::Error) -> Outcome {
+/// TLS has errors without a number. A FIN without a farewell (close_notify) is one of them.
+fn of_tls(error: &io::Error) -> Cause {
+    match agent::tls::refusal(error) {
+        Some(tls::Error::InvalidCertificate(_)) => Cause::Untrusted,
+        Some(_) => Cause::Protocol,
+        None if error.kind() == io::ErrorKind::UnexpectedEof => Cause::Eof,
+        None => Cause::Errno(Errno::IO.raw_os_error()),
+    }
+}
+
+/// How a request ends whose connection could not be opened, or not secured.
+pub(crate) fn opening_outcome(error: &io::Error, stage: Stage) -> Outcome {
     let errno = errno(error);
     match errno {
+        _ if stage == Stage::Tls => Outcome::Failed { stage, cause: cause(error) },
         // No port, no descriptor, no memory: the peer has had no part in it.
         Errno::ADDRNOTAVAIL
         | Errno::MFILE
@@ -26,7 +39,7 @@ pub(crate) fn connect_outcome(error: &io::Error) -> Outcome {
         | Errno::NOMEM
         | Errno::AGAIN
         | Errno::ADDRINUSE => Outcome::NotSent(NotSent::LocalResource(errno.raw_os_error())),
-        _ => Outcome::Failed { stage: Stage::Connect, cause: cause(error) },
+        _ => Outcome::Failed { stage, cause: cause(error) },
     }
 }
 
@@ -55,10 +68,13 @@ mod tests {
     #[test]
     fn a_lack_of_ports_or_descriptors_is_the_generators_own() {
         for (own, number) in [(Errno::ADDRNOTAVAIL, 99), (Errno::MFILE, 24), (Errno::NFILE, 23)] {
-            assert_eq!(connect_outcome(&error(own)), Outcome::NotSent(NotSent::LocalResource(number)));
+            assert_eq!(
+                opening_outcome(&error(own), Stage::Connect),
+                Outcome::NotSent(NotSent::LocalResource(number))
+            );
         }
         assert_eq!(
-            connect_outcome(&error(Errno::CONNREFUSED)),
+            opening_outcome(&error(Errno::CONNREFUSED), Stage::Connect),
             Outcome::Failed { stage: Stage::Connect, cause: Cause::Refused }
         );
     }

@@ -17,6 +17,8 @@ pub(crate) struct Flight {
     pub(crate) context: Rc<Context>,
     pub(crate) released: Released,
     pub(crate) sent: Option<Nanos>,
+    /// How far its connection has come, before there is an exchange.
+    pub(crate) opening: Stage,
     pub(crate) on: Option<ConnectionUse>,
     pub(crate) exchange: Option<Exchange>,
     /// `None` until it has ended by itself.
@@ -25,12 +27,20 @@ pub(crate) struct Flight {
 
 impl Flight {
     pub(crate) fn new(context: Rc<Context>, released: Released) -> Flight {
-        Flight { context, released, sent: None, on: None, exchange: None, outcome: None }
+        Flight {
+            context,
+            released,
+            sent: None,
+            opening: Stage::Connect,
+            on: None,
+            exchange: None,
+            outcome: None,
+        }
     }
 
     /// How it ends if its time has run out.
     pub(crate) fn timed_out(&self) -> Outcome {
-        let stage = self.exchange.as_ref().map_or(Stage::Connect, Exchange::stage);
+        let stage = self.exchange.as_ref().map_or(self.opening, Exchange::stage);
         Outcome::Failed { stage, cause: Cause::Timeout }
     }
 }

@@ -8,8 +8,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use agent::timer::Timer;
+use agent::tls::TlsError;
 use agent::{clock, usage};
 use model::job::{Frame, GeneratorReport, LoadJob, Progress};
+use model::tls::SERVER_NAME;
 
 use crate::context::{Context, Tally, read_buffer};
 use crate::dispatcher::Dispatcher;
@@ -38,6 +40,9 @@ pub enum LoadError {
     /// The timer can't be made, or the process can't be asked for its usage.
     #[error("cannot measure: {0}")]
     System(#[from] io::Error),
+    /// The run's authority can't be read.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// A bug: requests were lost or recorded twice.
     #[error("{scheduled} requests were scheduled and {recorded} recorded; please report this")]
     Unbalanced {
@@ -61,10 +66,15 @@ pub async fn generate(
     }
     let schedule = Schedule::new(&job.traffic, job.origin, job.seed);
     let unwritable = |source| LoadError::Records { path: job.records.clone(), source };
+    let host = match &job.tls {
+        None => job.target.to_string(),
+        Some(_) => format!("{SERVER_NAME}:{}", job.target.port()),
+    };
     let context = Rc::new(Context {
         target: job.target,
+        tls: job.tls.as_ref().map(agent::tls::client).transpose()?,
         timeout: job.traffic.timeout.0,
-        templates: job.traffic.mix.iter().map(|class| Template::new(class, job.target)).collect(),
+        templates: job.traffic.mix.iter().map(|class| Template::new(class, &host)).collect(),
         classes: job.traffic.mix,
         scheduled: schedule.remaining(),
         timer: Timer::new()?,

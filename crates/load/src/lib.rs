@@ -25,6 +25,7 @@ mod recorder;
 mod request;
 mod response;
 mod schedule;
+mod wire;
 mod worker;
 
 pub use generator::{LoadError, generate};

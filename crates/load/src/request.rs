@@ -1,7 +1,6 @@
 //! The bytes of requests. All but the id is the same for every request of a class and laid out once.
 
 use std::fmt::Write;
-use std::net::SocketAddr;
 use std::rc::Rc;
 
 use model::identity::{CHECKSUM_HEADER, COST_HEADER, REQUEST_ID_HEADER, RequestId};
@@ -25,7 +24,7 @@ pub(crate) struct RequestBytes {
 }
 
 impl Template {
-    pub(crate) fn new(class: &RequestClass, target: SocketAddr) -> Template {
+    pub(crate) fn new(class: &RequestClass, host: &str) -> Template {
         let length = usize::try_from(class.body.0).unwrap_or(usize::MAX);
         let body: Rc<[u8]> = (b'a'..=b'z').cycle().take(length).collect();
         let mut start = format!("{} {} HTTP/1.1\r\n", class.method.name(), class.path);
@@ -33,7 +32,7 @@ impl Template {
             write!(start, "{name}: {value}\r\n").expect("a string takes all text");
         };
         if !class.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
-            header("Host", &target);
+            header("Host", &host);
         }
         for (name, value) in &class.headers {
             header(name, value);
@@ -105,8 +104,8 @@ mod tests {
     }
 
     fn text_of(class: &RequestClass, connect: Connect) -> String {
-        let target = "127.0.0.1:8080".parse().unwrap();
-        let request = Template::new(class, target).request(RequestId(42), connect);
+        let host = "127.0.0.1:8080";
+        let request = Template::new(class, host).request(RequestId(42), connect);
         let mut bytes = Vec::new();
         while let Some(byte) = request.next(bytes.len(), request.body_length()).first() {
             // One byte at a time: a write may stop anywhere.

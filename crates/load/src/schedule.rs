@@ -172,6 +172,7 @@ mod tests {
             timeout: Span::millis(1_000),
             connections: 10,
             fresh_connections: Share(0.1),
+            resumption: true,
             mix: vec![class(0.25), class(0.75)],
         }
     }

@@ -8,7 +8,7 @@ use model::outcome::Outcome;
 use crate::connection::Connection;
 use crate::context::{Context, count};
 use crate::exchange::Exchange;
-use crate::failure::connect_outcome;
+use crate::failure::opening_outcome;
 use crate::flight::Flight;
 use crate::pace::Pace;
 use crate::pool::Released;
@@ -21,7 +21,7 @@ pub(crate) async fn work(context: Rc<Context>, first: Released) {
     let mut next = Some(first);
     while let Some(released) = next {
         connection = carry(&context, released, connection).await;
-        next = match (context.next_waiting(clock::now()), &connection) {
+        next = match (context.next_waiting(clock::now()), &mut connection) {
             (Some(waiting), _) => Some(waiting),
             (None, Some(connection)) => idle(&context, connection).await,
             (None, None) => None,
@@ -39,7 +39,7 @@ impl Drop for Place<'_> {
 }
 
 /// Waits for the next request; `None` if the peer ends the connection first.
-async fn idle(context: &Context, connection: &Connection) -> Option<Released> {
+async fn idle(context: &Context, connection: &mut Connection) -> Option<Released> {
     let inbox = context.pool.borrow_mut().park();
     tokio::select! {
         biased;
@@ -73,10 +73,11 @@ async fn attempt(flight: &mut Flight, idle: Option<Connection>) -> (Outcome, Opt
         Some(connection) => connection,
         None => {
             flight.sent = Some(clock::now());
-            match Connection::open(context.target, &context.tally.opened).await {
+            let (opened, tls) = (&context.tally.opened, context.tls.as_ref());
+            match Connection::open(context.target, opened, tls, &mut flight.opening).await {
                 Ok(connection) => connection,
                 Err(error) => {
-                    let outcome = connect_outcome(&error);
+                    let outcome = opening_outcome(&error, flight.opening);
                     if matches!(outcome, Outcome::NotSent(_)) {
                         flight.sent = None;
                     }
@@ -109,7 +110,7 @@ async fn attempt(flight: &mut Flight, idle: Option<Connection>) -> (Outcome, Opt
 
 /// The worker's connection, if the request may go there and the peer hasn't ended it while it was idle.
 fn reusable(context: &Context, connect: Connect, idle: Option<Connection>) -> Option<Connection> {
-    let connection = idle.filter(|_| connect == Connect::Reuse)?;
+    let mut connection = idle.filter(|_| connect == Connect::Reuse)?;
     if !connection.is_quiet() {
         count(&context.tally.unannounced_closes);
         return None;

@@ -240,6 +240,22 @@ metrics! {
     InFlightMax = "in_flight_max" in Count per "backend";
     /// The mean number of requests in flight at a backend, those in its queue included.
     InFlightMean = "in_flight_mean" in Number per "backend";
+    /// Measured requests that waited for a full TLS handshake.
+    HandshakesFull = "handshakes_full" in Count;
+    /// Measured requests that waited for a TLS handshake which took up an earlier session.
+    HandshakesResumed = "handshakes_resumed" in Count;
+    /// TLS handshakes of the backends while they were looked at, those of the balancer's probes included.
+    BackendHandshakes = "backend_handshakes" in Count;
+    /// CPU time of the balancer over the load, for each request that was begun.
+    BalancerCpu = "balancer_cpu_per_request" in Span;
+    /// CPU time of all backends over the load, for each request that was begun.
+    BackendCpu = "backend_cpu_per_request" in Span;
+    /// CPU time of balancer and backends together over the load, for each request that was begun.
+    Cpu = "cpu_per_request" in Span;
+    /// CPU time of the balancer over the load, whatever it did, for each TLS handshake of a client.
+    BalancerCpuPerHandshake = "balancer_cpu_per_handshake" in Span;
+    /// CPU time of all backends over the load, whatever they did, for each TLS handshake of a client.
+    BackendCpuPerHandshake = "backend_cpu_per_handshake" in Span;
     /// From a fault until the balancer's view says that the backend is down; the slowest, if it has several.
     Detection = "detection" in Span per "backend";
     /// How long the balancer's active probes may take for that, by their configuration.

@@ -82,6 +82,13 @@ pub enum Happening {
         /// Where that was read.
         source: String,
     },
+    /// What the processors of the machine have done since it booted, all of them together.
+    MachineRead {
+        /// Processor seconds in all, idle ones included.
+        seconds: f64,
+        /// Of these, those in which the hypervisor ran something else (steal).
+        stolen: f64,
+    },
     /// The generator has its schedule.
     Scheduled {
         /// Requests in it, the warm-up included.

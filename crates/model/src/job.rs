@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::degrade::Misbehaviour;
 use crate::identity::Incarnation;
+use crate::tls::{ClientTls, Handshakes, ServerTls};
 use crate::topology::Backend;
 use crate::traffic::Traffic;
 use crate::units::Nanos;
@@ -47,6 +48,9 @@ pub struct LoadJob {
     pub seed: u64,
     /// Where the records go (`requests.ndjson`), opened with O_APPEND.
     pub records: PathBuf,
+    /// How to speak TLS; `None`: plain HTTP.
+    #[serde(default)]
+    pub tls: Option<ClientTls>,
 }
 
 /// Be this backend.
@@ -66,6 +70,9 @@ pub struct BackendJob {
     pub seed: u64,
     /// Where the ledger goes.
     pub ledger: PathBuf,
+    /// How to speak TLS with those who begin with it; `None`: plain HTTP only.
+    #[serde(default)]
+    pub tls: Option<ServerTls>,
 }
 
 /// The path on which a toy backend tells its [`BackendStatus`], past any queue and outside the ledger.
@@ -82,6 +89,9 @@ pub struct BackendStatus {
     pub received: u64,
     /// Requests that wait for a free place.
     pub queued: u64,
+    /// TLS handshakes so far, those of the balancer's probes included.
+    #[serde(default)]
+    pub handshakes: Handshakes,
 }
 
 /// One line of an agent's stdout.

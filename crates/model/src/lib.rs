@@ -28,6 +28,7 @@ pub mod sample;
 pub mod scenario;
 pub mod split;
 pub mod timeline;
+pub mod tls;
 pub mod topology;
 pub mod traffic;
 pub mod units;

@@ -66,8 +66,10 @@ pub enum Cause {
     Eof,
     /// The time-out, counted from the intended start, ran out.
     Timeout,
-    /// What arrived isn't HTTP/1.1, or more than the response.
+    /// What arrived isn't HTTP/1.1, or more than the response; in a handshake, the peer broke it off or broke its rules.
     Protocol,
+    /// The peer's certificate can't be verified.
+    Untrusted,
     /// Another error of the system, by number.
     Errno(i32),
 }
@@ -159,12 +161,12 @@ impl Outcome {
             Outcome::Answered { status: 500.., .. } => OutcomeKind::Http5xx,
             Outcome::Answered { .. } => OutcomeKind::HttpOther,
             Outcome::Failed { stage, cause } => match (stage, cause) {
-                (_, Cause::Protocol) => OutcomeKind::Protocol,
                 (Stage::Connect, Cause::Refused) => OutcomeKind::Refused,
                 (Stage::Connect, Cause::Timeout) => OutcomeKind::ConnectTimeout,
                 (Stage::Connect, _) => OutcomeKind::ConnectReset,
                 (Stage::Tls, Cause::Timeout) => OutcomeKind::Timeout,
                 (Stage::Tls, _) => OutcomeKind::Tls,
+                (_, Cause::Protocol | Cause::Untrusted) => OutcomeKind::Protocol,
                 (_, Cause::Timeout) => OutcomeKind::Timeout,
                 (_, Cause::Eof) => OutcomeKind::Closed,
                 (_, Cause::Reset | Cause::Refused | Cause::Errno(_)) => OutcomeKind::Reset,

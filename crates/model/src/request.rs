@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::identity::{Incarnation, RequestId};
 use crate::outcome::Outcome;
+use crate::tls::Handshake;
 use crate::traffic::Method;
 use crate::units::Nanos;
 
@@ -50,4 +51,7 @@ pub struct ConnectionUse {
     pub idle: i64,
     /// Whether the response announced the connection's end (`Connection: close`).
     pub close_announced: bool,
+    /// How the handshake went that this request had to wait for: the first on a connection of TLS has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handshake: Option<Handshake>,
 }

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::split::Split;
+use crate::tls::Tls;
 use crate::units::{Bytes, Share, Span};
 
 /// The balancer's side of a cell and the backends behind it.
@@ -158,6 +159,9 @@ pub enum OnTerm {
 pub struct Listener {
     /// How deep it looks into it.
     pub layer: Layer,
+    /// Where TLS ends.
+    #[serde(default)]
+    pub tls: Tls,
 }
 
 /// The layer of the OSI model at which a listener works.

@@ -22,8 +22,16 @@ pub struct Traffic {
     pub connections: u32,
     /// Requests that open a connection of their own and close it.
     pub fresh_connections: Share,
+    /// Whether clients take up TLS sessions again; without TLS there are none.
+    #[serde(default = "resumption")]
+    pub resumption: bool,
     /// Kinds of requests with their shares, which sum to 1.
     pub mix: Vec<RequestClass>,
+}
+
+/// What every client had before scenarios could say it.
+fn resumption() -> bool {
+    true
 }
 
 /// How arrivals are spaced in time.

@@ -29,6 +29,17 @@ pub struct CpuTime {
     /// CPU time of the balancer for a request, in microseconds: its usage over the number of requests that were due
     /// between its two readings and were begun, however they ended.
     pub balancer_us_per_request: Option<f64>,
+    /// CPU time of all backends for a request, in microseconds: over the measured requests that were begun.
+    #[serde(default)]
+    pub backends_us_per_request: Option<f64>,
+    /// CPU time of the balancer, whatever it did, for a client's TLS handshake, in microseconds: over the requests that
+    /// were due between its readings and waited for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub balancer_us_per_handshake: Option<f64>,
+    /// CPU time of all backends, whatever they did, for a client's TLS handshake, in microseconds: over the measured
+    /// requests that waited for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backends_us_per_handshake: Option<f64>,
     /// All incarnations of all backends that ran during the load, in seconds; `None` if one of them has no figure.
     pub backends_seconds: Option<f64>,
 }
@@ -94,11 +105,23 @@ impl CpuTime {
         let lives = lives(history);
         let measured = |(name, life): (&String, &Life<'_>)| Some((name.clone(), life.usage(load)?));
         let components: BTreeMap<String, Usage> = lives.iter().filter_map(measured).collect();
+        let backends_seconds = backends(&lives, load, &components);
+        let of_balancer = |counts: fn(&Request) -> bool| {
+            let usage = components.get("balancer")?;
+            let due = |request: &Request| request.due.millis_from(origin);
+            let between = |r: &Request| usage.from_ms <= due(r) && due(r) <= usage.to_ms;
+            per(usage.seconds, requests.iter().filter(|r| counts(r) && between(r)).count())
+        };
+        let of_backends = |counts: fn(&Request) -> bool| {
+            let measured = requests.iter().filter(|request| request.due >= origin);
+            per(backends_seconds?, measured.filter(|request| counts(request)).count())
+        };
         CpuTime {
-            balancer_us_per_request: components
-                .get("balancer")
-                .and_then(|usage| per_request(usage, origin, requests)),
-            backends_seconds: backends(&lives, load, &components),
+            balancer_us_per_request: of_balancer(begun),
+            backends_us_per_request: of_backends(begun),
+            balancer_us_per_handshake: of_balancer(shook_hands),
+            backends_us_per_handshake: of_backends(shook_hands),
+            backends_seconds,
             components,
         }
     }
@@ -180,14 +203,17 @@ fn lives(history: &[Event]) -> BTreeMap<String, Life<'_>> {
     lives
 }
 
-fn per_request(usage: &Usage, origin: Nanos, requests: &[&Request]) -> Option<f64> {
-    let between = |request: &&&Request| {
-        let due = request.due.millis_from(origin);
-        let begun = !matches!(request.outcome, Outcome::NotSent(_));
-        begun && usage.from_ms <= due && due <= usage.to_ms
-    };
-    let count = requests.iter().filter(between).count();
-    (count > 0).then(|| usage.seconds * 1e6 / count as f64)
+fn begun(request: &Request) -> bool {
+    !matches!(request.outcome, Outcome::NotSent(_))
+}
+
+fn shook_hands(request: &Request) -> bool {
+    request.on.is_some_and(|on| on.handshake.is_some())
+}
+
+/// Microseconds for each of `count`.
+fn per(seconds: f64, count: usize) -> Option<f64> {
+    (count > 0).then(|| seconds * 1e6 / count as f64)
 }
 
 /// A sum of some would pass for the sum of all.

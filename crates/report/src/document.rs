@@ -8,6 +8,7 @@ mod repeats;
 mod resources;
 mod routing;
 mod tables;
+mod tls;
 
 use std::collections::BTreeSet;
 
@@ -116,6 +117,7 @@ pub fn compose(run: &RunSummary, detail: Detail) -> Document {
         blocks.extend(tables::deploys(run).map(Block::Table));
         blocks.extend(faults::faults(run).map(Block::Table));
         blocks.extend(reloads::reloads(run).map(Block::Table));
+        blocks.extend(tls::tls(run).map(Block::Table));
         blocks.extend(resources::cpu(run).map(Block::Table));
     }
     let lists = [

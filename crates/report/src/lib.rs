@@ -35,6 +35,7 @@ pub mod runbook;
 pub mod series;
 pub mod summary;
 pub mod table;
+pub mod tls;
 pub mod validity;
 pub mod verdict;
 pub mod writeup;

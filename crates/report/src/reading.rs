@@ -6,8 +6,9 @@ use model::outcome::OutcomeKind;
 
 use crate::backend_load::InHand;
 use crate::faults::{FaultRecord, Removal};
-use crate::figures::{millis, number, percent};
+use crate::figures::{micros, millis, number, percent};
 use crate::summary::CellSummary;
+use crate::tls::TlsRecord;
 use crate::validity::Validity;
 
 /// Why a cell has no such number.
@@ -88,6 +89,20 @@ pub fn read(cell: &CellSummary, metric: Metric, facet: Option<&str>) -> Result<f
         Metric::QueueMean => Ok(in_hand(cell, facet)?.queue_mean),
         Metric::InFlightMax => count(in_hand(cell, facet)?.in_flight_max),
         Metric::InFlightMean => Ok(in_hand(cell, facet)?.in_flight_mean),
+        Metric::HandshakesFull => count(tls(cell)?.handshakes.full),
+        Metric::HandshakesResumed => count(tls(cell)?.handshakes.resumed),
+        Metric::BackendHandshakes => match tls(cell)?.at_backends {
+            Some(handshakes) => count(handshakes.all()),
+            None => Err(NoReading(format!("no handshakes of backends were seen in {}", cell.cell()))),
+        },
+        Metric::BalancerCpu => cpu(cell, cell.cpu.balancer_us_per_request),
+        Metric::BackendCpu => cpu(cell, cell.cpu.backends_us_per_request),
+        Metric::Cpu => {
+            let both = cell.cpu.balancer_us_per_request.zip(cell.cpu.backends_us_per_request);
+            cpu(cell, both.map(|(balancer, backends)| balancer + backends))
+        }
+        Metric::BalancerCpuPerHandshake => cpu(cell, cell.cpu.balancer_us_per_handshake),
+        Metric::BackendCpuPerHandshake => cpu(cell, cell.cpu.backends_us_per_handshake),
         Metric::Detection => worst(cell, facet, |fault| Ok(fault.seen_down.as_ref().map(|seen| seen.ms))),
         Metric::Bound => worst(cell, facet, |fault| match &fault.bound {
             DetectionBound::Within { most, .. } => Ok(Some(most.as_millis())),
@@ -108,6 +123,15 @@ pub fn read(cell: &CellSummary, metric: Metric, facet: Option<&str>) -> Result<f
             faults_of(cell, facet).map(|faults| faults.iter().map(|fault| fault.harmed()).sum::<u64>() as f64)
         }
     }
+}
+
+fn tls(cell: &CellSummary) -> Result<TlsRecord, NoReading> {
+    cell.tls.ok_or_else(|| NoReading(format!("nobody speaks TLS in {}", cell.cell())))
+}
+
+/// In milliseconds, as every time.
+fn cpu(cell: &CellSummary, us: Option<f64>) -> Result<f64, NoReading> {
+    us.map(|us| us / 1e3).ok_or_else(|| NoReading(format!("{} has no such CPU time", cell.cell())))
 }
 
 /// What a backend had in hand, if enough samples say so.
@@ -154,6 +178,18 @@ pub fn is_latency(metric: Metric) -> bool {
     matches!(metric, Metric::P50 | Metric::P90 | Metric::P99 | Metric::P999 | Metric::Max)
 }
 
+/// Whether `metric` is a CPU time.
+pub fn is_cpu(metric: Metric) -> bool {
+    matches!(
+        metric,
+        Metric::BalancerCpu
+            | Metric::BackendCpu
+            | Metric::Cpu
+            | Metric::BalancerCpuPerHandshake
+            | Metric::BackendCpuPerHandshake
+    )
+}
+
 /// What has to be trusted so that `metric` can be.
 pub fn inputs(cell: &CellSummary, metric: Metric) -> Vec<&Validity> {
     let mut inputs = vec![&cell.validity.counts];
@@ -162,6 +198,9 @@ pub fn inputs(cell: &CellSummary, metric: Metric) -> Vec<&Validity> {
     }
     if matches!(metric, Metric::Replaced | Metric::Aborted | Metric::DrainsExpired | Metric::LongestDrain) {
         inputs.extend(&cell.validity.deploy);
+    }
+    if is_cpu(metric) {
+        inputs.extend(&cell.validity.cpu);
     }
     inputs
 }
@@ -191,6 +230,7 @@ pub fn show(cell: &CellSummary, metric: Metric, value: f64) -> String {
     match metric.unit() {
         Unit::Span if value.is_infinite() && is_latency(metric) => beyond(cell),
         Unit::Span if value.is_infinite() => "never".to_owned(),
+        Unit::Span if is_cpu(metric) => micros(value * 1e3),
         Unit::Span => millis(value),
         Unit::Share => percent(value),
         Unit::Number => number(value),

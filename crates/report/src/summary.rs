@@ -27,6 +27,7 @@ use crate::latency::Latency;
 use crate::phases::{Phases, Replacement};
 use crate::reloads::Reloads;
 use crate::routing::Routing;
+use crate::tls::TlsRecord;
 use crate::validity::{self, CellValidity, Trust, Validity};
 use crate::zero::ZeroBound;
 
@@ -95,6 +96,9 @@ pub struct CellSummary {
     /// CPU time of the components over the measured load.
     #[serde(default)]
     pub cpu: CpuTime,
+    /// What TLS did; `None`: nobody speaks it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsRecord>,
     /// How long each stage took, in seconds; what the history doesn't say is absent.
     #[serde(default)]
     pub stages: BTreeMap<CellStage, f64>,
@@ -255,6 +259,7 @@ pub fn summarise(plan: &SavedPlan, records: &CellRecords) -> CellSummary {
             counts: counts_validity,
             latency: latency_validity,
             deploy: variant.and_then(|v| deploy_validity(v, deploy.as_ref())),
+            cpu: Some(validity::cpu(&records.history, origin, &cpu)),
         },
         warmup: Counts::of_all(warmup.iter().map(|r| r.outcome.kind())),
         latency_ms: latency,
@@ -264,6 +269,7 @@ pub fn summarise(plan: &SavedPlan, records: &CellRecords) -> CellSummary {
         load,
         routing: variant.and_then(|v| Routing::of(v, &measured, &joined, &records.history, evidence.log)),
         curls: Transcript::all(&records.history),
+        tls: variant.and_then(|v| TlsRecord::of(v, &measured, &records.samples, origin)),
         reloads: Reloads::of(evidence.reloads(), &dropped, &measured),
         dropped,
         zero: ZeroBound::of(

@@ -8,10 +8,12 @@ use model::outcome::OutcomeKind;
 use model::plan::Variant;
 use model::request::Request;
 use model::timeline::Drain;
+use model::units::Nanos;
 use serde::{Deserialize, Serialize};
 
 use crate::books::Books;
 use crate::counts::Counts;
+use crate::cpu::{CpuTime, Usage};
 use crate::deploy::{DeployRecord, Proof};
 use crate::figures::{first_line, millis, percent, words};
 use crate::latency::{Latency, rank};
@@ -62,6 +64,9 @@ pub struct CellValidity {
     pub latency: Validity,
     /// In the deploy having been put to the test; `None`: the variant has no deploy.
     pub deploy: Option<Validity>,
+    /// In the CPU times; `None`: an earlier version did not ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<Validity>,
 }
 
 /// Trust in the counts: a whole cell, balanced books, a punctual generator.
@@ -182,6 +187,45 @@ pub fn latency(latency: &Latency, late_wake_p99: f64) -> Validity {
     };
     let mut validity = Validity::default();
     validity.lower(trust, format!("the generator was up to {} late (p99)", millis(late_wake_p99)));
+    validity
+}
+
+/// Over less than this a few ticks of the clock decide.
+const CPU_WINDOW: Duration = Duration::from_secs(5);
+
+/// Trust in CPU times: a window that is long enough, and processors that nobody else used meanwhile. `origin` is when
+/// the first measured request was due.
+pub fn cpu(history: &[Event], origin: Nanos, cpu: &CpuTime) -> Validity {
+    let mut validity = Validity::default();
+    match cpu.components.get("balancer").map(Usage::covers_ms) {
+        None => {
+            validity.lower(Trust::Invalid, "the balancer's CPU time was not read at both ends of the load")
+        }
+        Some(ms) if ms < CPU_WINDOW.as_secs_f64() * 1e3 => validity
+            .lower(Trust::Invalid, format!("CPU time was read over {}; 5 s are the least", millis(ms))),
+        Some(_) => {}
+    }
+    let readings = history.iter().filter(|event| event.at >= origin).filter_map(|event| match event.what {
+        Happening::MachineRead { seconds, stolen } => Some((seconds, stolen)),
+        _ => None,
+    });
+    let readings: Vec<_> = readings.collect();
+    match readings.as_slice() {
+        [first, .., last] if last.0 > first.0 => {
+            let steal = (last.1 - first.1) / (last.0 - first.0);
+            let trust = match steal {
+                ..=0.02 => Trust::Valid,
+                ..=0.1 => Trust::Degraded,
+                _ => Trust::Invalid,
+            };
+            let reason = format!("the hypervisor took {} of the processors' time (steal)", percent(steal));
+            validity.lower(trust, reason);
+        }
+        _ => validity.lower(
+            Trust::Invalid,
+            "nobody knows how much of the processors' time the hypervisor took (steal)",
+        ),
+    }
     validity
 }
 

@@ -10,8 +10,11 @@ use model::plan::{SCHEMA, SavedPlan, Unavailable};
 use model::records::Environment;
 use serde::{Deserialize, Serialize};
 
-use crate::reading::{claims_zero, compare, does_not_apply, dropped_kinds, inputs, is_latency, read, show};
+use crate::reading::{
+    claims_zero, compare, does_not_apply, dropped_kinds, inputs, is_cpu, is_latency, read, show,
+};
 use crate::summary::{CellSummary, Ending, missing};
+use crate::tls::{self, HandshakeCost};
 use crate::validity::Trust;
 
 pub use proofs::{PooledZero, Proof};
@@ -56,6 +59,9 @@ pub struct RunSummary {
     /// What the numbers mean, in the scenario's words, for each balancer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub readings: Vec<Told>,
+    /// What TLS handshakes cost, where the same was run without TLS.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub handshakes: Vec<HandshakeCost>,
     /// Variants that the runtime can't run.
     #[serde(default)]
     pub unavailable: Vec<Unavailable>,
@@ -168,6 +174,7 @@ pub fn judge(
         claims,
         proofs,
         readings: judge.readings(),
+        handshakes: tls::costs(plan, &cells),
         unavailable: plan.unavailable.clone(),
         problems,
         environment: environment.clone(),
@@ -362,18 +369,14 @@ impl Judge<'_> {
 
     /// Whether anything that a claim reads is DEGRADED.
     fn degraded(&self) -> bool {
-        let reads_latency = |variant: &str| {
+        let reads = |variant: &str, kind: fn(Metric) -> bool| {
             let claims = self.plan.control.iter().chain(&self.plan.expect);
-            let readings = claims.flat_map(|claim| match &claim.right {
-                Operand::Multiple { reading, .. } => vec![&claim.left, reading],
-                _ => vec![&claim.left],
-            });
-            readings.into_iter().any(|reading| reading.variant == variant && is_latency(reading.metric))
+            claims.flat_map(Claim::readings).any(|reading| reading.variant == variant && kind(reading.metric))
         };
         self.cells.iter().any(|cell| {
-            let reads_latency = reads_latency(&cell.variant);
-            let latency = reads_latency.then_some(&cell.validity.latency);
-            [Some(&cell.validity.counts), latency, cell.validity.deploy.as_ref()]
+            let latency = reads(&cell.variant, is_latency).then_some(&cell.validity.latency);
+            let cpu = cell.validity.cpu.as_ref().filter(|_| reads(&cell.variant, is_cpu));
+            [Some(&cell.validity.counts), latency, cell.validity.deploy.as_ref(), cpu]
                 .into_iter()
                 .flatten()
                 .any(|validity| validity.verdict == Trust::Degraded)

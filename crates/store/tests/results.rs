@@ -44,6 +44,7 @@ fn plan() -> SavedPlan {
             timeout: Span::millis(5_000),
             connections: 100,
             fresh_connections: Share(0.1),
+            resumption: true,
             mix: vec![],
         },
         timeline: vec![],
@@ -142,7 +143,8 @@ fn execution() -> Execution {
 
 fn sampled() -> [Sample; 2] {
     let incarnation = Incarnation::new("web-1", 1);
-    let status = BackendStatus { incarnation, in_flight: 4, received: 9, queued: 2 };
+    let status =
+        BackendStatus { incarnation, in_flight: 4, received: 9, queued: 2, handshakes: Default::default() };
     [
         Sample::Backend { at: Nanos(3), status },
         Sample::Balancer { at: Nanos(4), backend: "web-1".into(), in_flight: 5 },

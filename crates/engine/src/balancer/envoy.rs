@@ -26,7 +26,7 @@ use super::{
     Ask, BackendView, Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogLine,
     RELOADED_WITHIN, Rotation, STDERR_FILE, Sighting, Signal, Site, SplitSteps, Standing, Step, Trigger,
     Turn, View, ViewError, ViewQuery, deregistration, literal, logged_id, or_default, recognised_within,
-    routing_settings, setting, wall_nanos,
+    routing_settings, setting, tls, wall_nanos,
 };
 use crate::error::EngineError;
 use crate::templates::Templates;
@@ -224,12 +224,12 @@ fn files(
             context! { name => &pool.name, endpoints => path }
         })
         .collect();
-    let (policy, _) = algorithm(topology.balance);
     let values = context! {
         directory => site.directory.display().to_string(),
         listener => address(site.listener),
+        tls => tls::values(topology, site),
         admin => address(site.admin),
-        policy,
+        policy => algorithm(topology.balance).0,
         full_scan => topology.balance == Balance::LeastConnections,
         hashed => topology.balance == Balance::SourceHash,
         layer4 => is_layer4(topology).then(|| context! {

@@ -23,7 +23,7 @@ use super::{
     Ask, BackendView, Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogLine,
     RELOADED_WITHIN, Rotation, STDERR_FILE, STDOUT_FILE, Sighting, Signal, Site, SplitSteps, Standing, Step,
     Trigger, Turn, View, ViewError, ViewQuery, deregistration, logged_id, or_default, recognised_within,
-    routing_settings, setting, wall_nanos,
+    routing_settings, setting, tls, wall_nanos,
 };
 use crate::error::EngineError;
 use crate::templates::Templates;
@@ -99,6 +99,13 @@ impl Balancer for Haproxy {
             setting("reload_grace", format!("hard-stop-after {}", hard_stop_after(topology))),
             deregistration(variant, "set server POOL/BACKEND state drain", "(no reload)"),
         ];
+        settings.extend(tls::settings(
+            topology,
+            "bind … ssl crt … ssl-min-ver TLSv1.3; session tickets, as by default",
+            "server … ssl verify required ca-file … sni … ssl-min-ver TLSv1.3; sessions are reused, as by default; \
+             probes speak TLS",
+            "req.ssl_sni, inspect-delay 5s; passed through by its SNI; probes speak TLS (check-ssl)",
+        ));
         if is_layer4(topology) {
             settings.insert(0, setting("listener", "mode tcp: all pools are one backend; no route applies"));
         } else {
@@ -140,6 +147,7 @@ impl Balancer for Haproxy {
             connections => site.connections + 256,
             listener => site.listener.to_string(),
             admin => site.admin.to_string(),
+            tls => tls::values(topology, site),
             hard_stop_after => hard_stop_after(topology),
             response_timeout_ms => server_timeout(topology).whole_millis(),
             silence_ms => silence(topology).whole_millis(),

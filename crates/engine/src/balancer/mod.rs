@@ -8,6 +8,7 @@ mod nginx;
 mod probing;
 mod procedure;
 mod site;
+mod tls;
 
 use std::time::Duration;
 
@@ -311,3 +312,5 @@ fn logged_id(text: &str) -> Result<Option<RequestId>, LogError> {
 mod rendering_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tls_tests;

@@ -24,7 +24,7 @@ use super::probing::never;
 use super::{
     Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogLine, OldWorkers, RELOADED_WITHIN,
     Rotation, Sighting, Signal, Site, SplitSteps, Standing, Step, Trigger, Turn, ViewQuery, deregistration,
-    literal, logged_id, or_default, routing_settings, setting, wall_nanos,
+    literal, logged_id, or_default, routing_settings, setting, tls, wall_nanos,
 };
 use crate::error::EngineError;
 use crate::templates::Templates;
@@ -324,6 +324,7 @@ fn configuration(
             connections => u64::from(site.connections) * 2 + 512,
             descriptors => u64::from(site.connections) * 2 + 1024,
             listener => site.listener.to_string(),
+            tls => tls::values(topology, site),
             silence_ms => silence(topology).whole_millis(),
             next_upstream => next_upstream_at_layer4(topology.retries),
             algorithm => algorithm(topology.balance),
@@ -344,6 +345,7 @@ fn configuration(
         connections => u64::from(site.connections) * 2 + 512,
         descriptors => u64::from(site.connections) * 2 + 1024,
         listener => site.listener.to_string(),
+        tls => tls::values(topology, site),
         keepalive_timeout => keepalive(topology),
         response_timeout_ms => topology.response_timeout.whole_millis(),
         shutdown_timeout => shutdown_timeout(topology),

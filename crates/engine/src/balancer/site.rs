@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use model::plan::Variant;
 
+use crate::certificates::Certificates;
+
 /// Where a balancer stands: addresses and its private directory.
 #[derive(Clone, Debug)]
 pub struct Site {
@@ -17,6 +19,8 @@ pub struct Site {
     pub admin: SocketAddr,
     /// The address of each backend, spares included.
     pub backends: BTreeMap<String, SocketAddr>,
+    /// The cell's certificates; `None`: nobody speaks TLS.
+    pub certificates: Option<Certificates>,
     /// Modules that it has to load for a listener at layer 4, by their files.
     pub modules: Vec<String>,
     /// Client connections that it must be able to hold at once.
@@ -113,6 +117,8 @@ pub fn example_site(variant: &Variant) -> Site {
         listener: address(1),
         admin: address(2),
         backends: backends.zip(10..).map(|(backend, host)| (backend.id.clone(), address(host))).collect(),
+        certificates: (variant.topology.listener.tls.at_listener())
+            .then(|| Certificates::at("/run/rig/certificates")),
         modules: Vec::new(),
         connections: variant.traffic.connections,
         workers: variant.topology.workers,

@@ -12,6 +12,7 @@ fn site() -> Site {
         listener: address(1),
         admin: address(2),
         backends: [("web-1".to_owned(), address(3)), ("web-2".to_owned(), address(4))].into(),
+        certificates: None,
         modules: vec![],
         connections: 100,
         workers: 1,

@@ -20,6 +20,7 @@ use crate::balancer::{
     Ask, BackendView, Balancer, Change, ConfigFile, DrainSignal, OldWorkers, Rotation, Sighting, Site,
     SplitSteps, Standing, Step, Trigger, Turn, View, adapter,
 };
+use crate::certificates::Certificates;
 use crate::error::EngineError;
 use crate::runtime::{Handle, Runtime};
 use crate::templates::Templates;
@@ -71,9 +72,9 @@ impl<'a, R: Runtime> Control<'a, R> {
         }
     }
 
-    /// Where clients connect.
-    pub(super) fn listener(&self) -> SocketAddr {
-        self.site.listener
+    /// Where clients connect, and the certificates by which they trust it if they speak TLS.
+    pub(super) fn listener(&self) -> (SocketAddr, Option<&Certificates>) {
+        (self.site.listener, self.site.certificates.as_ref())
     }
 
     /// Gives a route its new shares and returns what confirmed it.

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use model::history::Happening;
 use model::timeline::CurlRequest;
+use model::tls::SERVER_NAME;
 use tokio::process::Command;
 
+use crate::certificates::Certificates;
 use crate::error::EngineError;
 
 /// How long curl may take, which it is told itself as well.
@@ -27,13 +29,13 @@ pub fn find_curl() -> Result<PathBuf, EngineError> {
     places.find(|place| place.is_file()).ok_or(EngineError::CurlMissing)
 }
 
-/// Asks `target`, on a connection of its own. The request has no id, so that it is no part of the load.
+/// Asks `target`, on a connection of its own, over TLS if there are `certificates`. The request has no id, so that it is no part of the load.
 pub(super) async fn curl(
     entry: &str,
     request: &CurlRequest,
     target: std::net::SocketAddr,
+    certificates: Option<&Certificates>,
 ) -> Result<Happening, EngineError> {
-    let url = format!("http://{target}{}", request.path);
     // A user's own settings and proxies are none of the experiment's.
     let mut arguments: Vec<String> =
         ["-q", "-sv", "--noproxy", "*", "--max-time", &WITHIN.as_secs().to_string()]
@@ -42,7 +44,16 @@ pub(super) async fn curl(
     for (name, value) in &request.headers {
         arguments.extend(["-H".to_owned(), format!("{name}: {value}")]);
     }
-    arguments.push(url);
+    arguments.extend(match certificates {
+        None => vec![format!("http://{target}{}", request.path)],
+        Some(certificates) => vec![
+            "--cacert".to_owned(),
+            certificates.authority().display().to_string(),
+            "--resolve".to_owned(),
+            format!("{SERVER_NAME}:{}:{}", target.port(), target.ip()),
+            format!("https://{SERVER_NAME}:{}{}", target.port(), request.path),
+        ],
+    });
     let failed = |source| EngineError::Launch { component: "curl".into(), source };
     let child = Command::new(find_curl()?)
         .args(&arguments)

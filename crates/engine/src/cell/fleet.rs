@@ -23,6 +23,7 @@ use super::ledgers::read_ledger;
 use super::lookout::Lookout;
 use super::recorder::Recorder;
 use crate::balancer::{DrainSignal, Signal, Standing};
+use crate::certificates::Certificates;
 use crate::error::EngineError;
 use crate::runtime::{CpuTime, Handle, Launch, Pod, Process, Program, Runtime};
 
@@ -45,6 +46,8 @@ pub(super) struct Backends<'a, R> {
     pub(super) pods: BTreeMap<String, Pod>,
     /// Where each incarnation gets a directory of its own.
     pub(super) directory: PathBuf,
+    /// With which backends speak TLS; `None`: they don't.
+    pub(super) certificates: Option<Certificates>,
     pub(super) http: reqwest::Client,
     pub(super) lives: RefCell<Vec<Life>>,
 }
@@ -91,6 +94,7 @@ impl<R: Runtime> Backends<'_, R> {
             unhealthy,
             seed: self.seed,
             ledger: ledger.clone(),
+            tls: self.certificates.as_ref().map(Certificates::for_server),
         });
         let mut process = self
             .runtime

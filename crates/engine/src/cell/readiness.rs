@@ -5,23 +5,24 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use model::identity::{Incarnation, STAMP_HEADER};
 use model::job::STATUS_PATH;
 use model::topology::{Balance, HeaderMatch, Layer, Route, Topology};
 use tokio::time::Instant;
+
+use super::door::Door;
 
 /// Between two probes.
 const PAUSE: Duration = Duration::from_millis(5);
 /// Source addresses that probes take in turn on loopback, so that a hash of the source reaches every backend.
 const SOURCES: u8 = 64;
 
-/// Probes until every serving backend of every routed pool has answered through `listener`. Where a hash of the source
+/// Probes until every serving backend of every routed pool has answered through `door`, the listener. Where a hash of the source
 /// would send all probes to one backend, because they have one address, the others answer at their own addresses,
 /// which `address_of` tells. `gone` is asked between probes and ends the wait. Returns what was proved; `Err`: who has
 /// not answered within `within`.
 pub(super) async fn every_backend_answers(
     topology: &Topology,
-    listener: SocketAddr,
+    door: &Door,
     address_of: impl Fn(&str) -> SocketAddr,
     within: Duration,
     gone: impl Fn() -> bool,
@@ -33,21 +34,26 @@ pub(super) async fn every_backend_answers(
     for Way { path, header, backends } in ways(topology) {
         let mut missing: BTreeSet<&str> = backends.into_iter().filter(|id| !answered.contains(id)).collect();
         answered.extend(missing.iter().copied());
-        let url = format!("http://{listener}{}{STATUS_PATH}", path.trim_end_matches('/'));
+        let path = format!("{}{STATUS_PATH}", path.trim_end_matches('/'));
         while !missing.is_empty() {
             if gone() || begun.elapsed() > within {
                 let names: Vec<&str> = missing.into_iter().collect();
-                return Err(format!("no answer from {} on {url}; last: {last}", names.join(", ")));
+                return Err(format!(
+                    "no answer from {} on {}; last: {last}",
+                    names.join(", "),
+                    door.url(&path)
+                ));
             }
             probes += 1;
             let here = Ipv4Addr::new(127, 0, 0, 1 + (probes % usize::from(SOURCES)) as u8);
-            let source = listener.ip().is_loopback().then_some(IpAddr::V4(here));
-            match stamp(&url, header, source).await {
+            let source = door.address.ip().is_loopback().then_some(IpAddr::V4(here));
+            match door.stamp(&path, header, source).await {
                 Ok(_) if source.is_none() && topology.balance == Balance::SourceHash => {
                     for backend in std::mem::take(&mut missing) {
-                        let url = format!("http://{}{STATUS_PATH}", address_of(backend));
+                        // A backend speaks plain HTTP with who begins so.
+                        let own = Door { address: address_of(backend), tls: None };
                         direct += 1;
-                        if let Err(why) = stamp(&url, None, None).await {
+                        if let Err(why) = own.stamp(STATUS_PATH, None, None).await {
                             last = why;
                             missing.insert(backend);
                         }
@@ -102,28 +108,4 @@ fn ways(topology: &Topology) -> Vec<Way<'_>> {
                 .collect()
         }
     }
-}
-
-/// Who answers a request to `url`, on a connection of its own, from `source` if the way there has that address.
-async fn stamp(
-    url: &str,
-    header: Option<&HeaderMatch>,
-    source: Option<IpAddr>,
-) -> Result<Incarnation, String> {
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .local_address(source)
-        .pool_max_idle_per_host(0)
-        .timeout(Duration::from_secs(2))
-        .build()
-        .map_err(|error| error.to_string())?;
-    let asked = header.into_iter().fold(client.get(url), |asked, h| asked.header(&h.name, &h.value));
-    let answer = asked.send().await.map_err(|error| error.to_string())?;
-    let status = answer.status();
-    answer
-        .headers()
-        .get(STAMP_HEADER)
-        .and_then(|stamp| stamp.to_str().ok())
-        .and_then(|stamp| stamp.parse().ok())
-        .ok_or_else(|| format!("status {status} without a backend's stamp"))
 }

@@ -11,16 +11,19 @@ use model::identity::Incarnation;
 use model::job::LoadJob;
 use model::plan::Variant;
 use model::records::BalancerBuild;
+use model::tls::ClientTls;
 use model::traffic::Traffic;
 use model::units::Nanos;
 use tokio::time::Instant;
 
 use super::control::{Control, write_file};
+use super::door::Door;
 use super::fleet::{Backends, CellFleet};
 use super::recorder::Recorder;
 use super::stages::Stages;
-use super::{Drive, Order, generator, lookout, readiness, sampling, timeline, variant_of};
+use super::{Drive, Order, generator, lookout, machine, readiness, sampling, timeline, variant_of};
 use crate::balancer::{ConfigFile, Rotation, STDERR_FILE, STDOUT_FILE, Site, adapter};
+use crate::certificates::Certificates;
 use crate::error::EngineError;
 use crate::runtime::{Handle, Launch, Pod, PodOrder, Process, Program, Reach, Runtime};
 
@@ -80,11 +83,17 @@ impl<'a, R: Runtime> Stand<'a, R> {
             tokio::try_join!(balancer, generator, futures_util::future::try_join_all(backends))?;
         let pods: BTreeMap<String, Pod> = pods.into_iter().collect();
         let build = runtime.describe(order.cell.balancer).await?;
+        let tls = variant.topology.listener.tls;
+        let addresses = pods.values().chain([&balancer_pod]).map(|pod| pod.addresses[0].ip());
+        let certificates = (tls.at_listener())
+            .then(|| Certificates::make(&scratch.join("certificates"), addresses))
+            .transpose()?;
         let site = Site {
             directory,
             listener: balancer_pod.addresses[0],
             admin: balancer_pod.addresses[1],
             backends: pods.iter().map(|(name, pod)| (name.clone(), pod.addresses[0])).collect(),
+            certificates: certificates.clone(),
             modules: build.modules.clone(),
             connections: variant.traffic.connections,
             workers: variant.topology.workers,
@@ -105,6 +114,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
             recorder,
             pods,
             directory: scratch.clone(),
+            certificates: certificates.filter(|_| tls.at_backends()),
             http,
             lives: RefCell::default(),
         };
@@ -147,6 +157,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
             target: self.site.listener,
             // Set at the launch.
             origin: Nanos(0),
+            tls: self.client_tls(traffic.resumption),
             traffic,
             seed: self.backends.seed,
             records: std::path::absolute(self.order.dir.requests()).map_err(EngineError::file("requests"))?,
@@ -210,6 +221,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
         let read = || async {
             self.backends.read_cpu(balancer).await;
             self.backends.read_every_cpu().await;
+            self.recorder.record(machine::read());
         };
         let begin = async {
             timeline::sleep_until(origin).await;
@@ -300,9 +312,11 @@ impl<'a, R: Runtime> Stand<'a, R> {
     async fn wait_until_ready(&self, balancer: &Handle) -> Result<(), EngineError> {
         let kind = self.order.cell.balancer;
         let gone = || balancer.exited().is_some();
+        let tls = self.client_tls(false).as_ref().map(agent::tls::client).transpose()?;
+        let door = Door { address: self.site.listener, tls };
         let ready = readiness::every_backend_answers(
             &self.variant.topology,
-            self.site.listener,
+            &door,
             |backend| self.site.address_of(backend),
             READY_WITHIN,
             gone,
@@ -318,6 +332,11 @@ impl<'a, R: Runtime> Stand<'a, R> {
                 Err(EngineError::NotReady { kind, seconds, missing, words: self.last_words() })
             }
         }
+    }
+
+    /// How clients of the listener speak TLS; `None`: they don't.
+    fn client_tls(&self, resumption: bool) -> Option<ClientTls> {
+        self.site.certificates.as_ref().map(|certificates| certificates.for_client(resumption))
     }
 
     fn exited(&self, balancer: &Handle) -> EngineError {

@@ -18,6 +18,7 @@ use super::stages::Stages;
 use super::stand::Stand;
 use super::{Drive, End, Order, perform};
 use crate::balancer::adapter;
+use crate::certificates::Certificates;
 use crate::error::EngineError;
 use crate::runtime::{Handle, Runtime};
 
@@ -37,6 +38,8 @@ pub struct Standing {
     pub directory: PathBuf,
     /// How people look into it, with a backend of the first pool as the example; `None`: there is no backend.
     pub operations: Option<Operations>,
+    /// By which certificate people trust the listener; `None`: it speaks plain HTTP.
+    pub authority: Option<PathBuf>,
 }
 
 /// A deploy that somebody wishes for.
@@ -95,6 +98,7 @@ impl<R: Runtime> Stand<'_, R> {
             listener: self.balancer_pod.published.unwrap_or(self.site.listener),
             directory: self.site.directory.clone(),
             operations: self.whereabouts().map(|at| adapter(self.order.cell.balancer).operations(&at)),
+            authority: self.site.certificates.as_ref().map(Certificates::authority),
         });
         let loaded = generator.is_some();
         let mut interrupted = self.order.interrupted.clone();

@@ -71,7 +71,10 @@ async fn act<R: Runtime>(fleet: &CellFleet<'_, R>, entry: &Entry) -> Result<(), 
             Ok(())
         }
         Action::Curl(request) => {
-            fleet.record(curl(&entry.name, request, fleet.control.listener()).await?);
+            fleet.record({
+                let (listener, certificates) = fleet.control.listener();
+                curl(&entry.name, request, listener, certificates).await?
+            });
             Ok(())
         }
         Action::Fault(fault) => {

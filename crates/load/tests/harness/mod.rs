@@ -25,6 +25,7 @@ pub(crate) fn job(target: SocketAddr, requests: u64) -> LoadJob {
             timeout: Span::millis(20_000),
             connections: 64,
             fresh_connections: Share(0.0),
+            resumption: true,
             mix: vec![RequestClass {
                 name: "all".into(),
                 share: Share(1.0),
@@ -39,6 +40,7 @@ pub(crate) fn job(target: SocketAddr, requests: u64) -> LoadJob {
         },
         seed: 1,
         records: std::path::PathBuf::new(),
+        tls: None,
     }
 }
 

@@ -7,6 +7,7 @@ use crate::degrade::{Degrade, Misbehaviour};
 use crate::plan::{SavedPlan, Variant};
 use crate::timeline::{Action, Drain, Entry, Strategy, When};
 use crate::timeline::{Deploy, Deregister, Fault, Until};
+use crate::tls::Tls;
 use crate::topology::{Backend, Balance, Latency, Layer, OnTerm, PassiveHealth, Pool, Retries, Topology};
 use crate::traffic::{Arrivals, Traffic};
 use crate::units::Span;
@@ -62,7 +63,7 @@ fn explain_variant(out: &mut Lines, variant: &Variant) {
     out.line(1, format_args!("{}:", variant.name));
     out.line(2, format_args!("balancers: [{}]", balancers.join(", ")));
     topology(out, &variant.topology);
-    traffic(out, &variant.traffic);
+    traffic(out, &variant.traffic, variant.topology.listener.tls);
     let empty = if variant.timeline.is_empty() { " {}" } else { "" };
     out.line(2, format_args!("timeline:{empty}"));
     for entry in &variant.timeline {
@@ -88,7 +89,7 @@ fn topology(out: &mut Lines, topology: &Topology) {
         Layer::Four => 4,
         Layer::Seven => 7,
     };
-    out.line(3, format_args!("listener: {{ layer: {layer} }}"));
+    out.line(3, format_args!("listener: {{ layer: {layer}, tls: {} }}", topology.listener.tls.name()));
     let balance = match topology.balance {
         Balance::RoundRobin => "round_robin",
         Balance::LeastConnections => "least_connections",
@@ -169,7 +170,7 @@ fn latency(latency: &Latency) -> String {
     }
 }
 
-fn traffic(out: &mut Lines, traffic: &Traffic) {
+fn traffic(out: &mut Lines, traffic: &Traffic, tls: Tls) {
     let arrivals = match traffic.arrivals {
         Arrivals::Constant => "constant",
         Arrivals::Poisson => "poisson",
@@ -182,6 +183,12 @@ fn traffic(out: &mut Lines, traffic: &Traffic) {
     out.line(3, format_args!("timeout: {}", traffic.timeout));
     out.line(3, format_args!("connections: {}", traffic.connections));
     out.line(3, format_args!("fresh_connections: {}", traffic.fresh_connections));
+    // Without TLS there are no sessions, and nothing to say.
+    match traffic.resumption {
+        false => out.line(3, "resumption: off"),
+        true if tls.at_listener() => out.line(3, "resumption: on"),
+        true => {}
+    }
     out.line(3, "mix:");
     for class in &traffic.mix {
         out.line(4, format_args!("{}:", class.name));

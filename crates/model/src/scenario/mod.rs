@@ -18,6 +18,7 @@ mod explain;
 mod limits;
 mod problem;
 mod read_degrade;
+mod read_listener;
 mod read_routes;
 mod read_timeline;
 mod read_topology;

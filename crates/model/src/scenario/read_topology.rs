@@ -3,13 +3,12 @@
 use super::capabilities::Balancers;
 use super::limits;
 use super::problem::Problem;
-use super::read_routes;
 use super::reader::{Fields, Item, written_last};
 use super::tree::Value;
+use super::{read_listener, read_routes};
 use crate::catalog::Capability;
 use crate::topology::{
-    Backend, Balance, HealthCheck, Latency, Layer, Listener, OnTerm, PassiveHealth, Pool, Retries, Tail,
-    Topology,
+    Backend, Balance, HealthCheck, Latency, Listener, OnTerm, PassiveHealth, Pool, Retries, Tail, Topology,
 };
 use crate::units::{Bytes, Factor, Share, Span};
 
@@ -20,7 +19,7 @@ pub(crate) fn topology(item: Item<'_>, balancers: &Balancers<'_>, client_timeout
     let pools = fields.require("pools", Vec::new(), pools);
     let names: Vec<_> = pools.iter().map(|pool| pool.name.as_str()).collect();
     let routes = fields.require("routes", Vec::new(), |item| read_routes::routes(item, &names));
-    let listener = fields.read("listener", Listener::default(), listener);
+    let listener = fields.read("listener", Listener::default(), read_listener::listener);
     let health_check = fields.read("health_check", Some(default_health_check()), health_check);
     let topology = Topology {
         routes,
@@ -205,14 +204,6 @@ fn tail(item: Item<'_>) -> Option<Tail> {
     };
     fields.finish();
     Some(tail)
-}
-
-fn listener(item: Item<'_>) -> Option<Listener> {
-    let mut fields = item.fields()?;
-    let layer =
-        fields.read("layer", Layer::default(), |item| item.word(&[("7", Layer::Seven), ("4", Layer::Four)]));
-    fields.finish();
-    Some(Listener { layer })
 }
 
 /// A path prefix. It goes into the balancers' configurations, so it holds nothing that means something there.

@@ -26,6 +26,7 @@ pub(crate) fn traffic(mut fields: Fields<'_>, timeout: Span, topology: &Topology
     let warmup = fields.read("warmup", Span::millis(2000), |item| item.quantity(limits::WARMUP));
     let fresh_connections =
         fields.read("fresh_connections", Share(0.1), |item| item.quantity(Share(0.0)..=Share(1.0)));
+    let resumption = fields.read("resumption", true, |item| item.word(&[("on", true), ("off", false)]));
     let mix = mix(&mut fields, topology);
     let latency = mean_latency(&mix, topology);
     let connections = connections(&mut fields, rate, latency);
@@ -42,7 +43,7 @@ pub(crate) fn traffic(mut fields: Fields<'_>, timeout: Span, topology: &Topology
     if rate.0 * duration.seconds() < 1.0 {
         load.found.add(load.wrong(format!("{rate} for {duration} is less than one request")));
     }
-    Traffic { rate, arrivals, duration, warmup, timeout, connections, fresh_connections, mix }
+    Traffic { rate, arrivals, duration, warmup, timeout, connections, fresh_connections, resumption, mix }
 }
 
 /// The most connections. A cap that the load can't live with would measure the cap, so it is refused.

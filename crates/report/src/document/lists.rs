@@ -129,6 +129,8 @@ pub(super) fn validity(run: &RunSummary) -> Vec<Line> {
             ("counts", Some(&cell.validity.counts)),
             ("latency", Some(&cell.validity.latency)),
             ("deploy", cell.validity.deploy.as_ref()),
+            // Where CPU time is what a cell is about; elsewhere the windows are short, and nobody asks.
+            ("CPU time", cell.validity.cpu.as_ref().filter(|_| cell.tls.is_some())),
         ];
         for (name, validity) in claims {
             if let Some(validity) = validity.filter(|v| v.verdict != Trust::Valid) {

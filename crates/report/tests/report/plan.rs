@@ -65,6 +65,7 @@ fn variant(name: &str, drain: Drain) -> Variant {
             timeout: Span::millis(5_000),
             connections: 200,
             fresh_connections: Share(0.0),
+            resumption: true,
             mix: vec![],
         },
         timeline: vec![Entry {

@@ -11,7 +11,13 @@ use report::{RunSummary, judge, summarise};
 use crate::build::*;
 
 fn sample(at: f64, backend: &str, in_flight: u64, queued: u64) -> Sample {
-    let status = BackendStatus { incarnation: inc(backend, 1), in_flight, received: 0, queued };
+    let status = BackendStatus {
+        incarnation: inc(backend, 1),
+        in_flight,
+        received: 0,
+        queued,
+        handshakes: Default::default(),
+    };
     Sample::Backend { at: ms(at), status }
 }
 

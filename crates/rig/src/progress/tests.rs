@@ -25,7 +25,14 @@ fn seconds(seconds: f64) -> Nanos {
 }
 
 fn status(backend: &str, generation: u32, received: u64, in_flight: u64) -> BackendStatus {
-    BackendStatus { incarnation: Incarnation::new(backend, generation), in_flight, received, queued: 0 }
+    let handshakes = Default::default();
+    BackendStatus {
+        incarnation: Incarnation::new(backend, generation),
+        in_flight,
+        received,
+        queued: 0,
+        handshakes,
+    }
 }
 
 /// A cell in the middle of a deploy, with one backend that drains and one that is gone.

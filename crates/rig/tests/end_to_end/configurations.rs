@@ -16,7 +16,7 @@ load: { rate: 100/s, for: 10s }
 "#;
 
 /// Each case is set on top of the scenario.
-const CASES: [(&str, &[&str]); 15] = [
+const CASES: [(&str, &[&str]); 19] = [
     ("defaults", &[]),
     ("least connections", &["topology.balance=least_connections"]),
     ("two choices", &["topology.balance=two_choices"]),
@@ -51,6 +51,13 @@ const CASES: [(&str, &[&str]); 15] = [
         "no route for all",
         &["topology.routes={ on: { path: /, header: { a: \"1\" }, to: in } }", "load.headers={ A: \"1\" }"],
     ),
+    ("TLS that ends here", &["topology.listener={ tls: terminate }"]),
+    ("TLS on both sides", &["topology.listener={ tls: reencrypt }", "load.resumption=off"]),
+    ("TLS that passes through", &["topology.listener={ layer: 4, tls: passthrough }"]),
+    (
+        "TLS that passes through unprobed",
+        &["topology.listener={ layer: 4, tls: passthrough }", "topology.health_check=off"],
+    ),
     (
         "much at once",
         &[
@@ -70,6 +77,12 @@ fn nginx_accepts_what_is_rendered_for_it() {
     every_case_is_accepted("nginx", |directory| {
         let main = directory.join("nginx.conf");
         let log = directory.join("error.log");
+        // `rig render` runs no nginx, which would say whether `stream` is a module of its own: Debian's is.
+        let module = Path::new("/usr/lib/nginx/modules/ngx_stream_module.so");
+        let text = read(&main);
+        if text.contains("\nstream {") && module.is_file() {
+            std::fs::write(&main, format!("load_module \"{}\";\n{text}", module.display())).unwrap();
+        }
         let mut command = Command::new(program("nginx"));
         command.arg("-t").arg("-e").arg(log).arg("-p").arg(directory).arg("-c").arg(main);
         command
@@ -131,6 +144,9 @@ fn render(balancer: &str, sets: &[&str], directory: &Path) {
     let rendered = said(&mut command);
     assert_eq!(rendered.code, 0, "{balancer} {sets:?}: {}", rendered.err);
     let text = rendered.out.replace("/run/rig/balancer", directory.to_str().unwrap());
+    let certificates = directory.join("certificates");
+    let text = text.replace("/run/rig/certificates", certificates.to_str().unwrap());
+    engine::certificates::Certificates::make(&certificates, std::iter::empty()).unwrap();
     for file in text.split("# ==> ").skip(1) {
         let (head, content) = file.split_once('\n').unwrap();
         let path = directory.join(head.split_once(" (").unwrap().0);

@@ -58,6 +58,12 @@ pub(super) fn settings(variant: &Variant) -> Vec<Setting> {
         deregistration(variant, "EDS health_status DRAINING, update_merge_window 0s", "(no reload)"),
         setting("response_timeout", format!("route timeout: {}", topology.response_timeout)),
     ];
+    settings.extend(tls::settings(
+        topology,
+        "DownstreamTlsContext, TLSv1_3 only; session tickets, under keys of its own",
+        "UpstreamTlsContext, TLSv1_3 only, trusted_ca, SAN matched; max_session_keys 1, as by default; probes speak TLS",
+        "tls_inspector; passed through by its SNI; probes speak TLS (transport_socket_match_criteria)",
+    ));
     if is_layer4(topology) {
         for setting in &mut settings {
             match setting.name.as_str() {

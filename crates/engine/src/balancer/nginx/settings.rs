@@ -33,6 +33,7 @@ pub(super) fn settings(variant: &Variant) -> Vec<Setting> {
     ];
     let header =
         |header: &HeaderMatch| format!("if ({}) (before 1.23: of the first occurrence)", condition(header));
+    settings.extend(tls_settings(topology));
     settings.extend(routing_settings(topology, header, "split_clients \"$request_id…\", SIGHUP"));
     settings
 }
@@ -41,7 +42,7 @@ fn settings_at_layer4(variant: &Variant) -> Vec<Setting> {
     let topology = &variant.topology;
     let or_default = |rendered, default| or_default(rendered, "nginx", default);
     let silence = silence(topology).whole_millis();
-    vec![
+    let settings = vec![
         setting("listener", "stream: all pools are one upstream; no route applies"),
         setting("balance", or_default(algorithm(topology.balance), "round robin")),
         setting("retries", or_default(next_upstream_at_layer4(topology.retries), "proxy_next_upstream on;")),
@@ -53,5 +54,15 @@ fn settings_at_layer4(variant: &Variant) -> Vec<Setting> {
         setting("client_keepalive", format!("proxy_timeout {silence}ms; (silence both ways)")),
         setting("response_timeout", format!("proxy_timeout {silence}ms; (silence both ways)")),
         deregistration(variant, "(not at layer 4)", "server … down in a new configuration, SIGHUP"),
-    ]
+    ];
+    settings.into_iter().chain(tls_settings(topology)).collect()
+}
+
+fn tls_settings(topology: &Topology) -> Vec<Setting> {
+    tls::settings(
+        topology,
+        "listen … ssl; ssl_protocols TLSv1.3; ssl_session_tickets on; ssl_session_cache none",
+        "proxy_ssl_protocols TLSv1.3; proxy_ssl_verify on; proxy_ssl_server_name on; proxy_ssl_session_reuse on",
+        "ssl_preread on; passed through by its SNI",
+    )
 }

@@ -154,10 +154,15 @@ pub(super) fn split() -> Form {
 fn listener() -> Section {
     let layer = "At 7 the balancer sees requests. At 4 it sees connections only: all pools are one set, and no \
                  route applies.";
+    let tls = "Where TLS ends: at the balancer (terminate, or reencrypt with TLS to the backends as well: layer 7), or at \
+               the backends (passthrough: layer 4).";
     Section::new(
         "listener",
         "Where the balancer listens.",
-        vec![key("layer", words(&["7", "4"]), layer).default("7")],
+        vec![
+            key("layer", words(&["7", "4"]), layer).default("7"),
+            key("tls", words(&["off", "terminate", "reencrypt", "passthrough"]), tls).default("off"),
+        ],
     )
 }
 

@@ -19,6 +19,7 @@ pub(super) fn load() -> Section {
             "The share of requests on a connection of their own; the others use kept-alive ones.",
         )
         .default("10%"),
+        key("resumption", words(&["on", "off"]), "Whether clients take up TLS sessions again.").default("on"),
         key("connections", Form::Whole(limits::CONNECTIONS), "The most connections at a time.")
             .default_told("4 × rate × mean service time, at least 64"),
         key(

@@ -6,6 +6,7 @@ use engine::cell::Standing;
 use model::catalog::BalancerKind;
 use model::operations::Operations;
 use model::plan::Variant;
+use model::tls::SERVER_NAME;
 use model::topology::Layer;
 
 use super::keys;
@@ -30,21 +31,16 @@ fn write_sheet(
     standing: &Standing,
     wishes: &Wishes<'_>,
 ) -> std::fmt::Result {
-    let Standing { listener, directory, operations } = standing;
+    let Standing { listener, directory, operations, .. } = standing;
+    let (curl, url) = asking(standing);
     writeln!(out, "\n{balancer} listens on {listener}\n")?;
     match variant.topology.listener.layer {
-        Layer::Four => {
-            writeln!(out, "  curl -i http://{listener}/   # any backend: at layer 4 no route applies")?
-        }
+        Layer::Four => writeln!(out, "  {curl} {url}/   # any backend: at layer 4 no route applies")?,
         Layer::Seven => {
             for route in &variant.topology.routes {
                 let header = route.header.as_ref();
                 let header = header.map_or_else(String::new, |it| format!(" -H '{}: {}'", it.name, it.value));
-                writeln!(
-                    out,
-                    "  curl -i{header} 'http://{listener}{}'   # {}: to {}",
-                    route.path, route.name, route.to
-                )?;
+                writeln!(out, "  {curl}{header} '{url}{}'   # {}: to {}", route.path, route.name, route.to)?;
             }
         }
     }
@@ -62,4 +58,16 @@ fn write_sheet(
         writeln!(out, "keys: {}", keys::help(&pools))?;
     }
     writeln!(out, "Ctrl-C ends it")
+}
+
+/// curl with what it needs to trust the listener, and where that is.
+fn asking(standing: &Standing) -> (String, String) {
+    let listener = standing.listener;
+    let Some(authority) = &standing.authority else {
+        return ("curl -i".to_owned(), format!("http://{listener}"));
+    };
+    let (name, port) = (SERVER_NAME, listener.port());
+    let curl =
+        format!("curl -i --cacert '{}' --resolve {name}:{port}:{}", authority.display(), listener.ip());
+    (curl, format!("https://{name}:{port}"))
 }

@@ -1,0 +1,39 @@
+//! What all balancers have in common where TLS is spoken: the run's certificates, and how it is told.
+
+use agent::tls::SUITE;
+use minijinja::{Value, context};
+use model::history::Setting;
+use model::tls::{SERVER_NAME, Tls};
+use model::topology::Topology;
+
+use super::{Site, setting};
+use crate::certificates::KEY;
+
+/// What templates know of it.
+pub(super) fn values(topology: &Topology, site: &Site) -> Value {
+    let tls = topology.listener.tls;
+    let file = |path: fn(&crate::certificates::Certificates) -> std::path::PathBuf| {
+        site.certificates.as_ref().map(|certificates| path(certificates).display().to_string())
+    };
+    context! {
+        ends_here => tls.at_balancer(),
+        reencrypts => tls == Tls::Reencrypt,
+        passes => tls == Tls::Passthrough,
+        name => SERVER_NAME,
+        authority => file(crate::certificates::Certificates::authority),
+        certificate => file(crate::certificates::Certificates::certificate),
+        key => file(crate::certificates::Certificates::key),
+    }
+}
+
+/// How it is told, in the balancer's words: at the listener, towards backends, and where it is passed through.
+pub(super) fn settings(topology: &Topology, listener: &str, backends: &str, passed: &str) -> Vec<Setting> {
+    let said = match topology.listener.tls {
+        Tls::Off => return Vec::new(),
+        Tls::Terminate => vec![setting("tls", listener), setting("tls to backends", "none: plain HTTP")],
+        Tls::Reencrypt => vec![setting("tls", listener), setting("tls to backends", backends)],
+        Tls::Passthrough => vec![setting("tls", passed)],
+    };
+    let ends = setting("tls of rig's ends", format!("{SUITE}; certificate: {KEY}"));
+    said.into_iter().chain([ends]).collect()
+}

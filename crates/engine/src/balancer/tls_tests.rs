@@ -1,0 +1,73 @@
+use model::plan::Plan;
+use model::scenario::{Choice, Scenario};
+
+use super::*;
+
+/// What `kind` has rendered for it with this listener, all files in one, and its settings.
+fn rendered(kind: BalancerKind, listener: &str) -> (String, Vec<Setting>) {
+    let text = format!(
+        "name: rendered\nquestion: What is rendered?\nbalancers: [{kind}]\ntopology:\n  \
+         pools: {{ web: {{ backends: 2 }} }}\n  routes: {{ all: {{ path: /, to: web }} }}\n  \
+         listener: {{ {listener} }}\nload: {{ rate: 100/s, for: 10s }}\n"
+    );
+    let scenario = Scenario::parse("rendered.yaml", &text, &[]).unwrap_or_else(|why| panic!("{why}"));
+    let plan = Plan::build(&scenario, &catalog(), &Choice::default()).unwrap_or_else(|why| panic!("{why}"));
+    let variant = &plan.variants[0];
+    let (rotation, site) = (Rotation::initial(&variant.topology), example_site(variant));
+    let files = adapter(kind).files(&variant.topology, &site, &rotation, &Templates::embedded()).unwrap();
+    let text = files.into_iter().map(|file| file.text).collect::<Vec<_>>().join("\n");
+    (text, adapter(kind).settings(variant))
+}
+
+const KEY: &str = "/run/rig/certificates/server.pem";
+const AUTHORITY: &str = "/run/rig/certificates/authority.pem";
+
+#[test]
+fn without_tls_nothing_is_said_of_it() {
+    for kind in BalancerKind::ALL {
+        let (text, settings) = rendered(kind, "layer: 7");
+        assert!(!text.contains("ssl") && !text.contains("/certificates/"), "{text}");
+        assert!(!settings.iter().any(|setting| setting.name.starts_with("tls")), "{kind}");
+    }
+}
+
+#[test]
+fn the_balancer_has_the_key_only_where_it_ends_tls_and_the_authority_only_where_it_verifies() {
+    for kind in BalancerKind::ALL {
+        for (listener, key, authority) in [
+            ("tls: terminate", true, false),
+            ("tls: reencrypt", true, true),
+            ("layer: 4, tls: passthrough", false, kind != BalancerKind::Nginx),
+        ] {
+            let (text, settings) = rendered(kind, listener);
+            assert_eq!(text.contains(KEY), key, "{kind} {listener}: {text}");
+            // nginx sends no probes.
+            assert_eq!(text.contains(AUTHORITY), authority, "{kind} {listener}: {text}");
+            assert!(settings.iter().any(|setting| setting.name == "tls"), "{kind} {listener}");
+        }
+    }
+}
+
+#[test]
+fn whoever_speaks_tls_with_backends_verifies_their_name() {
+    for (kind, verification, name) in [
+        (BalancerKind::Nginx, "proxy_ssl_verify on;", "proxy_ssl_name rig.test;"),
+        (BalancerKind::Haproxy, "verify required", "verifyhost rig.test"),
+        (BalancerKind::Envoy, "trusted_ca", "matcher: {exact: rig.test}"),
+    ] {
+        let (text, _) = rendered(kind, "tls: reencrypt");
+        assert!(text.contains(verification) && text.contains(name), "{text}");
+    }
+}
+
+#[test]
+fn what_passes_through_is_looked_at_for_the_name_that_is_asked_for() {
+    for (kind, looked_at) in [
+        (BalancerKind::Nginx, "ssl_preread on;"),
+        (BalancerKind::Haproxy, "req.ssl_sni"),
+        (BalancerKind::Envoy, "server_names: [\"rig.test\"]"),
+    ] {
+        let (text, _) = rendered(kind, "layer: 4, tls: passthrough");
+        assert!(text.contains(looked_at), "{text}");
+    }
+}

@@ -1,0 +1,103 @@
+//! The listener as rig itself asks it, on a connection of its own each time: in plain HTTP, or over TLS as the load does.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::Empty;
+use hyper::Request;
+use hyper::body::Bytes;
+use hyper::header::HOST;
+use hyper_util::rt::TokioIo;
+use model::identity::{Incarnation, STAMP_HEADER};
+use model::tls::SERVER_NAME;
+use model::topology::HeaderMatch;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpSocket;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::ClientConfig;
+
+/// How long one answer may take.
+const WITHIN: Duration = Duration::from_secs(2);
+
+/// An address, and what is spoken there.
+#[derive(Clone)]
+pub(super) struct Door {
+    pub(super) address: SocketAddr,
+    /// `None`: plain HTTP.
+    pub(super) tls: Option<Arc<ClientConfig>>,
+}
+
+impl Door {
+    /// Who answers a request for `path`, with the source address `source` if the way there has that.
+    pub(super) async fn stamp(
+        &self,
+        path: &str,
+        header: Option<&HeaderMatch>,
+        source: Option<IpAddr>,
+    ) -> Result<Incarnation, String> {
+        match tokio::time::timeout(WITHIN, self.asked(path, header, source)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(format!("no answer within {} s", WITHIN.as_secs())),
+        }
+    }
+
+    /// What a person would write for `path`.
+    pub(super) fn url(&self, path: &str) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}{path}", self.address)
+    }
+
+    async fn asked(
+        &self,
+        path: &str,
+        header: Option<&HeaderMatch>,
+        source: Option<IpAddr>,
+    ) -> Result<Incarnation, String> {
+        let host = match self.tls {
+            None => self.address.to_string(),
+            Some(_) => format!("{SERVER_NAME}:{}", self.address.port()),
+        };
+        let request = Request::get(path).header(HOST, host);
+        let request = header.into_iter().fold(request, |request, h| request.header(&h.name, &h.value));
+        let request = request.body(Empty::<Bytes>::new()).map_err(|error| error.to_string())?;
+        let socket = match self.address {
+            SocketAddr::V4(_) => TcpSocket::new_v4(),
+            SocketAddr::V6(_) => TcpSocket::new_v6(),
+        };
+        let socket = socket.map_err(|error| error.to_string())?;
+        if let Some(source) = source {
+            socket.bind(SocketAddr::new(source, 0)).map_err(|error| error.to_string())?;
+        }
+        let stream = socket.connect(self.address).await.map_err(|error| error.to_string())?;
+        match &self.tls {
+            None => stamp_of(stream, request).await,
+            Some(config) => {
+                let connector = TlsConnector::from(config.clone());
+                let stream = connector.connect(agent::tls::server_name(), stream).await;
+                stamp_of(stream.map_err(|error| format!("no TLS: {error}"))?, request).await
+            }
+        }
+    }
+}
+
+async fn stamp_of(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    request: Request<Empty<Bytes>>,
+) -> Result<Incarnation, String> {
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| error.to_string())?;
+    // It ends with the sender; how is nobody's concern once the answer is there.
+    let connection = tokio::spawn(connection);
+    let answer = sender.send_request(request).await.map_err(|error| error.to_string());
+    connection.abort();
+    let answer = answer?;
+    let status = answer.status();
+    answer
+        .headers()
+        .get(STAMP_HEADER)
+        .and_then(|stamp| stamp.to_str().ok())
+        .and_then(|stamp| stamp.parse().ok())
+        .ok_or_else(|| format!("status {status} without a backend's stamp"))
+}

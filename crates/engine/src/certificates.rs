@@ -1,0 +1,127 @@
+//! The certificates of one cell: an authority and a server's certificate signed by it, made for the cell and gone with
+//! it. Elliptic keys on P-256: *ring* makes no RSA keys.
+
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use model::tls::{ClientTls, SERVER_NAME, ServerTls};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
+
+use crate::error::EngineError;
+
+/// What makes a server's key, in words.
+pub const KEY: &str = "ECDSA P-256";
+
+/// Where a cell's certificates lie.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificates {
+    directory: PathBuf,
+}
+
+impl Certificates {
+    /// Those in `directory`, be they there or not.
+    pub fn at(directory: impl Into<PathBuf>) -> Certificates {
+        Certificates { directory: directory.into() }
+    }
+
+    /// Makes an authority, of which nobody keeps the key, and a certificate for [`SERVER_NAME`] and `addresses`.
+    pub fn make(
+        directory: &Path,
+        addresses: impl Iterator<Item = IpAddr>,
+    ) -> Result<Certificates, EngineError> {
+        let made = Certificates::at(directory);
+        std::fs::create_dir_all(directory).map_err(EngineError::file(directory))?;
+        let pem = pems(addresses).map_err(|error| EngineError::Certificates(error.to_string()))?;
+        let write =
+            |path: PathBuf, text: &str, mode: u32| write(&path, text, mode).map_err(EngineError::file(&path));
+        write(made.authority(), &pem.authority, 0o644)?;
+        write(made.certificate(), &pem.certificate, 0o644)?;
+        write(made.key(), &pem.key, 0o600)?;
+        Ok(made)
+    }
+
+    /// The certificate that all others are signed by.
+    pub fn authority(&self) -> PathBuf {
+        self.directory.join("authority.pem")
+    }
+
+    /// The server's certificate.
+    pub fn certificate(&self) -> PathBuf {
+        self.directory.join("server.pem")
+    }
+
+    /// Its private key, under the name by which HAProxy finds it beside the certificate.
+    pub fn key(&self) -> PathBuf {
+        self.directory.join("server.pem.key")
+    }
+
+    /// What a client needs.
+    pub fn for_client(&self, resumption: bool) -> ClientTls {
+        ClientTls { authority: self.authority(), resumption }
+    }
+
+    /// What a server needs.
+    pub fn for_server(&self) -> ServerTls {
+        ServerTls { certificate: self.certificate(), key: self.key() }
+    }
+}
+
+struct Pems {
+    authority: String,
+    certificate: String,
+    key: String,
+}
+
+fn pems(addresses: impl Iterator<Item = IpAddr>) -> Result<Pems, rcgen::Error> {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params.distinguished_name.push(DnType::CommonName, "rig, authority of one cell");
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
+    let names = std::iter::once(SERVER_NAME.to_owned()).chain(addresses.map(|address| address.to_string()));
+    let mut params = CertificateParams::new(names.collect::<Vec<_>>())?;
+    params.distinguished_name.push(DnType::CommonName, SERVER_NAME);
+    params.use_authority_key_identifier_extension = true;
+    let key = KeyPair::generate()?;
+    let certificate = params.signed_by(&key, &authority)?;
+    Ok(Pems { authority: authority.pem(), certificate: certificate.pem(), key: key.serialize_pem() })
+}
+
+/// A key is nobody's to read from the first byte on.
+fn write(path: &Path, text: &str, mode: u32) -> io::Result<()> {
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+    file.write_all(text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_cells_certificates_are_what_clients_and_servers_take_and_the_key_is_its_owners() {
+        let directory = tempfile::tempdir().unwrap();
+        let made =
+            Certificates::make(&directory.path().join("tls"), ["127.1.2.3".parse().unwrap()].into_iter());
+        let made = made.unwrap();
+        agent::tls::client(&made.for_client(true)).unwrap();
+        agent::tls::server(&made.for_server()).unwrap();
+        let mode = std::fs::metadata(made.key()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        // Nobody can sign another certificate: the authority's key was written nowhere.
+        assert_eq!(std::fs::read_dir(directory.path().join("tls")).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn no_two_cells_share_a_key() {
+        let directory = tempfile::tempdir().unwrap();
+        let key = |name| {
+            let made = Certificates::make(&directory.path().join(name), std::iter::empty()).unwrap();
+            std::fs::read_to_string(made.key()).unwrap()
+        };
+        assert_ne!(key("one"), key("two"));
+    }
+}

@@ -1,0 +1,103 @@
+//! What a connection of the generator speaks: plain TCP, or TLS over it.
+
+use std::io;
+use std::sync::Arc;
+
+use model::tls::Handshake;
+use rustix::io::Errno;
+use rustix::net::RecvFlags;
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::{ClientConfig, ClientConnection};
+
+/// A stream below a connection.
+pub(crate) enum Wire {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Wire {
+    /// A plain connection that speaks TLS from now on, and how the handshake went.
+    pub(crate) async fn secure(
+        stream: TcpStream,
+        config: Arc<ClientConfig>,
+    ) -> io::Result<(Wire, Option<Handshake>)> {
+        let stream = TlsConnector::from(config).connect(agent::tls::server_name(), stream).await?;
+        let handshake = agent::tls::handshake(stream.get_ref().1.handshake_kind());
+        Ok((Wire::Tls(Box::new(stream)), handshake))
+    }
+
+    /// Whether the peer has left the idle connection alone. A FIN, a reset or data that nobody asked for make it
+    /// unusable; tickets for later sessions do not. Asks the kernel, because the runtime may not have heard yet.
+    pub(crate) fn is_quiet(&mut self) -> bool {
+        let found = match self {
+            Wire::Plain(stream) => peek(stream),
+            Wire::Tls(stream) => {
+                let (stream, session) = stream.get_mut();
+                settle(stream, session)
+            }
+        };
+        found.is_err_and(|errno| errno == Errno::AGAIN)
+    }
+
+    /// Resolves when the connection isn't quiet any more.
+    pub(crate) async fn disturbed(&mut self) {
+        let quiet_again =
+            |found: io::Result<()>| found.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
+        match self {
+            Wire::Plain(stream) => {
+                while stream.readable().await.is_ok() {
+                    let peeked = stream.try_io(Interest::READABLE, || Ok(peek(stream)?));
+                    if !quiet_again(peeked) {
+                        return;
+                    }
+                }
+            }
+            Wire::Tls(stream) => {
+                let (stream, session) = stream.get_mut();
+                while stream.readable().await.is_ok() {
+                    let settled = stream.try_io(Interest::READABLE, || Ok(settle(stream, session)?));
+                    if !quiet_again(settled) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Whether there is something to read, a FIN or an error included; EAGAIN: there is nothing.
+fn peek(stream: &TcpStream) -> Result<(), Errno> {
+    let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+    rustix::net::recv(stream, &mut [0u8; 1], flags).map(drop)
+}
+
+/// Reads what the peer sent meanwhile. As long as these are tickets and their like, it is nothing (EAGAIN).
+fn settle(stream: &TcpStream, session: &mut ClientConnection) -> Result<(), Errno> {
+    let mut buffer = [0u8; 4096];
+    loop {
+        let (length, _) = match rustix::net::recv(stream, &mut buffer, RecvFlags::DONTWAIT) {
+            // What had been read before and given to nobody disturbs as well.
+            Err(Errno::AGAIN) if has_data(session) => return Ok(()),
+            other => other?,
+        };
+        let mut records = &buffer[..length];
+        if records.is_empty() {
+            return Ok(());
+        }
+        while !records.is_empty() {
+            if session.read_tls(&mut records).is_err() || has_data(session) {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Whether `session` holds data for its user, or its end.
+fn has_data(session: &mut ClientConnection) -> bool {
+    session
+        .process_new_packets()
+        .map_or(true, |state| state.plaintext_bytes_to_read() > 0 || state.peer_has_closed())
+}

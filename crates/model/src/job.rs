@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::degrade::Misbehaviour;
 use crate::identity::Incarnation;
+use crate::sessions::SessionsJob;
 use crate::topology::Backend;
 use crate::traffic::Traffic;
 use crate::units::Nanos;
@@ -66,6 +67,9 @@ pub struct BackendJob {
     pub seed: u64,
     /// Where the ledger goes.
     pub ledger: PathBuf,
+    /// Where it keeps sessions; `None`: it keeps none.
+    #[serde(default)]
+    pub sessions: Option<SessionsJob>,
 }
 
 /// The path on which a toy backend tells its [`BackendStatus`], past any queue and outside the ledger.

@@ -2,6 +2,7 @@
 
 use super::limits;
 use super::problem::Problem;
+use super::read_users;
 use super::reader::{Fields, Item};
 use crate::split::Part;
 use crate::topology::{Backend, Latency, Layer, Pool, Topology};
@@ -28,6 +29,11 @@ pub(crate) fn traffic(mut fields: Fields<'_>, timeout: Span, topology: &Topology
         fields.read("fresh_connections", Share(0.1), |item| item.quantity(Share(0.0)..=Share(1.0)));
     let mix = mix(&mut fields, topology);
     let latency = mean_latency(&mix, topology);
+    let users_item = fields.get("users");
+    let users = users_item.and_then(read_users::users);
+    if let (Some(item), Some(users)) = (users_item, &users) {
+        read_users::check_users(item, users, (rate, arrivals, warmup), &mix);
+    }
     let connections = connections(&mut fields, rate, latency);
     fields.finish();
 
@@ -42,7 +48,7 @@ pub(crate) fn traffic(mut fields: Fields<'_>, timeout: Span, topology: &Topology
     if rate.0 * duration.seconds() < 1.0 {
         load.found.add(load.wrong(format!("{rate} for {duration} is less than one request")));
     }
-    Traffic { rate, arrivals, duration, warmup, timeout, connections, fresh_connections, mix }
+    Traffic { rate, arrivals, duration, warmup, timeout, connections, fresh_connections, mix, users }
 }
 
 /// The most connections. A cap that the load can't live with would measure the cap, so it is refused.

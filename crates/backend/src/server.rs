@@ -24,6 +24,7 @@ use tokio::task::JoinSet;
 use crate::application::Application;
 use crate::behaviour::{Axe, Behaviour, Wire};
 use crate::ledger::Ledger;
+use crate::sessions::Sessions;
 
 /// Connections that the kernel holds until they are accepted.
 const BACKLOG: u32 = 4096;
@@ -57,6 +58,9 @@ pub enum BackendError {
         /// Why.
         source: InvalidHeaderValue,
     },
+    /// The session store can't be used.
+    #[error("cannot keep sessions: {0}")]
+    Sessions(String),
     /// The timer can't be made.
     #[error("cannot make a timer: {0}")]
     Timer(io::Error),
@@ -92,7 +96,8 @@ pub async fn serve(
     let listener = socket.listen(BACKLOG).map_err(refused)?;
     listening(listener.local_addr().map_err(refused)?);
 
-    let application = Rc::new(Application::new(job, stamp, ledger.clone(), timer.clone(), behaviour));
+    let sessions = Sessions::new(&job).map_err(|error| BackendError::Sessions(error.to_string()))?;
+    let application = Rc::new(Application::new(job, sessions, stamp, ledger.clone(), timer.clone(), behaviour));
     let (finish, finishing) = watch::channel(());
     let mut connections = JoinSet::new();
     loop {

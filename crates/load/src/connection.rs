@@ -4,7 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use agent::clock;
 use model::outcome::Cause;
@@ -13,7 +13,7 @@ use model::units::Nanos;
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
 use tokio::io::Interest;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::context::count;
 use crate::exchange::Exchange;
@@ -21,17 +21,34 @@ use crate::exchange::Exchange;
 /// An open connection. Dropping it closes it.
 pub(crate) struct Connection {
     stream: TcpStream,
+    source: Option<IpAddr>,
     number: u64,
     carried: u32,
     idle_since: Option<Nanos>,
 }
 
 impl Connection {
-    /// Opens a connection; its number is how many were `opened` before.
-    pub(crate) async fn open(target: SocketAddr, opened: &Cell<u64>) -> io::Result<Connection> {
-        let stream = TcpStream::connect(target).await?;
+    /// Opens a connection, from the address `source` if that matters; its number is how many were `opened` before.
+    pub(crate) async fn open(
+        target: SocketAddr,
+        source: Option<IpAddr>,
+        opened: &Cell<u64>,
+    ) -> io::Result<Connection> {
+        let stream = match source {
+            None => TcpStream::connect(target).await?,
+            Some(source) => {
+                let socket = if source.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+                socket.bind(SocketAddr::new(source, 0))?;
+                socket.connect(target).await?
+            }
+        };
         stream.set_nodelay(true)?;
-        Ok(Connection { stream, number: count(opened), carried: 0, idle_since: None })
+        Ok(Connection { stream, source, number: count(opened), carried: 0, idle_since: None })
+    }
+
+    /// The address that it was opened from, if that mattered.
+    pub(crate) fn source(&self) -> Option<IpAddr> {
+        self.source
     }
 
     /// Begins a request at `now`.
@@ -93,7 +110,7 @@ mod tests {
     async fn idle_pair() -> (Connection, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let opened = Cell::new(0);
-        let connection = Connection::open(listener.local_addr().unwrap(), &opened).await.unwrap();
+        let connection = Connection::open(listener.local_addr().unwrap(), None, &opened).await.unwrap();
         assert_eq!((connection.number, opened.get()), (0, 1));
         assert!(connection.is_quiet());
         (connection, listener.accept().await.unwrap().0)

@@ -45,6 +45,7 @@ fn plan() -> SavedPlan {
             connections: 100,
             fresh_connections: Share(0.1),
             mix: vec![],
+            users: None,
         },
         timeline: vec![],
     };
@@ -90,6 +91,8 @@ fn request(id: u64) -> Request {
         bytes_in: 200,
         served_by: Some(Incarnation::new("web-1", 1)),
         outcome: Outcome::Answered { status: 200, body: BodyCheck::Verified },
+        user: None,
+        session: None,
     }
 }
 

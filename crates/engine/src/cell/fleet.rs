@@ -13,7 +13,7 @@ use model::job::{BackendJob, BackendStatus, Command, Frame, Job, STATUS_PATH};
 use model::ledger::Execution;
 use model::plan::Variant;
 use model::timeline::Deregister;
-use model::topology::Topology;
+use model::topology::{Balance, Topology};
 use model::units::{Nanos, Span};
 
 use super::control::Control;
@@ -22,6 +22,9 @@ use super::frames::{frame, greet, next_frame, tell};
 use super::ledgers::read_ledger;
 use super::lookout::Lookout;
 use super::recorder::Recorder;
+use super::session_store::SessionStore;
+use super::token_keys::TokenKeys;
+use super::readiness;
 use crate::balancer::{DrainSignal, Signal, Standing};
 use crate::error::EngineError;
 use crate::runtime::{CpuTime, Handle, Launch, Pod, Process, Program, Runtime};
@@ -47,6 +50,10 @@ pub(super) struct Backends<'a, R> {
     pub(super) directory: PathBuf,
     pub(super) http: reqwest::Client,
     pub(super) lives: RefCell<Vec<Life>>,
+    /// Where they keep sessions, if that is in a store.
+    pub(super) store: Option<SessionStore<'a, R>>,
+    /// With which they sign sessions.
+    pub(super) keys: TokenKeys,
 }
 
 /// One life of a backend.
@@ -91,6 +98,11 @@ impl<R: Runtime> Backends<'_, R> {
             unhealthy,
             seed: self.seed,
             ledger: ledger.clone(),
+            sessions: self.keys.sessions(
+                self.variant,
+                &incarnation.backend,
+                self.store.as_ref().map(SessionStore::address),
+            ),
         });
         let mut process = self
             .runtime
@@ -257,8 +269,18 @@ impl<R: Runtime> Backends<'_, R> {
             .is_none_or(|l| l.process.handle.exited().is_some())
     }
 
-    /// Ends when a backend exits that nobody has ended, with what it said about that.
+    /// Ends when a backend, or the session store, exits that nobody has ended, with what it said about that.
     pub(super) async fn unexpected_exit(&self) -> EngineError {
+        match &self.store {
+            None => self.backend_lost().await,
+            Some(store) => tokio::select! {
+                lost = self.backend_lost() => lost,
+                lost = store.unexpected_exit() => lost,
+            },
+        }
+    }
+
+    async fn backend_lost(&self) -> EngineError {
         loop {
             let died = self.lives.borrow_mut().iter_mut().find_map(|life| {
                 let status = life.process.handle.exited().filter(|_| !life.ending)?;
@@ -379,7 +401,17 @@ impl<R: Runtime> Fleet for CellFleet<'_, R> {
     }
 
     async fn launch(&self, incarnation: &Incarnation, unhealthy: bool) -> Result<(), EngineError> {
+        self.backends.keys.renew(&incarnation.backend);
         self.backends.launch(incarnation, unhealthy).await
+    }
+
+    fn keeps_users(&self, pool: &str) -> bool {
+        let topology = self.backends.topology();
+        topology.sticky_cookie(pool).is_some() || topology.balance == Balance::SourceHash
+    }
+
+    async fn answers_newcomers(&self, new: &Incarnation, within: Duration) -> Option<u64> {
+        readiness::incarnation_answers(self.backends.topology(), self.control.listener(), new, within).await
     }
 
     async fn healthy(&self, backend: &str) -> bool {

@@ -12,10 +12,12 @@ mod lookout;
 mod readiness;
 mod recorder;
 mod sampling;
+mod session_store;
 mod stages;
 mod stand;
 mod standing;
 mod timeline;
+mod token_keys;
 pub mod trial;
 
 use std::cell::Cell;

@@ -11,6 +11,7 @@ use model::identity::Incarnation;
 use model::job::LoadJob;
 use model::plan::Variant;
 use model::records::BalancerBuild;
+use model::sessions::STORE;
 use model::traffic::Traffic;
 use model::units::Nanos;
 use tokio::time::Instant;
@@ -18,7 +19,9 @@ use tokio::time::Instant;
 use super::control::{Control, write_file};
 use super::fleet::{Backends, CellFleet};
 use super::recorder::Recorder;
+use super::session_store::SessionStore;
 use super::stages::Stages;
+use super::token_keys::TokenKeys;
 use super::{Drive, Order, generator, lookout, readiness, sampling, timeline, variant_of};
 use crate::balancer::{ConfigFile, Rotation, STDERR_FILE, STDOUT_FILE, Site, adapter};
 use crate::error::EngineError;
@@ -76,8 +79,17 @@ impl<'a, R: Runtime> Stand<'a, R> {
             let pod = runtime.pod(PodOrder { name: &backend.id, ports: 1, reach: Reach::Cell }).await?;
             Ok::<_, EngineError>((backend.id.clone(), pod))
         });
-        let (balancer_pod, generator_pod, pods) =
-            tokio::try_join!(balancer, generator, futures_util::future::try_join_all(backends))?;
+        let store = async {
+            match variant.topology.has_session_store() {
+                true => {
+                    let order = PodOrder { name: STORE, ports: 1, reach: Reach::Cell };
+                    runtime.pod(order).await.map(Some)
+                }
+                false => Ok(None),
+            }
+        };
+        let (balancer_pod, generator_pod, pods, store) =
+            tokio::try_join!(balancer, generator, futures_util::future::try_join_all(backends), store)?;
         let pods: BTreeMap<String, Pod> = pods.into_iter().collect();
         let build = runtime.describe(order.cell.balancer).await?;
         let site = Site {
@@ -107,6 +119,11 @@ impl<'a, R: Runtime> Stand<'a, R> {
             directory: scratch.clone(),
             http,
             lives: RefCell::default(),
+            store: store.map(|pod| {
+                let directory = scratch.join(STORE);
+                SessionStore { runtime, recorder, pod, directory, lives: RefCell::default() }
+            }),
+            keys: TokenKeys::make()?,
         };
         let log_is_whole = Cell::new(false);
         Ok(Stand {
@@ -196,6 +213,9 @@ impl<'a, R: Runtime> Stand<'a, R> {
         stages.ended(CellStage::Load);
         self.wait_until_idle().await;
         self.stop_balancer(&balancer).await;
+        if let Some(store) = &self.backends.store {
+            store.stop().await;
+        }
         Ok(driven)
     }
 
@@ -266,7 +286,11 @@ impl<'a, R: Runtime> Stand<'a, R> {
         wall - before.0
     }
 
+    /// The session store first, if there is one: backends look for it.
     async fn start_backends(&self) -> Result<(), EngineError> {
+        if let Some(store) = &self.backends.store {
+            store.launch().await?;
+        }
         let serving = self.variant.topology.pools.iter().flat_map(|pool| pool.serving());
         let first: Vec<Incarnation> = serving.map(|backend| Incarnation::new(&backend.id, 1)).collect();
         let launches = first.iter().map(|incarnation| async move {
@@ -341,6 +365,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
     /// Ends when a pod loses what keeps its address.
     pub(super) async fn pod_lost(&self) -> EngineError {
         let pods = self.backends.pods.values().chain([&self.balancer_pod, &self.generator_pod]);
+        let pods = pods.chain(self.backends.store.as_ref().map(|store| &store.pod));
         let lost = pods.map(|pod| {
             Box::pin(async move { EngineError::PodLost { pod: pod.name.clone(), status: pod.lost().await } })
         });

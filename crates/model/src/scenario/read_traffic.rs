@@ -6,7 +6,7 @@ use super::read_users;
 use super::reader::{Fields, Item};
 use crate::split::Part;
 use crate::topology::{Backend, Latency, Layer, Pool, Topology};
-use crate::traffic::{Arrivals, Method, RequestClass, Traffic};
+use crate::traffic::{Arrivals, Identity, Method, RequestClass, Traffic};
 use crate::units::{Bytes, Factor, Rate, Share, Span};
 
 /// How long a client waits unless the scenario says otherwise. Read on its own, before the topology, whose own
@@ -34,7 +34,8 @@ pub(crate) fn traffic(mut fields: Fields<'_>, timeout: Span, topology: &Topology
     if let (Some(item), Some(users)) = (users_item, &users) {
         read_users::check_users(item, users, (rate, arrivals, warmup), &mix);
     }
-    let connections = connections(&mut fields, rate, latency);
+    let sources = users.filter(|users| users.identity == Identity::SourceAddress).map_or(0, |users| users.count);
+    let connections = connections(&mut fields, rate, latency, sources);
     fields.finish();
 
     let requests = rate.0 * (duration.seconds() + warmup.seconds());
@@ -51,12 +52,14 @@ pub(crate) fn traffic(mut fields: Fields<'_>, timeout: Span, topology: &Topology
     Traffic { rate, arrivals, duration, warmup, timeout, connections, fresh_connections, mix, users }
 }
 
-/// The most connections. A cap that the load can't live with would measure the cap, so it is refused.
-fn connections(fields: &mut Fields<'_>, Rate(rate): Rate, latency: Span) -> u32 {
+/// The most connections, one more for each of the `sources` that keep their own. A cap that the load can't live with
+/// would measure the cap, so it is refused.
+fn connections(fields: &mut Fields<'_>, Rate(rate): Rate, latency: Span, sources: u32) -> u32 {
     let busy = (rate * latency.seconds()).ceil();
     let most = *limits::CONNECTIONS.end() as f64;
     let arithmetic = format!("{} × {latency} mean latency keeps {busy} requests in flight", Rate(rate));
-    let derived = (4.0 * rate * latency.seconds()).ceil().clamp(limits::FEWEST_CONNECTIONS, most);
+    let derived = (4.0 * rate * latency.seconds()).ceil() + f64::from(sources);
+    let derived = derived.clamp(limits::FEWEST_CONNECTIONS, most);
     let Some(item) = fields.get("connections") else {
         if busy > most {
             let message =

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 
+use model::sessions::JwtKeys;
 use model::topology::{Backend, Latency, OnTerm};
 use model::units::Bytes;
 
@@ -22,6 +23,8 @@ struct Scripted {
     stillborn: bool,
     unfair: bool,
     unloaded: bool,
+    /// The balancer keeps users where they are.
+    sticky: bool,
     asked: RefCell<u64>,
 }
 
@@ -87,6 +90,13 @@ impl Fleet for Scripted {
     async fn healthy(&self, _backend: &str) -> bool {
         !self.never_healthy
     }
+    fn keeps_users(&self, _pool: &str) -> bool {
+        self.sticky
+    }
+    async fn answers_newcomers(&self, new: &Incarnation, _within: Duration) -> Option<u64> {
+        self.call(format!("{new} asked for"));
+        (!self.unfair).then_some(3)
+    }
     async fn received(&self, _pool: &str) -> Result<BTreeMap<String, u64>, EngineError> {
         let asked = *self.asked.borrow() + 1;
         *self.asked.borrow_mut() = asked;
@@ -116,7 +126,7 @@ fn pool(serving: usize, spares: usize) -> Pool {
             health_in_queue: false,
         })
         .collect();
-    Pool { name: "web".into(), backends }
+    Pool { name: "web".into(), backends, sessions: None }
 }
 
 fn fleet(pool: &Pool) -> Scripted {
@@ -136,6 +146,7 @@ fn wanted(drain: Drain) -> Deploy {
         deregister: Deregister::Live,
         ready_within: Span::millis(2000),
         new_generation_unhealthy: false,
+        jwt_keys: JwtKeys::Same,
     }
 }
 

@@ -37,7 +37,8 @@ pub fn run() -> ExitCode {
 
 fn serve_until_told(job: BackendJob) -> Result<(), ProcessError> {
     // The clock is the session store's client's: what is measured has a timer of its own.
-    let runtime = Builder::new_current_thread().enable_io().enable_time().build_local(LocalOptions::default())?;
+    let runtime =
+        Builder::new_current_thread().enable_io().enable_time().build_local(LocalOptions::default())?;
     runtime.block_on(async {
         let mut terminated = signal(SignalKind::terminate())?;
         let terminate = async {

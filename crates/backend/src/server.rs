@@ -97,7 +97,8 @@ pub async fn serve(
     listening(listener.local_addr().map_err(refused)?);
 
     let sessions = Sessions::new(&job).map_err(|error| BackendError::Sessions(error.to_string()))?;
-    let application = Rc::new(Application::new(job, sessions, stamp, ledger.clone(), timer.clone(), behaviour));
+    let application =
+        Rc::new(Application::new(job, sessions, stamp, ledger.clone(), timer.clone(), behaviour));
     let (finish, finishing) = watch::channel(());
     let mut connections = JoinSet::new();
     loop {

@@ -28,7 +28,15 @@ pub(crate) struct Flight {
 
 impl Flight {
     pub(crate) fn new(context: Rc<Context>, released: Released) -> Flight {
-        Flight { context, released, sent: None, on: None, exchange: None, held: Held::default(), outcome: None }
+        Flight {
+            context,
+            released,
+            sent: None,
+            on: None,
+            exchange: None,
+            held: Held::default(),
+            outcome: None,
+        }
     }
 
     /// How it ends if its time has run out.

@@ -49,7 +49,8 @@ async fn converse(mut stream: TcpStream, from: IpAddr, sessions: Seen) {
 
 fn answer(head: &str, from: IpAddr, sessions: &mut BTreeMap<String, (u64, BTreeSet<IpAddr>)>) -> String {
     let header = |name: &str| head.lines().filter_map(|line| line.split_once(": ")).find(|(n, _)| *n == name);
-    let named = header("Cookie").and_then(|(_, cookie)| cookie.strip_prefix("rig-session=")).map(str::to_owned);
+    let named =
+        header("Cookie").and_then(|(_, cookie)| cookie.strip_prefix("rig-session=")).map(str::to_owned);
     let known = named.clone().filter(|id| sessions.get(id).is_some_and(|(count, _)| *count < 10));
     let state = match (&named, &known) {
         (None, _) => "new",
@@ -63,7 +64,8 @@ fn answer(head: &str, from: IpAddr, sessions: &mut BTreeMap<String, (u64, BTreeS
     if let Some((_, seen)) = header("x-rig-session-seen") {
         assert!(state == "lost" || seen.parse::<u64>().unwrap() < *count, "{head}");
     }
-    let cookie = if known.is_none() { format!("set-cookie: rig-session={id}; Path=/\r\n") } else { String::new() };
+    let cookie =
+        if known.is_none() { format!("set-cookie: rig-session={id}; Path=/\r\n") } else { String::new() };
     format!(
         "HTTP/1.1 200 OK\r\n{cookie}x-rig-session: {state} {count} {id}\r\nx-rig-backend: web-1/1\r\n\
          x-rig-crc32: 3610a686\r\ncontent-length: 5\r\n\r\nhello"
@@ -78,14 +80,16 @@ async fn run_users(identity: Identity, connections: u32) -> (harness::Run, Seen)
     job.traffic.connections = connections;
     let run = run(job).await;
     assert_eq!((run.report.recorded, run.kinds()), (600, BTreeMap::from([(OutcomeKind::Ok, 600)])));
-    let sessions = |state| run.records.iter().filter(move |r| r.session.as_ref().is_some_and(|s| s.state == state));
+    let sessions =
+        |state| run.records.iter().filter(move |r| r.session.as_ref().is_some_and(|s| s.state == state));
     assert_eq!(sessions(SessionState::New).count(), 12, "one beginning for each user");
     assert!(run.records[..12].iter().enumerate().all(|(n, record)| record.user == Some(n as u32)));
     let kept = sessions(SessionState::Kept).filter_map(|record| record.session.as_ref());
     assert!(kept.clone().count() > 0 && kept.clone().all(|kept| kept.count.is_some_and(|n| n > kept.seen)));
     let of_server: u64 = seen.lock().unwrap().values().map(|(count, _)| count - 1).sum();
     assert_eq!(kept.count() as u64, of_server, "whatever the server counted on, the records say was kept");
-    let lost: BTreeSet<_> = sessions(SessionState::Lost).map(|r| r.session.as_ref().unwrap().id.clone()).collect();
+    let lost: BTreeSet<_> =
+        sessions(SessionState::Lost).map(|r| r.session.as_ref().unwrap().id.clone()).collect();
     let forgotten = seen.lock().unwrap().values().filter(|(count, _)| *count == 10).count();
     assert!(lost.len() > 12 && lost.len() <= forgotten, "{} of {forgotten}", lost.len());
     (run, seen)
@@ -94,7 +98,8 @@ async fn run_users(identity: Identity, connections: u32) -> (harness::Run, Seen)
 #[tokio::test(flavor = "local")]
 async fn every_session_that_the_server_forgot_is_a_lost_one_and_no_other() {
     let (_, seen) = run_users(Identity::Cookie, 64).await;
-    let addresses: BTreeSet<IpAddr> = seen.lock().unwrap().values().flat_map(|(_, from)| from.clone()).collect();
+    let addresses: BTreeSet<IpAddr> =
+        seen.lock().unwrap().values().flat_map(|(_, from)| from.clone()).collect();
     assert_eq!(addresses.len(), 1);
 }
 

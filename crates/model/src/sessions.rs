@@ -188,7 +188,9 @@ mod tests {
         for text in ["new 1 web-1.1-0", "kept 7 web-1.1-42", "lost 1 api-2.3-1", "unavailable"] {
             assert_eq!(text.parse::<SessionAnswer>().unwrap().to_string(), text);
         }
-        for text in ["", "kept", "kept 7", "kept x a", "kept 7 ", "kept 7 a b", "unavailable 7 a", "found 7 a"] {
+        for text in
+            ["", "kept", "kept 7", "kept x a", "kept 7 ", "kept 7 a b", "unavailable 7 a", "found 7 a"]
+        {
             assert!(text.parse::<SessionAnswer>().is_err(), "{text}");
         }
     }
@@ -196,6 +198,8 @@ mod tests {
     #[test]
     fn a_key_does_not_show_where_its_job_is_shown() {
         let key = JwtKey("very secret".into());
-        assert!(!format!("{:?}", SessionsJob::Jwt { sign: key.clone(), accept: vec![key] }).contains("secret"));
+        assert!(
+            !format!("{:?}", SessionsJob::Jwt { sign: key.clone(), accept: vec![key] }).contains("secret")
+        );
     }
 }

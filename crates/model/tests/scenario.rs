@@ -362,7 +362,8 @@ fn variants_that_a_runtime_cannot_run_have_no_cells_and_the_rest_goes_on() {
 
 #[test]
 fn users_with_addresses_of_their_own_need_a_runtime_that_has_them() {
-    let plan = small_with("variants: { a: {}, b: { load: { users: { count: 3, identity: source_address } } } }\n");
+    let plan =
+        small_with("variants: { a: {}, b: { load: { users: { count: 3, identity: source_address } } } }\n");
     let within = plan.within("docker", |need| (need == Need::SourceAddresses).then_some("one address each"));
     let reason = "docker runtime: no `identity: source_address` (one address each)";
     assert_eq!(within.unwrap().why_unavailable("b"), Some(reason));

@@ -8,6 +8,7 @@ mod repeats;
 mod resources;
 mod routing;
 mod tables;
+mod users;
 
 use std::collections::BTreeSet;
 
@@ -111,6 +112,7 @@ pub fn compose(run: &RunSummary, detail: Detail) -> Document {
         blocks.push(Block::Table(tables::requests(run)));
         blocks.extend(latency(run, detail));
         blocks.extend(load::backends(run, detail).map(Block::Table));
+        blocks.extend(users::users(run).map(Block::Table));
         blocks.extend(routing::classes(run).map(Block::Table));
         blocks.extend(routing::splits(run).map(Block::Table));
         blocks.extend(tables::deploys(run).map(Block::Table));

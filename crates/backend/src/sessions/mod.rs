@@ -11,11 +11,13 @@ use hyper::HeaderMap;
 use hyper::header::{COOKIE, HeaderValue, SET_COOKIE};
 use model::identity::Incarnation;
 use model::job::BackendJob;
-use model::sessions::{SEEN_HEADER, SESSION_COOKIE, SESSION_HEADER, SessionAnswer, SessionState, SessionsJob};
+use model::sessions::{
+    SEEN_HEADER, SESSION_COOKIE, SESSION_HEADER, SessionAnswer, SessionState, SessionsJob,
+};
 
 use self::memory::Memory;
-pub(crate) use self::store::StoreError;
 use self::store::Store;
+pub(crate) use self::store::StoreError;
 use self::token::Tokens;
 
 /// The sessions of one incarnation.
@@ -135,7 +137,8 @@ impl Visit {
     }
 
     pub(crate) fn write(&self, headers: &mut HeaderMap) {
-        let value = |text: String| HeaderValue::try_from(text).expect("names, digits and tokens fit a header");
+        let value =
+            |text: String| HeaderValue::try_from(text).expect("names, digits and tokens fit a header");
         headers.insert(SESSION_HEADER, value(self.answer.to_string()));
         if let Some(cookie) = &self.cookie {
             headers.append(SET_COOKIE, value(format!("{SESSION_COOKIE}={cookie}; Path=/; HttpOnly")));

@@ -321,7 +321,7 @@ fn configuration(
     let upstreams: Vec<Value> = sets(topology)
         .iter()
         .flat_map(|pool| {
-            let algorithm = of_pool(topology, pool);
+            let algorithm = &of_pool(topology, pool);
             let whole =
                 context! { name => &pool.name, algorithm, servers => servers(pool, None, site, down) };
             let without = pool.backends.iter().filter(|_| !is_layer4(topology)).map(|absent| {

@@ -74,7 +74,8 @@ impl<R: Runtime> SessionStore<'_, R> {
         let handle = process.handle;
         let component = incarnation.to_string();
         self.recorder.record(Happening::Launched { component: component.clone(), pid: handle.pid });
-        let life = Life { incarnation: incarnation.clone(), handle: handle.clone(), ending: false, frozen: false };
+        let life =
+            Life { incarnation: incarnation.clone(), handle: handle.clone(), ending: false, frozen: false };
         self.lives.borrow_mut().push(life);
         let begun = Instant::now();
         while let Err(error) = self.ping().await {
@@ -99,7 +100,9 @@ impl<R: Runtime> SessionStore<'_, R> {
                 other => Err(std::io::Error::other(String::from_utf8_lossy(other).into_owned())),
             }
         };
-        tokio::time::timeout(READY_WITHIN, asked).await.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
+        tokio::time::timeout(READY_WITHIN, asked)
+            .await
+            .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
     }
 
     fn failed(&self, status: &str) -> EngineError {

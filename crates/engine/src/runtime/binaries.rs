@@ -43,9 +43,7 @@ pub(super) fn find(kind: BalancerKind) -> Result<PathBuf, EngineError> {
 pub(super) fn find_store() -> Result<PathBuf, EngineError> {
     executable(STORE, STORE_VARIABLE).map_err(|unfound| match unfound {
         Unfound::Missing => EngineError::StoreMissing,
-        Unfound::Named(binary) => {
-            EngineError::StoreBroken { binary, reason: no_executable(STORE_VARIABLE) }
-        }
+        Unfound::Named(binary) => EngineError::StoreBroken { binary, reason: no_executable(STORE_VARIABLE) },
     })
 }
 

@@ -74,9 +74,8 @@ pub async fn executables() -> Vec<(BalancerKind, Check)> {
 pub async fn session_store() -> Check {
     match binaries::describe_store().await {
         Ok(build) => Check::ok(STORE, format!("{}, {}", build.version, build.binary)),
-        Err(error) => {
-            Check::broken(STORE, &error, "make setup   # or set RIG_REDIS=/path/to/redis-server").wanted_by_some()
-        }
+        Err(error) => Check::broken(STORE, &error, "make setup   # or set RIG_REDIS=/path/to/redis-server")
+            .wanted_by_some(),
     }
 }
 

@@ -116,7 +116,9 @@ impl Runtime for ProcessRuntime {
 
     fn lacks(&self, need: Need) -> Option<&'static str> {
         match need {
-            Need::Fault(FaultKind::Crash | FaultKind::Term | FaultKind::Freeze) | Need::SourceAddresses => None,
+            Need::Fault(FaultKind::Crash | FaultKind::Term | FaultKind::Freeze) | Need::SourceAddresses => {
+                None
+            }
             Need::Fault(FaultKind::Partition | FaultKind::HostLoss) => Some(ONE_HOST),
         }
     }

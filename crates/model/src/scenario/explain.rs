@@ -84,7 +84,8 @@ fn topology(out: &mut Lines, topology: &Topology) {
         });
         let (name, path) = (&route.name, quoted(&route.path));
         let sticky = route.sticky.as_ref();
-        let sticky = sticky.map_or(String::new(), |it| format!(", sticky: {{ cookie: {} }}", quoted(&it.cookie)));
+        let sticky =
+            sticky.map_or(String::new(), |it| format!(", sticky: {{ cookie: {} }}", quoted(&it.cookie)));
         out.line(4, format_args!("{name}: {{ path: {path}{header}, to: {}{sticky} }}", route.to));
     }
     let layer = match topology.listener.layer {

@@ -263,7 +263,9 @@ fn deploy(item: Item<'_>, stage: &Stage<'_>) -> Option<Deploy> {
         );
     }
     let sessions = stage.topology.pool(&deploy.pool).and_then(|pool| pool.sessions);
-    if let (Some(item), true) = (keys_item, deploy.jwt_keys != JwtKeys::Same && sessions != Some(Sessions::Jwt)) {
+    if let (Some(item), true) =
+        (keys_item, deploy.jwt_keys != JwtKeys::Same && sessions != Some(Sessions::Jwt))
+    {
         let problem = Problem::new(format!("`{}` keeps no sessions in tokens", deploy.pool), item.key());
         item.found.add(problem.help("`jwt_keys` goes with `sessions: jwt` of the pool"));
     }

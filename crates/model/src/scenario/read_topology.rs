@@ -3,9 +3,9 @@
 use super::capabilities::Balancers;
 use super::limits;
 use super::problem::Problem;
-use super::{read_routes, read_users};
 use super::reader::{Fields, Item, written_last};
 use super::tree::Value;
+use super::{read_routes, read_users};
 use crate::catalog::Capability;
 use crate::sessions::Sessions;
 use crate::topology::{

@@ -34,7 +34,8 @@ pub(crate) fn traffic(mut fields: Fields<'_>, timeout: Span, topology: &Topology
     if let (Some(item), Some(users)) = (users_item, &users) {
         read_users::check_users(item, users, (rate, arrivals, warmup), &mix);
     }
-    let sources = users.filter(|users| users.identity == Identity::SourceAddress).map_or(0, |users| users.count);
+    let sources =
+        users.filter(|users| users.identity == Identity::SourceAddress).map_or(0, |users| users.count);
     let connections = connections(&mut fields, rate, latency, sources);
     fields.finish();
 

@@ -70,7 +70,8 @@ pub(super) fn check_users(
             "users get their cookies before anything is measured: `warmup: {needed}`, {how}as many requests as users"
         )));
     }
-    let cookie = |class: &&RequestClass| class.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("cookie"));
+    let cookie =
+        |class: &&RequestClass| class.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("cookie"));
     if let Some(class) = mix.iter().find(cookie) {
         let message = format!("the class `{}` sends `Cookie` by itself, and users have cookies", class.name);
         item.found.add(Problem::new(message, item.key()).help("take the header out, or the users"));
@@ -130,7 +131,12 @@ pub(super) fn check_sticky(item: &Item<'_>, route: &Route, earlier: &[Route]) {
 }
 
 /// Where the cookie alone chooses the backend, nothing is left for `balance` to do.
-pub(super) fn check_balance(item: Option<Item<'_>>, balance: Balance, routes: &[Route], balancers: &Balancers<'_>) {
+pub(super) fn check_balance(
+    item: Option<Item<'_>>,
+    balance: Balance,
+    routes: &[Route],
+    balancers: &Balancers<'_>,
+) {
     let sticky = routes.iter().any(|route| route.sticky.is_some());
     if let (Some(item), true) = (item, sticky && balance != Balance::RoundRobin) {
         let what = "choose by a cookie for those who have it, and so for others";

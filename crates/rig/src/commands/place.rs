@@ -67,11 +67,7 @@ pub(crate) async fn choose(
 }
 
 /// The engine, if it answers and there is a way to every image.
-async fn available(
-    pull: PullName,
-    executable: PathBuf,
-    parts: &[Part],
-) -> Result<Engine, DockerError> {
+async fn available(pull: PullName, executable: PathBuf, parts: &[Part]) -> Result<Engine, DockerError> {
     let endpoint = Endpoint::find(&|name| std::env::var_os(name))?;
     let docker = endpoint.connect().await?;
     let engine = Engine::new(docker, endpoint, pull.into(), executable).await?;

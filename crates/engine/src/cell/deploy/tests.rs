@@ -321,3 +321,15 @@ async fn a_surge_starts_the_new_generation_before_the_old_one_leaves_and_reuses_
     ];
     assert_eq!(*fleet.calls.borrow(), expected);
 }
+
+#[tokio::test(start_paused = true)]
+async fn where_users_stay_a_new_generation_is_proved_by_one_who_comes_anew() {
+    for (unfair, proof) in [(false, "Reached"), (true, "Unconfirmed")] {
+        let pool = pool(1, 0);
+        let fleet = Scripted { sticky: true, unfair, ..fleet(&pool) };
+        deploy(&fleet, "rollout", &wanted(Drain::Off), &pool).await.unwrap();
+        assert!(fleet.calls.borrow().contains(&"web-1/2 asked for".to_owned()));
+        assert!(fleet.names().contains(&proof.to_owned()), "{:?}", fleet.names());
+        assert!(!fleet.names().contains(&"Confirmed".to_owned()));
+    }
+}

@@ -123,11 +123,7 @@ impl Engine {
     ///
     /// # Errors
     /// If an image can't be had in any way, or the engine doesn't let itself be used.
-    pub async fn begin(
-        &mut self,
-        parts: &[Part],
-        progress: &dyn Fn(&str),
-    ) -> Result<(), DockerError> {
+    pub async fn begin(&mut self, parts: &[Part], progress: &dyn Fn(&str)) -> Result<(), DockerError> {
         self.image(Part::Agent, progress).await?;
         self.start_reaper().await?;
         for part in parts {

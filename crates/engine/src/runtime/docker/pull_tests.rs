@@ -106,7 +106,9 @@ async fn an_image_is_pulled_once_by_its_digest_and_can_be_used_by_its_reference(
     let tell = |words: &str| told.borrow_mut().push(words.to_owned());
     let first = images.server(Part::Balancer(kind), &official, &tell).await.unwrap();
     let second = images.server(Part::Balancer(kind), &official, &tell).await;
-    let always = Images { pull: Pull::Always, ..images.clone() }.server(Part::Balancer(kind), &official, &|_| ()).await;
+    let always = Images { pull: Pull::Always, ..images.clone() }
+        .server(Part::Balancer(kind), &official, &|_| ())
+        .await;
 
     let body = ContainerCreateBody { image: Some(first.reference.clone()), ..ContainerCreateBody::default() };
     let container = docker.create_container(None, body).await;

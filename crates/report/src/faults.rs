@@ -298,7 +298,10 @@ impl Cell<'_> {
         let served = |request: &&&Request| {
             is_ok(request)
                 && begun(request) >= healed
-                && request.served_by.as_ref().is_some_and(|by| by.backend == backend)
+                && match backend {
+                    STORE => request.session.is_some(),
+                    backend => request.served_by.as_ref().is_some_and(|by| by.backend == backend),
+                }
         };
         let ends = self.requests.iter().filter(served).map(|request| request.end.millis_from(healed));
         ends.min_by(f64::total_cmp)

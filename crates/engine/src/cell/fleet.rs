@@ -196,10 +196,11 @@ impl<R: Runtime> Backends<'_, R> {
         self.lives.borrow_mut().iter_mut().find(|life| life.incarnation == *incarnation).map(act)
     }
 
-    /// Records the CPU time of every backend that runs.
+    /// Records the CPU time of every backend that runs, and of the session store.
     pub(super) async fn read_every_cpu(&self) {
-        let handles: Vec<Handle> =
-            self.lives.borrow().iter().map(|life| life.process.handle.clone()).collect();
+        let store = self.store.as_ref().and_then(SessionStore::running);
+        let lives = self.lives.borrow().iter().map(|life| life.process.handle.clone()).collect::<Vec<_>>();
+        let handles: Vec<Handle> = lives.into_iter().chain(store).collect();
         futures_util::future::join_all(handles.iter().map(|handle| self.read_cpu(handle))).await;
     }
 

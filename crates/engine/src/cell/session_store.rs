@@ -147,6 +147,11 @@ impl<R: Runtime> SessionStore<'_, R> {
         Ok(())
     }
 
+    /// The process that runs, if one does.
+    pub(super) fn running(&self) -> Option<Handle> {
+        self.current().map(|(_, handle)| handle)
+    }
+
     /// Its last life, if that has not been ended.
     fn current(&self) -> Option<(Incarnation, Handle)> {
         let lives = self.lives.borrow();

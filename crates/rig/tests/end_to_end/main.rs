@@ -20,4 +20,5 @@ mod proof;
 mod routing;
 #[path = "../shared/mod.rs"]
 mod shared;
+mod sticky;
 mod up;

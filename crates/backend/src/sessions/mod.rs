@@ -31,7 +31,7 @@ enum Kept {
     Nowhere,
     Memory(Memory),
     Store(Store),
-    Tokens(Tokens),
+    Tokens(Box<Tokens>),
 }
 
 /// A session that the request named, and its counter after it.
@@ -48,7 +48,7 @@ impl Sessions {
             None => Kept::Nowhere,
             Some(SessionsJob::Memory) => Kept::Memory(Memory::default()),
             Some(SessionsJob::Redis(address)) => Kept::Store(Store::at(*address)?),
-            Some(SessionsJob::Jwt { sign, accept }) => Kept::Tokens(Tokens::new(sign, accept)),
+            Some(SessionsJob::Jwt { sign, accept }) => Kept::Tokens(Box::new(Tokens::new(sign, accept))),
         };
         Ok(Sessions { kept, incarnation: job.incarnation.clone(), begun: Cell::new(0) })
     }

@@ -23,10 +23,10 @@ use serde::Deserialize;
 use super::layer4::{is_layer4, read_connection, set_of, sets, silence};
 use super::probing::in_a_row;
 use super::{
-    Ask, Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogLine, RELOADED_WITHIN, Rotation,
-    STDERR_FILE, Sighting, Signal, Site, SplitSteps, Standing, Step, Trigger, Turn, ViewQuery,
-    deregistration, literal, logged_id, or_default, recognised_within, routing_settings, setting,
-    sticky_settings, wall_nanos,
+    Ask, BackendView, Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogLine,
+    RELOADED_WITHIN, Rotation, STDERR_FILE, Sighting, Signal, Site, SplitSteps, Standing, Step, Trigger,
+    Turn, View, ViewError, ViewQuery, deregistration, literal, logged_id, or_default, recognised_within,
+    routing_settings, setting, sticky_settings, wall_nanos,
 };
 use crate::error::EngineError;
 use crate::templates::Templates;

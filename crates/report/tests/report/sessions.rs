@@ -123,7 +123,7 @@ fn what_a_store_that_is_away_costs_is_the_stores_and_no_backends() {
     let faulted = Happening::Faulted { incarnation: inc("redis", 1), fault: FaultKind::Crash };
     let healed = Happening::Healed { incarnation: inc("redis", 2) };
     let at = records.history.iter().position(|e| matches!(e.what, Happening::LoadFinished { .. })).unwrap();
-    records.history.insert(at, event(290.0, healed));
+    records.history.insert(at, event(300.1, healed));
     records.history.insert(at, event(50.0, faulted));
     let cell = summarise(&plan, &records);
     assert!(cell.validity.counts.reasons.is_empty(), "{:?}", cell.validity);

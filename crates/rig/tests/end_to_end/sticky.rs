@@ -28,7 +28,8 @@ fn holding<'a>(run: &'a Value, text: &str) -> &'a Value {
 fn a_deploy_loses_sessions_from_memory_and_none_from_redis() {
     let _machine = machine();
     let dir = tempfile::tempdir().unwrap();
-    let (code, ran) = run(dir.path(), &["--variant", "cookie-deploy", "--set", "variants.cookie-deploy.load.for=4s"]);
+    let (code, ran) =
+        run(dir.path(), &["--variant", "cookie-deploy", "--set", "variants.cookie-deploy.load.for=4s"]);
     assert_eq!(code, 0, "{}", ran["claims"]);
     let [even, memory, redis] =
         ["even", "cookie-deploy", "redis-deploy"].map(|variant| cell(&ran, "envoy", variant));
@@ -58,7 +59,8 @@ fn a_store_that_keeps_nothing_turns_the_claim_red() {
 fn a_missing_redis_stops_only_what_needs_it() {
     let dir = tempfile::tempdir().unwrap();
     let scenario = bundled("sticky-sessions");
-    let arguments = ["run", &scenario, "--runtime", "process", "--balancer", "haproxy", "--variant", "redis-deploy"];
+    let arguments =
+        ["run", &scenario, "--runtime", "process", "--balancer", "haproxy", "--variant", "redis-deploy"];
     let ended = said(rig(dir.path(), &arguments).env("RIG_REDIS", "/nonexistent"));
     assert_eq!(ended.code, 3, "{}", ended.err);
     assert!(ended.err.contains("RIG_REDIS names it"), "{}", ended.err);

@@ -3,6 +3,7 @@
 
 mod operations;
 mod settings;
+mod sticky;
 
 use std::time::Duration;
 
@@ -273,16 +274,6 @@ fn algorithm(balance: Balance) -> String {
     .into()
 }
 
-/// How a backend of `pool` is chosen: by the hash of a cookie of nginx's own where users are kept (`sticky` is in the
-/// commercial version only). A consistent one, so that users of other backends stay where they are when one leaves.
-fn of_pool(topology: &Topology, pool: &Pool) -> String {
-    let place = topology.pools.iter().position(|known| known.name == pool.name);
-    match (topology.sticky_cookie(&pool.name), place) {
-        (Some(_), Some(n)) if !is_layer4(topology) => format!("hash $user_of_{n} consistent;"),
-        _ => algorithm(topology.balance),
-    }
-}
-
 fn next_upstream(retries: Retries) -> String {
     match retries {
         Retries::Off => "proxy_next_upstream off;".into(),
@@ -321,7 +312,7 @@ fn configuration(
     let upstreams: Vec<Value> = sets(topology)
         .iter()
         .flat_map(|pool| {
-            let algorithm = &of_pool(topology, pool);
+            let algorithm = &sticky::algorithm_of(topology, pool);
             let whole =
                 context! { name => &pool.name, algorithm, servers => servers(pool, None, site, down) };
             let without = pool.backends.iter().filter(|_| !is_layer4(topology)).map(|absent| {

@@ -213,9 +213,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
         stages.ended(CellStage::Load);
         self.wait_until_idle().await;
         self.stop_balancer(&balancer).await;
-        if let Some(store) = &self.backends.store {
-            store.stop().await;
-        }
+        self.stop_store().await;
         Ok(driven)
     }
 
@@ -423,6 +421,12 @@ impl<'a, R: Runtime> Stand<'a, R> {
             None => self.recorder.record(Happening::Warning {
                 message: format!("{kind} did not stop gracefully within {} s", STOP_WITHIN.as_secs()),
             }),
+        }
+    }
+
+    pub(super) async fn stop_store(&self) {
+        if let Some(store) = &self.backends.store {
+            store.stop().await;
         }
     }
 

@@ -128,6 +128,7 @@ mod tests {
             seed: 7,
             ledger: "ledger".into(),
             tls: None,
+            sessions: None,
         })
     }
 

@@ -26,6 +26,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::application::Application;
 use crate::behaviour::{Axe, Behaviour, Wire};
 use crate::ledger::Ledger;
+use crate::sessions::Sessions;
 use crate::transport::Reception;
 
 /// Connections that the kernel holds until they are accepted.
@@ -63,6 +64,9 @@ pub enum BackendError {
     /// Its certificate or key can't be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The session store can't be used.
+    #[error("cannot keep sessions: {0}")]
+    Sessions(String),
     /// The timer can't be made.
     #[error("cannot make a timer: {0}")]
     Timer(io::Error),
@@ -101,8 +105,10 @@ pub async fn serve(
     listening(listener.local_addr().map_err(refused)?);
 
     let reception = Rc::new(Reception::new(acceptor));
+    let sessions = Sessions::new(&job).map_err(|error| BackendError::Sessions(error.to_string()))?;
+    let (timer_of_all, ledger_of_all) = (timer.clone(), ledger.clone());
     let application =
-        Application::new(job, stamp, ledger.clone(), timer.clone(), behaviour, reception.clone());
+        Application::new(job, sessions, stamp, ledger_of_all, timer_of_all, behaviour, reception.clone());
     let application = Rc::new(application);
     let (finish, finishing) = watch::channel(());
     let mut connections = JoinSet::new();

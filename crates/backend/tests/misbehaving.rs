@@ -65,6 +65,7 @@ impl Running {
             seed: 3,
             ledger: directory.path().join("ledger.ndjson"),
             tls: None,
+            sessions: None,
         };
         let (listening, listens) = oneshot::channel();
         let behaviour = Behaviour::default();

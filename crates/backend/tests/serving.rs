@@ -40,6 +40,7 @@ fn job(directory: &TempDir) -> BackendJob {
         seed: 3,
         ledger: directory.path().join("ledger.ndjson"),
         tls: None,
+        sessions: None,
     }
 }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::degrade::Misbehaviour;
 use crate::identity::Incarnation;
+use crate::sessions::SessionsJob;
 use crate::tls::{ClientTls, Handshakes, ServerTls};
 use crate::topology::Backend;
 use crate::traffic::Traffic;
@@ -73,6 +74,9 @@ pub struct BackendJob {
     /// How to speak TLS with those who begin with it; `None`: plain HTTP only.
     #[serde(default)]
     pub tls: Option<ServerTls>,
+    /// Where it keeps sessions; `None`: it keeps none.
+    #[serde(default)]
+    pub sessions: Option<SessionsJob>,
 }
 
 /// The path on which a toy backend tells its [`BackendStatus`], past any queue and outside the ledger.

@@ -2,7 +2,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,12 +14,11 @@ use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::fleet::Backends;
+use super::backends::Backends;
 use crate::balancer::{
     Ask, BackendView, Balancer, Change, ConfigFile, DrainSignal, OldWorkers, Rotation, Sighting, Site,
     SplitSteps, Standing, Step, Trigger, Turn, View, adapter,
 };
-use crate::certificates::Certificates;
 use crate::error::EngineError;
 use crate::runtime::{Handle, Runtime};
 use crate::templates::Templates;
@@ -72,9 +70,9 @@ impl<'a, R: Runtime> Control<'a, R> {
         }
     }
 
-    /// Where clients connect, and the certificates by which they trust it if they speak TLS.
-    pub(super) fn listener(&self) -> (SocketAddr, Option<&Certificates>) {
-        (self.site.listener, self.site.certificates.as_ref())
+    /// Where it stands.
+    pub(super) fn site(&self) -> &Site {
+        self.site
     }
 
     /// Gives a route its new shares and returns what confirmed it.

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use agent::tls::TlsError;
 use http_body_util::Empty;
 use hyper::Request;
 use hyper::body::Bytes;
@@ -17,6 +18,8 @@ use tokio::net::TcpSocket;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::ClientConfig;
 
+use crate::balancer::Site;
+
 /// How long one answer may take.
 const WITHIN: Duration = Duration::from_secs(2);
 
@@ -29,6 +32,13 @@ pub(super) struct Door {
 }
 
 impl Door {
+    /// The listener of `site`.
+    pub(super) fn of(site: &Site) -> Result<Door, TlsError> {
+        let certificates = site.certificates.as_ref();
+        let tls = certificates.map(|certificates| agent::tls::client(&certificates.for_client(false)));
+        Ok(Door { address: site.listener, tls: tls.transpose()? })
+    }
+
     /// Who answers a request for `path`, with the source address `source` if the way there has that.
     pub(super) async fn stamp(
         &self,

@@ -11,8 +11,8 @@ use model::units::Nanos;
 use store::SampleWriter;
 use tokio::time::MissedTickBehavior;
 
+use super::backends::Backends;
 use super::control::Control;
-use super::fleet::Backends;
 use super::recorder::Observation;
 use crate::balancer::View;
 use crate::runtime::Runtime;

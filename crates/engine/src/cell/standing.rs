@@ -116,6 +116,7 @@ impl<R: Runtime> Stand<'_, R> {
         }
         self.wait_until_idle().await;
         self.stop_balancer(&balancer).await;
+        self.stop_store().await;
         Ok(served)
     }
 

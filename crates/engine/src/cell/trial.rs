@@ -92,6 +92,7 @@ fn job(incarnation: &Incarnation, listen: SocketAddr, directory: &Path) -> Job {
         seed: 0,
         ledger: directory.join(LEDGER),
         tls: None,
+        sessions: None,
     })
 }
 

@@ -178,6 +178,7 @@ fn job(incarnation: Incarnation, pod: &Pod, latency: Duration, ledger: &Path) ->
         seed: 1,
         ledger: ledger.to_owned(),
         tls: None,
+        sessions: None,
     }
 }
 

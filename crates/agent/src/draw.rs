@@ -21,6 +21,8 @@ pub enum Decision {
     Jitter,
     /// Whether a degraded backend answers a request with an error.
     Error,
+    /// Which user makes a request.
+    User,
 }
 
 /// A number in [0, 1), uniformly distributed over `n`.

@@ -127,6 +127,7 @@ mod tests {
             unhealthy: false,
             seed: 7,
             ledger: "ledger".into(),
+            sessions: None,
             tls: None,
         })
     }

@@ -19,11 +19,13 @@ use crate::ledger::{Ledger, Receipt};
 use crate::places::Places;
 use crate::response::{Content, Stamped, response};
 use crate::service_time::service_time;
+use crate::sessions::{Sessions, Visit};
 use crate::transport::Reception;
 
 /// One incarnation's behaviour, shared by its connections.
 pub(crate) struct Application {
     job: BackendJob,
+    sessions: Sessions,
     stamp: HeaderValue,
     content: Content,
     ledger: Rc<Ledger>,
@@ -36,6 +38,7 @@ pub(crate) struct Application {
 impl Application {
     pub(crate) fn new(
         job: BackendJob,
+        sessions: Sessions,
         stamp: HeaderValue,
         ledger: Rc<Ledger>,
         timer: Timer,
@@ -47,6 +50,7 @@ impl Application {
             content: Content::of_length(job.backend.body.0),
             places: Places::new(job.backend.at_once, job.backend.queue),
             job,
+            sessions,
             ledger,
             timer,
             behaviour,
@@ -102,6 +106,8 @@ impl Application {
         let id = request_id(&request);
         let receipt = id.map(|id| self.ledger.receive(id));
         let cost = cost(&request);
+        // Probes and curl are nobody's requests.
+        let asked = id.and_then(|_| self.sessions.asked(request.headers()));
         if !body_is_intact(request).await? {
             return Ok(self.say(
                 StatusCode::BAD_REQUEST,
@@ -115,6 +121,14 @@ impl Application {
         let Ok(_place) = self.places.take().await else {
             return Ok(self.say(StatusCode::SERVICE_UNAVAILABLE, "the queue is full\n", receipt));
         };
+        let visit = match &asked {
+            Some(asked) => Some(self.sessions.visit(asked).await),
+            None => None,
+        };
+        if visit.as_ref().is_some_and(|visit| !visit.is_available()) {
+            let answer = self.say(StatusCode::SERVICE_UNAVAILABLE, "the session store is away\n", receipt);
+            return Ok(with(visit.as_ref(), answer));
+        }
         if let Some(id) = id {
             let latency = match self.behaviour.get() {
                 Some(Misbehaviour::Latency(latency)) => latency,
@@ -126,13 +140,17 @@ impl Application {
         let (stage, reset) = match self.behaviour.get() {
             // Without an id there is nothing to draw from.
             Some(Misbehaviour::Errors(share)) if id.is_some_and(|id| self.errs(id, share)) => {
-                return Ok(self.say(StatusCode::INTERNAL_SERVER_ERROR, "degraded\n", receipt));
+                let answer = self.say(StatusCode::INTERNAL_SERVER_ERROR, "degraded\n", receipt);
+                return Ok(with(visit.as_ref(), answer));
             }
             // The place and the receipt are kept until the client goes away.
             Some(Misbehaviour::Silent) => return std::future::pending().await,
             Some(Misbehaviour::Reset(stage)) => (stage, true),
             Some(Misbehaviour::Close(stage)) => (stage, false),
-            _ => return Ok(response(StatusCode::OK, self.stamp.clone(), self.content.clone(), receipt)),
+            _ => {
+                let answer = response(StatusCode::OK, self.stamp.clone(), self.content.clone(), receipt);
+                return Ok(with(visit.as_ref(), answer));
+            }
         };
         // It is given up, not finished.
         drop(receipt);
@@ -148,6 +166,14 @@ impl Application {
     fn say(&self, status: StatusCode, text: &'static str, receipt: Option<Receipt>) -> Response<Stamped> {
         response(status, self.stamp.clone(), Content::new(text), receipt)
     }
+}
+
+/// The response with what became of the session.
+fn with(visit: Option<&Visit>, mut response: Response<Stamped>) -> Response<Stamped> {
+    if let Some(visit) = visit {
+        visit.write(response.headers_mut());
+    }
+    response
 }
 
 fn request_id(request: &Request<Incoming>) -> Option<RequestId> {

@@ -2,8 +2,8 @@
 //!
 //! It answers each request after a reproducible [`service_time`], stamps its incarnation on the response, and
 //! writes what it received and finished to its ledger, which outlives it. The data flow of one request:
-//! head read → ledger line *received* → body read and checked → a place (or the queue, or 503) → service
-//! time → head written → ledger line *finished* → last byte written.
+//! head read → ledger line *received* → body read and checked → a place (or the queue, or 503) → its session, if the
+//! backend keeps any (or 503) → service time → head written → ledger line *finished* → last byte written.
 //!
 //! It runs as a process of its own ([`run`]); tests serve in-process ([`serve`]).
 
@@ -15,6 +15,7 @@ mod process;
 mod response;
 mod server;
 mod service_time;
+mod sessions;
 mod transport;
 
 pub use behaviour::Behaviour;

@@ -36,7 +36,9 @@ pub fn run() -> ExitCode {
 }
 
 fn serve_until_told(job: BackendJob) -> Result<(), ProcessError> {
-    let runtime = Builder::new_current_thread().enable_io().build_local(LocalOptions::default())?;
+    // The clock is the session store's client's: what is measured has a timer of its own.
+    let runtime =
+        Builder::new_current_thread().enable_io().enable_time().build_local(LocalOptions::default())?;
     runtime.block_on(async {
         let mut terminated = signal(SignalKind::terminate())?;
         let terminate = async {

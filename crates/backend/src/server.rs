@@ -26,6 +26,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::application::Application;
 use crate::behaviour::{Axe, Behaviour, Wire};
 use crate::ledger::Ledger;
+use crate::sessions::Sessions;
 use crate::transport::Reception;
 
 /// Connections that the kernel holds until they are accepted.
@@ -60,6 +61,9 @@ pub enum BackendError {
         /// Why.
         source: InvalidHeaderValue,
     },
+    /// The session store can't be used.
+    #[error("cannot keep sessions: {0}")]
+    Sessions(String),
     /// Its certificate or key can't be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -100,10 +104,10 @@ pub async fn serve(
     let listener = socket.listen(BACKLOG).map_err(refused)?;
     listening(listener.local_addr().map_err(refused)?);
 
+    let sessions = Sessions::new(&job).map_err(|error| BackendError::Sessions(error.to_string()))?;
     let reception = Rc::new(Reception::new(acceptor));
-    let application =
-        Application::new(job, stamp, ledger.clone(), timer.clone(), behaviour, reception.clone());
-    let application = Rc::new(application);
+    let (own, from) = (ledger.clone(), reception.clone());
+    let application = Rc::new(Application::new(job, sessions, stamp, own, timer.clone(), behaviour, from));
     let (finish, finishing) = watch::channel(());
     let mut connections = JoinSet::new();
     loop {

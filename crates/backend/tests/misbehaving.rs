@@ -64,6 +64,7 @@ impl Running {
             unhealthy: false,
             seed: 3,
             ledger: directory.path().join("ledger.ndjson"),
+            sessions: None,
             tls: None,
         };
         let (listening, listens) = oneshot::channel();

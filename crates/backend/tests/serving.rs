@@ -39,6 +39,7 @@ fn job(directory: &TempDir) -> BackendJob {
         unhealthy: false,
         seed: 3,
         ledger: directory.path().join("ledger.ndjson"),
+        sessions: None,
         tls: None,
     }
 }

@@ -62,6 +62,7 @@ impl Running {
             unhealthy: false,
             seed: 3,
             ledger: path("ledger.ndjson"),
+            sessions: None,
             tls: Some(ServerTls { certificate: path("certificate"), key: path("key") }),
         };
         let client = ClientTls { authority: path("authority"), resumption: true };

@@ -60,6 +60,15 @@ impl Check {
         Check::failed(name, found, fix)
     }
 
+    /// This check of something that only some scenarios need: what is missing limits rig, and stops nothing else.
+    #[must_use]
+    pub fn wanted_by_some(self) -> Check {
+        match self.state {
+            State::Failed => Check { state: State::Limits, ..self },
+            _ => self,
+        }
+    }
+
     /// Nobody could look, and why.
     pub fn not_checked(name: impl Into<String>, why: impl Into<String>) -> Check {
         Check { name: name.into(), state: State::NotChecked, found: why.into(), fix: None }

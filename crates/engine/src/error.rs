@@ -31,6 +31,27 @@ pub enum EngineError {
         /// Why.
         reason: String,
     },
+    /// The session store's executable isn't there.
+    #[error(
+        "redis-server is not installed: none on PATH, in /usr/sbin or in tools/bin, and a pool keeps its sessions in Redis\n  help: run `make setup`, or set RIG_REDIS=/path/to/redis-server"
+    )]
+    StoreMissing,
+    /// The session store's executable does not run.
+    #[error("`{binary}` does not run as redis-server: {reason}")]
+    StoreBroken {
+        /// Its executable.
+        binary: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The session store did not start, or died; its own words follow.
+    #[error("the session store failed: {status}; its own words:\n    {words}")]
+    StoreFailed {
+        /// What became of it.
+        status: String,
+        /// The end of its log.
+        words: String,
+    },
     /// A balancer exited instead of serving; its own words follow.
     #[error("{kind} exited ({status}); its own words:\n{words}\n  its configuration: {config}")]
     BalancerExited {

@@ -4,7 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use agent::clock;
@@ -12,7 +12,7 @@ use model::outcome::{Cause, Stage};
 use model::request::ConnectionUse;
 use model::tls::Handshake;
 use model::units::Nanos;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::rustls::ClientConfig;
 
 use crate::context::count;
@@ -23,21 +23,30 @@ use crate::wire::Wire;
 pub(crate) struct Connection {
     wire: Wire,
     handshake: Option<Handshake>,
+    source: Option<IpAddr>,
     number: u64,
     carried: u32,
     idle_since: Option<Nanos>,
 }
 
 impl Connection {
-    /// Opens a connection; its number is how many were `opened` before. `tls` says how to speak it; `at` learns how far
-    /// the opening has come.
+    /// Opens a connection, from the address `source` if that matters; its number is how many were `opened` before. `tls`
+    /// says how to speak it; `at` learns how far the opening has come.
     pub(crate) async fn open(
         target: SocketAddr,
+        source: Option<IpAddr>,
         opened: &Cell<u64>,
         tls: Option<&Arc<ClientConfig>>,
         at: &mut Stage,
     ) -> io::Result<Connection> {
-        let stream = TcpStream::connect(target).await?;
+        let stream = match source {
+            None => TcpStream::connect(target).await?,
+            Some(source) => {
+                let socket = if source.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+                socket.bind(SocketAddr::new(source, 0))?;
+                socket.connect(target).await?
+            }
+        };
         stream.set_nodelay(true)?;
         let number = count(opened);
         let (wire, handshake) = match tls {
@@ -47,7 +56,12 @@ impl Connection {
                 Wire::secure(stream, config.clone()).await?
             }
         };
-        Ok(Connection { wire, handshake, number, carried: 0, idle_since: None })
+        Ok(Connection { wire, handshake, source, number, carried: 0, idle_since: None })
+    }
+
+    /// The address that it was opened from, if that mattered.
+    pub(crate) fn source(&self) -> Option<IpAddr> {
+        self.source
     }
 
     /// Begins a request at `now`.
@@ -104,7 +118,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let opened = Cell::new(0);
         let target = listener.local_addr().unwrap();
-        let mut connection = Connection::open(target, &opened, None, &mut Stage::Connect).await.unwrap();
+        let mut connection =
+            Connection::open(target, None, &opened, None, &mut Stage::Connect).await.unwrap();
         assert_eq!((connection.number, opened.get()), (0, 1));
         assert!(connection.is_quiet());
         (connection, listener.accept().await.unwrap().0)

@@ -16,6 +16,7 @@ use tokio_rustls::rustls::ClientConfig;
 use crate::pool::{Pool, Released};
 use crate::recorder::Recorder;
 use crate::request::Template;
+use crate::users::Holdings;
 
 /// Bytes that are read at once.
 const READ_BUFFER: usize = 64 * 1024;
@@ -31,6 +32,7 @@ pub(crate) struct Context {
     pub(crate) scheduled: u64,
     pub(crate) timer: Timer,
     pub(crate) pool: RefCell<Pool>,
+    pub(crate) holdings: RefCell<Holdings>,
     pub(crate) recorder: RefCell<Recorder>,
     pub(crate) read_buffer: RefCell<Box<[u8]>>,
     pub(crate) tally: Tally,
@@ -87,6 +89,8 @@ impl Context {
             bytes_in: 0,
             served_by: None,
             outcome: Outcome::NotSent(why),
+            user: released.arrival.user,
+            session: None,
         });
     }
 

@@ -10,6 +10,7 @@ use model::units::Nanos;
 use crate::context::Context;
 use crate::exchange::Exchange;
 use crate::pool::Released;
+use crate::users::Held;
 
 /// A request that a worker has taken up. It is recorded when this is dropped, so that no way out of a worker,
 /// not even being aborted, can lose a request.
@@ -21,6 +22,8 @@ pub(crate) struct Flight {
     pub(crate) opening: Stage,
     pub(crate) on: Option<ConnectionUse>,
     pub(crate) exchange: Option<Exchange>,
+    /// What its user held when it was sent.
+    pub(crate) held: Held,
     /// `None` until it has ended by itself.
     pub(crate) outcome: Option<Outcome>,
 }
@@ -34,6 +37,7 @@ impl Flight {
             opening: Stage::Connect,
             on: None,
             exchange: None,
+            held: Held::default(),
             outcome: None,
         }
     }
@@ -51,6 +55,11 @@ impl Drop for Flight {
         let class = &self.context.classes[arrival.class];
         let exchange = self.exchange.take();
         let exchange = exchange.as_ref();
+        // A user agent takes cookies in as soon as it has read the head, whatever becomes of the body.
+        let session = exchange.and_then(|exchange| {
+            let head = exchange.response().head();
+            self.context.holdings.borrow_mut().receive(arrival.user, &self.held, head)
+        });
         self.context.record(&Request {
             id: arrival.id,
             class: class.name.clone(),
@@ -65,6 +74,8 @@ impl Drop for Flight {
             bytes_in: exchange.map_or(0, Exchange::bytes_in),
             served_by: exchange.and_then(|exchange| exchange.response().head().served_by.clone()),
             outcome: self.outcome.unwrap_or(Outcome::NotSent(NotSent::Cancelled)),
+            user: arrival.user,
+            session,
         });
     }
 }

@@ -19,6 +19,7 @@ use crate::pool::Pool;
 use crate::recorder::Recorder;
 use crate::request::Template;
 use crate::schedule::Schedule;
+use crate::users::Holdings;
 
 /// Time between two progress frames; the records gathered meanwhile are written as often.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
@@ -79,6 +80,7 @@ pub async fn generate(
         scheduled: schedule.remaining(),
         timer: Timer::new()?,
         pool: RefCell::new(Pool::new(job.traffic.connections)),
+        holdings: RefCell::new(Holdings::new(job.traffic.users)),
         recorder: RefCell::new(Recorder::open(&job.records).map_err(unwritable)?),
         read_buffer: read_buffer(),
         tally: Tally::default(),

@@ -25,6 +25,7 @@ mod recorder;
 mod request;
 mod response;
 mod schedule;
+mod users;
 mod wire;
 mod worker;
 

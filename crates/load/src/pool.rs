@@ -1,6 +1,7 @@
 //! Which worker takes a request: an idle one, a new one, or the next that becomes free.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 
 use model::units::Nanos;
 use tokio::sync::oneshot;
@@ -30,8 +31,9 @@ pub(crate) enum Placement {
 pub(crate) struct Pool {
     limit: u32,
     workers: u32,
-    /// The longest idle first. A worker that ended meanwhile has dropped its receiver.
-    idle: VecDeque<oneshot::Sender<Released>>,
+    /// The longest idle first, each with the address that its connection comes from. A worker that ended meanwhile has
+    /// dropped its receiver.
+    idle: VecDeque<(Option<IpAddr>, oneshot::Sender<Released>)>,
     waiting: VecDeque<Released>,
 }
 
@@ -45,30 +47,35 @@ impl Pool {
     pub(crate) fn place(&mut self, released: Released) -> Placement {
         let has_room = self.workers < self.limit;
         let prefers_new = released.arrival.connect == Connect::Fresh && has_room;
-        if !prefers_new && self.hand_to_idle(released) {
+        if !prefers_new && self.hand_to_idle(released, |source| source == released.arrival.source) {
             return Placement::Taken;
         }
         if has_room {
             self.workers += 1;
             return Placement::NewWorker(released);
         }
+        // A connection from another address gives way to one from the right one.
+        if self.hand_to_idle(released, |_| true) {
+            return Placement::Taken;
+        }
         self.waiting.push_back(released);
         Placement::Queued
     }
 
-    fn hand_to_idle(&mut self, released: Released) -> bool {
-        while let Some(worker) = self.idle.pop_front() {
-            if worker.send(released).is_ok() {
+    fn hand_to_idle(&mut self, released: Released, fits: impl Fn(Option<IpAddr>) -> bool) -> bool {
+        while let Some(at) = self.idle.iter().position(|(source, _)| fits(*source)) {
+            let worker = self.idle.remove(at);
+            if worker.is_some_and(|(_, worker)| worker.send(released).is_ok()) {
                 return true;
             }
         }
         false
     }
 
-    /// A worker has nothing to do: its next request arrives on the receiver.
-    pub(crate) fn park(&mut self) -> oneshot::Receiver<Released> {
+    /// A worker whose connection comes from `source` has nothing to do: its next request arrives on the receiver.
+    pub(crate) fn park(&mut self, source: Option<IpAddr>) -> oneshot::Receiver<Released> {
         let (next, inbox) = oneshot::channel();
-        self.idle.push_back(next);
+        self.idle.push_back((source, next));
         inbox
     }
 
@@ -92,13 +99,14 @@ mod tests {
     use model::identity::RequestId;
 
     fn request(id: u64, connect: Connect) -> Released {
-        Released { arrival: Arrival { id: RequestId(id), due: Nanos(0), class: 0, connect }, at: Nanos(0) }
+        let (id, due) = (RequestId(id), Nanos(0));
+        Released { arrival: Arrival { id, due, class: 0, connect, user: None, source: None }, at: Nanos(0) }
     }
 
     #[test]
     fn the_longest_idle_worker_is_next_and_dead_ones_are_passed_over() {
         let mut pool = Pool::new(4);
-        let mut inboxes: Vec<_> = (0..3).map(|_| pool.park()).collect();
+        let mut inboxes: Vec<_> = (0..3).map(|_| pool.park(None)).collect();
         drop(inboxes.remove(0));
         assert_eq!(pool.place(request(7, Connect::Reuse)), Placement::Taken);
         assert_eq!(inboxes[0].try_recv().unwrap().arrival.id, RequestId(7));
@@ -122,9 +130,29 @@ mod tests {
     }
 
     #[test]
+    fn a_request_takes_a_connection_from_its_address_and_at_the_limit_another_one_gives_way() {
+        let mut pool = Pool::new(2);
+        let addresses = [1, 2, 3].map(|n| Some(IpAddr::from([127, 255, n, 1])));
+        let from = |id, source| Released {
+            arrival: Arrival { source, ..request(id, Connect::Reuse).arrival },
+            ..request(id, Connect::Reuse)
+        };
+        let released = from(0, addresses[0]);
+        assert_eq!(pool.place(released), Placement::NewWorker(released));
+        let mut first = pool.park(addresses[0]);
+        let released = from(1, addresses[1]);
+        assert_eq!(pool.place(released), Placement::NewWorker(released), "there is room");
+        let mut second = pool.park(addresses[1]);
+        assert_eq!(pool.place(from(2, addresses[1])), Placement::Taken);
+        assert_eq!(second.try_recv().unwrap().arrival.id, RequestId(2));
+        assert_eq!(pool.place(from(3, addresses[2])), Placement::Taken);
+        assert_eq!(first.try_recv().unwrap().arrival.id, RequestId(3));
+    }
+
+    #[test]
     fn a_fresh_request_leaves_idle_connections_alone_while_there_is_room() {
         let mut pool = Pool::new(1);
-        let mut inbox = pool.park();
+        let mut inbox = pool.park(None);
         let fresh = request(0, Connect::Fresh);
         assert_eq!(pool.place(fresh), Placement::NewWorker(fresh));
         assert!(inbox.try_recv().is_err());

@@ -49,15 +49,17 @@ impl Template {
         Template { start: start.into_bytes(), body }
     }
 
-    /// The request `id`.
-    pub(crate) fn request(&self, id: RequestId, connect: Connect) -> RequestBytes {
+    /// The request `id`, with `more` header lines, each of them ended.
+    pub(crate) fn request(&self, id: RequestId, connect: Connect, more: &str) -> RequestBytes {
         let end = match connect {
-            Connect::Reuse => "\r\n\r\n",
-            Connect::Fresh => "\r\nConnection: close\r\n\r\n",
+            Connect::Reuse => "\r\n",
+            Connect::Fresh => "Connection: close\r\n\r\n",
         };
-        let mut head = Vec::with_capacity(self.start.len() + 48);
+        let mut head = Vec::with_capacity(self.start.len() + more.len() + 48);
         head.extend_from_slice(&self.start);
         head.extend_from_slice(id.to_string().as_bytes());
+        head.extend_from_slice(b"\r\n");
+        head.extend_from_slice(more.as_bytes());
         head.extend_from_slice(end.as_bytes());
         RequestBytes { head, body: self.body.clone() }
     }
@@ -105,7 +107,7 @@ mod tests {
 
     fn text_of(class: &RequestClass, connect: Connect) -> String {
         let host = "127.0.0.1:8080";
-        let request = Template::new(class, host).request(RequestId(42), connect);
+        let request = Template::new(class, host).request(RequestId(42), connect, "");
         let mut bytes = Vec::new();
         while let Some(byte) = request.next(bytes.len(), request.body_length()).first() {
             // One byte at a time: a write may stop anywhere.
@@ -133,6 +135,14 @@ mod tests {
             "POST /a?b HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nContent-Length: 3\r\n\
              x-rig-crc32: 352441c2\r\nx-rig-seq: 42\r\n\r\nabc"
         );
+    }
+
+    #[test]
+    fn what_a_user_holds_goes_along() {
+        let template = Template::new(&class(Method::Get, &[], 0), "127.0.0.1:8080");
+        let request = template.request(RequestId(42), Connect::Reuse, "Cookie: a=b\r\n");
+        let end = "x-rig-seq: 42\r\nCookie: a=b\r\n\r\n";
+        assert!(request.next(0, 0).ends_with(end.as_bytes()));
     }
 
     #[test]

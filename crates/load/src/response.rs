@@ -4,8 +4,10 @@
 use httparse::{EMPTY_HEADER, Header, Status};
 use model::identity::{CHECKSUM_HEADER, Incarnation, STAMP_HEADER};
 use model::outcome::{BodyCheck, Stage};
+use model::sessions::{SESSION_HEADER, SessionAnswer};
 
 use crate::chunked::{BrokenChunk, Chunked};
+use crate::users::SetCookie;
 
 /// The longest head, in bytes.
 const HEAD_LIMIT: usize = 64 * 1024;
@@ -54,6 +56,10 @@ pub(crate) struct Head {
     pub(crate) served_by: Option<Incarnation>,
     /// Whether the connection's end is announced.
     pub(crate) close: bool,
+    /// What it sets or deletes in the user's jar.
+    pub(crate) cookies: Vec<SetCookie>,
+    /// What the backend says about the session.
+    pub(crate) session: Option<SessionAnswer>,
     checksum: Checksum,
 }
 
@@ -253,6 +259,11 @@ fn read_header(header: &Header<'_>, head: &mut Head, framing: &mut State) -> Res
                 head.close = false;
             }
         }
+    } else if is("set-cookie") {
+        // One that can't be read is ignored, as user agents do.
+        head.cookies.extend(text().ok().and_then(SetCookie::read));
+    } else if is(SESSION_HEADER) {
+        head.session = text().ok().and_then(|answer| answer.parse().ok());
     } else if is(STAMP_HEADER) {
         head.served_by = text().ok().and_then(|stamp| stamp.parse().ok());
     } else if is(CHECKSUM_HEADER) {

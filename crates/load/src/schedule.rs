@@ -1,9 +1,13 @@
 //! Which request is due when, and what it is. Pure: same traffic, origin and seed, same arrivals.
 
+use std::net::IpAddr;
+
 use agent::draw::{Decision, uniform};
 use model::identity::RequestId;
 use model::traffic::{Arrivals, Traffic};
 use model::units::Nanos;
+
+use crate::users::Crowd;
 
 /// One scheduled request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +20,10 @@ pub struct Arrival {
     pub class: usize,
     /// The connection that it wants.
     pub connect: Connect,
+    /// Who makes it; `None`: nobody in particular.
+    pub user: Option<u32>,
+    /// The address that its connection has to come from; `None`: any.
+    pub source: Option<IpAddr>,
 }
 
 /// The connection that a request wants.
@@ -36,6 +44,7 @@ pub struct Schedule {
     /// For each class the share of all classes up to it.
     mix: Vec<f64>,
     fresh: f64,
+    crowd: Option<Crowd>,
 }
 
 impl Schedule {
@@ -51,6 +60,7 @@ impl Schedule {
             next: 0,
             mix: mix.collect(),
             fresh: traffic.fresh_connections.0,
+            crowd: traffic.users.map(|users| Crowd::new(&users, seed)),
         }
     }
 
@@ -71,6 +81,7 @@ impl Iterator for Schedule {
         let n = self.next;
         self.next += 1;
         let class = uniform(self.seed, Decision::Class, n);
+        let user = self.crowd.as_ref().map(|crowd| crowd.user_of(n));
         let last = self.mix.len().saturating_sub(1);
         Some(Arrival {
             id: RequestId(n),
@@ -81,6 +92,8 @@ impl Iterator for Schedule {
                 true => Connect::Fresh,
                 false => Connect::Reuse,
             },
+            source: self.crowd.as_ref().zip(user).and_then(|(crowd, user)| crowd.source_of(user)),
+            user,
         })
     }
 }
@@ -174,6 +187,7 @@ mod tests {
             fresh_connections: Share(0.1),
             resumption: true,
             mix: vec![class(0.25), class(0.75)],
+            users: None,
         }
     }
 

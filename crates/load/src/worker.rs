@@ -12,7 +12,7 @@ use crate::failure::opening_outcome;
 use crate::flight::Flight;
 use crate::pace::Pace;
 use crate::pool::Released;
-use crate::schedule::Connect;
+use crate::schedule::{Arrival, Connect};
 
 /// Carries `first`, then what waits, then what it is handed while idle; ends when its connection does.
 pub(crate) async fn work(context: Rc<Context>, first: Released) {
@@ -40,7 +40,7 @@ impl Drop for Place<'_> {
 
 /// Waits for the next request; `None` if the peer ends the connection first.
 async fn idle(context: &Context, connection: &mut Connection) -> Option<Released> {
-    let inbox = context.pool.borrow_mut().park();
+    let inbox = context.pool.borrow_mut().park(connection.source());
     tokio::select! {
         biased;
         next = inbox => next.ok(),
@@ -69,12 +69,13 @@ async fn carry(context: &Rc<Context>, released: Released, idle: Option<Connectio
 async fn attempt(flight: &mut Flight, idle: Option<Connection>) -> (Outcome, Option<Connection>) {
     let context = flight.context.clone();
     let arrival = flight.released.arrival;
-    let mut connection = match reusable(&context, arrival.connect, idle) {
+    let mut connection = match reusable(&context, &arrival, idle) {
         Some(connection) => connection,
         None => {
             flight.sent = Some(clock::now());
             let (opened, tls) = (&context.tally.opened, context.tls.as_ref());
-            match Connection::open(context.target, opened, tls, &mut flight.opening).await {
+            let opening = Connection::open(context.target, arrival.source, opened, tls, &mut flight.opening);
+            match opening.await {
                 Ok(connection) => connection,
                 Err(error) => {
                     let outcome = opening_outcome(&error, flight.opening);
@@ -89,7 +90,9 @@ async fn attempt(flight: &mut Flight, idle: Option<Connection>) -> (Outcome, Opt
     let now = clock::now();
     flight.sent.get_or_insert(now);
     let on = flight.on.insert(connection.begin(now));
-    let request = context.templates[arrival.class].request(arrival.id, arrival.connect);
+    let (more, held) = context.holdings.borrow().send(arrival.user);
+    flight.held = held;
+    let request = context.templates[arrival.class].request(arrival.id, arrival.connect, &more);
     let upload = context.classes[arrival.class].upload;
     let pace = upload.map(|over| Pace::new(context.timer.clone(), over.0));
     let exchange = flight.exchange.insert(Exchange::new(request, pace));
@@ -109,8 +112,9 @@ async fn attempt(flight: &mut Flight, idle: Option<Connection>) -> (Outcome, Opt
 }
 
 /// The worker's connection, if the request may go there and the peer hasn't ended it while it was idle.
-fn reusable(context: &Context, connect: Connect, idle: Option<Connection>) -> Option<Connection> {
-    let mut connection = idle.filter(|_| connect == Connect::Reuse)?;
+fn reusable(context: &Context, arrival: &Arrival, idle: Option<Connection>) -> Option<Connection> {
+    let fits = |idle: &Connection| arrival.connect == Connect::Reuse && idle.source() == arrival.source;
+    let mut connection = idle.filter(fits)?;
     if !connection.is_quiet() {
         count(&context.tally.unannounced_closes);
         return None;

@@ -72,11 +72,13 @@ pub enum Capability {
     InFlightView,
     /// Takes one backend out while it runs, without a reload, where its listener works at layer 4.
     LiveDeregisterAtLayer4,
+    /// Keeps users at backends by a cookie, and chooses the backends of new ones by an algorithm of its own.
+    BalanceBesideSticky,
 }
 
 impl Capability {
     /// Every capability.
-    pub const ALL: [Capability; 8] = [
+    pub const ALL: [Capability; 9] = [
         Capability::ActiveHealthChecks,
         Capability::PassiveHealth,
         Capability::PassiveHealthAlone,
@@ -85,6 +87,7 @@ impl Capability {
         Capability::ReloadDeregister,
         Capability::InFlightView,
         Capability::LiveDeregisterAtLayer4,
+        Capability::BalanceBesideSticky,
     ];
 }
 

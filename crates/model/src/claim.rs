@@ -232,6 +232,15 @@ metrics! {
     /// How unevenly the balancer spread the requests: those of the busiest backend over the mean of its pool. 1 is
     /// perfectly even.
     Imbalance = "imbalance" in Number;
+    /// Sessions that a backend no longer had when their user came back.
+    SessionsLost = "sessions_lost" in Count;
+    /// Sessions that were there whenever their user came back.
+    SessionsKept = "sessions_kept" in Count;
+    /// Requests whose session was kept and whose counter was not greater than what the user had seen before: another
+    /// request's update was lost.
+    UpdatesLost = "updates_lost" in Count;
+    /// Users that more than one backend of a pool answered.
+    UsersMoved = "users_moved" in Count;
     /// The longest queue seen at a backend.
     QueueMax = "queue_max" in Count per "backend";
     /// The mean length of a backend's queue.

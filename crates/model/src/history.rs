@@ -212,6 +212,13 @@ pub enum Happening {
         /// Of so many requests.
         of: u64,
     },
+    /// The balancer keeps users where they are, and one who came anew was answered by the new generation.
+    Reached {
+        /// Who.
+        incarnation: Incarnation,
+        /// How often was asked until then.
+        probes: u64,
+    },
     /// A replacement is complete.
     Replaced {
         /// Who left.

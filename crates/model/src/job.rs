@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::degrade::Misbehaviour;
 use crate::identity::Incarnation;
+use crate::sessions::SessionsJob;
 use crate::tls::{ClientTls, Handshakes, ServerTls};
 use crate::topology::Backend;
 use crate::traffic::Traffic;
@@ -70,6 +71,9 @@ pub struct BackendJob {
     pub seed: u64,
     /// Where the ledger goes.
     pub ledger: PathBuf,
+    /// Where it keeps sessions; `None`: it keeps none.
+    #[serde(default)]
+    pub sessions: Option<SessionsJob>,
     /// How to speak TLS with those who begin with it; `None`: plain HTTP only.
     #[serde(default)]
     pub tls: Option<ServerTls>,

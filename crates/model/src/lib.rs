@@ -26,6 +26,7 @@ pub mod records;
 pub mod request;
 pub mod sample;
 pub mod scenario;
+pub mod sessions;
 pub mod split;
 pub mod timeline;
 pub mod tls;

@@ -44,6 +44,25 @@ pub struct SavedPlan {
     pub unavailable: Vec<Unavailable>,
 }
 
+/// What a variant may need that not every runtime has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Need {
+    /// A fault.
+    Fault(FaultKind),
+    /// A source address for each user of the load.
+    SourceAddresses,
+}
+
+impl Need {
+    /// The name that scenarios use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Need::Fault(kind) => kind.name(),
+            Need::SourceAddresses => "identity: source_address",
+        }
+    }
+}
+
 /// A variant that the runtime of a run can't run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unavailable {
@@ -108,6 +127,12 @@ impl Variant {
         self.timeline.iter().any(|entry| matches!(entry.action, Action::Curl(_)))
     }
 
+    /// What it needs of a runtime.
+    pub fn needs(&self) -> BTreeSet<Need> {
+        let faults = self.faults().map(|fault| Need::Fault(fault.kind));
+        faults.chain(self.traffic.has_sources().then_some(Need::SourceAddresses)).collect()
+    }
+
     /// The faults of its timeline.
     pub fn faults(&self) -> impl Iterator<Item = &Fault> {
         self.timeline.iter().filter_map(|entry| match &entry.action {
@@ -163,19 +188,19 @@ impl Plan {
         Plan { saved }
     }
 
-    /// This plan in a runtime that can't make every fault: `lacks` says why it can't make one, `None` that it
-    /// can. A variant that needs such a fault becomes [`Unavailable`], for the runtime called `runtime`. Fails
+    /// This plan in a runtime that can't do everything: `lacks` says why it can't do one thing, `None` that it
+    /// can. A variant that needs such a thing becomes [`Unavailable`], for the runtime called `runtime`. Fails
     /// where that leaves no cell.
-    pub fn without_faults(
+    pub fn within(
         &self,
         runtime: &str,
-        lacks: impl Fn(FaultKind) -> Option<&'static str>,
+        lacks: impl Fn(Need) -> Option<&'static str>,
     ) -> Result<Plan, NothingToRun> {
         let unavailable = |variant: &Variant| {
-            let kinds: BTreeSet<_> = variant.faults().map(|fault| fault.kind).collect();
-            let missing: Vec<_> = kinds
+            let missing: Vec<_> = variant
+                .needs()
                 .into_iter()
-                .filter_map(|kind| lacks(kind).map(|why| format!("no `{}` ({why})", kind.name())))
+                .filter_map(|need| lacks(need).map(|why| format!("no `{}` ({why})", need.name())))
                 .collect();
             (!missing.is_empty()).then(|| Unavailable {
                 variant: variant.name.clone(),

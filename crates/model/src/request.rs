@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::identity::{Incarnation, RequestId};
 use crate::outcome::Outcome;
+use crate::sessions::SessionUse;
 use crate::tls::Handshake;
 use crate::traffic::Method;
 use crate::units::Nanos;
@@ -38,6 +39,12 @@ pub struct Request {
     pub served_by: Option<Incarnation>,
     /// How it ended.
     pub outcome: Outcome,
+    /// Whose it was; `None`: the load has no users.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<u32>,
+    /// What became of its session; `None`: no backend said anything about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<SessionUse>,
 }
 
 /// How a connection was used by one request.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::degrade::Degrade;
+use crate::sessions::JwtKeys;
 use crate::split::Split;
 use crate::units::Span;
 
@@ -76,12 +77,12 @@ pub struct Reload {
     pub every: Span,
 }
 
-/// A fault of one backend.
+/// A fault of one backend, or of the session store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
     /// What befalls it.
     pub kind: FaultKind,
-    /// The backend.
+    /// The backend, or [`STORE`](crate::sessions::STORE).
     pub backend: String,
     /// After which it is healed; `None`: it stays.
     #[serde(rename = "for")]
@@ -139,6 +140,9 @@ pub struct Deploy {
     pub ready_within: Span,
     /// A new generation that never becomes healthy, to see what a deploy does then.
     pub new_generation_unhealthy: bool,
+    /// What the new generation's key for tokens has to do with the old one's.
+    #[serde(default)]
+    pub jwt_keys: JwtKeys,
 }
 
 impl Deploy {

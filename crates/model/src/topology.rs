@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::sessions::Sessions;
 use crate::split::Split;
 use crate::tls::Tls;
 use crate::units::{Bytes, Share, Span};
@@ -54,6 +55,15 @@ impl Topology {
     pub fn backend(&self, id: &str) -> Option<&Backend> {
         self.pools.iter().flat_map(|pool| &pool.backends).find(|b| b.id == id)
     }
+    /// The balancer's cookie for the users of `pool`. All routes to a pool agree on it.
+    pub fn sticky_cookie(&self, pool: &str) -> Option<&str> {
+        let mut leading = self.routes.iter().filter(|route| route.to.pools().any(|name| name == pool));
+        leading.find_map(|route| route.sticky.as_ref()).map(|sticky| sticky.cookie.as_str())
+    }
+    /// Whether some pool keeps its sessions in Redis, which then stands beside the backends.
+    pub fn has_session_store(&self) -> bool {
+        self.pools.iter().any(|pool| pool.sessions == Some(Sessions::Redis))
+    }
     /// The route called `name`.
     pub fn route(&self, name: &str) -> Option<&Route> {
         self.routes.iter().find(|route| route.name == name)
@@ -83,6 +93,9 @@ pub struct Pool {
     pub name: String,
     /// Its backends, spares last.
     pub backends: Vec<Backend>,
+    /// Where they keep sessions; `None`: they keep none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sessions: Option<Sessions>,
 }
 
 impl Pool {
@@ -188,6 +201,16 @@ pub struct Route {
     pub header: Option<HeaderMatch>,
     /// The pools.
     pub to: Split,
+    /// The cookie by which the balancer sends a user to the backend that he had before; `None`: it doesn't.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sticky: Option<Sticky>,
+}
+
+/// Affinity of users to backends, at the balancer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sticky {
+    /// The name of the balancer's cookie.
+    pub cookie: String,
 }
 
 /// A header with a value. The name may be written in any case, the value must be the same. A repeated header is one

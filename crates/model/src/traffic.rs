@@ -27,6 +27,49 @@ pub struct Traffic {
     pub resumption: bool,
     /// Kinds of requests with their shares, which sum to 1.
     pub mix: Vec<RequestClass>,
+    /// Who makes the requests; `None`: nobody in particular.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub users: Option<Users>,
+}
+
+/// Those who make the requests, each with a cookie jar.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Users {
+    /// How many.
+    pub count: u32,
+    /// How much more some of them ask than others.
+    pub skew: Skew,
+    /// What tells them apart for a balancer.
+    pub identity: Identity,
+}
+
+/// How requests are spread over users. The first request of each, in the warm-up, comes before any draw.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Skew {
+    /// Evenly.
+    #[default]
+    None,
+    /// The n-th busiest user's part is proportional to n to the power of minus this exponent (Zipf's law).
+    Zipf(f64),
+}
+
+/// What tells users apart for a balancer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Identity {
+    /// Their cookies: any connection carries the requests of any user.
+    #[default]
+    Cookie,
+    /// Their source addresses as well: each user has one, and connections of his own from there.
+    SourceAddress,
+}
+
+impl Traffic {
+    /// Whether each user has a source address of his own.
+    pub fn has_sources(&self) -> bool {
+        self.users.is_some_and(|users| users.identity == Identity::SourceAddress)
+    }
 }
 
 /// What every client had before scenarios could say it.

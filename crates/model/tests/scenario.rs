@@ -8,7 +8,7 @@ use std::path::Path;
 use model::catalog::{BalancerKind, Capability, Catalog};
 use model::claim::Claim;
 use model::degrade::{Misbehaviour, ResponseStage};
-use model::plan::{Plan, SavedPlan};
+use model::plan::{Need, Plan, SavedPlan};
 use model::scenario::{Choice, Problems, Scenario, Set, explain};
 use model::timeline::{Action, Drain, FaultKind, Until, When};
 use model::topology::{HealthCheck, Latency, PassiveHealth, Retries, Tail};
@@ -24,6 +24,7 @@ fn catalog() -> Catalog {
             (Nginx, Capability::TwoChoices, "made up for this test"),
             (Nginx, Capability::LiveDeregisterAtLayer4, "made up for this test"),
             (Haproxy, Capability::TwoChoices, "made up for this test"),
+            (Nginx, Capability::BalanceBesideSticky, "made up for this test"),
             (Envoy, Capability::ReloadDeregister, "it has no reload"),
         ],
     }
@@ -335,15 +336,15 @@ fn a_degraded_backend_misbehaves_in_one_way_and_slower_is_resolved() {
 }
 
 /// What local processes can't do.
-fn needs_containers(kind: FaultKind) -> Option<&'static str> {
-    let network = matches!(kind, FaultKind::Partition | FaultKind::HostLoss);
+fn needs_containers(need: Need) -> Option<&'static str> {
+    let network = matches!(need, Need::Fault(FaultKind::Partition | FaultKind::HostLoss));
     network.then_some("local processes share one network")
 }
 
 #[test]
 fn variants_that_a_runtime_cannot_run_have_no_cells_and_the_rest_goes_on() {
     let whole = small_with(EVERY_FAULT);
-    let plan = whole.without_faults("process", needs_containers).unwrap();
+    let plan = whole.within("process", needs_containers).unwrap();
     let left: Vec<_> = plan.cells().into_iter().map(|cell| cell.variant).collect();
     assert_eq!(left[..4], ["crash", "term", "freeze", "calm"]);
     assert_eq!((whole.cells().len(), left.len()), (18, 12));
@@ -356,14 +357,23 @@ fn variants_that_a_runtime_cannot_run_have_no_cells_and_the_rest_goes_on() {
     );
     assert_eq!(plan.why_unavailable("calm"), None);
     assert_eq!((&plan.variants, &plan.expect), (&whole.variants, &whole.expect));
-    assert_eq!(whole.without_faults("docker", |_| None).unwrap(), whole);
+    assert_eq!(whole.within("docker", |_| None).unwrap(), whole);
+}
+
+#[test]
+fn users_with_addresses_of_their_own_need_a_runtime_that_has_them() {
+    let plan =
+        small_with("variants: { a: {}, b: { load: { users: { count: 3, identity: source_address } } } }\n");
+    let within = plan.within("docker", |need| (need == Need::SourceAddresses).then_some("one address each"));
+    let reason = "docker runtime: no `identity: source_address` (one address each)";
+    assert_eq!(within.unwrap().why_unavailable("b"), Some(reason));
 }
 
 #[test]
 fn a_runtime_that_can_run_no_cell_is_refused_with_the_reason() {
     let plan = small_with("timeline: { cut: { at: 1s, partition: web-1 } }\n");
     assert_eq!(
-        plan.without_faults("process", needs_containers).unwrap_err().to_string(),
+        plan.within("process", needs_containers).unwrap_err().to_string(),
         "no cell is left to run: base: process runtime: no `partition` (local processes share one network); \
          choose another runtime, or other variants"
     );
@@ -410,7 +420,19 @@ variants:
   d:
     topology: { pools: { canary: { backends: 1 } }, routes: { all: { to: { web: 100%, canary: 0% } } } }
     timeline: { more: { at: 1s, split: { route: all, to: { web: 0%, canary: 100% } } }, ask: { after: more, curl: { path: "/?a", headers: { X-A: [b, c] } } } }
-expect: [ d.misrouted == 0, d.split_disagreements == 0, "d.pool_share[canary] > 1%", "a.share[web-1] > 1%", a.p99 < 2 × b.p99, "a.queue_mean[web-1] < 1.5", a.imbalance >= 1 ]
+  e:
+    topology:
+      pools: { web: { sessions: jwt }, shop: { backends: 2, sessions: redis } }
+      routes: { all: { path: /, to: web, sticky: { cookie: SRV_1 } }, shop: { path: /shop, to: shop } }
+    load: { users: { count: 60, skew: { zipf: 1.5 } } }
+    timeline:
+      rollout: { at: 2s, deploy: { pool: web, drain: auto, jwt_keys: overlapping } }
+      stop: { at: 3s, crash: redis, for: 500ms }
+  f:
+    topology: { pools: { web: { sessions: memory } }, balance: source_hash }
+    load: { users: { count: 60, identity: source_address } }
+    timeline: { rollout: { at: 2s, deploy: { pool: web, drain: off } } }
+expect: [ e.sessions_lost == 0, f.users_moved > 0, e.updates_lost == 0, f.sessions_kept > 0, d.misrouted == 0, d.split_disagreements == 0, "d.pool_share[canary] > 1%", "a.share[web-1] > 1%", a.p99 < 2 × b.p99, "a.queue_mean[web-1] < 1.5", a.imbalance >= 1 ]
 "#,
     );
     for plan in [drain_with(&[], &Choice::default()), rich, small_with(EVERY_FAULT), small_with(DEGRADED)] {

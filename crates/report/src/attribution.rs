@@ -6,18 +6,20 @@ use model::identity::RequestId;
 use model::ledger::Execution;
 use model::outcome::OutcomeKind;
 use model::request::Request;
+use model::sessions::STORE;
 use model::units::Nanos;
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::Evidence;
-use crate::fate::{Fate, SubCause};
+use crate::fate::{Fate, SubCause, store_was_away};
 use crate::joined::Traces;
 use crate::phases::{Phase, Phases};
 
 /// Dropped requests that have all of this in common.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Source {
-    /// The backend that received it last, else the one that the log names last; `None`: unattributed.
+    /// The session store, if it was away, else the backend that received it last, else the one that the log names last;
+    /// `None`: unattributed.
     pub backend: Option<String>,
     /// Which life of it, where the ledger says so.
     pub generation: Option<u32>,
@@ -86,7 +88,8 @@ fn source(
     evidence: &Evidence,
 ) -> Source {
     let received = received(traces);
-    let incarnation = received.map(|e| &e.by).or(request.served_by.as_ref());
+    let incarnation =
+        received.map(|e| &e.by).or(request.served_by.as_ref()).filter(|_| !store_was_away(request));
     let backend = blamed(request, traces);
     let met = met_its_fate(request, received, backend.as_deref(), evidence);
     let phase = match &backend {
@@ -109,8 +112,12 @@ fn received<'a>(traces: &Traces<'a>) -> Option<&'a Execution> {
     unfinished.or(traces.executions.last()).copied()
 }
 
-/// The backend that received a request last, else the one that answered it, else the one that the log names last.
+/// The session store, if that is why; else the backend that received a request last, else the one that answered it,
+/// else the one that the log names last.
 pub(crate) fn blamed(request: &Request, traces: &Traces<'_>) -> Option<String> {
+    if store_was_away(request) {
+        return Some(STORE.to_owned());
+    }
     let incarnation = received(traces).map(|e| &e.by).or(request.served_by.as_ref());
     let logged = || {
         let attempts = traces.logged.iter().flat_map(|line| &line.attempts);

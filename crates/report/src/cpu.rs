@@ -7,6 +7,7 @@ use model::history::{Event, Happening};
 use model::identity::Incarnation;
 use model::outcome::Outcome;
 use model::request::Request;
+use model::sessions::STORE;
 use model::timeline::FaultKind;
 use model::units::Nanos;
 use serde::{Deserialize, Serialize};
@@ -222,8 +223,8 @@ fn backends(
     load: Load,
     components: &BTreeMap<String, Usage>,
 ) -> Option<f64> {
-    let ran =
-        |(name, life): &(&String, &Life<'_>)| name.parse::<Incarnation>().is_ok() && life.ran_during(load);
+    let is_backend = |name: &str| name.parse().is_ok_and(|by: Incarnation| by.backend != STORE);
+    let ran = |(name, life): &(&String, &Life<'_>)| is_backend(name) && life.ran_during(load);
     let each = lives.iter().filter(ran).map(|(name, _)| components.get(name).map(|usage| usage.seconds));
     let each: Vec<f64> = each.collect::<Option<_>>()?;
     (!each.is_empty()).then(|| each.iter().sum())

@@ -110,7 +110,7 @@ pub enum Proof {
     Proved,
     /// The old generation is not known to have exited.
     OldNotExited,
-    /// No complete response bears the new generation's stamp.
+    /// No complete response bears the new generation's stamp, not even one to a user who came anew.
     NewNeverServed,
     /// The replacement did not end.
     Unfinished,
@@ -207,6 +207,7 @@ fn replacement(
     let mut expired = None;
     let mut terminated = None;
     let mut exited = false;
+    let mut reached = false;
     let mut waited = None;
     let mut confirmation = None;
     let [mut ended, mut launched, mut ready, mut registering, mut registered, mut looked] = [None; 6];
@@ -227,6 +228,10 @@ fn replacement(
             Happening::Unconfirmed { incarnation, share, of } if *incarnation == r.new => {
                 confirmation = Some(Confirmation { share: share.0, of: *of, fair: false });
             }
+            Happening::Reached { incarnation, .. } if *incarnation == r.new => {
+                reached = true;
+                looked = Some(event.at);
+            }
             Happening::Exited { component, .. } if *component == r.old.to_string() => {
                 exited = true;
                 ended = Some(event.at);
@@ -245,7 +250,7 @@ fn replacement(
         in_flight_at_deregistration: told.map(|at| in_flight(&r.old, at, joined)),
         in_flight_at_termination: terminated.map(|at| in_flight(&r.old, at, joined)),
         drain_waited: waited.or(expired_after),
-        proof: match (r.last, exited, serving.contains(&r.new)) {
+        proof: match (r.last, exited, reached || serving.contains(&r.new)) {
             (None, ..) => Proof::Unfinished,
             (_, false, _) => Proof::OldNotExited,
             (_, _, false) => Proof::NewNeverServed,

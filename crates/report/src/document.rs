@@ -9,6 +9,7 @@ mod resources;
 mod routing;
 mod tables;
 mod tls;
+mod users;
 
 use std::collections::BTreeSet;
 
@@ -112,6 +113,7 @@ pub fn compose(run: &RunSummary, detail: Detail) -> Document {
         blocks.push(Block::Table(tables::requests(run)));
         blocks.extend(latency(run, detail));
         blocks.extend(load::backends(run, detail).map(Block::Table));
+        blocks.extend(users::users(run).map(Block::Table));
         blocks.extend(routing::classes(run).map(Block::Table));
         blocks.extend(routing::splits(run).map(Block::Table));
         blocks.extend(tables::deploys(run).map(Block::Table));

@@ -6,6 +6,7 @@ use model::access_log::{LogGap, Logged};
 use model::ledger::Execution;
 use model::outcome::{Cause, NotSent, Outcome, OutcomeKind, Stage};
 use model::request::Request;
+use model::sessions::SessionState;
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::{Evidence, LogState};
@@ -54,6 +55,8 @@ pub enum SubCause {
     FinishedUndelivered,
     /// A backend answered so itself.
     AnsweredByBackend,
+    /// A backend answered so because its session store was away.
+    StoreAway,
     /// A backend received it, and the client or the balancer gave up before it was finished.
     GivenUp,
     /// A degraded backend received it and broke its response off.
@@ -311,6 +314,8 @@ fn sub_cause(fate: &Fate, request: &Request) -> SubCause {
     let has = |exception| fate.exceptions.contains(&exception);
     if fate.receipts == 0 {
         SubCause::NotExecuted
+    } else if store_was_away(request) {
+        SubCause::StoreAway
     } else if answered_by_backend(request) {
         SubCause::AnsweredByBackend
     } else if has(Exception::KilledInService) {
@@ -340,6 +345,11 @@ fn closed_silently(request: &Request, evidence: &Evidence) -> bool {
 fn tried_who_was_gone(request: &Request, line: &Logged, evidence: &Evidence) -> bool {
     let tried = line.attempts.iter().filter_map(|attempt| attempt.backend.as_deref());
     tried.into_iter().any(|backend| evidence.gone(backend, request.released, request.end))
+}
+
+/// Whether a backend answered that its session store was away.
+pub(crate) fn store_was_away(request: &Request) -> bool {
+    request.session.as_ref().is_some_and(|session| session.state == SessionState::Unavailable)
 }
 
 /// Whether a complete response bears a backend's stamp: delivered, whatever it says.

@@ -10,6 +10,7 @@ use model::identity::RequestId;
 use model::outcome::OutcomeKind;
 use model::plan::Variant;
 use model::request::Request;
+use model::sessions::STORE;
 use model::units::{Nanos, Span};
 use serde::{Deserialize, Serialize};
 
@@ -82,7 +83,7 @@ pub enum Removal {
     },
     /// Attempts went on.
     Never,
-    /// The fault did not last long enough to tell.
+    /// The fault did not last long enough to tell, or is none of a backend.
     TooShort,
 }
 
@@ -135,7 +136,7 @@ fn stretches(history: &[Event]) -> Vec<Stretch> {
                 fault,
                 at: event.at,
                 healed: None,
-                bound: DetectionBound::None { reason: "the history does not say".to_owned() },
+                bound: DetectionBound::None { reason: unbound(backend).to_owned() },
                 every: None,
                 down: None,
                 up: None,
@@ -176,6 +177,11 @@ fn stretches(history: &[Event]) -> Vec<Stretch> {
         }
     }
     found
+}
+
+/// Why nobody has to notice, where the history says nothing about that.
+fn unbound(backend: &str) -> &'static str {
+    if backend == STORE { "balancers do not probe the session store" } else { "the history does not say" }
 }
 
 /// The latest fault of `backend` so far.
@@ -253,7 +259,8 @@ impl Cell<'_> {
         let serving = self.variant.topology.pool_of(backend).map_or(1, |pool| pool.serving().count());
         let expected = EXPECTED_ATTEMPTS * serving as f64 / self.variant.traffic.rate.0;
         let quiet = QUIET.max(Duration::from_secs_f64(expected));
-        if until.since(at) < quiet {
+        // Balancers send the session store nothing that they could cease to send.
+        if until.since(at) < quiet || backend == STORE {
             return Removal::TooShort;
         }
         let mut attempts: Vec<Nanos> = self
@@ -291,7 +298,10 @@ impl Cell<'_> {
         let served = |request: &&&Request| {
             is_ok(request)
                 && begun(request) >= healed
-                && request.served_by.as_ref().is_some_and(|by| by.backend == backend)
+                && match backend {
+                    STORE => request.session.is_some(),
+                    backend => request.served_by.as_ref().is_some_and(|by| by.backend == backend),
+                }
         };
         let ends = self.requests.iter().filter(served).map(|request| request.end.millis_from(healed));
         ends.min_by(f64::total_cmp)

@@ -33,6 +33,7 @@ pub mod routing;
 pub mod run;
 pub mod runbook;
 pub mod series;
+pub mod sessions;
 pub mod summary;
 pub mod table;
 pub mod tls;

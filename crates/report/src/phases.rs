@@ -115,7 +115,9 @@ impl Phases {
             Happening::Ready { component, .. } => return self.component(component, at, Phase::Register),
             Happening::Registering { incarnation } => self.change(incarnation, at, Phase::Register),
             Happening::Registered { incarnation, .. } => self.change(incarnation, at, Phase::Confirm),
-            Happening::Confirmed { incarnation, .. } | Happening::Unconfirmed { incarnation, .. } => {
+            Happening::Confirmed { incarnation, .. }
+            | Happening::Reached { incarnation, .. }
+            | Happening::Unconfirmed { incarnation, .. } => {
                 self.change(incarnation, at, Phase::Settled);
             }
             Happening::Replaced { old, new } => {

@@ -7,6 +7,7 @@ use model::outcome::OutcomeKind;
 use crate::backend_load::InHand;
 use crate::faults::{FaultRecord, Removal};
 use crate::figures::{micros, millis, number, percent};
+use crate::sessions::{SessionRecord, UserRecord};
 use crate::summary::CellSummary;
 use crate::tls::TlsRecord;
 use crate::validity::Validity;
@@ -85,6 +86,10 @@ pub fn read(cell: &CellSummary, metric: Metric, facet: Option<&str>) -> Result<f
         Metric::Imbalance => cell
             .imbalance
             .ok_or_else(|| NoReading(format!("no backend of {} received anything", cell.cell()))),
+        Metric::SessionsLost => count(sessions(cell)?.lost),
+        Metric::SessionsKept => count(sessions(cell)?.kept),
+        Metric::UpdatesLost => count(sessions(cell)?.updates_lost),
+        Metric::UsersMoved => count(users(cell)?.moved),
         Metric::QueueMax => count(in_hand(cell, facet)?.queue_max),
         Metric::QueueMean => Ok(in_hand(cell, facet)?.queue_mean),
         Metric::InFlightMax => count(in_hand(cell, facet)?.in_flight_max),
@@ -132,6 +137,16 @@ fn tls(cell: &CellSummary) -> Result<TlsRecord, NoReading> {
 /// In milliseconds, as every time.
 fn cpu(cell: &CellSummary, us: Option<f64>) -> Result<f64, NoReading> {
     us.map(|us| us / 1e3).ok_or_else(|| NoReading(format!("{} has no such CPU time", cell.cell())))
+}
+
+fn users(cell: &CellSummary) -> Result<UserRecord, NoReading> {
+    cell.users.ok_or_else(|| NoReading(format!("the load of {} has no users", cell.cell())))
+}
+
+/// What nobody said anything about is not a zero.
+fn sessions(cell: &CellSummary) -> Result<SessionRecord, NoReading> {
+    let none = || NoReading(format!("no backend of {} said anything about sessions", cell.cell()));
+    users(cell)?.sessions.ok_or_else(none)
 }
 
 /// What a backend had in hand, if enough samples say so.
@@ -236,6 +251,13 @@ pub fn show(cell: &CellSummary, metric: Metric, value: f64) -> String {
         Unit::Number => number(value),
         Unit::Count if dropped_kinds(metric).is_some() || metric == Metric::Ok => {
             format!("{value} of {}", cell.counts.scheduled)
+        }
+        Unit::Count if matches!(metric, Metric::SessionsLost | Metric::SessionsKept) => {
+            let named = cell.users.and_then(|users| users.sessions).map_or(0, |sessions| sessions.named);
+            format!("{value} of {named} sessions")
+        }
+        Unit::Count if metric == Metric::UsersMoved => {
+            format!("{value} of {} users", cell.users.map_or(0, |users| users.users))
         }
         Unit::Count if metric == Metric::Misrouted => {
             let expected = cell.routing.as_ref().and_then(|routing| routing.expected).unwrap_or(0);

@@ -27,6 +27,7 @@ use crate::latency::Latency;
 use crate::phases::{Phases, Replacement};
 use crate::reloads::Reloads;
 use crate::routing::Routing;
+use crate::sessions::UserRecord;
 use crate::tls::TlsRecord;
 use crate::validity::{self, CellValidity, Trust, Validity};
 use crate::zero::ZeroBound;
@@ -66,6 +67,9 @@ pub struct CellSummary {
     /// How unevenly the requests were spread: 1 is perfectly even; `None`: nobody received any.
     #[serde(default)]
     pub imbalance: Option<f64>,
+    /// Who made the requests, and what backends remembered of them; `None`: the load has no users.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub users: Option<UserRecord>,
     /// Which pools answered; `None`: there is one, and nobody asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub routing: Option<Routing>,
@@ -267,6 +271,7 @@ pub fn summarise(plan: &SavedPlan, records: &CellRecords) -> CellSummary {
         backends: shares(variant, &measured),
         imbalance: variant.and_then(|variant| imbalance(variant, &load)),
         load,
+        users: variant.and_then(|v| UserRecord::of(v, &measured)),
         routing: variant.and_then(|v| Routing::of(v, &measured, &joined, &records.history, evidence.log)),
         curls: Transcript::all(&records.history),
         tls: variant.and_then(|v| TlsRecord::of(v, &measured, &records.samples, origin)),

@@ -46,6 +46,7 @@ fn plan() -> SavedPlan {
             fresh_connections: Share(0.1),
             resumption: true,
             mix: vec![],
+            users: None,
         },
         timeline: vec![],
     };
@@ -91,6 +92,8 @@ fn request(id: u64) -> Request {
         bytes_in: 200,
         served_by: Some(Incarnation::new("web-1", 1)),
         outcome: Outcome::Answered { status: 200, body: BodyCheck::Verified },
+        user: None,
+        session: None,
     }
 }
 

@@ -26,7 +26,7 @@ use super::{
     Ask, BackendView, Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogLine,
     RELOADED_WITHIN, Rotation, STDERR_FILE, Sighting, Signal, Site, SplitSteps, Standing, Step, Trigger,
     Turn, View, ViewError, ViewQuery, deregistration, literal, logged_id, or_default, recognised_within,
-    routing_settings, setting, tls, wall_nanos,
+    routing_settings, setting, sticky_settings, tls, wall_nanos,
 };
 use crate::error::EngineError;
 use crate::templates::Templates;
@@ -232,6 +232,7 @@ fn files(
         policy => algorithm(topology.balance).0,
         full_scan => topology.balance == Balance::LeastConnections,
         hashed => topology.balance == Balance::SourceHash,
+        sticky => topology.routes.iter().any(|route| route.sticky.is_some()),
         layer4 => is_layer4(topology).then(|| context! {
             silence => seconds(silence(topology).0),
             attempts => attempts_at_layer4(topology),
@@ -329,6 +330,7 @@ fn routes(topology: &Topology, templates: &Templates) -> Result<ConfigFile, Engi
             path => &route.path,
             header => route.header.as_ref().map(header),
             only => route.to.only(),
+            sticky => route.sticky.as_ref().map(|sticky| &sticky.cookie),
             parts => parts.collect::<Vec<_>>(),
         }
     };

@@ -23,7 +23,7 @@ use super::{
     Ask, BackendView, Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogLine,
     RELOADED_WITHIN, Rotation, STDERR_FILE, STDOUT_FILE, Sighting, Signal, Site, SplitSteps, Standing, Step,
     Trigger, Turn, View, ViewError, ViewQuery, deregistration, logged_id, or_default, recognised_within,
-    routing_settings, setting, tls, wall_nanos,
+    routing_settings, setting, sticky_settings, tls, wall_nanos,
 };
 use crate::error::EngineError;
 use crate::templates::Templates;
@@ -111,6 +111,9 @@ impl Balancer for Haproxy {
         } else {
             let split = "rand(10000) against a map that `set map` changes";
             settings.extend(routing_settings(topology, condition, split));
+            settings.extend(sticky_settings(topology, |cookie| {
+                format!("{}; `state drain` honours it", insert(cookie))
+            }));
         }
         settings
     }
@@ -136,7 +139,7 @@ impl Balancer for Haproxy {
                         }
                     })
                     .collect();
-                context! { name => &pool.name, servers }
+                context! { name => &pool.name, servers, sticky => topology.sticky_cookie(&pool.name).map(insert) }
             })
             .collect();
         let splits = map(topology);
@@ -319,6 +322,11 @@ fn algorithm(balance: Balance) -> &'static str {
         Balance::TwoChoices => "random(2)",
         Balance::SourceHash => "source",
     }
+}
+
+/// The cookie is the balancer's own: backends don't see it.
+fn insert(cookie: &str) -> String {
+    format!("cookie {cookie} insert indirect nocache")
 }
 
 fn retries(retries: Retries) -> Vec<String> {

@@ -22,7 +22,7 @@ pub(super) fn sets(topology: &Topology) -> Vec<Pool> {
         Layer::Seven => topology.pools.clone(),
         Layer::Four => {
             let backends = topology.pools.iter().flat_map(|pool| pool.backends.clone()).collect();
-            vec![Pool { name: EVERY_POOL.to_owned(), backends }]
+            vec![Pool { name: EVERY_POOL.to_owned(), backends, sessions: None }]
         }
     }
 }

@@ -140,6 +140,19 @@ fn routing_settings(
     headers.into_iter().chain(splits.then(|| setting("split", split))).collect()
 }
 
+/// How users are kept at their backends, where a route wants it, in the balancer's words for each cookie.
+fn sticky_settings(topology: &Topology, words: impl Fn(&str) -> String) -> Vec<Setting> {
+    let mut cookies: Vec<_> = topology
+        .routes
+        .iter()
+        .filter_map(|r| r.sticky.as_ref())
+        .map(|sticky| sticky.cookie.as_str())
+        .collect();
+    cookies.sort_unstable();
+    cookies.dedup();
+    cookies.into_iter().map(|cookie| setting("sticky", words(cookie))).collect()
+}
+
 /// How the deploys of `variant` take a backend out, given the balancer's words for either way.
 fn deregistration(variant: &Variant, live: &str, reload: &str) -> Setting {
     let mut ways: Vec<&str> = variant

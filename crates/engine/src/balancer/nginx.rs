@@ -3,6 +3,7 @@
 
 mod operations;
 mod settings;
+mod sticky;
 
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ use super::probing::never;
 use super::{
     Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogLine, OldWorkers, RELOADED_WITHIN,
     Rotation, Sighting, Signal, Site, SplitSteps, Standing, Step, Trigger, Turn, ViewQuery, deregistration,
-    literal, logged_id, or_default, routing_settings, setting, tls, wall_nanos,
+    literal, logged_id, or_default, routing_settings, setting, sticky_settings, tls, wall_nanos,
 };
 use crate::error::EngineError;
 use crate::templates::Templates;
@@ -44,6 +45,10 @@ impl Balancer for Nginx {
                 "nginx's stream module tests no flag file: `deregister: reload` writes a new configuration",
             ),
             (Capability::InFlightView, "nginx OSS doesn't say what each backend has in flight"),
+            (
+                Capability::BalanceBesideSticky,
+                "nginx OSS keeps users by a hash of its cookie, which chooses their backends as well",
+            ),
         ]
     }
 
@@ -307,10 +312,12 @@ fn configuration(
     let upstreams: Vec<Value> = sets(topology)
         .iter()
         .flat_map(|pool| {
-            let whole = context! { name => &pool.name, servers => servers(pool, None, site, down) };
+            let algorithm = &sticky::algorithm_of(topology, pool);
+            let whole =
+                context! { name => &pool.name, algorithm, servers => servers(pool, None, site, down) };
             let without = pool.backends.iter().filter(|_| !is_layer4(topology)).map(|absent| {
                 let servers = servers(pool, Some(&absent.id), site, down);
-                context! { name => upstream_without(&pool.name, &absent.id), servers }
+                context! { name => upstream_without(&pool.name, &absent.id), algorithm, servers }
             });
             std::iter::once(whole).chain(without).collect::<Vec<_>>()
         })
@@ -335,7 +342,9 @@ fn configuration(
     }
     let routed = |name: &str| topology.routes.iter().any(|route| route.to.pools().any(|pool| pool == name));
     let pools = topology.pools.iter().zip(0..).filter(|(pool, _)| routed(&pool.name));
-    let pools: Vec<Value> = pools.map(|(pool, n)| context! { n, name => &pool.name }).collect();
+    let pools: Vec<Value> = pools
+        .map(|(pool, n)| context! { n, name => &pool.name, sticky => topology.sticky_cookie(&pool.name) })
+        .collect();
     let splits = topology.routes.iter().zip(0..).filter(|(route, _)| route.to.only().is_none());
     let splits: Vec<Value> = splits.map(|(route, n)| split_clients(route, n)).collect();
     let values = context! {
@@ -350,7 +359,7 @@ fn configuration(
         response_timeout_ms => topology.response_timeout.whole_millis(),
         shutdown_timeout => shutdown_timeout(topology),
         next_upstream => next_upstream(topology.retries),
-        algorithm => algorithm(topology.balance),
+        sticky => topology.routes.iter().any(|route| route.sticky.is_some()),
         server_parameters => server_parameters(topology.passive_health),
         locations => locations(topology),
         upstreams, pools, splits,

@@ -179,6 +179,46 @@ fn envoy_says_whether_it_looks_at_all_hosts_or_at_two() {
 }
 
 #[test]
+fn a_sticky_route_has_the_balancers_cookie_and_others_have_none() {
+    let sticky = |kind: BalancerKind| {
+        let mut variant = variant(kind, 2, "", CRASH);
+        variant.topology.routes[0].sticky = Some(model::topology::Sticky { cookie: "SRV".into() });
+        variant
+    };
+    for (kind, lines) in [
+        (
+            BalancerKind::Nginx,
+            &[
+                "map $cookie_SRV $user_of_0 { \"\" $request_id; default $cookie_SRV; }",
+                "add_header Set-Cookie $sticky_cookie always;",
+                "hash $user_of_0 consistent;",
+            ][..],
+        ),
+        (
+            BalancerKind::Haproxy,
+            &["cookie SRV insert indirect nocache", "server web-1 127.0.1.10:20000 cookie web-1"][..],
+        ),
+        (
+            BalancerKind::Envoy,
+            &["- name: envoy.filters.http.stateful_session", "cookie: {name: \"SRV\", path: \"/\"}"][..],
+        ),
+    ] {
+        let text = rendered(kind, &sticky(kind));
+        for line in lines {
+            assert!(text.lines().any(|l| l.trim() == *line), "{kind}: no `{line}` in {text}");
+        }
+        assert!(settings(kind, &sticky(kind), "sticky").contains("SRV"), "{kind}");
+        let plain = variant(kind, 2, "", CRASH);
+        let text = rendered(kind, &plain).to_lowercase();
+        assert!(!text.contains("cookie") && !text.contains("stateful"), "{kind}: {text}");
+        assert!(adapter(kind).settings(&plain).iter().all(|setting| setting.name != "sticky"), "{kind}");
+    }
+    // Every upstream that a request can be led to, the ones without a backend that is out among them.
+    let text = rendered(BalancerKind::Nginx, &sticky(BalancerKind::Nginx));
+    assert_eq!(text.matches("hash $user_of_0 consistent;").count(), 3, "{text}");
+}
+
+#[test]
 fn as_many_workers_are_rendered_as_are_said() {
     for (kind, line) in [(BalancerKind::Nginx, "worker_processes 4"), (BalancerKind::Haproxy, "nbthread 4")] {
         let variant = variant(kind, 3, "  workers: 4\n", CRASH);

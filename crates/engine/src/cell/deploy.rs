@@ -46,10 +46,14 @@ pub(super) trait Fleet {
     async fn terminate(&self, backend: &str) -> Result<(), EngineError>;
     /// Waits until the process at `backend` is gone and records it.
     async fn exited(&self, backend: &str, within: Duration) -> Result<(), EngineError>;
-    /// Launches `incarnation` and waits until it accepts connections.
+    /// Launches `incarnation`, of the new generation, and waits until it accepts connections.
     async fn launch(&self, incarnation: &Incarnation, unhealthy: bool) -> Result<(), EngineError>;
     /// Whether the health endpoint of `backend` says 200.
     async fn healthy(&self, backend: &str) -> bool;
+    /// Whether the balancer keeps users of `pool` where they are: a new generation then gets those who come anew.
+    fn keeps_users(&self, pool: &str) -> bool;
+    /// Asks through the listener, as a user who comes anew, until `new` answers; returns how often it took.
+    async fn answers_newcomers(&self, new: &Incarnation, within: Duration) -> Option<u64>;
     /// Requests of the load that each running backend of `pool` has received in its present life.
     async fn received(&self, pool: &str) -> Result<BTreeMap<String, u64>, EngineError>;
     /// The slowest service time so far in the ledgers of `pool`, and of how many.
@@ -250,10 +254,22 @@ impl<F: Fleet> Rollout<'_, F> {
             let proof = self.fleet.turn(&new.backend, Standing::In, self.deploy.deregister).await?;
             self.fleet.record(Happening::Registered { incarnation: new.clone(), proof });
         }
-        if self.fleet.under_load() {
-            self.confirm(new).await?;
+        match self.fleet.under_load() {
+            _ if self.fleet.keeps_users(&self.pool.name) => self.reach(new).await,
+            true => self.confirm(new).await?,
+            false => {}
         }
         Ok(true)
+    }
+
+    /// Waits until a user who comes anew reaches the new generation. Users that have another backend stay there, so
+    /// that no share of the requests would be fair.
+    async fn reach(&self, new: &Incarnation) {
+        let incarnation = new.clone();
+        self.fleet.record(match self.fleet.answers_newcomers(new, CONFIRM_WITHIN).await {
+            Some(probes) => Happening::Reached { incarnation, probes },
+            None => Happening::Unconfirmed { incarnation, share: Share(0.0), of: 0 },
+        });
     }
 
     async fn becomes_healthy(&self, new: &Incarnation) -> Result<(), EngineError> {

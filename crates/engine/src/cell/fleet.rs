@@ -7,22 +7,20 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use model::degrade::Misbehaviour;
-use model::history::{Happening, WindowDerivation};
+use model::history::Happening;
 use model::identity::Incarnation;
 use model::job::{BackendJob, BackendStatus, Command, Frame, Job, STATUS_PATH};
 use model::ledger::Execution;
 use model::plan::Variant;
-use model::timeline::Deregister;
 use model::topology::Topology;
-use model::units::{Nanos, Span};
+use model::units::Nanos;
 
-use super::control::Control;
-use super::deploy::{DrainReading, Fleet};
 use super::frames::{frame, greet, next_frame, tell};
 use super::ledgers::read_ledger;
-use super::lookout::Lookout;
 use super::recorder::Recorder;
-use crate::balancer::{DrainSignal, Signal, Standing};
+use super::session_store::SessionStore;
+use super::token_keys::TokenKeys;
+use crate::balancer::Signal;
 use crate::certificates::Certificates;
 use crate::error::EngineError;
 use crate::runtime::{CpuTime, Handle, Launch, Pod, Process, Program, Runtime};
@@ -30,11 +28,9 @@ use crate::runtime::{CpuTime, Handle, Launch, Pod, Process, Program, Runtime};
 /// How long a backend may take to listen, beyond its declared boot time.
 const LISTEN_WITHIN: Duration = Duration::from_secs(15);
 /// How long a backend's own status or health may take to answer.
-const ANSWER_WITHIN: Duration = Duration::from_secs(1);
+pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 /// How often the backends' processes are looked at.
 const WATCH: Duration = Duration::from_millis(10);
-/// How long the balancer's own count must stay at zero.
-const STEADY_VIEW: Duration = Duration::from_millis(100);
 
 /// The backends of a cell: one process per place, and the ledgers of all that ever ran.
 pub(super) struct Backends<'a, R> {
@@ -50,6 +46,10 @@ pub(super) struct Backends<'a, R> {
     pub(super) certificates: Option<Certificates>,
     pub(super) http: reqwest::Client,
     pub(super) lives: RefCell<Vec<Life>>,
+    /// Where they keep sessions, if that is in a store.
+    pub(super) store: Option<SessionStore<'a, R>>,
+    /// With which they sign sessions.
+    pub(super) keys: TokenKeys,
 }
 
 /// One life of a backend.
@@ -94,6 +94,11 @@ impl<R: Runtime> Backends<'_, R> {
             unhealthy,
             seed: self.seed,
             ledger: ledger.clone(),
+            sessions: self.keys.sessions(
+                self.variant,
+                &incarnation.backend,
+                self.store.as_ref().map(SessionStore::address),
+            ),
             tls: self.certificates.as_ref().map(Certificates::for_server),
         });
         let mut process = self
@@ -119,7 +124,7 @@ impl<R: Runtime> Backends<'_, R> {
         Ok(())
     }
 
-    fn health_path(&self) -> &str {
+    pub(super) fn health_path(&self) -> &str {
         self.topology().health_check.as_ref().map_or("/health", |check| check.path.as_str())
     }
 
@@ -188,10 +193,11 @@ impl<R: Runtime> Backends<'_, R> {
         self.lives.borrow_mut().iter_mut().find(|life| life.incarnation == *incarnation).map(act)
     }
 
-    /// Records the CPU time of every backend that runs.
+    /// Records the CPU time of every backend that runs, and of the session store.
     pub(super) async fn read_every_cpu(&self) {
-        let handles: Vec<Handle> =
-            self.lives.borrow().iter().map(|life| life.process.handle.clone()).collect();
+        let store = self.store.as_ref().and_then(SessionStore::running);
+        let lives = self.lives.borrow().iter().map(|life| life.process.handle.clone()).collect::<Vec<_>>();
+        let handles: Vec<Handle> = lives.into_iter().chain(store).collect();
         futures_util::future::join_all(handles.iter().map(|handle| self.read_cpu(handle))).await;
     }
 
@@ -252,7 +258,7 @@ impl<R: Runtime> Backends<'_, R> {
     }
 
     /// Whether the process at `backend` has ended.
-    fn is_gone(&self, backend: &str) -> bool {
+    pub(super) fn is_gone(&self, backend: &str) -> bool {
         let lives = self.lives.borrow();
         lives
             .iter()
@@ -261,8 +267,18 @@ impl<R: Runtime> Backends<'_, R> {
             .is_none_or(|l| l.process.handle.exited().is_some())
     }
 
-    /// Ends when a backend exits that nobody has ended, with what it said about that.
+    /// Ends when a backend, or the session store, exits that nobody has ended, with what it said about that.
     pub(super) async fn unexpected_exit(&self) -> EngineError {
+        match &self.store {
+            None => self.backend_lost().await,
+            Some(store) => tokio::select! {
+                lost = self.backend_lost() => lost,
+                lost = store.unexpected_exit() => lost,
+            },
+        }
+    }
+
+    async fn backend_lost(&self) -> EngineError {
         loop {
             let died = self.lives.borrow_mut().iter_mut().find_map(|life| {
                 let status = life.process.handle.exited().filter(|_| !life.ending)?;
@@ -299,7 +315,7 @@ impl<R: Runtime> Backends<'_, R> {
         })
     }
 
-    fn ledgers(&self, pool: &str) -> Result<Vec<Execution>, EngineError> {
+    pub(super) fn ledgers(&self, pool: &str) -> Result<Vec<Execution>, EngineError> {
         let members: Vec<(Incarnation, PathBuf)> = self
             .lives
             .borrow()
@@ -312,115 +328,5 @@ impl<R: Runtime> Backends<'_, R> {
             executions.extend(read_ledger(&incarnation, Path::new(&ledger))?);
         }
         Ok(executions)
-    }
-}
-
-/// What a deploy works on: the backends, and the balancer before them.
-pub(super) struct CellFleet<'a, R> {
-    pub(super) backends: &'a Backends<'a, R>,
-    pub(super) control: &'a Control<'a, R>,
-    /// Who looks what the balancer makes of ill backends.
-    pub(super) lookout: &'a Lookout,
-    /// Whether there is a load.
-    pub(super) loaded: bool,
-}
-
-impl<R: Runtime> Fleet for CellFleet<'_, R> {
-    fn record(&self, what: Happening) {
-        self.backends.recorder.record(what);
-    }
-
-    fn under_load(&self) -> bool {
-        self.loaded
-    }
-
-    fn incarnation(&self, backend: &str) -> Incarnation {
-        self.backends.latest(backend)
-    }
-
-    async fn turn(&self, backend: &str, standing: Standing, how: Deregister) -> Result<String, EngineError> {
-        self.control.turn(backend, standing, how).await.map(str::to_owned)
-    }
-
-    async fn drain_reading(&self, backend: &str) -> Result<DrainReading, EngineError> {
-        if self.backends.is_gone(backend) {
-            return Ok(DrainReading::Gone { gone: true, source: "its process is gone" });
-        }
-        let (signal, old_workers_are_gone) = self.control.drain_signal(backend)?;
-        let own = self.backends.status(backend).await;
-        Ok(match (signal, own) {
-            (DrainSignal::OldWorkers(_), _) => DrainReading::Gone {
-                gone: old_workers_are_gone,
-                source: "the workers of the old configuration are gone",
-            },
-            // A frozen backend, or one too busy to answer: what it has in hand is unknown, not zero.
-            (_, Err(_)) => DrainReading::Unreadable,
-            (DrainSignal::View, Ok(own)) => DrainReading::InFlight {
-                count: own.in_flight.max(self.control.in_flight(backend).await?),
-                received: own.received,
-                steady: STEADY_VIEW,
-                source: "nothing in flight, by the balancer's view and the backend's own count",
-            },
-            (DrainSignal::Backend { steady }, Ok(own)) => DrainReading::InFlight {
-                count: own.in_flight,
-                received: own.received,
-                steady,
-                source: "nothing in flight, by the backend's own count",
-            },
-        })
-    }
-
-    async fn terminate(&self, backend: &str) -> Result<(), EngineError> {
-        if let Some((incarnation, at)) = self.backends.end(backend, Signal::Term).await? {
-            let signal = Signal::Term.name().to_owned();
-            self.backends.recorder.record_at(at, Happening::Terminated { incarnation, signal });
-        }
-        Ok(())
-    }
-
-    async fn exited(&self, backend: &str, within: Duration) -> Result<(), EngineError> {
-        self.backends.exited(backend, within).await
-    }
-
-    async fn launch(&self, incarnation: &Incarnation, unhealthy: bool) -> Result<(), EngineError> {
-        self.backends.launch(incarnation, unhealthy).await
-    }
-
-    async fn healthy(&self, backend: &str) -> bool {
-        let url = format!("http://{}{}", self.backends.address(backend), self.backends.health_path());
-        let asked = self.backends.http.get(url).timeout(ANSWER_WITHIN).send().await;
-        asked.is_ok_and(|answer| answer.status().is_success())
-    }
-
-    async fn received(&self, pool: &str) -> Result<BTreeMap<String, u64>, EngineError> {
-        let mut received = BTreeMap::new();
-        let running: Vec<String> = {
-            let lives = self.backends.lives.borrow();
-            let running = lives.iter().filter(|life| !life.ending && life.process.handle.exited().is_none());
-            running.map(|life| life.incarnation.backend.clone()).collect()
-        };
-        let members =
-            self.backends.topology().pool(pool).map(|pool| pool.backends.as_slice()).unwrap_or_default();
-        for backend in members.iter().filter(|backend| running.contains(&backend.id)) {
-            // A frozen backend answers nothing; what it received stands still anyway.
-            if let Ok(status) = self.backends.status(&backend.id).await {
-                received.insert(backend.id.clone(), status.received);
-            }
-        }
-        Ok(received)
-    }
-
-    fn slowest(&self, pool: &str) -> Result<WindowDerivation, EngineError> {
-        let served: Vec<Duration> = self
-            .backends
-            .ledgers(pool)?
-            .iter()
-            .filter_map(|execution| execution.finished.map(|finished| finished.since(execution.received)))
-            .collect();
-        let slowest = served.iter().max().copied().ok_or_else(|| EngineError::Control {
-            kind: self.control.kind,
-            reason: "drain: auto needs a baseline, and no request has been served yet".into(),
-        })?;
-        Ok(WindowDerivation { slowest: Span(slowest), samples: served.len() as u64 })
     }
 }

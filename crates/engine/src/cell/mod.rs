@@ -1,10 +1,12 @@
 //! One cell, from the first lease to the last process gone.
 
+mod cell_fleet;
 mod collection;
 mod control;
 mod curl;
 mod deploy;
 mod door;
+mod ending;
 mod fleet;
 mod frames;
 mod generator;
@@ -14,10 +16,12 @@ mod machine;
 mod readiness;
 mod recorder;
 mod sampling;
+mod session_store;
 mod stages;
 mod stand;
 mod standing;
 mod timeline;
+mod token_keys;
 pub mod trial;
 
 use std::cell::Cell;

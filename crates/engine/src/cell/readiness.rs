@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use model::identity::Incarnation;
 use model::job::STATUS_PATH;
 use model::topology::{Balance, HeaderMatch, Layer, Route, Topology};
 use tokio::time::Instant;
@@ -31,10 +32,11 @@ pub(super) async fn every_backend_answers(
     let (mut probes, mut direct) = (0, 0);
     let mut last = String::new();
     let mut answered: BTreeSet<&str> = BTreeSet::new();
-    for Way { path, header, backends } in ways(topology) {
+    for way in ways(topology) {
+        let path = way.status_path();
+        let Way { header, backends, .. } = way;
         let mut missing: BTreeSet<&str> = backends.into_iter().filter(|id| !answered.contains(id)).collect();
         answered.extend(missing.iter().copied());
-        let path = format!("{}{STATUS_PATH}", path.trim_end_matches('/'));
         while !missing.is_empty() {
             if gone() || begun.elapsed() > within {
                 let names: Vec<&str> = missing.into_iter().collect();
@@ -45,8 +47,7 @@ pub(super) async fn every_backend_answers(
                 ));
             }
             probes += 1;
-            let here = Ipv4Addr::new(127, 0, 0, 1 + (probes % usize::from(SOURCES)) as u8);
-            let source = door.address.ip().is_loopback().then_some(IpAddr::V4(here));
+            let source = source(door.address, probes);
             match door.stamp(&path, header, source).await {
                 Ok(_) if source.is_none() && topology.balance == Balance::SourceHash => {
                     for backend in std::mem::take(&mut missing) {
@@ -76,11 +77,45 @@ pub(super) async fn every_backend_answers(
     })
 }
 
+/// Asks through `door`, without any cookie and from changing addresses, until `wanted` answers; returns how often
+/// it took. `None`: it did not answer within `within`.
+pub(super) async fn incarnation_answers(
+    topology: &Topology,
+    door: &Door,
+    wanted: &Incarnation,
+    within: Duration,
+) -> Option<u64> {
+    let begun = Instant::now();
+    let way = ways(topology).into_iter().find(|way| way.backends.contains(&wanted.backend.as_str()))?;
+    let path = way.status_path();
+    let mut probes = 0;
+    while begun.elapsed() <= within {
+        probes += 1;
+        if door.stamp(&path, way.header, source(door.address, probes)).await.as_ref() == Ok(wanted) {
+            return Some(probes);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    None
+}
+
+/// The source address of the `n`-th probe, if the way there has those.
+fn source(listener: SocketAddr, n: u64) -> Option<IpAddr> {
+    let here = Ipv4Addr::new(127, 0, 0, 1 + (n % u64::from(SOURCES)) as u8);
+    listener.ip().is_loopback().then_some(IpAddr::V4(here))
+}
+
 /// A way through the listener, and whom it leads to.
 struct Way<'t> {
     path: &'t str,
     header: Option<&'t HeaderMatch>,
     backends: Vec<&'t str>,
+}
+
+impl Way<'_> {
+    fn status_path(&self) -> String {
+        format!("{}{STATUS_PATH}", self.path.trim_end_matches('/'))
+    }
 }
 
 /// The routes, those first that lead to one pool: a pool that gets few of a route's requests may have been reached by

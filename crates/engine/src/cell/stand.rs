@@ -11,16 +11,19 @@ use model::identity::Incarnation;
 use model::job::LoadJob;
 use model::plan::Variant;
 use model::records::BalancerBuild;
+use model::sessions::STORE;
 use model::tls::ClientTls;
 use model::traffic::Traffic;
 use model::units::Nanos;
-use tokio::time::Instant;
 
+use super::cell_fleet::CellFleet;
 use super::control::{Control, write_file};
 use super::door::Door;
-use super::fleet::{Backends, CellFleet};
+use super::fleet::Backends;
 use super::recorder::Recorder;
+use super::session_store::SessionStore;
 use super::stages::Stages;
+use super::token_keys::TokenKeys;
 use super::{Drive, Order, generator, lookout, machine, readiness, sampling, timeline, variant_of};
 use crate::balancer::{ConfigFile, Rotation, STDERR_FILE, STDOUT_FILE, Site, adapter};
 use crate::certificates::Certificates;
@@ -29,14 +32,8 @@ use crate::runtime::{Handle, Launch, Pod, PodOrder, Process, Program, Reach, Run
 
 /// How long a balancer may take until every backend has answered through it.
 const READY_WITHIN: Duration = Duration::from_secs(20);
-/// How long a balancer may take to stop gracefully; then its log counts as incomplete.
-const STOP_WITHIN: Duration = Duration::from_secs(10);
-/// How long backends may take to have nothing in flight after the load has ended.
-const IDLE_WITHIN: Duration = Duration::from_secs(5);
-/// How a process ends that has done all it wanted to.
-const SUCCESS: &str = "exit status: 0";
 /// The balancer's name in the history, and its pod's.
-const BALANCER: &str = "balancer";
+pub(super) const BALANCER: &str = "balancer";
 /// Lines of a balancer's own words that an error shows.
 const WORDS: usize = 20;
 
@@ -79,8 +76,17 @@ impl<'a, R: Runtime> Stand<'a, R> {
             let pod = runtime.pod(PodOrder { name: &backend.id, ports: 1, reach: Reach::Cell }).await?;
             Ok::<_, EngineError>((backend.id.clone(), pod))
         });
-        let (balancer_pod, generator_pod, pods) =
-            tokio::try_join!(balancer, generator, futures_util::future::try_join_all(backends))?;
+        let store = async {
+            match variant.topology.has_session_store() {
+                true => {
+                    let order = PodOrder { name: STORE, ports: 1, reach: Reach::Cell };
+                    runtime.pod(order).await.map(Some)
+                }
+                false => Ok(None),
+            }
+        };
+        let (balancer_pod, generator_pod, pods, store) =
+            tokio::try_join!(balancer, generator, futures_util::future::try_join_all(backends), store)?;
         let pods: BTreeMap<String, Pod> = pods.into_iter().collect();
         let build = runtime.describe(order.cell.balancer).await?;
         let tls = variant.topology.listener.tls;
@@ -117,6 +123,11 @@ impl<'a, R: Runtime> Stand<'a, R> {
             certificates: certificates.filter(|_| tls.at_backends()),
             http,
             lives: RefCell::default(),
+            store: store.map(|pod| {
+                let directory = scratch.join(STORE);
+                SessionStore { runtime, recorder, pod, directory, lives: RefCell::default() }
+            }),
+            keys: TokenKeys::make()?,
         };
         let log_is_whole = Cell::new(false);
         Ok(Stand {
@@ -180,8 +191,14 @@ impl<'a, R: Runtime> Stand<'a, R> {
         load_began.set(true);
         let origin = generator.origin;
         let (lookout, looking) = lookout::lookout(control.sees());
-        let fleet =
-            CellFleet { backends: &self.backends, control: &control, lookout: &lookout, loaded: true };
+        let door = self.door()?;
+        let fleet = CellFleet {
+            backends: &self.backends,
+            control: &control,
+            door: &door,
+            lookout: &lookout,
+            loaded: true,
+        };
         let mut interrupted = self.order.interrupted.clone();
         let samples = self.order.dir.sample_writer()?;
         let driven = tokio::select! {
@@ -207,6 +224,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
         stages.ended(CellStage::Load);
         self.wait_until_idle().await;
         self.stop_balancer(&balancer).await;
+        self.stop_store().await;
         Ok(driven)
     }
 
@@ -278,7 +296,11 @@ impl<'a, R: Runtime> Stand<'a, R> {
         wall - before.0
     }
 
+    /// The session store first, if there is one: backends look for it.
     async fn start_backends(&self) -> Result<(), EngineError> {
+        if let Some(store) = &self.backends.store {
+            store.launch().await?;
+        }
         let serving = self.variant.topology.pools.iter().flat_map(|pool| pool.serving());
         let first: Vec<Incarnation> = serving.map(|backend| Incarnation::new(&backend.id, 1)).collect();
         let launches = first.iter().map(|incarnation| async move {
@@ -309,11 +331,16 @@ impl<'a, R: Runtime> Stand<'a, R> {
         Ok(process)
     }
 
+    /// Where clients come in.
+    pub(super) fn door(&self) -> Result<Door, EngineError> {
+        let tls = self.client_tls(false).as_ref().map(agent::tls::client).transpose()?;
+        Ok(Door { address: self.site.listener, tls })
+    }
+
     async fn wait_until_ready(&self, balancer: &Handle) -> Result<(), EngineError> {
         let kind = self.order.cell.balancer;
         let gone = || balancer.exited().is_some();
-        let tls = self.client_tls(false).as_ref().map(agent::tls::client).transpose()?;
-        let door = Door { address: self.site.listener, tls };
+        let door = self.door()?;
         let ready = readiness::every_backend_answers(
             &self.variant.topology,
             &door,
@@ -360,6 +387,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
     /// Ends when a pod loses what keeps its address.
     pub(super) async fn pod_lost(&self) -> EngineError {
         let pods = self.backends.pods.values().chain([&self.balancer_pod, &self.generator_pod]);
+        let pods = pods.chain(self.backends.store.as_ref().map(|store| &store.pod));
         let lost = pods.map(|pod| {
             Box::pin(async move { EngineError::PodLost { pod: pod.name.clone(), status: pod.lost().await } })
         });
@@ -387,49 +415,5 @@ impl<'a, R: Runtime> Stand<'a, R> {
         names.sort_unstable();
         names.dedup();
         names
-    }
-
-    /// The load has ended; what a time-out has given up may still be worked on.
-    pub(super) async fn wait_until_idle(&self) {
-        let begun = Instant::now();
-        let serving: Vec<String> = self.site.backends.keys().cloned().collect();
-        for backend in serving {
-            while begun.elapsed() < IDLE_WITHIN {
-                match self.backends.status(&backend).await {
-                    Ok(status) if status.in_flight > 0 => tokio::time::sleep(Duration::from_millis(20)).await,
-                    _ => break,
-                }
-            }
-        }
-    }
-
-    pub(super) async fn stop_balancer(&self, balancer: &Handle) {
-        let kind = self.order.cell.balancer;
-        let component = BALANCER.to_owned();
-        if let Err(error) = self.runtime.signal(balancer, adapter(kind).graceful_stop()).await {
-            self.recorder.record(Happening::Warning { message: error.to_string() });
-        }
-        match balancer.wait(STOP_WITHIN).await {
-            Some(status) => {
-                self.log_is_whole.set(status == SUCCESS);
-                self.recorder.record(Happening::Exited { component, status, expected: true });
-            }
-            None => self.recorder.record(Happening::Warning {
-                message: format!("{kind} did not stop gracefully within {} s", STOP_WITHIN.as_secs()),
-            }),
-        }
-    }
-
-    /// Ends whatever still runs: the balancer and the backends after a whole cell, anything after half a one.
-    ///
-    /// # Errors
-    /// If something is still there.
-    pub(super) async fn end(&self) -> Result<(), EngineError> {
-        // What has died by itself until here is reported as such.
-        self.backends.report_exits();
-        self.backends.expect_the_end();
-        let ended = self.runtime.end().await;
-        self.backends.report_exits();
-        ended
     }
 }

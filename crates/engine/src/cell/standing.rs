@@ -9,9 +9,10 @@ use model::timeline::Deploy;
 use model::traffic::Traffic;
 use tokio::sync::{mpsc, oneshot};
 
+use super::cell_fleet::CellFleet;
 use super::control::Control;
 use super::deploy::deploy;
-use super::fleet::CellFleet;
+use super::door::Door;
 use super::generator::{self, Generator};
 use super::lookout;
 use super::stages::Stages;
@@ -101,11 +102,12 @@ impl<R: Runtime> Stand<'_, R> {
             authority: self.site.certificates.as_ref().map(Certificates::authority),
         });
         let loaded = generator.is_some();
+        let door = self.door()?;
         let mut interrupted = self.order.interrupted.clone();
         let served = tokio::select! {
             biased;
             ended = self.loaded(&mut generator) => Err(ended),
-            () = self.grant(&balancer, loaded, &mut wishes) => Ok(Drive::Interrupted),
+            () = self.grant(&balancer, &door, loaded, &mut wishes) => Ok(Drive::Interrupted),
             died = self.unexpected_exit(&balancer) => Err(died),
             died = self.backends.unexpected_exit() => Err(died),
             lost = self.pod_lost() => Err(lost),
@@ -116,6 +118,7 @@ impl<R: Runtime> Stand<'_, R> {
         }
         self.wait_until_idle().await;
         self.stop_balancer(&balancer).await;
+        self.stop_store().await;
         Ok(served)
     }
 
@@ -145,11 +148,12 @@ impl<R: Runtime> Stand<'_, R> {
     }
 
     /// Performs wishes one after another, until nobody can have one any more.
-    async fn grant(&self, balancer: &Handle, loaded: bool, wishes: &mut mpsc::Receiver<Wish>) {
+    async fn grant(&self, balancer: &Handle, door: &Door, loaded: bool, wishes: &mut mpsc::Receiver<Wish>) {
         let kind = self.order.cell.balancer;
         let control = Control::new(kind, &self.backends, &self.site, self.order.templates, balancer);
         let (lookout, _looking) = lookout::lookout(false);
-        let fleet = CellFleet { backends: &self.backends, control: &control, lookout: &lookout, loaded };
+        let fleet =
+            CellFleet { backends: &self.backends, control: &control, door, lookout: &lookout, loaded };
         while let Some(Wish { deploy: wanted, ended }) = wishes.recv().await {
             let done = match self.variant.topology.pool(&wanted.pool) {
                 Some(pool) => deploy(&fleet, ENTRY, &wanted, pool).await,

@@ -8,13 +8,14 @@ use model::degrade::Degrade;
 use model::detection::Symptom;
 use model::history::Happening;
 use model::identity::Incarnation;
+use model::sessions::STORE;
 use model::timeline::{Action, Entry, Fault, FaultKind, Reload, When};
 use model::units::Nanos;
 use tokio::sync::watch;
 
+use super::cell_fleet::CellFleet;
 use super::curl::curl;
 use super::deploy::{Fleet, deploy};
-use super::fleet::CellFleet;
 use crate::balancer::{Signal, detection_bound};
 use crate::error::EngineError;
 use crate::runtime::{Handle, Runtime};
@@ -78,6 +79,9 @@ async fn act<R: Runtime>(fleet: &CellFleet<'_, R>, entry: &Entry) -> Result<(), 
             Ok(())
         }
         Action::Fault(fault) => {
+            if let Some(store) = fleet.backends.store.as_ref().filter(|_| fault.backend == STORE) {
+                return store.suffer(fault).await;
+            }
             let harmed = make(fleet, fault).await?;
             if let (Some(harmed), Some(lasts)) = (harmed, fault.lasts) {
                 tokio::time::sleep(lasts.0).await;
@@ -146,7 +150,7 @@ async fn heal<R: Runtime>(
     let (healed, at) = match fault.kind {
         FaultKind::Crash | FaultKind::Term | FaultKind::HostLoss => {
             let next = Incarnation::new(backend, backends.latest(backend).generation + 1);
-            fleet.launch(&next, false).await?;
+            backends.launch(&next, false).await?;
             (next, agent::clock::now())
         }
         FaultKind::Freeze => (incarnation, backends.runtime.thaw(&handle).await?),

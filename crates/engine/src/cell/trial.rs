@@ -91,6 +91,7 @@ fn job(incarnation: &Incarnation, listen: SocketAddr, directory: &Path) -> Job {
         unhealthy: false,
         seed: 0,
         ledger: directory.join(LEDGER),
+        sessions: None,
         tls: None,
     })
 }

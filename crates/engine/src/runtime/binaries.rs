@@ -1,6 +1,7 @@
-//! Finds the balancers' executables and asks for their versions.
+//! Finds the executables of balancers and session store and asks for their versions.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use model::catalog::BalancerKind;
 use model::records::BalancerBuild;
@@ -13,28 +14,58 @@ const SYSTEM: [&str; 2] = ["/usr/local/sbin", "/usr/sbin"];
 /// Where `make setup` puts what Debian doesn't have, below the checkout that rig was built in.
 const TOOLS: &str = "tools/bin";
 
+/// The session store's program.
+const STORE: &str = "redis-server";
+/// The variable that names it.
+const STORE_VARIABLE: &str = "RIG_REDIS";
+/// How long a program may take to print its version.
+const VERSION_WITHIN: Duration = Duration::from_secs(10);
+
+/// Why there is no executable.
+enum Unfound {
+    Missing,
+    /// The variable names this, which is none.
+    Named(PathBuf),
+}
+
 /// The executable of `kind`: `RIG_<KIND>`, else the first on PATH, in `tools/bin`, or in a system directory.
 pub(super) fn find(kind: BalancerKind) -> Result<PathBuf, EngineError> {
     let variable = format!("RIG_{}", kind.name().to_uppercase());
-    if let Some(named) = std::env::var_os(&variable) {
+    executable(kind.name(), &variable).map_err(|unfound| match unfound {
+        Unfound::Missing => EngineError::BalancerMissing { kind, variable },
+        Unfound::Named(binary) => {
+            EngineError::BalancerBroken { kind, binary, reason: no_executable(&variable) }
+        }
+    })
+}
+
+/// The session store's executable, likewise.
+pub(super) fn find_store() -> Result<PathBuf, EngineError> {
+    executable(STORE, STORE_VARIABLE).map_err(|unfound| match unfound {
+        Unfound::Missing => EngineError::StoreMissing,
+        Unfound::Named(binary) => EngineError::StoreBroken { binary, reason: no_executable(STORE_VARIABLE) },
+    })
+}
+
+fn no_executable(variable: &str) -> String {
+    format!("{variable} names it, and it is no executable file")
+}
+
+fn executable(name: &str, variable: &str) -> Result<PathBuf, Unfound> {
+    if let Some(named) = std::env::var_os(variable) {
         let named = PathBuf::from(named);
-        return if is_executable(&named) {
-            Ok(named)
-        } else {
-            let reason = format!("{variable} names it, and it is no executable file");
-            Err(EngineError::BalancerBroken { kind, binary: named, reason })
-        };
+        return if is_executable(&named) { Ok(named) } else { Err(Unfound::Named(named)) };
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
     let executable = std::env::current_exe().unwrap_or_default();
     std::env::split_paths(&path)
         .chain(executable.ancestors().skip(1).map(|above| above.join(TOOLS)))
         .chain(SYSTEM.iter().map(PathBuf::from))
-        .map(|directory| directory.join(kind.name()))
+        .map(|directory| directory.join(name))
         .find(|candidate| is_executable(candidate))
         // Components run in directories of their own.
         .map(|found| std::path::absolute(&found).unwrap_or(found))
-        .ok_or(EngineError::BalancerMissing { kind, variable })
+        .ok_or(Unfound::Missing)
 }
 
 fn is_executable(path: &Path) -> bool {
@@ -46,28 +77,42 @@ fn is_executable(path: &Path) -> bool {
 pub(super) async fn describe(kind: BalancerKind) -> Result<BalancerBuild, EngineError> {
     let binary = find(kind)?;
     let broken = |reason: String| EngineError::BalancerBroken { kind, binary: binary.clone(), reason };
-    let output = tokio::process::Command::new(&binary)
-        .args(adapter(kind).version_arguments())
+    let (version, words) = version(&binary, adapter(kind).version_arguments()).await.map_err(broken)?;
+    let modules = adapter(kind).modules(&words);
+    Ok(BalancerBuild { version, binary: binary.display().to_string(), modules })
+}
+
+/// The version that the session store's executable prints.
+pub(super) async fn describe_store() -> Result<BalancerBuild, EngineError> {
+    let binary = find_store()?;
+    let broken = |reason: String| EngineError::StoreBroken { binary: binary.clone(), reason };
+    let (version, _) = version(&binary, &["--version"]).await.map_err(broken)?;
+    Ok(BalancerBuild { version, binary: binary.display().to_string(), modules: Vec::new() })
+}
+
+/// The version of a program, and all that it printed about itself; `Err`: why not.
+async fn version(binary: &Path, arguments: &[&str]) -> Result<(String, String), String> {
+    let output = tokio::process::Command::new(binary)
+        .args(arguments)
         .stdin(std::process::Stdio::null())
         .kill_on_drop(true)
         .output();
-    let output = tokio::time::timeout(std::time::Duration::from_secs(10), output)
+    let output = tokio::time::timeout(VERSION_WITHIN, output)
         .await
-        .map_err(|_| broken("it prints no version within 10 s".into()))?
-        .map_err(|error| broken(error.to_string()))?;
+        .map_err(|_| format!("it prints no version within {} s", VERSION_WITHIN.as_secs()))?
+        .map_err(|error| error.to_string())?;
     let words = [output.stdout, output.stderr].concat();
-    let words = String::from_utf8_lossy(&words);
-    let version = version_in(&words)
-        .ok_or_else(|| broken(format!("it prints no version: {}", words.lines().next().unwrap_or(""))))?;
-    let modules = adapter(kind).modules(&words);
-    Ok(BalancerBuild { version, binary: binary.display().to_string(), modules })
+    let words = String::from_utf8_lossy(&words).into_owned();
+    let first = words.lines().next().unwrap_or_default();
+    let version = version_in(&words).ok_or_else(|| format!("it prints no version: {first}"))?;
+    Ok((version, words))
 }
 
 /// The version in what a balancer prints about itself.
 pub(super) fn version_in(words: &str) -> Option<String> {
     words
         .split(|c: char| c.is_whitespace() || c == '/')
-        .map(|word| word.trim_start_matches('v'))
+        .map(|word| word.trim_start_matches(['v', '=']))
         .find(|word| word.starts_with(|c: char| c.is_ascii_digit()) && word.contains('.'))
         .map(str::to_owned)
 }

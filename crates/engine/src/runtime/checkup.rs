@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::net::{Ipv4Addr, TcpListener};
 
 use model::catalog::BalancerKind;
+use model::sessions::STORE;
 use rustix::process::{Resource, getrlimit};
 
 use super::binaries;
@@ -67,6 +68,15 @@ pub async fn executables() -> Vec<(BalancerKind, Check)> {
         (kind, check)
     });
     futures_util::future::join_all(checks).await
+}
+
+/// The session store's executable and version. Without it, only scenarios that keep sessions there can't be run.
+pub async fn session_store() -> Check {
+    match binaries::describe_store().await {
+        Ok(build) => Check::ok(STORE, format!("{}, {}", build.version, build.binary)),
+        Err(error) => Check::broken(STORE, &error, "make setup   # or set RIG_REDIS=/path/to/redis-server")
+            .wanted_by_some(),
+    }
 }
 
 const RAISE: &str = "sudo prlimit --pid $$ --nofile=65536:65536   # for this shell and what it starts";

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use model::catalog::BalancerKind;
+use model::plan::Need;
 use model::records::BalancerBuild;
-use model::timeline::FaultKind;
 use model::units::Nanos;
 use tokio::sync::{mpsc, watch};
 
@@ -25,6 +25,8 @@ use crate::error::EngineError;
 pub enum Program {
     /// A balancer.
     Balancer(BalancerKind),
+    /// The session store: a Redis.
+    Store,
     /// rig's own `agent load` or `agent backend`.
     Agent(&'static str),
 }
@@ -86,7 +88,7 @@ pub struct Launch<'a> {
     /// Its arguments.
     pub arguments: Vec<String>,
     /// Its working directory, below the one that the runtime was opened with. Its standard error becomes a file
-    /// there, and a balancer's standard output as well.
+    /// there, and the standard output of what is no agent as well.
     pub directory: PathBuf,
 }
 
@@ -150,10 +152,12 @@ pub struct CpuTime {
 pub trait Runtime {
     /// `process` or `docker`.
     fn name(&self) -> &'static str;
-    /// Why it can't make this fault; `None`: it can.
-    fn lacks(&self, fault: FaultKind) -> Option<&'static str>;
+    /// Why it can't do this; `None`: it can.
+    fn lacks(&self, need: Need) -> Option<&'static str>;
     /// The version and executable or image of a balancer.
     async fn describe(&self, kind: BalancerKind) -> Result<BalancerBuild, EngineError>;
+    /// The version and executable or image of the session store.
+    async fn describe_store(&self) -> Result<BalancerBuild, EngineError>;
     /// Whether balancers run as root.
     fn as_root(&self) -> bool;
     /// Prepares for a cell whose components share `directory`, which is absolute.

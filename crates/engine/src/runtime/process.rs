@@ -11,6 +11,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use model::catalog::BalancerKind;
+use model::plan::Need;
 use model::records::BalancerBuild;
 use model::timeline::FaultKind;
 use model::units::Nanos;
@@ -58,12 +59,12 @@ impl Living {
         }
     }
 
-    /// The signal that ends it: a balancer needs SIGTERM so that it ends its workers; an agent may be stopped,
+    /// The signal that ends it: a balancer needs SIGTERM so that it ends its workers; the others may be stopped,
     /// and only SIGKILL reaches those.
     fn ending(&self) -> Signal {
         match self.program {
             Program::Balancer(_) => Signal::Term,
-            Program::Agent(_) => Signal::Kill,
+            Program::Store | Program::Agent(_) => Signal::Kill,
         }
     }
 }
@@ -85,6 +86,7 @@ impl ProcessRuntime {
     fn command(&self, launch: &Launch<'_>) -> Result<Command, EngineError> {
         let (signal, program) = match launch.program {
             Program::Balancer(kind) => ("TERM", binaries::find(kind)?),
+            Program::Store => ("KILL", binaries::find_store()?),
             Program::Agent(_) => ("KILL", self.executable.clone()),
         };
         let mut command = Command::new(&self.executable);
@@ -112,15 +114,21 @@ impl Runtime for ProcessRuntime {
         "process"
     }
 
-    fn lacks(&self, fault: FaultKind) -> Option<&'static str> {
-        match fault {
-            FaultKind::Crash | FaultKind::Term | FaultKind::Freeze => None,
-            FaultKind::Partition | FaultKind::HostLoss => Some(ONE_HOST),
+    fn lacks(&self, need: Need) -> Option<&'static str> {
+        match need {
+            Need::Fault(FaultKind::Crash | FaultKind::Term | FaultKind::Freeze) | Need::SourceAddresses => {
+                None
+            }
+            Need::Fault(FaultKind::Partition | FaultKind::HostLoss) => Some(ONE_HOST),
         }
     }
 
     async fn describe(&self, kind: BalancerKind) -> Result<BalancerBuild, EngineError> {
         binaries::describe(kind).await
+    }
+
+    async fn describe_store(&self) -> Result<BalancerBuild, EngineError> {
+        binaries::describe_store().await
     }
 
     fn as_root(&self) -> bool {
@@ -155,7 +163,7 @@ impl Runtime for ProcessRuntime {
         command.stderr(log(STDERR_FILE)?);
         match launch.program {
             Program::Agent(_) => command.stdin(Stdio::piped()).stdout(Stdio::piped()),
-            Program::Balancer(_) => command.stdin(Stdio::null()).stdout(log(STDOUT_FILE)?),
+            Program::Balancer(_) | Program::Store => command.stdin(Stdio::null()).stdout(log(STDOUT_FILE)?),
         };
         tracing::debug!(component = launch.component, command = ?command.as_std());
         let mut child = command.spawn().map_err(failed)?;

@@ -37,6 +37,7 @@ pub(crate) fn job(target: SocketAddr, requests: u64) -> LoadJob {
                 expected_pool: None,
                 upload: None,
             }],
+            users: None,
         },
         seed: 1,
         records: std::path::PathBuf::new(),

@@ -16,7 +16,8 @@ use crate::catalog::{BalancerKind, Catalog};
 use crate::claim::Claim;
 use crate::plan::{Plan, SCHEMA, SavedPlan, Variant};
 use crate::timeline::Strategy;
-use crate::topology::{Backend, Pool};
+use crate::topology::{Backend, Pool, Topology};
+use crate::traffic::Traffic;
 
 /// Keys that a variant may patch.
 const PATCHABLE: [&str; 4] = ["balancers", "topology", "load", "timeline"];
@@ -143,13 +144,25 @@ pub(super) fn variant(name: &str, document: Item<'_>, catalog: &Catalog, choice:
     let topology = topology.and_then(|item| read_topology::topology(item, &balancers, timeout));
     let timeline = fields.get("timeline");
     let topology = topology?;
-    let traffic = read_traffic::traffic(load?, timeout, &topology);
-    let stage = Stage { topology: &topology, load_ends: traffic.duration, balancers: &balancers };
+    let load = load?;
+    let load_item = load.item;
+    let traffic = read_traffic::traffic(load, timeout, &topology);
+    check_sessions(load_item, &topology, &traffic);
+    let sources = traffic.has_sources();
+    let stage = Stage { topology: &topology, load_ends: traffic.duration, sources, balancers: &balancers };
     let timeline = timeline.and_then(|item| read_timeline::timeline(item, &stage)).unwrap_or_default();
     let mut variant =
         Variant { name: name.to_owned(), balancers: balancers.kinds, topology, traffic, timeline };
     add_spares(&mut variant);
     Some(variant)
+}
+
+/// Sessions are of users.
+fn check_sessions(load: Item<'_>, topology: &Topology, traffic: &Traffic) {
+    if let (Some(pool), None) = (topology.pools.iter().find(|pool| pool.sessions.is_some()), &traffic.users) {
+        let message = format!("`{}` keeps sessions, and the load has no users", pool.name);
+        load.found.add(Problem::new(message, load.key()).help("add `users: { count: 60 }`"));
+    }
 }
 
 fn balancers(item: Item<'_>) -> Option<Vec<BalancerKind>> {

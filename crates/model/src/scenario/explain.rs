@@ -5,11 +5,12 @@ use std::fmt::{Display, Write};
 use crate::claim::Claim;
 use crate::degrade::{Degrade, Misbehaviour};
 use crate::plan::{SavedPlan, Variant};
+use crate::sessions::{JwtKeys, Sessions};
 use crate::timeline::{Action, Drain, Entry, Strategy, When};
 use crate::timeline::{Deploy, Deregister, Fault, Until};
 use crate::tls::Tls;
 use crate::topology::{Backend, Balance, Latency, Layer, OnTerm, PassiveHealth, Pool, Retries, Topology};
-use crate::traffic::{Arrivals, Traffic};
+use crate::traffic::{Arrivals, Identity, Skew, Traffic};
 use crate::units::Span;
 
 /// Every resolved value of every variant. The text is itself a scenario, which builds the same plan.
@@ -83,7 +84,10 @@ fn topology(out: &mut Lines, topology: &Topology) {
             format!(", header: {{ {}: {} }}", quoted(&header.name), quoted(&header.value))
         });
         let (name, path) = (&route.name, quoted(&route.path));
-        out.line(4, format_args!("{name}: {{ path: {path}{header}, to: {} }}", route.to));
+        let sticky = route.sticky.as_ref();
+        let sticky =
+            sticky.map_or(String::new(), |it| format!(", sticky: {{ cookie: {} }}", quoted(&it.cookie)));
+        out.line(4, format_args!("{name}: {{ path: {path}{header}, to: {}{sticky} }}", route.to));
     }
     let layer = match topology.listener.layer {
         Layer::Four => 4,
@@ -133,6 +137,7 @@ fn topology(out: &mut Lines, topology: &Topology) {
 
 fn explain_pool(out: &mut Lines, pool: &Pool) {
     out.line(4, format_args!("{}:", pool.name));
+    out.line(5, format_args!("sessions: {}", pool.sessions.map_or("none", Sessions::name)));
     out.line(5, "backends:");
     for backend in &pool.backends {
         explain_backend(out, backend);
@@ -188,6 +193,17 @@ fn traffic(out: &mut Lines, traffic: &Traffic, tls: Tls) {
         false => out.line(3, "resumption: off"),
         true if tls.at_listener() => out.line(3, "resumption: on"),
         true => {}
+    }
+    if let Some(it) = &traffic.users {
+        let skew = match it.skew {
+            Skew::None => "none".to_owned(),
+            Skew::Zipf(exponent) => format!("{{ zipf: {exponent} }}"),
+        };
+        let identity = match it.identity {
+            Identity::Cookie => "cookie",
+            Identity::SourceAddress => "source_address",
+        };
+        out.line(3, format_args!("users: {{ count: {}, skew: {skew}, identity: {identity} }}", it.count));
     }
     out.line(3, "mix:");
     for class in &traffic.mix {
@@ -276,6 +292,9 @@ fn deploy(out: &mut Lines, deploy: &Deploy) {
     out.line(5, format_args!("ready_within: {}", deploy.ready_within));
     let health = if deploy.new_generation_unhealthy { "unhealthy" } else { "healthy" };
     out.line(5, format_args!("new_generation: {health}"));
+    if deploy.jwt_keys != JwtKeys::Same {
+        out.line(5, format_args!("jwt_keys: {}", deploy.jwt_keys.name()));
+    }
 }
 
 fn fault(out: &mut Lines, fault: &Fault) {

@@ -25,6 +25,8 @@ pub(crate) const POOLS: usize = 8;
 pub(crate) const BACKENDS: usize = 16;
 pub(crate) const ROUTES: usize = 32;
 pub(crate) const CLASSES: usize = 16;
+pub(crate) const USERS: RangeInclusive<u64> = 1..=10_000;
+pub(crate) const ZIPF: RangeInclusive<f64> = 0.1..=5.0;
 pub(crate) const HEADERS: usize = 32;
 pub(crate) const TIMELINE: usize = 64;
 pub(crate) const CLAIMS: usize = 64;

@@ -23,6 +23,7 @@ mod read_routes;
 mod read_timeline;
 mod read_topology;
 mod read_traffic;
+mod read_users;
 mod reader;
 mod schema;
 mod set;

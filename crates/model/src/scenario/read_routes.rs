@@ -3,6 +3,7 @@
 use super::limits;
 use super::problem::Problem;
 use super::read_topology::path;
+use super::read_users;
 use super::reader::Item;
 use super::suggest::suggestion;
 use crate::split::{Part, Split};
@@ -25,12 +26,14 @@ pub(super) fn routes(item: Item<'_>, pools: &[&str]) -> Option<Vec<Route>> {
             path: fields.require("path", String::new(), path),
             header: header_item.and_then(header),
             to: fields.require("to", Split::all_to(""), |item| split(item, pools)),
+            sticky: fields.read("sticky", None, read_users::sticky),
         };
         fields.finish();
         let unread = header_item.is_some() && route.header.is_none();
         if let Some(other) = routes.iter().find(|other| !unread && tie(other, &route)) {
             item.found.add(told(other, &route, &item));
         }
+        read_users::check_sticky(&item, &route, &routes);
         routes.push(route);
     }
     routes.sort_by(|a, b| {

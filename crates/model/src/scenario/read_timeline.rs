@@ -7,6 +7,7 @@ use super::read_degrade::degrade;
 use super::reader::{Fields, Item, written_last};
 use super::{read_routes, read_traffic};
 use crate::catalog::Capability;
+use crate::sessions::{JwtKeys, STORE, Sessions};
 use crate::timeline::{
     Action, CurlRequest, Deploy, Deregister, Drain, Entry, Fault, FaultKind, Reload, SplitChange, Strategy,
     Until, When,
@@ -18,6 +19,8 @@ use crate::units::Span;
 pub(crate) struct Stage<'s> {
     pub(crate) topology: &'s Topology,
     pub(crate) load_ends: Span,
+    /// Whether the load comes from many addresses.
+    pub(crate) sources: bool,
     pub(crate) balancers: &'s Balancers<'s>,
 }
 
@@ -185,9 +188,15 @@ fn curl(item: Item<'_>) -> Option<CurlRequest> {
 }
 
 fn fault(kind: FaultKind, item: Item<'_>, lasting: Option<Item<'_>>, topology: &Topology) -> Option<Fault> {
-    let backends: Vec<_> =
+    let mut backends: Vec<_> =
         topology.pools.iter().flat_map(|pool| pool.serving()).map(|b| b.id.as_str()).collect();
+    backends.extend(topology.has_session_store().then_some(STORE));
     let backend = item.known_name("backend", &backends);
+    let of_a_store = matches!(kind, FaultKind::Crash | FaultKind::Term | FaultKind::Freeze);
+    if backend.as_deref() == Some(STORE) && topology.has_session_store() && !of_a_store {
+        let problem = item.wrong(format!("`{}` cannot befall the session store", kind.name()));
+        item.found.add(problem.help("`crash`, `term` and `freeze` can"));
+    }
     let lasts = lasting.and_then(|item| item.quantity(limits::FAULT));
     Some(Fault { kind, backend: backend?, lasts })
 }
@@ -225,6 +234,7 @@ fn deploy(item: Item<'_>, stage: &Stage<'_>) -> Option<Deploy> {
     let drain_item = fields.demand("drain");
     let drain = drain_item.and_then(drain);
     let (until_item, deregister_item) = (fields.get("until"), fields.get("deregister"));
+    let keys_item = fields.get("jwt_keys");
     let deploy = Deploy {
         pool: pool.unwrap_or_default(),
         strategy: fields.read("strategy", Strategy::default(), |item| {
@@ -240,6 +250,7 @@ fn deploy(item: Item<'_>, stage: &Stage<'_>) -> Option<Deploy> {
         ready_within: fields.read("ready_within", Span::millis(15_000), |item| item.quantity(limits::READY)),
         new_generation_unhealthy: fields
             .read("new_generation", false, |item| item.word(&[("healthy", false), ("unhealthy", true)])),
+        jwt_keys: keys_item.and_then(jwt_keys).unwrap_or_default(),
     };
     fields.finish();
 
@@ -251,10 +262,17 @@ fn deploy(item: Item<'_>, stage: &Stage<'_>) -> Option<Deploy> {
             item.wrong(message).help("give the pool a second backend, or deploy with `strategy: surge`"),
         );
     }
-    if stage.topology.balance == Balance::SourceHash {
+    let sessions = stage.topology.pool(&deploy.pool).and_then(|pool| pool.sessions);
+    if let (Some(item), true) =
+        (keys_item, deploy.jwt_keys != JwtKeys::Same && sessions != Some(Sessions::Jwt))
+    {
+        let problem = Problem::new(format!("`{}` keeps no sessions in tokens", deploy.pool), item.key());
+        item.found.add(problem.help("`jwt_keys` goes with `sessions: jwt` of the pool"));
+    }
+    if stage.topology.balance == Balance::SourceHash && !stage.sources {
         let problem = Problem::new("`balance: source_hash` cannot stand beside a deploy", item.key());
-        let why =
-            "the generator has one address, so one backend gets every request: choose another `balance`";
+        let why = "the load has one address, so one backend gets every request: give it users with addresses of \
+                   their own, `load: { users: { count: 60, identity: source_address } }`, or choose another `balance`";
         item.found.add(problem.help(why));
     }
     // What follows judges by the drain, so it must be known.
@@ -279,6 +297,10 @@ fn deploy(item: Item<'_>, stage: &Stage<'_>) -> Option<Deploy> {
         stage.balancers.must(capability, what, &deregister_item.or(drain_item).unwrap_or(item));
     }
     Some(deploy)
+}
+
+fn jwt_keys(item: Item<'_>) -> Option<JwtKeys> {
+    item.word(&[JwtKeys::Same, JwtKeys::Replaced, JwtKeys::Overlapping].map(|keys| (keys.name(), keys)))
 }
 
 fn drain(item: Item<'_>) -> Option<Drain> {

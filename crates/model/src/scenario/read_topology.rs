@@ -5,8 +5,9 @@ use super::limits;
 use super::problem::Problem;
 use super::reader::{Fields, Item, written_last};
 use super::tree::Value;
-use super::{read_listener, read_routes};
+use super::{read_listener, read_routes, read_users};
 use crate::catalog::Capability;
+use crate::sessions::Sessions;
 use crate::topology::{
     Backend, Balance, HealthCheck, Latency, Listener, OnTerm, PassiveHealth, Pool, Retries, Tail, Topology,
 };
@@ -21,10 +22,13 @@ pub(crate) fn topology(item: Item<'_>, balancers: &Balancers<'_>, client_timeout
     let routes = fields.require("routes", Vec::new(), |item| read_routes::routes(item, &names));
     let listener = fields.read("listener", Listener::default(), read_listener::listener);
     let health_check = fields.read("health_check", Some(default_health_check()), health_check);
+    let balance_item = fields.get("balance");
+    let balance = balance_item.and_then(|item| balance(item, balancers)).unwrap_or_default();
+    read_users::check_balance(balance_item, balance, &routes, balancers);
     let topology = Topology {
         routes,
         listener,
-        balance: fields.read("balance", Balance::default(), |item| balance(item, balancers)),
+        balance,
         retries: fields.read("retries", Retries::default(), retries),
         passive_health: fields.read("passive_health", PassiveHealth::default(), |item| {
             passive_health(item, health_check.as_ref(), balancers)
@@ -51,7 +55,7 @@ fn pools(item: Item<'_>) -> Option<Vec<Pool>> {
     }
     let mut pools: Vec<Pool> = Vec::new();
     for item in items {
-        let backends = pool(item).unwrap_or_default();
+        let (backends, sessions) = pool(item).unwrap_or_default();
         for backend in &backends {
             if pools.iter().flat_map(|pool| &pool.backends).any(|other| other.id == backend.id) {
                 let message = format!("two backends would be called `{}`", backend.id);
@@ -59,12 +63,13 @@ fn pools(item: Item<'_>) -> Option<Vec<Pool>> {
                     .add(Problem::new(message, item.key()).help("backends of all pools share their names"));
             }
         }
-        pools.push(Pool { name: item.name.to_owned(), backends });
+        pools.push(Pool { name: item.name.to_owned(), backends, sessions });
     }
+    read_users::check_store_name(item, &pools);
     Some(pools)
 }
 
-fn pool(item: Item<'_>) -> Option<Vec<Backend>> {
+fn pool(item: Item<'_>) -> Option<(Vec<Backend>, Option<Sessions>)> {
     let mut fields = item.fields()?;
     let common = behaviour(&mut fields, default_backend());
     // Two of them to go on with, because a pool of one has problems of its own.
@@ -73,8 +78,9 @@ fn pool(item: Item<'_>) -> Option<Vec<Backend>> {
             Value::Map(_) => named_backends(backends, &common),
             _ => Some(counted(item.name, backends.whole(1..=limits::BACKENDS as u64)?, &common)),
         });
+    let sessions = fields.read("sessions", None, read_users::sessions);
     fields.finish();
-    Some(backends)
+    Some((backends, sessions))
 }
 
 fn counted(pool: &str, backends: u64, common: &Backend) -> Vec<Backend> {

@@ -2,10 +2,11 @@
 
 use super::limits;
 use super::problem::Problem;
+use super::read_users;
 use super::reader::{Fields, Item};
 use crate::split::Part;
 use crate::topology::{Backend, Latency, Layer, Pool, Topology};
-use crate::traffic::{Arrivals, Method, RequestClass, Traffic};
+use crate::traffic::{Arrivals, Identity, Method, RequestClass, Traffic};
 use crate::units::{Bytes, Factor, Rate, Share, Span};
 
 /// How long a client waits unless the scenario says otherwise. Read on its own, before the topology, whose own
@@ -29,7 +30,14 @@ pub(crate) fn traffic(mut fields: Fields<'_>, timeout: Span, topology: &Topology
     let resumption = fields.read("resumption", true, |item| item.word(&[("on", true), ("off", false)]));
     let mix = mix(&mut fields, topology);
     let latency = mean_latency(&mix, topology);
-    let connections = connections(&mut fields, rate, latency);
+    let users_item = fields.get("users");
+    let users = users_item.and_then(read_users::users);
+    if let (Some(item), Some(users)) = (users_item, &users) {
+        read_users::check_users(item, users, (rate, arrivals, warmup), &mix);
+    }
+    let sources =
+        users.filter(|users| users.identity == Identity::SourceAddress).map_or(0, |users| users.count);
+    let connections = connections(&mut fields, rate, latency, sources);
     fields.finish();
 
     let requests = rate.0 * (duration.seconds() + warmup.seconds());
@@ -43,15 +51,28 @@ pub(crate) fn traffic(mut fields: Fields<'_>, timeout: Span, topology: &Topology
     if rate.0 * duration.seconds() < 1.0 {
         load.found.add(load.wrong(format!("{rate} for {duration} is less than one request")));
     }
-    Traffic { rate, arrivals, duration, warmup, timeout, connections, fresh_connections, resumption, mix }
+    Traffic {
+        rate,
+        arrivals,
+        duration,
+        warmup,
+        timeout,
+        connections,
+        fresh_connections,
+        resumption,
+        mix,
+        users,
+    }
 }
 
-/// The most connections. A cap that the load can't live with would measure the cap, so it is refused.
-fn connections(fields: &mut Fields<'_>, Rate(rate): Rate, latency: Span) -> u32 {
+/// The most connections, one more for each of the `sources` that keep their own. A cap that the load can't live with
+/// would measure the cap, so it is refused.
+fn connections(fields: &mut Fields<'_>, Rate(rate): Rate, latency: Span, sources: u32) -> u32 {
     let busy = (rate * latency.seconds()).ceil();
     let most = *limits::CONNECTIONS.end() as f64;
     let arithmetic = format!("{} × {latency} mean latency keeps {busy} requests in flight", Rate(rate));
-    let derived = (4.0 * rate * latency.seconds()).ceil().clamp(limits::FEWEST_CONNECTIONS, most);
+    let derived = (4.0 * rate * latency.seconds()).ceil() + f64::from(sources);
+    let derived = derived.clamp(limits::FEWEST_CONNECTIONS, most);
     let Some(item) = fields.get("connections") else {
         if busy > most {
             let message =

@@ -62,6 +62,8 @@ pub(crate) fn request(id: u64, due: f64, outcome: Outcome) -> Request {
         bytes_in: 200,
         served_by: None,
         outcome,
+        user: None,
+        session: None,
     }
 }
 

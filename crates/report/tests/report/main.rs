@@ -20,6 +20,7 @@ mod renderings;
 mod repeats;
 mod routing;
 mod samples;
+mod sessions;
 mod tls;
 mod unavailable;
 mod validity;

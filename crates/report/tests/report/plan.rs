@@ -4,6 +4,7 @@ use model::catalog::BalancerKind;
 use model::claim::{Claim, Comparison, Metric, Operand, Reading};
 use model::plan::{SCHEMA, SavedPlan, Variant};
 use model::records::{BalancerBuild, Environment};
+use model::sessions::JwtKeys;
 use model::timeline::{Action, Deploy, Deregister, Drain, Entry, Strategy, Until, When};
 use model::topology::{Backend, Balance, Latency, Listener, OnTerm, PassiveHealth, Pool, Retries, Topology};
 use model::traffic::{Arrivals, Traffic};
@@ -40,12 +41,17 @@ fn variant(name: &str, drain: Drain) -> Variant {
         deregister: Deregister::Live,
         ready_within: Span::millis(5000),
         new_generation_unhealthy: false,
+        jwt_keys: JwtKeys::Same,
     };
     Variant {
         name: name.into(),
         balancers: vec![BalancerKind::Nginx],
         topology: Topology {
-            pools: vec![Pool { name: "web".into(), backends: BACKENDS.iter().map(backend).collect() }],
+            pools: vec![Pool {
+                name: "web".into(),
+                backends: BACKENDS.iter().map(backend).collect(),
+                sessions: None,
+            }],
             routes: vec![],
             listener: Listener::default(),
             balance: Balance::RoundRobin,
@@ -67,6 +73,7 @@ fn variant(name: &str, drain: Drain) -> Variant {
             fresh_connections: Share(0.0),
             resumption: true,
             mix: vec![],
+            users: None,
         },
         timeline: vec![Entry {
             jitter: Span::default(),

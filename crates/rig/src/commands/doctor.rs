@@ -7,7 +7,7 @@ mod view;
 use std::path::Path;
 
 use engine::checkup::Check;
-use engine::runtime::checkup::{executables, loopback, machine};
+use engine::runtime::checkup::{executables, loopback, machine, session_store};
 use model::catalog::BalancerKind;
 
 use super::judged::style;
@@ -82,9 +82,9 @@ async fn checkup(results: &Path) -> Result<Checkup, Failure> {
 
 async fn processes() -> Section {
     let loopback = loopback();
-    let executables = executables().await;
+    let (executables, store) = (executables().await, session_store().await);
     let runs = if loopback.has_failed() { Vec::new() } else { usable(&executables) };
-    let checks = executables.into_iter().map(|(_, check)| check).chain([loopback]).collect();
+    let checks = executables.into_iter().map(|(_, check)| check).chain([store, loopback]).collect();
     Section { name: "process", title: "Process runtime", runs: Some(runs), checks }
 }
 

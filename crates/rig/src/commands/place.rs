@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use engine::runtime::docker::endpoint::Endpoint;
+use engine::runtime::docker::images::Part;
 use engine::runtime::docker::{DockerError, Engine};
-use model::catalog::BalancerKind;
 use tokio::sync::watch;
 
 use crate::cli::{PullName, RuntimeName};
@@ -19,14 +19,14 @@ pub(crate) enum Place {
     Docker(Box<Engine>),
 }
 
-/// Chooses as the user `wanted` for balancers of `kinds`; `None`: the user stopped it.
+/// Chooses as the user `wanted` for `parts`, which are to run beside rig's agents; `None`: the user stopped it.
 ///
 /// # Errors
 /// If what was asked for by name can't be had, or what was chosen can't be made ready.
 pub(crate) async fn choose(
     wanted: RuntimeName,
     pull: PullName,
-    kinds: &[BalancerKind],
+    parts: &[Part],
     show: Show,
     mut interrupted: watch::Receiver<bool>,
 ) -> Result<Option<Place>, Failure> {
@@ -39,7 +39,7 @@ pub(crate) async fn choose(
         say(show, "process", asked, "");
         return Ok(Some(Place::Processes(executable)));
     }
-    let mut engine = match available(pull, executable.clone(), kinds).await {
+    let mut engine = match available(pull, executable.clone(), parts).await {
         Ok(engine) => engine,
         Err(error) if wanted == RuntimeName::Docker => return Err(Failure::environment(error)),
         Err(error) => {
@@ -53,7 +53,7 @@ pub(crate) async fn choose(
     let preparation = Preparation::begin(show, "images");
     let progress = |words: &str| preparation.tell(words);
     let begun = tokio::select! {
-        begun = engine.begin(kinds, &progress) => begun.map_err(Failure::environment).map(|()| true),
+        begun = engine.begin(parts, &progress) => begun.map_err(Failure::environment).map(|()| true),
         _ = interrupted.wait_for(|stop| *stop) => Ok(false),
     };
     match begun {
@@ -67,15 +67,11 @@ pub(crate) async fn choose(
 }
 
 /// The engine, if it answers and there is a way to every image.
-async fn available(
-    pull: PullName,
-    executable: PathBuf,
-    kinds: &[BalancerKind],
-) -> Result<Engine, DockerError> {
+async fn available(pull: PullName, executable: PathBuf, parts: &[Part]) -> Result<Engine, DockerError> {
     let endpoint = Endpoint::find(&|name| std::env::var_os(name))?;
     let docker = endpoint.connect().await?;
     let engine = Engine::new(docker, endpoint, pull.into(), executable).await?;
-    engine.choose(kinds).await?;
+    engine.choose(parts).await?;
     Ok(engine)
 }
 

@@ -6,14 +6,16 @@ use std::path::PathBuf;
 use anyhow::Context;
 use engine::cell::{End, Order, find_curl};
 use engine::runtime::Runtime;
+use engine::runtime::docker::images::Part;
 use engine::runtime::docker::{DockerRuntime, Engine};
 use engine::runtime::process::ProcessRuntime;
 use engine::templates::Templates;
 use model::catalog::BalancerKind;
 use model::identity::CellId;
 use model::outcome::OutcomeKind;
-use model::plan::{Plan, SavedPlan};
+use model::plan::{Plan, SavedPlan, Variant};
 use model::scenario::{Choice, Scenario};
+use model::sessions::STORE;
 use report::{CellSummary, Format, latency_log, render, summarise, verdict_json};
 use store::{SavedRun, StoreError};
 use tokio::sync::watch;
@@ -126,9 +128,12 @@ pub(super) async fn run(
 ) -> Result<Done, Failure> {
     let kinds: BTreeSet<BalancerKind> = plan.cells().iter().map(|cell| cell.balancer).collect();
     let kinds: Vec<BalancerKind> = kinds.into_iter().collect();
+    let store = plan.variants.iter().any(|variant| variant.topology.has_session_store());
+    let parts: Vec<Part> =
+        kinds.iter().map(|kind| Part::Balancer(*kind)).chain(store.then_some(Part::Store)).collect();
     let job = Job { wanted, scenario, plan, kinds: &kinds, interrupted: interrupted.clone() };
     let show = Show::for_stderr(wanted.quiet);
-    match place::choose(wanted.runtime, wanted.pull, &kinds, show, interrupted).await? {
+    match place::choose(wanted.runtime, wanted.pull, &parts, show, interrupted).await? {
         None => Err(Failure::interrupted()),
         Some(Place::Processes(executable)) => {
             job.perform(&|| ProcessRuntime::new(executable.clone()), None).await
@@ -163,19 +168,20 @@ impl Job<'_> {
     ) -> Result<Done, Failure> {
         let Job { wanted, scenario, .. } = *self;
         let asked = launched();
-        let plan = &self.plan.without_faults(asked.name(), |fault| asked.lacks(fault));
+        let plan = &self.plan.within(asked.name(), |need| asked.lacks(need));
         let plan = plan.as_ref().map_err(|nothing| Failure::environment(nothing.clone()))?;
-        if plan
-            .variants
-            .iter()
-            .any(|variant| variant.curls() && plan.why_unavailable(&variant.name).is_none())
-        {
+        let runs = |variant: &&Variant| plan.why_unavailable(&variant.name).is_none();
+        if plan.variants.iter().filter(runs).any(Variant::curls) {
             find_curl().map_err(Failure::environment)?;
         }
         let mut builds = BTreeMap::new();
         for kind in self.kinds {
             let build = asked.describe(*kind).await.map_err(Failure::environment)?;
             builds.insert(kind.name().to_owned(), build);
+        }
+        if plan.variants.iter().filter(runs).any(|variant| variant.topology.has_session_store()) {
+            let build = asked.describe_store().await.map_err(Failure::environment)?;
+            builds.insert(STORE.to_owned(), build);
         }
         let environment = environment::gather(builds, engine.map(Engine::facts));
         let stored = store::Run::create(&wanted.out, plan, scenario.text(), &environment)

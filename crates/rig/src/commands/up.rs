@@ -13,6 +13,7 @@ use anyhow::Context;
 use engine::cell::{End, Light, Order};
 use engine::runtime::Runtime;
 use engine::runtime::docker::DockerRuntime;
+use engine::runtime::docker::images::Part;
 use engine::runtime::process::ProcessRuntime;
 use engine::templates::Templates;
 use model::identity::CellId;
@@ -81,8 +82,10 @@ struct Job<'a> {
 impl Job<'_> {
     async fn find_a_place(&self) -> Result<Exit, Failure> {
         let Up { runtime, pull, .. } = self.wanted;
-        let (kinds, show) = ([self.cell.balancer], Show::for_stderr(false));
-        match place::choose(*runtime, *pull, &kinds, show, self.interrupted.clone()).await? {
+        let store = self.variant.topology.has_session_store().then_some(Part::Store);
+        let parts: Vec<Part> = [Part::Balancer(self.cell.balancer)].into_iter().chain(store).collect();
+        let show = Show::for_stderr(false);
+        match place::choose(*runtime, *pull, &parts, show, self.interrupted.clone()).await? {
             None => Err(Failure::interrupted()),
             Some(Place::Processes(executable)) => self.stand(&ProcessRuntime::new(executable)).await,
             Some(Place::Docker(engine)) => {

@@ -170,7 +170,9 @@ fn state(event: &Happening) -> Option<(&Incarnation, String)> {
         Happening::Terminated { incarnation, .. } => (incarnation, "terminated"),
         Happening::Registering { incarnation } => (incarnation, "registering"),
         Happening::Registered { incarnation, .. } => (incarnation, "registered"),
-        Happening::Confirmed { incarnation, .. } | Happening::Healed { incarnation } => (incarnation, ""),
+        Happening::Confirmed { incarnation, .. }
+        | Happening::Reached { incarnation, .. }
+        | Happening::Healed { incarnation } => (incarnation, ""),
         Happening::Unconfirmed { incarnation, .. } => (incarnation, "less than its part"),
         Happening::DeployAborted { incarnation, .. } => (incarnation, "never healthy"),
         Happening::Faulted { incarnation, fault } => (incarnation, fault.name()),
@@ -192,7 +194,9 @@ fn phase(event: &Happening) -> Option<String> {
         Happening::Terminated { incarnation, .. } => format!("{incarnation}: terminate"),
         Happening::Replacing { old, new } => format!("{old} → {new}"),
         Happening::Registering { incarnation } => format!("{incarnation}: register"),
-        Happening::Confirmed { incarnation, .. } => format!("{incarnation}: confirmed"),
+        Happening::Confirmed { incarnation, .. } | Happening::Reached { incarnation, .. } => {
+            format!("{incarnation}: confirmed")
+        }
         Happening::Faulted { incarnation, fault } => format!("{incarnation}: {}", fault.name()),
         Happening::Degraded { incarnation, misbehaviour } => format!("{incarnation}: {misbehaviour}"),
         Happening::SeenDown { backend, words, .. } => format!("{backend}: {words}"),

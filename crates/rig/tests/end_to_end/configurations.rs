@@ -16,7 +16,7 @@ load: { rate: 100/s, for: 10s }
 "#;
 
 /// Each case is set on top of the scenario.
-const CASES: [(&str, &[&str]); 19] = [
+const CASES: [(&str, &[&str]); 20] = [
     ("defaults", &[]),
     ("least connections", &["topology.balance=least_connections"]),
     ("two choices", &["topology.balance=two_choices"]),
@@ -46,6 +46,11 @@ const CASES: [(&str, &[&str]); 19] = [
              on: { path: /, to: { \"404\": 33.33%, in: 66.67% } } }",
             "topology.retries={ tries: 3 }",
         ],
+    ),
+    (
+        "users who are kept where they are",
+        &["topology.routes={ \"on\": { path: /, to: \"404\", sticky: { cookie: SRV_1 } }, \
+             api: { path: /api, header: { x: y }, to: in, sticky: { cookie: in } }, no: { path: /no, to: \"null\" } }"],
     ),
     (
         "no route for all",

@@ -37,7 +37,7 @@ fn without_an_engine_everything_else_is_checked() {
     assert!(engine["fix"].as_str().unwrap().contains("DOCKER_HOST"), "{engine}");
 
     let (names, process) = section(&checkup, "process");
-    assert_eq!(names, ["nginx", "haproxy", "envoy", "loopback"]);
+    assert_eq!(names, ["nginx", "haproxy", "envoy", "redis", "loopback"]);
     let (names, _) = section(&checkup, "machine");
     let expected = ["CPUs", "load", "open files", "ephemeral ports", "tcp_tw_reuse", "clock source"];
     assert_eq!(names, expected);

@@ -40,7 +40,7 @@ pub(crate) fn made_by(pid: u32) -> Vec<String> {
 pub(crate) fn rig(out: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rig"));
     command.current_dir(out).args(arguments).stdin(Stdio::null());
-    for kind in ["NGINX", "HAPROXY", "ENVOY"] {
+    for kind in ["NGINX", "HAPROXY", "ENVOY", "REDIS"] {
         command.env_remove(format!("RIG_{kind}"));
     }
     command

@@ -20,5 +20,6 @@ mod proof;
 mod routing;
 #[path = "../shared/mod.rs"]
 mod shared;
+mod sticky;
 mod tls;
 mod up;

@@ -177,6 +177,7 @@ fn job(incarnation: Incarnation, pod: &Pod, latency: Duration, ledger: &Path) ->
         unhealthy: false,
         seed: 1,
         ledger: ledger.to_owned(),
+        sessions: None,
         tls: None,
     }
 }

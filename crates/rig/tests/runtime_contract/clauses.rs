@@ -8,6 +8,7 @@ use engine::balancer::Signal;
 use engine::runtime::{PodOrder, Reach, Runtime};
 use model::identity::RequestId;
 use model::ledger::LedgerLine;
+use model::plan::Need;
 use model::timeline::FaultKind;
 
 use crate::balancers::nginx;
@@ -169,10 +170,10 @@ pub(crate) async fn a_taken_listener_is_named<R: Runtime>(bench: &Bench<R>) {
 pub(crate) async fn what_it_lacks_it_explains<R: Runtime>(bench: &Bench<R>) {
     let pod = bench.pod("web-1").await;
     for fault in [FaultKind::Crash, FaultKind::Term, FaultKind::Freeze] {
-        assert_eq!(bench.runtime.lacks(fault), None);
+        assert_eq!(bench.runtime.lacks(Need::Fault(fault)), None);
     }
-    let cut = bench.runtime.lacks(FaultKind::Partition);
-    assert_eq!(bench.runtime.lacks(FaultKind::HostLoss), cut);
+    let cut = bench.runtime.lacks(Need::Fault(FaultKind::Partition));
+    assert_eq!(bench.runtime.lacks(Need::Fault(FaultKind::HostLoss)), cut);
     for result in [bench.runtime.partition(&pod).await, bench.runtime.heal(&pod).await] {
         match cut {
             Some(reason) => assert!(result.unwrap_err().to_string().contains(reason)),

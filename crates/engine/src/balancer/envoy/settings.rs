@@ -80,6 +80,11 @@ pub(super) fn settings(variant: &Variant) -> Vec<Setting> {
     } else {
         let header = |header: &HeaderMatch| format!("{} safe_regex {}", header.name, header_regex(header));
         settings.extend(routing_settings(topology, header, "weighted_clusters, by RDS from a file"));
+        settings.extend(sticky_settings(topology, |cookie| {
+            format!(
+                "stateful_session, cookie {cookie} with the host's address; not for a host that is DRAINING"
+            )
+        }));
     }
     settings
 }

@@ -35,6 +35,12 @@ pub(super) fn settings(variant: &Variant) -> Vec<Setting> {
         |header: &HeaderMatch| format!("if ({}) (before 1.23: of the first occurrence)", condition(header));
     settings.extend(tls_settings(topology));
     settings.extend(routing_settings(topology, header, "split_clients \"$request_id…\", SIGHUP"));
+    settings.extend(sticky_settings(topology, |cookie| {
+        format!(
+            "Set-Cookie {cookie}=$request_id for who has none; hash of it, consistent (in place of `balance`): where \
+             users are is drawn anew in each run"
+        )
+    }));
     settings
 }
 

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 
+use model::sessions::JwtKeys;
 use model::topology::{Backend, Latency, OnTerm};
 use model::units::Bytes;
 
@@ -22,6 +23,8 @@ struct Scripted {
     stillborn: bool,
     unfair: bool,
     unloaded: bool,
+    /// The balancer keeps users where they are.
+    sticky: bool,
     asked: RefCell<u64>,
 }
 
@@ -87,6 +90,13 @@ impl Fleet for Scripted {
     async fn healthy(&self, _backend: &str) -> bool {
         !self.never_healthy
     }
+    fn keeps_users(&self, _pool: &str) -> bool {
+        self.sticky
+    }
+    async fn answers_newcomers(&self, new: &Incarnation, _within: Duration) -> Option<u64> {
+        self.call(format!("{new} asked for"));
+        (!self.unfair).then_some(3)
+    }
     async fn received(&self, _pool: &str) -> Result<BTreeMap<String, u64>, EngineError> {
         let asked = *self.asked.borrow() + 1;
         *self.asked.borrow_mut() = asked;
@@ -116,7 +126,7 @@ fn pool(serving: usize, spares: usize) -> Pool {
             health_in_queue: false,
         })
         .collect();
-    Pool { name: "web".into(), backends }
+    Pool { name: "web".into(), backends, sessions: None }
 }
 
 fn fleet(pool: &Pool) -> Scripted {
@@ -136,6 +146,7 @@ fn wanted(drain: Drain) -> Deploy {
         deregister: Deregister::Live,
         ready_within: Span::millis(2000),
         new_generation_unhealthy: false,
+        jwt_keys: JwtKeys::Same,
     }
 }
 
@@ -309,4 +320,16 @@ async fn a_surge_starts_the_new_generation_before_the_old_one_leaves_and_reuses_
         "web-2 exited",
     ];
     assert_eq!(*fleet.calls.borrow(), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_users_stay_a_new_generation_is_proved_by_one_who_comes_anew() {
+    for (unfair, proof) in [(false, "Reached"), (true, "Unconfirmed")] {
+        let pool = pool(1, 0);
+        let fleet = Scripted { sticky: true, unfair, ..fleet(&pool) };
+        deploy(&fleet, "rollout", &wanted(Drain::Off), &pool).await.unwrap();
+        assert!(fleet.calls.borrow().contains(&"web-1/2 asked for".to_owned()));
+        assert!(fleet.names().contains(&proof.to_owned()), "{:?}", fleet.names());
+        assert!(!fleet.names().contains(&"Confirmed".to_owned()));
+    }
 }

@@ -94,11 +94,10 @@ impl Answering {
             Ok(chosen) => chosen,
             Err(error) => return Check::broken(name, &error, LOG),
         };
-        let Part::Balancer(kind) = part else { return image(name, &chosen, None) };
-        if chosen.present {
+        if chosen.present || part == Part::Agent {
             return image(name, &chosen, None);
         }
-        let official = Official::of(kind);
+        let official = Official::of(part.name());
         let pinned = official.pinned();
         let asked = self.docker.inspect_registry_image(&pinned, None);
         let refusal = match tokio::time::timeout(REGISTRY_WITHIN, asked).await {
@@ -148,7 +147,7 @@ const FILES_HELP: &str = "sudo systemctl edit docker   # [Service] LimitNOFILE=1
 
 fn image_name(part: Part) -> String {
     match part {
-        Part::Balancer(kind) => format!("image for {kind}"),
+        Part::Balancer(_) | Part::Store => format!("image for {}", part.name()),
         Part::Agent => "image for agents".to_owned(),
     }
 }

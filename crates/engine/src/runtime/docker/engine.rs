@@ -99,13 +99,12 @@ impl Engine {
         })
     }
 
-    /// Which image each of `kinds` and rig's agents would run from, without changing anything.
+    /// Which image each of `parts` and rig's agents would run from, without changing anything.
     ///
     /// # Errors
     /// If there is no way to one of them.
-    pub async fn choose(&self, kinds: &[BalancerKind]) -> Result<(), DockerError> {
-        let parts = kinds.iter().map(|kind| Part::Balancer(*kind)).chain([Part::Agent]);
-        for part in parts {
+    pub async fn choose(&self, parts: &[Part]) -> Result<(), DockerError> {
+        for part in parts.iter().copied().chain([Part::Agent]) {
             let choice = self.images.choose(part).await?;
             if choice.reference.is_none() {
                 let help = "`rig images` lists what there is, and why".to_owned();
@@ -119,20 +118,16 @@ impl Engine {
         Ok(())
     }
 
-    /// Puts the images of `kinds` and rig's own on the engine, and starts the reaper; `progress` is told of what takes
+    /// Puts the images of `parts` and rig's own on the engine, and starts the reaper; `progress` is told of what takes
     /// long. What is not begun to its end has to be [abandoned](Engine::abandon).
     ///
     /// # Errors
     /// If an image can't be had in any way, or the engine doesn't let itself be used.
-    pub async fn begin(
-        &mut self,
-        kinds: &[BalancerKind],
-        progress: &dyn Fn(&str),
-    ) -> Result<(), DockerError> {
+    pub async fn begin(&mut self, parts: &[Part], progress: &dyn Fn(&str)) -> Result<(), DockerError> {
         self.image(Part::Agent, progress).await?;
         self.start_reaper().await?;
-        for kind in kinds {
-            self.image(Part::Balancer(*kind), progress).await?;
+        for part in parts {
+            self.image(*part, progress).await?;
         }
         Ok(())
     }
@@ -217,8 +212,9 @@ impl Engine {
         if let Some(known) = known {
             return Ok(known);
         }
-        let image = self.image(Part::Balancer(kind), &|_| {}).await?;
-        let words = self.version_words(kind, &image).await?;
+        let part = Part::Balancer(kind);
+        let image = self.image(part, &|_| {}).await?;
+        let words = self.version_words(part, adapter(kind).version_arguments(), &image).await?;
         let version = binaries::version_in(&words).ok_or_else(|| EngineError::BalancerBroken {
             kind,
             binary: PathBuf::from(&image.reference),
@@ -231,12 +227,29 @@ impl Engine {
         Ok(build)
     }
 
-    async fn version_words(&self, kind: BalancerKind, image: &ImageUsed) -> Result<String, DockerError> {
-        let mut command = vec![kind.name().to_owned()];
-        command.extend(adapter(kind).version_arguments().iter().map(|&argument| argument.to_owned()));
+    /// The version that the session store in the image prints, and the image.
+    pub(super) async fn describe_store(&self) -> Result<BalancerBuild, EngineError> {
+        let image = self.image(Part::Store, &|_| {}).await?;
+        let words = self.version_words(Part::Store, &["--version"], &image).await?;
+        let version = binaries::version_in(&words).ok_or_else(|| EngineError::StoreBroken {
+            binary: PathBuf::from(&image.reference),
+            reason: format!("it prints no version: {}", words.lines().next().unwrap_or("")),
+        })?;
+        let binary = format!("{} ({})", image.reference, image.origin);
+        Ok(BalancerBuild { version, binary, modules: Vec::new() })
+    }
+
+    async fn version_words(
+        &self,
+        part: Part,
+        arguments: &[&str],
+        image: &ImageUsed,
+    ) -> Result<String, DockerError> {
+        let mut command = vec![part.program().to_owned()];
+        command.extend(arguments.iter().map(|&argument| argument.to_owned()));
         // Some print to standard error, which an agent's lines don't have.
         let shell = ["/bin/sh", "-c", "exec \"$0\" \"$@\" 2>&1"].map(str::to_owned);
-        let component = format!("{kind}-version");
+        let component = format!("{}-version", part.name());
         let spec = Spec {
             name: format!("rig-{}-{component}", self.run),
             image: image.reference.clone(),

@@ -10,12 +10,14 @@ use bollard::query_parameters::CreateImageOptionsBuilder;
 use futures_util::StreamExt;
 use model::catalog::BalancerKind;
 use model::records::ImageUsed;
+use model::sessions::STORE;
 use serde::Serialize;
 
 use super::error::DockerError;
 use super::official::Official;
 use super::packing::{Packed, pack};
 use super::pulling::pull;
+use crate::error::EngineError;
 use crate::runtime::binaries;
 
 /// Names an image of rig that takes the place of the packed one.
@@ -60,6 +62,8 @@ impl Pull {
 pub enum Part {
     /// A balancer.
     Balancer(BalancerKind),
+    /// The session store.
+    Store,
     /// rig's own agents: generator, backends, reaper.
     Agent,
 }
@@ -67,13 +71,14 @@ pub enum Part {
 impl Part {
     /// Every part, in the order of tables.
     pub fn all() -> impl Iterator<Item = Part> {
-        BalancerKind::ALL.into_iter().map(Part::Balancer).chain([Part::Agent])
+        BalancerKind::ALL.into_iter().map(Part::Balancer).chain([Part::Store, Part::Agent])
     }
 
     /// Its name in records and tables.
     pub fn name(self) -> &'static str {
         match self {
             Part::Balancer(kind) => kind.name(),
+            Part::Store => STORE,
             Part::Agent => "agent",
         }
     }
@@ -82,14 +87,24 @@ impl Part {
     pub fn program(self) -> &'static str {
         match self {
             Part::Balancer(kind) => kind.name(),
+            Part::Store => "redis-server",
             Part::Agent => "rig",
+        }
+    }
+
+    /// Its executable on this machine, unless it is rig itself.
+    fn find(self) -> Result<PathBuf, EngineError> {
+        match self {
+            Part::Balancer(kind) => binaries::find(kind),
+            Part::Store => binaries::find_store(),
+            Part::Agent => Ok(std::env::current_exe().map_err(EngineError::file("rig"))?),
         }
     }
 
     /// Where its packed images are kept.
     fn repository(self) -> String {
         match self {
-            Part::Balancer(kind) => format!("rig-packed/{kind}"),
+            Part::Balancer(_) | Part::Store => format!("rig-packed/{}", self.name()),
             Part::Agent => "rig-agent".to_owned(),
         }
     }
@@ -144,7 +159,7 @@ impl Images {
     /// time. Errors: there is no way to an image, each with its reason; the engine fails.
     pub async fn ensure(&self, part: Part, progress: &dyn Fn(&str)) -> Result<ImageUsed, DockerError> {
         match part {
-            Part::Balancer(kind) => self.balancer(kind, &Official::of(kind), progress).await,
+            Part::Balancer(_) | Part::Store => self.server(part, &Official::of(part.name()), progress).await,
             Part::Agent => self.agent(progress).await,
         }
     }
@@ -152,11 +167,11 @@ impl Images {
     /// What `ensure` would settle on, as far as can be told without changing anything on the engine. Errors: the
     /// engine fails, or `RIG_AGENT_IMAGE` names an image that it lacks.
     pub async fn choose(&self, part: Part) -> Result<Choice, DockerError> {
-        let (kind, official) = match part {
-            Part::Balancer(kind) => (kind, Official::of(kind)),
-            Part::Agent => return self.choose_agent().await,
-        };
-        let program = binaries::find(kind);
+        if part == Part::Agent {
+            return self.choose_agent().await;
+        }
+        let official = Official::of(part.name());
+        let program = part.find();
         if self.pull != Pull::Always
             && let Some(used) = self.local(&official).await?
         {
@@ -184,9 +199,9 @@ impl Images {
         })
     }
 
-    async fn balancer(
+    async fn server(
         &self,
-        kind: BalancerKind,
+        part: Part,
         official: &Official,
         progress: &dyn Fn(&str),
     ) -> Result<ImageUsed, DockerError> {
@@ -208,8 +223,8 @@ impl Images {
                     Ok(()) => return self.pulled(official).await,
                     Err(reason) => failed.push(format!("{} can't be pulled: {reason}", official.tagged())),
                 },
-                Way::Pack => match binaries::find(kind) {
-                    Ok(program) => match self.packed(Part::Balancer(kind), &program, progress).await {
+                Way::Pack => match part.find() {
+                    Ok(program) => match self.packed(part, &program, progress).await {
                         Ok((reference, digest)) => {
                             let origin = format!("packed from {}: {}", program.display(), failed.join("; "));
                             return Ok(ImageUsed { reference, digest, origin });
@@ -222,9 +237,10 @@ impl Images {
             }
         }
         let help = format!(
-            "let the engine reach a registry, bring the image with `docker load`, or install {kind} on this machine"
+            "let the engine reach a registry, bring the image with `docker load`, or install {} on this machine",
+            part.program()
         );
-        Err(DockerError::NoImage { component: kind.to_string(), tried: failed, help })
+        Err(DockerError::NoImage { component: part.name().to_owned(), tried: failed, help })
     }
 
     async fn agent(&self, progress: &dyn Fn(&str)) -> Result<ImageUsed, DockerError> {

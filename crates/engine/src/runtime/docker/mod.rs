@@ -38,8 +38,8 @@ use bollard::models::{
 };
 use bollard::query_parameters::{InspectContainerOptions, KillContainerOptionsBuilder};
 use model::catalog::BalancerKind;
+use model::plan::Need;
 use model::records::BalancerBuild;
-use model::timeline::FaultKind;
 use model::units::Nanos;
 use tokio::sync::{mpsc, watch};
 
@@ -67,6 +67,9 @@ const TOLD_WITHIN: Duration = Duration::from_secs(5);
 const END_WITHIN: Duration = Duration::from_secs(45);
 /// Between two such attempts.
 const PAUSE: Duration = Duration::from_millis(500);
+
+/// Why users have no addresses of their own.
+const ONE_ADDRESS: &str = "the generator's container has one address";
 
 /// The containers of one cell.
 pub struct DockerRuntime<'e> {
@@ -222,12 +225,19 @@ impl Runtime for DockerRuntime<'_> {
         "docker"
     }
 
-    fn lacks(&self, _fault: FaultKind) -> Option<&'static str> {
-        None
+    fn lacks(&self, need: Need) -> Option<&'static str> {
+        match need {
+            Need::Fault(_) => None,
+            Need::SourceAddresses => Some(ONE_ADDRESS),
+        }
     }
 
     async fn describe(&self, kind: BalancerKind) -> Result<BalancerBuild, EngineError> {
         self.engine.describe(kind).await
+    }
+
+    async fn describe_store(&self) -> Result<BalancerBuild, EngineError> {
+        self.engine.describe_store().await
     }
 
     fn as_root(&self) -> bool {
@@ -270,6 +280,7 @@ impl Runtime for DockerRuntime<'_> {
     async fn start(&self, launch: Launch<'_>) -> Result<Process, EngineError> {
         let part = match launch.program {
             Program::Balancer(kind) => Part::Balancer(kind),
+            Program::Store => Part::Store,
             Program::Agent(_) => Part::Agent,
         };
         let image = self.engine.image(part, &|_| {}).await?;
@@ -287,9 +298,9 @@ impl Runtime for DockerRuntime<'_> {
         spec.command = match launch.program {
             Program::Agent(role) => ["rig", "agent", role].map(str::to_owned).to_vec(),
             // Regular files: a pipe that is full would lose lines of a log.
-            Program::Balancer(kind) => {
+            Program::Balancer(_) | Program::Store => {
                 let redirect = format!("exec \"$0\" \"$@\" >>{STDOUT_FILE} 2>>{STDERR_FILE}");
-                vec!["/bin/sh".into(), "-c".into(), redirect, kind.name().into()]
+                vec!["/bin/sh".into(), "-c".into(), redirect, part.program().into()]
             }
         };
         spec.command.extend(launch.arguments);

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use model::catalog::BalancerKind;
 use serde::Deserialize;
 
 const EMBEDDED: &str = include_str!("../../../../../docker/images.yaml");
@@ -20,9 +19,9 @@ pub(super) struct Official {
 }
 
 impl Official {
-    /// The image of a balancer.
-    pub(super) fn of(kind: BalancerKind) -> Official {
-        all().remove(kind.name()).expect("a test holds that docker/images.yaml names every balancer")
+    /// The image of what goes by `name` there.
+    pub(super) fn of(name: &str) -> Official {
+        all().remove(name).expect("a test holds that docker/images.yaml names everything that has an image")
     }
 
     /// Its content, whatever the tag means today.
@@ -43,11 +42,12 @@ fn all() -> BTreeMap<String, Official> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::runtime::docker::images::Part;
 
     #[test]
-    fn every_balancer_has_an_image_that_is_pinned() {
-        for kind in BalancerKind::ALL {
-            assert!(all().contains_key(kind.name()), "docker/images.yaml lacks {kind}");
+    fn every_part_but_rigs_own_has_an_image_that_is_pinned() {
+        for part in Part::all().filter(|part| *part != Part::Agent) {
+            assert!(all().contains_key(part.name()), "docker/images.yaml lacks {}", part.name());
         }
         for (name, image) in all() {
             let digits = image.digest.strip_prefix("sha256:").unwrap_or_default();

@@ -50,6 +50,9 @@ pub(crate) enum Text {
     Target,
     HeaderName,
     HeaderValue,
+    CookieName,
+    /// A plain number: the exponent of Zipf's law.
+    Exponent,
 }
 
 /// What a quantity measures.

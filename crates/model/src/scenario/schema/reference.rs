@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::document::document;
 use super::form::{Form, Key, Section, Text, Unit, Unless};
+use crate::scenario::limits;
 
 const HEAD: &str = "# Scenario reference
 
@@ -82,6 +83,8 @@ fn value(form: &Form) -> String {
             Text::Target => "path, with or without a query".to_owned(),
             Text::HeaderName => "header".to_owned(),
             Text::HeaderValue => "text".to_owned(),
+            Text::CookieName => "name of a cookie".to_owned(),
+            Text::Exponent => format!("number from {} to {}", limits::ZIPF.start(), limits::ZIPF.end()),
         },
         Form::Words(words) => listed(words),
         Form::Quantity { unit, least, most } => {

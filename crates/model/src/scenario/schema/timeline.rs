@@ -78,6 +78,13 @@ fn deploy() -> Section {
             .default("15s"),
         key("new_generation", words(&["healthy", "unhealthy"]), "Whether the new generation ever gets healthy.")
             .default("healthy"),
+        key(
+            "jwt_keys",
+            words(&["same", "replaced", "overlapping"]),
+            "With which key the new generation signs sessions: the old one, a new one that alone it accepts, or a new \
+             one while every generation accepts both. With `sessions: jwt`.",
+        )
+        .default("same"),
     ];
     Section::new("deploy", "A rolling replacement of a pool's backends.", keys)
 }

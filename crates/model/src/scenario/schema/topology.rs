@@ -61,6 +61,13 @@ fn pool() -> Section {
     let backends = Form::Either(vec![Form::Whole(1..=limits::BACKENDS as u64), named]);
     let mut keys = vec![
         key("backends", backends, "How many, then called `POOL-1`, `POOL-2`, …; or each by name.").required(),
+        key(
+            "sessions",
+            words(&["none", "memory", "redis", "jwt"]),
+            "Where its backends keep the sessions of users: in their own memory, in a Redis beside them, or with the \
+             users, in signed tokens.",
+        )
+        .default("none"),
     ];
     keys.extend(behaviour());
     Section::new("pool", "Interchangeable backends.", keys)
@@ -142,8 +149,23 @@ fn route() -> Section {
             "One header and its value, such as `{ X-Canary: \"true\" }`: at one path, it beats a route without.",
         ),
         key("to", split(), "The pool, or several with shares that sum to 100%.").required(),
+        key(
+            "sticky",
+            Form::Either(vec![words(&["off"]), Form::Fields(sticky())]),
+            "Whether the balancer keeps users at the backends that they had before.",
+        )
+        .default("off"),
     ];
     Section::new("route", "Requests, and the pool that they go to.", keys)
+}
+
+fn sticky() -> Section {
+    let about = "The name of the balancer's cookie.";
+    Section::new(
+        "sticky",
+        "Affinity of users to backends.",
+        vec![key("cookie", Form::Text(Text::CookieName), about).required()],
+    )
 }
 
 /// A pool, or several with shares.

@@ -23,6 +23,11 @@ pub(super) fn load() -> Section {
         key("connections", Form::Whole(limits::CONNECTIONS), "The most connections at a time.")
             .default_told("4 × rate × mean service time, at least 64"),
         key(
+            "users",
+            Form::Fields(users()),
+            "Who makes the requests, each with a cookie jar. Without it, nobody in particular.",
+        ),
+        key(
             "mix",
             named(Form::Fields(class()), limits::CLASSES),
             "Kinds of requests by name, whose shares sum to 100%. Without it, the load itself says what a request \
@@ -31,6 +36,32 @@ pub(super) fn load() -> Section {
     ];
     keys.extend(request());
     Section::new("load", "An open-loop load: request i is due at a computed instant.", keys)
+}
+
+fn users() -> Section {
+    let zipf = "The n-th busiest user's part is proportional to n to the power of minus this.";
+    let skew = Section::new(
+        "skew",
+        "How much more some users ask than others.",
+        vec![key("zipf", Form::Text(Text::Exponent), zipf).required()],
+    );
+    let keys = vec![
+        key("count", Form::Whole(limits::USERS), "How many; the warm-up has to have a request of each.").required(),
+        key(
+            "skew",
+            Form::Either(vec![words(&["none"]), Form::Fields(skew)]),
+            "How requests are spread over users.",
+        )
+        .default("none"),
+        key(
+            "identity",
+            words(&["cookie", "source_address"]),
+            "What tells users apart for a balancer: their cookies, or a source address of each as well. Addresses \
+             need local processes.",
+        )
+        .default("cookie"),
+    ];
+    Section::new("users", "Those who make the requests.", keys)
 }
 
 fn class() -> Section {

@@ -32,10 +32,12 @@ async fn checks(
     // Before the trial makes something of its own.
     let leftovers = engine.leftovers().await;
     progress("asking for images");
-    let (mut balancers, mut agents) = (Vec::new(), Vec::new());
+    let (mut balancers, mut stores, mut agents) = (Vec::new(), Vec::new(), Vec::new());
     for (part, check) in engine.images(executable.clone()).await {
         match part {
             Part::Balancer(kind) => balancers.push((kind, check)),
+            // Missing, it keeps only scenarios about sessions from being run.
+            Part::Store => stores.push(check.wanted_by_some()),
             Part::Agent => agents.push(check),
         }
     }
@@ -49,7 +51,7 @@ async fn checks(
     };
     let works = !location.iter().chain(&agents).chain(&trial).any(Check::has_failed);
     let runs = if works { usable(&balancers) } else { Vec::new() };
-    let images = balancers.into_iter().map(|(_, check)| check).chain(agents);
+    let images = balancers.into_iter().map(|(_, check)| check).chain(stores).chain(agents);
     let checks = [engine.engine()]
         .into_iter()
         .chain(location)

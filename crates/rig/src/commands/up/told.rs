@@ -111,6 +111,9 @@ fn words(event: &Happening) -> Option<String> {
         Happening::Confirmed { incarnation, share, of } => {
             format!("{incarnation}: confirmed, {:.0} % of {of} requests", 100.0 * share.0)
         }
+        Happening::Reached { incarnation, probes } => {
+            format!("{incarnation}: answers who comes anew, after {probes} probes")
+        }
         Happening::Unconfirmed { incarnation, share, of } => {
             format!("{incarnation}: gets {:.0} % of {of} requests, less than its part", 100.0 * share.0)
         }

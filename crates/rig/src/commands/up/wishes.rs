@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use engine::cell::Wish;
 use model::catalog::{BalancerKind, Capability};
 use model::plan::Variant;
+use model::sessions::JwtKeys;
 use model::timeline::{Deploy, Deregister, Drain, Strategy, Until};
 use model::topology::Layer;
 use model::units::Span;
@@ -88,6 +89,7 @@ impl<'a> Wishes<'a> {
             deregister: self.deregister(topology.listener.layer),
             ready_within: Span::millis(15_000),
             new_generation_unhealthy: false,
+            jwt_keys: JwtKeys::Same,
         };
         // A surge leaves backends on other places than it found them: the next one could not begin from the plan.
         Ok(Deploy { strategy: Strategy::InPlace, drain, ..own.unwrap_or(unless_said) })

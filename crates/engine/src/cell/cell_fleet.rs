@@ -1,0 +1,145 @@
+//! A cell as a deploy sees it: its backends, and the balancer before them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use model::history::{Happening, WindowDerivation};
+use model::identity::Incarnation;
+use model::timeline::Deregister;
+use model::topology::Balance;
+use model::units::Span;
+
+use super::control::Control;
+use super::deploy::{DrainReading, Fleet};
+use super::door::Door;
+use super::fleet::{ANSWER_WITHIN, Backends};
+use super::lookout::Lookout;
+use super::readiness;
+use crate::balancer::{DrainSignal, Signal, Standing};
+use crate::error::EngineError;
+use crate::runtime::Runtime;
+
+/// How long the balancer's own count must stay at zero.
+const STEADY_VIEW: Duration = Duration::from_millis(100);
+
+/// What a deploy works on: the backends, and the balancer before them.
+pub(super) struct CellFleet<'a, R> {
+    pub(super) backends: &'a Backends<'a, R>,
+    pub(super) control: &'a Control<'a, R>,
+    /// Where clients come in.
+    pub(super) door: &'a Door,
+    /// Who looks what the balancer makes of ill backends.
+    pub(super) lookout: &'a Lookout,
+    /// Whether there is a load.
+    pub(super) loaded: bool,
+}
+
+impl<R: Runtime> Fleet for CellFleet<'_, R> {
+    fn record(&self, what: Happening) {
+        self.backends.recorder.record(what);
+    }
+
+    fn under_load(&self) -> bool {
+        self.loaded
+    }
+
+    fn incarnation(&self, backend: &str) -> Incarnation {
+        self.backends.latest(backend)
+    }
+
+    async fn turn(&self, backend: &str, standing: Standing, how: Deregister) -> Result<String, EngineError> {
+        self.control.turn(backend, standing, how).await.map(str::to_owned)
+    }
+
+    async fn drain_reading(&self, backend: &str) -> Result<DrainReading, EngineError> {
+        if self.backends.is_gone(backend) {
+            return Ok(DrainReading::Gone { gone: true, source: "its process is gone" });
+        }
+        let (signal, old_workers_are_gone) = self.control.drain_signal(backend)?;
+        let own = self.backends.status(backend).await;
+        Ok(match (signal, own) {
+            (DrainSignal::OldWorkers(_), _) => DrainReading::Gone {
+                gone: old_workers_are_gone,
+                source: "the workers of the old configuration are gone",
+            },
+            // A frozen backend, or one too busy to answer: what it has in hand is unknown, not zero.
+            (_, Err(_)) => DrainReading::Unreadable,
+            (DrainSignal::View, Ok(own)) => DrainReading::InFlight {
+                count: own.in_flight.max(self.control.in_flight(backend).await?),
+                received: own.received,
+                steady: STEADY_VIEW,
+                source: "nothing in flight, by the balancer's view and the backend's own count",
+            },
+            (DrainSignal::Backend { steady }, Ok(own)) => DrainReading::InFlight {
+                count: own.in_flight,
+                received: own.received,
+                steady,
+                source: "nothing in flight, by the backend's own count",
+            },
+        })
+    }
+
+    async fn terminate(&self, backend: &str) -> Result<(), EngineError> {
+        if let Some((incarnation, at)) = self.backends.end(backend, Signal::Term).await? {
+            let signal = Signal::Term.name().to_owned();
+            self.backends.recorder.record_at(at, Happening::Terminated { incarnation, signal });
+        }
+        Ok(())
+    }
+
+    async fn exited(&self, backend: &str, within: Duration) -> Result<(), EngineError> {
+        self.backends.exited(backend, within).await
+    }
+
+    async fn launch(&self, incarnation: &Incarnation, unhealthy: bool) -> Result<(), EngineError> {
+        self.backends.keys.renew(&incarnation.backend);
+        self.backends.launch(incarnation, unhealthy).await
+    }
+
+    fn keeps_users(&self, pool: &str) -> bool {
+        let topology = self.backends.topology();
+        topology.sticky_cookie(pool).is_some() || topology.balance == Balance::SourceHash
+    }
+
+    async fn answers_newcomers(&self, new: &Incarnation, within: Duration) -> Option<u64> {
+        readiness::incarnation_answers(self.backends.topology(), self.door, new, within).await
+    }
+
+    async fn healthy(&self, backend: &str) -> bool {
+        let url = format!("http://{}{}", self.backends.address(backend), self.backends.health_path());
+        let asked = self.backends.http.get(url).timeout(ANSWER_WITHIN).send().await;
+        asked.is_ok_and(|answer| answer.status().is_success())
+    }
+
+    async fn received(&self, pool: &str) -> Result<BTreeMap<String, u64>, EngineError> {
+        let mut received = BTreeMap::new();
+        let running: Vec<String> = {
+            let lives = self.backends.lives.borrow();
+            let running = lives.iter().filter(|life| !life.ending && life.process.handle.exited().is_none());
+            running.map(|life| life.incarnation.backend.clone()).collect()
+        };
+        let members =
+            self.backends.topology().pool(pool).map(|pool| pool.backends.as_slice()).unwrap_or_default();
+        for backend in members.iter().filter(|backend| running.contains(&backend.id)) {
+            // A frozen backend answers nothing; what it received stands still anyway.
+            if let Ok(status) = self.backends.status(&backend.id).await {
+                received.insert(backend.id.clone(), status.received);
+            }
+        }
+        Ok(received)
+    }
+
+    fn slowest(&self, pool: &str) -> Result<WindowDerivation, EngineError> {
+        let served: Vec<Duration> = self
+            .backends
+            .ledgers(pool)?
+            .iter()
+            .filter_map(|execution| execution.finished.map(|finished| finished.since(execution.received)))
+            .collect();
+        let slowest = served.iter().max().copied().ok_or_else(|| EngineError::Control {
+            kind: self.control.kind,
+            reason: "drain: auto needs a baseline, and no request has been served yet".into(),
+        })?;
+        Ok(WindowDerivation { slowest: Span(slowest), samples: served.len() as u64 })
+    }
+}

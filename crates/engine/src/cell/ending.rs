@@ -1,0 +1,71 @@
+//! How a cell comes to its end: the load has ended → backends idle → the balancer stops gracefully, so that its log is
+//! whole → the session store → whatever else runs.
+
+use std::time::Duration;
+
+use model::history::Happening;
+use tokio::time::Instant;
+
+use super::stand::{BALANCER, Stand};
+use crate::balancer::adapter;
+use crate::error::EngineError;
+use crate::runtime::{Handle, Runtime};
+
+/// How long a balancer may take to stop gracefully; then its log counts as incomplete.
+const STOP_WITHIN: Duration = Duration::from_secs(10);
+/// How long backends may take to have nothing in flight after the load has ended.
+const IDLE_WITHIN: Duration = Duration::from_secs(5);
+/// How a process ends that has done all it wanted to.
+const SUCCESS: &str = "exit status: 0";
+
+impl<R: Runtime> Stand<'_, R> {
+    /// The load has ended; what a time-out has given up may still be worked on.
+    pub(super) async fn wait_until_idle(&self) {
+        let begun = Instant::now();
+        let serving: Vec<String> = self.site.backends.keys().cloned().collect();
+        for backend in serving {
+            while begun.elapsed() < IDLE_WITHIN {
+                match self.backends.status(&backend).await {
+                    Ok(status) if status.in_flight > 0 => tokio::time::sleep(Duration::from_millis(20)).await,
+                    _ => break,
+                }
+            }
+        }
+    }
+
+    pub(super) async fn stop_balancer(&self, balancer: &Handle) {
+        let kind = self.order.cell.balancer;
+        let component = BALANCER.to_owned();
+        if let Err(error) = self.runtime.signal(balancer, adapter(kind).graceful_stop()).await {
+            self.recorder.record(Happening::Warning { message: error.to_string() });
+        }
+        match balancer.wait(STOP_WITHIN).await {
+            Some(status) => {
+                self.log_is_whole.set(status == SUCCESS);
+                self.recorder.record(Happening::Exited { component, status, expected: true });
+            }
+            None => self.recorder.record(Happening::Warning {
+                message: format!("{kind} did not stop gracefully within {} s", STOP_WITHIN.as_secs()),
+            }),
+        }
+    }
+
+    pub(super) async fn stop_store(&self) {
+        if let Some(store) = &self.backends.store {
+            store.stop().await;
+        }
+    }
+
+    /// Ends whatever still runs: the balancer and the backends after a whole cell, anything after half a one.
+    ///
+    /// # Errors
+    /// If something is still there.
+    pub(super) async fn end(&self) -> Result<(), EngineError> {
+        // What has died by itself until here is reported as such.
+        self.backends.report_exits();
+        self.backends.expect_the_end();
+        let ended = self.runtime.end().await;
+        self.backends.report_exits();
+        ended
+    }
+}

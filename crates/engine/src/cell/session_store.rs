@@ -1,0 +1,214 @@
+//! The session store of a cell: a Redis beside the backends, empty at its start and gone at its end. What befalls it
+//! is told as what befalls a backend: its lives are `redis/1`, `redis/2`, …
+
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use model::history::Happening;
+use model::identity::Incarnation;
+use model::sessions::STORE;
+use model::timeline::{Fault, FaultKind};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use super::recorder::Recorder;
+use crate::balancer::{STDERR_FILE, STDOUT_FILE, Signal};
+use crate::error::EngineError;
+use crate::runtime::{Handle, Launch, Pod, Program, Runtime};
+
+/// How long it may take to answer a PING.
+const READY_WITHIN: Duration = Duration::from_secs(10);
+/// How long it may take to end.
+const GONE_WITHIN: Duration = Duration::from_secs(5);
+/// Between two questions.
+const POLL: Duration = Duration::from_millis(10);
+/// Lines of its own words that an error shows.
+const WORDS: usize = 10;
+
+/// The session store, in a pod of its own.
+pub(super) struct SessionStore<'a, R> {
+    pub(super) runtime: &'a R,
+    pub(super) recorder: &'a Recorder<'a>,
+    pub(super) pod: Pod,
+    pub(super) directory: PathBuf,
+    pub(super) lives: RefCell<Vec<Life>>,
+}
+
+/// One life of it.
+pub(super) struct Life {
+    incarnation: Incarnation,
+    handle: Handle,
+    /// Whether rig has ended it.
+    ending: bool,
+    frozen: bool,
+}
+
+impl<R: Runtime> SessionStore<'_, R> {
+    /// Where it listens.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.pod.addresses[0]
+    }
+
+    /// Launches its next life, and waits until it answers a PING.
+    pub(super) async fn launch(&self) -> Result<Incarnation, EngineError> {
+        let generation = u32::try_from(self.lives.borrow().len() + 1).unwrap_or(u32::MAX);
+        let incarnation = Incarnation::new(STORE, generation);
+        std::fs::create_dir_all(&self.directory).map_err(EngineError::file(&self.directory))?;
+        let (ip, port) = (self.address().ip().to_string(), self.address().port().to_string());
+        // Nothing is kept on disk, and only the cell can reach it.
+        let arguments = ["--bind", &ip, "--port", &port, "--save", "", "--appendonly", "no"];
+        let arguments = arguments.into_iter().chain(["--protected-mode", "no"]).map(str::to_owned).collect();
+        let process = self
+            .runtime
+            .start(Launch {
+                component: incarnation.to_string(),
+                pod: &self.pod,
+                program: Program::Store,
+                arguments,
+                directory: self.directory.clone(),
+            })
+            .await?;
+        let handle = process.handle;
+        let component = incarnation.to_string();
+        self.recorder.record(Happening::Launched { component: component.clone(), pid: handle.pid });
+        let life =
+            Life { incarnation: incarnation.clone(), handle: handle.clone(), ending: false, frozen: false };
+        self.lives.borrow_mut().push(life);
+        let begun = Instant::now();
+        while let Err(error) = self.ping().await {
+            if handle.exited().is_some() || begun.elapsed() > READY_WITHIN {
+                let status = handle.exited().unwrap_or_else(|| format!("it does not answer PING: {error}"));
+                return Err(self.failed(&status));
+            }
+            tokio::time::sleep(POLL).await;
+        }
+        self.recorder.record(Happening::Ready { component, proof: "it answers PING".into() });
+        Ok(incarnation)
+    }
+
+    async fn ping(&self) -> std::io::Result<()> {
+        let asked = async {
+            let mut stream = TcpStream::connect(self.address()).await?;
+            stream.write_all(b"PING\r\n").await?;
+            let mut answer = [0; 7];
+            stream.read_exact(&mut answer).await?;
+            match &answer {
+                b"+PONG\r\n" => Ok(()),
+                other => Err(std::io::Error::other(String::from_utf8_lossy(other).into_owned())),
+            }
+        };
+        tokio::time::timeout(READY_WITHIN, asked)
+            .await
+            .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
+    }
+
+    fn failed(&self, status: &str) -> EngineError {
+        let words = [STDOUT_FILE, STDERR_FILE].map(|name| std::fs::read(self.directory.join(name)));
+        let words = words.into_iter().flatten().flatten().collect::<Vec<u8>>();
+        let words = String::from_utf8_lossy(&words);
+        let lines: Vec<_> = words.lines().collect();
+        let words = lines[lines.len().saturating_sub(WORDS)..].join("\n    ");
+        EngineError::StoreFailed { status: status.to_owned(), words }
+    }
+
+    /// Suffers a fault, and is healed if the fault says when.
+    pub(super) async fn suffer(&self, fault: &Fault) -> Result<(), EngineError> {
+        let Some((incarnation, handle)) = self.current() else { return Ok(()) };
+        let at = match fault.kind {
+            FaultKind::Crash => self.end(&incarnation, &handle, Signal::Kill).await?,
+            FaultKind::Term => self.end(&incarnation, &handle, Signal::Term).await?,
+            FaultKind::Freeze => {
+                self.with(&incarnation, |life| life.frozen = true);
+                self.runtime.freeze(&handle).await?
+            }
+            FaultKind::Partition | FaultKind::HostLoss => {
+                let reason = "validation lets only its process be harmed";
+                return Err(EngineError::Incapable { verb: fault.kind.name(), of: STORE.into(), reason });
+            }
+        };
+        let harmed = incarnation.clone();
+        self.recorder.record_at(at, Happening::Faulted { incarnation: harmed, fault: fault.kind });
+        if fault.kind != FaultKind::Freeze {
+            self.gone(&incarnation, &handle).await;
+        }
+        let Some(lasts) = fault.lasts else { return Ok(()) };
+        tokio::time::sleep(lasts.0).await;
+        let (healed, at) = match fault.kind {
+            FaultKind::Freeze => {
+                self.with(&incarnation, |life| life.frozen = false);
+                (incarnation, self.runtime.thaw(&handle).await?)
+            }
+            _ => (self.launch().await?, agent::clock::now()),
+        };
+        self.recorder.record_at(at, Happening::Healed { incarnation: healed });
+        Ok(())
+    }
+
+    /// The process that runs, if one does.
+    pub(super) fn running(&self) -> Option<Handle> {
+        self.current().map(|(_, handle)| handle)
+    }
+
+    /// Its last life, if that has not been ended.
+    fn current(&self) -> Option<(Incarnation, Handle)> {
+        let lives = self.lives.borrow();
+        let life = lives.last().filter(|life| !life.ending)?;
+        Some((life.incarnation.clone(), life.handle.clone()))
+    }
+
+    fn with(&self, incarnation: &Incarnation, act: impl Fn(&mut Life)) {
+        self.lives.borrow_mut().iter_mut().filter(|life| life.incarnation == *incarnation).for_each(act);
+    }
+
+    async fn end(
+        &self,
+        incarnation: &Incarnation,
+        handle: &Handle,
+        signal: Signal,
+    ) -> Result<model::units::Nanos, EngineError> {
+        self.with(incarnation, |life| life.ending = true);
+        self.runtime.signal(handle, signal).await
+    }
+
+    /// Waits until it is gone, and records it.
+    async fn gone(&self, incarnation: &Incarnation, handle: &Handle) {
+        let component = incarnation.to_string();
+        match handle.wait(GONE_WITHIN).await {
+            Some(status) => self.recorder.record(Happening::Exited { component, status, expected: true }),
+            None => {
+                let message = format!("{component} did not exit within {} s", GONE_WITHIN.as_secs());
+                self.recorder.record(Happening::Warning { message });
+            }
+        }
+    }
+
+    /// Ends it gracefully. One that stands still would not hear it, and gets SIGKILL.
+    pub(super) async fn stop(&self) {
+        let Some((incarnation, handle)) = self.current() else { return };
+        let frozen = self.lives.borrow().last().is_some_and(|life| life.frozen);
+        let signal = if frozen { Signal::Kill } else { Signal::Term };
+        if let Err(error) = self.end(&incarnation, &handle, signal).await {
+            self.recorder.record(Happening::Warning { message: error.to_string() });
+        }
+        self.gone(&incarnation, &handle).await;
+    }
+
+    /// Ends when it exits and nobody has ended it.
+    pub(super) async fn unexpected_exit(&self) -> EngineError {
+        loop {
+            let died = self.lives.borrow().iter().find_map(|life| {
+                let status = life.handle.exited().filter(|_| !life.ending)?;
+                Some((life.incarnation.to_string(), status))
+            });
+            if let Some((component, status)) = died {
+                let told = status.clone();
+                self.recorder.record(Happening::Exited { component, status: told, expected: false });
+                return self.failed(&format!("it exited in mid-run ({status})"));
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+}

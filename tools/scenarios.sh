@@ -1,0 +1,37 @@
+#!/bin/sh
+# Runs every bundled scenario once, two at a time, and prints what they showed together. Counts don't mind the company;
+# latency and CPU time may, and a report says how far it can be trusted.
+#
+#   tools/scenarios.sh target/debug/rig
+set -eu
+
+cd "$(dirname -- "$0")/.."
+rig=$1
+state=$(mktemp -d)
+trap 'rm -rf "$state"' EXIT
+trap 'exit 130' INT TERM
+
+# One after another, as the files come: $1 tells the lines of the two apart.
+run() {
+    lane=$1
+    shift
+    { "$rig" run "$@" --runtime process --format json || echo $? >"$state/$lane"; } 2>&1 >/dev/null | sed "s/^/$lane: /"
+}
+
+odd= even= runs=
+for scenario in scenarios/*.yaml; do
+    runs="$runs results/$(basename "$scenario" .yaml)/latest"
+    if [ "$(echo "$odd" | wc -w)" -le "$(echo "$even" | wc -w)" ]; then odd="$odd $scenario"; else even="$even $scenario"; fi
+done
+# shellcheck disable=SC2086
+run 1 $odd &
+# shellcheck disable=SC2086
+run 2 $even
+wait
+# A scenario that could not be run at all has no new report.
+for lane in 1 2; do
+    code=$(cat "$state/$lane" 2>/dev/null || echo 0)
+    case $code in 0 | 1 | 4) ;; *) exit "$code" ;; esac
+done
+# shellcheck disable=SC2086
+"$rig" report $runs

@@ -10,14 +10,15 @@ for scenario in scenarios/*.yaml; do
     latest=results/$name/latest
     [ -e "$latest/summary.json" ] || { echo "$scenario has not been run here: make scenarios" >&2; exit 3; }
     mkdir -p "results/reference/$name"
-    for file in summary.json report.md report.html; do
-        # Where the repository lies is nobody's concern.
-        sed "s,$PWD/,,g" "$latest/$file" >"results/reference/$name/$file"
+    for form in json:summary.json markdown:report.md html:report.html; do
+        # It ends as the run did. Where the repository lies is nobody's concern.
+        { "$rig" report "$latest" --format "${form%%:*}" || [ $? -ne 3 ]; } |
+            sed "s,$PWD/,,g" >"results/reference/$name/${form##*:}"
     done
 done
 
 tools/scenarios-readme.sh "$rig" >scenarios/README.md.new
 mv scenarios/README.md.new scenarios/README.md
-tools/picture.py results/drain/latest/report.html haproxy without-drain with-drain >docs/drain.svg.new
+tools/picture.py results/reference/drain/report.html haproxy without-drain with-drain >docs/drain.svg.new
 mv docs/drain.svg.new docs/drain.svg
 tools/headline.py results/reference/drain/summary.json README.md

@@ -8,7 +8,8 @@ set -eu
 cd "$(dirname -- "$0")/.."
 rig=$1
 state=$(mktemp -d)
-trap 'rm -rf "$state"' EXIT
+other=
+trap 'rm -rf "$state"; [ -z "$other" ] || kill "$other" 2>/dev/null || true' EXIT
 trap 'exit 130' INT TERM
 
 # One after another, as the files come: $1 tells the lines of the two apart.
@@ -25,9 +26,11 @@ for scenario in scenarios/*.yaml; do
 done
 # shellcheck disable=SC2086
 run 1 $odd &
+other=$!
 # shellcheck disable=SC2086
 run 2 $even
 wait
+other=
 # A scenario that could not be run at all has no new report.
 for lane in 1 2; do
     code=$(cat "$state/$lane" 2>/dev/null || echo 0)

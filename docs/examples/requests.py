@@ -11,6 +11,7 @@ events = [json.loads(line) for line in open(f"{cell}/history.ndjson")]
 origin = [event["origin"] for event in events if event["event"] == "scheduled"][-1]
 
 measured = requests[requests.due >= origin]
-ok = measured.outcome.map(lambda outcome: 200 <= outcome.get("answered", {}).get("status", 0) < 300)
+answers = measured.outcome.map(lambda outcome: outcome.get("answered", {}))
+ok = answers.map(lambda answer: 200 <= answer.get("status", 0) < 300 and answer["body"] != "mismatch")
 latency = ((measured.end - measured.due) / 1e6).where(ok, numpy.inf)
 print(f"{latency.quantile(0.99, interpolation='lower'):.1f} ms, {len(measured)} requests, {(~ok).sum()} dropped")

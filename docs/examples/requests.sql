@@ -6,7 +6,8 @@ WITH origin AS (
   WHERE event = 'scheduled'
 ), requests AS (
   SELECT due - t0 AS due,
-         coalesce((outcome ->> '$.answered.status')::INT BETWEEN 200 AND 299, false) AS ok
+         coalesce((outcome ->> '$.answered.status')::INT BETWEEN 200 AND 299
+                  AND outcome ->> '$.answered.body' <> 'mismatch', false) AS ok
   FROM read_json(getvariable('cell') || '/requests.ndjson.zst', format = 'newline_delimited',
                  columns = {due: 'BIGINT', outcome: 'JSON'}), origin
 )

@@ -20,6 +20,26 @@ pub struct Certificates {
     directory: PathBuf,
 }
 
+/// Where they lie among a cell's scratch files.
+pub const CERTIFICATES: &str = "certificates";
+
+/// Removes certificates and keys when it goes: however a cell ends, no key is left in its results.
+pub struct Swept(PathBuf);
+
+impl Swept {
+    /// For what is made in `directory`, if anything is.
+    pub fn from(directory: impl Into<PathBuf>) -> Swept {
+        Swept(directory.into())
+    }
+}
+
+impl Drop for Swept {
+    fn drop(&mut self) {
+        // There is none where nobody speaks TLS, and none where the cell's scratch files have been removed already.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
 impl Certificates {
     /// Those in `directory`, be they there or not.
     pub fn at(directory: impl Into<PathBuf>) -> Certificates {

@@ -254,9 +254,15 @@ pub fn deploy(variant: &Variant, record: &DeployRecord) -> Validity {
     for replacement in &record.replacements {
         if let Some(unfair) = replacement.confirmation.filter(|c| !c.fair) {
             let (share, of) = (percent(unfair.share), unfair.of);
-            let reason =
-                format!("{} got only {share} of {of} requests before the deploy went on", replacement.new);
-            validity.lower(Trust::Degraded, reason);
+            let new = &replacement.new;
+            validity.lower(
+                Trust::Degraded,
+                match of {
+                    // Where users stay with their backends, somebody who comes anew has to reach it.
+                    0 => format!("nobody who came anew reached {new} before the deploy went on"),
+                    of => format!("{new} got only {share} of {of} requests before the deploy went on"),
+                },
+            );
         }
     }
     if record.planned == 0 || (record.replacements.len() as u64) < record.planned {

@@ -56,8 +56,10 @@ pub(super) trait Fleet {
     async fn answers_newcomers(&self, new: &Incarnation, within: Duration) -> Option<u64>;
     /// Requests of the load that each running backend of `pool` has received in its present life.
     async fn received(&self, pool: &str) -> Result<BTreeMap<String, u64>, EngineError>;
-    /// The slowest service time so far in the ledgers of `pool`, and of how many.
-    fn slowest(&self, pool: &str) -> Result<WindowDerivation, EngineError>;
+    /// The slowest service time so far in the ledgers of `pool`, and of how many; `None`: no request has been served.
+    fn slowest(&self, pool: &str) -> Result<Option<WindowDerivation>, EngineError>;
+    /// The error of a deploy that can't be.
+    fn refused(&self, reason: &str) -> EngineError;
 }
 
 /// What is known about the requests that a deregistered backend still has.
@@ -153,10 +155,13 @@ async fn window<F: Fleet>(fleet: &F, deploy: &Deploy) -> Result<Option<Duration>
 async fn baseline<F: Fleet>(fleet: &F, pool: &str) -> Result<WindowDerivation, EngineError> {
     let begun = Instant::now();
     loop {
-        match fleet.slowest(pool) {
-            Err(_) if begun.elapsed() < BASELINE_WITHIN => tokio::time::sleep(POLL).await,
-            derived => return derived,
+        if let Some(derived) = fleet.slowest(pool)? {
+            return Ok(derived);
         }
+        if begun.elapsed() > BASELINE_WITHIN {
+            return Err(fleet.refused("drain: auto needs a baseline, and no request has been served yet"));
+        }
+        tokio::time::sleep(POLL).await;
     }
 }
 

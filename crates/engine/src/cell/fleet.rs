@@ -128,17 +128,18 @@ impl<R: Runtime> Fleet for CellFleet<'_, R> {
         Ok(received)
     }
 
-    fn slowest(&self, pool: &str) -> Result<WindowDerivation, EngineError> {
+    fn slowest(&self, pool: &str) -> Result<Option<WindowDerivation>, EngineError> {
         let served: Vec<Duration> = self
             .backends
             .ledgers(pool)?
             .iter()
             .filter_map(|execution| execution.finished.map(|finished| finished.since(execution.received)))
             .collect();
-        let slowest = served.iter().max().copied().ok_or_else(|| EngineError::Control {
-            kind: self.control.kind,
-            reason: "drain: auto needs a baseline, and no request has been served yet".into(),
-        })?;
-        Ok(WindowDerivation { slowest: Span(slowest), samples: served.len() as u64 })
+        let samples = served.len() as u64;
+        Ok(served.iter().max().map(|slowest| WindowDerivation { slowest: Span(*slowest), samples }))
+    }
+
+    fn refused(&self, reason: &str) -> EngineError {
+        EngineError::Control { kind: self.control.kind, reason: reason.to_owned() }
     }
 }

@@ -41,6 +41,7 @@ pub use trial::trial;
 use self::recorder::Recorder;
 use self::stages::Stages;
 use self::stand::Stand;
+use crate::certificates::{CERTIFICATES, Swept};
 use crate::error::EngineError;
 use crate::runtime::Runtime;
 use crate::templates::Templates;
@@ -91,6 +92,7 @@ async fn perform<R: Runtime>(
     usage: impl AsyncFnOnce(&Stand<'_, R>, &Stages<'_>, &Cell<bool>) -> Result<Drive, EngineError>,
 ) -> Result<End, EngineError> {
     let recorder = Recorder::new(order.dir, order.watcher)?;
+    let _swept = Swept::from(order.dir.scratch().join(CERTIFICATES));
     recorder.record(Happening::CellStarted { cell: order.cell.clone(), runtime: runtime.name().to_owned() });
     let load_began = Cell::new(false);
     let stages = Stages::begin(&recorder);

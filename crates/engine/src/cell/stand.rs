@@ -25,7 +25,7 @@ use super::stages::Stages;
 use super::token_keys::TokenKeys;
 use super::{Drive, Order, generator, lookout, machine, readiness, sampling, timeline, variant_of};
 use crate::balancer::{ConfigFile, Rotation, STDERR_FILE, STDOUT_FILE, Site, adapter};
-use crate::certificates::Certificates;
+use crate::certificates::{CERTIFICATES, Certificates};
 use crate::error::EngineError;
 use crate::runtime::{Handle, Launch, Pod, PodOrder, Process, Program, Reach, Runtime};
 
@@ -91,7 +91,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
         let tls = variant.topology.listener.tls;
         let addresses = pods.values().chain([&balancer_pod]).map(|pod| pod.addresses[0].ip());
         let certificates = (tls.at_listener())
-            .then(|| Certificates::make(&scratch.join("certificates"), addresses))
+            .then(|| Certificates::make(&scratch.join(CERTIFICATES), addresses))
             .transpose()?;
         let site = Site {
             directory,

@@ -106,8 +106,12 @@ impl Fleet for Scripted {
         };
         Ok(places.into_iter().map(|place| (place.to_owned(), count(place))).collect())
     }
-    fn slowest(&self, _pool: &str) -> Result<WindowDerivation, EngineError> {
-        Ok(WindowDerivation { slowest: Span::millis(800), samples: 1200 })
+    fn slowest(&self, _pool: &str) -> Result<Option<WindowDerivation>, EngineError> {
+        Ok(Some(WindowDerivation { slowest: Span::millis(800), samples: 1200 }))
+    }
+
+    fn refused(&self, reason: &str) -> EngineError {
+        EngineError::Control { kind: model::catalog::BalancerKind::ALL[0], reason: reason.to_owned() }
     }
 }
 

@@ -18,7 +18,7 @@ use crate::exit::{Exit, Failure, print};
 
 /// How the names of doors begin; the process id and the scenario follow.
 const NAMES: &str = "rig-up";
-/// How long who knocks may take to say what is wanted.
+/// How long who knocks may take to say what is wanted, and to read what is answered.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What is asked for.
@@ -104,7 +104,8 @@ async fn answer(stream: tokio::net::UnixStream, wishes: &Wishes<'_>, told: &Told
 
 async fn say(output: &mut tokio::net::unix::OwnedWriteHalf, answer: &Answer) -> std::io::Result<()> {
     let line = serde_json::to_string(answer)? + "\n";
-    output.write_all(line.as_bytes()).await
+    // Who doesn't read keeps nobody else waiting.
+    tokio::time::timeout(PATIENCE, output.write_all(line.as_bytes())).await?
 }
 
 /// Asks what stands for a deploy, and tells what happens.

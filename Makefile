@@ -44,7 +44,8 @@ check:
 	cargo run --quiet --locked -- validate scenarios/*.yaml
 	tools/lint.sh
 
-docs-test: setup build
+docs-test: build
+	@tools/setup.sh --docs
 	tools/docs-test.sh $(RIG)
 	tools/docs-commands.py $(RIG) README.md docs/tutorial.md
 

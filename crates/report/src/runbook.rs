@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use model::catalog::BalancerKind;
 use model::operations::{Operations, Signal};
-use model::timeline::{Deregister, Drain, Strategy};
+use model::plan::Variant;
+use model::timeline::{Action, Deregister, Drain, Strategy};
 
 use crate::attribution::DroppedGroup;
+use crate::books::AccessLog;
 use crate::deploy::{DeployRecord, ReplacementRecord};
 use crate::document::{Line, Mark};
 use crate::fate::SubCause;
@@ -36,14 +38,15 @@ pub fn compose(balancer: BalancerKind, operations: &Operations, runs: &[Run<'_>]
 }
 
 /// A cell whose deploy can be trusted.
+#[derive(Clone, Copy)]
 struct Deployed<'a> {
     cell: &'a CellSummary,
     record: &'a DeployRecord,
 }
 
-/// The deploys of all runs, by what they show.
+/// The deploys of all runs: the safe ones by what their plan asked, and those that show a cause of loss.
 struct Deploys<'a> {
-    /// Drained for long enough, one after the other, without a reload.
+    /// Asked to be safe, whatever came of it.
     safe: Vec<Deployed<'a>>,
     /// Not drained.
     undrained: Vec<Deployed<'a>>,
@@ -61,25 +64,40 @@ impl<'a> Deploys<'a> {
             Deploys { safe: vec![], undrained: vec![], expired: vec![], leaking: vec![], untrusted: 0 };
         for run in runs {
             for cell in run.summary.cells.iter().filter(|cell| cell.balancer == balancer) {
-                let asked = run.plan.variant(&cell.variant).and_then(|variant| variant.deploys().next());
-                let Some((record, asked)) = cell.deploy.as_ref().zip(asked) else { continue };
+                let variant = run.plan.variant(&cell.variant);
+                let Some((record, variant)) = cell.deploy.as_ref().zip(variant) else { continue };
                 let trusted = cell.validity.counts.is_usable()
                     && cell.validity.deploy.as_ref().is_some_and(|validity| validity.is_usable());
+                if !trusted {
+                    sorted.untrusted += 1;
+                    continue;
+                }
                 let deployed = Deployed { cell, record };
+                if asks_for_safe_deploys(variant) {
+                    sorted.safe.push(deployed);
+                }
                 match record.drain {
-                    _ if !trusted => sorted.untrusted += 1,
                     Drain::Off => sorted.undrained.push(deployed),
                     _ if record.drains_expired > 0 => sorted.expired.push(deployed),
                     _ if cell.counts.dropped > 0 => sorted.leaking.push(deployed),
-                    _ if asked.strategy == Strategy::InPlace && asked.deregister == Deregister::Live => {
-                        sorted.safe.push(deployed);
-                    }
                     _ => {}
                 }
             }
         }
         sorted
     }
+}
+
+/// Whether a variant's deploys are what this page recommends: in place, told live, drained for the derived window,
+/// and nothing else does harm meanwhile. Only the plan decides: a zero that is chosen for being one proves nothing.
+fn asks_for_safe_deploys(variant: &Variant) -> bool {
+    let harms = |action: &Action| matches!(action, Action::Fault(_) | Action::Degrade(_) | Action::Reload(_));
+    variant.deploys().all(|deploy| {
+        deploy.strategy == Strategy::InPlace
+            && deploy.deregister == Deregister::Live
+            && deploy.drain == Drain::Auto
+            && !deploy.new_generation_unhealthy
+    }) && !variant.timeline.iter().any(|entry| harms(&entry.action))
 }
 
 fn opening(balancer: BalancerKind, operations: &Operations, runs: &[Run<'_>]) -> Vec<Part> {
@@ -110,7 +128,7 @@ fn signals(operations: &Operations) -> Vec<Part> {
     operations.signals().into_iter().flat_map(parts).collect()
 }
 
-/// The steps, with the times that they took where nothing was lost.
+/// The steps, with the times that they took in the safe deploys.
 fn sequence(operations: &Operations, deploys: &Deploys<'_>) -> Vec<Part> {
     let replacements: Vec<&ReplacementRecord> =
         deploys.safe.iter().flat_map(|deployed| &deployed.record.replacements).collect();
@@ -165,18 +183,25 @@ fn sequence(operations: &Operations, deploys: &Deploys<'_>) -> Vec<Part> {
 /// What came of the safe deploys.
 fn outcome(deploys: &Deploys<'_>, replacements: usize) -> String {
     if replacements == 0 {
-        return "No run here has a drained deploy of this balancer that lost nothing: the times are missing."
+        return "No run here has a deploy of this balancer in place that tells it live and drains for the derived \
+                window: the times are missing."
             .into();
     }
     let scheduled: u64 = deploys.safe.iter().map(|deployed| deployed.cell.counts.scheduled).sum();
+    let dropped: u64 = deploys.safe.iter().map(|deployed| deployed.cell.counts.dropped).sum();
     let bound = ZeroBound::over(deploys.safe.iter().map(|deployed| &deployed.cell.zero));
-    let bound = bound.words().map_or(String::new(), |words| format!(" ({words})"));
+    let bound = bound.words().filter(|_| dropped == 0).map_or(String::new(), |words| format!(" ({words})"));
     let lost: u64 = deploys.undrained.iter().map(|deployed| deployed.cell.counts.dropped).sum();
     let beside = match deploys.undrained.len() {
-        0 => "There is no deploy without draining beside it, so the zero proves little.".to_owned(),
+        0 if dropped == 0 => {
+            "There is no deploy without draining beside it, so the zero proves little.".to_owned()
+        }
+        0 => "There is no deploy without draining beside it.".to_owned(),
         n => format!("{n} {} without draining dropped {lost}.", if n == 1 { "deploy" } else { "deploys" }),
     };
-    format!("{replacements} backends were replaced so and dropped 0 of {scheduled} requests{bound}. {beside}")
+    format!(
+        "{replacements} backends were replaced so and dropped {dropped} of {scheduled} requests{bound}. {beside}"
+    )
 }
 
 /// A thing that can be wrong, and the cells that show it.
@@ -306,10 +331,18 @@ fn per_cell<'c>(check: &Check<'c>) -> Vec<(&'c CellSummary, u64)> {
 /// What the balancer's log said of them, each with what it means where the adapter says so.
 fn logged(operations: &Operations, check: &Check<'_>) -> Vec<String> {
     let mut lines: BTreeMap<&str, u64> = BTreeMap::new();
-    for (words, count) in check.groups.iter().flat_map(|(_, group)| &group.logged) {
-        *lines.entry(words).or_default() += count;
+    // Lost without a line, where the log could have had one, and where it could not.
+    let (mut silent, mut unknown) = (0, 0);
+    for (cell, group) in &check.groups {
+        for (words, count) in &group.logged {
+            *lines.entry(words).or_default() += count;
+        }
+        let without = group.count.saturating_sub(group.logged.values().sum());
+        match cell.books.access_log {
+            AccessLog::Compared => silent += without,
+            AccessLog::Lost | AccessLog::PerConnection | AccessLog::Absent => unknown += without,
+        }
     }
-    let silent = check.count().saturating_sub(lines.values().sum());
     let mut lines: Vec<_> = lines.into_iter().collect();
     lines.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     let meaning = |line: &str| operations.log_words.iter().find(|(word, _)| line.contains(word));
@@ -322,6 +355,9 @@ fn logged(operations: &Operations, check: &Check<'_>) -> Vec<String> {
         .collect();
     if silent > 0 {
         told.push(format!("no line in the log × {silent}: only clients know of them"));
+    }
+    if unknown > 0 {
+        told.push(format!("log n/a × {unknown}: there is none with a line for each request that is whole"));
     }
     told
 }

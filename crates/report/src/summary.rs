@@ -118,6 +118,17 @@ impl CellSummary {
     pub fn cell(&self) -> CellId {
         CellId { balancer: self.balancer, variant: self.variant.clone(), repeat: self.repeat }
     }
+
+    /// Trust in its CPU times, which is no better than that in its counts; `None`: it was not judged.
+    pub fn cpu_trust(&self) -> Option<Trust> {
+        self.validity.cpu.as_ref().map(|cpu| cpu.verdict.max(self.validity.counts.verdict))
+    }
+
+    /// Whether its CPU times can be trusted: its counts can, and the times as well where they were judged.
+    pub fn cpu_is_usable(&self) -> bool {
+        let cpu = self.validity.cpu.as_ref();
+        self.validity.counts.is_usable() && cpu.is_none_or(Validity::is_usable)
+    }
 }
 
 /// How a cell ended; where several are true, the last of them is told.

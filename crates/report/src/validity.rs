@@ -193,6 +193,12 @@ pub fn latency(latency: &Latency, late_wake_p99: f64) -> Validity {
 /// Over less than this a few ticks of the clock decide.
 const CPU_WINDOW: Duration = Duration::from_secs(5);
 
+/// Whether CPU time was read over a window that is long enough to say anything.
+pub(crate) fn cpu_window_suffices(cpu: &CpuTime) -> bool {
+    let window = cpu.components.get("balancer").map(Usage::covers_ms);
+    window.is_some_and(|ms| ms >= CPU_WINDOW.as_secs_f64() * 1e3)
+}
+
 /// Trust in CPU times: a window that is long enough, and processors that nobody else used meanwhile. `origin` is when
 /// the first measured request was due.
 pub fn cpu(history: &[Event], origin: Nanos, cpu: &CpuTime) -> Validity {

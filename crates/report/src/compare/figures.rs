@@ -108,7 +108,7 @@ impl Figure {
     pub(super) fn is_usable(&self, cell: &CellSummary) -> bool {
         match &self.source {
             Source::Metric(metric, _) => inputs(cell, *metric).into_iter().all(Validity::is_usable),
-            Source::CpuPerRequest => cell.validity.counts.is_usable(),
+            Source::CpuPerRequest => cell.cpu_is_usable(),
         }
     }
 }

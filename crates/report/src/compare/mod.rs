@@ -25,7 +25,6 @@ use figures::Figure;
 pub use differences::{Absent, CapabilityDifference, SettingDifference};
 pub use figures::Better;
 pub use keys::KeyDifference;
-pub(crate) use keys::keys;
 pub use view::compose;
 
 /// Fewer repeats on a side mark nothing.

@@ -85,6 +85,13 @@ fn notes(comparison: &Comparison) -> Vec<String> {
                 .to_owned(),
         );
     }
+    if comparison.rows.iter().flat_map(|row| &row.sides).any(|side| side.left_out > 0) {
+        notes.push(
+            "Repeats that can't be trusted are left out, and shown struck where there is no other; of CPU time that is \
+             what was read over less than 5 s, or beside others on the same processors (steal)."
+                .to_owned(),
+        );
+    }
     notes.push(match comparison.interleaved {
         true => "The same arrivals and service times on every side, cells in an order drawn from the seed."
             .to_owned(),

@@ -8,7 +8,7 @@ use crate::attribution::DroppedGroup;
 use crate::books::AccessLog;
 use crate::figures::{millis, percent, words};
 use crate::summary::CellSummary;
-use crate::validity::{Trust, Validity};
+use crate::validity::{Trust, Validity, cpu_window_suffices};
 use crate::verdict::{ClaimVerdict, Holding, Problem, Proof, Role, RunSummary};
 use crate::zero::per_request;
 
@@ -129,8 +129,8 @@ pub(super) fn validity(run: &RunSummary) -> Vec<Line> {
             ("counts", Some(&cell.validity.counts)),
             ("latency", Some(&cell.validity.latency)),
             ("deploy", cell.validity.deploy.as_ref()),
-            // Where CPU time is what a cell is about; elsewhere the windows are short, and nobody asks.
-            ("CPU time", cell.validity.cpu.as_ref().filter(|_| cell.tls.is_some())),
+            // Where CPU time is what a cell is about, or could be told; of short windows the table of CPU times says it.
+            ("CPU time", cell.validity.cpu.as_ref().filter(|_| asks_for_cpu(cell))),
         ];
         for (name, validity) in claims {
             if let Some(validity) = validity.filter(|v| v.verdict != Trust::Valid) {
@@ -148,6 +148,10 @@ pub(super) fn validity(run: &RunSummary) -> Vec<Line> {
         }
     }
     lines
+}
+
+fn asks_for_cpu(cell: &CellSummary) -> bool {
+    cell.tls.is_some() || cpu_window_suffices(&cell.cpu)
 }
 
 fn doubt(label: &str, name: &str, validity: &Validity) -> Line {

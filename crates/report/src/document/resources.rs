@@ -2,7 +2,7 @@
 
 use model::history::CellStage;
 
-use super::tables::{names, struck_unless};
+use super::tables::{names, struck_unless, trust};
 use crate::cpu::Usage;
 use crate::figures::{NONE, micros, millis};
 use crate::summary::CellSummary;
@@ -18,6 +18,7 @@ fn or_none(ms: Option<f64>) -> String {
 pub(super) fn cpu(run: &RunSummary) -> Option<Table> {
     let mut columns = Vec::from(Column::left(["balancer", "variant"]));
     columns.extend(Column::right(["of the balancer", "over", "per request", "generator", "backends"]));
+    columns.extend(Column::left(["CPU time"]));
     let row = |cell: &CellSummary| {
         let cpu = &cell.cpu;
         let seconds = |component| or_none(cpu.seconds(component).map(|seconds| seconds * 1e3));
@@ -28,20 +29,27 @@ pub(super) fn cpu(run: &RunSummary) -> Option<Table> {
             seconds("generator"),
             or_none(cpu.backends_seconds.map(|seconds| seconds * 1e3)),
         ];
-        let figures = figures.map(Cell::plain).map(struck_unless(cell.validity.counts.is_usable()));
-        names(run, cell).into_iter().chain(figures).collect()
+        let figures = figures.map(Cell::plain).map(struck_unless(cell.cpu_is_usable()));
+        let trust = cell.cpu_trust().map_or_else(|| Cell::plain(NONE), trust);
+        names(run, cell).into_iter().chain(figures).chain([trust]).collect()
     };
     let measured = run.cells.iter().any(|cell| !cell.cpu.components.is_empty());
-    measured.then(|| Table {
-        title: "CPU time over the load".to_owned(),
-        columns,
-        rows: run.cells.iter().map(row).collect(),
-        notes: vec![
+    let mut notes = vec![
             "Between the readings at the first measured arrival and at the end of the last request; a component \
              that came later from its launch, one that was ended before to the last reading before its end. \
              Per request: of the balancer, over the requests that were due between its readings and were begun."
                 .to_owned(),
-        ],
+    ];
+    if run.cells.iter().any(|cell| !cell.cpu_is_usable()) {
+        notes.push("INVALID: read over less than 5 s, or with more than 10 % of the processors' time taken by the hypervisor \
+             (steal), or nobody knows how much."
+                .to_owned());
+    }
+    measured.then(|| Table {
+        title: "CPU time over the load".to_owned(),
+        columns,
+        rows: run.cells.iter().map(row).collect(),
+        notes,
     })
 }
 

@@ -14,7 +14,7 @@ use crate::latency::Latency;
 use crate::reading::{beyond, dropped_kinds};
 use crate::summary::CellSummary;
 use crate::table::{Cell, Column, Emphasis, Table};
-use crate::validity::{Trust, Validity};
+use crate::validity::Trust;
 use crate::verdict::{ClaimVerdict, RunSummary};
 
 /// Whose row it is.
@@ -104,9 +104,10 @@ fn verdict(run: &RunSummary, cell: &CellSummary) -> Cell {
     Cell::with(emphasis, format!("{sign}{}", trust_word(trust)))
 }
 
-fn trust(validity: &Validity) -> Cell {
-    let emphasis = if validity.is_usable() { Emphasis::Plain } else { Emphasis::Bad };
-    Cell::with(emphasis, trust_word(validity.verdict))
+/// How far figures can be trusted, in a word.
+pub(super) fn trust(trust: Trust) -> Cell {
+    let emphasis = if trust == Trust::Invalid { Emphasis::Bad } else { Emphasis::Plain };
+    Cell::with(emphasis, trust_word(trust))
 }
 
 /// How long the measured requests took, and who answered them.
@@ -126,7 +127,7 @@ pub(super) fn latency(run: &RunSummary) -> Table {
         names(run, cell)
             .into_iter()
             .chain(numbers.into_iter().map(struck_unless(usable)))
-            .chain([trust(&cell.validity.latency), Cell::plain(shares.join(", "))])
+            .chain([trust(cell.validity.latency.verdict), Cell::plain(shares.join(", "))])
             .collect()
     };
     Table {
@@ -162,7 +163,7 @@ pub(super) fn deploys(run: &RunSummary) -> Option<Table> {
         let deploy = cell.deploy.as_ref()?;
         let validity = cell.validity.deploy.as_ref()?;
         let numbers = numbers(deploy).map(Cell::plain).map(struck_unless(validity.is_usable()));
-        Some(names(run, cell).into_iter().chain(numbers).chain([trust(validity)]).collect())
+        Some(names(run, cell).into_iter().chain(numbers).chain([trust(validity.verdict)]).collect())
     };
     let rows: Vec<_> = run.cells.iter().filter_map(row).collect();
     (!rows.is_empty()).then(|| Table {

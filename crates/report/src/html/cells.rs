@@ -150,8 +150,10 @@ fn distribution(place: &Place<'_>, cells: &[Pictured<'_>]) -> Markup {
     let Some((first, _)) = cells.first() else {
         return html! {};
     };
+    // A curve can't be struck, as it lies among others: the words alone tell of it.
+    let drawn = || cells.iter().enumerate().filter(|(_, (cell, _))| cell.validity.latency.is_usable());
     let curves: Vec<(Ink, &Curve)> =
-        cells.iter().enumerate().map(|(n, (_, series))| (Ink::Series(n), &series.curve)).collect();
+        drawn().map(|(n, (_, series))| (Ink::Series(n), &series.curve)).collect();
     let caption = words::distribution(cells);
     let told = Alternative {
         id: place.id(first, "distribution"),
@@ -159,11 +161,13 @@ fn distribution(place: &Place<'_>, cells: &[Pictured<'_>]) -> Markup {
         desc: caption.clone(),
     };
     let names: Vec<(Ink, &str)> =
-        cells.iter().enumerate().map(|(n, (cell, _))| (Ink::Series(n), cell.variant.as_str())).collect();
+        drawn().map(|(n, (cell, _))| (Ink::Series(n), cell.variant.as_str())).collect();
     html! {
         figure.distribution {
-            (keys("latency by percentile", &names))
-            (latency::distribution(&told, &curves))
+            @if !curves.is_empty() {
+                (keys("latency by percentile", &names))
+                (latency::distribution(&told, &curves))
+            }
             figcaption { (caption) }
         }
     }

@@ -102,10 +102,12 @@ pub(super) fn distribution(cells: &[(&CellSummary, &Series)]) -> String {
             None if cell.latency_ms.failed > 0 => beyond(cell),
             None => NONE.to_owned(),
         };
-        let struck = if cell.validity.latency.is_usable() { "" } else { " (INVALID)" };
+        let struck = if cell.validity.latency.is_usable() { "" } else { " (INVALID, not drawn)" };
         format!("{} {p99}{struck}", cell.variant)
     });
-    let failed = cells.iter().any(|(_, series)| series.curve.failed_from.is_some());
+    let failed = cells
+        .iter()
+        .any(|(cell, series)| cell.validity.latency.is_usable() && series.curve.failed_from.is_some());
     let cross = if failed { " × where a curve ends: what is slower failed." } else { "" };
     format!(
         "Latency from the intended start, by percentile; p99: {}.{cross}",

@@ -134,11 +134,16 @@ pub(crate) fn durations(replacements: &[&ReplacementRecord]) -> [String; 7] {
         match known.as_slice() {
             [] => NONE.to_owned(),
             [least, .., most] if millis(*least) != millis(*most) => {
-                interval(&millis(*least), &millis(known[known.len() / 2]), &millis(*most))
+                interval(&millis(*least), &millis(median(&known)), &millis(*most))
             }
             [same, ..] => millis(*same),
         }
     })
+}
+
+/// The middle of sorted figures, of which there is at least one: halfway between the two of an even number.
+fn median(sorted: &[f64]) -> f64 {
+    f64::midpoint(sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2])
 }
 
 /// The same deploy in each of its forms.
@@ -213,4 +218,17 @@ fn sources(run: &Run<'_>, cell: &CellSummary) -> Option<Line> {
         .collect();
     let text = format!("{}: {}", document::label(run.summary, cell), kinds.join("; "));
     (!kinds.is_empty()).then_some(Line { mark: Mark::None, text })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::median;
+
+    #[test]
+    fn the_median_of_an_even_number_lies_halfway() {
+        assert_eq!(median(&[1.0]), 1.0);
+        assert_eq!(median(&[1.0, 3.0]), 2.0);
+        assert_eq!(median(&[1.0, 2.0, 9.0]), 2.0);
+        assert_eq!(median(&[1.0, 2.0, 4.0, 9.0]), 3.0);
+    }
 }

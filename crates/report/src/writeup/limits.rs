@@ -82,24 +82,30 @@ fn doubts(run: &Run<'_>) -> Vec<Line> {
             ("counts", Some(&cell.validity.counts)),
             ("latency", Some(&cell.validity.latency)),
             ("deploy", cell.validity.deploy.as_ref()),
-        ];
-        for (claim, validity) in claims {
-            if let Some(validity) = validity.filter(|validity| validity.verdict != Trust::Valid) {
-                let label = document::label(run.summary, cell);
-                found.entry((claim, validity.verdict)).or_default().push(label);
+        ]
+        .map(|(claim, validity)| (claim, validity.map(|validity| validity.verdict)));
+        // Where nobody read any, there is no figure to doubt.
+        let cpu = cell.cpu_trust().filter(|_| !cell.cpu.components.is_empty());
+        for (claim, trust) in claims.into_iter().chain([("CPU time", cpu)]) {
+            if let Some(trust) = trust.filter(|trust| *trust != Trust::Valid) {
+                found.entry((claim, trust)).or_default().push(document::label(run.summary, cell));
             }
         }
     }
+    let all = run.summary.cells.len();
     let line = |((claim, trust), cells): ((&str, Trust), Vec<String>)| Line {
         mark: Mark::Unknown,
-        text: format!(
-            "{}: {claim} {} of {} of {} cells: {}",
-            run.label,
-            document::trust_word(trust),
-            cells.len(),
-            run.summary.cells.len(),
-            cells.join(", ")
-        ),
+        text: match cells.len() {
+            n if n == all => {
+                format!("{}: {claim} {} of all {n} cells", run.label, document::trust_word(trust))
+            }
+            n => format!(
+                "{}: {claim} {} of {n} of {all} cells: {}",
+                run.label,
+                document::trust_word(trust),
+                cells.join(", ")
+            ),
+        },
     };
     found.into_iter().map(line).collect()
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use model::plan::{SavedPlan, Variant};
 use model::timeline::{Action, Drain};
-use model::topology::Layer;
+use model::tls::Tls;
+use model::topology::{Layer, Topology};
 
 use super::drain;
-use crate::compare::keys;
 use crate::document::{self, Detail, Mark, Quote};
 use crate::figures::percent_span_of;
 use crate::page::Part;
@@ -91,13 +91,13 @@ pub(super) const TOPICS: &[Topic] = &[
     Topic {
         title: "Sessions",
         what: "sessions that stick to a backend, or that backends share",
-        is_in: |plan| has_key(plan, &["sticky", "sessions"]),
+        is_in: |plan| plan.variants.iter().any(|variant| has_sessions(&variant.topology)),
         tell: everything,
     },
     Topic {
         title: "What TLS costs",
         what: "a listener with TLS",
-        is_in: |plan| has_key(plan, &["tls"]),
+        is_in: |plan| plan.variants.iter().any(|variant| variant.topology.listener.tls != Tls::Off),
         tell: everything,
     },
     Topic {
@@ -123,14 +123,9 @@ fn has_both_layers(plan: &SavedPlan) -> bool {
     layers.len() == 2
 }
 
-/// Whether a key of that name is set to something.
-fn has_key(plan: &SavedPlan, names: &[&str]) -> bool {
-    let set = |value: &str| !matches!(value, "off" | "none" | "false");
-    plan.variants.iter().any(|variant| {
-        keys(variant)
-            .iter()
-            .any(|(key, value)| set(value) && key.split('.').any(|part| names.contains(&part)))
-    })
+fn has_sessions(topology: &Topology) -> bool {
+    topology.routes.iter().any(|route| route.sticky.is_some())
+        || topology.pools.iter().any(|pool| pool.sessions.is_some())
 }
 
 /// Tables, and then what the scenario says that they mean.
@@ -254,11 +249,15 @@ fn algorithms(run: &Run<'_>) -> Vec<Part> {
             format!("{id} {}", percent_span_of(&shares))
         };
         let shares: Vec<_> = first.backends.keys().map(share).collect();
+        let counted = cells.iter().all(|cell| cell.validity.counts.is_usable());
+        let counted = [crate::figures::span_of(&dropped), shares.join(", ")]
+            .map(Cell::plain)
+            .map(document::struck_unless(counted));
         [first.balancer.name(), &first.variant, &balance.unwrap_or_default()]
             .map(Cell::plain)
             .into_iter()
             .chain(quantiles)
-            .chain([Cell::plain(crate::figures::span_of(&dropped)), Cell::plain(shares.join(", "))])
+            .chain(counted)
             .collect()
     };
     let table = Table {

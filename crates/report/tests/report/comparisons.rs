@@ -222,3 +222,21 @@ fn runs_without_a_common_variant_are_no_comparison_even_by_force() {
     let error = runs(&both(5), &other, Strictness::Forced).unwrap_err();
     assert!(matches!(error, Unlike::NoVariant { .. }), "{error}");
 }
+
+#[test]
+fn cpu_time_that_cannot_be_trusted_is_struck_and_never_better() {
+    let plan = both(5);
+    let cheaper = |trusted: fn(&CellSummary) -> bool| {
+        let run = run(&plan, |cell| {
+            let cost = if is_haproxy(cell) { 50.0 } else { 90.0 };
+            cell.cpu.balancer_us_per_request = Some(cost + f64::from(cell.repeat));
+            let verdict = if trusted(cell) { Trust::Valid } else { Trust::Invalid };
+            cell.validity.cpu.as_mut().expect("it is judged").verdict = verdict;
+        });
+        let found = side_by_side(&plan, &run);
+        let row = row(&found, CONTROL, "balancer CPU per request").clone();
+        (row.best, row.sides.iter().map(|side| side.left_out).collect::<Vec<_>>())
+    };
+    assert_eq!(cheaper(|_| true), (Some(1), vec![0, 0]));
+    assert_eq!(cheaper(|cell| !is_haproxy(cell)), (None, vec![0, 5]));
+}

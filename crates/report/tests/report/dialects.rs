@@ -6,7 +6,7 @@ use report::verdict::Problem;
 use report::{Colour, Format, RunSummary, Style, judge, render, render_overview, summarise};
 
 use crate::build::*;
-use crate::renderings::{held, invalid};
+use crate::renderings::{held, in_containers, invalid};
 
 const PLAIN: Style = Style { width: 120, colour: Colour::Never };
 
@@ -83,6 +83,37 @@ fn what_cannot_be_trusted_is_left_out_of_openmetrics_and_said_to_be() {
     let of = |name: &str| text.lines().filter(|l| l.starts_with(name) && l.contains("with-drain")).count();
     assert_eq!((of("rig_requests"), of("rig_dropped_requests"), of("rig_latency")), (0, 0, 0));
     assert!(text.contains("variant=\"with-drain\",repeat=\"1\",figures=\"counts\",trust=\"INVALID\"} 1.0"));
+}
+
+#[test]
+fn cpu_time_that_cannot_be_trusted_is_left_out_of_openmetrics_and_named_in_csv() {
+    let run = in_containers();
+    let text = render(&run, Format::Openmetrics, PLAIN);
+    let of = |variant: &str, name: &str| {
+        text.lines().filter(|line| line.starts_with(name) && line.contains(variant)).count()
+    };
+    assert_eq!((of(CONTROL, "rig_cpu"), of(DRAINED, "rig_cpu")), (3, 0), "{text}");
+    for (variant, trust) in [(CONTROL, "VALID"), (DRAINED, "INVALID")] {
+        let said = format!("variant=\"{variant}\",repeat=\"1\",figures=\"cpu\",trust=\"{trust}\"");
+        assert!(text.contains(&said), "{said} in {text}");
+    }
+    let csv = render(&run, Format::Csv, PLAIN);
+    let mut lines = csv.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let place = lines.next().unwrap().iter().position(|name| *name == "cpu_validity").unwrap();
+    assert_eq!(lines.map(|line| line[place]).collect::<Vec<_>>(), ["VALID", "INVALID"]);
+}
+
+#[test]
+fn a_zero_whose_deploy_was_no_test_has_no_bound_in_openmetrics() {
+    let mut run = held();
+    let bounds = |run: &RunSummary| {
+        let text = render(run, Format::Openmetrics, PLAIN);
+        text.lines().filter(|line| line.starts_with("rig_zero_bound_ratio{")).count()
+    };
+    assert_eq!(bounds(&run), 1);
+    let deploy = run.cells[1].validity.deploy.as_mut().expect("it was judged");
+    deploy.verdict = report::validity::Trust::Invalid;
+    assert_eq!(bounds(&run), 0);
 }
 
 #[test]

@@ -96,6 +96,25 @@ fn latency_that_cannot_be_trusted_strikes_its_picture_alone() {
 }
 
 #[test]
+fn a_latency_curve_that_cannot_be_trusted_is_not_drawn_among_the_others() {
+    let (mut run, series) = drawn(&plan(), &both());
+    let mut lower = |place: usize| {
+        run.cells[place].validity.latency.lower(report::validity::Trust::Invalid, "the generator was late");
+        html(&[Illustrated { run: &run, series: &series }])
+    };
+    let names = |page: &str| {
+        let (_, legend) = page.split_once("aria-label=\"latency by percentile\"")?;
+        let (legend, _) = legend.split_once("</ul>")?;
+        Some([CONTROL, DRAINED].map(|variant| legend.contains(variant)))
+    };
+    let one = lower(1);
+    assert_eq!(names(&one), Some([true, false]));
+    assert_eq!(one.matches("(INVALID, not drawn)").count(), 2, "in the picture's words and below it");
+    let none = lower(0);
+    assert_eq!((names(&none), none.matches("<svg").count()), (None, 2 * 4));
+}
+
+#[test]
 fn a_cell_whose_load_never_began_has_no_pictures_and_does_not_break_the_page() {
     let mut records = cell(DRAINED);
     records.history.retain(|event| !matches!(event.what, Happening::Scheduled { .. }));

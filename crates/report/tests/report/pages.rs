@@ -3,10 +3,12 @@
 use model::catalog::BalancerKind;
 use model::operations::{Operations, Signal};
 use model::plan::SavedPlan;
-use model::timeline::Drain;
-use model::topology::Layer;
+use model::timeline::{Action, Deregister, Drain};
+use model::tls::Tls;
+use model::topology::{Balance, Layer};
+use report::books::AccessLog;
 use report::run::Run;
-use report::{RunSummary, judge, render_page, runbook, summarise, writeup};
+use report::{CellSummary, RunSummary, judge, render_page, runbook, summarise, writeup};
 
 use crate::build::*;
 use crate::routing::two_pools;
@@ -117,4 +119,85 @@ fn an_expired_drain_comes_first_where_it_cost_most() {
     let text = render_page(&runbook::compose(BalancerKind::Nginx, &operations(), &runs));
     let first = text.split("\n1. ").nth(1).expect("there is a first check");
     assert!(first.starts_with("Did the drain window end before the slowest request?"), "{first}");
+}
+
+/// A runbook of the plan's cells, tampered with.
+fn runbook_of(tamper: impl FnOnce(&mut [CellSummary; 2])) -> String {
+    let drain = plan();
+    let mut cells = [CONTROL, DRAINED].map(|variant| summarise(&drain, &cell(variant)));
+    tamper(&mut cells);
+    let summary = judge(&drain, &environment(), cells.into(), vec![]);
+    let runs = [Run { label: "results/drain/1", plan: &drain, summary: &summary }];
+    render_page(&runbook::compose(BalancerKind::Nginx, &operations(), &runs))
+}
+
+#[test]
+fn safe_deploys_that_dropped_requests_are_told_with_the_others_and_have_no_bound() {
+    let text = runbook_of(|[_, drained]| {
+        drained.counts.dropped = 2;
+        // Nor does an expired drain take it out of the sum.
+        drained.deploy.as_mut().expect("it has a deploy").drains_expired = 1;
+    });
+    assert!(text.contains("3 backends were replaced so and dropped 2 of 8000 requests. 1 deploy"), "{text}");
+    assert!(!text.contains("at 95 %"), "{text}");
+}
+
+#[test]
+fn a_deploy_that_was_asked_to_be_another_is_no_safe_one() {
+    let mut other = plan();
+    for entry in &mut other.variants[1].timeline {
+        if let Action::Deploy(deploy) = &mut entry.action {
+            deploy.deregister = Deregister::Reload;
+        }
+    }
+    let summary = run(&other);
+    let runs = [Run { label: "results/drain/1", plan: &other, summary: &summary }];
+    let text = render_page(&runbook::compose(BalancerKind::Nginx, &operations(), &runs));
+    assert!(text.contains("the times are missing"), "{text}");
+}
+
+#[test]
+fn a_log_that_could_not_say_is_not_one_that_said_nothing() {
+    let silent = |log: AccessLog| {
+        runbook_of(|[control, _]| {
+            control.books.access_log = log;
+            control.dropped.iter_mut().for_each(|group| group.logged.clear());
+        })
+    };
+    let (whole, lost) = (silent(AccessLog::Compared), silent(AccessLog::Lost));
+    assert!(whole.contains("no line in the log × 39") && !whole.contains("log n/a"), "{whole}");
+    assert!(lost.contains("log n/a × 39") && !lost.contains("no line in the log"), "{lost}");
+}
+
+#[test]
+fn a_pool_that_is_named_like_a_setting_is_not_one() {
+    let mut plan = plan();
+    for variant in &mut plan.variants {
+        variant.topology.pools[0].name = "sessions".into();
+        variant.topology.pools[0].backends[0].id = "tls".into();
+    }
+    let text = |plan: &SavedPlan| {
+        let summary = run(plan);
+        render_page(&writeup::compose(&[Run { label: "results/drain/1", plan, summary: &summary }], &[]))
+    };
+    let without = text(&plan);
+    assert!(!without.contains("## Sessions") && !without.contains("## What TLS costs"), "{without}");
+    plan.variants[0].topology.listener.tls = Tls::Terminate;
+    assert!(text(&plan).contains("## What TLS costs"));
+}
+
+#[test]
+fn shares_and_losses_that_cannot_be_trusted_are_struck_beside_the_algorithms() {
+    let mut plan = plan();
+    plan.variants[1].topology.balance = Balance::LeastConnections;
+    let mut broken = cell(DRAINED);
+    broken.requests.remove(100);
+    let cells = vec![summarise(&plan, &cell(CONTROL)), summarise(&plan, &broken)];
+    let summary = judge(&plan, &environment(), cells, vec![]);
+    let runs = [Run { label: "results/drain/1", plan: &plan, summary: &summary }];
+    let text = render_page(&writeup::compose(&runs, &[]));
+    let section = text.split("\n## ").find(|section| section.starts_with("Round robin against")).unwrap();
+    let of = |variant: &str| section.lines().find(|line| line.contains(&format!("| {variant} |"))).unwrap();
+    assert!(of(CONTROL).contains("| 39 | web-1 ") && !of(CONTROL).contains("~~"), "{section}");
+    assert!(of(DRAINED).contains("| ~~0~~ | ~~web-1 "), "{section}");
 }

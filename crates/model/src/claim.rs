@@ -236,8 +236,8 @@ metrics! {
     SessionsLost = "sessions_lost" in Count;
     /// Sessions that were there whenever their user came back.
     SessionsKept = "sessions_kept" in Count;
-    /// Requests whose session was kept and whose counter was not greater than what the user had seen before: another
-    /// request's update was lost.
+    /// Requests whose session was kept and whose counter another request of it got as well: one of their updates was
+    /// lost.
     UpdatesLost = "updates_lost" in Count;
     /// Users that more than one backend of a pool answered.
     UsersMoved = "users_moved" in Count;

@@ -146,7 +146,11 @@ fn users(cell: &CellSummary) -> Result<UserRecord, NoReading> {
 /// What nobody said anything about is not a zero.
 fn sessions(cell: &CellSummary) -> Result<SessionRecord, NoReading> {
     let none = || NoReading(format!("no backend of {} said anything about sessions", cell.cell()));
-    users(cell)?.sessions.ok_or_else(none)
+    let sessions = users(cell)?.sessions.ok_or_else(none)?;
+    match sessions.was_put_to_the_test() {
+        true => Ok(sessions),
+        false => Err(NoReading(format!("no session of {} was asked for again", cell.cell()))),
+    }
 }
 
 /// What a backend had in hand, if enough samples say so.
@@ -211,7 +215,19 @@ pub fn inputs(cell: &CellSummary, metric: Metric) -> Vec<&Validity> {
     if is_latency(metric) {
         inputs.push(&cell.validity.latency);
     }
-    if matches!(metric, Metric::Replaced | Metric::Aborted | Metric::DrainsExpired | Metric::LongestDrain) {
+    // What a deploy did, and what it did to sessions.
+    let of_the_deploy = matches!(
+        metric,
+        Metric::Replaced
+            | Metric::Aborted
+            | Metric::DrainsExpired
+            | Metric::LongestDrain
+            | Metric::SessionsLost
+            | Metric::SessionsKept
+            | Metric::UpdatesLost
+            | Metric::UsersMoved
+    );
+    if of_the_deploy {
         inputs.extend(&cell.validity.deploy);
     }
     if is_cpu(metric) {

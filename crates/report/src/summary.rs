@@ -282,7 +282,7 @@ pub fn summarise(plan: &SavedPlan, records: &CellRecords) -> CellSummary {
         backends: shares(variant, &measured),
         imbalance: variant.and_then(|variant| imbalance(variant, &load)),
         load,
-        users: variant.and_then(|v| UserRecord::of(v, &measured)),
+        users: variant.and_then(|v| UserRecord::of(v, &recorded, &measured)),
         routing: variant.and_then(|v| Routing::of(v, &measured, &joined, &records.history, evidence.log)),
         curls: Transcript::all(&records.history),
         tls: variant.and_then(|v| TlsRecord::of(v, &measured, &records.samples, origin)),

@@ -1,7 +1,7 @@
 //! TLS of a cell: the handshakes that clients and backends made, and what one costs beside the same load without TLS.
 
 use model::catalog::BalancerKind;
-use model::outcome::{Outcome, Stage};
+use model::outcome::{Outcome, OutcomeKind, Stage};
 use model::plan::{SavedPlan, Variant};
 use model::request::Request;
 use model::sample::Sample;
@@ -107,8 +107,14 @@ pub fn costs(plan: &SavedPlan, cells: &[CellSummary]) -> Vec<HandshakeCost> {
             (other.balancer, other.repeat, &other.variant) == (cell.balancer, cell.repeat, &beside.name)
         };
         let plain = cells.iter().find(same)?;
-        let each = handshakes as f64 / cell.counts.scheduled as f64;
-        let more = |here: Option<f64>, there: Option<f64>| Some((here? - there?) / each);
+        let unbegun = [OutcomeKind::NotSentBacklog, OutcomeKind::GeneratorFault, OutcomeKind::Cancelled];
+        let begun = cell.counts.scheduled - cell.counts.of_any(&unbegun);
+        let each = handshakes as f64 / begun as f64;
+        // A difference is worth what the worse of its two sides is.
+        let trusted = cell.cpu_is_usable() && plain.cpu_is_usable();
+        let more = |here: Option<f64>, there: Option<f64>| {
+            if trusted { Some((here? - there?) / each) } else { None }
+        };
         Some(HandshakeCost {
             balancer: cell.balancer,
             variant: cell.variant.clone(),

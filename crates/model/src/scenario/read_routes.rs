@@ -34,6 +34,7 @@ pub(super) fn routes(item: Item<'_>, pools: &[&str]) -> Option<Vec<Route>> {
             item.found.add(told(other, &route, &item));
         }
         read_users::check_sticky(&item, &route, &routes);
+        read_users::check_cookies(&item, &route, &routes);
         routes.push(route);
     }
     routes.sort_by(|a, b| {

@@ -130,6 +130,20 @@ pub(super) fn check_sticky(item: &Item<'_>, route: &Route, earlier: &[Route]) {
     }
 }
 
+/// Users hold one cookie of a name, so that two pools with the same would take it from each other.
+pub(super) fn check_cookies(item: &Item<'_>, route: &Route, earlier: &[Route]) {
+    let elsewhere = |other: &&Route| {
+        route.sticky.is_some() && other.sticky == route.sticky && other.to.only() != route.to.only()
+    };
+    if let (Some(other), Some(sticky)) = (earlier.iter().find(elsewhere), &route.sticky) {
+        let message = format!(
+            "the routes `{}` and `{}` lead to different pools by one cookie, `{}`",
+            other.name, route.name, sticky.cookie
+        );
+        item.found.add(Problem::new(message, item.key()).help("give each pool a cookie of its own"));
+    }
+}
+
 /// Where the cookie alone chooses the backend, nothing is left for `balance` to do.
 pub(super) fn check_balance(
     item: Option<Item<'_>>,

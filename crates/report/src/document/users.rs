@@ -44,8 +44,8 @@ pub(super) fn users(run: &RunSummary) -> Option<Table> {
         rows,
         notes: vec![
             "moved: users that more than one backend answered. Sessions: those that measured requests named or began; \
-             lost: a backend no longer had it when its user came back. Updates lost: requests whose counter was not \
-             greater than what their user had seen, so that another request's update is gone. Store away: requests \
+             lost: a backend no longer had it when its user came back. Updates lost: requests that got a counter which \
+             another one of their session got as well, so that one of the two updates is gone. Store away: requests \
              answered 503 for that."
                 .to_owned(),
         ],

@@ -40,6 +40,8 @@ pub fn compose(balancer: BalancerKind, operations: &Operations, runs: &[Run<'_>]
 /// A cell whose deploy can be trusted.
 #[derive(Clone, Copy)]
 struct Deployed<'a> {
+    /// What its run is called.
+    run: &'a str,
     cell: &'a CellSummary,
     record: &'a DeployRecord,
 }
@@ -72,7 +74,7 @@ impl<'a> Deploys<'a> {
                     sorted.untrusted += 1;
                     continue;
                 }
-                let deployed = Deployed { cell, record };
+                let deployed = Deployed { run: run.label, cell, record };
                 if asks_for_safe_deploys(variant) {
                     sorted.safe.push(deployed);
                 }
@@ -190,7 +192,10 @@ fn outcome(deploys: &Deploys<'_>, replacements: usize) -> String {
     let scheduled: u64 = deploys.safe.iter().map(|deployed| deployed.cell.counts.scheduled).sum();
     let dropped: u64 = deploys.safe.iter().map(|deployed| deployed.cell.counts.dropped).sum();
     let bound = ZeroBound::over(deploys.safe.iter().map(|deployed| &deployed.cell.zero));
-    let bound = bound.words().filter(|_| dropped == 0).map_or(String::new(), |words| format!(" ({words})"));
+    let size = match dropped {
+        0 => bound.words().map_or(String::new(), |words| format!(" ({words})")),
+        _ => format!(" ({})", losses(&deploys.safe)),
+    };
     let lost: u64 = deploys.undrained.iter().map(|deployed| deployed.cell.counts.dropped).sum();
     let beside = match deploys.undrained.len() {
         0 if dropped == 0 => {
@@ -200,8 +205,15 @@ fn outcome(deploys: &Deploys<'_>, replacements: usize) -> String {
         n => format!("{n} {} without draining dropped {lost}.", if n == 1 { "deploy" } else { "deploys" }),
     };
     format!(
-        "{replacements} backends were replaced so and dropped {dropped} of {scheduled} requests{bound}. {beside}"
+        "{replacements} backends were replaced so and dropped {dropped} of {scheduled} requests{size}. {beside}"
     )
+}
+
+/// Which deploys lost requests, and how many.
+fn losses(deploys: &[Deployed<'_>]) -> String {
+    let lost = deploys.iter().filter(|deployed| deployed.cell.counts.dropped > 0);
+    let of = |it: &Deployed<'_>| format!("{} of {}: {}", it.cell.variant, it.run, it.cell.counts.dropped);
+    lost.map(of).collect::<Vec<_>>().join("; ")
 }
 
 /// A thing that can be wrong, and the cells that show it.

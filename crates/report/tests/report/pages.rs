@@ -138,7 +138,12 @@ fn safe_deploys_that_dropped_requests_are_told_with_the_others_and_have_no_bound
         // Nor does an expired drain take it out of the sum.
         drained.deploy.as_mut().expect("it has a deploy").drains_expired = 1;
     });
-    assert!(text.contains("3 backends were replaced so and dropped 2 of 8000 requests. 1 deploy"), "{text}");
+    assert!(
+        text.contains(
+            "3 backends were replaced so and dropped 2 of 8000 requests (with-drain of results/drain/1: 2)"
+        ),
+        "{text}"
+    );
     assert!(!text.contains("at 95 %"), "{text}");
 }
 

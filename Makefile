@@ -7,7 +7,7 @@ RIG := target/debug/rig
 help:
 	@echo "make demo    install what is missing, build, and prove zero-drop deploys on nginx, HAProxy and Envoy"
 	@echo "make test    install what is missing, and run every test (real balancers included)"
-	@echo "make scenarios   every bundled scenario, two at a time: 11 minutes; FULL=1: five repeats of each, one at a time: 100 minutes"
+	@echo "make scenarios   every bundled scenario, two at a time; FULL=1: five repeats of each, one at a time"
 	@echo "make reference   every bundled scenario once, one at a time: 21 minutes; renews results/reference and what the READMEs show"
 	@echo "make schema  after a change of the scenario language: its JSON Schema and reference"
 	@echo "make man     manual pages into target/man"
@@ -18,7 +18,7 @@ help:
 demo: setup build
 	$(RIG) run scenarios/drain.yaml --runtime process
 
-# In short two at a time; in full each alone, five times, and that takes more than an hour.
+# In short two at a time; in full each alone, five times.
 scenarios: setup build
 	$(if $(FULL),$(RIG) run scenarios/*.yaml --runtime process --repeat 5,tools/scenarios.sh $(RIG))
 

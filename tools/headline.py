@@ -4,7 +4,6 @@
     tools/headline.py results/reference/drain/summary.json README.md
 """
 import json
-import math
 import re
 import sys
 
@@ -31,8 +30,8 @@ def spread(values):
 
 def dropped(cell):
     count = cell["counts"]["dropped"]
-    bound = cell["zero"]["per_request"]
-    return f"**{count}**" if count or bound is None else f"**0** (< {math.ceil(1000 * bound) / 10:g} %)"
+    bound = cell["zero"].get("says")
+    return f"**{count}**" if count or bound is None else f"**0** ({bound})"
 
 
 def row(cell):

@@ -428,10 +428,16 @@ variants:
     timeline:
       rollout: { at: 2s, deploy: { pool: web, drain: auto, jwt_keys: overlapping } }
       stop: { at: 3s, crash: redis, for: 500ms }
+  e-undrained:
+    topology:
+      pools: { web: { sessions: jwt } }
+    load: { users: { count: 60 } }
+    timeline: { rollout: { at: 2s, deploy: { pool: web, drain: off, jwt_keys: replaced } } }
   f:
     topology: { pools: { web: { sessions: memory } }, balance: source_hash }
     load: { users: { count: 60, identity: source_address } }
     timeline: { rollout: { at: 2s, deploy: { pool: web, drain: off } } }
+control: [ e-undrained.sessions_lost > 0, e-undrained.updates_lost >= 1 ]
 expect: [ e.sessions_lost == 0, f.users_moved > 0, e.updates_lost == 0, f.sessions_kept > 0, d.misrouted == 0, d.split_disagreements == 0, "d.pool_share[canary] > 1%", "a.share[web-1] > 1%", a.p99 < 2 × b.p99, "a.queue_mean[web-1] < 1.5", a.imbalance >= 1 ]
 "#,
     );

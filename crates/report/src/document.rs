@@ -14,7 +14,7 @@ mod users;
 use std::collections::BTreeSet;
 
 pub(crate) use routing::transcripts_of as transcripts;
-pub(crate) use tables::{names, struck_unless};
+pub(crate) use tables::{DROPPED, dropped, names, struck_unless};
 
 use crate::latency::Latency;
 use crate::summary::CellSummary;

@@ -2,17 +2,29 @@
 
 /// A part of a whole: `63 %`, `1 %`, `0.9 %`, `0.04 %`.
 pub fn percent(part: f64) -> String {
+    percent_by(part, |figure| figure.round())
+}
+
+/// An upper bound on a part of a whole: never smaller than the part itself. Every bound is written by this.
+pub fn percent_up(part: f64) -> String {
+    // What arithmetic adds to 3/300 makes it no larger part.
+    percent_by(part, |figure| (figure - 1e-6).max(0.0).ceil())
+}
+
+/// Whole per cents from ten on, one decimal from a tenth on, and one significant digit below.
+fn percent_by(part: f64, round: impl Fn(f64) -> f64) -> String {
     let percent = part * 100.0;
-    let text = if percent >= 10.0 {
-        format!("{percent:.0}")
+    let decimals = if percent >= 10.0 {
+        0
     } else if percent >= 0.1 || percent == 0.0 {
-        format!("{percent:.1}")
+        1
     } else {
-        // One significant digit.
-        let digits = (-percent.log10().floor()).clamp(1.0, 9.0) as usize;
-        format!("{percent:.digits$}")
+        (-percent.log10().floor()).clamp(1.0, 9.0) as i32
     };
-    format!("{} %", text.strip_suffix(".0").unwrap_or(&text))
+    let unit = 10_f64.powi(decimals);
+    let text = format!("{:.*}", decimals as usize, round(percent * unit) / unit);
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    format!("{text} %")
 }
 
 /// A time in milliseconds: `0.12 ms`, `812 ms`, `1.21 s`.
@@ -87,6 +99,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_bound_is_rounded_up_and_nothing_else_is() {
+        for part in [0.6316, 0.1811, 0.010067, 0.0100001, 0.00031, 0.0961, 0.0999, 0.995, 1.0] {
+            let figure = |text: String| text.trim_end_matches(" %").parse::<f64>().unwrap() / 100.0;
+            assert!(figure(percent_up(part)) >= part - 1e-7, "{part}: {}", percent_up(part));
+        }
+        assert_eq!(
+            [0.6316, 0.010067, 3.0 / 300.0, 0.00031].map(percent_up),
+            ["64 %", "1.1 %", "1 %", "0.04 %"]
+        );
+        assert_eq!([0.0999, 0.00096, 0.0].map(percent_up), ["10 %", "0.1 %", "0 %"]);
+    }
+
+    #[test]
     fn figures_carry_their_units_and_few_digits() {
         assert_eq!(millis(0.123), "0.12 ms");
         assert_eq!(millis(812.4), "812 ms");
@@ -98,6 +123,7 @@ mod tests {
         assert_eq!([0.333, 1.4, 20.0, 133.06].map(number), ["0.33", "1.4", "20", "133.1"]);
         assert_eq!(percent(0.333), "33 %");
         assert_eq!(percent(0.0), "0 %");
+        assert_eq!([0.6312, 0.0306, 0.00037, 0.004].map(percent), ["63 %", "3.1 %", "0.04 %", "0.4 %"]);
         assert_eq!(span_of(&[5, 8, 6]), "5–8");
         assert_eq!(span_of(&[]), NONE);
         assert_eq!(percent_span_of(&[0.33, 0.31, 0.35]), "31–35 %");

@@ -134,9 +134,11 @@ fn doubts(cell: &CellSummary) -> Vec<String> {
         (!validity.is_usable()).then(|| format!("{name} INVALID: {}", validity.reasons.join(", ")))
     };
     let deploy = cell.validity.deploy.as_ref().and_then(|validity| of("deploy", validity));
+    let timeline = cell.validity.timeline.as_ref().and_then(|validity| of("timeline", validity));
     of("counts", &cell.validity.counts)
         .into_iter()
         .chain(deploy)
+        .chain(timeline)
         .chain(cell.failures.iter().cloned())
         .collect()
 }

@@ -36,6 +36,7 @@ pub mod series;
 pub mod sessions;
 pub mod summary;
 pub mod table;
+pub mod timeline;
 pub mod tls;
 pub mod validity;
 pub mod verdict;

@@ -118,7 +118,7 @@ fn families(runs: &[&RunSummary]) -> Vec<Family> {
         ),
         of_cells(
             "rig_zero_bound_ratio",
-            "If none was dropped: at 95 %, fewer than this part of exposed requests are.",
+            "If none was dropped: at 95 %, fewer than this part of what the control lost is lost.",
             None,
             |cell| counted(cell, zero_bound),
         ),
@@ -210,7 +210,7 @@ fn trust(cell: &CellSummary) -> Vec<(Labels, f64)> {
 }
 
 fn requests(cell: &CellSummary) -> Vec<(Labels, f64)> {
-    if !cell.validity.counts.is_usable() {
+    if !cell.is_usable() {
         return Vec::new();
     }
     let kinds = OutcomeKind::ALL.into_iter();
@@ -221,14 +221,13 @@ fn requests(cell: &CellSummary) -> Vec<(Labels, f64)> {
 
 /// A figure that rests on the counts.
 fn counted(cell: &CellSummary, of: fn(&CellSummary) -> Option<f64>) -> Vec<(Labels, f64)> {
-    let figure = of(cell).filter(|_| cell.validity.counts.is_usable());
+    let figure = of(cell).filter(|_| cell.is_usable());
     figure.map(|figure| (Vec::new(), figure)).into_iter().collect()
 }
 
-/// What a zero proves, unless a deploy that was to put it to the test did not.
+/// What a zero proves, where a control shows that it could have been more.
 fn zero_bound(cell: &CellSummary) -> Option<f64> {
-    let tested = cell.validity.deploy.as_ref().is_none_or(|deploy| deploy.is_usable());
-    cell.zero.per_request.filter(|_| tested && cell.counts.dropped == 0)
+    cell.zero.per_request.filter(|_| cell.is_usable() && cell.counts.dropped == 0)
 }
 
 /// A figure that rests on the deploy.
@@ -252,7 +251,7 @@ fn latency(cell: &CellSummary) -> Vec<(Labels, f64)> {
 }
 
 fn backends(cell: &CellSummary) -> Vec<(Labels, f64)> {
-    if !cell.validity.counts.is_usable() {
+    if !cell.is_usable() {
         return Vec::new();
     }
     let each = cell.backends.iter();

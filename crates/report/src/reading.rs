@@ -1,6 +1,6 @@
 //! The number that a claim is about, looked up in a cell's summary.
 
-use model::claim::{Comparison, Metric, Operand, Unit};
+use model::claim::{Comparison, Metric, Unit};
 use model::detection::DetectionBound;
 use model::outcome::OutcomeKind;
 
@@ -10,7 +10,7 @@ use crate::figures::{micros, millis, number, percent};
 use crate::sessions::{SessionRecord, UserRecord};
 use crate::summary::CellSummary;
 use crate::tls::TlsRecord;
-use crate::validity::Validity;
+use crate::validity::{CellValidity, Validity};
 
 /// Why a cell has no such number.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -211,24 +211,11 @@ pub fn is_cpu(metric: Metric) -> bool {
 
 /// What has to be trusted so that `metric` can be.
 pub fn inputs(cell: &CellSummary, metric: Metric) -> Vec<&Validity> {
-    let mut inputs = vec![&cell.validity.counts];
+    // Where what was to happen did not, no number says what it does.
+    let CellValidity { counts, deploy, timeline, .. } = &cell.validity;
+    let mut inputs: Vec<_> = std::iter::once(counts).chain(deploy).chain(timeline).collect();
     if is_latency(metric) {
         inputs.push(&cell.validity.latency);
-    }
-    // What a deploy did, and what it did to sessions.
-    let of_the_deploy = matches!(
-        metric,
-        Metric::Replaced
-            | Metric::Aborted
-            | Metric::DrainsExpired
-            | Metric::LongestDrain
-            | Metric::SessionsLost
-            | Metric::SessionsKept
-            | Metric::UpdatesLost
-            | Metric::UsersMoved
-    );
-    if of_the_deploy {
-        inputs.extend(&cell.validity.deploy);
     }
     if is_cpu(metric) {
         inputs.extend(&cell.validity.cpu);
@@ -246,14 +233,6 @@ pub fn compare(left: f64, comparison: Comparison, right: f64) -> bool {
         Comparison::Greater => left > right,
         Comparison::AtLeast => left >= right,
     }
-}
-
-/// Whether a claim says that there is none of something.
-pub fn claims_zero(comparison: Comparison, right: &Operand) -> bool {
-    matches!(
-        (comparison, right),
-        (Comparison::Equal | Comparison::AtMost, Operand::Count(0)) | (Comparison::Less, Operand::Count(1))
-    )
 }
 
 /// The number with its unit and, for a count of requests, out of how many.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::catalog::BalancerKind;
+use model::claim::Metric;
 use model::operations::{Operations, Signal};
 use model::plan::Variant;
 use model::timeline::{Action, Deregister, Drain, Strategy};
@@ -68,9 +69,7 @@ impl<'a> Deploys<'a> {
             for cell in run.summary.cells.iter().filter(|cell| cell.balancer == balancer) {
                 let variant = run.plan.variant(&cell.variant);
                 let Some((record, variant)) = cell.deploy.as_ref().zip(variant) else { continue };
-                let trusted = cell.validity.counts.is_usable()
-                    && cell.validity.deploy.as_ref().is_some_and(|validity| validity.is_usable());
-                if !trusted {
+                if !cell.is_usable() {
                     sorted.untrusted += 1;
                     continue;
                 }
@@ -193,7 +192,7 @@ fn outcome(deploys: &Deploys<'_>, replacements: usize) -> String {
     let dropped: u64 = deploys.safe.iter().map(|deployed| deployed.cell.counts.dropped).sum();
     let bound = ZeroBound::over(deploys.safe.iter().map(|deployed| &deployed.cell.zero));
     let size = match dropped {
-        0 => bound.words().map_or(String::new(), |words| format!(" ({words})")),
+        0 => bound.words(Metric::Dropped, "draining").map_or(String::new(), |words| format!(" ({words})")),
         _ => format!(" ({})", losses(&deploys.safe)),
     };
     let lost: u64 = deploys.undrained.iter().map(|deployed| deployed.cell.counts.dropped).sum();

@@ -24,10 +24,11 @@ use crate::evidence::Evidence;
 use crate::faults::{self, FaultRecord};
 use crate::joined::join;
 use crate::latency::Latency;
-use crate::phases::{Phases, Replacement};
+use crate::phases::Phases;
 use crate::reloads::Reloads;
 use crate::routing::Routing;
 use crate::sessions::UserRecord;
+use crate::timeline;
 use crate::tls::TlsRecord;
 use crate::validity::{self, CellValidity, Trust, Validity};
 use crate::zero::ZeroBound;
@@ -86,7 +87,7 @@ pub struct CellSummary {
     pub reloads: Option<Reloads>,
     /// Where the dropped requests come from.
     pub dropped: Vec<DroppedGroup>,
-    /// What a zero among them would prove.
+    /// What a zero among them proves, beside the control of the same run.
     pub zero: ZeroBound,
     /// Client, ledger and access log compared.
     pub books: Books,
@@ -117,6 +118,12 @@ impl CellSummary {
     /// Which cell this is.
     pub fn cell(&self) -> CellId {
         CellId { balancer: self.balancer, variant: self.variant.clone(), repeat: self.repeat }
+    }
+
+    /// Whether claims can be judged by it: its counts can be trusted, and what was to happen to it happened.
+    pub fn is_usable(&self) -> bool {
+        let CellValidity { counts, deploy, timeline, .. } = &self.validity;
+        [Some(counts), deploy.as_ref(), timeline.as_ref()].into_iter().flatten().all(Validity::is_usable)
     }
 
     /// Trust in its CPU times, which is no better than that in its counts; `None`: it was not judged.
@@ -274,6 +281,7 @@ pub fn summarise(plan: &SavedPlan, records: &CellRecords) -> CellSummary {
             counts: counts_validity,
             latency: latency_validity,
             deploy: variant.and_then(|v| deploy_validity(v, deploy.as_ref())),
+            timeline: variant.and_then(|v| timeline::validity(v, &records.history, frame.origin)),
             cpu: Some(validity::cpu(&records.history, origin, &cpu)),
         },
         warmup: Counts::of_all(warmup.iter().map(|r| r.outcome.kind())),
@@ -288,10 +296,7 @@ pub fn summarise(plan: &SavedPlan, records: &CellRecords) -> CellSummary {
         tls: variant.and_then(|v| TlsRecord::of(v, &measured, &records.samples, origin)),
         reloads: Reloads::of(evidence.reloads(), &dropped, &measured),
         dropped,
-        zero: ZeroBound::of(
-            exposed(&measured, &phases.replacements),
-            deploy.as_ref().map_or(0, |d| d.replaced),
-        ),
+        zero: ZeroBound::over_replacements(deploy.as_ref().map_or(0, |d| d.replaced)),
         faults: variant
             .map(|variant| faults::record(variant, &records.history, &measured, &joined, origin))
             .unwrap_or_default(),
@@ -323,14 +328,6 @@ fn deploy_validity(variant: &Variant, record: Option<&DeployRecord>) -> Option<V
             validity
         }
     })
-}
-
-/// Requests in flight at, or started during, some replacement.
-fn exposed(measured: &[&Request], replacements: &[Replacement]) -> u64 {
-    let exposed = |request: &Request| {
-        replacements.iter().any(|r| request.end >= r.first && r.last.is_none_or(|last| request.due <= last))
-    };
-    measured.iter().filter(|request| exposed(request)).count() as u64
 }
 
 /// Shares of the answered requests; backends that serve from the start are listed even if none reached them.

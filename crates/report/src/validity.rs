@@ -64,6 +64,9 @@ pub struct CellValidity {
     pub latency: Validity,
     /// In the deploy having been put to the test; `None`: the variant has no deploy.
     pub deploy: Option<Validity>,
+    /// In the timeline having happened in time; `None`: the variant has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeline: Option<Validity>,
     /// In the CPU times; `None`: an earlier version did not ask.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu: Option<Validity>,

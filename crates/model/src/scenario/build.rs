@@ -3,6 +3,7 @@
 use super::capabilities::Balancers;
 use super::choice::Choice;
 use super::claims::{self, Known};
+use super::controls;
 use super::document::Scenario;
 use super::limits;
 use super::problem::{Found, Place, Problem, Problems};
@@ -49,6 +50,8 @@ impl Plan {
             variants.iter().map(|(name, variant)| (*name, variant.as_ref())).collect();
         let mut whole = whole(item, &known);
         let fail_on = claims::fail_on(&choice.fail_on, &known, &found);
+        controls::check_promises(&fail_on, &whole.control, &known, &found);
+        let fail_on: Vec<_> = fail_on.into_iter().map(|written| written.claim).collect();
         whole.expect.extend(fail_on.iter().cloned());
         check_choice(choice, &known, &found);
         let problems = found.take(variants.len());
@@ -85,8 +88,12 @@ pub(super) fn whole(item: Item<'_>, variants: &[Known<'_>]) -> SavedPlan {
         fields.require("question", String::new(), |item| item.text("a question").map(str::to_owned));
     plan.seed = fields.read("seed", plan.seed, |item| item.whole(0..=u64::MAX));
     plan.repeats = fields.read("repeat", plan.repeats, |item| item.count(limits::REPEAT));
-    plan.control = fields.read("control", Vec::new(), |item| claims::claims(item, variants));
-    plan.expect = fields.read("expect", Vec::new(), |item| claims::claims(item, variants));
+    let control = fields.read("control", Vec::new(), |item| claims::claims(item, variants));
+    let expect = fields.read("expect", Vec::new(), |item| claims::claims(item, variants));
+    controls::check_controls(&control, item.found);
+    plan.control = control.into_iter().map(|written| written.claim).collect();
+    controls::check_promises(&expect, &plan.control, variants, item.found);
+    plan.expect = expect.into_iter().map(|written| written.claim).collect();
     plan.reading = fields.get("reading").and_then(|item| claims::prose(item, variants));
     fields.leave(&PATCHABLE);
     fields.leave(&["variants"]);
@@ -232,13 +239,17 @@ fn check_choice(choice: &Choice, variants: &[Known<'_>], found: &Found) {
     }
 }
 
-/// What is run of a checked scenario.
+/// What is run of a checked scenario. A control that was not chosen is run where a chosen variant's claims ask for it.
 fn chosen(plan: SavedPlan, choice: &Choice) -> SavedPlan {
-    let is_chosen = |variant: &Variant| {
-        let named = choice.variants.as_ref().is_none_or(|names| names.contains(&variant.name));
-        !variant.balancers.is_empty() && (named || plan.is_control(&variant.name))
+    let named =
+        |name: &str| choice.variants.as_ref().is_none_or(|names| names.iter().any(|chosen| chosen == name));
+    let is_control = |variant: &Variant| {
+        let about = |claim: &&Claim| claim.variants().any(|name| name == variant.name);
+        plan.control.iter().filter(about).any(|control| controls::is_asked_for(control, &plan, &named))
     };
-    let variants: Vec<_> = plan.variants.iter().filter(|variant| is_chosen(variant)).cloned().collect();
+    let is_chosen =
+        |variant: &&Variant| !variant.balancers.is_empty() && (named(&variant.name) || is_control(variant));
+    let variants: Vec<_> = plan.variants.iter().filter(is_chosen).cloned().collect();
     let runs =
         |claim: &Claim| claim.variants().all(|name| variants.iter().any(|variant| variant.name == name));
     SavedPlan {

@@ -12,19 +12,27 @@ use crate::prose::Prose;
 /// A variant as claims see it: its content is `None` if it has problems of its own.
 pub(crate) type Known<'v> = (&'v str, Option<&'v Variant>);
 
-pub(crate) fn claims(item: Item<'_>, variants: &[Known<'_>]) -> Option<Vec<Claim>> {
-    Some(item.list(limits::CLAIMS)?.into_iter().filter_map(|item| claim(item, variants)).collect())
+/// A claim, and where it is written.
+pub(crate) struct Written {
+    pub(crate) claim: Claim,
+    pub(crate) place: Place,
+}
+
+pub(crate) fn claims(item: Item<'_>, variants: &[Known<'_>]) -> Option<Vec<Written>> {
+    let written = |item: Item<'_>| {
+        let place = item.place().clone();
+        claim(item, variants).map(|claim| Written { claim, place })
+    };
+    Some(item.list(limits::CLAIMS)?.into_iter().filter_map(written).collect())
 }
 
 /// What must not hold, as an expectation of the opposite: it is then judged, saved and shown like any other.
-pub(crate) fn fail_on(texts: &[String], variants: &[Known<'_>], found: &Found) -> Vec<Claim> {
+pub(crate) fn fail_on(texts: &[String], variants: &[Known<'_>], found: &Found) -> Vec<Written> {
     let opposite = |text: &String| {
-        let node = Node {
-            place: Place::command_line(format!("--fail-on {text}")),
-            value: Value::Scalar(text.clone()),
-        };
-        let item = Item::document(&node, found);
-        claim(item, variants).map(|claim| claim.opposite())
+        let place = Place::command_line(format!("--fail-on {text}"));
+        let node = Node { place: place.clone(), value: Value::Scalar(text.clone()) };
+        let claim = claim(Item::document(&node, found), variants)?.opposite();
+        Some(Written { claim, place })
     };
     texts.iter().filter_map(opposite).collect()
 }

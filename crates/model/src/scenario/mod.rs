@@ -13,6 +13,7 @@ mod build;
 mod capabilities;
 mod choice;
 mod claims;
+mod controls;
 mod document;
 mod explain;
 mod limits;

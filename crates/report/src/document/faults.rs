@@ -98,7 +98,7 @@ fn row(cell: &CellSummary, repeats: &[&CellSummary], faults: &[&FaultRecord]) ->
             (None, None) => Time::Unknown,
         }),
     ];
-    let usable = repeats.iter().all(|cell| cell.validity.counts.is_usable());
+    let usable = repeats.iter().all(|cell| cell.is_usable());
     let names = [
         cell.balancer.name().to_owned(),
         cell.variant.clone(),

@@ -6,7 +6,7 @@ use model::records::ContainerEngine;
 use super::{Line, Mark, label, mark, runtimes, trust_word};
 use crate::attribution::DroppedGroup;
 use crate::books::AccessLog;
-use crate::figures::{millis, percent, words};
+use crate::figures::{millis, percent_up, words};
 use crate::summary::CellSummary;
 use crate::validity::{Trust, Validity, cpu_window_suffices};
 use crate::verdict::{ClaimVerdict, Holding, Problem, Proof, Role, RunSummary};
@@ -48,11 +48,7 @@ fn proof_lines(run: &RunSummary, proof: &Proof) -> Vec<Line> {
     let repeats = run.repeats;
     let details = match &proof.zero {
         _ if proof.held == 0 => return lines,
-        Some(zero) => {
-            let size = zero.bound.words().map_or(String::new(), |size| format!("; {size}"));
-            let (scheduled, dropped) = (zero.scheduled, zero.controls_dropped);
-            format!("0 of {scheduled} in {repeats} repeats; controls dropped {dropped}{size}")
-        }
+        Some(zero) => zero.says.clone(),
         None => format!("held in {} of {repeats} repeats: {}", proof.held, proof.observed),
     };
     let mark = if proof.held == repeats { Mark::Good } else { Mark::None };
@@ -113,7 +109,7 @@ pub(super) fn windows(run: &RunSummary) -> Vec<Line> {
                  requests are slower",
                 millis(derived.slowest.as_millis()),
                 derived.samples,
-                percent(per_request(derived.samples.max(1)))
+                percent_up(per_request(derived.samples.max(1)))
             ),
         };
         Some(plain(format!("{}: {length} = {why}", label(run, cell))))
@@ -129,6 +125,7 @@ pub(super) fn validity(run: &RunSummary) -> Vec<Line> {
             ("counts", Some(&cell.validity.counts)),
             ("latency", Some(&cell.validity.latency)),
             ("deploy", cell.validity.deploy.as_ref()),
+            ("timeline", cell.validity.timeline.as_ref()),
             // Where CPU time is what a cell is about, or could be told; of short windows the table of CPU times says it.
             ("CPU time", cell.validity.cpu.as_ref().filter(|_| asks_for_cpu(cell))),
         ];

@@ -27,7 +27,7 @@ pub(super) fn backends(run: &RunSummary, detail: Detail) -> Option<Table> {
         "imbalance",
     ]));
     let rows = run.cells.iter().flat_map(|cell| {
-        let usable = struck_unless(cell.validity.counts.is_usable());
+        let usable = struck_unless(cell.is_usable());
         let mut imbalance = cell.imbalance;
         let row = move |(backend, load): (&String, &BackendLoad)| {
             // It is the whole cell's: told once.

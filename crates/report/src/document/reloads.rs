@@ -19,7 +19,7 @@ pub(super) fn reloads(run: &RunSummary) -> Option<Table> {
             format!("{:.1}", reloads.dropped_per_reload),
             connections.map_or_else(|| NONE.to_owned(), |rate| format!("{rate:.0}/s")),
         ];
-        let figures = figures.map(Cell::plain).map(struck_unless(cell.validity.counts.is_usable()));
+        let figures = figures.map(Cell::plain).map(struck_unless(cell.is_usable()));
         names(run, cell).into_iter().chain(figures).collect()
     };
     let rows: Vec<_> =

@@ -43,7 +43,7 @@ fn class_row(run: &RunSummary, cell: &CellSummary, name: &str, class: &ClassRout
     let expected = class.expected_pool.as_deref().unwrap_or(NONE);
     let responses: u64 = class.answered.values().sum();
     let figures = [Cell::plain(responses.to_string()), misrouted, Cell::plain(by_pool(&class.answered))];
-    let figures = figures.map(struck_unless(cell.validity.counts.is_usable()));
+    let figures = figures.map(struck_unless(cell.is_usable()));
     names(run, cell).into_iter().chain([Cell::plain(name), Cell::plain(expected)]).chain(figures).collect()
 }
 
@@ -74,7 +74,7 @@ pub(super) fn splits(run: &RunSummary) -> Option<Table> {
                 Cell::plain(phase.to.to_string()),
             ];
             let counted = [by_pool(&phase.client), by_pool(&phase.logged)].map(Cell::plain);
-            let counted = counted.map(struck_unless(cell.validity.counts.is_usable()));
+            let counted = counted.map(struck_unless(cell.is_usable()));
             names(run, cell).into_iter().chain(figures).chain(counted).collect::<Vec<_>>()
         };
         splits

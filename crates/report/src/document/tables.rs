@@ -16,6 +16,7 @@ use crate::summary::CellSummary;
 use crate::table::{Cell, Column, Emphasis, Table};
 use crate::validity::Trust;
 use crate::verdict::{ClaimVerdict, RunSummary};
+use crate::zero;
 
 /// Whose row it is.
 pub(crate) fn names(run: &RunSummary, cell: &CellSummary) -> Vec<Cell> {
@@ -30,61 +31,66 @@ pub(crate) fn struck_unless(usable: bool) -> impl Fn(Cell) -> Cell {
 /// How the measured requests ended.
 pub(super) fn requests(run: &RunSummary) -> Table {
     let mut columns = Vec::from(Column::left(["balancer", "variant"]));
-    columns.extend(Column::right([
-        "scheduled",
-        "ok",
-        "dropped",
-        "5xx",
-        "reset",
-        "closed",
-        "refused",
-        "time-out",
-        "not sent",
-        "other",
-    ]));
+    columns.extend(Column::right(["scheduled", "ok", "dropped", "masked", "twice"]));
+    // What no cell has needs no column.
+    let split: Vec<_> = run.cells.iter().map(split).collect();
+    let is_told: Vec<bool> =
+        (0..SPLIT.len()).map(|kind| split.iter().any(|counts| counts[kind] > 0)).collect();
+    let told = |kind: &usize| is_told[*kind];
+    columns.extend((0..SPLIT.len()).filter(told).flat_map(|kind| Column::right([SPLIT[kind].0])));
     columns.extend(Column::left(["verdict"]));
-    let row = |cell: &CellSummary| {
+    let row = |(cell, split): (&CellSummary, &[u64; SPLIT.len()])| {
         let counts = &cell.counts;
-        let split = [
-            Metric::Http5xx,
-            Metric::Reset,
-            Metric::Closed,
-            Metric::Refused,
-            Metric::Timeout,
-            Metric::NotSent,
-        ]
-        .map(|metric| counts.of_any(dropped_kinds(metric).unwrap_or_default()));
-        let other = counts.dropped - split.iter().sum::<u64>();
         let mut numbers = vec![
             Cell::plain(counts.scheduled.to_string()),
             Cell::plain(counts.of(OutcomeKind::Ok).to_string()),
             dropped(cell),
+            Cell::plain(cell.books.masked.to_string()),
+            Cell::plain(cell.books.duplicates.to_string()),
         ];
-        numbers.extend(split.iter().chain([&other]).map(|n| Cell::plain(n.to_string())));
-        let numbers = numbers.into_iter().map(struck_unless(cell.validity.counts.is_usable()));
+        numbers.extend((0..SPLIT.len()).filter(told).map(|kind| Cell::plain(split[kind].to_string())));
+        let numbers = numbers.into_iter().map(struck_unless(cell.is_usable()));
         names(run, cell).into_iter().chain(numbers).chain([verdict(run, cell)]).collect()
     };
     Table {
         title: "Requests".to_owned(),
         columns,
-        rows: run.cells.iter().map(row).collect(),
+        rows: run.cells.iter().zip(&split).map(row).collect(),
         notes: vec![
-            "dropped: every scheduled request without a complete expected response in time. \
-             A zero carries its bound: fewer than that part of the requests exposed to a replacement, at 95 %."
-                .to_owned(),
+            DROPPED.to_owned(),
             "verdict: ✓ every claim about the variant held, ✗ one failed, ? one is unproven; \
-             and how far the counts and the deploy can be trusted."
+             and how far the counts, the deploy and the timeline can be trusted."
                 .to_owned(),
         ],
     }
 }
 
-fn dropped(cell: &CellSummary) -> Cell {
-    match (cell.counts.dropped, cell.zero.per_request) {
-        (0, Some(bound)) => Cell::with(Emphasis::Good, format!("0 (< {})", percent(bound))),
-        (0, None) => Cell::with(Emphasis::Good, "0"),
-        (n, _) => Cell::with(Emphasis::Bad, n.to_string()),
-    }
+/// The ways to be dropped, each with its column; what is none of them is "other".
+const SPLIT: [(&str, Option<Metric>); 7] = [
+    ("5xx", Some(Metric::Http5xx)),
+    ("reset", Some(Metric::Reset)),
+    ("closed", Some(Metric::Closed)),
+    ("refused", Some(Metric::Refused)),
+    ("timeout", Some(Metric::Timeout)),
+    ("not sent", Some(Metric::NotSent)),
+    ("other", None),
+];
+
+/// How many requests a cell dropped in each way.
+fn split(cell: &CellSummary) -> [u64; SPLIT.len()] {
+    let of = |metric| cell.counts.of_any(dropped_kinds(metric).unwrap_or_default());
+    let named: u64 = SPLIT.iter().filter_map(|(_, metric)| *metric).map(of).sum();
+    SPLIT.map(|(_, metric)| metric.map_or(cell.counts.dropped.saturating_sub(named), of))
+}
+
+/// What stands under a column of dropped requests.
+pub(crate) const DROPPED: &str = "dropped: every scheduled request without a complete expected response in time. A zero carries its bound: of \
+     requests such as the control lost on the same arrivals, fewer than that part are lost, at 95 % confidence. masked: \
+     ended well although an attempt had failed. twice: received more than once by backends.";
+
+pub(crate) fn dropped(cell: &CellSummary) -> Cell {
+    let emphasis = if cell.counts.dropped == 0 { Emphasis::Good } else { Emphasis::Bad };
+    Cell::with(emphasis, zero::dropped(cell))
 }
 
 /// Whether the claims about this cell's variant hold, and the worse of the trust in its counts and its deploy.
@@ -96,8 +102,8 @@ fn verdict(run: &RunSummary, cell: &CellSummary) -> Cell {
     };
     let marks: Vec<_> = run.claims.iter().filter(about).map(|claim| mark(&claim.holding)).collect();
     let worst = [Mark::Bad, Mark::Unknown, Mark::Good].into_iter().find(|mark| marks.contains(mark));
-    let deploy = cell.validity.deploy.as_ref().map_or(Trust::Valid, |deploy| deploy.verdict);
-    let trust = cell.validity.counts.verdict.max(deploy);
+    let happened = [&cell.validity.deploy, &cell.validity.timeline].into_iter().flatten();
+    let trust = happened.map(|it| it.verdict).fold(cell.validity.counts.verdict, Trust::max);
     let bad = worst == Some(Mark::Bad) || trust == Trust::Invalid;
     let emphasis = if bad { Emphasis::Bad } else { Emphasis::Plain };
     let sign = worst.map_or(String::new(), |mark| format!("{} ", mark.sign()));

@@ -36,7 +36,7 @@ pub(super) fn tls(run: &RunSummary) -> Option<Table> {
             count(cell.tls.map(|tls| tls.failed)),
             cell.tls.and_then(|tls| tls.at_backends).map_or_else(|| NONE.to_owned(), both),
         ];
-        let counts = counts.map(Cell::plain).map(struck_unless(cell.validity.counts.is_usable()));
+        let counts = counts.map(Cell::plain).map(struck_unless(cell.is_usable()));
         let cost = cost_of(run, cell);
         let time = |us: Option<f64>| us.map_or_else(|| NONE.to_owned(), micros);
         let more = |us: Option<f64>| {

@@ -34,7 +34,7 @@ pub(super) fn users(run: &RunSummary) -> Option<Table> {
             }
             None => figures.extend((0..5).map(|_| Cell::plain(NONE))),
         }
-        let usable = struck_unless(cell.validity.counts.is_usable());
+        let usable = struck_unless(cell.is_usable());
         Some(names(run, cell).into_iter().chain(figures.into_iter().map(usable)).collect())
     });
     let rows: Vec<_> = rows.collect();

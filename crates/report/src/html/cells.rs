@@ -107,7 +107,7 @@ fn column(place: &Place<'_>, cell: &CellSummary, series: &Series, scale: &Scale)
         title: format!("{} {}: {title}", cell.balancer, cell.variant),
         desc: desc.to_owned(),
     };
-    let trusted = cell.validity.counts.is_usable();
+    let trusted = cell.is_usable();
     let (requests, states, latency) =
         (words::outcomes(cell, series), words::states(series), words::latency(cell, series));
     let shares = words::shares(series);

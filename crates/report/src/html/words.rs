@@ -4,14 +4,17 @@ use crate::figures::{NONE, millis, number, percent, words};
 use crate::reading::beyond;
 use crate::series::{DroppedRequest, Group, Series, Window};
 use crate::summary::CellSummary;
+use crate::zero;
 
 /// More bands than these are not told one by one.
 const BANDS: usize = 40;
 
 /// `298 dropped`, or a zero with its bound.
 pub(super) fn dropped(cell: &CellSummary) -> String {
-    match (cell.counts.dropped, cell.zero.per_request) {
-        (0, Some(bound)) => format!("0 dropped (< {})", percent(bound)),
+    let shadows = zero::shadows(cell.books.masked, cell.books.duplicates);
+    match (cell.counts.dropped, &cell.zero.says) {
+        (0, Some(bound)) => format!("0 dropped ({bound}), {shadows}"),
+        (0, None) => format!("0 dropped, {shadows}"),
         (n, _) => format!("{n} dropped"),
     }
 }

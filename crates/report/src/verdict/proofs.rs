@@ -4,10 +4,12 @@ use model::catalog::BalancerKind;
 use model::claim::{Claim, Operand, Reading};
 use serde::{Deserialize, Serialize};
 
-use super::{ClaimVerdict, Holding, Judge, Role, is_zero_of_drops};
+use super::claims::is_of_requests;
+use super::{ClaimVerdict, Holding, Judge, Role};
 use crate::reading::{read, show};
 use crate::spread::spread;
-use crate::zero::ZeroBound;
+use crate::summary::CellSummary;
+use crate::zero::{ZeroBound, shadows};
 
 /// One claim, over all repeats of one balancer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,14 +31,23 @@ pub struct Proof {
 }
 
 /// A zero over several repeats.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PooledZero {
     /// Out of so many requests.
     pub scheduled: u64,
-    /// What the negative controls of the same repeats dropped.
+    /// Of these, those that ended well although an attempt had failed.
+    #[serde(default)]
+    pub masked: u64,
+    /// Of these, those that backends received more than once.
+    #[serde(default)]
+    pub duplicates: u64,
+    /// What the negative controls of the same repeats lost.
     pub controls_dropped: u64,
-    /// How small it shows the true loss to be, over the requests and replacements of all repeats.
+    /// How small it shows the true loss to be, over what the controls lost and the replacements of all repeats.
     pub bound: ZeroBound,
+    /// All of this in words.
+    #[serde(default)]
+    pub says: String,
 }
 
 impl Judge<'_> {
@@ -57,7 +68,11 @@ impl Judge<'_> {
                 balancer,
                 held: held.len() as u32,
                 observed: self.observed(claim, balancer, &judged),
-                zero: if all { self.pooled(claim, balancer, &held) } else { None },
+                zero: if all {
+                    self.pooled(claim, balancer, rounds.iter().filter_map(|round| round.get(n)))
+                } else {
+                    None
+                },
             }
         };
         listed.enumerate().map(one).collect()
@@ -83,18 +98,30 @@ impl Judge<'_> {
         spread(numbers, |cell, value| show(cell, reading.metric, value))
     }
 
-    /// The zero over all of `repeats`; `None` if the claim is no zero about a deploy.
-    fn pooled(&self, claim: &Claim, balancer: BalancerKind, repeats: &[u32]) -> Option<PooledZero> {
-        let cells: Vec<_> = repeats
-            .iter()
-            .filter_map(|repeat| self.cell(&claim.left.variant, balancer, *repeat))
-            .filter(|cell| is_zero_of_drops(claim) && cell.deploy.is_some())
-            .collect();
-        let controls = repeats.iter().filter_map(|repeat| self.control_cell(balancer, *repeat));
-        (!cells.is_empty()).then(|| PooledZero {
-            scheduled: cells.iter().map(|cell| cell.counts.scheduled).sum(),
-            controls_dropped: controls.map(|cell| cell.counts.dropped).sum(),
-            bound: ZeroBound::over(cells.iter().map(|cell| &cell.zero)),
-        })
+    /// The zero over all repeats, of which `verdicts` are what was said; `None` if the claim is none beside a control.
+    fn pooled<'v>(
+        &self,
+        claim: &Claim,
+        balancer: BalancerKind,
+        verdicts: impl Iterator<Item = &'v ClaimVerdict>,
+    ) -> Option<PooledZero> {
+        let loss = claim.promises_few()?;
+        let who = &claim.left.variant;
+        let (mut bounds, mut cells) = (Vec::new(), Vec::new());
+        for verdict in verdicts {
+            bounds.push(verdict.zero.as_ref()?);
+            cells.push(self.cell(who, balancer, verdict.repeat)?);
+        }
+        let bound = ZeroBound::over(bounds.into_iter());
+        let sum = |count: fn(&CellSummary) -> u64| cells.iter().map(|cell| count(cell)).sum::<u64>();
+        let scheduled = sum(|cell| cell.counts.scheduled);
+        let (masked, duplicates) = (sum(|cell| cell.books.masked), sum(|cell| cell.books.duplicates));
+        let mut says = match is_of_requests(loss) {
+            true => format!("0 of {scheduled} in {} repeats, {}", cells.len(), shadows(masked, duplicates)),
+            false => format!("0 in {} repeats", cells.len()),
+        };
+        says.extend(bound.words(loss, who).map(|words| format!("; {words}")));
+        let controls_dropped = bound.lost;
+        Some(PooledZero { scheduled, masked, duplicates, controls_dropped, bound, says })
     }
 }

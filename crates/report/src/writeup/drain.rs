@@ -8,13 +8,13 @@ use model::timeline::Drain;
 use super::topics::meaning;
 use crate::deploy::{DeployRecord, ReplacementRecord};
 use crate::document::{self, Line, Mark};
-use crate::figures::{NONE, millis, percent, span_of, words};
+use crate::figures::{NONE, millis, percent_up, span_of, words};
 use crate::page::Part;
 use crate::reading::dropped_kinds;
 use crate::run::Run;
 use crate::spread::interval;
 use crate::summary::CellSummary;
-use crate::table::{Cell, Column, Emphasis, Table};
+use crate::table::{Cell, Column, Table};
 use crate::zero::per_request;
 
 /// Cells with a deploy.
@@ -23,7 +23,7 @@ fn deployed<'a>(run: &'a Run<'_>) -> impl Iterator<Item = (&'a CellSummary, &'a 
 }
 
 fn is_usable(cell: &CellSummary) -> bool {
-    cell.validity.counts.is_usable() && cell.validity.deploy.as_ref().is_some_and(|deploy| deploy.is_usable())
+    cell.is_usable() && cell.validity.deploy.is_some()
 }
 
 /// How the windows were derived from what was measured before.
@@ -43,7 +43,7 @@ pub(super) fn window(run: &Run<'_>) -> Vec<Part> {
         let figures = [
             millis(derived.slowest.as_millis()),
             derived.samples.to_string(),
-            percent(per_request(derived.samples.max(1))),
+            percent_up(per_request(derived.samples.max(1))),
             millis(window.length.as_millis()),
             deploy.longest_drain.map_or_else(|| NONE.to_owned(), |longest| millis(longest.as_millis())),
             deploy.drains_expired.to_string(),
@@ -152,6 +152,8 @@ pub(super) fn side_by_side(run: &Run<'_>) -> Vec<Part> {
     columns.extend(Column::right([
         "requests",
         "dropped",
+        "masked",
+        "twice",
         "5xx",
         "reset",
         "closed",
@@ -165,18 +167,16 @@ pub(super) fn side_by_side(run: &Run<'_>) -> Vec<Part> {
         let kinds = [Metric::Http5xx, Metric::Reset, Metric::Closed]
             .map(|metric| counts.of_any(dropped_kinds(metric).unwrap_or_default()));
         let other = counts.dropped - kinds.iter().sum::<u64>();
-        let dropped = match (counts.dropped, cell.zero.per_request) {
-            (0, Some(bound)) => Cell::with(Emphasis::Good, format!("0 (< {})", percent(bound))),
-            (0, None) => Cell::with(Emphasis::Good, "0"),
-            (n, _) => Cell::with(Emphasis::Bad, n.to_string()),
-        };
+        let dropped = document::dropped(cell);
+        let shadows = [cell.books.masked, cell.books.duplicates].map(|n| Cell::plain(n.to_string()));
         let figures = [
             format!("{} of {}", deploy.replaced, deploy.planned),
             span_of(&deploy.at_deregistrations()),
             span_of(&deploy.at_terminations()),
         ];
         let numbers = kinds.into_iter().chain([other]).map(|n| Cell::plain(n.to_string()));
-        let cells = [Cell::plain(counts.scheduled.to_string()), dropped].into_iter().chain(numbers);
+        let cells =
+            [Cell::plain(counts.scheduled.to_string()), dropped].into_iter().chain(shadows).chain(numbers);
         let cells = cells.chain(figures.map(Cell::plain)).map(document::struck_unless(is_usable(cell)));
         document::names(run.summary, cell).into_iter().chain(cells).collect()
     };
@@ -185,10 +185,8 @@ pub(super) fn side_by_side(run: &Run<'_>) -> Vec<Part> {
         columns,
         rows: deployed(run).map(row).collect(),
         notes: vec![
-            "dropped: every scheduled request without a complete expected response in time. A zero carries its bound: fewer \
-             than that part of the requests exposed to a replacement, at 95 %. In flight: requests that the old generation \
-             had in hand, by its own ledger."
-                .into(),
+            document::DROPPED.into(),
+            "In flight: requests that the old generation had in hand, by its own ledger.".into(),
         ],
     };
     let mut parts = vec![Part::Table(table)];

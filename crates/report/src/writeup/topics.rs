@@ -179,7 +179,7 @@ fn layers(run: &Run<'_>) -> Vec<Part> {
         let four = layer == Layer::Four;
         let total = &mut totals[usize::from(four)];
         *total = (total.0 + expected, total.1 + routing.misrouted);
-        usable &= cell.validity.counts.is_usable();
+        usable &= cell.is_usable();
         let disagreements = match routing.compared {
             Some(_) => routing.disagreements.to_string(),
             None => "n/a (no ids)".to_owned(),
@@ -190,7 +190,7 @@ fn layers(run: &Run<'_>) -> Vec<Part> {
             disagreements,
             cell.counts.dropped.to_string(),
         ];
-        let figures = figures.map(Cell::plain).map(document::struck_unless(cell.validity.counts.is_usable()));
+        let figures = figures.map(Cell::plain).map(document::struck_unless(cell.is_usable()));
         let names = [cell.balancer.name(), if four { "4" } else { "7" }].map(Cell::plain);
         rows.push(names.into_iter().chain(figures).collect());
     }
@@ -249,7 +249,7 @@ fn algorithms(run: &Run<'_>) -> Vec<Part> {
             format!("{id} {}", percent_span_of(&shares))
         };
         let shares: Vec<_> = first.backends.keys().map(share).collect();
-        let counted = cells.iter().all(|cell| cell.validity.counts.is_usable());
+        let counted = cells.iter().all(|cell| cell.is_usable());
         let counted = [crate::figures::span_of(&dropped), shares.join(", ")]
             .map(Cell::plain)
             .map(document::struck_unless(counted));

@@ -3,6 +3,7 @@
 mod books;
 mod build;
 mod comparisons;
+mod controls;
 mod cpu;
 mod dialects;
 mod evidence;

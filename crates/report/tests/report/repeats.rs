@@ -52,10 +52,11 @@ fn five_repeats_on_a_terminal() {
 fn five_repeats_shrink_both_sizes_of_a_zero() {
     let run = run(&five(), |_| {});
     assert_eq!(run.verdict, Verdict::Passed);
-    let zero = run.proofs[1].zero.expect("it held in every repeat");
-    let one = run.cells.iter().find(|cell| cell.variant == DRAINED).expect("it ran").zero;
-    assert_eq!((zero.bound.exposed, zero.bound.replacements), (5 * one.exposed, 15));
+    let zero = run.proofs[1].zero.clone().expect("it held in every repeat");
+    let one = run.cells.iter().find(|cell| cell.variant == DRAINED).expect("it ran").zero.clone();
+    assert_eq!((zero.bound.lost, zero.bound.replacements), (5 * one.lost, 15));
     assert_eq!((zero.scheduled, zero.controls_dropped), (40_000, 5 * 39));
+    assert_eq!((one.says.as_deref(), zero.bound.says.as_deref()), (Some("< 7.7 %"), Some("< 1.6 %")));
     assert!(zero.bound.per_request < one.per_request);
     assert!(zero.bound.per_replacement < one.per_replacement);
 }

@@ -74,7 +74,7 @@ fn a_zero_whose_control_could_not_be_run_is_unproven() {
 }
 
 #[test]
-fn another_control_that_held_does_not_stand_in_for_the_one_that_could_not_be_run() {
+fn another_control_that_lost_some_in_the_same_deploy_stands_in_for_the_one_that_could_not_be_run() {
     let mut plan = with_a_partition();
     let mut control = plan.control[0].clone();
     control.text = "cut.dropped > 0".into();
@@ -82,10 +82,9 @@ fn another_control_that_held_does_not_stand_in_for_the_one_that_could_not_be_run
     plan.control.push(control);
     let run = run(&plan);
     assert_eq!(run.claims[0].holding, Holding::Held);
-    assert!(
-        matches!(&run.claims[2].holding, Holding::Unproven(reason) if reason.contains("cut.dropped > 0"))
-    );
-    assert_eq!(run.verdict, Verdict::Invalid);
+    assert_eq!(run.claims[1].holding, Holding::NotApplicable(REASON.into()));
+    assert_eq!(run.claims[2].holding, Holding::Held);
+    assert_eq!(run.claims[2].zero.as_ref().and_then(|zero| zero.control.as_deref()), Some(CONTROL));
 }
 
 #[test]

@@ -25,8 +25,9 @@ pub(crate) fn document() -> Section {
         key(
             "control",
             claims(),
-            "Negative controls: claims that must hold, such as that a deploy without draining drops; without them a \
-             zero proves nothing.",
+            "Negative controls: claims that must hold, such as that a deploy without draining loses requests. A claim \
+             that few or none were lost in a deploy or fault needs one on another variant with the same load and the \
+             same deploy or fault.",
         ),
         key("expect", claims(), "Claims that make the run pass or fail."),
         key(

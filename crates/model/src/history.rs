@@ -13,6 +13,9 @@ use crate::split::Split;
 use crate::timeline::{Drain, FaultKind, Strategy};
 use crate::units::{Nanos, Share, Span};
 
+/// What the balancer is called where components are.
+pub const BALANCER: &str = "balancer";
+
 /// One event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
@@ -166,7 +169,12 @@ pub enum Happening {
         /// Requests in flight by the last reading; `None` if there was none.
         in_flight: Option<u64>,
     },
-    /// The signal that ends a backend has been sent; the event's time is the signal's return.
+    /// The backend died while it drained, with what it had.
+    DrainCut {
+        /// Who.
+        incarnation: Incarnation,
+    },
+    /// The signal that ends a backend has been sent; the event's time is when that was ordered.
     Terminated {
         /// Who.
         incarnation: Incarnation,
@@ -242,9 +250,18 @@ pub enum Happening {
     },
     /// The balancer was told to read its configuration again (nginx: SIGHUP; HAProxy: SIGUSR2; Envoy: a new version
     /// of its listener): what the old configuration serves ends, and connections of clients may be closed with it.
-    /// The event's time is that of the signal's, or the rename's, return.
+    /// The event's time is that of the order.
     BalancerReloaded,
-    /// A fault was made; the event's time is the signal's return, or the container engine's own time of it.
+    /// An entry of the timeline found nobody to harm.
+    FaultMissed {
+        /// The timeline's entry.
+        entry: String,
+        /// The backend.
+        backend: String,
+        /// Why.
+        reason: String,
+    },
+    /// A fault was made; the event's time is when the runtime was told to.
     Faulted {
         /// Whose.
         incarnation: Incarnation,

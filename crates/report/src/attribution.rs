@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use model::history::BALANCER;
 use model::identity::RequestId;
 use model::ledger::Execution;
 use model::outcome::OutcomeKind;
@@ -18,8 +19,8 @@ use crate::phases::{Phase, Phases};
 /// Dropped requests that have all of this in common.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Source {
-    /// The session store, if it was away, else the backend that received it last, else the one that the log names last;
-    /// `None`: unattributed.
+    /// The balancer, if it died with it, or the session store, if it was away, else the backend that received it last, else
+    /// the one that the log names last; `None`: unattributed.
     pub backend: Option<String>,
     /// Which life of it, where the ledger says so.
     pub generation: Option<u32>,
@@ -97,6 +98,10 @@ fn source(
         None => phases.overall(met),
     };
     let untouched = matches!(phase, Phase::Baseline | Phase::Settled);
+    if evidence.died_with_balancer(request) {
+        let (backend, generation, phase) = (Some(BALANCER.to_owned()), None, Phase::Died);
+        return Source { backend, generation, phase, outcome: request.outcome.kind(), sub_cause };
+    }
     Source {
         phase: if untouched && evidence.reloaded_before(met) { Phase::Reload } else { phase },
         backend,

@@ -2,6 +2,7 @@
 //! Numbers in flight come from the ledger's intervals, not from anybody's polling.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use model::history::{Event, Happening, WindowDerivation};
 use model::identity::{Incarnation, RequestId};
@@ -14,6 +15,9 @@ use serde::{Deserialize, Serialize};
 use crate::evidence::{PROXIMITY, under_load};
 use crate::joined::Traces;
 use crate::phases::{Phases, Replacement};
+
+/// The least time for which the load goes on after a deploy.
+const SETTLED: Duration = Duration::from_secs(1);
 
 /// What the deploys of a cell did.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,14 +32,18 @@ pub struct DeployRecord {
     pub replaced: u64,
     /// Why it stopped, if it did.
     pub aborted: Option<String>,
+    /// Whether it stopped because its new generation was killed, by a fault of the timeline or by somebody else: that is a
+    /// result, as the deploy itself could do no better.
+    #[serde(default)]
+    pub aborted_by_a_death: bool,
     /// How long a drain could take.
     pub window: Option<Window>,
     /// The longest drain.
     pub longest_drain: Option<Span>,
     /// Drains whose window ran out with requests in flight, or with nobody who could say.
     pub drains_expired: u64,
-    /// From the end of the last deploy to the end of the load, less the client's time-out: negative if the
-    /// deploy outlived the load; `None` if it never finished.
+    /// From the end of the last deploy to the end of the load, less the time in which its last effects show: negative
+    /// if the deploy outlived the load; `None` if it never finished.
     pub margin_ms: Option<f64>,
     /// Each replacement.
     pub replacements: Vec<ReplacementRecord>,
@@ -63,6 +71,9 @@ pub struct ReplacementRecord {
     pub in_flight_at_termination: Option<u64>,
     /// How long it drained.
     pub drain_waited: Option<Span>,
+    /// Whether it died before it was drained.
+    #[serde(default)]
+    pub drain_cut: bool,
     /// What is known of its end and its successor.
     pub proof: Proof,
     /// The part of the traffic that the new generation got; `None`: the deploy did not come so far.
@@ -152,6 +163,7 @@ pub fn record(
         planned: 0,
         replaced: 0,
         aborted: None,
+        aborted_by_a_death: false,
         window: None,
         longest_drain: None,
         drains_expired: 0,
@@ -169,13 +181,16 @@ pub fn record(
             Happening::DrainExpired { in_flight, .. } => {
                 record.drains_expired += u64::from(*in_flight != Some(0));
             }
-            Happening::DeployAborted { reason, .. } => record.aborted = Some(reason.clone()),
+            Happening::DeployAborted { reason, incarnation } => {
+                record.aborted = Some(format!("{incarnation}: {reason}"));
+                record.aborted_by_a_death = was_killed(history, incarnation);
+            }
             Happening::DeployFinished { .. } => finished.push(event.at),
             _ => {}
         }
     }
     if finished.len() == variant.deploys().count() {
-        let settled_by = load_end - variant.traffic.timeout.0;
+        let settled_by = load_end - settles_within(variant, joined);
         record.margin_ms = finished.last().map(|last| settled_by.millis_from(*last));
     }
     let serving = serving(joined);
@@ -185,6 +200,24 @@ pub fn record(
     record.replaced = proved.count() as u64;
     record.longest_drain = record.waits().into_iter().max();
     Some(record)
+}
+
+/// For how long after a deploy the load has to go on so that its last effects show in it: twice the slowest response
+/// that ended well, at least a second, and never longer than a client waits.
+fn settles_within(variant: &Variant, joined: &BTreeMap<RequestId, Traces<'_>>) -> Duration {
+    let requests = joined.values().flat_map(|traces| &traces.requests);
+    let ok = requests.filter(|request| request.outcome.kind() == OutcomeKind::Ok);
+    let slowest = ok.map(|request| request.end.since(request.due)).max().unwrap_or_default();
+    variant.traffic.timeout.0.min(SETTLED.max(2 * slowest))
+}
+
+/// Whether somebody other than the deploy ended `incarnation` while the load ran.
+fn was_killed(history: &[Event], incarnation: &Incarnation) -> bool {
+    under_load(history).iter().any(|event| match &event.what {
+        Happening::Faulted { incarnation: harmed, .. } => harmed == incarnation,
+        Happening::Exited { component, expected, .. } => !expected && *component == incarnation.to_string(),
+        _ => false,
+    })
 }
 
 /// Incarnations that answered a request completely.
@@ -208,6 +241,7 @@ fn replacement(
     let mut terminated = None;
     let mut exited = false;
     let mut reached = false;
+    let mut cut = false;
     let mut waited = None;
     let mut confirmation = None;
     let [mut ended, mut launched, mut ready, mut registering, mut registered, mut looked] = [None; 6];
@@ -219,6 +253,7 @@ fn replacement(
                 deregistered = Some(event.at)
             }
             Happening::Drained { incarnation, waited: w, .. } if *incarnation == r.old => waited = Some(*w),
+            Happening::DrainCut { incarnation } if *incarnation == r.old => cut = true,
             Happening::DrainExpired { incarnation, .. } if *incarnation == r.old => expired = Some(event.at),
             Happening::Terminated { incarnation, .. } if *incarnation == r.old => terminated = Some(event.at),
             Happening::Confirmed { incarnation, share, of } if *incarnation == r.new => {
@@ -250,6 +285,7 @@ fn replacement(
         in_flight_at_deregistration: told.map(|at| in_flight(&r.old, at, joined)),
         in_flight_at_termination: terminated.map(|at| in_flight(&r.old, at, joined)),
         drain_waited: waited.or(expired_after),
+        drain_cut: cut,
         proof: match (r.last, exited, reached || serving.contains(&r.new)) {
             (None, ..) => Proof::Unfinished,
             (_, false, _) => Proof::OldNotExited,

@@ -1,6 +1,7 @@
 //! What a report says, in which order; how it looks is the dialects' matter.
 
 mod faults;
+mod findings;
 mod lists;
 mod load;
 mod reloads;
@@ -124,6 +125,7 @@ pub fn compose(run: &RunSummary, detail: Detail) -> Document {
     }
     let lists = [
         ("Not run", lists::unavailable(run)),
+        ("Findings", findings::findings(run)),
         ("Claims", lists::claims(run)),
         ("Reading", lists::readings(run)),
         ("Where the dropped requests come from", lists::sources(run)),

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::access_log::LogGap;
-use model::history::{Event, Happening};
+use model::history::{BALANCER, Event, Happening};
 use model::identity::Incarnation;
+use model::outcome::{Cause, Outcome};
+use model::request::Request;
 use model::timeline::FaultKind;
 use model::units::Nanos;
 
@@ -16,6 +18,9 @@ pub const PROXIMITY: Duration = Duration::from_secs(1);
 /// How long before an event its effects may be seen: the event's time is that of the signal's *return*, and every
 /// process reads the same clock.
 pub(crate) const FORERUN: Duration = Duration::from_millis(50);
+
+/// How long a death that nobody ordered may have gone unnoticed.
+pub(crate) const UNNOTICED: Duration = Duration::from_millis(250);
 
 /// Whether the balancer's access log can be held against the client's records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,13 +39,14 @@ pub enum LogState {
 /// When an incarnation ended.
 #[derive(Clone, Copy, Debug, Default)]
 struct End {
+    /// The first signal that was to end it.
     signalled: Option<Nanos>,
     exited: Option<Nanos>,
 }
 
 impl End {
     fn first_sign(self) -> Option<Nanos> {
-        self.signalled.or(self.exited)
+        self.signalled.or(self.exited.map(|noticed| noticed - UNNOTICED))
     }
     /// From here on it receives nothing: its exit, or soon after the signal where the exit isn't recorded.
     fn last_receipt(self) -> Option<Nanos> {
@@ -67,6 +73,8 @@ pub struct Evidence {
     unanswering: Times,
     /// Reloads of the balancer.
     reloads: Vec<Nanos>,
+    /// When the balancer was found to have died by itself.
+    balancer_died: Option<Nanos>,
 }
 
 /// The part of a history whose events can explain something: after the load every process is ended anyway.
@@ -116,6 +124,9 @@ impl Evidence {
                 begin(&mut self.unanswering, incarnation, at);
             }
             Happening::Healed { incarnation } => self.end_gone(incarnation, at),
+            Happening::Exited { component, expected: false, .. } if component == BALANCER => {
+                self.balancer_died.get_or_insert(at);
+            }
             Happening::Exited { component, .. } => {
                 if let Ok(incarnation) = component.parse::<Incarnation>() {
                     self.ends.entry(incarnation.clone()).or_default().exited = Some(at);
@@ -146,7 +157,7 @@ impl Evidence {
     }
 
     fn signalled(&mut self, incarnation: &Incarnation, at: Nanos) {
-        self.ends.entry(incarnation.clone()).or_default().signalled = Some(at);
+        self.ends.entry(incarnation.clone()).or_default().signalled.get_or_insert(at);
         self.begin_gone(incarnation, at);
     }
 
@@ -179,6 +190,16 @@ impl Evidence {
     /// Whether any backend died shortly before `end`.
     pub fn some_death_before(&self, end: Nanos) -> bool {
         self.ends.values().any(|death| death.shortly_before(end))
+    }
+
+    /// Whether a connection to the balancer, or the attempt at one, ended because the balancer had died by itself. What
+    /// it still answered, or kept waiting, it had not lost by that.
+    pub fn died_with_balancer(&self, request: &Request) -> bool {
+        let lost = match request.outcome {
+            Outcome::Failed { cause, .. } => cause != Cause::Timeout,
+            Outcome::Answered { .. } | Outcome::NotSent(_) => false,
+        };
+        lost && self.balancer_died.is_some_and(|noticed| request.end >= noticed - UNNOTICED)
     }
 
     /// Reloads of the balancer under load.

@@ -78,14 +78,15 @@ pub enum Exception {
     UnreadAtDeath,
     /// A backend died with it.
     KilledInService,
-    /// Finished by a backend, and a kill, a cut network, a reload or a time-out kept it from the client.
+    /// Finished by a backend, and a kill, a cut network, a reload, a timeout or the balancer's own death kept it from the
+    /// client.
     FinishedUndelivered,
     /// The log says success; the client saw a failure.
     LoggedOkLost,
     /// The client gave up first: its time-out, or the log says so.
     ClientAbort,
-    /// The balancer gave up on a backend: its own time-out, another attempt, a backend that was cut off, or a reload
-    /// that left the old configuration no time.
+    /// The balancer gave up on a backend: its own timeout, another attempt, a backend that was cut off, a reload that left
+    /// the old configuration no time, or the balancer's own death.
     BalancerAbort,
     /// A backend that had been told to broke its response off.
     BrokenOff,
@@ -192,7 +193,7 @@ fn match_delivery(
             execution.finished.is_some_and(lost)
         };
         let timed_out = timed_out(request) || gateway_timeout(request, logged);
-        if timed_out || executions.iter().any(explained) {
+        if timed_out || evidence.died_with_balancer(request) || executions.iter().any(explained) {
             fate.except(Exception::FinishedUndelivered);
         } else {
             fate.find(equation, Finding::FinishedButLost);
@@ -216,6 +217,7 @@ fn match_unfinished(
             fate.except(Exception::ClientAbort);
         } else if gateway_timeout(request, logged)
             || attempts > 1
+            || evidence.died_with_balancer(request)
             || cut_off(request, execution, evidence)
             || (fate.kind.is_dropped() && evidence.reloaded_before(request.end))
         {

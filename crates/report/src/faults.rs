@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use model::detection::DetectionBound;
 use model::history::{Event, Happening};
-use model::identity::RequestId;
+use model::identity::{Incarnation, RequestId};
 use model::outcome::OutcomeKind;
 use model::plan::Variant;
 use model::request::Request;
@@ -121,6 +121,8 @@ struct Stretch {
     fault: String,
     at: Nanos,
     healed: Option<Nanos>,
+    /// When a deploy began to end the backend, or to start its successor: what comes then is the deploy's.
+    taken: Option<Nanos>,
     bound: DetectionBound,
     every: Option<Span>,
     down: Option<(Nanos, Nanos, String)>,
@@ -129,6 +131,7 @@ struct Stretch {
 
 fn stretches(history: &[Event]) -> Vec<Stretch> {
     let mut found: Vec<Stretch> = Vec::new();
+    let mut coming: Vec<String> = Vec::new();
     for event in under_load(history) {
         let mut begin = |backend: &str, fault: String| {
             found.push(Stretch {
@@ -136,6 +139,7 @@ fn stretches(history: &[Event]) -> Vec<Stretch> {
                 fault,
                 at: event.at,
                 healed: None,
+                taken: None,
                 bound: DetectionBound::None { reason: unbound(backend).to_owned() },
                 every: None,
                 down: None,
@@ -149,7 +153,26 @@ fn stretches(history: &[Event]) -> Vec<Stretch> {
             Happening::Degraded { incarnation, misbehaviour } => {
                 begin(&incarnation.backend, misbehaviour.to_string());
             }
+            Happening::Exited { component, expected: false, .. } => {
+                if let Ok(incarnation) = component.parse::<Incarnation>() {
+                    begin(&incarnation.backend, "died by itself".to_owned());
+                }
+            }
             _ => {}
+        }
+        let taken = match &event.what {
+            Happening::Replacing { new, .. } => {
+                coming.push(new.to_string());
+                None
+            }
+            Happening::Terminated { incarnation, .. } => Some(incarnation.backend.clone()),
+            Happening::Launched { component, .. } if coming.contains(component) => {
+                component.parse::<Incarnation>().ok().map(|new| new.backend)
+            }
+            _ => None,
+        };
+        if let Some(stretch) = taken.and_then(|backend| last(&mut found, &backend)) {
+            stretch.taken.get_or_insert(event.at);
         }
         match &event.what {
             Happening::Watched { backend, bound, every } => {
@@ -202,8 +225,11 @@ struct Cell<'a> {
 impl Cell<'_> {
     fn record(&self, stretch: Stretch, next: Option<Nanos>) -> FaultRecord {
         let at = stretch.at;
-        let until = stretch.healed.unwrap_or(self.load_ends).min(self.load_ends);
-        let harmed = self.harmed(&stretch.backend, at, next);
+        let over = [stretch.healed, stretch.taken].into_iter().flatten().min();
+        let until = over.unwrap_or(self.load_ends).min(self.load_ends);
+        let next = next.into_iter().chain(stretch.taken).min();
+        let ended_by = stretch.taken.filter(|_| stretch.healed.is_some());
+        let harmed = self.harmed(&stretch.backend, at, next, ended_by);
         let ends = || harmed.iter().map(|request| request.end.millis_from(at).max(0.0));
         let in_flight = harmed.iter().filter(|request| begun(request) < at).count() as u64;
         let seen = |seen: Option<(Nanos, Nanos, String)>, from: Nanos| {
@@ -232,13 +258,21 @@ impl Cell<'_> {
         }
     }
 
-    /// Dropped requests that the backend is blamed for and that ended after `at`, up to its next fault.
-    fn harmed(&self, backend: &str, at: Nanos, next: Option<Nanos>) -> Vec<&Request> {
+    /// Dropped requests that the backend is blamed for and that ended after `at`, up to what befell it next; those of a
+    /// backend that was well again had ended by then.
+    fn harmed(
+        &self,
+        backend: &str,
+        at: Nanos,
+        next: Option<Nanos>,
+        ended_by: Option<Nanos>,
+    ) -> Vec<&Request> {
         let by_this = |request: &&&Request| {
             let traces = self.joined.get(&request.id);
             request.outcome.kind().is_dropped()
                 && request.end >= at - FORERUN
                 && next.is_none_or(|next| request.due < next)
+                && ended_by.is_none_or(|by| request.end < by)
                 && traces.is_some_and(|traces| blamed(request, traces).as_deref() == Some(backend))
         };
         self.requests.iter().filter(by_this).copied().collect()

@@ -88,6 +88,10 @@ fn suite(run: &RunSummary, balancer: BalancerKind, suffix: &str) -> TestSuite {
         add(name, status(claim, masking), &claim.observed);
     }
     for cell in &cells {
+        for death in &cell.deaths {
+            let name = numbered(&format!("{} in {}", death.who, cell.variant), cell.repeat);
+            add(name, wrong(NonSuccessKind::Failure, "died", &death.sentence()), "");
+        }
         let doubts = doubts(cell);
         if !doubts.is_empty() {
             let name = numbered(&format!("measurement of {}", cell.variant), cell.repeat);

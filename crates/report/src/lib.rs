@@ -15,6 +15,7 @@ pub mod compare;
 pub mod counts;
 pub mod cpu;
 pub mod curl;
+pub mod deaths;
 pub mod deploy;
 pub mod document;
 pub mod evidence;

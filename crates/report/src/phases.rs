@@ -8,6 +8,8 @@ use model::identity::Incarnation;
 use model::units::Nanos;
 use serde::{Deserialize, Serialize};
 
+use crate::evidence::{UNNOTICED, under_load};
+
 /// What a deploy, or a fault, is doing to a backend.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -33,6 +35,8 @@ pub enum Phase {
     Fault,
     /// Nothing was done to it, and the balancer has just been reloaded.
     Reload,
+    /// It died by itself.
+    Died,
 }
 
 impl fmt::Display for Phase {
@@ -48,6 +52,7 @@ impl fmt::Display for Phase {
             Phase::Settled => "settled",
             Phase::Fault => "fault",
             Phase::Reload => "reload",
+            Phase::Died => "death",
         })
     }
 }
@@ -82,7 +87,7 @@ impl Phases {
         // The step before a termination: what the signal does may be seen before its event's time, which is
         // that of the signal's return.
         let mut previous = None;
-        for event in history {
+        for event in under_load(history) {
             if phases.take(event, previous) {
                 previous = Some(event.at);
             }
@@ -132,6 +137,11 @@ impl Phases {
                 self.change(incarnation, at, Phase::Fault);
             }
             Happening::Healed { incarnation } => self.change(incarnation, at, Phase::Settled),
+            Happening::Exited { component, expected: false, .. } => {
+                let Ok(incarnation) = component.parse::<Incarnation>() else { return false };
+                self.change(&incarnation, at - UNNOTICED, Phase::Died);
+            }
+            Happening::DrainCut { .. } => {}
             _ => return false,
         }
         true
@@ -185,7 +195,7 @@ impl Phases {
         }
         match self.overall(at) {
             Phase::Baseline => "the baseline".to_owned(),
-            Phase::Fault => "the fault".to_owned(),
+            Phase::Fault | Phase::Died => "the fault".to_owned(),
             _ => "the time between or after changes".to_owned(),
         }
     }

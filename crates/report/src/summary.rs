@@ -19,6 +19,7 @@ use crate::books::{self, Books};
 use crate::counts::Counts;
 use crate::cpu::CpuTime;
 use crate::curl::Transcript;
+use crate::deaths::{self, Death};
 use crate::deploy::{self, DeployRecord};
 use crate::evidence::Evidence;
 use crate::faults::{self, FaultRecord};
@@ -79,6 +80,9 @@ pub struct CellSummary {
     pub curls: Vec<Transcript>,
     /// What the deploys did; `None`: the variant has none.
     pub deploy: Option<DeployRecord>,
+    /// Who died by itself: the cell is no pass, then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deaths: Vec<Death>,
     /// What the faults did, and who noticed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<FaultRecord>,
@@ -293,6 +297,7 @@ pub fn summarise(plan: &SavedPlan, records: &CellRecords) -> CellSummary {
         users: variant.and_then(|v| UserRecord::of(v, &recorded, &measured)),
         routing: variant.and_then(|v| Routing::of(v, &measured, &joined, &records.history, evidence.log)),
         curls: Transcript::all(&records.history),
+        deaths: deaths::of(&records.history, records.cell.balancer, origin, &dropped),
         tls: variant.and_then(|v| TlsRecord::of(v, &measured, &records.samples, origin)),
         reloads: Reloads::of(evidence.reloads(), &dropped, &measured),
         dropped,

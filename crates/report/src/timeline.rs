@@ -46,6 +46,13 @@ fn problem(entry: &Entry, course: Course, settled_by: Nanos, history: &[Event]) 
     let Course { began: Some(began), ended } = course else {
         return Some(format!("`{name}` of the timeline never began"));
     };
+    let missed = history.iter().find_map(|event| match &event.what {
+        Happening::FaultMissed { entry, reason, .. } if entry == name => Some(reason),
+        _ => None,
+    });
+    if let Some(reason) = missed {
+        return Some(format!("`{name}` of the timeline found nothing to harm: {reason}"));
+    }
     if matches!(entry.action, Action::Deploy(_)) {
         return None;
     }

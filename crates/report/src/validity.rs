@@ -245,6 +245,16 @@ pub fn deploy(variant: &Variant, record: &DeployRecord) -> Validity {
     match (&record.aborted, meant_to_abort) {
         // An abort that the scenario asks for is the result, not a failure to get one.
         (Some(_), true) => return validity,
+        // As little is one that a kill brought about.
+        (Some(reason), false) if record.aborted_by_a_death => {
+            let (replaced, planned) = (record.replaced, record.planned);
+            let reason = format!(
+                "the deploy was aborted after {replaced} of {planned} replacements: {}",
+                first_line(reason)
+            );
+            validity.lower(Trust::Degraded, reason);
+            return validity;
+        }
         (Some(reason), false) => {
             validity.lower(Trust::Invalid, format!("the deploy was aborted: {}", first_line(reason)))
         }
@@ -282,7 +292,10 @@ pub fn deploy(variant: &Variant, record: &DeployRecord) -> Validity {
         None => validity.lower(Trust::Invalid, "deploy_outlived_load: it did not finish"),
         Some(margin) if margin < 0.0 => validity.lower(
             Trust::Invalid,
-            format!("deploy_outlived_load: by {}, the client's time-out included", millis(-margin)),
+            format!(
+                "deploy_outlived_load: by {}, with the time in which its last effects show",
+                millis(-margin)
+            ),
         ),
         Some(_) => {}
     }

@@ -210,6 +210,8 @@ fn verdict(
     });
     let cells = cells.iter().map(|cell| match cell.ending {
         Ending::Interrupted => Verdict::Interrupted,
+        // Whatever else is known of it.
+        _ if !cell.deaths.is_empty() => Verdict::Failed,
         _ if cell.is_usable() => Verdict::Passed,
         _ => Verdict::Invalid,
     });

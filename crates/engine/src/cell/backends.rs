@@ -1,7 +1,7 @@
 //! The backends of a cell as they run: their processes, their ledgers, their own status.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -46,21 +46,44 @@ pub(super) struct Backends<'a, R> {
     pub(super) certificates: Option<Certificates>,
     pub(super) http: reqwest::Client,
     pub(super) lives: RefCell<Vec<Life>>,
+    /// Those that a deploy is replacing: who serves there next is the deploy's matter.
+    pub(super) replacing: RefCell<BTreeSet<String>>,
     /// Where they keep sessions, if that is in a store.
     pub(super) store: Option<SessionStore<'a, R>>,
     /// With which they sign sessions.
     pub(super) keys: TokenKeys,
 }
 
-/// One life of a backend.
+/// One life of a backend, from the start of its process.
 pub(super) struct Life {
     pub(super) incarnation: Incarnation,
     pub(super) ledger: PathBuf,
-    pub(super) process: Process,
+    pub(super) handle: Handle,
+    /// How it is talked to, once it listens.
+    talk: Option<Process>,
     /// Whether the engine has ended it, so that its exit surprises nobody.
     pub(super) ending: bool,
     /// Whether its exit is in the history.
     reported: bool,
+    /// Whether its death has been noticed, if nobody ended it.
+    noticed: bool,
+}
+
+/// A backend that died though nobody had ended it.
+pub(super) struct Loss {
+    pub(super) incarnation: Incarnation,
+    pub(super) status: String,
+    /// What it said was wrong with itself: then it is rig's own failure.
+    pub(super) words: Option<String>,
+}
+
+impl Loss {
+    /// That rig itself could not do what it should.
+    pub(super) fn failure(self) -> EngineError {
+        let Loss { incarnation, status, words } = self;
+        let reason = std::iter::once(format!("it exited in mid-run ({status})")).chain(words);
+        EngineError::BackendFailed { incarnation, reason: reason.collect::<Vec<_>>().join(": ") }
+    }
 }
 
 impl<R: Runtime> Backends<'_, R> {
@@ -75,7 +98,7 @@ impl<R: Runtime> Backends<'_, R> {
         last.map_or_else(|| Incarnation::new(backend, 0), |life| life.incarnation.clone())
     }
 
-    /// Launches `incarnation` and waits until it listens.
+    /// Launches `incarnation` and waits until it listens. Meanwhile it can be harmed like any other.
     pub(super) async fn launch(&self, incarnation: &Incarnation, unhealthy: bool) -> Result<(), EngineError> {
         let failed = |reason: String| EngineError::BackendFailed { incarnation: incarnation.clone(), reason };
         let backend = self
@@ -111,16 +134,28 @@ impl<R: Runtime> Backends<'_, R> {
                 directory,
             })
             .await?;
-        let pid = process.handle.pid;
-        self.recorder.record(Happening::Launched { component: incarnation.to_string(), pid });
-        greet(&mut process).await?;
-        tell(&mut process, &job).await?;
-        match next_frame(&mut process, backend.boot.0 + LISTEN_WITHIN).await? {
-            Frame::Listening => {}
-            other => return Err(failed(format!("expected it to listen, it said {other:?}"))),
-        }
-        let incarnation = incarnation.clone();
-        self.lives.borrow_mut().push(Life { incarnation, ledger, process, ending: false, reported: false });
+        let handle = process.handle.clone();
+        self.recorder.record(Happening::Launched { component: incarnation.to_string(), pid: handle.pid });
+        self.lives.borrow_mut().push(Life {
+            incarnation: incarnation.clone(),
+            ledger,
+            handle,
+            talk: None,
+            ending: false,
+            reported: false,
+            noticed: false,
+        });
+        let _booting = Booting { lives: &self.lives, incarnation };
+        let boots = async {
+            greet(&mut process).await?;
+            tell(&mut process, &job).await?;
+            match next_frame(&mut process, backend.boot.0 + LISTEN_WITHIN).await? {
+                Frame::Listening => Ok(()),
+                other => Err(failed(format!("expected it to listen, it said {other:?}"))),
+            }
+        };
+        boots.await.inspect_err(|_| self.report_exits())?;
+        self.with_life(incarnation, |life| life.talk = Some(process));
         Ok(())
     }
 
@@ -140,16 +175,18 @@ impl<R: Runtime> Backends<'_, R> {
     pub(super) fn running(&self, backend: &str) -> Option<(Incarnation, Handle)> {
         let lives = self.lives.borrow();
         let life = lives.iter().rev().find(|life| life.incarnation.backend == backend)?;
-        Some((life.incarnation.clone(), life.process.handle.clone()))
+        Some((life.incarnation.clone(), life.handle.clone()))
     }
 
-    /// Sends `signal`, which ends it, to the process at `backend`; returns who got it, and when.
+    /// Sends `signal`, which ends it, to the process at `backend`; returns who got it, and when that was ordered;
+    /// `None`: nothing runs there.
     pub(super) async fn end(
         &self,
         backend: &str,
         signal: Signal,
     ) -> Result<Option<(Incarnation, Nanos)>, EngineError> {
-        let Some((incarnation, handle)) = self.running(backend) else { return Ok(None) };
+        let running = self.running(backend).filter(|(_, handle)| handle.exited().is_none());
+        let Some((incarnation, handle)) = running else { return Ok(None) };
         for life in self.lives.borrow_mut().iter_mut().filter(|life| life.incarnation == incarnation) {
             life.ending = true;
         }
@@ -165,28 +202,35 @@ impl<R: Runtime> Backends<'_, R> {
         misbehaviour: Option<Misbehaviour>,
     ) -> Result<Option<(Incarnation, Nanos)>, EngineError> {
         let Some((incarnation, handle)) = self.running(backend) else { return Ok(None) };
-        if handle.exited().is_some() {
-            let message = format!("{incarnation} is gone and can't be told how to behave");
-            self.recorder.record(Happening::Warning { message });
+        if handle.exited().is_some() || !self.listens(&incarnation) {
             return Ok(None);
         }
         let failed = |reason: String| EngineError::BackendFailed { incarnation: incarnation.clone(), reason };
         let line = serde_json::to_string(&Command::Degrade(misbehaviour))
             .map_err(|error| failed(error.to_string()))?;
-        let input = self.with_life(&incarnation, |life| life.process.input.clone());
-        if let Some(input) = input {
+        let input =
+            self.with_life(&incarnation, |life| life.talk.as_ref().map(|process| process.input.clone()));
+        if let Some(input) = input.flatten() {
             // One that is gone says why when its answer is missed.
             let _ = input.send(line).await;
         }
         let answer = std::future::poll_fn(|context| {
-            self.with_life(&incarnation, |life| life.process.lines.poll_recv(context))
+            self.with_life(&incarnation, |life| life.talk.as_mut().map(|it| it.lines.poll_recv(context)))
+                .flatten()
                 .unwrap_or(std::task::Poll::Ready(None))
         });
         let answer = tokio::time::timeout(ANSWER_WITHIN, answer).await;
         match answer.ok().flatten().map(|line| frame(&incarnation.to_string(), &line)).transpose()? {
             Some(Frame::Behaves { at }) => Ok(Some((incarnation, at))),
+            // It died before it could follow.
+            None if handle.exited().is_some() => Ok(None),
             answer => Err(failed(format!("told how to behave, it said {answer:?}"))),
         }
+    }
+
+    /// Whether `incarnation` has come so far that it listens.
+    fn listens(&self, incarnation: &Incarnation) -> bool {
+        self.with_life(incarnation, |life| life.talk.is_some()).unwrap_or(false)
     }
 
     fn with_life<T>(&self, incarnation: &Incarnation, act: impl FnOnce(&mut Life) -> T) -> Option<T> {
@@ -196,7 +240,7 @@ impl<R: Runtime> Backends<'_, R> {
     /// Records the CPU time of every backend that runs, and of the session store.
     pub(super) async fn read_every_cpu(&self) {
         let store = self.store.as_ref().and_then(SessionStore::running);
-        let lives = self.lives.borrow().iter().map(|life| life.process.handle.clone()).collect::<Vec<_>>();
+        let lives = self.lives.borrow().iter().map(|life| life.handle.clone()).collect::<Vec<_>>();
         let handles: Vec<Handle> = lives.into_iter().chain(store).collect();
         futures_util::future::join_all(handles.iter().map(|handle| self.read_cpu(handle))).await;
     }
@@ -230,7 +274,7 @@ impl<R: Runtime> Backends<'_, R> {
             let Some(life) = lives.iter().rev().find(|life| life.incarnation.backend == backend) else {
                 return Ok(());
             };
-            (life.incarnation.to_string(), life.process.handle.exit.clone())
+            (life.incarnation.to_string(), life.handle.exit.clone())
         };
         if tokio::time::timeout(within, exit.wait_for(Option::is_some)).await.is_err() {
             self.recorder.record(Happening::Warning {
@@ -249,7 +293,7 @@ impl<R: Runtime> Backends<'_, R> {
     /// Writes the exits that have happened into the history.
     pub(super) fn report_exits(&self) {
         for life in self.lives.borrow_mut().iter_mut().filter(|life| !life.reported) {
-            if let Some(status) = life.process.handle.exited() {
+            if let Some(status) = life.handle.exited() {
                 life.reported = true;
                 let component = life.incarnation.to_string();
                 self.recorder.record(Happening::Exited { component, status, expected: life.ending });
@@ -264,35 +308,40 @@ impl<R: Runtime> Backends<'_, R> {
             .iter()
             .rev()
             .find(|life| life.incarnation.backend == backend)
-            .is_none_or(|l| l.process.handle.exited().is_some())
+            .is_none_or(|l| l.handle.exited().is_some())
     }
 
     /// Ends when a backend, or the session store, exits that nobody has ended, with what it said about that.
     pub(super) async fn unexpected_exit(&self) -> EngineError {
         match &self.store {
-            None => self.backend_lost().await,
+            None => self.next_loss().await.failure(),
             Some(store) => tokio::select! {
-                lost = self.backend_lost() => lost,
+                lost = self.next_loss() => lost.failure(),
                 lost = store.unexpected_exit() => lost,
             },
         }
     }
 
-    async fn backend_lost(&self) -> EngineError {
+    /// Ends when a backend exits that nobody has ended, each once. One that was still starting is whose launch waits
+    /// for it.
+    pub(super) async fn next_loss(&self) -> Loss {
         loop {
             let died = self.lives.borrow_mut().iter_mut().find_map(|life| {
-                let status = life.process.handle.exited().filter(|_| !life.ending)?;
-                let words = std::iter::from_fn(|| life.process.lines.try_recv().ok());
-                let fault = words.filter_map(|line| match serde_json::from_str(&line) {
-                    Ok(Frame::Fault { message }) => Some(message),
-                    _ => None,
-                });
-                let reason = std::iter::once(format!("it exited in mid-run ({status})")).chain(fault);
-                Some((life.incarnation.clone(), reason.collect::<Vec<_>>().join(": ")))
+                let status = life.handle.exited().filter(|_| !life.ending && !life.noticed)?;
+                let talk = life.talk.as_mut()?;
+                let words: Vec<String> = std::iter::from_fn(|| talk.lines.try_recv().ok())
+                    .filter_map(|line| match serde_json::from_str(&line) {
+                        Ok(Frame::Fault { message }) => Some(message),
+                        _ => None,
+                    })
+                    .collect();
+                life.noticed = true;
+                let words = (!words.is_empty()).then(|| words.join(": "));
+                Some(Loss { incarnation: life.incarnation.clone(), status, words })
             });
-            if let Some((incarnation, reason)) = died {
+            if let Some(loss) = died {
                 self.report_exits();
-                return EngineError::BackendFailed { incarnation, reason };
+                return loss;
             }
             tokio::time::sleep(WATCH).await;
         }
@@ -328,5 +377,22 @@ impl<R: Runtime> Backends<'_, R> {
             executions.extend(read_ledger(&incarnation, Path::new(&ledger))?);
         }
         Ok(executions)
+    }
+}
+
+/// A backend that is starting. What nobody waits for any more, or failed alive, ends by itself as its input does, which
+/// then surprises nobody.
+struct Booting<'a> {
+    lives: &'a RefCell<Vec<Life>>,
+    incarnation: &'a Incarnation,
+}
+
+impl Drop for Booting<'_> {
+    fn drop(&mut self) {
+        let mut lives = self.lives.borrow_mut();
+        let failed = lives.iter_mut().filter(|life| life.incarnation == *self.incarnation);
+        for life in failed.filter(|life| life.talk.is_none() && life.handle.exited().is_none()) {
+            life.ending = true;
+        }
     }
 }

@@ -164,8 +164,9 @@ impl<'a, R: Runtime> Control<'a, R> {
                 let at = match trigger {
                     Trigger::Signal(signal) => self.backends.runtime.signal(self.process, signal).await?,
                     Trigger::Write { path, text } => {
+                        let ordered = agent::clock::now();
                         write_file(self.site, &ConfigFile { path, text })?;
-                        agent::clock::now()
+                        ordered
                     }
                 };
                 self.backends.recorder.record_at(at, Happening::BalancerReloaded);

@@ -48,6 +48,8 @@ pub(super) trait Fleet {
     async fn exited(&self, backend: &str, within: Duration) -> Result<(), EngineError>;
     /// Launches `incarnation`, of the new generation, and waits until it accepts connections.
     async fn launch(&self, incarnation: &Incarnation, unhealthy: bool) -> Result<(), EngineError>;
+    /// Whether the process at `backend` has ended.
+    fn is_gone(&self, backend: &str) -> bool;
     /// Whether the health endpoint of `backend` says 200.
     async fn healthy(&self, backend: &str) -> bool;
     /// Whether the balancer keeps users of `pool` where they are: a new generation then gets those who come anew.
@@ -78,6 +80,8 @@ pub(super) enum DrainReading {
     },
     /// Nobody could say.
     Unreadable,
+    /// Nothing is left that could drain: its process is gone.
+    Dead,
     /// Only whether those who could still send are gone.
     Gone {
         /// Whether they are.
@@ -205,6 +209,12 @@ impl<F: Fleet> Rollout<'_, F> {
             let asked = begun.elapsed();
             let reading = self.fleet.drain_reading(&old.backend).await?;
             let waited = begun.elapsed();
+            if reading == DrainReading::Dead {
+                if !drained {
+                    self.fleet.record(Happening::DrainCut { incarnation: old.clone() });
+                }
+                return Ok(());
+            }
             if !drained && quiet.is_confirmed_by(reading, asked, waited) {
                 drained = true;
                 self.fleet.record(Happening::Drained {
@@ -224,7 +234,7 @@ impl<F: Fleet> Rollout<'_, F> {
                         incarnation: old.clone(),
                         in_flight: match reading {
                             DrainReading::InFlight { count, .. } => Some(count),
-                            DrainReading::Gone { .. } | DrainReading::Unreadable => None,
+                            DrainReading::Gone { .. } | DrainReading::Unreadable | DrainReading::Dead => None,
                         },
                     });
                 }
@@ -256,7 +266,16 @@ impl<F: Fleet> Rollout<'_, F> {
         });
         if self.window.is_some() || self.deploy.strategy == Strategy::Surge {
             self.fleet.record(Happening::Registering { incarnation: new.clone() });
-            let proof = self.fleet.turn(&new.backend, Standing::In, self.deploy.deregister).await?;
+            let turned = tokio::select! {
+                biased;
+                turned = self.fleet.turn(&new.backend, Standing::In, self.deploy.deregister) => Some(turned?),
+                () = self.dies(new) => None,
+            };
+            let Some(proof) = turned else {
+                let reason = "it died before the balancer used it".to_owned();
+                self.fleet.record(Happening::DeployAborted { incarnation: new.clone(), reason });
+                return Ok(false);
+            };
             self.fleet.record(Happening::Registered { incarnation: new.clone(), proof });
         }
         match self.fleet.under_load() {
@@ -280,9 +299,20 @@ impl<F: Fleet> Rollout<'_, F> {
     async fn becomes_healthy(&self, new: &Incarnation) -> Result<(), EngineError> {
         self.fleet.launch(new, self.deploy.new_generation_unhealthy).await?;
         while !self.fleet.healthy(&new.backend).await {
+            if self.fleet.is_gone(&new.backend) {
+                let reason = "it died before it was healthy".to_owned();
+                return Err(EngineError::BackendFailed { incarnation: new.clone(), reason });
+            }
             tokio::time::sleep(POLL).await;
         }
         Ok(())
+    }
+
+    /// Ends when the process of `new` does.
+    async fn dies(&self, new: &Incarnation) {
+        while !self.fleet.is_gone(&new.backend) {
+            tokio::time::sleep(POLL).await;
+        }
     }
 
     /// Waits until the new generation gets its part of the pool's requests. Judged over a window of requests,
@@ -305,7 +335,7 @@ impl<F: Fleet> Rollout<'_, F> {
                 self.fleet.record(Happening::Confirmed { incarnation, share, of });
                 return Ok(());
             }
-            if begun.elapsed() >= CONFIRM_WITHIN {
+            if begun.elapsed() >= CONFIRM_WITHIN || self.fleet.is_gone(&new.backend) {
                 self.fleet.record(Happening::Unconfirmed { incarnation, share, of });
                 return Ok(());
             }
@@ -329,7 +359,7 @@ impl Quiet {
     fn is_confirmed_by(&mut self, reading: DrainReading, asked: Duration, answered: Duration) -> bool {
         match reading {
             DrainReading::Gone { gone, .. } => gone,
-            DrainReading::Unreadable => {
+            DrainReading::Unreadable | DrainReading::Dead => {
                 self.since = None;
                 false
             }
@@ -353,7 +383,7 @@ impl Quiet {
 fn source(reading: DrainReading) -> &'static str {
     match reading {
         DrainReading::InFlight { source, .. } | DrainReading::Gone { source, .. } => source,
-        DrainReading::Unreadable => "nobody could say",
+        DrainReading::Unreadable | DrainReading::Dead => "nobody could say",
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use model::history::Happening;
+use model::history::{BALANCER, Happening};
 use tokio::time::Instant;
 
-use super::stand::{BALANCER, Stand};
+use super::stand::Stand;
 use crate::balancer::adapter;
 use crate::error::EngineError;
 use crate::runtime::{Handle, Runtime};
@@ -35,6 +35,10 @@ impl<R: Runtime> Stand<'_, R> {
     pub(super) async fn stop_balancer(&self, balancer: &Handle) {
         let kind = self.order.cell.balancer;
         let component = BALANCER.to_owned();
+        // It has died by itself, as the history says.
+        if balancer.exited().is_some() {
+            return;
+        }
         if let Err(error) = self.runtime.signal(balancer, adapter(kind).graceful_stop()).await {
             self.recorder.record(Happening::Warning { message: error.to_string() });
         }

@@ -34,6 +34,15 @@ pub(super) struct CellFleet<'a, R> {
 
 impl<R: Runtime> Fleet for CellFleet<'_, R> {
     fn record(&self, what: Happening) {
+        match &what {
+            Happening::Replacing { old, new } => {
+                self.backends.replacing.borrow_mut().extend([old, new].map(|it| it.backend.clone()));
+            }
+            Happening::Replaced { .. } | Happening::DeployAborted { .. } => {
+                self.backends.replacing.borrow_mut().clear();
+            }
+            _ => {}
+        }
         self.backends.recorder.record(what);
     }
 
@@ -51,7 +60,7 @@ impl<R: Runtime> Fleet for CellFleet<'_, R> {
 
     async fn drain_reading(&self, backend: &str) -> Result<DrainReading, EngineError> {
         if self.backends.is_gone(backend) {
-            return Ok(DrainReading::Gone { gone: true, source: "its process is gone" });
+            return Ok(DrainReading::Dead);
         }
         let (signal, old_workers_are_gone) = self.control.drain_signal(backend)?;
         let own = self.backends.status(backend).await;
@@ -104,6 +113,10 @@ impl<R: Runtime> Fleet for CellFleet<'_, R> {
         readiness::incarnation_answers(self.backends.topology(), &door, new, within).await
     }
 
+    fn is_gone(&self, backend: &str) -> bool {
+        self.backends.is_gone(backend)
+    }
+
     async fn healthy(&self, backend: &str) -> bool {
         let url = format!("http://{}{}", self.backends.address(backend), self.backends.health_path());
         let asked = self.backends.http.get(url).timeout(ANSWER_WITHIN).send().await;
@@ -114,7 +127,7 @@ impl<R: Runtime> Fleet for CellFleet<'_, R> {
         let mut received = BTreeMap::new();
         let running: Vec<String> = {
             let lives = self.backends.lives.borrow();
-            let running = lives.iter().filter(|life| !life.ending && life.process.handle.exited().is_none());
+            let running = lives.iter().filter(|life| !life.ending && life.handle.exited().is_none());
             running.map(|life| life.incarnation.backend.clone()).collect()
         };
         let members =

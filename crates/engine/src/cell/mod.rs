@@ -12,6 +12,7 @@ mod frames;
 mod generator;
 mod ledgers;
 mod lookout;
+mod losses;
 mod machine;
 mod readiness;
 mod recorder;

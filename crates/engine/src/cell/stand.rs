@@ -3,10 +3,11 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use model::history::{CellStage, Happening};
+use model::history::{BALANCER, CellStage, Happening};
 use model::identity::Incarnation;
 use model::job::LoadJob;
 use model::plan::Variant;
@@ -23,7 +24,7 @@ use super::recorder::Recorder;
 use super::session_store::SessionStore;
 use super::stages::Stages;
 use super::token_keys::TokenKeys;
-use super::{Drive, Order, generator, lookout, machine, readiness, sampling, timeline, variant_of};
+use super::{Drive, Order, generator, lookout, losses, machine, readiness, sampling, timeline, variant_of};
 use crate::balancer::{ConfigFile, Rotation, STDERR_FILE, STDOUT_FILE, Site, adapter};
 use crate::certificates::{CERTIFICATES, Certificates};
 use crate::error::EngineError;
@@ -31,10 +32,10 @@ use crate::runtime::{Handle, Launch, Pod, PodOrder, Process, Program, Reach, Run
 
 /// How long a balancer may take until every backend has answered through it.
 const READY_WITHIN: Duration = Duration::from_secs(20);
-/// The balancer's name in the history, and its pod's.
-pub(super) const BALANCER: &str = "balancer";
 /// Lines of a balancer's own words that an error shows.
 const WORDS: usize = 20;
+/// How long the exit of a balancer may take to be noticed after it has ceased to answer.
+const DYING: Duration = Duration::from_secs(1);
 
 /// The parts of one cell.
 pub(super) struct Stand<'a, R> {
@@ -122,6 +123,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
             certificates: certificates.filter(|_| tls.at_backends()),
             http,
             lives: RefCell::default(),
+            replacing: RefCell::default(),
             store: store.map(|pod| {
                 let directory = scratch.join(STORE);
                 SessionStore { runtime, recorder, pod, directory, lives: RefCell::default() }
@@ -200,13 +202,14 @@ impl<'a, R: Runtime> Stand<'a, R> {
             done = self.beside(
                 self.measured(generator.finish(self.recorder), origin, &balancer),
                 timeline::perform(&fleet, &self.variant.timeline, origin),
+                &balancer,
             ) => {
                 done.map(|()| Drive::Completed)
             }
             never = sampling::sample(&self.backends, &control, samples) => match never {},
             never = lookout::follow(&control, self.recorder, looking) => match never {},
-            died = self.unexpected_exit(&balancer) => Err(died),
-            died = self.backends.unexpected_exit() => Err(died),
+            never = self.note_exit(&balancer) => match never {},
+            failed = losses::follow(&fleet) => Err(failed),
             lost = self.pod_lost() => Err(lost),
             _ = interrupted.wait_for(|stop| *stop) => Ok(Drive::Interrupted),
         }?;
@@ -244,16 +247,23 @@ impl<'a, R: Runtime> Stand<'a, R> {
     }
 
     /// Runs load and timeline side by side. A timeline that outlives the load is given up: what it does is no
-    /// longer under load.
+    /// longer under load. One whose balancer has died is given up as well, and the load goes on: what that costs is the
+    /// result.
     async fn beside(
         &self,
         load: impl Future<Output = Result<(), EngineError>>,
         performance: impl Future<Output = Result<(), EngineError>>,
+        balancer: &Handle,
     ) -> Result<(), EngineError> {
         tokio::pin!(load, performance);
+        let mut exit = balancer.exit.clone();
         tokio::select! {
+            _ = exit.wait_for(Option::is_some) => load.await,
             performed = &mut performance => {
-                performed?;
+                // A balancer that is just dying answers nothing: its exit says why.
+                if performed.is_err() && balancer.wait(DYING).await.is_none() {
+                    return performed;
+                }
                 load.await
             }
             finished = &mut load => {
@@ -358,12 +368,20 @@ impl<'a, R: Runtime> Stand<'a, R> {
     }
 
     pub(super) async fn unexpected_exit(&self, balancer: &Handle) -> EngineError {
-        let mut exit = balancer.exit.clone();
-        let _ = exit.wait_for(Option::is_some).await;
+        tokio::select! {
+            never = self.note_exit(balancer) => match never {},
+            () = async { let _ = balancer.exit.clone().wait_for(Option::is_some).await; } => {}
+        }
+        self.exited(balancer)
+    }
+
+    /// Writes down when the balancer exits.
+    async fn note_exit(&self, balancer: &Handle) -> Infallible {
+        let _ = balancer.exit.clone().wait_for(Option::is_some).await;
         let status = balancer.exited().unwrap_or_default();
         let component = BALANCER.to_owned();
         self.recorder.record(Happening::Exited { component, status, expected: false });
-        self.exited(balancer)
+        std::future::pending().await
     }
 
     /// Ends when a pod loses what keeps its address.

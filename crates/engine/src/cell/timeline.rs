@@ -82,14 +82,14 @@ async fn act<R: Runtime>(fleet: &CellFleet<'_, R>, entry: &Entry) -> Result<(), 
             if let Some(store) = fleet.backends.store.as_ref().filter(|_| fault.backend == STORE) {
                 return store.suffer(fault).await;
             }
-            let harmed = make(fleet, fault).await?;
+            let harmed = make(fleet, &entry.name, fault).await?;
             if let (Some(harmed), Some(lasts)) = (harmed, fault.lasts) {
                 tokio::time::sleep(lasts.0).await;
                 heal(fleet, fault, harmed).await?;
             }
             Ok(())
         }
-        Action::Degrade(wanted) => degrade(fleet, wanted).await,
+        Action::Degrade(wanted) => degrade(fleet, &entry.name, wanted).await,
         Action::Reload(wanted) => reload(fleet, *wanted).await,
     }
 }
@@ -108,11 +108,16 @@ async fn reload<R: Runtime>(fleet: &CellFleet<'_, R>, wanted: Reload) -> Result<
 /// Makes a fault; returns whom it befell.
 async fn make<R: Runtime>(
     fleet: &CellFleet<'_, R>,
+    entry: &str,
     fault: &Fault,
 ) -> Result<Option<(Incarnation, Handle)>, EngineError> {
     let backends = fleet.backends;
     let backend = fault.backend.as_str();
-    let Some((incarnation, handle)) = backends.running(backend) else { return Ok(None) };
+    let running = backends.running(backend).filter(|(_, handle)| handle.exited().is_none());
+    let Some((incarnation, handle)) = running else {
+        missed(fleet, entry, backend);
+        return Ok(None);
+    };
     let harmed = (incarnation.clone(), handle.clone());
     let runtime = backends.runtime;
     let at = match fault.kind {
@@ -136,6 +141,16 @@ async fn make<R: Runtime>(
     Ok(Some(harmed))
 }
 
+/// An entry found nobody to harm, and says so.
+fn missed<R: Runtime>(fleet: &CellFleet<'_, R>, entry: &str, backend: &str) {
+    let latest = fleet.backends.latest(backend);
+    let reason = match fleet.backends.is_gone(backend) {
+        true => format!("nothing ran at {backend} then: {latest} was gone"),
+        false => format!("{latest} was still starting"),
+    };
+    fleet.record(Happening::FaultMissed { entry: entry.to_owned(), backend: backend.to_owned(), reason });
+}
+
 async fn heal<R: Runtime>(
     fleet: &CellFleet<'_, R>,
     fault: &Fault,
@@ -146,6 +161,11 @@ async fn heal<R: Runtime>(
     let pod = &backends.pods[backend];
     if fault.kind == FaultKind::HostLoss {
         backends.runtime.heal(pod).await?;
+    }
+    // A deploy has taken the place over: what comes next there is its own.
+    let taken_over = backends.replacing.borrow().contains(backend) || backends.latest(backend) != incarnation;
+    if taken_over && (ends_the_process(fault.kind) || handle.exited().is_some()) {
+        return Ok(());
     }
     let (healed, at) = match fault.kind {
         FaultKind::Crash | FaultKind::Term | FaultKind::HostLoss => {
@@ -161,10 +181,15 @@ async fn heal<R: Runtime>(
     Ok(())
 }
 
-async fn degrade<R: Runtime>(fleet: &CellFleet<'_, R>, wanted: &Degrade) -> Result<(), EngineError> {
+async fn degrade<R: Runtime>(
+    fleet: &CellFleet<'_, R>,
+    entry: &str,
+    wanted: &Degrade,
+) -> Result<(), EngineError> {
     let Degrade { backend, misbehaviour, lasts } = wanted;
     let backends = fleet.backends;
     let Some((incarnation, at)) = backends.behave(backend, Some(*misbehaviour)).await? else {
+        missed(fleet, entry, backend);
         return Ok(());
     };
     let misbehaviour = *misbehaviour;
@@ -181,7 +206,12 @@ async fn degrade<R: Runtime>(fleet: &CellFleet<'_, R>, wanted: &Degrade) -> Resu
 }
 
 /// From here on somebody looks what the balancer makes of `backend`, which is ill since `at`.
-fn look_out<R: Runtime>(fleet: &CellFleet<'_, R>, backend: &str, symptom: Option<Symptom>, at: Nanos) {
+pub(super) fn look_out<R: Runtime>(
+    fleet: &CellFleet<'_, R>,
+    backend: &str,
+    symptom: Option<Symptom>,
+    at: Nanos,
+) {
     let bound = detection_bound(fleet.control.kind, fleet.backends.topology(), symptom);
     let every = fleet.lookout.every();
     fleet.backends.recorder.record_at(at, Happening::Watched { backend: backend.to_owned(), bound, every });

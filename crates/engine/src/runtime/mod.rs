@@ -146,8 +146,8 @@ pub struct CpuTime {
 
 /// Where the components of one cell run.
 ///
-/// Verbs that act on a process return when they took effect, on the clock of [`agent::clock`]. A process that has
-/// ended is left alone.
+/// Verbs that act on a process or a pod return when that was ordered, on the clock of [`agent::clock`], and once it has
+/// taken effect: what dies between died of it. A process that has ended is left alone.
 #[allow(async_fn_in_trait, reason = "the engine is generic over its runtime and runs on one thread")]
 pub trait Runtime {
     /// `process` or `docker`.

@@ -75,12 +75,13 @@ impl ProcessRuntime {
         ProcessRuntime { executable, leases: Leases::default(), children: RefCell::default() }
     }
 
-    /// Sends `signal`. A pid stays ours until its exit has been collected, which happens on this thread.
+    /// Sends `signal`; returns when. A pid stays ours until its exit has been collected, which happens on this thread.
     fn act(&self, process: &Handle, signal: Number) -> Nanos {
+        let ordered = agent::clock::now();
         if process.exited().is_none() {
             send(process.pid, signal);
         }
-        agent::clock::now()
+        ordered
     }
 
     fn command(&self, launch: &Launch<'_>) -> Result<Command, EngineError> {

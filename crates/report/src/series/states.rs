@@ -57,7 +57,7 @@ impl State {
             Phase::Deregister | Phase::Drain => Some(State::Draining),
             Phase::Terminate | Phase::Replace => Some(State::Stopped),
             Phase::Register | Phase::Confirm => Some(State::Returning),
-            Phase::Fault => Some(State::Faulty),
+            Phase::Fault | Phase::Died => Some(State::Faulty),
             Phase::Baseline | Phase::Settled | Phase::Reload => None,
         }
     }
@@ -138,6 +138,7 @@ pub(super) fn marks(axis: &Axis, history: &[Event]) -> Vec<Mark> {
             Happening::Degraded { incarnation, .. } => format!("degrade {}", incarnation.backend),
             Happening::Healed { incarnation } => format!("heal {}", incarnation.backend),
             Happening::BalancerReloaded => "reload".to_owned(),
+            Happening::Exited { component, expected: false, .. } => format!("{component} dies"),
             Happening::SplitInForce { .. } => "split".to_owned(),
             Happening::DeployAborted { .. } => "deploy aborted".to_owned(),
             _ => return None,

@@ -198,6 +198,7 @@ fn history(variant: &str, drained: bool) -> Vec<Event> {
             },
         ),
         event(-100.0, Happening::Scheduled { requests: REQUESTS, origin: ms(0.0) }),
+        event(4000.0, Happening::ActionStarted { entry: "rollout".into() }),
         event(
             4000.0,
             Happening::DeployStarted {
@@ -214,6 +215,7 @@ fn history(variant: &str, drained: bool) -> Vec<Event> {
     }
     let finished = Happening::DeployFinished { entry: "rollout".into(), replaced: 3 };
     events.push(event(9000.0, finished));
+    events.push(event(9000.0, Happening::ActionFinished { entry: "rollout".into() }));
     let generator = GeneratorReport {
         scheduled: REQUESTS,
         recorded: REQUESTS,

@@ -5,6 +5,7 @@ mod build;
 mod comparisons;
 mod controls;
 mod cpu;
+mod deaths;
 mod dialects;
 mod evidence;
 mod failures;

@@ -8,6 +8,7 @@ mod asking;
 mod balance;
 mod broken_scenarios;
 mod configurations;
+mod deaths;
 mod docker;
 mod doctor;
 mod edges;

@@ -1,6 +1,7 @@
 //! The deploy sequence on a scripted fleet, under paused time: no process, no waiting.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 
 use model::sessions::JwtKeys;
 use model::topology::{Backend, Latency, OnTerm};
@@ -26,6 +27,11 @@ struct Scripted {
     /// The balancer keeps users where they are.
     sticky: bool,
     asked: RefCell<u64>,
+    /// Backends whose process is gone.
+    dead: RefCell<BTreeSet<String>>,
+    dies_after_its_launch: bool,
+    /// The balancer never uses who comes back.
+    never_up: bool,
 }
 
 impl Scripted {
@@ -56,9 +62,15 @@ impl Fleet for Scripted {
     async fn turn(&self, backend: &str, standing: Standing, _how: Deregister) -> Result<String, EngineError> {
         self.call(format!("{backend} {standing:?}"));
         self.draining.borrow_mut().insert(backend.to_owned(), Instant::now());
+        if self.never_up && standing == Standing::In {
+            std::future::pending::<()>().await;
+        }
         Ok("scripted".into())
     }
     async fn drain_reading(&self, backend: &str) -> Result<DrainReading, EngineError> {
+        if self.is_gone(backend) {
+            return Ok(DrainReading::Dead);
+        }
         let since = self.draining.borrow()[backend].elapsed();
         let late = self.straggler_at.is_some_and(|at| since >= at);
         Ok(DrainReading::InFlight {
@@ -85,7 +97,14 @@ impl Fleet for Scripted {
             return Err(EngineError::BackendFailed { incarnation: incarnation.clone(), reason });
         }
         self.generations.borrow_mut().insert(incarnation.backend.clone(), incarnation.generation);
+        match self.dies_after_its_launch {
+            true => self.dead.borrow_mut().insert(incarnation.backend.clone()),
+            false => self.dead.borrow_mut().remove(&incarnation.backend),
+        };
         Ok(())
+    }
+    fn is_gone(&self, backend: &str) -> bool {
+        self.dead.borrow().contains(backend)
     }
     async fn healthy(&self, _backend: &str) -> bool {
         !self.never_healthy
@@ -336,4 +355,37 @@ async fn where_users_stay_a_new_generation_is_proved_by_one_who_comes_anew() {
         assert!(fleet.names().contains(&proof.to_owned()), "{:?}", fleet.names());
         assert!(!fleet.names().contains(&"Confirmed".to_owned()));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backend_that_is_dead_is_replaced_and_counts_as_not_drained() {
+    let pool = pool(3, 0);
+    let fleet = Scripted { dead: RefCell::new(BTreeSet::from(["web-2".into()])), ..fleet(&pool) };
+    deploy(&fleet, "rollout", &wanted(Drain::Auto), &pool).await.unwrap();
+    let of = |kind: &str| fleet.names().iter().filter(|name| *name == kind).count();
+    assert_eq!((of("DrainCut"), of("Drained"), of("Replaced")), (1, 2, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_generation_that_dies_before_the_balancer_uses_it_aborts_the_deploy_at_once() {
+    let pool = pool(3, 0);
+    for never_up in [false, true] {
+        let fleet =
+            Scripted { dies_after_its_launch: true, never_up, never_healthy: !never_up, ..fleet(&pool) };
+        let begun = Instant::now();
+        deploy(&fleet, "rollout", &wanted(Drain::Auto), &pool).await.unwrap();
+        assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+        assert_eq!(fleet.names().last().map(String::as_str), Some("DeployAborted"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_the_share_of_a_generation_that_has_died() {
+    let pool = pool(1, 1);
+    let fleet = Scripted { dies_after_its_launch: true, unfair: true, ..fleet(&pool) };
+    let begun = Instant::now();
+    let surge = Deploy { strategy: Strategy::InPlace, ..wanted(Drain::Off) };
+    deploy(&fleet, "rollout", &surge, &pool).await.unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    assert!(fleet.names().contains(&"Unconfirmed".to_owned()));
 }

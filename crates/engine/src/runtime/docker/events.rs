@@ -1,14 +1,13 @@
-//! What the engine says has happened, and when: the times of faults, and the exits of containers.
+//! What the engine says has happened: that faults have taken effect, and the exits of containers.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bollard::Docker;
 use bollard::models::EventMessage;
 use bollard::query_parameters::EventsOptionsBuilder;
 use futures_util::StreamExt;
-use model::units::Nanos;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
@@ -43,7 +42,6 @@ struct All {
 struct Seen {
     container: String,
     action: String,
-    at: Nanos,
 }
 
 impl Events {
@@ -92,15 +90,14 @@ impl Events {
         self.heard.lock().seen.len()
     }
 
-    /// When `action` befell `container`, by the engine's own clock, in an event after the first `count` that comes
-    /// `within` so long.
-    pub(super) async fn time_of(
+    /// Waits until `action` has befallen `container`, in an event after the first `count` that comes `within` so long.
+    pub(super) async fn saw(
         &self,
         container: &str,
         action: &'static str,
         count: usize,
         within: Duration,
-    ) -> Result<Nanos, DockerError> {
+    ) -> Result<(), DockerError> {
         let missing = |reason: String| DockerError::NoEvent { action, reason };
         let look = async {
             loop {
@@ -110,8 +107,8 @@ impl Events {
                 {
                     let all = self.heard.lock();
                     let wanted = |seen: &&Seen| seen.container == container && seen.action == action;
-                    if let Some(seen) = all.seen.iter().skip(count).find(wanted) {
-                        return Ok(seen.at);
+                    if all.seen.iter().skip(count).any(|seen| wanted(&seen)) {
+                        return Ok(());
                     }
                     if let Some(why) = &all.ended {
                         return Err(missing(why.clone()));
@@ -139,10 +136,7 @@ impl Heard {
     }
 
     fn take(&self, message: EventMessage) {
-        let (Some(action), Some(actor), Some(wall)) = (message.action, message.actor, message.time_nano)
-        else {
-            return;
-        };
+        let (Some(action), Some(actor)) = (message.action, message.actor) else { return };
         let attributes = actor.attributes.unwrap_or_default();
         // A network's event names the network, and the container beside it.
         let container = match action.as_str() {
@@ -157,7 +151,7 @@ impl Heard {
             let code = attributes.get("exitCode").map_or("unknown", String::as_str);
             exit.send_replace(Some(format!("exit status: {code}")));
         }
-        all.seen.push(Seen { container, action, at: monotonic(wall) });
+        all.seen.push(Seen { container, action });
         drop(all);
         self.news.notify_waiters();
     }
@@ -178,11 +172,4 @@ impl Heard {
         drop(all);
         self.news.notify_waiters();
     }
-}
-
-/// A wall-clock time of this machine, in nanoseconds since the Unix epoch, on the monotonic axis.
-fn monotonic(wall: i64) -> Nanos {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let ago = i64::try_from(now.as_nanos()).unwrap_or(i64::MAX) - wall;
-    Nanos(agent::clock::now().0 - ago)
 }

@@ -164,16 +164,20 @@ impl<'e> DockerRuntime<'e> {
         Ok((container, keeper))
     }
 
-    /// Does `request`, which makes the event `action` of `container`, and returns the engine's time of it.
+    /// Does `request`, which makes the event `action` of `container`; returns when that was ordered, once it has come. The
+    /// engine's own time of it is of no use: it tells of a kill, or of a disconnection, tens of milliseconds later.
     async fn timed(
         &self,
         container: &str,
         action: &'static str,
         request: impl Future<Output = Result<(), Error>>,
     ) -> Result<Nanos, EngineError> {
-        let count = self.engine.events.count();
+        let (count, ordered) = (self.engine.events.count(), agent::clock::now());
         match request.await {
-            Ok(()) => Ok(self.engine.events.time_of(container, action, count, TOLD_WITHIN).await?),
+            Ok(()) => {
+                self.engine.events.saw(container, action, count, TOLD_WITHIN).await?;
+                Ok(ordered)
+            }
             Err(error) => Err(DockerError::refused(action)(error).into()),
         }
     }
@@ -185,14 +189,17 @@ impl<'e> DockerRuntime<'e> {
         action: &'static str,
         request: impl Future<Output = Result<(), Error>>,
     ) -> Result<Nanos, EngineError> {
-        let count = self.engine.events.count();
+        let (count, ordered) = (self.engine.events.count(), agent::clock::now());
         match request.await {
-            Ok(()) => Ok(self.engine.events.time_of(&process.id, action, count, TOLD_WITHIN).await?),
+            Ok(()) => {
+                self.engine.events.saw(&process.id, action, count, TOLD_WITHIN).await?;
+                Ok(ordered)
+            }
             // The engine refuses (with a status that differs by verb), because the component has ended.
             Err(Error::DockerResponseServerError { .. })
                 if process.wait(PAUSE).await.is_some() && self.engine.events.ended().is_none() =>
             {
-                Ok(agent::clock::now())
+                Ok(ordered)
             }
             Err(error) => Err(DockerError::refused(action)(error).into()),
         }
@@ -349,12 +356,9 @@ impl Runtime for DockerRuntime<'_> {
 
     async fn partition(&self, pod: &Pod) -> Result<Nanos, EngineError> {
         let (container, _) = self.connected(pod)?;
-        // The engine tells of a disconnection some 50 ms after the packets have ceased: what the time of its event
-        // would explain began before it. Not sooner than it was asked for, though.
-        let asked = agent::clock::now();
         let request = NetworkDisconnectRequest { container: container.clone(), force: Some(false) };
         let request = self.engine.docker.disconnect_network(&self.network()?.id, request);
-        self.timed(&container, "disconnect", request).await.map(|_| asked)
+        self.timed(&container, "disconnect", request).await
     }
 
     async fn heal(&self, pod: &Pod) -> Result<Nanos, EngineError> {

@@ -1,0 +1,34 @@
+//! Backends, or the session store, that die though nobody has ended them: a result, which the load goes on to show.
+
+use model::detection::Symptom;
+
+use super::backends::Loss;
+use super::fleet::CellFleet;
+use super::timeline::look_out;
+use crate::error::EngineError;
+use crate::runtime::Runtime;
+
+/// How a toy backend ends that has a bug.
+const PANIC: &str = "exit status: 101";
+
+/// Follows the backends for as long as it is polled; ends when one says, or shows, that it could not go on: that is
+/// rig's own failure.
+pub(super) async fn follow<R: Runtime>(fleet: &CellFleet<'_, R>) -> EngineError {
+    let backends = async {
+        loop {
+            let loss: Loss = fleet.backends.next_loss().await;
+            if loss.words.is_some() || loss.status == PANIC {
+                break loss.failure();
+            }
+            let (backend, now) = (&loss.incarnation.backend, agent::clock::now());
+            look_out(fleet, backend, Some(Symptom::Refuses), now);
+        }
+    };
+    match &fleet.backends.store {
+        None => backends.await,
+        Some(store) => tokio::select! {
+            failed = backends => failed,
+            lost = store.unexpected_exit() => lost,
+        },
+    }
+}

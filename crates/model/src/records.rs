@@ -54,6 +54,9 @@ pub struct Environment {
     /// The container engine, if components ran in one.
     #[serde(default)]
     pub engine: Option<ContainerEngine>,
+    /// The digest (SHA-256) of `plan.json` as it was when the run began; `None`: an earlier version did not write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan_sha256: Option<String>,
 }
 
 /// A container engine, and what components ran from in it.

@@ -87,6 +87,8 @@ pub enum Problem {
         /// Why.
         reason: String,
     },
+    /// The plan is not the one that was run: no claim can be judged by it.
+    PlanChanged,
     /// Something that a reader should know; it changes no verdict.
     Note(String),
 }
@@ -156,7 +158,8 @@ pub fn judge(
             problems.push(Problem::CellMissing { cell, reason });
         }
     }
-    let judge = Judge { plan, cells: &cells };
+    let changed = problems.contains(&Problem::PlanChanged);
+    let judge = Judge { plan, cells: &cells, changed };
     let (mut claims, mut proofs) = (Vec::new(), Vec::new());
     for balancer in BalancerKind::ALL {
         if plan.variants.iter().any(|v| v.balancers.contains(&balancer)) {
@@ -217,7 +220,7 @@ fn verdict(
     });
     let problems = problems.iter().map(|problem| match problem {
         Problem::Interrupted => Verdict::Interrupted,
-        Problem::CellMissing { .. } => Verdict::Invalid,
+        Problem::CellMissing { .. } | Problem::PlanChanged => Verdict::Invalid,
         Problem::Note(_) => Verdict::Passed,
     });
     let nothing = judge.plan.cells().is_empty().then_some(Verdict::Invalid);
@@ -227,7 +230,12 @@ fn verdict(
 struct Judge<'a> {
     plan: &'a SavedPlan,
     cells: &'a [CellSummary],
+    /// Whether the plan is not the one that was run.
+    changed: bool,
 }
+
+/// Why nothing is judged by a plan that is not the one that was run.
+pub(crate) const PLAN_CHANGED: &str = "plan.json was changed after the run: it does not have the digest that the run recorded in environment.json";
 
 impl Judge<'_> {
     fn cell(&self, variant: &str, balancer: BalancerKind, repeat: u32) -> Option<&CellSummary> {

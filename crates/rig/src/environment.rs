@@ -42,6 +42,8 @@ pub(crate) fn gather(
             .collect(),
         balancers,
         engine,
+        // Known once the plan is written.
+        plan_sha256: None,
     }
 }
 

@@ -30,5 +30,5 @@ pub use error::StoreError;
 pub use ndjson::ReadWarning;
 pub use newest::newest;
 pub use run::Run;
-pub use saved::{LoadedCell, SavedRun};
+pub use saved::{LoadedCell, PlanIs, SavedRun};
 pub use unfinished::unfinished;

@@ -8,6 +8,7 @@ use model::identity::CellId;
 use model::plan::SavedPlan;
 use model::records::Environment;
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use crate::atomic::{link_atomic, write_atomic};
 use crate::cell::CellDir;
@@ -49,8 +50,11 @@ impl Run {
         let cells = run.path.join(CELLS);
         fs::create_dir(&cells).map_err(StoreError::write(&cells))?;
         run.write_text("scenario.yaml", scenario_text)?;
-        run.write_json(PLAN, plan)?;
-        run.write_json(ENVIRONMENT, environment)?;
+        let plan = json(&run.path.join(PLAN), plan)?;
+        write_atomic(&run.path.join(PLAN), &plan)?;
+        // Whoever changes the plan afterwards, and its claims with it, is found out.
+        let environment = Environment { plan_sha256: Some(sha256(&plan)), ..environment.clone() };
+        run.write_json(ENVIRONMENT, &environment)?;
         link_atomic(&home.join(LATEST), &id)?;
         Ok(run)
     }
@@ -88,10 +92,20 @@ impl Run {
 
 /// Replaces `path` by `value`, indented.
 pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), StoreError> {
+    write_atomic(path, &json(path, value)?)
+}
+
+/// What is written to `path` for `value`: indented, and ended by a newline.
+fn json(path: &Path, value: &impl Serialize) -> Result<Vec<u8>, StoreError> {
     let mut bytes =
         serde_json::to_vec_pretty(value).map_err(|error| StoreError::write(path)(error.into()))?;
     bytes.push(b'\n');
-    write_atomic(path, &bytes)
+    Ok(bytes)
+}
+
+/// The digest of some bytes, in hexadecimal.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// `2026-11-22T13:51:48Z` becomes `20261122T135148Z`, which sorts by time and is a file name everywhere.

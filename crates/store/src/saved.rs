@@ -13,14 +13,26 @@ use serde::de::DeserializeOwned;
 use crate::cell::CellDir;
 use crate::error::StoreError;
 use crate::ndjson::{ReadWarning, read_records};
-use crate::run::{CELLS, ENVIRONMENT, INTERRUPTED, PLAN};
+use crate::run::{CELLS, ENVIRONMENT, INTERRUPTED, PLAN, sha256};
 
 /// A saved run. Its plan and environment are read when it is opened, its cells when they are asked for.
 #[derive(Clone, Debug)]
 pub struct SavedRun {
     path: PathBuf,
     plan: SavedPlan,
+    plan_is: PlanIs,
     environment: Environment,
+}
+
+/// Whether a saved plan is the one that was run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlanIs {
+    /// It has the digest that the run recorded.
+    AsRun,
+    /// It has another.
+    Changed,
+    /// An earlier version recorded none.
+    Unsealed,
 }
 
 /// One cell's records, and what had to be left out of them.
@@ -50,8 +62,14 @@ impl SavedRun {
                 wanted: plan::SCHEMA,
             });
         }
-        let environment = read_json(&path.join(ENVIRONMENT))?;
-        Ok(SavedRun { path, plan, environment })
+        let environment: Environment = read_json(&path.join(ENVIRONMENT))?;
+        let bytes = fs::read(path.join(PLAN)).map_err(StoreError::read(&path))?;
+        let plan_is = match &environment.plan_sha256 {
+            None => PlanIs::Unsealed,
+            Some(digest) if *digest == sha256(&bytes) => PlanIs::AsRun,
+            Some(_) => PlanIs::Changed,
+        };
+        Ok(SavedRun { path, plan, plan_is, environment })
     }
 
     /// Where it is, links resolved.
@@ -62,6 +80,11 @@ impl SavedRun {
     /// What was to be done.
     pub fn plan(&self) -> &SavedPlan {
         &self.plan
+    }
+
+    /// Whether that is what was run.
+    pub fn plan_is(&self) -> PlanIs {
+        self.plan_is
     }
 
     /// Where it was measured.

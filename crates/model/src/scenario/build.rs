@@ -39,7 +39,7 @@ impl Plan {
             .iter()
             .map(|(name, patch)| {
                 let in_variant = Found::default();
-                let document = scenario.variant(patch);
+                let document = scenario.variant(name, patch);
                 let variant = variant(name, Item::document(&document, &in_variant), catalog, choice);
                 let variant = variant.filter(|_| in_variant.is_empty());
                 found.absorb(name, in_variant);

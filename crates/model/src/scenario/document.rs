@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::problem::{Problem, Problems, Source};
-use super::set::Set;
+use super::set::{Patch, Set};
 use super::tree::{Node, Value};
 use super::yaml;
 
@@ -13,7 +13,7 @@ pub struct Scenario {
     source: Arc<Source>,
     /// Base ⊕ `--set`: the keys that belong to no variant are read from it.
     document: Node,
-    sets: Vec<Node>,
+    sets: Vec<Patch>,
 }
 
 impl Scenario {
@@ -29,7 +29,11 @@ impl Scenario {
         });
         match (document, Set::patches(sets)) {
             (Ok(document), Ok(sets)) => {
-                let document = sets.iter().fold(document, |document, set| document.patched(set));
+                let problems: Vec<_> = sets.iter().filter_map(|set| set.problem(&document)).collect();
+                if !problems.is_empty() {
+                    return Err(Problems::new(problems));
+                }
+                let document = sets.iter().fold(document, |document, set| document.patched(set.node()));
                 Ok(Scenario { source, document, sets })
             }
             (document, sets) => {
@@ -53,9 +57,10 @@ impl Scenario {
         &self.document
     }
 
-    /// The document that `patch` makes of this one: base ⊕ variant ⊕ `--set`.
-    pub(crate) fn variant(&self, patch: &Node) -> Node {
+    /// The document that the `patch` of the variant called `name` makes of this one: base ⊕ variant ⊕ `--set`.
+    pub(crate) fn variant(&self, name: &str, patch: &Node) -> Node {
         let variant = self.document.patched(patch);
-        self.sets.iter().fold(variant, |variant, set| variant.patched(set))
+        let sets = self.sets.iter().filter_map(|set| set.within(name, patch));
+        sets.fold(variant, |variant, set| variant.patched(set))
     }
 }

@@ -28,7 +28,6 @@ pub(crate) struct Key {
 
 impl Node {
     /// The value under `key`, if this is a map that has it.
-    #[cfg(test)]
     pub(crate) fn get(&self, key: &str) -> Option<&Node> {
         match &self.value {
             Value::Map(entries) => entries.iter().find(|(k, _)| k.text == key).map(|(_, node)| node),

@@ -37,21 +37,17 @@ enum Source {
 /// Everything that can be compared of `cells`, which are those of one variant on every side.
 pub(super) fn figures(cells: &[&CellSummary]) -> Vec<Figure> {
     let metric = |metric, better, always| Figure { source: Source::Metric(metric, None), better, always };
-    let mut figures = vec![metric(Metric::Dropped, Better::Lower, true)];
+    // Beside what was lost stands what was not: a request that was tried again was not lost, and cost twice: who is to
+    // say which is better?
+    let mut figures = vec![
+        metric(Metric::Dropped, Better::Lower, true),
+        metric(Metric::Masked, Better::Neither, true),
+        metric(Metric::Duplicates, Better::Lower, true),
+    ];
     figures.extend(
-        [
-            Metric::Http5xx,
-            Metric::Reset,
-            Metric::Closed,
-            Metric::Refused,
-            Metric::Timeout,
-            Metric::NotSent,
-            // A request that was tried again was not lost, and cost twice: who is to say?
-            Metric::Masked,
-        ]
-        .map(|kind| metric(kind, Better::Neither, false)),
+        [Metric::Http5xx, Metric::Reset, Metric::Closed, Metric::Refused, Metric::Timeout, Metric::NotSent]
+            .map(|kind| metric(kind, Better::Neither, false)),
     );
-    figures.push(metric(Metric::Duplicates, Better::Lower, false));
     let misrouting = [Metric::Misrouted, Metric::SplitDisagreements];
     figures.extend(misrouting.map(|kind| metric(kind, Better::Lower, true)));
     let latency = [Metric::P50, Metric::P90, Metric::P99, Metric::P999];

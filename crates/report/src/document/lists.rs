@@ -9,7 +9,7 @@ use crate::books::AccessLog;
 use crate::figures::{millis, percent_up, words};
 use crate::summary::CellSummary;
 use crate::validity::{Trust, Validity, cpu_window_suffices};
-use crate::verdict::{ClaimVerdict, Holding, Problem, Proof, Role, RunSummary};
+use crate::verdict::{ClaimVerdict, Holding, PLAN_CHANGED, Problem, Proof, Role, RunSummary};
 use crate::zero::per_request;
 
 fn plain(text: String) -> Line {
@@ -140,6 +140,9 @@ pub(super) fn validity(run: &RunSummary) -> Vec<Line> {
             Problem::Interrupted => lines.push(plain("the run was interrupted".to_owned())),
             Problem::CellMissing { cell, reason } => {
                 lines.push(Line { mark: Mark::Unknown, text: format!("{cell}: no results: {reason}") })
+            }
+            Problem::PlanChanged => {
+                lines.push(Line { mark: Mark::Unknown, text: PLAN_CHANGED.to_owned() });
             }
             Problem::Note(_) => {}
         }

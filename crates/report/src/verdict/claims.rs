@@ -4,7 +4,7 @@ use model::catalog::BalancerKind;
 use model::claim::{Claim, Comparison, Metric, Operand};
 use model::outcome::OutcomeKind;
 
-use super::{ClaimVerdict, Holding, Judge, Role};
+use super::{ClaimVerdict, Holding, Judge, PLAN_CHANGED, Role};
 use crate::reading::{compare, does_not_apply, dropped_kinds, inputs, is_latency, read, show};
 use crate::summary::CellSummary;
 use crate::zero::{ZeroBound, shadows};
@@ -48,6 +48,9 @@ impl Judge<'_> {
         repeat: u32,
         controls: &[ClaimVerdict],
     ) -> Judgement {
+        if self.changed {
+            return Judgement::unproven(PLAN_CHANGED, "");
+        }
         let does_not = |reason: String| Judgement::new(Holding::NotApplicable(reason), "");
         if let Some(reason) = self.unavailable(claim.variants()) {
             return does_not(reason.to_owned());

@@ -248,3 +248,18 @@ fn a_variant_that_a_balancer_does_not_run_is_not_applicable_to_it() {
     assert!(matches!(run.claims[4].holding, Holding::NotApplicable(_)), "{:?}", run.claims);
     assert_eq!(run.verdict, Verdict::Passed);
 }
+
+#[test]
+fn a_plan_that_was_changed_after_the_run_judges_nothing() {
+    let plan = plan();
+    let cells = || [CONTROL, DRAINED].map(|variant| summarise(&plan, &cell(variant))).to_vec();
+    // Whatever the claims say now, held or failed, it is not what was run.
+    let mut failing = plan.clone();
+    failing.expect[0].right = Operand::Count(5);
+    for plan in [&plan, &failing] {
+        let run = judge(plan, &environment(), cells(), vec![Problem::PlanChanged]);
+        assert_eq!(run.verdict, Verdict::Invalid);
+        let told = |claim: &report::verdict::ClaimVerdict| matches!(&claim.holding, Holding::Unproven(why) if why.starts_with("plan.json was changed after the run"));
+        assert!(run.claims.iter().all(told), "{:?}", run.claims);
+    }
+}

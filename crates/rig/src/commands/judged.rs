@@ -7,10 +7,14 @@ use report::{
     Colour, Format, Illustrated, RunSummary, Series, Style, Verdict, html, judge, render, render_overview,
     series, summarise,
 };
-use store::{SavedRun, StoreError};
+use store::{PlanIs, SavedRun, StoreError};
 
 use crate::cli::{FormatName, Output};
 use crate::exit::{Exit, Failure};
+
+/// What a reader should know of a run that an earlier version saved.
+const UNSEALED: &str = "the run was saved without a digest of its plan: whether plan.json, and its claims with it, was \
+                        changed since is not known";
 
 /// A run, judged, with what its pictures are drawn from.
 pub(super) struct Judged {
@@ -27,6 +31,11 @@ impl Judged {
 /// Sums up every cell of `saved` from its records and judges the run. Only one cell's records are in memory at a time.
 pub(super) fn judged(saved: &SavedRun) -> Result<Judged, StoreError> {
     let mut problems = Vec::new();
+    match saved.plan_is() {
+        PlanIs::AsRun => {}
+        PlanIs::Changed => problems.push(Problem::PlanChanged),
+        PlanIs::Unsealed => problems.push(Problem::Note(UNSEALED.to_owned())),
+    }
     if saved.was_interrupted() {
         problems.push(Problem::Interrupted);
     }

@@ -128,6 +128,9 @@ pub(super) async fn run(
 ) -> Result<Done, Failure> {
     let kinds: BTreeSet<BalancerKind> = plan.cells().iter().map(|cell| cell.balancer).collect();
     let kinds: Vec<BalancerKind> = kinds.into_iter().collect();
+    if let Some(controls) = beside_the_chosen(plan, &wanted.choice.variant).filter(|_| !wanted.quiet) {
+        eprintln!("also run, as controls of what was chosen: {controls}");
+    }
     let store = plan.variants.iter().any(|variant| variant.topology.has_session_store());
     let parts: Vec<Part> =
         kinds.iter().map(|kind| Part::Balancer(*kind)).chain(store.then_some(Part::Store)).collect();
@@ -148,6 +151,13 @@ pub(super) async fn run(
             })
         }
     }
+}
+
+/// The variants that are run although they were not chosen; `None`: there are none.
+fn beside_the_chosen(plan: &SavedPlan, chosen: &[String]) -> Option<String> {
+    let others = plan.variants.iter().map(|variant| variant.name.as_str());
+    let others: Vec<_> = others.filter(|name| !chosen.iter().any(|chosen| chosen == name)).collect();
+    (!chosen.is_empty() && !others.is_empty()).then(|| others.join(", "))
 }
 
 /// What is to be run, wherever that is.

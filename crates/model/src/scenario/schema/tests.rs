@@ -41,7 +41,7 @@ fn corpus() -> Vec<(String, String)> {
 fn documents(scenario: &Scenario) -> Vec<(String, Node)> {
     let found = Found::default();
     let patches = variant_patches(Item::document(scenario.document(), &found));
-    patches.iter().map(|(name, patch)| ((*name).to_owned(), scenario.variant(patch))).collect()
+    patches.iter().map(|(name, patch)| ((*name).to_owned(), scenario.variant(name, patch))).collect()
 }
 
 fn read(document: &Node, found: &Found) -> Option<Variant> {
@@ -243,7 +243,7 @@ fn a_default_that_is_written_out_changes_nothing() {
                         continue;
                     }
                     // Beside what else is written it may mean nothing, and is refused.
-                    if let Some(changed) = read(&document.patched(&patch), &Found::default()) {
+                    if let Some(changed) = read(&document.patched(patch.node()), &Found::default()) {
                         assert_eq!(
                             changed, unchanged,
                             "{section}.{name} is not {value} unless {file} says so"

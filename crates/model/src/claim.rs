@@ -130,6 +130,8 @@ pub enum Operand {
     Span(Span),
     /// A share.
     Share(Share),
+    /// As many as there can be: every replacement, every scheduled request.
+    All,
     /// A multiple of another reading.
     Multiple {
         /// The factor; 1 if none is written.
@@ -153,7 +155,10 @@ pub enum Unit {
 }
 
 macro_rules! metrics {
-    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal in $unit:ident $(per $facet:literal)?;)+) => {
+    ($(
+        $(#[doc = $doc:literal])+
+        $variant:ident = $name:literal in $unit:ident $(of $whole:literal)? $(per $facet:literal $(or $greatest:literal)?)?;
+    )+) => {
         /// The numbers that a claim can be about.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum Metric {
@@ -174,6 +179,14 @@ macro_rules! metrics {
             pub fn facet(self) -> Option<&'static str> {
                 match self { $(Metric::$variant => None $(.or(Some($facet)))?,)+ }
             }
+            /// What it is when its facet is left out; `None`: it can't be.
+            pub fn without_facet(self) -> Option<&'static str> {
+                match self { $(Metric::$variant => None $($(.or(Some($greatest)))?)?,)+ }
+            }
+            /// What it is a part of, so that a claim can say `all`; `None`: of nothing that is counted.
+            pub fn whole(self) -> Option<&'static str> {
+                match self { $(Metric::$variant => None $(.or(Some($whole)))?,)+ }
+            }
         }
     };
 }
@@ -182,37 +195,37 @@ metrics! {
     /// Measured requests in the schedule.
     Scheduled = "scheduled" in Count;
     /// Complete expected responses.
-    Ok = "ok" in Count;
+    Ok = "ok" in Count of "requests";
     /// Everything that a user would call a failed request.
-    Dropped = "dropped" in Count;
+    Dropped = "dropped" in Count of "requests";
     /// Dropped as a status of 500 or more.
-    Http5xx = "http_5xx" in Count;
+    Http5xx = "http_5xx" in Count of "requests";
     /// Dropped as a reset connection.
-    Reset = "reset" in Count;
+    Reset = "reset" in Count of "requests";
     /// Dropped as a closed connection.
-    Closed = "closed" in Count;
+    Closed = "closed" in Count of "requests";
     /// Dropped as a refused connection.
-    Refused = "refused" in Count;
+    Refused = "refused" in Count of "requests";
     /// Dropped as a time-out.
-    Timeout = "timeout" in Count;
+    Timeout = "timeout" in Count of "requests";
     /// Dropped because unfinished requests held every connection.
-    NotSent = "not_sent" in Count;
+    NotSent = "not_sent" in Count of "requests";
     /// Requests that backends received more than once.
     Duplicates = "duplicates" in Count;
     /// Requests that ended well although an attempt at a backend had failed.
     Masked = "masked" in Count;
     /// Complete responses that came from another pool than their class expects.
-    Misrouted = "misrouted" in Count;
+    Misrouted = "misrouted" in Count of "responses";
     /// Requests of which client and access log name different pools.
-    SplitDisagreements = "split_disagreements" in Count;
+    SplitDisagreements = "split_disagreements" in Count of "ids";
     /// A pool's part of the answered requests.
     PoolShare = "pool_share" in Share per "pool";
     /// Backends that a deploy replaced.
-    Replaced = "replaced" in Count;
+    Replaced = "replaced" in Count of "backends";
     /// Deploys that stopped because a new generation did not become healthy.
     Aborted = "aborted" in Count;
     /// Drains whose window ran out with requests in flight.
-    DrainsExpired = "drains_expired" in Count;
+    DrainsExpired = "drains_expired" in Count of "drains";
     /// The longest drain.
     LongestDrain = "longest_drain" in Span;
     /// Reloads of the balancer under load.
@@ -233,26 +246,29 @@ metrics! {
     /// perfectly even.
     Imbalance = "imbalance" in Number;
     /// Sessions that a backend no longer had when their user came back.
-    SessionsLost = "sessions_lost" in Count;
+    SessionsLost = "sessions_lost" in Count of "sessions";
     /// Sessions that were there whenever their user came back.
-    SessionsKept = "sessions_kept" in Count;
+    SessionsKept = "sessions_kept" in Count of "sessions";
     /// Requests whose session was kept and whose counter another request of it got as well: one of their updates was
     /// lost.
     UpdatesLost = "updates_lost" in Count;
     /// Users that more than one backend of a pool answered.
-    UsersMoved = "users_moved" in Count;
+    UsersMoved = "users_moved" in Count of "users";
     /// The longest queue seen at a backend.
-    QueueMax = "queue_max" in Count per "backend";
+    QueueMax = "queue_max" in Count per "backend" or "where it is greatest";
     /// The mean length of a backend's queue.
-    QueueMean = "queue_mean" in Number per "backend";
+    QueueMean = "queue_mean" in Number per "backend" or "where it is greatest";
+    /// By how many requests a second a backend's queue grew over the load: the slope of the least-squares line through its
+    /// samples. Above 0 it gets more than it can serve, however long the load lasts.
+    QueueGrowth = "queue_growth" in Number per "backend" or "where it is greatest";
     /// The most requests seen in flight at a backend, those in its queue included.
-    InFlightMax = "in_flight_max" in Count per "backend";
+    InFlightMax = "in_flight_max" in Count per "backend" or "where it is greatest";
     /// The mean number of requests in flight at a backend, those in its queue included.
-    InFlightMean = "in_flight_mean" in Number per "backend";
+    InFlightMean = "in_flight_mean" in Number per "backend" or "where it is greatest";
     /// Measured requests that waited for a full TLS handshake.
-    HandshakesFull = "handshakes_full" in Count;
+    HandshakesFull = "handshakes_full" in Count of "requests";
     /// Measured requests that waited for a TLS handshake which took up an earlier session.
-    HandshakesResumed = "handshakes_resumed" in Count;
+    HandshakesResumed = "handshakes_resumed" in Count of "requests";
     /// TLS handshakes of the backends while they were looked at, those of the balancer's probes included.
     BackendHandshakes = "backend_handshakes" in Count;
     /// CPU time of the balancer over the load, for each request that was begun.
@@ -306,6 +322,7 @@ impl fmt::Display for Operand {
             Operand::Number(number) => number.fmt(f),
             Operand::Span(span) => span.fmt(f),
             Operand::Share(share) => share.fmt(f),
+            Operand::All => f.write_str("all"),
             Operand::Multiple { times, reading } => write!(f, "{times} × {reading}"),
         }
     }

@@ -52,6 +52,7 @@ impl Metric {
             | Imbalance
             | QueueMax
             | QueueMean
+            | QueueGrowth
             | InFlightMax
             | InFlightMean
             | HandshakesFull
@@ -96,6 +97,7 @@ impl Claim {
             // That some went well, or half as many as elsewhere, promises little.
             Says::Perhaps(loss) if !metric.is_loss() && from_below => {
                 let most = match &self.right {
+                    Operand::All => true,
                     Operand::Multiple { times, .. } => self.comparison == Equal || *times >= MOST,
                     other => other.constant() > Some(if self.comparison == Greater { 0.0 } else { 1.0 }),
                 };
@@ -113,6 +115,7 @@ impl Claim {
         let excludes_none = if metric.is_loss() {
             match (self.comparison, self.right.constant()) {
                 (Greater, _) => true,
+                (AtLeast | Equal, _) if self.right == Operand::All => true,
                 (AtLeast | Equal, Some(least)) => least > 0.0,
                 (NotEqual, Some(other)) => other == 0.0,
                 _ => false,
@@ -120,6 +123,7 @@ impl Claim {
         } else {
             // Only the variant's own schedule says how much is all of it.
             let of_all = match &self.right {
+                Operand::All => Some(1.0),
                 Operand::Multiple { times, reading } if reading.metric == Metric::Scheduled => {
                     Some(*times).filter(|_| reading.variant == self.left.variant)
                 }
@@ -144,7 +148,7 @@ impl Operand {
             Operand::Number(number) => Some(*number),
             Operand::Share(share) => Some(share.0),
             Operand::Span(span) => Some(span.as_millis()),
-            Operand::Multiple { .. } => None,
+            Operand::All | Operand::Multiple { .. } => None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The `reading` of a scenario: what its numbers mean, with the numbers left open. `{with-drain.dropped}` stands for
-//! what that run measured; braces that are meant as such are doubled.
+//! what that run measured, `{tls.p99 against plain.p99}` for two numbers and whether they differ by more than repeats of
+//! either do; braces that are meant as such are doubled.
 
 use std::fmt;
 use std::str::FromStr;
@@ -23,14 +24,17 @@ pub enum Piece {
     Words(String),
     /// A measured number.
     Figure(Reading),
+    /// Two measured numbers of one metric, and whether they differ.
+    Against(Reading, Reading),
 }
 
 impl Prose {
     /// The numbers that it needs.
     pub fn figures(&self) -> impl Iterator<Item = &Reading> {
-        self.pieces.iter().filter_map(|piece| match piece {
-            Piece::Figure(reading) => Some(reading),
-            Piece::Words(_) => None,
+        self.pieces.iter().flat_map(|piece| match piece {
+            Piece::Words(_) => vec![],
+            Piece::Figure(figure) => vec![figure],
+            Piece::Against(left, right) => vec![left, right],
         })
     }
 }
@@ -56,14 +60,14 @@ impl FromStr for Prose {
                 bytes: brace..brace + 1,
                 help: Some("a figure is `{variant.metric}`; a brace by itself is written twice".into()),
             })?;
-            let figure: Reading = rest[1..end].parse().map_err(|error: ClaimError| ClaimError {
+            let piece = figure(&rest[1..end]).map_err(|error| ClaimError {
                 bytes: error.bytes.start + brace + 1..error.bytes.end + brace + 1,
                 ..error
             })?;
             if !words.is_empty() {
                 pieces.push(Piece::Words(std::mem::take(&mut words)));
             }
-            pieces.push(Piece::Figure(figure));
+            pieces.push(piece);
             at = brace + end + 1;
         }
         words.push_str(&text[at..]);
@@ -74,12 +78,30 @@ impl FromStr for Prose {
     }
 }
 
+/// What stands between two numbers that are compared.
+const AGAINST: &str = " against ";
+
+/// Reads what stands between braces.
+fn figure(text: &str) -> Result<Piece, ClaimError> {
+    let Some((left, right)) = text.split_once(AGAINST) else { return text.parse().map(Piece::Figure) };
+    let start = left.len() + AGAINST.len();
+    let moved =
+        |error: ClaimError| ClaimError { bytes: error.bytes.start + start..error.bytes.end + start, ..error };
+    let (left, right): (Reading, Reading) = (left.parse()?, right.parse().map_err(moved)?);
+    if left.metric != right.metric {
+        let message = format!("`{}` and `{}` are not the same metric", left.metric, right.metric);
+        return Err(ClaimError { message, bytes: start..text.len(), help: None });
+    }
+    Ok(Piece::Against(left, right))
+}
+
 impl fmt::Display for Prose {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for piece in &self.pieces {
             match piece {
                 Piece::Words(words) => f.write_str(&words.replace('{', "{{").replace('}', "}}"))?,
                 Piece::Figure(reading) => write!(f, "{{{reading}}}")?,
+                Piece::Against(left, right) => write!(f, "{{{left}{AGAINST}{right}}}")?,
             }
         }
         Ok(())
@@ -99,6 +121,18 @@ mod tests {
         let metrics: Vec<Metric> = prose.figures().map(|figure| figure.metric).collect();
         assert_eq!(metrics, [Metric::Dropped, Metric::BackendShare]);
         assert_eq!(prose.pieces[2], Piece::Words(" were lost; {so} web-1 got ".into()));
+    }
+
+    #[test]
+    fn two_figures_of_one_metric_are_compared() {
+        let text = "A request cost {tls.cpu_per_request against plain.cpu_per_request}.";
+        let prose: Prose = text.parse().unwrap();
+        assert_eq!(prose.to_string(), text);
+        assert_eq!(prose.figures().count(), 2);
+        let wrong = "{a.p99 against b.p50}";
+        assert_eq!(&wrong[wrong.parse::<Prose>().unwrap_err().bytes], "b.p50");
+        let wrong = "{a.p99 against b.p9}";
+        assert_eq!(&wrong[wrong.parse::<Prose>().unwrap_err().bytes], "p9");
     }
 
     #[test]

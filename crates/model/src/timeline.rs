@@ -66,6 +66,13 @@ pub struct CurlRequest {
     pub path: String,
     /// Its headers.
     pub headers: Vec<(String, String)>,
+    /// How often it is asked, each time on a connection of its own.
+    #[serde(default = "once")]
+    pub times: u32,
+}
+
+fn once() -> u32 {
+    1
 }
 
 /// Reloads of the balancer, as its operators make them: it goes on serving.

@@ -93,9 +93,17 @@ pub struct Pool {
     pub name: String,
     /// Its backends, spares last.
     pub backends: Vec<Backend>,
+    /// Where they say whether they are healthy.
+    #[serde(default = "health_path")]
+    pub health_path: String,
     /// Where they keep sessions; `None`: they keep none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sessions: Option<Sessions>,
+}
+
+/// Where backends say whether they are healthy, and where balancers ask, unless the scenario says otherwise.
+pub(crate) fn health_path() -> String {
+    "/health".to_owned()
 }
 
 impl Pool {

@@ -33,6 +33,10 @@ pub struct InHand {
     pub queue_mean: f64,
     /// The most of them.
     pub queue_max: u64,
+    /// By how many requests a second that number grew: the slope of the least-squares line through the samples. `None`:
+    /// too few samples, or an earlier version did not ask.
+    #[serde(default)]
+    pub queue_growth: Option<f64>,
     /// Mean number of requests in flight by the balancer's own view; `None`: it has none.
     pub balancer_in_flight_mean: Option<f64>,
 }
@@ -69,11 +73,13 @@ pub fn backend_loads<'a>(
 fn in_hand(backend: &str, from: Nanos, to: Nanos, expected: u64, samples: &[Sample]) -> Option<InHand> {
     let measured = |at: &Nanos| from <= *at && *at < to;
     let (mut in_flight, mut queued, mut by_balancer) = (Vec::new(), Vec::new(), Vec::new());
+    let mut queue = Vec::new();
     for sample in samples {
         match sample {
             Sample::Backend { at, status } if measured(at) && status.incarnation.backend == backend => {
                 in_flight.push(status.in_flight);
                 queued.push(status.queued);
+                queue.push((at.millis_from(from) / 1e3, status.queued as f64));
             }
             Sample::Balancer { at, backend: seen, in_flight } if measured(at) && seen == backend => {
                 by_balancer.push(*in_flight);
@@ -89,8 +95,19 @@ fn in_hand(backend: &str, from: Nanos, to: Nanos, expected: u64, samples: &[Samp
         in_flight_max: in_flight.iter().max().copied()?,
         queue_mean: mean(&queued)?,
         queue_max: queued.iter().max().copied()?,
+        queue_growth: slope(&queue),
         balancer_in_flight_mean: mean(&by_balancer),
     })
+}
+
+/// The slope of the least-squares line through `points`; `None` with fewer than three, or all at one place.
+fn slope(points: &[(f64, f64)]) -> Option<f64> {
+    let n = points.len() as f64;
+    let (sum_x, sum_y) = points.iter().fold((0.0, 0.0), |(sx, sy), (x, y)| (sx + x, sy + y));
+    let (mean_x, mean_y) = (sum_x / n, sum_y / n);
+    let spread: f64 = points.iter().map(|(x, _)| (x - mean_x).powi(2)).sum();
+    let together: f64 = points.iter().map(|(x, y)| (x - mean_x) * (y - mean_y)).sum();
+    (points.len() >= 3 && spread > 0.0).then(|| together / spread)
 }
 
 fn mean(counts: &[u64]) -> Option<f64> {

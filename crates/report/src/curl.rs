@@ -1,6 +1,7 @@
 //! What curl was told while the load ran.
 
 use model::history::{Event, Happening};
+use model::identity::STAMP_HEADER;
 use serde::{Deserialize, Serialize};
 
 /// One conversation of curl's.
@@ -28,6 +29,17 @@ impl Transcript {
             _ => None,
         };
         history.iter().filter_map(curl).collect()
+    }
+
+    /// Who answered, by the backend's stamp, with the status line: `web-1/1, HTTP/1.1 200 OK`.
+    pub fn answer(&self) -> Option<String> {
+        let mut heads = self.transcript.lines().filter_map(|line| line.strip_prefix("< ")).map(str::trim);
+        let status = heads.next()?.to_owned();
+        let stamp = heads.find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            name.eq_ignore_ascii_case(STAMP_HEADER).then(|| value.trim())
+        });
+        Some(format!("{}, {status}", stamp.unwrap_or("no backend")))
     }
 
     /// The headers of request and response, which curl marks by `>` and `<`; all of it, if there are none.

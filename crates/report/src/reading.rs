@@ -90,10 +90,13 @@ pub fn read(cell: &CellSummary, metric: Metric, facet: Option<&str>) -> Result<f
         Metric::SessionsKept => count(sessions(cell)?.kept),
         Metric::UpdatesLost => count(sessions(cell)?.updates_lost),
         Metric::UsersMoved => count(users(cell)?.moved),
-        Metric::QueueMax => count(in_hand(cell, facet)?.queue_max),
-        Metric::QueueMean => Ok(in_hand(cell, facet)?.queue_mean),
-        Metric::InFlightMax => count(in_hand(cell, facet)?.in_flight_max),
-        Metric::InFlightMean => Ok(in_hand(cell, facet)?.in_flight_mean),
+        Metric::QueueMax => greatest(cell, facet, |hand| Ok(hand.queue_max as f64)),
+        Metric::QueueMean => greatest(cell, facet, |hand| Ok(hand.queue_mean)),
+        Metric::QueueGrowth => greatest(cell, facet, |hand| {
+            hand.queue_growth.ok_or_else(|| NoReading(format!("{} has too few samples", cell.cell())))
+        }),
+        Metric::InFlightMax => greatest(cell, facet, |hand| Ok(hand.in_flight_max as f64)),
+        Metric::InFlightMean => greatest(cell, facet, |hand| Ok(hand.in_flight_mean)),
         Metric::HandshakesFull => count(tls(cell)?.handshakes.full),
         Metric::HandshakesResumed => count(tls(cell)?.handshakes.resumed),
         Metric::BackendHandshakes => match tls(cell)?.at_backends {
@@ -150,6 +153,35 @@ fn sessions(cell: &CellSummary) -> Result<SessionRecord, NoReading> {
     match sessions.was_put_to_the_test() {
         true => Ok(sessions),
         false => Err(NoReading(format!("no session of {} was asked for again", cell.cell()))),
+    }
+}
+
+/// A figure of what a backend had in hand; without a backend, of the one where it is greatest.
+fn greatest(
+    cell: &CellSummary,
+    backend: Option<&str>,
+    figure: impl Fn(&InHand) -> Result<f64, NoReading>,
+) -> Result<f64, NoReading> {
+    if backend.is_some() {
+        return figure(in_hand(cell, backend)?);
+    }
+    let each = cell.load.keys().map(|backend| figure(in_hand(cell, Some(backend))?));
+    let figures = each.collect::<Result<Vec<_>, _>>()?;
+    let greatest = figures.into_iter().max_by(f64::total_cmp);
+    greatest.ok_or_else(|| NoReading(format!("{} has no samples", cell.cell())))
+}
+
+/// How many there can be of `metric`: what a claim's `all` stands for. `None`: it is no part of anything, or that was not
+/// counted.
+pub fn whole(cell: &CellSummary, metric: Metric) -> Option<u64> {
+    match metric.whole()? {
+        "requests" => Some(cell.counts.scheduled),
+        "responses" => cell.routing.as_ref()?.expected,
+        "ids" => cell.routing.as_ref()?.compared,
+        "backends" | "drains" => cell.deploy.as_ref().map(|deploy| deploy.planned),
+        "sessions" => cell.users?.sessions.map(|sessions| sessions.named),
+        "users" => cell.users.map(|users| users.users),
+        _ => None,
     }
 }
 
@@ -244,25 +276,11 @@ pub fn show(cell: &CellSummary, metric: Metric, value: f64) -> String {
         Unit::Span => millis(value),
         Unit::Share => percent(value),
         Unit::Number => number(value),
-        Unit::Count if dropped_kinds(metric).is_some() || metric == Metric::Ok => {
-            format!("{value} of {}", cell.counts.scheduled)
-        }
-        Unit::Count if matches!(metric, Metric::SessionsLost | Metric::SessionsKept) => {
-            let named = cell.users.and_then(|users| users.sessions).map_or(0, |sessions| sessions.named);
-            format!("{value} of {named} sessions")
-        }
-        Unit::Count if metric == Metric::UsersMoved => {
-            format!("{value} of {} users", cell.users.map_or(0, |users| users.users))
-        }
-        Unit::Count if metric == Metric::Misrouted => {
-            let expected = cell.routing.as_ref().and_then(|routing| routing.expected).unwrap_or(0);
-            format!("{value} of {expected} responses")
-        }
-        Unit::Count if metric == Metric::SplitDisagreements => {
-            let compared = cell.routing.as_ref().and_then(|routing| routing.compared).unwrap_or(0);
-            format!("{value} of {compared} ids")
-        }
-        Unit::Count => value.to_string(),
+        Unit::Count => match (metric.whole(), whole(cell, metric)) {
+            (Some("requests"), Some(all)) => format!("{value} of {all}"),
+            (Some(what), Some(all)) => format!("{value} of {all} {what}"),
+            _ => value.to_string(),
+        },
     }
 }
 

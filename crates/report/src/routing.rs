@@ -46,6 +46,9 @@ pub struct ClassRouting {
     pub expected_pool: Option<String>,
     /// Complete responses, by pool.
     pub answered: BTreeMap<String, u64>,
+    /// The same requests, by the pool that the balancer logged; those without one are absent.
+    #[serde(default)]
+    pub logged: BTreeMap<String, u64>,
     /// Those from another pool than the expected one.
     pub misrouted: u64,
 }
@@ -140,6 +143,9 @@ impl Routing {
         class.expected_pool = expected.map(str::to_owned);
         class.misrouted += u64::from(wrong);
         *class.answered.entry(pool.to_owned()).or_default() += 1;
+        if let Some(pool) = logged.and_then(|line| line.pool.clone()) {
+            *class.logged.entry(pool).or_default() += 1;
+        }
     }
 }
 

@@ -22,7 +22,8 @@ pub(super) fn sets(topology: &Topology) -> Vec<Pool> {
         Layer::Seven => topology.pools.clone(),
         Layer::Four => {
             let backends = topology.pools.iter().flat_map(|pool| pool.backends.clone()).collect();
-            vec![Pool { name: EVERY_POOL.to_owned(), backends, sessions: None }]
+            let health_path = topology.pools.first().map(|pool| pool.health_path.clone()).unwrap_or_default();
+            vec![Pool { name: EVERY_POOL.to_owned(), backends, health_path, sessions: None }]
         }
     }
 }

@@ -113,7 +113,7 @@ impl<R: Runtime> Backends<'_, R> {
             incarnation: incarnation.clone(),
             listen: self.address(&incarnation.backend),
             backend: backend.clone(),
-            health_path: self.health_path().to_owned(),
+            health_path: self.health_path(&incarnation.backend).to_owned(),
             unhealthy,
             seed: self.seed,
             ledger: ledger.clone(),
@@ -159,8 +159,12 @@ impl<R: Runtime> Backends<'_, R> {
         Ok(())
     }
 
-    pub(super) fn health_path(&self) -> &str {
-        self.topology().health_check.as_ref().map_or("/health", |check| check.path.as_str())
+    /// Where `backend` says whether it is healthy.
+    ///
+    /// # Panics
+    /// If no pool of the topology has such a backend: the plan has been validated.
+    pub(super) fn health_path(&self, backend: &str) -> &str {
+        &self.topology().pool_of(backend).expect("every backend is in a pool").health_path
     }
 
     /// Where `backend` listens.

@@ -118,7 +118,7 @@ impl<R: Runtime> Fleet for CellFleet<'_, R> {
     }
 
     async fn healthy(&self, backend: &str) -> bool {
-        let url = format!("http://{}{}", self.backends.address(backend), self.backends.health_path());
+        let url = format!("http://{}{}", self.backends.address(backend), self.backends.health_path(backend));
         let asked = self.backends.http.get(url).timeout(ANSWER_WITHIN).send().await;
         asked.is_ok_and(|answer| answer.status().is_success())
     }

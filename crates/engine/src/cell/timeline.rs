@@ -72,10 +72,10 @@ async fn act<R: Runtime>(fleet: &CellFleet<'_, R>, entry: &Entry) -> Result<(), 
             Ok(())
         }
         Action::Curl(request) => {
-            fleet.record({
+            for _ in 0..request.times {
                 let site = fleet.control.site();
-                curl(&entry.name, request, site.listener, site.certificates.as_ref()).await?
-            });
+                fleet.record(curl(&entry.name, request, site.listener, site.certificates.as_ref()).await?);
+            }
             Ok(())
         }
         Action::Fault(fault) => {

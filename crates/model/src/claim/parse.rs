@@ -53,7 +53,7 @@ impl FromStr for Claim {
     type Err = ClaimError;
 
     /// Reads `variant.metric[facet] op value` or `variant.metric[facet] op k × variant.metric[facet]`; `*` and
-    /// `x` may stand for `×`. Checks all that the text alone can tell; whether a variant or a backend exists is
+    /// `x` may stand for `×`, a metric alone is one of the same variant, and `all` is as many as there can be. Checks all that the text alone can tell; whether a variant or a backend exists is
     /// the scenario's to say.
     fn from_str(text: &str) -> Result<Claim, ClaimError> {
         let whole = Part { text, start: 0 }.trim();
@@ -68,8 +68,8 @@ impl FromStr for Claim {
             let signs = listed(Comparison::ALL.map(Comparison::sign));
             sign.wrong(format!("`{}` is not a comparison", sign.text)).help(format!("known: {signs}"))
         })?;
-        let left = reading(left.trim())?;
-        let right = operand(right.trim(), left.metric)?;
+        let left = reading(left.trim(), None)?;
+        let right = operand(right.trim(), &left)?;
         Ok(Claim { text: whole.text.to_owned(), left, comparison, right })
     }
 }
@@ -79,17 +79,21 @@ impl FromStr for Reading {
 
     /// Reads `variant.metric[facet]`.
     fn from_str(text: &str) -> Result<Reading, ClaimError> {
-        reading(Part { text, start: 0 }.trim())
+        reading(Part { text, start: 0 }.trim(), None)
     }
 }
 
-fn reading(part: Part<'_>) -> Result<Reading, ClaimError> {
+/// Reads `variant.metric[facet]`, or a metric alone if there is a `variant` that it can be of.
+fn reading(part: Part<'_>, variant: Option<&str>) -> Result<Reading, ClaimError> {
     let form = "a reading is `variant.metric`, such as `with-drain.dropped`";
-    let Some(dot) = part.text.find('.') else {
-        return Err(part.wrong(format!("`{}` names no metric", part.text)).help(form));
+    let (variant, rest) = match (part.text.find('.'), variant) {
+        (Some(dot), _) => {
+            let (variant, rest) = part.split_at(dot);
+            (variant, rest.split_at(1).1)
+        }
+        (None, Some(text)) => (Part { text, start: part.start }, part),
+        (None, None) => return Err(part.wrong(format!("`{}` names no metric", part.text)).help(form)),
     };
-    let (variant, rest) = part.split_at(dot);
-    let (_, rest) = rest.split_at(1);
     let (metric, facet) = match rest.text.find('[') {
         Some(bracket) => {
             let (metric, facet) = rest.split_at(bracket);
@@ -116,6 +120,7 @@ fn reading(part: Part<'_>) -> Result<Reading, ClaimError> {
             }
         }
         (None, Some(facet)) => return Err(facet.wrong(format!("`{known}` has no parts"))),
+        (Some(_), None) if known.without_facet().is_some() => None,
         (Some(what), None) => {
             let example = if what == "pool" { "web" } else { "web-1" };
             let help = format!("such as `{}.{known}[{example}]`", variant.text);
@@ -125,13 +130,20 @@ fn reading(part: Part<'_>) -> Result<Reading, ClaimError> {
     Ok(Reading { variant: variant.text.to_owned(), metric: *known, facet })
 }
 
-/// Reads what `metric` is compared with.
-fn operand(part: Part<'_>, metric: Metric) -> Result<Operand, ClaimError> {
+/// Reads what `left` is compared with.
+fn operand(part: Part<'_>, left: &Reading) -> Result<Operand, ClaimError> {
+    let metric = left.metric;
     if part.text.is_empty() {
         return Err(part.wrong("nothing to compare with").help(format!("such as {}", example(metric))));
     }
+    if part.text == "all" {
+        return match metric.whole() {
+            Some(_) => Ok(Operand::All),
+            None => Err(part.wrong(format!("`{metric}` is no part of anything that is counted"))),
+        };
+    }
     if names_a_reading(part.text) {
-        return multiple(1.0, part, metric);
+        return multiple(1.0, part, left);
     }
     let digits = part.text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(part.text.len());
     let (number, rest) = part.split_at(digits);
@@ -140,7 +152,7 @@ fn operand(part: Part<'_>, metric: Metric) -> Result<Operand, ClaimError> {
         let times: f64 =
             number.text.parse().map_err(|_| number.wrong("expected a factor").help("such as `0.25 ×`"))?;
         let (_, other) = rest.split_at(rest.text.len() - after.len());
-        return multiple(times, other.trim(), metric);
+        return multiple(times, other.trim(), left);
     }
     let wrong =
         |why: String| part.wrong(why).help(format!("`{metric}` is compared with {}", example(metric)));
@@ -162,8 +174,9 @@ fn operand(part: Part<'_>, metric: Metric) -> Result<Operand, ClaimError> {
     }
 }
 
-fn multiple(times: f64, part: Part<'_>, metric: Metric) -> Result<Operand, ClaimError> {
-    let reading = reading(part)?;
+fn multiple(times: f64, part: Part<'_>, left: &Reading) -> Result<Operand, ClaimError> {
+    let metric = left.metric;
+    let reading = reading(part, Some(&left.variant))?;
     if reading.metric.unit() != metric.unit() {
         let message = format!("`{metric}` and `{}` are not measured in the same unit", reading.metric);
         return Err(part.wrong(message).help(format!("`{metric}` is compared with {}", example(metric))));
@@ -171,8 +184,12 @@ fn multiple(times: f64, part: Part<'_>, metric: Metric) -> Result<Operand, Claim
     Ok(Operand::Multiple { times, reading })
 }
 
-/// Whether a text begins as `variant.metric`. A number doesn't: a digit follows its point, and so does none.
+/// Whether a text is a metric, or begins as `variant.metric`. A number doesn't: a digit follows its point, and so does none.
 fn names_a_reading(text: &str) -> bool {
+    let alone = text.split_once('[').map_or(text, |(metric, _)| metric);
+    if Metric::ALL.iter().any(|metric| metric.name() == alone) {
+        return true;
+    }
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let is_name = |name: &str| name.chars().all(fits) && !name.is_empty();
     text.split_once('.')
@@ -247,6 +264,34 @@ mod tests {
             };
             assert_eq!((times, reading.to_string().as_str()), (factor, "rr.p99"));
         }
+    }
+
+    #[test]
+    fn a_metric_alone_is_of_the_same_variant() {
+        for (text, times, same) in [
+            ("tls.handshakes_full == scheduled", 1.0, "tls.scheduled"),
+            ("tls.handshakes_resumed > 0.9 × scheduled", 0.9, "tls.scheduled"),
+            ("lc.queue_mean[web-1] < queue_mean[web-2]", 1.0, "lc.queue_mean[web-2]"),
+        ] {
+            let Operand::Multiple { times: factor, reading } = text.parse::<Claim>().unwrap().right else {
+                panic!("{text} should compare with a reading");
+            };
+            assert_eq!((factor, reading.to_string().as_str()), (times, same));
+        }
+    }
+
+    #[test]
+    fn all_is_as_many_as_there_can_be() {
+        assert_eq!("a.replaced == all".parse::<Claim>().unwrap().right, Operand::All);
+        let error = "a.reloads == all".parse::<Claim>().unwrap_err();
+        assert_eq!(error.message, "`reloads` is no part of anything that is counted");
+    }
+
+    #[test]
+    fn what_backends_have_in_hand_may_be_asked_of_the_worst() {
+        let claim: Claim = "rr.queue_growth > 1.5".parse().unwrap();
+        assert_eq!(claim.left.facet, None);
+        assert!("rr.share > 3%".parse::<Claim>().is_err());
     }
 
     #[test]

@@ -137,6 +137,7 @@ fn topology(out: &mut Lines, topology: &Topology) {
 
 fn explain_pool(out: &mut Lines, pool: &Pool) {
     out.line(4, format_args!("{}:", pool.name));
+    out.line(5, format_args!("health_path: {}", pool.health_path));
     out.line(5, format_args!("sessions: {}", pool.sessions.map_or("none", Sessions::name)));
     out.line(5, "backends:");
     for backend in &pool.backends {
@@ -254,7 +255,7 @@ fn timeline_entry(out: &mut Lines, entry: &Entry) {
         }
         Action::Curl(it) => {
             let (path, headers) = (quoted(&it.path), headers(&it.headers));
-            out.line(4, format_args!("curl: {{ path: {path}, headers: {headers} }}"));
+            out.line(4, format_args!("curl: {{ path: {path}, headers: {headers}, times: {} }}", it.times));
         }
         Action::Reload(it) => {
             out.line(4, format_args!("reload: {{ times: {}, every: {} }}", it.times, it.every))

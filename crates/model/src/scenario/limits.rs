@@ -51,6 +51,7 @@ pub(crate) const WARMUP: RangeInclusive<Span> = Span::millis(0)..=Span::millis(6
 pub(crate) const AT: RangeInclusive<Span> = Span::millis(0)..=Span::millis(3_600_000);
 pub(crate) const FAULT: RangeInclusive<Span> = Span::millis(1)..=Span::millis(3_600_000);
 pub(crate) const DRAIN: RangeInclusive<Span> = Span::millis(1)..=Span::millis(600_000);
+pub(crate) const CURLS: RangeInclusive<u64> = 1..=100;
 pub(crate) const RELOADS: RangeInclusive<u64> = 1..=1000;
 pub(crate) const RELOAD_EVERY: RangeInclusive<Span> = Span::millis(10)..=Span::millis(3_600_000);
 pub(crate) const RELOAD_GRACE: RangeInclusive<Span> = Span::millis(1000)..=Span::millis(600_000);

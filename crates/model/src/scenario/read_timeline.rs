@@ -183,8 +183,9 @@ fn curl(item: Item<'_>) -> Option<CurlRequest> {
     let mut fields = item.fields()?;
     let path = fields.require("path", "/".to_owned(), read_traffic::path);
     let headers = fields.read("headers", Vec::new(), read_traffic::headers);
+    let times = fields.read("times", 1, |item| item.count(limits::CURLS));
     fields.finish();
-    Some(CurlRequest { path, headers })
+    Some(CurlRequest { path, headers, times })
 }
 
 fn fault(kind: FaultKind, item: Item<'_>, lasting: Option<Item<'_>>, topology: &Topology) -> Option<Fault> {

@@ -7,9 +7,9 @@ use super::reader::{Fields, Item, written_last};
 use super::tree::Value;
 use super::{read_listener, read_routes, read_users};
 use crate::catalog::Capability;
-use crate::sessions::Sessions;
 use crate::topology::{
-    Backend, Balance, HealthCheck, Latency, Listener, OnTerm, PassiveHealth, Pool, Retries, Tail, Topology,
+    self, Backend, Balance, HealthCheck, Latency, Listener, OnTerm, PassiveHealth, Pool, Retries, Tail,
+    Topology,
 };
 use crate::units::{Bytes, Factor, Share, Span};
 
@@ -21,7 +21,11 @@ pub(crate) fn topology(item: Item<'_>, balancers: &Balancers<'_>, client_timeout
     let names: Vec<_> = pools.iter().map(|pool| pool.name.as_str()).collect();
     let routes = fields.require("routes", Vec::new(), |item| read_routes::routes(item, &names));
     let listener = fields.read("listener", Listener::default(), read_listener::listener);
-    let health_check = fields.read("health_check", Some(default_health_check()), health_check);
+    let health_check_item = fields.get("health_check");
+    let health_check =
+        health_check_item.map_or(Some(Some(default_health_check(&pools))), |item| health_check(item, &pools));
+    let health_check = health_check.unwrap_or_default();
+    check_probe_path(health_check_item.unwrap_or(fields.item), health_check.as_ref(), &pools);
     let balance_item = fields.get("balance");
     let balance = balance_item.and_then(|item| balance(item, balancers)).unwrap_or_default();
     read_users::check_balance(balance_item, balance, &routes, balancers);
@@ -55,21 +59,21 @@ fn pools(item: Item<'_>) -> Option<Vec<Pool>> {
     }
     let mut pools: Vec<Pool> = Vec::new();
     for item in items {
-        let (backends, sessions) = pool(item).unwrap_or_default();
-        for backend in &backends {
+        let Some(pool) = pool(item) else { continue };
+        for backend in &pool.backends {
             if pools.iter().flat_map(|pool| &pool.backends).any(|other| other.id == backend.id) {
                 let message = format!("two backends would be called `{}`", backend.id);
                 item.found
                     .add(Problem::new(message, item.key()).help("backends of all pools share their names"));
             }
         }
-        pools.push(Pool { name: item.name.to_owned(), backends, sessions });
+        pools.push(pool);
     }
     read_users::check_store_name(item, &pools);
     Some(pools)
 }
 
-fn pool(item: Item<'_>) -> Option<(Vec<Backend>, Option<Sessions>)> {
+fn pool(item: Item<'_>) -> Option<Pool> {
     let mut fields = item.fields()?;
     let common = behaviour(&mut fields, default_backend());
     // Two of them to go on with, because a pool of one has problems of its own.
@@ -79,8 +83,9 @@ fn pool(item: Item<'_>) -> Option<(Vec<Backend>, Option<Sessions>)> {
             _ => Some(counted(item.name, backends.whole(1..=limits::BACKENDS as u64)?, &common)),
         });
     let sessions = fields.read("sessions", None, read_users::sessions);
+    let health_path = fields.read("health_path", topology::health_path(), path);
     fields.finish();
-    Some((backends, sessions))
+    Some(Pool { name: item.name.to_owned(), backends, health_path, sessions })
 }
 
 fn counted(pool: &str, backends: u64, common: &Backend) -> Vec<Backend> {
@@ -236,9 +241,9 @@ fn balance(item: Item<'_>, balancers: &Balancers<'_>) -> Option<Balance> {
     Some(balance)
 }
 
-fn default_health_check() -> HealthCheck {
+fn default_health_check(pools: &[Pool]) -> HealthCheck {
     HealthCheck {
-        path: "/health".into(),
+        path: pools.first().map_or_else(topology::health_path, |pool| pool.health_path.clone()),
         every: Span::millis(500),
         timeout: Span::millis(250),
         fall: 2,
@@ -246,12 +251,24 @@ fn default_health_check() -> HealthCheck {
     }
 }
 
-fn health_check(item: Item<'_>) -> Option<Option<HealthCheck>> {
+/// Every pool must serve the path that is probed: else each probe of it fails for ever.
+fn check_probe_path(item: Item<'_>, check: Option<&HealthCheck>, pools: &[Pool]) {
+    let Some(HealthCheck { path, .. }) = check else { return };
+    if let Some(Pool { name, health_path, .. }) = pools.iter().find(|pool| pool.health_path != *path) {
+        let message = format!(
+            "no backend of `{name}` would be healthy: it serves `{health_path}`, and `{path}` is probed"
+        );
+        let help = format!("add `health_path: {path}` to the pool, or probe `{health_path}`");
+        item.found.add(Problem::new(message, item.key()).help(help));
+    }
+}
+
+fn health_check(item: Item<'_>, pools: &[Pool]) -> Option<Option<HealthCheck>> {
     if !item.is_map() {
         return item.word_or(&[("off", ())], "a map such as `{ every: 500ms }`").map(|()| None);
     }
     let mut fields = item.fields()?;
-    let unless_said = default_health_check();
+    let unless_said = default_health_check(pools);
     let check = HealthCheck {
         path: fields.read("path", unless_said.path, path),
         every: fields.read("every", unless_said.every, |item| item.quantity(limits::PROBE_EVERY)),

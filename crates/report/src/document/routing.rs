@@ -15,7 +15,7 @@ use crate::verdict::RunSummary;
 pub(super) fn classes(run: &RunSummary) -> Option<Table> {
     let mut columns = Vec::from(Column::left(["balancer", "variant", "class", "expected"]));
     columns.extend(Column::right(["responses", "misrouted"]));
-    columns.extend(Column::left(["answered by"]));
+    columns.extend(Column::left(["as the client saw it", "as the balancer logged it"]));
     let rows = |cell: &CellSummary| {
         let asked = cell.routing.iter().filter(|routing| routing.expected.is_some());
         let classes = asked.flat_map(|routing| &routing.classes);
@@ -42,7 +42,12 @@ fn class_row(run: &RunSummary, cell: &CellSummary, name: &str, class: &ClassRout
     };
     let expected = class.expected_pool.as_deref().unwrap_or(NONE);
     let responses: u64 = class.answered.values().sum();
-    let figures = [Cell::plain(responses.to_string()), misrouted, Cell::plain(by_pool(&class.answered))];
+    let figures = [
+        Cell::plain(responses.to_string()),
+        misrouted,
+        Cell::plain(by_pool(&class.answered)),
+        Cell::plain(by_pool(&class.logged)),
+    ];
     let figures = figures.map(struck_unless(cell.is_usable()));
     names(run, cell).into_iter().chain([Cell::plain(name), Cell::plain(expected)]).chain(figures).collect()
 }
@@ -107,17 +112,26 @@ pub(super) fn transcripts(run: &RunSummary) -> Vec<Quote> {
 /// What curl was told in one cell.
 pub(crate) fn transcripts_of(run: &RunSummary, cell: &CellSummary) -> Vec<Quote> {
     let from = label(run, cell);
-    let quote = |curl: &Transcript| Quote {
-        from: format!("{from}: {}", curl.entry),
-        text: format!(
-            "$ {}\n{}\n{}",
-            curl.command,
-            curl.spoken().collect::<Vec<_>>().join("\n"),
-            match (curl.status.as_str(), curl.body.trim_end()) {
-                ("exit status: 0", body) => body.to_owned(),
-                (status, body) => format!("{body}\n({status})").trim_start().to_owned(),
-            }
-        ),
+    let entries = cell.curls.chunk_by(|one, next| one.entry == next.entry && one.command == next.command);
+    entries
+        .map(|curls| Quote {
+            from: format!("{from}: {}", curls[0].entry),
+            text: std::iter::once(conversation(&curls[0])).chain(curls[1..].iter().map(again)).collect(),
+        })
+        .collect()
+}
+
+/// What was said, in full.
+fn conversation(curl: &Transcript) -> String {
+    let spoken = curl.spoken().collect::<Vec<_>>().join("\n");
+    let rest = match (curl.status.as_str(), curl.body.trim_end()) {
+        ("exit status: 0", body) => body.to_owned(),
+        (status, body) => format!("{body}\n({status})").trim_start().to_owned(),
     };
-    cell.curls.iter().map(quote).collect()
+    format!("$ {}\n{spoken}\n{rest}", curl.command)
+}
+
+/// The same request again: who answered it.
+fn again(curl: &Transcript) -> String {
+    format!("\nagain: {}", curl.answer().unwrap_or_else(|| format!("no answer ({})", curl.status)))
 }

@@ -5,7 +5,7 @@ use model::claim::{Claim, Comparison, Metric, Operand};
 use model::outcome::OutcomeKind;
 
 use super::{ClaimVerdict, Holding, Judge, PLAN_CHANGED, Role};
-use crate::reading::{compare, does_not_apply, dropped_kinds, inputs, is_latency, read, show};
+use crate::reading::{compare, does_not_apply, dropped_kinds, inputs, is_latency, read, show, whole};
 use crate::summary::CellSummary;
 use crate::zero::{ZeroBound, shadows};
 
@@ -85,6 +85,13 @@ impl Judge<'_> {
             Operand::Number(number) => *number,
             Operand::Span(span) => span.as_millis(),
             Operand::Share(share) => share.0,
+            Operand::All => match whole(cells[0], left.metric) {
+                Some(all) => all as f64,
+                None => {
+                    let reason = format!("it was not counted how many {} could be", left.metric);
+                    return Judgement::unproven(reason, observed);
+                }
+            },
             Operand::Multiple { times, reading } => {
                 let other = match read(cells[1], reading.metric, reading.facet.as_deref()) {
                     Ok(other) => other,

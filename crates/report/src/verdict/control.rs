@@ -122,7 +122,7 @@ fn allows(promise: &Claim, lost: f64) -> bool {
         Operand::Count(count) => *count as f64,
         Operand::Number(number) => *number,
         Operand::Share(share) => share.0,
-        Operand::Span(_) | Operand::Multiple { .. } => return false,
+        Operand::Span(_) | Operand::All | Operand::Multiple { .. } => return false,
     };
     promise.left.metric.loss() == Some(promise.left.metric) && compare(lost, promise.comparison, bound)
 }

@@ -6,7 +6,8 @@ use model::prose::Piece;
 use serde::{Deserialize, Serialize};
 
 use super::Judge;
-use crate::reading::inputs;
+use crate::reading::{inputs, is_cpu, is_latency, read};
+use crate::spread::INTERVAL_FROM;
 use crate::summary::CellSummary;
 use crate::validity::Trust;
 
@@ -28,6 +29,11 @@ impl Judge<'_> {
             let words = prose.pieces.iter().map(|piece| match piece {
                 Piece::Words(words) => words.clone(),
                 Piece::Figure(figure) => self.figure(figure, balancer),
+                Piece::Against(left, right) => {
+                    let figures = [left, right].map(|figure| self.figure(figure, balancer));
+                    let difference = self.difference(left, right, balancer);
+                    format!("{} against {}{difference}", figures[0], figures[1])
+                }
             });
             Told {
                 balancer,
@@ -35,6 +41,30 @@ impl Judge<'_> {
             }
         };
         BalancerKind::ALL.into_iter().filter(ran).map(tell).collect()
+    }
+
+    /// What repeats say of the difference of two figures that vary from run to run by themselves: nothing if their ranges
+    /// don't overlap.
+    fn difference(&self, left: &Reading, right: &Reading, balancer: BalancerKind) -> &'static str {
+        if !is_latency(left.metric) && !is_cpu(left.metric) {
+            return "";
+        }
+        let range = |figure: &Reading| {
+            let cells = (1..=self.plan.repeats).filter_map(|n| self.cell(&figure.variant, balancer, n));
+            let values: Vec<f64> =
+                cells.filter_map(|cell| read(cell, figure.metric, figure.facet.as_deref()).ok()).collect();
+            let (least, most) = values
+                .iter()
+                .fold((f64::INFINITY, 0.0), |(least, most): (f64, f64), v| (least.min(*v), most.max(*v)));
+            (values.len() >= INTERVAL_FROM).then_some((least, most))
+        };
+        match (range(left), range(right)) {
+            (Some(left), Some(right)) if left.0 <= right.1 && right.0 <= left.1 => {
+                " (no difference: the repeats overlap)"
+            }
+            (Some(_), Some(_)) => "",
+            _ => " (fewer than 3 repeats: noise is not known)",
+        }
     }
 
     /// A number, or the range of it over the repeats; why there is none where it wasn't measured, or can't be

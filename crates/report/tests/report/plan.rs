@@ -50,6 +50,7 @@ fn variant(name: &str, drain: Drain) -> Variant {
             pools: vec![Pool {
                 name: "web".into(),
                 backends: BACKENDS.iter().map(backend).collect(),
+                health_path: "/health".into(),
                 sessions: None,
             }],
             routes: vec![],

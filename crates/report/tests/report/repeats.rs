@@ -105,7 +105,8 @@ fn a_claim_that_held_in_no_repeat_is_told_for_each() {
     let mut plan = five();
     plan.expect[1].right = Operand::Count(4);
     let claims = claims(&run(&plan, |_| {}));
-    let failed: Vec<_> = (1..=5).map(|n| format!("✗ nginx #{n}  {}  (3)", plan.expect[1].text)).collect();
+    let failed: Vec<_> =
+        (1..=5).map(|n| format!("✗ nginx #{n}  {}  (3 of 3 backends)", plan.expect[1].text)).collect();
     assert_eq!(claims[2..], failed);
 }
 
@@ -189,4 +190,28 @@ fn two_repeats_are_told_one_by_one() {
     let run = slowing(2, 0);
     assert_eq!(drained_row(&run, Detail::Brief, TOGETHER), None);
     assert_eq!(drained_row(&run, Detail::Brief, EACH).expect("each is told")[4], "100 ms");
+}
+
+#[test]
+fn a_difference_within_the_noise_is_called_none() {
+    let mut plan = five();
+    plan.reading = Some("p50: {with-drain.p50 against without-drain.p50}".parse().expect("it is prose"));
+    let spread = |drained: [f64; 5]| {
+        run(&plan, |cell| {
+            let n = cell.repeat as usize - 1;
+            let value = if cell.variant == DRAINED { drained[n] } else { [8.0, 9.0, 10.0, 11.0, 12.0][n] };
+            cell.latency_ms.p50 = Some(value);
+        })
+        .readings[0]
+            .text
+            .clone()
+    };
+    assert_eq!(
+        spread([11.0, 12.0, 13.0, 14.0, 15.0]),
+        "p50: 13 (11–15) ms against 10 (8–12) ms (no difference: the repeats overlap)"
+    );
+    assert_eq!(spread([13.0, 14.0, 15.0, 16.0, 17.0]), "p50: 15 (13–17) ms against 10 (8–12) ms");
+    let once = SavedPlan { repeats: 1, ..plan.clone() };
+    let text = run(&once, |_| {}).readings[0].text.clone();
+    assert!(text.ends_with("(fewer than 3 repeats: noise is not known)"), "{text}");
 }

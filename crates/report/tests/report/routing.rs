@@ -24,7 +24,12 @@ pub(crate) fn two_pools() -> SavedPlan {
     for variant in &mut plan.variants {
         let topology = &mut variant.topology;
         let canary: Vec<Backend> = topology.pools[0].backends.split_off(2);
-        topology.pools.push(Pool { name: "canary".into(), backends: canary, sessions: None });
+        topology.pools.push(Pool {
+            name: "canary".into(),
+            backends: canary,
+            health_path: "/health".into(),
+            sessions: None,
+        });
         topology.routes =
             vec![Route { name: "all".into(), path: "/".into(), header: None, to: split(0.1), sticky: None }];
         variant.traffic.mix = vec![RequestClass {

@@ -116,3 +116,28 @@ fn the_brief_report_tells_of_backends_only_if_requests_were_seen_to_wait() {
     assert_eq!(rows(&run(&idle), Detail::Full).len(), 6);
     assert!(rows(&run(&cell(DRAINED)), Detail::Full).is_empty(), "nobody looked");
 }
+
+#[test]
+fn the_growth_of_a_queue_does_not_depend_on_how_long_the_load_lasts() {
+    let growing = |until: u32| {
+        let mut records = cell(DRAINED);
+        for n in 0..until {
+            let at = f64::from(n) * 100.0 + 1.0;
+            records.samples.push(sample(at, "web-1", 9, u64::from(n) * 3));
+            records.samples.push(sample(at, "web-2", 1, u64::from(n % 2)));
+            records.samples.push(sample(at, "web-3", 1, 0));
+        }
+        summarise(&plan(), &records)
+    };
+    for summary in [growing(200), growing(190)] {
+        let growth = |backend: &str| summary.load[backend].in_hand.and_then(|hand| hand.queue_growth);
+        assert!((growth("web-1").expect("it was sampled") - 30.0).abs() < 1e-6);
+        assert!(
+            growth("web-2").expect("it was sampled").abs() < 0.01,
+            "a queue that comes and goes does not grow"
+        );
+        let worst =
+            report::reading::read(&summary, Metric::QueueGrowth, None).expect("every backend was sampled");
+        assert!((worst - 30.0).abs() < 1e-6, "without a backend it is the one that grows most");
+    }
+}

@@ -12,7 +12,7 @@ pub(super) fn entry() -> Section {
         key("reload", Form::Fields(reload()), "Reloads the balancer; `{}` is once."),
         key("degrade", Form::Fields(degrade()), "Tells a running backend to misbehave."),
         key("split", Form::Fields(split()), "Changes the shares of a route."),
-        key("curl", Form::Fields(curl()), "Asks once, by curl; the transcript is in the report."),
+        key("curl", Form::Fields(curl()), "Asks by curl; the transcript is in the report."),
     ];
     actions.extend(
         FaultKind::ALL.map(|kind| key(kind.name(), Form::Text(Text::NameOf("backend")), about_fault(kind))),
@@ -127,6 +127,8 @@ fn curl() -> Section {
     let keys = vec![
         key("path", Form::Text(Text::Target), "What is asked for.").required(),
         key("headers", traffic::request_headers(), "Headers; a list of values repeats one.").default("{}"),
+        key("times", Form::Whole(limits::CURLS), "How often, each time on a connection of its own.")
+            .default("1"),
     ];
     Section::new("curl", "A request by curl.", keys)
 }

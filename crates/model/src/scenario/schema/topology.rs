@@ -68,6 +68,8 @@ fn pool() -> Section {
              users, in signed tokens.",
         )
         .default("none"),
+        key("health_path", Form::Text(Text::Path), "Where its backends say whether they are healthy; `health_check` must ask there.")
+            .default("/health"),
     ];
     keys.extend(behaviour());
     Section::new("pool", "Interchangeable backends.", keys)

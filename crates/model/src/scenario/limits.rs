@@ -20,7 +20,7 @@ pub(crate) const KEY: usize = 1024;
 /// Length of any text.
 pub(crate) const TEXT: usize = 4096;
 
-pub(crate) const VARIANTS: usize = 16;
+pub(crate) const VARIANTS: usize = 32;
 pub(crate) const POOLS: usize = 8;
 pub(crate) const BACKENDS: usize = 16;
 pub(crate) const ROUTES: usize = 32;

@@ -1,13 +1,13 @@
-//! The scenario's `reading`, with the measured numbers filled in.
+//! The scenario's `reading`, with the measured numbers filled in. A sentence about a variant that did not run is left out.
 
 use model::catalog::BalancerKind;
-use model::claim::Reading;
+use model::claim::{Reading, Unit};
 use model::prose::Piece;
 use serde::{Deserialize, Serialize};
 
 use super::Judge;
-use crate::reading::{inputs, is_cpu, is_latency, read};
-use crate::spread::INTERVAL_FROM;
+use crate::reading::{inputs, is_cpu, is_latency, read, show};
+use crate::spread::{INTERVAL_FROM, spread};
 use crate::summary::CellSummary;
 use crate::validity::Trust;
 
@@ -18,6 +18,17 @@ pub struct Told {
     pub balancer: BalancerKind,
     /// The scenario's words, with its numbers.
     pub text: String,
+}
+
+/// Stands where a figure of a variant would stand that did not run. No text has it.
+const NOT_RUN: &str = "\0";
+
+/// The sentences of `text` in which every variant ran.
+fn sentences(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let sentences = words.split_inclusive(|word| word.ends_with(['.', '?', '!']));
+    let told = sentences.filter(|sentence| !sentence.iter().any(|word| word.contains(NOT_RUN)));
+    told.map(|sentence| sentence.join(" ")).collect::<Vec<_>>().join(" ")
 }
 
 impl Judge<'_> {
@@ -35,10 +46,7 @@ impl Judge<'_> {
                     format!("{} against {}{difference}", figures[0], figures[1])
                 }
             });
-            Told {
-                balancer,
-                text: words.collect::<String>().split_whitespace().collect::<Vec<_>>().join(" "),
-            }
+            Told { balancer, text: sentences(&words.collect::<String>()) }
         };
         BalancerKind::ALL.into_iter().filter(ran).map(tell).collect()
     }
@@ -74,7 +82,7 @@ impl Judge<'_> {
         let cells: Vec<_> =
             repeats.iter().filter_map(|repeat| self.cell(&figure.variant, balancer, *repeat)).collect();
         if cells.is_empty() {
-            return format!("(not run: {})", figure.variant);
+            return NOT_RUN.to_owned();
         }
         let untrusted = |cell: &&CellSummary| {
             inputs(cell, figure.metric).iter().any(|input| input.verdict == Trust::Invalid)
@@ -82,9 +90,15 @@ impl Judge<'_> {
         if cells.iter().any(untrusted) {
             return format!("(not trusted: {figure})");
         }
-        match self.spread(figure, balancer, &repeats) {
-            none if none.is_empty() => format!("(not measured: {figure})"),
-            number => number,
+        let value = |cell: &&CellSummary| read(cell, figure.metric, figure.facet.as_deref()).ok();
+        let numbers: Vec<_> = cells.iter().filter_map(|cell| Some((value(cell)?, *cell))).collect();
+        if numbers.is_empty() {
+            return format!("(not measured: {figure})");
         }
+        // The sentence says what is counted.
+        spread(numbers, |cell, value| match figure.metric.unit() {
+            Unit::Count => value.to_string(),
+            _ => show(cell, figure.metric, value),
+        })
     }
 }

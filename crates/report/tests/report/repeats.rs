@@ -215,3 +215,14 @@ fn a_difference_within_the_noise_is_called_none() {
     let text = run(&once, |_| {}).readings[0].text.clone();
     assert!(text.ends_with("(fewer than 3 repeats: noise is not known)"), "{text}");
 }
+
+#[test]
+fn a_sentence_about_a_variant_that_did_not_run_is_left_out() {
+    let mut plan = SavedPlan { repeats: 1, ..plan() };
+    let text =
+        "Drained: {with-drain.dropped} of all. Undrained, {without-drain.dropped} were lost. So drain.";
+    plan.reading = Some(text.parse().expect("it is prose"));
+    let cells = vec![summarise(&plan, &cell(DRAINED))];
+    let run = judge(&plan, &environment(), cells, vec![]);
+    assert_eq!(run.readings[0].text, "Drained: 0 of all. So drain.");
+}

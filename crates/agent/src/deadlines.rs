@@ -3,13 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::task::Waker;
-use std::time::Duration;
 
+use model::job::WAKE_QUANTUM;
 use model::units::Nanos;
-
-/// Wake-ups follow each other by at least this. It leaves up to 4,000 wake-ups a second exact; above that,
-/// each serves all deadlines that passed meanwhile, which halves the cost at 10,000 deadlines a second.
-const QUANTUM: Duration = Duration::from_micros(250);
 
 /// A pending deadline's place in the order; the number tells apart deadlines of the same instant.
 pub(crate) type Key = (Nanos, u64);
@@ -54,7 +50,7 @@ impl Deadlines {
     /// When to wake up next; `None`: nothing is pending.
     pub(crate) fn next_wake(&self) -> Option<Nanos> {
         let (&(soonest, _), _) = self.pending.first_key_value()?;
-        Some(self.last_wake.map_or(soonest, |last| soonest.max(last + QUANTUM)))
+        Some(self.last_wake.map_or(soonest, |last| soonest.max(last + WAKE_QUANTUM)))
     }
 }
 
@@ -104,7 +100,7 @@ mod tests {
         deadlines.insert(Nanos(1_000), Waker::noop().clone());
         assert_eq!(deadlines.next_wake(), Some(Nanos(1_000)), "nothing came before");
         deadlines.woke(Nanos(900));
-        assert_eq!(deadlines.next_wake(), Some(Nanos(900) + QUANTUM));
+        assert_eq!(deadlines.next_wake(), Some(Nanos(900) + WAKE_QUANTUM));
         deadlines.woke(Nanos(-500_000));
         assert_eq!(deadlines.next_wake(), Some(Nanos(1_000)), "the last one is long ago");
     }

@@ -104,7 +104,7 @@ impl Application {
     /// ledger; everything else is the same for it.
     async fn work(&self, request: Request<Incoming>) -> Result<Response<Stamped>, hyper::Error> {
         let id = request_id(&request);
-        let receipt = id.map(|id| self.ledger.receive(id));
+        let mut receipt = id.map(|id| self.ledger.receive(id));
         let cost = cost(&request);
         // Probes and curl are nobody's requests.
         let asked = id.and_then(|_| self.sessions.asked(request.headers()));
@@ -134,8 +134,11 @@ impl Application {
                 Some(Misbehaviour::Latency(latency)) => latency,
                 _ => self.job.backend.latency,
             };
-            let time = service_time(self.job.seed, id, &latency, cost);
-            self.timer.sleep_until(clock::now() + time).await;
+            let due = clock::now() + service_time(self.job.seed, id, &latency, cost);
+            self.timer.sleep_until(due).await;
+            if let Some(receipt) = &mut receipt {
+                receipt.served(due);
+            }
         }
         let (stage, reset) = match self.behaviour.get() {
             // Without an id there is nothing to draw from.

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use agent::clock;
 use model::identity::RequestId;
 use model::ledger::LedgerLine;
+use model::units::Nanos;
 use tokio::sync::Notify;
 
 /// The ledger file and what can be counted from it.
@@ -48,7 +49,12 @@ impl Ledger {
         self.write(&LedgerLine::Received { n, id, at: clock::now() });
         self.receipts.set(n + 1);
         self.open.set(self.open.get() + 1);
-        Receipt { ledger: self.clone(), n }
+        Receipt { ledger: self.clone(), n, late: None }
+    }
+
+    /// Writes that this process did not run from `from` to `to`.
+    pub(crate) fn stood(&self, from: Nanos, to: Nanos) {
+        self.write(&LedgerLine::Stood { from, to });
     }
 
     /// Resolves when a line could not be written: a backend that keeps no ledger must not go on.
@@ -80,12 +86,18 @@ impl Ledger {
 pub(crate) struct Receipt {
     ledger: Rc<Ledger>,
     n: u64,
+    late: Option<i64>,
 }
 
 impl Receipt {
+    /// Notes that its time of service, which was to end at `due`, has ended.
+    pub(crate) fn served(&mut self, due: Nanos) {
+        self.late = Some(clock::now().0 - due.0);
+    }
+
     /// Writes that the request is finished. To be called before the response's last byte is handed over.
     pub(crate) fn finish(self) {
-        self.ledger.write(&LedgerLine::Finished { n: self.n, at: clock::now() });
+        self.ledger.write(&LedgerLine::Finished { n: self.n, at: clock::now(), late: self.late });
     }
 }
 

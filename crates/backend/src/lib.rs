@@ -12,6 +12,7 @@ mod behaviour;
 mod ledger;
 mod places;
 mod process;
+mod pulse;
 mod response;
 mod server;
 mod service_time;

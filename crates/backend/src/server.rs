@@ -26,6 +26,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::application::Application;
 use crate::behaviour::{Axe, Behaviour, Wire};
 use crate::ledger::Ledger;
+use crate::pulse;
 use crate::sessions::Sessions;
 use crate::transport::Reception;
 
@@ -112,11 +113,13 @@ pub async fn serve(
     let application = Rc::new(application);
     let (finish, finishing) = watch::channel(());
     let mut connections = JoinSet::new();
+    let mut pulse = pin!(pulse::watch(timer.clone(), ledger.clone()));
     loop {
         tokio::select! {
             biased;
             () = &mut terminate => break,
             error = ledger.failure() => return Err(broken(error)),
+            never = &mut pulse => match never {},
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     let reception = reception.clone();
@@ -138,6 +141,7 @@ pub async fn serve(
                 tokio::select! {
                     biased;
                     error = ledger.failure() => return Err(broken(error)),
+                    never = &mut pulse => match never {},
                     ended = connections.join_next() => if ended.is_none() { break },
                 }
             }

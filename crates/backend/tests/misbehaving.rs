@@ -100,7 +100,9 @@ impl Running {
     }
 
     fn ledger_lines(&self) -> usize {
-        std::fs::read_to_string(&self.ledger).unwrap().lines().count()
+        let text = std::fs::read_to_string(&self.ledger).unwrap();
+        // A busy machine may let any test stand still.
+        text.lines().filter(|line| !line.contains("stood")).count()
     }
 }
 

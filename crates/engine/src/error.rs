@@ -113,6 +113,22 @@ pub enum EngineError {
     /// The run's certificates could not be used.
     #[error(transparent)]
     Tls(#[from] agent::tls::TlsError),
+    /// The machine allows less of something than the load needs.
+    #[error(
+        "the load of `{variant}` needs {needed} {what}, and this machine allows {has}\n  help: {help}\n        or lower `load.rate`"
+    )]
+    TooSmall {
+        /// Whose load.
+        variant: String,
+        /// Of what.
+        what: &'static str,
+        /// How much the load needs.
+        needed: u64,
+        /// How much there is.
+        has: u64,
+        /// What to do.
+        help: String,
+    },
     /// No free address for a component.
     #[error("{address} is taken by another program\n  help: {help}")]
     AddressBusy {

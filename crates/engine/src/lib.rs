@@ -10,6 +10,7 @@
 //! A [`checkup`] tells beforehand whether all of that can be done here; it ends with a [`cell::trial()`].
 
 pub mod balancer;
+pub mod capacity;
 pub mod cell;
 pub mod certificates;
 pub mod checkup;

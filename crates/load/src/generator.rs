@@ -13,6 +13,7 @@ use agent::{clock, usage};
 use model::job::{Frame, GeneratorReport, LoadJob, Progress};
 use model::tls::SERVER_NAME;
 
+use crate::busiest::Busiest;
 use crate::context::{Context, Tally, read_buffer};
 use crate::dispatcher::Dispatcher;
 use crate::pool::Pool;
@@ -87,9 +88,10 @@ pub async fn generate(
         all_ended: tokio::sync::Notify::new(),
     });
     frames(Frame::Scheduled { requests: context.scheduled });
+    let mut busiest = Busiest::new(job.origin);
     tokio::select! {
         () = Dispatcher::new(context.clone(), schedule).run(stop) => {}
-        error = tell_progress(&context, &mut frames) => return Err(unwritable(error)),
+        error = tell_progress(&context, &mut busiest, &mut frames) => return Err(unwritable(error)),
     }
     context.recorder.borrow_mut().flush().map_err(unwritable)?;
     let progress = context.recorder.borrow().progress();
@@ -105,11 +107,16 @@ pub async fn generate(
         connections: context.tally.opened.get(),
         unannounced_closes: context.tally.unannounced_closes.get(),
         announced_closes: context.tally.announced_closes.get(),
+        busiest_second: busiest.share(),
     })
 }
 
 /// Writes records and tells progress at a fixed interval; returns only if records can't be written.
-async fn tell_progress(context: &Context, frames: &mut impl FnMut(Frame)) -> io::Error {
+async fn tell_progress(
+    context: &Context,
+    busiest: &mut Busiest,
+    frames: &mut impl FnMut(Frame),
+) -> io::Error {
     let mut next = clock::now();
     loop {
         next = next + PROGRESS_INTERVAL;
@@ -118,6 +125,8 @@ async fn tell_progress(context: &Context, frames: &mut impl FnMut(Frame)) -> io:
             return error;
         }
         let progress = context.recorder.borrow().progress();
-        frames(Frame::Progress(Progress { cpu_seconds: usage::cpu_seconds(), ..progress }));
+        let cpu_seconds = usage::cpu_seconds();
+        busiest.add(clock::now(), cpu_seconds);
+        frames(Frame::Progress(Progress { cpu_seconds, ..progress }));
     }
 }

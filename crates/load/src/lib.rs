@@ -10,6 +10,7 @@
 //!
 //! It runs as a process of its own ([`run`]); tests generate in-process ([`generate`]).
 
+mod busiest;
 mod chunked;
 mod connection;
 mod context;

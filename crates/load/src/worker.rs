@@ -1,5 +1,6 @@
 //! A worker: at most one connection, and one request at a time on it.
 
+use std::pin::pin;
 use std::rc::Rc;
 
 use agent::clock;
@@ -55,11 +56,23 @@ async fn idle(context: &Context, connection: &mut Connection) -> Option<Released
 async fn carry(context: &Rc<Context>, released: Released, idle: Option<Connection>) -> Option<Connection> {
     let mut flight = Flight::new(context.clone(), released);
     let deadline = context.deadline(&released);
-    let (outcome, connection) = tokio::select! {
-        biased;
-        ended = attempt(&mut flight, idle) => ended,
-        () = context.timer.sleep_until(deadline) => (flight.timed_out(), None),
+    let ended = {
+        let mut attempt = pin!(attempt(&mut flight, idle));
+        tokio::select! {
+            biased;
+            ended = &mut attempt => Some(ended),
+            () = context.timer.sleep_until(deadline) => {
+                // If this process was late to wake up, a response may have arrived that it has not seen yet.
+                tokio::task::yield_now().await;
+                tokio::select! {
+                    biased;
+                    ended = &mut attempt => Some(ended),
+                    () = std::future::ready(()) => None,
+                }
+            }
+        }
     };
+    let (outcome, connection) = ended.unwrap_or_else(|| (flight.timed_out(), None));
     flight.outcome = Some(outcome);
     connection
 }

@@ -85,12 +85,33 @@ pub enum Happening {
         /// Where that was read.
         source: String,
     },
-    /// What the processors of the machine have done since it booted, all of them together.
+    /// What the processors that rig may use have done since the machine booted, all of them together.
     MachineRead {
         /// Processor seconds in all, idle ones included.
         seconds: f64,
         /// Of these, those in which the hypervisor ran something else (steal).
         stolen: f64,
+        /// Of these, those in which they had nothing to do; `None`: an earlier version did not read it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        idle: Option<f64>,
+    },
+    /// A component did not run although it had something to do, by its own word: it was stopped, or got no processor.
+    Stood {
+        /// An incarnation.
+        component: String,
+        /// From when on it should have run.
+        from: Nanos,
+        /// When it ran again.
+        to: Nanos,
+    },
+    /// A component's own words say that the machine had no more of something for it: descriptors, ports, memory.
+    Shortage {
+        /// `balancer`.
+        component: String,
+        /// The first such line.
+        line: String,
+        /// How many there were.
+        lines: u64,
     },
     /// The generator has its schedule.
     Scheduled {

@@ -25,6 +25,16 @@ pub enum LedgerLine {
         n: u64,
         /// When.
         at: Nanos,
+        /// Nanoseconds by which its time of service, once begun, took longer than was drawn; `None`: none was drawn.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        late: Option<i64>,
+    },
+    /// This incarnation did not run although it had something to do: it was stopped, or got no processor.
+    Stood {
+        /// From when on it should have run.
+        from: Nanos,
+        /// When it ran again.
+        to: Nanos,
     },
 }
 
@@ -39,6 +49,10 @@ pub struct Execution {
     pub received: Nanos,
     /// When it was finished; `None`: it never was.
     pub finished: Option<Nanos>,
+    /// Nanoseconds by which its time of service took longer than was drawn: the machine's doing, since a toy backend has
+    /// nothing else to do. `None`: not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late: Option<i64>,
 }
 
 impl Execution {

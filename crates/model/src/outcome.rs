@@ -66,6 +66,9 @@ pub enum Cause {
     Eof,
     /// The time-out, counted from the intended start, ran out.
     Timeout,
+    /// The time-out ran out and need not have: the generator was late itself, at the beginning or at the end. The
+    /// generator never writes it; the judgement says it in the place of what the generator wrote.
+    Late,
     /// What arrived isn't HTTP/1.1, or more than the response; in a handshake, the peer broke it off or broke its rules.
     Protocol,
     /// The peer's certificate can't be verified.
@@ -161,6 +164,7 @@ impl Outcome {
             Outcome::Answered { status: 500.., .. } => OutcomeKind::Http5xx,
             Outcome::Answered { .. } => OutcomeKind::HttpOther,
             Outcome::Failed { stage, cause } => match (stage, cause) {
+                (_, Cause::Late) => OutcomeKind::GeneratorFault,
                 (Stage::Connect, Cause::Refused) => OutcomeKind::Refused,
                 (Stage::Connect, Cause::Timeout) => OutcomeKind::ConnectTimeout,
                 (Stage::Connect, _) => OutcomeKind::ConnectReset,

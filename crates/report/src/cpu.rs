@@ -12,6 +12,8 @@ use model::timeline::FaultKind;
 use model::units::Nanos;
 use serde::{Deserialize, Serialize};
 
+use crate::validity::worked;
+
 /// How far from the moment that it is meant for a reading may have been taken. What lies between two readings is
 /// told with the figure.
 const AROUND: Duration = Duration::from_secs(1);
@@ -43,6 +45,9 @@ pub struct CpuTime {
     pub backends_us_per_handshake: Option<f64>,
     /// All incarnations of all backends that ran during the load, in seconds; `None` if one of them has no figure.
     pub backends_seconds: Option<f64>,
+    /// The part of the processors' time that processes used which are no part of the cell; `None`: nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub foreign: Option<f64>,
 }
 
 /// What one component used between two readings.
@@ -123,6 +128,7 @@ impl CpuTime {
             balancer_us_per_handshake: of_balancer(shook_hands),
             backends_us_per_handshake: of_backends(shook_hands),
             backends_seconds,
+            foreign: foreign(history, origin, &lives, load, &components),
             components,
         }
     }
@@ -215,6 +221,22 @@ fn shook_hands(request: &Request) -> bool {
 /// Microseconds for each of `count`.
 fn per(seconds: f64, count: usize) -> Option<f64> {
     (count > 0).then(|| seconds * 1e6 / count as f64)
+}
+
+/// What was worked on beside the cell's own components, all of which must have figures.
+fn foreign(
+    history: &[Event],
+    origin: Nanos,
+    lives: &BTreeMap<String, Life<'_>>,
+    load: Load,
+    components: &BTreeMap<String, Usage>,
+) -> Option<f64> {
+    let (worked, all) = worked(history, origin)?;
+    // rig itself was not launched by anybody here.
+    let ran = |life: &Life<'_>| life.launched.is_none() || life.ran_during(load);
+    let own = lives.iter().filter(|(_, life)| ran(life)).map(|(name, _)| Some(components.get(name)?.seconds));
+    let own: f64 = own.collect::<Option<Vec<_>>>()?.iter().sum();
+    Some(((worked - own) / all).max(0.0))
 }
 
 /// A sum of some would pass for the sum of all.

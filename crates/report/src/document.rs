@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 pub(crate) use routing::transcripts_of as transcripts;
 pub(crate) use tables::{DROPPED, dropped, names, struck_unless};
 
-use crate::latency::Latency;
+use crate::latency::Quantile;
 use crate::summary::CellSummary;
 use crate::table::Table;
 use crate::validity::Trust;
@@ -224,7 +224,7 @@ pub(crate) fn claim_lines(run: &RunSummary) -> Vec<Line> {
 
 /// p50, p90, p99 and p99.9 over the repeats of one variant.
 pub(crate) fn quantiles(cells: &[CellSummary]) -> [String; 4] {
-    let quantiles: [fn(&Latency) -> Option<f64>; 4] = [|l| l.p50, |l| l.p90, |l| l.p99, |l| l.p999];
+    let quantiles = [Quantile::P50, Quantile::P90, Quantile::P99, Quantile::P999];
     quantiles.map(|of| repeats::over(cells.iter(), of))
 }
 

@@ -278,7 +278,9 @@ fn match_log(
 fn match_log_line(fate: &mut Fate, outcome: Outcome, line: &Logged) {
     match outcome {
         Outcome::Answered { status, .. } if status == line.status => {}
-        Outcome::Failed { cause, .. } if cause == Cause::Timeout || admits_client_abort(line) => {
+        Outcome::Failed { cause, .. }
+            if matches!(cause, Cause::Timeout | Cause::Late) || admits_client_abort(line) =>
+        {
             fate.except(Exception::ClientAbort);
         }
         // No status was sent, and the client got none.
@@ -389,7 +391,7 @@ fn never_sent(request: &Request) -> bool {
 }
 
 fn timed_out(request: &Request) -> bool {
-    matches!(request.outcome, Outcome::Failed { cause: Cause::Timeout, .. })
+    matches!(request.outcome, Outcome::Failed { cause: Cause::Timeout | Cause::Late, .. })
 }
 
 /// The balancer says that its backend took too long.

@@ -1,11 +1,92 @@
 //! Percentiles of the latency from the intended start, over all measured requests: a failure counts as
 //! infinite, so that losing the slowest requests cannot make a balancer look fast.
 
+use model::claim::Metric;
 use model::outcome::OutcomeKind;
 use model::request::Request;
 use serde::{Deserialize, Serialize};
 
-/// Percentiles in milliseconds; `None` lies among the failed requests, or there are no requests at all.
+/// A percentile with fewer requests than this beyond it is the luck of a few, and not told.
+const BEYOND: u64 = 5;
+
+/// The percentiles that are told, and the slowest request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Quantile {
+    /// The median.
+    P50,
+    /// 90 % are at most as slow.
+    P90,
+    /// 99 % are at most as slow.
+    P99,
+    /// 99.9 % are at most as slow.
+    P999,
+    /// The slowest: one request, and no estimate of anything.
+    Max,
+}
+
+impl Quantile {
+    /// Each of them, the fastest first.
+    pub const ALL: [Quantile; 5] =
+        [Quantile::P50, Quantile::P90, Quantile::P99, Quantile::P999, Quantile::Max];
+
+    /// What people call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Quantile::P50 => "p50",
+            Quantile::P90 => "p90",
+            Quantile::P99 => "p99",
+            Quantile::P999 => "p99.9",
+            Quantile::Max => "max",
+        }
+    }
+
+    /// The part of the requests that is at most as slow, in thousandths.
+    fn thousandths(self) -> u64 {
+        match self {
+            Quantile::P50 => 500,
+            Quantile::P90 => 900,
+            Quantile::P99 => 990,
+            Quantile::P999 => 999,
+            Quantile::Max => 1000,
+        }
+    }
+
+    /// The part of the requests that is at most as slow.
+    pub fn part(self) -> f64 {
+        self.thousandths() as f64 / 1e3
+    }
+
+    /// How many requests it takes to tell it.
+    pub fn needs(self) -> u64 {
+        (BEYOND * 1000).checked_div(1000 - self.thousandths()).unwrap_or(1)
+    }
+
+    /// The one that a claim calls `metric`; `None`: that is none.
+    pub fn of(metric: Metric) -> Option<Quantile> {
+        Some(match metric {
+            Metric::P50 => Quantile::P50,
+            Metric::P90 => Quantile::P90,
+            Metric::P99 => Quantile::P99,
+            Metric::P999 => Quantile::P999,
+            Metric::Max => Quantile::Max,
+            _ => return None,
+        })
+    }
+}
+
+/// What a percentile is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Level {
+    /// So many milliseconds.
+    Ms(f64),
+    /// It lies among the failed requests: slower than any other.
+    Failed,
+    /// There are too few requests to tell it.
+    TooFew,
+}
+
+/// Percentiles in milliseconds; `None` lies among the failed requests, or there are too few requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Latency {
     /// The median.
@@ -18,6 +99,9 @@ pub struct Latency {
     pub p999: Option<f64>,
     /// The slowest.
     pub max: Option<f64>,
+    /// Requests in all.
+    #[serde(default)]
+    pub requests: u64,
     /// Requests that count as infinite.
     pub failed: u64,
     /// The client's time-out: what a failed request took is more than this.
@@ -38,16 +122,41 @@ impl Latency {
         }
         times.sort_by(f64::total_cmp);
         let total = times.len() as u64 + failed;
-        let quantile = |q: f64| times.get(rank(q, total)).copied();
+        let quantile = |q: Quantile| {
+            let time = times.get(rank(q.part(), total)).copied();
+            time.filter(|_| total >= q.needs())
+        };
         Latency {
-            p50: quantile(0.5),
-            p90: quantile(0.9),
-            p99: quantile(0.99),
-            p999: quantile(0.999),
-            max: quantile(1.0),
+            p50: quantile(Quantile::P50),
+            p90: quantile(Quantile::P90),
+            p99: quantile(Quantile::P99),
+            p999: quantile(Quantile::P999),
+            max: quantile(Quantile::Max),
+            requests: total,
             failed,
             timeout_ms,
         }
+    }
+
+    /// One of them.
+    pub fn level(&self, quantile: Quantile) -> Level {
+        let ms = match quantile {
+            Quantile::P50 => self.p50,
+            Quantile::P90 => self.p90,
+            Quantile::P99 => self.p99,
+            Quantile::P999 => self.p999,
+            Quantile::Max => self.max,
+        };
+        match ms {
+            Some(ms) => Level::Ms(ms),
+            None if self.failed > 0 && self.requests >= quantile.needs() => Level::Failed,
+            None => Level::TooFew,
+        }
+    }
+
+    /// Those that there are requests enough for.
+    pub fn told(&self) -> impl Iterator<Item = Quantile> {
+        Quantile::ALL.into_iter().filter(|quantile| self.level(*quantile) != Level::TooFew)
     }
 }
 
@@ -57,4 +166,21 @@ pub(crate) fn rank(q: f64, total: u64) -> usize {
     // 0.999 × 1000 is 999.0000000000001 in binary; the tolerance keeps it from rounding up to the next rank.
     let rank = (q * total as f64 - 1e-9).ceil() as usize;
     rank.saturating_sub(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentile_needs_five_requests_beyond_it_and_the_slowest_is_always_one() {
+        assert_eq!(Quantile::ALL.map(Quantile::needs), [10, 50, 500, 5000, 1]);
+        let told = |requests, failed| {
+            let latency = Latency { requests, failed, max: Some(1.0), ..Latency::default() };
+            latency.told().collect::<Vec<_>>()
+        };
+        assert_eq!(told(499, 1), [Quantile::P50, Quantile::P90, Quantile::Max]);
+        assert_eq!(told(500, 1).len(), 4);
+        assert_eq!(told(9, 1), [Quantile::Max]);
+    }
 }

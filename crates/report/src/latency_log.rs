@@ -13,6 +13,7 @@ use model::records::CellRecords;
 use model::units::Nanos;
 
 use crate::joined::join;
+use crate::lateness::judged;
 
 const INTERVAL: Duration = Duration::from_secs(1);
 const HIGHEST_MICROS: u64 = 3_600_000_000;
@@ -32,7 +33,7 @@ pub fn latency_log(plan: &SavedPlan, records: &CellRecords) -> String {
     let mut histogram = Histogram::<u64>::new_with_bounds(1, HIGHEST_MICROS, SIGNIFICANT_DIGITS)
         .expect("the bounds are constants in the permitted range");
     let load = plan.variant(&records.cell.variant).map(|variant| variant.traffic.duration.0);
-    for interval in samples(records).chunk_by(|a, b| (a.second, a.tag) == (b.second, b.tag)) {
+    for interval in samples(&judged(plan, records)).chunk_by(|a, b| (a.second, a.tag) == (b.second, b.tag)) {
         histogram.reset();
         for sample in interval {
             histogram.saturating_record(sample.micros);

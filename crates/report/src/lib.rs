@@ -25,6 +25,7 @@ pub mod figures;
 pub mod html;
 pub mod joined;
 pub mod latency;
+pub mod lateness;
 pub mod page;
 pub mod phases;
 pub mod reading;

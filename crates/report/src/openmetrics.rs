@@ -11,6 +11,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::figures::words;
+use crate::latency::{Level, Quantile};
 use crate::summary::CellSummary;
 use crate::verdict::{Holding, Role, RunSummary};
 
@@ -238,16 +239,18 @@ fn deployed(cell: &CellSummary, of: fn(&crate::deploy::DeployRecord) -> Option<f
 }
 
 fn latency(cell: &CellSummary) -> Vec<(Labels, f64)> {
-    let all = &cell.latency_ms;
-    if !cell.validity.latency.is_usable() {
-        return Vec::new();
-    }
-    let quantiles =
-        [("0.5", all.p50), ("0.9", all.p90), ("0.99", all.p99), ("0.999", all.p999), ("1", all.max)];
-    let beyond = (all.failed > 0).then_some(f64::INFINITY);
-    let known =
-        quantiles.into_iter().filter_map(|(name, ms)| Some((name, ms.map(|ms| ms / 1e3).or(beyond)?)));
-    known.map(|(name, seconds)| (vec![pair("quantile", name)], seconds)).collect()
+    let seconds = |quantile: Quantile| match cell.latency_ms.level(quantile) {
+        Level::Ms(ms) => Some(ms / 1e3),
+        Level::Failed => Some(f64::INFINITY),
+        Level::TooFew => None,
+    };
+    Quantile::ALL
+        .into_iter()
+        .filter(|quantile| cell.validity.percentile(*quantile).is_usable())
+        .filter_map(|quantile| {
+            Some((vec![pair("quantile", quantile.part().to_string())], seconds(quantile)?))
+        })
+        .collect()
 }
 
 fn backends(cell: &CellSummary) -> Vec<(Labels, f64)> {

@@ -7,6 +7,7 @@ use model::outcome::OutcomeKind;
 use crate::backend_load::InHand;
 use crate::faults::{FaultRecord, Removal};
 use crate::figures::{micros, millis, number, percent};
+use crate::latency::{Level, Quantile};
 use crate::sessions::{SessionRecord, UserRecord};
 use crate::summary::CellSummary;
 use crate::tls::TlsRecord;
@@ -36,9 +37,15 @@ pub fn dropped_kinds(metric: Metric) -> Option<&'static [OutcomeKind]> {
 pub fn read(cell: &CellSummary, metric: Metric, facet: Option<&str>) -> Result<f64, NoReading> {
     let no_deploy = || NoReading(format!("{} has no deploy", cell.cell()));
     let deploy = || cell.deploy.as_ref().ok_or_else(no_deploy);
-    let latency = |quantile: Option<f64>| match quantile {
-        None if cell.counts.scheduled == 0 => Err(NoReading("no request was measured".to_owned())),
-        quantile => Ok(quantile.unwrap_or(f64::INFINITY)),
+    let latency = |quantile: Quantile| match cell.latency_ms.level(quantile) {
+        Level::Ms(ms) => Ok(ms),
+        Level::Failed => Ok(f64::INFINITY),
+        Level::TooFew => Err(NoReading(format!(
+            "{} needs {} requests, and {} were measured",
+            quantile.name(),
+            quantile.needs(),
+            cell.counts.scheduled
+        ))),
     };
     let count = |count: u64| Ok(count as f64);
     let routing = || cell.routing.clone().unwrap_or_default();
@@ -74,11 +81,11 @@ pub fn read(cell: &CellSummary, metric: Metric, facet: Option<&str>) -> Result<f
             None => Err(NoReading("nothing was drained".to_owned())),
         },
         Metric::Reloads => count(cell.reloads.map_or(0, |reloads| reloads.count)),
-        Metric::P50 => latency(cell.latency_ms.p50),
-        Metric::P90 => latency(cell.latency_ms.p90),
-        Metric::P99 => latency(cell.latency_ms.p99),
-        Metric::P999 => latency(cell.latency_ms.p999),
-        Metric::Max => latency(cell.latency_ms.max),
+        Metric::P50 => latency(Quantile::P50),
+        Metric::P90 => latency(Quantile::P90),
+        Metric::P99 => latency(Quantile::P99),
+        Metric::P999 => latency(Quantile::P999),
+        Metric::Max => latency(Quantile::Max),
         Metric::BackendShare => match facet.and_then(|backend| cell.backends.get(backend)) {
             Some(share) => Ok(share.share),
             None => Err(NoReading(format!("{} has no backend {}", cell.cell(), facet.unwrap_or("?")))),
@@ -226,7 +233,7 @@ pub fn does_not_apply(cell: &CellSummary, metric: Metric, facet: Option<&str>) -
 
 /// Whether `metric` is a percentile of the latency.
 pub fn is_latency(metric: Metric) -> bool {
-    matches!(metric, Metric::P50 | Metric::P90 | Metric::P99 | Metric::P999 | Metric::Max)
+    Quantile::of(metric).is_some()
 }
 
 /// Whether `metric` is a CPU time.
@@ -246,8 +253,8 @@ pub fn inputs(cell: &CellSummary, metric: Metric) -> Vec<&Validity> {
     // Where what was to happen did not, no number says what it does.
     let CellValidity { counts, deploy, timeline, .. } = &cell.validity;
     let mut inputs: Vec<_> = std::iter::once(counts).chain(deploy).chain(timeline).collect();
-    if is_latency(metric) {
-        inputs.push(&cell.validity.latency);
+    if let Some(quantile) = Quantile::of(metric) {
+        inputs.push(cell.validity.percentile(quantile));
     }
     if is_cpu(metric) {
         inputs.extend(&cell.validity.cpu);

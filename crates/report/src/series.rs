@@ -20,6 +20,8 @@ use model::units::Nanos;
 use crate::books;
 use crate::evidence::Evidence;
 use crate::joined::join;
+use crate::latency::Quantile;
+use crate::lateness::judged;
 use crate::phases::Phases;
 
 pub use curve::Curve;
@@ -63,6 +65,7 @@ pub fn series(plan: &SavedPlan, records: &CellRecords) -> Option<Series> {
         _ => None,
     })?;
     let axis = Axis { origin, length: variant.traffic.duration.0 };
+    let records = &*judged(plan, records);
     let joined = join(records);
     let measured: Vec<&Request> = joined
         .values()
@@ -73,7 +76,8 @@ pub fn series(plan: &SavedPlan, records: &CellRecords) -> Option<Series> {
     let phases = Phases::read(&records.history);
     let (_, fates) = books::keep(None, &joined, 0, &evidence);
     let fated = measured.iter().filter_map(|r| Some((*r, fates.get(&r.id)?)));
-    let window = axis.window(measured.len());
+    let window = axis.window(measured.len(), PER_WINDOW);
+    let windows_of_latency = axis.window(measured.len(), Quantile::P99.needs());
     let mut backends: Vec<String> =
         variant.topology.pools.iter().flat_map(|p| &p.backends).map(|b| b.id.clone()).collect();
     backends.sort();
@@ -81,7 +85,7 @@ pub fn series(plan: &SavedPlan, records: &CellRecords) -> Option<Series> {
         cell: records.cell.clone(),
         seconds: axis.seconds(),
         outcomes: Outcomes::of(&axis, &measured),
-        latency: LatencyOverTime::of(&axis, window, &measured),
+        latency: LatencyOverTime::of(&axis, windows_of_latency, &measured),
         curve: Curve::of(&measured),
         shares: Shares::of(&axis, window, &backends, &records.executions),
         bands: states::bands(&axis, &records.history, &phases),
@@ -100,8 +104,8 @@ struct Axis {
 /// More points than these are no better to look at.
 const MOST_BINS: u32 = 600;
 const MOST_WINDOWS: u32 = 100;
-/// A window's p99 is not just its slowest request.
-const PER_WINDOW: f64 = 100.0;
+/// A window's share is not the chance of a few.
+const PER_WINDOW: u64 = 100;
 /// Outcomes are counted over so long, if that makes no more than [`MOST_BINS`].
 const BIN: Duration = Duration::from_millis(100);
 /// Percentiles are computed over at least so long.
@@ -122,9 +126,9 @@ impl Axis {
         round_multiple(BIN, |bin| self.pieces(bin) <= MOST_BINS)
     }
 
-    /// The width of the windows over which percentiles of `requests` are computed.
-    fn window(&self, requests: usize) -> Duration {
-        let enough = |window: Duration| requests as f64 * window.div_duration_f64(self.length) >= PER_WINDOW;
+    /// The width of windows each of which has at least `each` of `requests`.
+    fn window(&self, requests: usize, each: u64) -> Duration {
+        let enough = |window: Duration| requests as f64 * window.div_duration_f64(self.length) >= each as f64;
         round_multiple(WINDOW, |window| {
             let pieces = self.pieces(window);
             pieces <= 1 || (pieces <= MOST_WINDOWS && enough(window))

@@ -1,11 +1,12 @@
 //! One cell, summed up.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use model::catalog::BalancerKind;
 use model::history::{CellStage, Event, Happening, Setting};
 use model::identity::CellId;
-use model::job::GeneratorReport;
+use model::job::{GeneratorReport, WAKE_QUANTUM};
 use model::outcome::OutcomeKind;
 use model::plan::{SavedPlan, Variant};
 use model::records::CellRecords;
@@ -25,6 +26,7 @@ use crate::evidence::Evidence;
 use crate::faults::{self, FaultRecord};
 use crate::joined::join;
 use crate::latency::Latency;
+use crate::lateness::{self, Lateness, Machine, depends_on_time};
 use crate::phases::Phases;
 use crate::reloads::Reloads;
 use crate::routing::Routing;
@@ -102,6 +104,9 @@ pub struct CellSummary {
     pub published: Option<String>,
     /// What the load generator says about itself.
     pub generator: Generator,
+    /// How late the machine was, at each percentile.
+    #[serde(default)]
+    pub lateness: Lateness,
     /// CPU time of the components over the measured load.
     #[serde(default)]
     pub cpu: CpuTime,
@@ -133,6 +138,17 @@ impl CellSummary {
     /// Trust in its CPU times, which is no better than that in its counts; `None`: it was not judged.
     pub fn cpu_trust(&self) -> Option<Trust> {
         self.validity.cpu.as_ref().map(|cpu| cpu.verdict.max(self.validity.counts.verdict))
+    }
+
+    /// How many of its dropped requests of `kinds` were dropped whatever becomes of the trust in its counts: client and
+    /// ledger agree on them, the machine ran out of nothing, and no lateness makes a reset or a 5xx.
+    pub(crate) fn surely_dropped(&self, kinds: &[OutcomeKind]) -> u64 {
+        if !self.books.balance() || !self.validity.shortages.is_empty() {
+            return 0;
+        }
+        let usable = self.validity.counts.is_usable();
+        let sure = |kind: &&OutcomeKind| kind.is_dropped() && (usable || !depends_on_time(**kind));
+        kinds.iter().filter(sure).map(|kind| self.counts.of(*kind)).sum()
     }
 
     /// Whether its CPU times can be trusted: its counts can, and the times as well where they were judged.
@@ -175,6 +191,13 @@ pub struct Generator {
     pub late_wake_p50_ms: f64,
     /// 99th percentile of it.
     pub late_wake_p99_ms: f64,
+    /// The most CPU time that it used in a second, as a part of one processor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub busiest_second: Option<f64>,
+    /// Requests are released in steps of this, in milliseconds, because there are more than its timer serves one by one:
+    /// up to so much of each latency is its own. `None`: each has its own moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantum_ms: Option<f64>,
     /// Connections opened.
     pub connections: u64,
     /// Idle connections that the peer closed without having announced it.
@@ -236,6 +259,7 @@ impl Frame {
 
 /// Sums up a cell. Whatever its records lack makes it INVALID, with the reason.
 pub fn summarise(plan: &SavedPlan, records: &CellRecords) -> CellSummary {
+    let records = &*lateness::judged(plan, records);
     let frame = Frame::read(&records.history);
     let evidence = Evidence::gather(&records.history);
     let phases = Phases::read(&records.history);
@@ -253,6 +277,7 @@ pub fn summarise(plan: &SavedPlan, records: &CellRecords) -> CellSummary {
 
     let variant = plan.variant(&records.cell.variant);
     let timeout_ms = variant.map_or(0.0, |v| v.traffic.timeout.as_millis());
+    let quantum = variant.and_then(quantum);
     let latency = Latency::of(measured.iter().copied(), timeout_ms);
     let (late_p50, late_p99) = validity::late_wake(&measured);
     let deploy = variant.and_then(|variant| {
@@ -263,13 +288,36 @@ pub fn summarise(plan: &SavedPlan, records: &CellRecords) -> CellSummary {
     let load = variant
         .map(|variant| backend_loads(variant, origin, executed.copied(), &records.samples))
         .unwrap_or_default();
-    let mut counts_validity = validity::counts(&records.history, &books, &counts, &measured, &phases);
+    let timeout = variant.map_or(Duration::ZERO, |v| v.traffic.timeout.0);
+    let machine = Machine::of(&records.history, recorded.iter().copied(), &evidence);
+    let traced = measured.iter().filter_map(|r| Some((*r, joined.get(&r.id)?)));
+    let lateness = Lateness::of(&machine, traced, &evidence, origin, timeout);
+    let shortages = validity::shortages(&records.history, &measured);
+    let mut counts_validity = validity::counts(
+        &records.history,
+        &books,
+        &counts,
+        &measured,
+        &phases,
+        &shortages,
+        lateness.unproven_timeouts,
+    );
     if variant.is_none() {
         counts_validity.lower(Trust::Invalid, "the plan has no such variant");
     }
-    let mut latency_validity = validity::latency(&latency, late_p99);
-    if !counts_validity.is_usable() {
-        latency_validity.lower(Trust::Invalid, "the counts are INVALID");
+    let busiest = frame.generator.and_then(|generator| generator.busiest_second);
+    let (of_all, percentiles) = validity::latency(&latency, &lateness, &cpu, busiest);
+    let mut validity = CellValidity {
+        counts: counts_validity,
+        latency: of_all,
+        percentiles,
+        shortages,
+        deploy: variant.and_then(|v| deploy_validity(v, deploy.as_ref())),
+        timeline: variant.and_then(|v| timeline::validity(v, &records.history, frame.origin)),
+        cpu: Some(validity::cpu(&records.history, origin, &cpu)),
+    };
+    if !validity.counts.is_usable() {
+        validity.lower_latency(Trust::Invalid, "the counts are INVALID");
     }
     let fated = measured.iter().filter_map(|r| Some((*r, fates.get(&r.id)?)));
     let dropped = attribute(fated, &joined, &phases, &evidence);
@@ -281,13 +329,7 @@ pub fn summarise(plan: &SavedPlan, records: &CellRecords) -> CellSummary {
         variant: records.cell.variant.clone(),
         repeat: records.cell.repeat,
         ending: frame.ending,
-        validity: CellValidity {
-            counts: counts_validity,
-            latency: latency_validity,
-            deploy: variant.and_then(|v| deploy_validity(v, deploy.as_ref())),
-            timeline: variant.and_then(|v| timeline::validity(v, &records.history, frame.origin)),
-            cpu: Some(validity::cpu(&records.history, origin, &cpu)),
-        },
+        validity,
         warmup: Counts::of_all(warmup.iter().map(|r| r.outcome.kind())),
         latency_ms: latency,
         ok_only_latency_ms: Latency::of(measured.iter().copied().filter(|r| is_ok(r)), timeout_ms),
@@ -312,7 +354,8 @@ pub fn summarise(plan: &SavedPlan, records: &CellRecords) -> CellSummary {
         published: frame.published,
         cpu,
         stages: frame.stages,
-        generator: generator(frame.generator, late_p50, late_p99),
+        generator: Generator { quantum_ms: quantum, ..generator(frame.generator, late_p50, late_p99) },
+        lateness,
         warnings: frame.warnings,
         failures: frame.failures,
     }
@@ -361,10 +404,18 @@ fn generator(report: Option<GeneratorReport>, late_p50: f64, late_p99: f64) -> G
             .then(|| report.cpu_seconds * 1e6 / report.recorded as f64),
         late_wake_p50_ms: late_p50,
         late_wake_p99_ms: late_p99,
+        busiest_second: report.busiest_second,
+        quantum_ms: None,
         connections: report.connections,
         unannounced_closes: report.unannounced_closes,
         announced_closes: report.announced_closes,
     }
+}
+
+/// The steps in which requests are released, if there are too many for a wake-up each.
+fn quantum(variant: &Variant) -> Option<f64> {
+    let apart = Duration::try_from_secs_f64(1.0 / variant.traffic.rate.0).unwrap_or(Duration::MAX);
+    (apart < WAKE_QUANTUM).then(|| WAKE_QUANTUM.as_secs_f64() * 1e3)
 }
 
 /// Cells that the plan has and `cells` has not.

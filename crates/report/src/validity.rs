@@ -1,5 +1,7 @@
 //! Whether a number may be believed, claim by claim. The thresholds stand here and nowhere else.
 
+mod machine;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -16,8 +18,12 @@ use crate::counts::Counts;
 use crate::cpu::{CpuTime, Usage};
 use crate::deploy::{DeployRecord, Proof};
 use crate::figures::{first_line, millis, percent, words};
-use crate::latency::{Latency, rank};
+use crate::latency::{Quantile, rank};
 use crate::phases::Phases;
+
+pub(crate) use machine::worked;
+use machine::{FOREIGN, foreign_words, graded, machine_share, own_fault};
+pub use machine::{latency, shortages};
 
 /// How far a measurement can be trusted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -60,8 +66,14 @@ impl Validity {
 pub struct CellValidity {
     /// In the counts.
     pub counts: Validity,
-    /// In the latencies.
+    /// In the latencies: the worst of the percentiles that are told. The slowest request is judged alone.
     pub latency: Validity,
+    /// In each percentile by itself; those that are not told are absent.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub percentiles: BTreeMap<Quantile, Validity>,
+    /// What the machine ran out of, if that is why the counts can't be trusted: then no drop is anybody's fault.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shortages: Vec<String>,
     /// In the deploy having been put to the test; `None`: the variant has no deploy.
     pub deploy: Option<Validity>,
     /// In the timeline having happened in time; `None`: the variant has none.
@@ -72,6 +84,19 @@ pub struct CellValidity {
     pub cpu: Option<Validity>,
 }
 
+impl CellValidity {
+    /// Lowers the trust in every latency.
+    pub fn lower_latency(&mut self, trust: Trust, reason: &str) {
+        for validity in self.percentiles.values_mut().chain([&mut self.latency]) {
+            validity.lower(trust, reason);
+        }
+    }
+    /// In one percentile; an earlier version judged all of them together.
+    pub fn percentile(&self, quantile: Quantile) -> &Validity {
+        self.percentiles.get(&quantile).unwrap_or(&self.latency)
+    }
+}
+
 /// Trust in the counts: a whole cell, balanced books, a punctual generator.
 pub fn counts(
     history: &[Event],
@@ -79,8 +104,19 @@ pub fn counts(
     counts: &Counts,
     measured: &[&Request],
     phases: &Phases,
+    shortages: &[String],
+    unproven_timeouts: u64,
 ) -> Validity {
     let mut validity = Validity::default();
+    for shortage in shortages {
+        validity.lower(Trust::Invalid, shortage.clone());
+    }
+    if unproven_timeouts > 0 {
+        let reason = format!(
+            "{unproven_timeouts} timeouts can be charged to nobody: the machine itself was late by a part of the timeout"
+        );
+        validity.lower(Trust::Invalid, reason);
+    }
     for reason in incomplete(history, books) {
         validity.lower(Trust::Invalid, reason);
     }
@@ -92,10 +128,7 @@ pub fn counts(
         validity.lower(Trust::Invalid, reason);
     }
     let faults = counts.of(OutcomeKind::GeneratorFault);
-    validity.lower(
-        fault_trust(faults, counts.scheduled),
-        format!("{faults} requests failed through the generator's own fault"),
-    );
+    validity.lower(fault_trust(faults, counts.scheduled), own_fault(faults, measured));
     let mut stretches: BTreeMap<String, Punctuality> = BTreeMap::new();
     for request in measured {
         let late = request.released.since(request.due);
@@ -178,21 +211,6 @@ pub fn late_wake(measured: &[&Request]) -> (f64, f64) {
     (quantile(0.5), quantile(0.99))
 }
 
-/// Trust in the latencies: the generator's lateness is small beside what it measured.
-pub fn latency(latency: &Latency, late_wake_p99: f64) -> Validity {
-    let p50 = latency.p50.unwrap_or(0.0);
-    let trust = if late_wake_p99 <= f64::max(2.0, 0.05 * p50) {
-        Trust::Valid
-    } else if late_wake_p99 <= f64::max(10.0, 0.2 * p50) {
-        Trust::Degraded
-    } else {
-        Trust::Invalid
-    };
-    let mut validity = Validity::default();
-    validity.lower(trust, format!("the generator was up to {} late (p99)", millis(late_wake_p99)));
-    validity
-}
-
 /// Over less than this a few ticks of the clock decide.
 const CPU_WINDOW: Duration = Duration::from_secs(5);
 
@@ -214,26 +232,15 @@ pub fn cpu(history: &[Event], origin: Nanos, cpu: &CpuTime) -> Validity {
             .lower(Trust::Invalid, format!("CPU time was read over {}; 5 s are the least", millis(ms))),
         Some(_) => {}
     }
-    let readings = history.iter().filter(|event| event.at >= origin).filter_map(|event| match event.what {
-        Happening::MachineRead { seconds, stolen } => Some((seconds, stolen)),
-        _ => None,
-    });
-    let readings: Vec<_> = readings.collect();
-    match readings.as_slice() {
-        [first, .., last] if last.0 > first.0 => {
-            let steal = (last.1 - first.1) / (last.0 - first.0);
-            let trust = match steal {
-                ..=0.02 => Trust::Valid,
-                ..=0.1 => Trust::Degraded,
-                _ => Trust::Invalid,
-            };
-            let reason = format!("the hypervisor took {} of the processors' time (steal)", percent(steal));
-            validity.lower(trust, reason);
-        }
-        _ => validity.lower(
-            Trust::Invalid,
-            "nobody knows how much of the processors' time the hypervisor took (steal)",
+    match machine_share(history, origin, |read| read.stolen) {
+        Some(steal) => validity.lower(
+            graded(steal, 0.02, 0.1),
+            format!("the hypervisor took {} of the processors' time (steal)", percent(steal)),
         ),
+        None => validity.lower(Trust::Invalid, "steal time was not measured"),
+    }
+    if let Some(foreign) = cpu.foreign {
+        validity.lower(graded(foreign, FOREIGN.0, FOREIGN.1), foreign_words(foreign));
     }
     validity
 }

@@ -6,13 +6,14 @@ mod proofs;
 mod told;
 
 use model::catalog::BalancerKind;
-use model::claim::{Claim, Metric};
+use model::claim::{Claim, Metric, Operand};
 use model::identity::CellId;
 use model::plan::{SCHEMA, SavedPlan, Unavailable};
 use model::records::Environment;
 use serde::{Deserialize, Serialize};
 
-use crate::reading::{is_cpu, is_latency};
+use crate::latency::Quantile;
+use crate::reading::is_cpu;
 use crate::summary::{CellSummary, Ending, missing};
 use crate::tls::{self, HandshakeCost};
 use crate::validity::Trust;
@@ -227,6 +228,9 @@ fn verdict(
     claims.chain(cells).chain(problems).chain(nothing).max().unwrap_or(Verdict::Invalid)
 }
 
+/// Fewer repeats than this don't tell a difference of CPU times from chance.
+const CPU_REPEATS: u32 = 3;
+
 struct Judge<'a> {
     plan: &'a SavedPlan,
     cells: &'a [CellSummary],
@@ -254,19 +258,35 @@ impl Judge<'_> {
         self.plan.expect.iter().any(|claim| claim.left.metric == Metric::Masked)
     }
 
+    /// Whether a claim compares CPU times of too few repeats: a difference needs three.
+    fn compares_few_cpu_times(&self) -> bool {
+        let compares =
+            |claim: &Claim| is_cpu(claim.left.metric) && matches!(claim.right, Operand::Multiple { .. });
+        self.plan.repeats < CPU_REPEATS && self.plan.expect.iter().any(compares)
+    }
+
     /// Whether anything that a claim reads is DEGRADED.
     fn degraded(&self) -> bool {
         let reads = |variant: &str, kind: fn(Metric) -> bool| {
             let claims = self.plan.control.iter().chain(&self.plan.expect);
             claims.flat_map(Claim::readings).any(|reading| reading.variant == variant && kind(reading.metric))
         };
-        self.cells.iter().any(|cell| {
-            let latency = reads(&cell.variant, is_latency).then_some(&cell.validity.latency);
-            let cpu = cell.validity.cpu.as_ref().filter(|_| reads(&cell.variant, is_cpu));
-            [Some(&cell.validity.counts), latency, cell.validity.deploy.as_ref(), cpu]
-                .into_iter()
-                .flatten()
-                .any(|validity| validity.verdict == Trust::Degraded)
-        })
+        let read_percentiles = |variant: &str| {
+            let claims = self.plan.control.iter().chain(&self.plan.expect);
+            let readings: Vec<_> =
+                claims.flat_map(Claim::readings).filter(|r| r.variant == variant).collect();
+            readings.into_iter().filter_map(|reading| Quantile::of(reading.metric))
+        };
+        self.compares_few_cpu_times()
+            || self.cells.iter().any(|cell| {
+                let latency =
+                    read_percentiles(&cell.variant).map(|quantile| cell.validity.percentile(quantile));
+                let cpu = cell.validity.cpu.as_ref().filter(|_| reads(&cell.variant, is_cpu));
+                [Some(&cell.validity.counts), cell.validity.deploy.as_ref(), cpu]
+                    .into_iter()
+                    .flatten()
+                    .chain(latency)
+                    .any(|validity| validity.verdict == Trust::Degraded)
+            })
     }
 }

@@ -146,7 +146,13 @@ fn history_events() -> Vec<Event> {
 }
 
 fn execution() -> Execution {
-    Execution { id: RequestId(0), by: Incarnation::new("web-1", 1), received: Nanos(3), finished: None }
+    Execution {
+        id: RequestId(0),
+        by: Incarnation::new("web-1", 1),
+        received: Nanos(3),
+        finished: None,
+        late: None,
+    }
 }
 
 fn sampled() -> [Sample; 2] {

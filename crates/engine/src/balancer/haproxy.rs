@@ -274,6 +274,19 @@ impl Balancer for Haproxy {
         LogFiles { access: STDOUT_FILE, notices: STDERR_FILE }
     }
 
+    fn shortage_words(&self) -> &'static [&'static str] {
+        &[
+            "no free ports",
+            "reached process FD limit",
+            "reached system FD limit",
+            "reached system memory limit",
+            "reached the configured maximum connection limit",
+            "Cannot get a server socket",
+            // "A local resource has been exhausted" (configuration manual, 8.5).
+            r#""flags":"R"#,
+        ]
+    }
+
     fn read_log(&self, line: &str, site: &Site) -> Result<Option<LogLine>, LogError> {
         #[derive(Deserialize)]
         struct Line<'a> {

@@ -7,6 +7,7 @@ mod layer4;
 mod nginx;
 mod probing;
 mod procedure;
+mod shortage;
 mod site;
 mod tls;
 
@@ -27,6 +28,7 @@ use crate::templates::Templates;
 
 pub use probing::detection_bound;
 pub use procedure::{Change, DrainSignal, OldWorkers, Sighting, SplitSteps, Step, Trigger};
+pub(crate) use shortage::tells_of_shortage;
 pub use site::{ConfigFile, Rotation, Site, Standing, example_site};
 
 /// A balancer, as data. Implementations are unit structs.
@@ -89,6 +91,10 @@ pub trait Balancer: Sync {
     fn graceful_stop(&self) -> Signal;
     /// Files that it writes in its directory.
     fn logs(&self) -> LogFiles;
+    /// Its own words, beside the system's, for having run out of something.
+    fn shortage_words(&self) -> &'static [&'static str] {
+        &[]
+    }
     /// Reads a line of its access log; `Ok(None)` for lines that are no requests.
     fn read_log(&self, line: &str, site: &Site) -> Result<Option<LogLine>, LogError>;
 }

@@ -200,6 +200,10 @@ impl Balancer for Nginx {
         LogFiles { access: "access.log", notices: NOTICES }
     }
 
+    fn shortage_words(&self) -> &'static [&'static str] {
+        &["worker_connections are not enough"]
+    }
+
     fn read_log(&self, line: &str, site: &Site) -> Result<Option<LogLine>, LogError> {
         #[derive(Deserialize)]
         struct Line<'a> {

@@ -378,7 +378,7 @@ impl<R: Runtime> Backends<'_, R> {
             .collect();
         let mut executions = Vec::new();
         for (incarnation, ledger) in members {
-            executions.extend(read_ledger(&incarnation, Path::new(&ledger))?);
+            executions.extend(read_ledger(&incarnation, Path::new(&ledger))?.executions);
         }
         Ok(executions)
     }

@@ -8,8 +8,8 @@ use model::topology::Layer;
 use store::StoreError;
 
 use super::ledgers::{read_access_log, read_ledger};
-use super::stand::Stand;
-use crate::balancer::{STDERR_FILE, adapter};
+use super::stand::{BALANCER, Stand};
+use crate::balancer::{STDERR_FILE, adapter, tells_of_shortage};
 use crate::error::EngineError;
 use crate::runtime::Runtime;
 
@@ -22,8 +22,14 @@ impl<R: Runtime> Stand<'_, R> {
         let kind = self.order.cell.balancer;
         let mut executions = Vec::new();
         for life in self.backends.lives.borrow().iter() {
-            executions.extend(read_ledger(&life.incarnation, &life.ledger)?);
+            let ledger = read_ledger(&life.incarnation, &life.ledger)?;
+            executions.extend(ledger.executions);
+            for (from, to) in ledger.stood {
+                let component = life.incarnation.to_string();
+                self.recorder.record(Happening::Stood { component, from, to });
+            }
         }
+        self.record_shortage();
         executions.sort_by_key(|execution| execution.received);
         dir.write_ledger(&executions)?;
 
@@ -51,6 +57,28 @@ impl<R: Runtime> Stand<'_, R> {
             compressed => compressed?,
         }
         std::fs::remove_dir_all(&self.scratch).map_err(EngineError::file(&self.scratch))
+    }
+
+    /// Whether the balancer says that it ran out of something.
+    fn record_shortage(&self) {
+        let balancer = adapter(self.order.cell.balancer);
+        let (mut first, mut lines) = (None, 0);
+        let mut names = self.own_words();
+        names.push(balancer.logs().access);
+        names.sort_unstable();
+        names.dedup();
+        for name in names {
+            let bytes = std::fs::read(self.site.directory.join(name)).unwrap_or_default();
+            for line in
+                String::from_utf8_lossy(&bytes).lines().filter(|line| tells_of_shortage(balancer, line))
+            {
+                first.get_or_insert_with(|| line.to_owned());
+                lines += 1;
+            }
+        }
+        if let Some(line) = first {
+            self.recorder.record(Happening::Shortage { component: BALANCER.to_owned(), line, lines });
+        }
     }
 
     /// Everything that balancer and agents said about themselves, in one file.

@@ -12,16 +12,24 @@ use model::units::Nanos;
 use crate::balancer::{Site, adapter};
 use crate::error::EngineError;
 
-/// The executions in the ledger of one incarnation. A last line without its end was being written when the
-/// process died; it is left out.
-pub(super) fn read_ledger(incarnation: &Incarnation, path: &Path) -> Result<Vec<Execution>, EngineError> {
+/// What one incarnation wrote.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    pub(super) executions: Vec<Execution>,
+    /// From when to when it did not run, although it should have.
+    pub(super) stood: Vec<(Nanos, Nanos)>,
+}
+
+/// The ledger of one incarnation. A last line without its end was being written when the process died; it is left out.
+pub(super) fn read_ledger(incarnation: &Incarnation, path: &Path) -> Result<Ledger, EngineError> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Ledger::default()),
         Err(error) => return Err(EngineError::file(path)(error)),
     };
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
     let mut executions = BTreeMap::new();
+    let mut stood = Vec::new();
     for (number, line) in whole.lines().enumerate() {
         let line = serde_json::from_str(line).map_err(|error| {
             let words = format!("line {}: {error}", number + 1);
@@ -29,16 +37,18 @@ pub(super) fn read_ledger(incarnation: &Incarnation, path: &Path) -> Result<Vec<
         })?;
         match line {
             LedgerLine::Received { n, id, at } => {
-                executions.insert(n, Execution { id, by: incarnation.clone(), received: at, finished: None });
+                let by = incarnation.clone();
+                executions.insert(n, Execution { id, by, received: at, finished: None, late: None });
             }
-            LedgerLine::Finished { n, at } => {
+            LedgerLine::Finished { n, at, late } => {
                 if let Some(execution) = executions.get_mut(&n) {
-                    execution.finished = Some(at);
+                    (execution.finished, execution.late) = (Some(at), late);
                 }
             }
+            LedgerLine::Stood { from, to } => stood.push((from, to)),
         }
     }
-    Ok(executions.into_values().collect())
+    Ok(Ledger { executions: executions.into_values().collect(), stood })
 }
 
 /// What the balancer logged, and how many lines the adapter could not read.

@@ -235,6 +235,11 @@ impl<'a, R: Runtime> Stand<'a, R> {
         let read = || async {
             self.backends.read_cpu(balancer).await;
             self.backends.read_every_cpu().await;
+            self.recorder.record(Happening::CpuRead {
+                component: "rig".to_owned(),
+                seconds: agent::usage::cpu_seconds(),
+                source: "its own CLOCK_PROCESS_CPUTIME_ID".to_owned(),
+            });
             self.recorder.record(machine::read());
         };
         let begin = async {

@@ -13,6 +13,8 @@ use crate::checkup::Check;
 
 /// Open descriptors that a load of a thousand connections needs, balancer and backends included, with room.
 pub(super) const OPEN_FILES: u64 = 4096;
+/// Ports that a load of a thousand fresh connections a second needs, with room.
+const PORTS_ENOUGH: u32 = 4096;
 /// Runnable tasks per CPU beyond which others take turns with rig.
 const BUSY: f64 = 0.5;
 /// Clock sources that are read from a device, a microsecond and more at a time; others are read in nanoseconds
@@ -79,7 +81,9 @@ pub async fn session_store() -> Check {
     }
 }
 
-const RAISE: &str = "sudo prlimit --pid $$ --nofile=65536:65536   # for this shell and what it starts";
+/// How people let a process open more files.
+pub(crate) const RAISE: &str =
+    "sudo prlimit --pid $$ --nofile=65536:65536   # for this shell and what it starts";
 
 /// Checks what a file of the system says; `None` of `check`: it says something else than it should.
 pub(super) fn told(name: &str, path: &str, check: impl FnOnce(&str) -> Option<Check>) -> Check {
@@ -145,6 +149,9 @@ fn ephemeral_ports(range: &str) -> Option<Check> {
             ),
             "sudo sysctl net.ipv4.ip_local_port_range='32768 60999'",
         )
+    } else if count < PORTS_ENOUGH {
+        let found = format!("{found}: a load with many will find no port");
+        Check::limits("ephemeral ports", found, "sudo sysctl net.ipv4.ip_local_port_range='32768 60999'")
     } else {
         Check::ok("ephemeral ports", found)
     })
@@ -204,6 +211,7 @@ mod tests {
         assert_eq!(state("1024\t65535"), Some(State::Limits));
         assert_eq!(state("27999 60999"), Some(State::Limits));
         assert_eq!(state("28000 60999"), Some(State::Ok));
+        assert_eq!(state("40000 40040"), Some(State::Limits));
         assert_eq!(state("60999 32768"), None);
         assert_eq!(state("all"), None);
     }

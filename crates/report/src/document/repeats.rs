@@ -1,17 +1,14 @@
 //! What the repeats of a run say together.
 
-use super::tables::quantile;
 use super::trust_word;
-use crate::figures::{NONE, percent, percent_span_of};
-use crate::latency::Latency;
+use crate::figures::{NONE, millis, percent, percent_span_of};
+use crate::latency::{Level, Quantile};
+use crate::reading::beyond;
 use crate::spread::{INTERVAL_FROM, confidence, spread};
 use crate::summary::CellSummary;
 use crate::table::{Cell, Column, Table};
 use crate::validity::Trust;
 use crate::verdict::RunSummary;
-
-/// The percentiles of a table.
-const QUANTILES: [fn(&Latency) -> Option<f64>; 5] = [|l| l.p50, |l| l.p90, |l| l.p99, |l| l.p999, |l| l.max];
 
 /// Latency over the repeats of each variant; `None` where they are too few to be told together.
 pub(super) fn latency(run: &RunSummary) -> Option<Table> {
@@ -28,7 +25,7 @@ pub(super) fn latency(run: &RunSummary) -> Option<Table> {
         rows: run.cells.chunk_by(same).map(|cells| row(run, cells)).collect(),
         notes: vec![
             "The median of the repeats, and in brackets the smallest and the largest; the true median lies \
-             between these with that confidence. Repeats whose latency is INVALID are left out. \
+             between these with that confidence. Repeats in which a percentile is INVALID are left out of it. \
              A failed request counts as slower than any other."
                 .to_owned(),
         ],
@@ -36,13 +33,16 @@ pub(super) fn latency(run: &RunSummary) -> Option<Table> {
 }
 
 /// A percentile over some repeats.
-pub(super) fn over<'c>(
-    cells: impl Iterator<Item = &'c CellSummary>,
-    of: fn(&Latency) -> Option<f64>,
-) -> String {
-    let numbers = cells.map(|cell| (of(&cell.latency_ms).unwrap_or(f64::INFINITY), cell));
-    spread(numbers.collect(), |cell, ms| {
-        quantile(cell, &cell.latency_ms, Some(ms).filter(|ms| ms.is_finite()))
+pub(super) fn over<'c>(cells: impl Iterator<Item = &'c CellSummary>, quantile: Quantile) -> String {
+    let number = |cell: &'c CellSummary| match cell.latency_ms.level(quantile) {
+        Level::Ms(ms) => Some((ms, cell)),
+        Level::Failed => Some((f64::INFINITY, cell)),
+        Level::TooFew => None,
+    };
+    let trusted = cells.filter(|cell| cell.validity.percentile(quantile).is_usable());
+    spread(trusted.filter_map(number).collect(), |cell, ms| match ms.is_finite() {
+        true => millis(ms),
+        false => beyond(cell),
     })
 }
 
@@ -54,7 +54,7 @@ fn row(run: &RunSummary, cells: &[CellSummary]) -> Vec<Cell> {
         some => format!("{some} of {}", run.repeats),
     };
     let confidence = confidence(usable.len()).map_or_else(|| NONE.to_owned(), percent);
-    let quantiles = QUANTILES.map(|of| over(usable.iter().copied(), of));
+    let quantiles = Quantile::ALL.map(|of| over(cells.iter(), of));
     let worst = cells.iter().map(|cell| cell.validity.latency.verdict).max().unwrap_or(Trust::Invalid);
     let names = cells.first().map_or(["", ""], |cell| [cell.balancer.name(), &cell.variant]);
     let share = |id: &String| {

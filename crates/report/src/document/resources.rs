@@ -4,7 +4,7 @@ use model::history::CellStage;
 
 use super::tables::{names, struck_unless, trust};
 use crate::cpu::Usage;
-use crate::figures::{NONE, micros, millis};
+use crate::figures::{NONE, micros, millis, percent};
 use crate::summary::CellSummary;
 use crate::table::{Cell, Column, Table};
 use crate::verdict::RunSummary;
@@ -17,7 +17,14 @@ fn or_none(ms: Option<f64>) -> String {
 /// CPU time over the load; `None` if no cell has any.
 pub(super) fn cpu(run: &RunSummary) -> Option<Table> {
     let mut columns = Vec::from(Column::left(["balancer", "variant"]));
-    columns.extend(Column::right(["of the balancer", "over", "per request", "generator", "backends"]));
+    columns.extend(Column::right([
+        "of the balancer",
+        "over",
+        "per request",
+        "generator",
+        "backends",
+        "other processes",
+    ]));
     columns.extend(Column::left(["CPU time"]));
     let row = |cell: &CellSummary| {
         let cpu = &cell.cpu;
@@ -28,6 +35,7 @@ pub(super) fn cpu(run: &RunSummary) -> Option<Table> {
             cpu.balancer_us_per_request.map_or_else(|| NONE.to_owned(), micros),
             seconds("generator"),
             or_none(cpu.backends_seconds.map(|seconds| seconds * 1e3)),
+            cpu.foreign.map_or_else(|| NONE.to_owned(), percent),
         ];
         let figures = figures.map(Cell::plain).map(struck_unless(cell.cpu_is_usable()));
         let trust = cell.cpu_trust().map_or_else(|| Cell::plain(NONE), trust);
@@ -37,12 +45,13 @@ pub(super) fn cpu(run: &RunSummary) -> Option<Table> {
     let mut notes = vec![
             "Between the readings at the first measured arrival and at the end of the last request; a component \
              that came later from its launch, one that was ended before to the last reading before its end. \
-             Per request: of the balancer, over the requests that were due between its readings and were begun."
+             Per request: of the balancer, over the requests that were due between its readings and were begun. \
+             Other processes: what they used of the processors, unless they give way to rig by a lower priority."
                 .to_owned(),
     ];
     if run.cells.iter().any(|cell| !cell.cpu_is_usable()) {
         notes.push("INVALID: read over less than 5 s, or with more than 10 % of the processors' time taken by the hypervisor \
-             (steal), or nobody knows how much."
+             (steal), or by an unknown part, or with more than 30 % used by other processes."
                 .to_owned());
     }
     measured.then(|| Table {

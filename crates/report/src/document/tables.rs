@@ -10,7 +10,7 @@ use model::outcome::OutcomeKind;
 use super::{Mark, mark, runtimes, trust_word, variant_label};
 use crate::deploy::DeployRecord;
 use crate::figures::{NONE, millis, percent, percent_span_of, span_of};
-use crate::latency::Latency;
+use crate::latency::{Latency, Level, Quantile};
 use crate::reading::{beyond, dropped_kinds};
 use crate::summary::CellSummary;
 use crate::table::{Cell, Column, Emphasis, Table};
@@ -122,33 +122,68 @@ pub(super) fn latency(run: &RunSummary) -> Table {
     columns.extend(Column::right(["p50", "p90", "p99", "p99.9", "max", "ok-only p99"]));
     columns.extend(Column::left(["latency", "share per backend"]));
     let row = |cell: &CellSummary| {
-        let all = &cell.latency_ms;
-        let quantiles = [all.p50, all.p90, all.p99, all.p999, all.max];
-        let mut numbers: Vec<_> = quantiles.map(|q| Cell::plain(quantile(cell, all, q))).into();
-        let ok_only = &cell.ok_only_latency_ms;
-        numbers.push(Cell::plain(quantile(cell, ok_only, ok_only.p99)));
-        let usable = cell.validity.latency.is_usable();
+        let number = |latency, q| {
+            let usable = cell.validity.percentile(q).is_usable();
+            struck_unless(usable)(Cell::plain(quantile(cell, latency, q)))
+        };
+        let numbers = Quantile::ALL.map(|q| number(&cell.latency_ms, q)).into_iter();
+        let numbers = numbers.chain([number(&cell.ok_only_latency_ms, Quantile::P99)]);
         let shares: Vec<_> =
             cell.backends.iter().map(|(id, backend)| format!("{id} {}", percent(backend.share))).collect();
         names(run, cell)
             .into_iter()
-            .chain(numbers.into_iter().map(struck_unless(usable)))
-            .chain([trust(cell.validity.latency.verdict), Cell::plain(shares.join(", "))])
+            .chain(numbers)
+            .chain([latency_trust(cell), Cell::plain(shares.join(", "))])
             .collect()
     };
     Table {
         title: "Latency from the intended start, and who answered".to_owned(),
         columns,
         rows: run.cells.iter().map(row).collect(),
-        notes: vec!["A failed request counts as slower than any other.".to_owned()],
+        notes: latency_notes(run),
     }
 }
 
-pub(super) fn quantile(cell: &CellSummary, latency: &Latency, quantile: Option<f64>) -> String {
-    match quantile {
-        Some(ms) => millis(ms),
-        None if latency.failed > 0 => beyond(cell),
-        None => NONE.to_owned(),
+fn latency_notes(run: &RunSummary) -> Vec<String> {
+    let mut notes = vec!["A failed request counts as slower than any other.".to_owned()];
+    let told =
+        |cell: &CellSummary| Quantile::ALL.into_iter().all(|q| cell.latency_ms.level(q) != Level::TooFew);
+    if !run.cells.iter().all(told) {
+        notes.push(format!("{NONE}: fewer than five requests are slower, so that it would be chance."));
+    }
+    let quanta = run.cells.iter().filter_map(|cell| Some((cell.generator.quantum_ms?, cell)));
+    if let Some((quantum, cell)) = quanta.max_by(|a, b| a.0.total_cmp(&b.0)) {
+        notes.push(format!(
+            "At this rate rig sends requests in steps of {}: of each latency so much at most, and {} in the median, is \
+             its own.",
+            millis(quantum),
+            millis(cell.generator.late_wake_p50_ms)
+        ));
+    }
+    notes
+}
+
+/// How far latencies can be trusted, and which of them not so far.
+fn latency_trust(cell: &CellSummary) -> Cell {
+    let told: Vec<Quantile> = cell.latency_ms.told().collect();
+    let trust_in = |q: &Quantile| cell.validity.percentile(*q).verdict;
+    let Some(first) = told.first().map(trust_in) else { return trust(cell.validity.latency.verdict) };
+    let mut text = trust_word(first).to_owned();
+    for worse in [Trust::Valid, Trust::Degraded, Trust::Invalid].into_iter().filter(|t| *t != first) {
+        let those: Vec<_> = told.iter().filter(|q| trust_in(q) == worse).map(|q| q.name()).collect();
+        if !those.is_empty() {
+            text.push_str(&format!("; {} {}", those.join(", "), trust_word(worse)));
+        }
+    }
+    let bad = told.iter().any(|q| trust_in(q) == Trust::Invalid);
+    Cell::with(if bad { Emphasis::Bad } else { Emphasis::Plain }, text)
+}
+
+pub(super) fn quantile(cell: &CellSummary, latency: &Latency, quantile: Quantile) -> String {
+    match latency.level(quantile) {
+        Level::Ms(ms) => millis(ms),
+        Level::Failed => beyond(cell),
+        Level::TooFew => NONE.to_owned(),
     }
 }
 

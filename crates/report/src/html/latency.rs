@@ -9,7 +9,7 @@ use super::canvas::{Alternative, BELOW, Chart, Drawn, LEFT, RIGHT, TEXT, line, o
 use super::ink::Ink;
 use super::scale::Scale;
 use crate::figures::millis;
-use crate::latency::Latency;
+use crate::latency::{Level, Quantile};
 use crate::series::{Curve, Series};
 
 const HEIGHT: u32 = 280;
@@ -20,14 +20,14 @@ const ABOVE: u32 = 20;
 pub(super) struct Percentile {
     pub(super) name: &'static str,
     pub(super) ink: Ink,
-    pub(super) of: fn(&Latency) -> Option<f64>,
+    pub(super) of: Quantile,
 }
 
 /// Those that are drawn over time.
 pub(super) const PERCENTILES: [Percentile; 3] = [
-    Percentile { name: "p50", ink: Ink::Series(0), of: |latency| latency.p50 },
-    Percentile { name: "p90", ink: Ink::Series(1), of: |latency| latency.p90 },
-    Percentile { name: "p99", ink: Ink::Series(7), of: |latency| latency.p99 },
+    Percentile { name: "p50", ink: Ink::Series(0), of: Quantile::P50 },
+    Percentile { name: "p90", ink: Ink::Series(1), of: Quantile::P90 },
+    Percentile { name: "p99", ink: Ink::Series(7), of: Quantile::P99 },
 ];
 
 /// The percentiles of a cell over time.
@@ -52,14 +52,13 @@ fn one(chart: &mut Chart<'_, '_>, percentile: &Percentile, series: &Series, scal
     let mut runs = Vec::new();
     for (n, window) in series.latency.windows.iter().enumerate() {
         let middle = f64::midpoint(n as f64 * width, ((n + 1) as f64 * width).min(series.seconds));
-        match (percentile.of)(&window.latency) {
-            Some(ms) => run.push((middle, ms)),
-            None => {
+        match window.latency.level(percentile.of) {
+            Level::Ms(ms) => run.push((middle, ms)),
+            Level::TooFew => runs.push(std::mem::take(&mut run)),
+            Level::Failed => {
                 runs.push(std::mem::take(&mut run));
-                if window.latency.failed > 0 {
-                    let style = percentile.ink.rgb().stroke_width(3);
-                    chart.draw_series([Cross::new((middle, scale.ms), 8, style)])?;
-                }
+                let style = percentile.ink.rgb().stroke_width(3);
+                chart.draw_series([Cross::new((middle, scale.ms), 8, style)])?;
             }
         }
     }

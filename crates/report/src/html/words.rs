@@ -1,6 +1,7 @@
 //! What pictures show, in words: their captions, and what stands for them where they can't be seen.
 
 use crate::figures::{NONE, millis, number, percent, words};
+use crate::latency::{Level, Quantile};
 use crate::reading::beyond;
 use crate::series::{DroppedRequest, Group, Series, Window};
 use crate::summary::CellSummary;
@@ -100,10 +101,10 @@ pub(super) fn shares(series: &Series) -> String {
 
 pub(super) fn distribution(cells: &[(&CellSummary, &Series)]) -> String {
     let each = cells.iter().map(|(cell, _)| {
-        let p99 = match cell.latency_ms.p99 {
-            Some(ms) => millis(ms),
-            None if cell.latency_ms.failed > 0 => beyond(cell),
-            None => NONE.to_owned(),
+        let p99 = match cell.latency_ms.level(Quantile::P99) {
+            Level::Ms(ms) => millis(ms),
+            Level::Failed => beyond(cell),
+            Level::TooFew => NONE.to_owned(),
         };
         let struck = if cell.validity.latency.is_usable() { "" } else { " (INVALID, not drawn)" };
         format!("{} {p99}{struck}", cell.variant)

@@ -2,7 +2,6 @@
 
 use model::catalog::BalancerKind;
 use model::claim::{Claim, Comparison, Metric, Operand};
-use model::outcome::OutcomeKind;
 
 use super::{ClaimVerdict, Holding, Judge, PLAN_CHANGED, Role};
 use crate::reading::{compare, does_not_apply, dropped_kinds, inputs, is_latency, read, show, whole};
@@ -170,16 +169,12 @@ pub(super) fn is_of_requests(loss: Metric) -> bool {
 /// Whether a promise of few lost requests is broken by those alone that client and ledger agree on and that no lateness
 /// of the generator can have caused: a reset is one, however late the request was. A timeout is none.
 fn is_plainly_broken(claim: &Claim, cell: &CellSummary, bound: f64) -> bool {
-    use OutcomeKind::{ConnectTimeout, NotSentBacklog, Timeout};
     let Some(kinds) = dropped_kinds(claim.left.metric).filter(|_| claim.promises_few().is_some()) else {
         return false;
     };
-    let plain = kinds
-        .iter()
-        .filter(|kind| kind.is_dropped() && !matches!(kind, Timeout | ConnectTimeout | NotSentBacklog));
-    let plain: u64 = plain.map(|kind| cell.counts.of(*kind)).sum();
+    let plain = cell.surely_dropped(kinds);
     let is_constant = !matches!(claim.right, Operand::Multiple { .. });
-    is_constant && cell.books.balance() && plain > 0 && !compare(plain as f64, claim.comparison, bound)
+    is_constant && plain > 0 && !compare(plain as f64, claim.comparison, bound)
 }
 
 /// A control that does not show the loss is no control. Retries that were seen to hide it explain that;

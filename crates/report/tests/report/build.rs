@@ -68,7 +68,7 @@ pub(crate) fn request(id: u64, due: f64, outcome: Outcome) -> Request {
 }
 
 pub(crate) fn execution(id: u64, by: Incarnation, received: f64, finished: Option<f64>) -> Execution {
-    Execution { id: RequestId(id), by, received: ms(received), finished: finished.map(ms) }
+    Execution { id: RequestId(id), by, received: ms(received), finished: finished.map(ms), late: None }
 }
 
 pub(crate) fn logged(id: u64, status: u16, backends: &[&str]) -> Logged {
@@ -224,6 +224,7 @@ fn history(variant: &str, drained: bool) -> Vec<Event> {
         connections: 120,
         unannounced_closes: 0,
         announced_closes: 3,
+        busiest_second: Some(0.1),
     };
     events.push(event(20_100.0, Happening::LoadFinished { generator }));
     events.push(event(20_200.0, access_log(true)));

@@ -140,10 +140,10 @@ fn what_cannot_be_trusted_marks_nothing_and_is_shown_struck() {
     let summary = run(&plan, |cell| {
         slower(cell);
         if cell.variant == DRAINED && is_haproxy(cell) {
-            cell.validity.latency.lower(Trust::Invalid, "late");
+            cell.validity.lower_latency(Trust::Invalid, "late");
         }
         if cell.variant == CONTROL && cell.repeat == 1 {
-            cell.validity.latency.lower(Trust::Invalid, "late");
+            cell.validity.lower_latency(Trust::Invalid, "late");
         }
     });
     let comparison = side_by_side(&plan, &summary);

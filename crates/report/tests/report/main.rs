@@ -13,6 +13,7 @@ mod fates;
 mod faults;
 mod html_pages;
 mod latency_logs;
+mod lateness;
 mod pages;
 mod partitions;
 mod phases;

@@ -1,6 +1,6 @@
 use model::outcome::{BodyCheck, Cause, NotSent, Outcome, OutcomeKind, Stage};
 use proptest::prelude::*;
-use report::latency::Latency;
+use report::latency::{Latency, Level, Quantile};
 use report::{CellSummary, summarise};
 
 use crate::build::*;
@@ -68,9 +68,12 @@ proptest! {
         });
         let requests: Vec<_> = ok.chain((0..failures).map(|id| request(id, 0.0, answered(502)))).collect();
         let latency = Latency::of(&requests, 5000.0);
-        let quantiles = [latency.p50, latency.p90, latency.p99, latency.p999, latency.max]
-            .map(|q| q.unwrap_or(f64::INFINITY));
-        prop_assert!(quantiles.is_sorted());
+        let told = Quantile::ALL.into_iter().filter_map(|quantile| match latency.level(quantile) {
+            Level::Ms(ms) => Some(ms),
+            Level::Failed => Some(f64::INFINITY),
+            Level::TooFew => None,
+        });
+        prop_assert!(told.is_sorted());
         prop_assert_eq!(latency.max.is_none(), failures > 0);
         prop_assert_eq!(latency.failed, failures);
     }
@@ -78,7 +81,7 @@ proptest! {
 
 #[test]
 fn percentiles_are_those_of_the_nearest_rank() {
-    let requests: Vec<_> = (1..=1000)
+    let requests: Vec<_> = (1..=5000)
         .map(|n| {
             let mut request = request(n, 0.0, answered(200));
             request.end = ms(n as f64);
@@ -86,10 +89,11 @@ fn percentiles_are_those_of_the_nearest_rank() {
         })
         .collect();
     let latency = Latency::of(&requests, 5000.0);
-    assert_eq!(latency.p50, Some(500.0));
-    assert_eq!(latency.p99, Some(990.0));
-    assert_eq!(latency.p999, Some(999.0));
-    assert_eq!(latency.max, Some(1000.0));
+    assert_eq!(latency.p50, Some(2500.0));
+    assert_eq!(latency.p99, Some(4950.0));
+    assert_eq!(latency.p999, Some(4995.0));
+    assert_eq!(latency.max, Some(5000.0));
+    assert_eq!(Latency::of(&requests[1..], 5000.0).p999, None, "four are slower");
 }
 
 #[test]

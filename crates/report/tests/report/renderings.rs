@@ -35,7 +35,7 @@ pub(crate) fn in_containers() -> RunSummary {
     cells[1].history.retain(|event| !generator(event));
     // Of the other nobody knows how much the hypervisor took.
     for at in [0.0, 20_100.0] {
-        let read = Happening::MachineRead { seconds: 10.0 + at / 1e3, stolen: 0.0 };
+        let read = Happening::MachineRead { seconds: 10.0 + at / 1e3, stolen: 0.0, idle: None };
         cells[0].history.push(event(at, read));
     }
     let stages = [CellStage::Launch, CellStage::Ready, CellStage::Load, CellStage::Teardown];

@@ -162,7 +162,7 @@ fn slowing(repeats: u32, invalid: u32) -> RunSummary {
     run(&SavedPlan { repeats, ..plan() }, |cell| {
         cell.latency_ms.p99 = Some(90.0 + 10.0 * f64::from(cell.repeat));
         if cell.repeat == invalid {
-            cell.validity.latency.verdict = report::validity::Trust::Invalid;
+            cell.validity.lower_latency(report::validity::Trust::Invalid, "late");
         }
     })
 }

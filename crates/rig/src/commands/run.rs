@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use anyhow::Context;
+use engine::capacity::Capacity;
 use engine::cell::{End, Order, find_curl};
 use engine::runtime::Runtime;
 use engine::runtime::docker::images::Part;
@@ -139,6 +140,7 @@ pub(super) async fn run(
     match place::choose(wanted.runtime, wanted.pull, &parts, show, interrupted).await? {
         None => Err(Failure::interrupted()),
         Some(Place::Processes(executable)) => {
+            Capacity::here().check(plan).map_err(Failure::environment)?;
             job.perform(&|| ProcessRuntime::new(executable.clone()), None).await
         }
         Some(Place::Docker(engine)) => {

@@ -7,6 +7,7 @@
 mod asking;
 mod balance;
 mod broken_scenarios;
+mod busy_machine;
 mod configurations;
 mod deaths;
 mod docker;

@@ -38,7 +38,9 @@ pub(crate) async fn an_agent_serves<R: Runtime>(bench: &Bench<R>) {
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
 
     let ledger = std::fs::read_to_string(&backend.ledger).unwrap();
-    let lines: Vec<LedgerLine> = ledger.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines = ledger.lines().map(|line| serde_json::from_str(line).unwrap());
+    // A busy machine may let it stand still.
+    let lines: Vec<LedgerLine> = lines.filter(|line| !matches!(line, LedgerLine::Stood { .. })).collect();
     let kept = matches!(
         lines[..],
         [LedgerLine::Received { n: 0, id: RequestId(7), .. }, LedgerLine::Finished { n: 0, .. }]

@@ -1,0 +1,29 @@
+//! Whether this process runs when it should. It wakes up at even distances, and notes where it could not: it was
+//! stopped, or the machine had no processor for it. Nobody else would know: requests that come meanwhile wait in the
+//! kernel, and are received late.
+
+use std::convert::Infallible;
+use std::rc::Rc;
+use std::time::Duration;
+
+use agent::clock;
+use agent::timer::Timer;
+
+use crate::ledger::Ledger;
+
+/// From one look to the next: seldom enough to cost next to nothing.
+const BEAT: Duration = Duration::from_millis(25);
+/// What is shorter is a scheduler's everyday work, and shows in the requests themselves.
+const STOOD: Duration = Duration::from_millis(5);
+
+/// Watches until it is dropped.
+pub(crate) async fn watch(timer: Timer, ledger: Rc<Ledger>) -> Infallible {
+    loop {
+        let due = clock::now() + BEAT;
+        timer.sleep_until(due).await;
+        let now = clock::now();
+        if now.since(due) >= STOOD {
+            ledger.stood(due, now);
+        }
+    }
+}

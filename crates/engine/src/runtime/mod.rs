@@ -6,6 +6,7 @@ pub mod docker;
 mod lease;
 mod proc;
 pub mod process;
+pub(crate) mod search;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

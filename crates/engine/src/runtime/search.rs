@@ -130,7 +130,8 @@ impl Places {
 
 /// The checkout in which cargo has built `executable`.
 fn checkout(executable: &Path) -> Option<PathBuf> {
-    let target = executable.ancestors().skip(1).find(|above| above.file_name().is_some_and(|it| it == TARGET));
+    let target =
+        executable.ancestors().skip(1).find(|above| above.file_name().is_some_and(|it| it == TARGET));
     target.and_then(Path::parent).map(Path::to_owned)
 }
 

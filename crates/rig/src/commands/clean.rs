@@ -4,7 +4,7 @@ use engine::runtime::docker::endpoint::Endpoint;
 use engine::runtime::docker::{clean, remove_packed_images};
 
 use crate::cli::Clean;
-use crate::exit::{Exit, Failure, print};
+use crate::exit::{Exit, Failure, print_plain};
 
 /// Removes, and says what was removed and what was spared.
 pub(crate) fn perform(wanted: &Clean) -> Result<Exit, Failure> {
@@ -22,7 +22,7 @@ pub(crate) fn perform(wanted: &Clean) -> Result<Exit, Failure> {
             let images = remove_packed_images(&docker).await.map_err(Failure::environment)?;
             lines.push_str(&format!("removed: {images} packed images\n"));
         }
-        print(&lines)?;
+        print_plain(&lines)?;
         Ok(Exit::Held)
     })
 }

@@ -28,7 +28,7 @@ use model::scenario::{Choice, Problems, Scenario, Set};
 
 use crate::bundled;
 use crate::cli::{Cli, Command};
-use crate::exit::{Failure, with_causes};
+use crate::exit::{Failure, LaidOut, with_causes};
 use crate::trace;
 
 /// Performs what the command line says.
@@ -64,7 +64,7 @@ fn plans(paths: &[PathBuf], sets: &[Set], choice: &Choice) -> Result<Vec<(Scenar
             Err(failure) => broken.push(with_causes(&failure.error)),
         }
     }
-    if broken.is_empty() { Ok(plans) } else { Err(Failure::usage(anyhow::anyhow!(broken.join("\n\n")))) }
+    if broken.is_empty() { Ok(plans) } else { Err(Failure::usage(LaidOut(broken.join("\n\n")))) }
 }
 
 /// Reads a scenario and builds its plan.
@@ -98,7 +98,7 @@ fn text(path: &Path) -> Result<(String, String), Failure> {
 
 fn problems(problems: &Problems) -> Failure {
     let text = if wants_colour() { problems.coloured() } else { problems.to_string() };
-    Failure::usage(anyhow::anyhow!(text))
+    Failure::usage(LaidOut(text))
 }
 
 /// Whether standard error is a terminal whose user has not declined colours.

@@ -25,7 +25,7 @@ use super::place::{self, Place};
 use super::plans;
 use crate::cli;
 use crate::environment;
-use crate::exit::{Exit, Failure, print, with_causes};
+use crate::exit::{Exit, Failure, print, tell, with_causes};
 use crate::interrupt;
 
 use crate::progress::{CellProgress, Show};
@@ -87,7 +87,7 @@ async fn together(
             break;
         }
         if !wanted.quiet {
-            eprintln!("\n{}/{} {}: {}", number + 1, plans.len(), plan.scenario, plan.question);
+            tell(&format!("\n{}/{} {}: {}", number + 1, plans.len(), plan.scenario, plan.question));
         }
         let broken = match run(wanted, scenario, plan, interrupted.clone()).await {
             Ok(Done { judged, broken, .. }) => {
@@ -105,7 +105,7 @@ async fn together(
     }
     print(&overview(&runs, &wanted.output)?)?;
     if !failures.is_empty() {
-        eprintln!("error: {}", failures.join("\nerror: "));
+        tell(&format!("error: {}", failures.join("\nerror: ")));
     }
     Ok(worst)
 }
@@ -223,7 +223,7 @@ impl Job<'_> {
             Err(error) => return Err(broken.unwrap_or_else(|| Failure::environment(error))),
         };
         if !wanted.quiet {
-            eprintln!("\nrecords: {}", stored.path().display());
+            tell(&format!("\nrecords: {}", stored.path().display()));
         }
         Ok(Done { judged, path: stored.path().to_owned(), broken })
     }

@@ -43,6 +43,11 @@ fn without_an_engine_everything_else_is_checked() {
     assert_eq!(names, expected);
     assert_eq!(section(&checkup, "results").0, ["directory", "killed runs"]);
 
+    for name in ["nginx", "haproxy"] {
+        let found = check(process, name)["found"].as_str().unwrap();
+        assert!(["(on PATH)", "(in a system directory)"].iter().any(|by| found.contains(by)), "{found}");
+    }
+
     let runs = !process["runs"].as_array().unwrap().is_empty();
     assert_eq!((ended.code == 0, &checkup["can_run"]), (runs, &Value::Bool(runs)), "{}", ended.err);
 }

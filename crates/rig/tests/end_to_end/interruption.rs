@@ -1,12 +1,17 @@
 //! rig stopped in mid-run, politely or not: nothing that it launched survives.
 
+use std::io::{BufRead, BufReader};
+use std::os::unix::net::UnixListener;
 use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::harness::{
-    Running, alive, eventually, has_docker, histories, launched, machine, made_by, scenario, within,
+    Running, alive, eventually, files, has_docker, histories, launched, machine, made_by, rig, scenario,
+    within,
 };
 use crate::shared::processes_below;
 
@@ -174,4 +179,70 @@ fn pid_of(history: &[serde_json::Value], component: &str) -> Pid {
     let launch = history.iter().find(|event| event["event"] == "launched" && event["component"] == component);
     let pid = launch.and_then(|launch| launch["pid"].as_i64()).unwrap();
     Pid::from_raw(i32::try_from(pid).unwrap()).unwrap()
+}
+
+#[test]
+fn ctrl_c_ends_rig_while_an_engine_never_answers() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("docker.sock");
+    // Connections are accepted by the kernel, and nobody reads them.
+    let engine = UnixListener::bind(&socket).unwrap();
+    let mut command = rig(dir.path(), &["run", &scenario("short-drain"), "--runtime", "docker"]);
+    let mut child = command
+        .env("DOCKER_HOST", format!("unix://{}", socket.display()))
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let _connection = engine.accept().unwrap();
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(files(dir.path()), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn a_second_ctrl_c_ends_rig_while_a_balancer_does_not_follow_the_first() {
+    let _machine = machine();
+    let dir = tempfile::tempdir().unwrap();
+    let arguments = ["run", "--runtime", "process", &scenario("short-drain"), "--balancer", "haproxy"];
+    let mut child = rig(dir.path(), &arguments).stderr(Stdio::piped()).spawn().unwrap();
+    let mut told = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let history = eventually("the load", || {
+        let text = histories(dir.path()).into_iter().find(|text| text.contains("\"event\":\"scheduled\""))?;
+        Some(
+            text.lines()
+                .filter_map(|line| serde_json::from_str(line).ok())
+                .collect::<Vec<serde_json::Value>>(),
+        )
+    });
+    kill_process(pid_of(&history, "balancer"), Signal::STOP).unwrap();
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    told.find(|line| line.starts_with("stopping")).expect("it says that it stops");
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    told.find(|line| line.starts_with("ended at once")).expect("it says that it did not wait");
+    // A process that stands still gets SIGTERM when it goes on, which the kernel sees to where its group is an orphan.
+    eventually("the end of everything", || alive(&launched(&history)).is_empty().then_some(()));
+}
+
+#[test]
+fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
+    let _machine = machine();
+    let dir = tempfile::tempdir().unwrap();
+    let mut running = Command::new("sh");
+    running.args(["-c", "trap '' HUP; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_rig"), "run", "--quiet"]);
+    running.args([
+        "--runtime",
+        "process",
+        &scenario("standing"),
+        "--balancer",
+        "nginx",
+        "--variant",
+        "plain",
+    ]);
+    let mut child = running.current_dir(dir.path()).stdout(Stdio::null()).spawn().unwrap();
+    eventually("the load", || {
+        histories(dir.path()).into_iter().find(|text| text.contains("\"event\":\"scheduled\""))
+    });
+    kill_process(Pid::from_child(&child), Signal::HUP).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }

@@ -14,7 +14,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
 
 use super::told::Told;
 use super::wishes::{Refusal, Wishes};
-use crate::exit::{Exit, Failure, print};
+use crate::exit::{Exit, Failure, print_plain};
 
 /// How the names of doors begin; the process id and the scenario follow.
 const NAMES: &str = "rig-up";
@@ -117,7 +117,7 @@ pub(super) fn ask(which: Option<&Path>, pool: &str, drain: Option<Drain>) -> Res
         stream.write_all(request.as_bytes())?;
         for line in BufReader::new(stream).lines() {
             match serde_json::from_str(&line?)? {
-                Answer::Line(line) => print(&format!("{line}\n")).map_err(|failure| failure.error)?,
+                Answer::Line(line) => print_plain(&format!("{line}\n")).map_err(|failure| failure.error)?,
                 Answer::Finished => return Ok(Ok(Exit::Held)),
                 Answer::Aborted => return Ok(Ok(Exit::Failed)),
                 Answer::Wrong(why) => return Ok(Err(Failure::usage(anyhow::anyhow!("no deploy: {why}")))),

@@ -2,6 +2,7 @@
 
 use std::io::{Write, stdin};
 
+use engine::runtime::process::kill_children;
 use rustix::process::Signal;
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use tokio::signal::unix::{SignalKind, signal};
@@ -52,7 +53,8 @@ pub(crate) fn requested() -> Result<watch::Receiver<bool>, Failure> {
     Ok(flag)
 }
 
-/// Nothing is waited for: the kernel ends what rig has launched, and the reaper removes its containers.
+/// Nothing is waited for: local processes are killed, and the reaper, which outlives rig, removes its containers. Balancers
+/// aren't left to the signal at their parent's death here: one that stands still would not follow it.
 fn end_at_once(terminal: Option<&Termios>) -> ! {
     // What changed the terminal has no time to restore it.
     if let Some(before) = terminal {
@@ -61,8 +63,9 @@ fn end_at_once(terminal: Option<&Termios>) -> ! {
     if is_drawing() {
         let _ = write!(std::io::stderr(), "{SHOW_THE_CURSOR}");
     }
+    kill_children();
     tell(
-        "\nended at once: the kernel ends the local processes of this run, its reaper removes containers and networks; \
+        "\nended at once: local processes were killed, and the reaper removes containers and networks; \
          `rig clean` removes what they leave",
     );
     std::process::exit(Exit::Interrupted.code().into())

@@ -251,6 +251,14 @@ impl Drop for ProcessRuntime {
     }
 }
 
+/// Kills every process that this one has launched, and its group, without waiting: for an end that must not hang. What
+/// stands in for the reaper is spared, for it outlives rig.
+pub fn kill_children() {
+    for child in proc::children_of(std::process::id(), "reap") {
+        send_group(child, Signal::Kill);
+    }
+}
+
 /// Collects the child's exit when it comes.
 fn watched(mut child: Child) -> watch::Receiver<Option<String>> {
     let (ended, exit) = watch::channel(None);

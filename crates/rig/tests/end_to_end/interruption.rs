@@ -220,7 +220,6 @@ fn a_second_ctrl_c_ends_rig_while_a_balancer_does_not_follow_the_first() {
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
     told.find(|line| line.starts_with("ended at once")).expect("it says that it did not wait");
-    // A process that stands still gets SIGTERM when it goes on, which the kernel sees to where its group is an orphan.
     eventually("the end of everything", || alive(&launched(&history)).is_empty().then_some(()));
 }
 

@@ -14,7 +14,7 @@ use crate::error::EngineError;
 
 /// The executions in the ledger of one incarnation. A last line without its end was being written when the
 /// process died; it is left out.
-pub(super) fn read_ledger(incarnation: &Incarnation, path: &Path) -> Result<Vec<Execution>, EngineError> {
+pub(crate) fn read_ledger(incarnation: &Incarnation, path: &Path) -> Result<Vec<Execution>, EngineError> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),

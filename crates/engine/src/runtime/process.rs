@@ -136,7 +136,7 @@ impl Runtime for ProcessRuntime {
         rustix::process::geteuid().is_root()
     }
 
-    async fn open(&self, _directory: &Path) -> Result<(), EngineError> {
+    async fn open(&self, _directories: &[&Path]) -> Result<(), EngineError> {
         Ok(())
     }
 

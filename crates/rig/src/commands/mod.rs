@@ -7,6 +7,7 @@ mod completions;
 mod doctor;
 mod images;
 mod judged;
+mod leftovers;
 mod list;
 mod man;
 mod place;
@@ -24,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use model::plan::Plan;
-use model::scenario::{Choice, Problems, Scenario, Set};
+use model::scenario::{Choice, LONGEST_FILE, Problems, Scenario, Set};
 
 use crate::bundled;
 use crate::cli::{Cli, Command};
@@ -78,7 +79,7 @@ fn plan(path: &Path, sets: &[Set], choice: &Choice) -> Result<(Scenario, Plan), 
 
 /// The text of the file at `path`, else of the bundled scenario of that name, and what messages call it.
 fn text(path: &Path) -> Result<(String, String), Failure> {
-    let bytes = match (std::fs::read(path), bundled::find(path)) {
+    let bytes = match (store::read_bounded(path, LONGEST_FILE as u64), bundled::find(path)) {
         (Ok(bytes), _) => bytes,
         (Err(_), Some((name, text))) => return Ok((format!("{name} (bundled)"), text.to_owned())),
         (Err(error), None) => {

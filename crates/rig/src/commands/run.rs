@@ -21,6 +21,7 @@ use store::{SavedRun, StoreError};
 use tokio::sync::watch;
 
 use super::judged::{Judged, SAVED, exit, judged, overview, page, rendered};
+use super::leftovers;
 use super::place::{self, Place};
 use super::plans;
 use crate::cli;
@@ -194,6 +195,14 @@ impl Job<'_> {
             builds.insert(STORE.to_owned(), build);
         }
         let environment = environment::gather(builds, engine.map(Engine::facts));
+        if !wanted.quiet
+            && let dead @ 1.. = leftovers::dead(&wanted.out).len()
+        {
+            let out = wanted.out.display();
+            tell(&format!(
+                "{dead} cells of killed runs have left files below {out}: `rig clean --out {out}` removes them"
+            ));
+        }
         let stored = store::Run::create(&wanted.out, plan, scenario.text(), &environment)
             .with_context(|| format!("results can't be written to {}", wanted.out.display()))
             .map_err(Failure::environment)?;

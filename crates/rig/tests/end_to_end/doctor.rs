@@ -80,7 +80,7 @@ fn what_a_killed_run_left_is_named_with_the_command_that_deletes_it() {
     let killed = check(section(&checkup, "results").1, "killed runs");
     assert_eq!(killed["state"], "limits");
     assert_eq!(killed["found"], format!("{left}: 2.0 KiB"));
-    assert_eq!(killed["fix"], format!("rm -r '{left}'"));
+    assert_eq!(killed["fix"], "rig clean --out 'results'");
 }
 
 /// Where an engine answers; elsewhere the section has one line, as above.

@@ -3,15 +3,15 @@
 use std::io::{BufRead, BufReader};
 use std::os::unix::net::UnixListener;
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::harness::{
-    Running, alive, eventually, files, has_docker, histories, launched, machine, made_by, rig, scenario,
-    within,
+    Running, alive, eventually, files, has_docker, histories, launched, machine, made_by, rig, said,
+    scenario, within,
 };
 use crate::shared::processes_below;
 
@@ -45,7 +45,27 @@ fn kill_9_in_mid_run_leaves_no_process_of_any_balancer() {
         eventually(&format!("{balancer} and all agents to be gone"), || {
             alive(&groups).is_empty().then_some(())
         });
+        what_is_left_on_disk_is_told_salvaged_and_removed(dir.path(), balancer);
     }
+}
+
+fn what_is_left_on_disk_is_told_salvaged_and_removed(dir: &Path, balancer: &str) {
+    let left = || files(dir).into_iter().filter(|file| file.to_string_lossy().contains("/run/")).count();
+    assert!(left() > 0, "{balancer}");
+    let report = || {
+        let ended = said(&mut rig(dir, &["report", "results/short-drain/latest", "--format", "json"]));
+        assert_eq!(ended.code, 4, "{balancer}: {}", ended.err);
+        serde_json::from_str::<serde_json::Value>(&ended.out).unwrap()
+    };
+    let told = report().to_string();
+    assert!(told.contains("rig was killed in this cell, or still runs"), "{balancer}: {told}");
+    let executions = |run: &serde_json::Value| run["cells"][0]["books"]["executions"].as_u64();
+    let before = executions(&report());
+    assert!(before.is_some_and(|known| known > 0), "{balancer}: {told}");
+    let cleaned = said(rig(dir, &["clean"]).env("DOCKER_HOST", "unix:///nowhere"));
+    assert_eq!(cleaned.code, 0, "{balancer}: {}", cleaned.err);
+    assert_eq!(left(), 0, "{balancer}: {}", cleaned.out);
+    assert_eq!(executions(&report()), before, "{balancer}");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Short directories that nobody but their user can enter, for unix sockets: results may lie under paths that are longer
 //! than a socket's may be.
 
-use std::os::unix::fs::MetadataExt;
+use std::fs::Permissions;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -27,7 +28,8 @@ impl PrivateDirectory {
     pub fn make() -> Result<PrivateDirectory, EngineError> {
         let mut failed = None;
         for place in places() {
-            let made = tempfile::Builder::new().prefix(PREFIX).tempdir_in(&place);
+            let only_its_users = Permissions::from_mode(0o700);
+            let made = tempfile::Builder::new().prefix(PREFIX).permissions(only_its_users).tempdir_in(&place);
             match made.and_then(|made| owner::mark(made.path()).map(|()| made)) {
                 Ok(made) => return Ok(PrivateDirectory(made)),
                 Err(error) => failed = Some(EngineError::file(place)(error)),

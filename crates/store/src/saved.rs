@@ -69,7 +69,7 @@ impl SavedRun {
             });
         }
         let environment: Environment = read_json(&path.join(ENVIRONMENT))?;
-        let bytes = fs::read(path.join(PLAN)).map_err(StoreError::read(&path))?;
+        let bytes = read_bounded(&path.join(PLAN), MAX_JSON).map_err(StoreError::read(&path))?;
         let plan_is = match &environment.plan_sha256 {
             None => PlanIs::Unsealed,
             Some(digest) if *digest == sha256(&bytes) => PlanIs::AsRun,

@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use model::catalog::BalancerKind;
 use model::scenario::Set;
 
-pub(crate) use agents::{Agent, Exec, Reap};
+pub(crate) use agents::{Agent, Exec, Keep, Reap};
 pub(crate) use names::{ComparisonFormat, FormatName, ListFormat, PullName, RuntimeName, SchemaFormat};
 pub(crate) use up::Up;
 

@@ -136,6 +136,14 @@ pub(super) async fn run(
     let parts: Vec<Part> =
         kinds.iter().map(|kind| Part::Balancer(*kind)).chain(store.then_some(Part::Store)).collect();
     let job = Job { wanted, scenario, plan, kinds: &kinds, interrupted: interrupted.clone() };
+    if !wanted.quiet
+        && let dead @ 1.. = leftovers::dead(&wanted.out).len()
+    {
+        let out = wanted.out.display();
+        tell(&format!(
+            "killed runs have left {dead} directories below {out}; `rig clean --out {out}` removes them"
+        ));
+    }
     let show = Show::for_stderr(wanted.quiet);
     match place::choose(wanted.runtime, wanted.pull, &parts, show, interrupted).await? {
         None => Err(Failure::interrupted()),
@@ -195,14 +203,6 @@ impl Job<'_> {
             builds.insert(STORE.to_owned(), build);
         }
         let environment = environment::gather(builds, engine.map(Engine::facts));
-        if !wanted.quiet
-            && let dead @ 1.. = leftovers::dead(&wanted.out).len()
-        {
-            let out = wanted.out.display();
-            tell(&format!(
-                "{dead} cells of killed runs have left files below {out}: `rig clean --out {out}` removes them"
-            ));
-        }
         let stored = store::Run::create(&wanted.out, plan, scenario.text(), &environment)
             .with_context(|| format!("results can't be written to {}", wanted.out.display()))
             .map_err(Failure::environment)?;

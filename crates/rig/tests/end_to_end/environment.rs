@@ -18,6 +18,18 @@ fn a_missing_balancer_is_named_before_anything_is_launched() {
 }
 
 #[test]
+fn what_killed_runs_have_left_is_told_by_the_next_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let left = dir.path().join("results/drain/20261122T135148Z/cells/nginx.with-drain.1/run");
+    std::fs::create_dir_all(left).unwrap();
+    let mut command = rig(dir.path(), &["run", "--runtime", "process", &scenario("short-drain")]);
+    let ended = said(command.env("RIG_ENVOY", "/nonexistent/envoy"));
+    assert_eq!(ended.code, 3, "{}", ended.err);
+    let words = "killed runs have left 1 directories below results; `rig clean --out results` removes them";
+    assert!(ended.err.contains(words), "{}", ended.err);
+}
+
+#[test]
 fn a_program_that_is_no_balancer_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let mut command = rig(dir.path(), &["run", "--runtime", "process", &scenario("short-drain"), "--quiet"]);

@@ -69,6 +69,23 @@ fn what_is_left_on_disk_is_told_salvaged_and_removed(dir: &Path, balancer: &str)
 }
 
 #[test]
+fn kill_9_leaves_no_balancer_that_stands_still() {
+    let _machine = machine();
+    for balancer in ["nginx", "haproxy", "envoy"] {
+        let dir = tempfile::tempdir().unwrap();
+        let arguments = ["run", "--runtime", "process", &scenario("short-drain"), "--balancer", balancer];
+        let mut running = Running::start(dir.path(), &arguments);
+        let history = running.until("scheduled");
+        kill_process(pid_of(&history, "balancer"), Signal::STOP).unwrap();
+        send(&running, Signal::KILL);
+        running.child.wait().unwrap();
+        within(Duration::from_secs(10), &format!("{balancer} to be gone"), || {
+            processes_below(dir.path()).is_empty().then_some(())
+        });
+    }
+}
+
+#[test]
 fn ctrl_c_ends_everything_in_order_and_exits_130() {
     let _machine = machine();
     for signal in [Signal::INT, Signal::TERM] {

@@ -2,7 +2,7 @@
 //! what has no end would take all memory.
 
 use std::fs::{File, FileType, OpenOptions};
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -40,6 +40,19 @@ fn named(kind: FileType) -> &'static str {
 pub fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     Bounded::new(open_regular(path)?, limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Reads the last bytes of a regular file, at most so many.
+///
+/// # Errors
+/// It can't be read, or is something else.
+pub fn read_end(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let mut file = open_regular(path)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(most)))?;
+    let mut bytes = Vec::new();
+    file.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -87,6 +100,7 @@ mod tests {
         std::fs::write(&path, "0123456789").unwrap();
         assert_eq!(read_bounded(&path, 10).unwrap(), b"0123456789");
         std::fs::write(&path, "0123456789a").unwrap();
+        assert_eq!((read_end(&path, 3).unwrap(), read_end(&path, 20).unwrap().len()), (b"89a".to_vec(), 11));
         assert_eq!(why(&path), "it holds more than the 10 bytes that are read of it");
         assert_eq!(read_bounded(&dir.path().join("none"), 10).unwrap_err().kind(), ErrorKind::NotFound);
     }

@@ -26,7 +26,7 @@ mod saved;
 mod unfinished;
 
 pub use atomic::write_atomic;
-pub use bounded::{open_regular, read_bounded};
+pub use bounded::{open_regular, read_bounded, read_end};
 pub use cell::{CellDir, HistoryWriter, SampleWriter};
 pub use error::StoreError;
 pub use ndjson::ReadWarning;

@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::recorder::Recorder;
+use super::stand::LAST_BYTES;
 use crate::balancer::{STDERR_FILE, STDOUT_FILE, Signal};
 use crate::certificates::write_secret;
 use crate::error::EngineError;
@@ -119,7 +120,8 @@ impl<R: Runtime> SessionStore<'_, R> {
     }
 
     fn failed(&self, status: &str) -> EngineError {
-        let words = [STDOUT_FILE, STDERR_FILE].map(|name| std::fs::read(self.directory.join(name)));
+        let words =
+            [STDOUT_FILE, STDERR_FILE].map(|name| store::read_end(&self.directory.join(name), LAST_BYTES));
         let words = words.into_iter().flatten().flatten().collect::<Vec<u8>>();
         let words = String::from_utf8_lossy(&words);
         let lines: Vec<_> = words.lines().collect();

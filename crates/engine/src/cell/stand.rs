@@ -37,6 +37,8 @@ use crate::runtime::{Handle, Launch, Pod, PodOrder, Process, Program, Reach, Run
 const READY_WITHIN: Duration = Duration::from_secs(20);
 /// The balancer's control interface, in its private directory.
 const ADMIN: &str = "admin.sock";
+/// Bytes at the end of a log in which its last words are looked for.
+pub(super) const LAST_BYTES: u64 = 64 << 10;
 /// Lines of a balancer's own words that an error shows.
 const WORDS: usize = 20;
 /// How long the exit of a balancer may take to be noticed after it has ceased to answer.
@@ -422,7 +424,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
             .own_words()
             .iter()
             .filter(|name| **name != access)
-            .filter_map(|name| std::fs::read(self.site.directory.join(name)).ok())
+            .filter_map(|name| store::read_end(&self.site.directory.join(name), LAST_BYTES).ok())
             .flat_map(|bytes| String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect::<Vec<_>>())
             .collect();
         let shown: Vec<String> =

@@ -9,6 +9,7 @@ mod deadlines;
 pub mod draw;
 pub mod exec;
 pub mod frames;
+pub mod keep;
 pub mod timer;
 pub mod tls;
 pub mod usage;

@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use backend::Behaviour;
 use model::identity::Incarnation;
 use model::job::BackendJob;
-use model::sessions::{JwtKey, SessionsJob};
+use model::sessions::{JwtKey, Password, SessionsJob};
 use model::topology::{Backend, Latency, OnTerm};
 use model::units::{Bytes, Span};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -140,6 +140,7 @@ fn redis() -> Option<Redis> {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let server = Command::new(program)
         .args(["--bind", "127.0.0.1", "--port", &address.port().to_string(), "--save", "", "--dir", "/tmp"])
+        .args(["--requirepass", "secret"])
         .stdout(Stdio::null())
         .spawn();
     match server {
@@ -158,8 +159,9 @@ async fn redis_keeps_a_session_for_all_backends_and_without_it_requests_are_refu
         assert_eq!(redis.server.try_wait().unwrap(), None, "redis-server ended");
         tokio::task::yield_now().await;
     }
-    let first = serve(1, SessionsJob::Redis(redis.address)).await;
-    let next = serve(2, SessionsJob::Redis(redis.address)).await;
+    let job = || SessionsJob::Redis { address: redis.address, password: Password("secret".into()) };
+    let first = serve(1, job()).await;
+    let next = serve(2, job()).await;
     assert_eq!(ask(first, None, 0).await, ok("new 1 web-1.1-0", Some("web-1.1-0")));
     assert_eq!(ask(next, Some("web-1.1-0"), 1).await, ok("kept 2 web-1.1-0", None));
     assert_eq!(ask(first, Some("web-1.1-0"), 2).await, ok("kept 3 web-1.1-0", None));

@@ -109,6 +109,14 @@ fn pems(addresses: impl Iterator<Item = IpAddr>) -> Result<Pems, rcgen::Error> {
     Ok(Pems { authority: authority.pem(), certificate: certificate.pem(), key: key.serialize_pem() })
 }
 
+/// Writes, or replaces, a file that only its user can read.
+pub(crate) fn write_secret(path: &Path, text: &str) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => write(path, text, 0o600),
+    }
+}
+
 /// A key is nobody's to read from the first byte on.
 fn write(path: &Path, text: &str, mode: u32) -> io::Result<()> {
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;

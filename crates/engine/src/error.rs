@@ -13,13 +13,15 @@ use crate::runtime::docker::DockerError;
 pub enum EngineError {
     /// A balancer's executable isn't there.
     #[error(
-        "{kind} is not installed: no `{kind}` on PATH, in /usr/sbin or in tools/bin\n  help: run `make setup`, or set {variable}=/path/to/{kind}"
+        "{kind} is not installed: no `{kind}` on PATH, in a system directory or in tools/bin of rig's own checkout{skipped}\n  help: run `make setup`, or set {variable}=/path/to/{kind}"
     )]
     BalancerMissing {
         /// Which.
         kind: BalancerKind,
         /// The variable that names it.
         variable: String,
+        /// Executables that could be somebody else's, in words.
+        skipped: String,
     },
     /// A balancer's executable does not run.
     #[error("`{binary}` does not run as {kind}: {reason}")]
@@ -33,9 +35,12 @@ pub enum EngineError {
     },
     /// The session store's executable isn't there.
     #[error(
-        "redis-server is not installed: none on PATH, in /usr/sbin or in tools/bin, and a pool keeps its sessions in Redis\n  help: run `make setup`, or set RIG_REDIS=/path/to/redis-server"
+        "redis-server is not installed: none on PATH, in a system directory or in tools/bin of rig's own checkout, and a pool keeps its sessions in Redis{skipped}\n  help: run `make setup`, or set RIG_REDIS=/path/to/redis-server"
     )]
-    StoreMissing,
+    StoreMissing {
+        /// Executables that could be somebody else's, in words.
+        skipped: String,
+    },
     /// The session store's executable does not run.
     #[error("`{binary}` does not run as redis-server: {reason}")]
     StoreBroken {

@@ -15,5 +15,8 @@ pub mod cell;
 pub mod certificates;
 pub mod checkup;
 pub mod error;
+pub mod owner;
+pub mod private;
 pub mod runtime;
+pub mod salvage;
 pub mod templates;

@@ -1,5 +1,6 @@
 //! The balancers' configuration templates: embedded in the binary, replaceable by a directory.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use minijinja::syntax::SyntaxConfig;
@@ -16,6 +17,9 @@ const EMBEDDED: [(&str, &str); 7] = [
     ("envoy/routes.yaml", include_str!("../../../proxy-configs/envoy/routes.yaml")),
     ("envoy/endpoints.yaml", include_str!("../../../proxy-configs/envoy/endpoints.yaml")),
 ];
+
+/// The longest template that is read.
+const LONGEST: u64 = 1 << 20;
 
 /// Where templates come from.
 #[derive(Clone, Debug, Default)]
@@ -57,7 +61,11 @@ impl Templates {
         if let Some(directory) = &self.directory {
             let path = directory.join(name);
             if path.is_file() {
-                return std::fs::read_to_string(&path).map_err(EngineError::file(path));
+                let text = store::read_bounded(&path, LONGEST).and_then(|bytes| {
+                    String::from_utf8(bytes)
+                        .map_err(|error| std::io::Error::new(ErrorKind::InvalidData, error))
+                });
+                return text.map_err(EngineError::file(path));
             }
         }
         EMBEDDED.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned()).ok_or_else(

@@ -34,3 +34,4 @@ pub mod tls;
 pub mod topology;
 pub mod traffic;
 pub mod units;
+pub mod visible;

@@ -3,7 +3,7 @@
 /// Where a balancer stands, as its commands name it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Whereabouts {
-    /// Its control interface, `HOST:PORT`.
+    /// The socket of its control interface.
     pub admin: String,
     /// Its own directory.
     pub directory: String,

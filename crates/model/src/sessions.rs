@@ -77,14 +77,30 @@ impl fmt::Debug for JwtKey {
     }
 }
 
+/// The password of a session store. It is made for one cell and is in no record.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Password(pub String);
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(…)")
+    }
+}
+
 /// Where a backend keeps sessions, resolved for one incarnation: a part of its job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SessionsJob {
     /// In its own memory.
     Memory,
-    /// In the Redis at this address.
-    Redis(SocketAddr),
+    /// In a Redis.
+    Redis {
+        /// Its address.
+        address: SocketAddr,
+        /// What it wants to be told first.
+        password: Password,
+    },
     /// In tokens.
     Jwt {
         /// The key that it signs with.

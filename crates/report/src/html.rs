@@ -13,6 +13,8 @@ mod shares;
 mod states;
 mod words;
 
+use model::visible::visible;
+
 use crate::series::Series;
 use crate::verdict::RunSummary;
 
@@ -27,5 +29,5 @@ pub struct Illustrated<'a> {
 
 /// Lays out runs as one page; of several, an overview comes first.
 pub fn html(runs: &[Illustrated<'_>]) -> String {
-    page::render(runs).into_string()
+    visible(&page::render(runs).into_string()).into_owned()
 }

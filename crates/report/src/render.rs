@@ -1,6 +1,7 @@
 //! A run's summary, laid out.
 
 use model::plan::Unavailable;
+use model::visible::{visible, visible_json};
 use serde::Serialize;
 
 use crate::compare::{self, Comparison};
@@ -46,15 +47,20 @@ pub enum Colour {
     Always,
 }
 
+/// A format whose own marks are visible, so that whatever isn't came from outside.
+fn shown(text: &str) -> String {
+    visible(text).into_owned()
+}
+
 /// Lays out a run's summary.
 pub fn render(run: &RunSummary, format: Format, style: Style) -> String {
     match format {
         Format::Table => terminal::render(&compose(run, Detail::Brief), style),
-        Format::Markdown => markdown::render(&compose(run, Detail::Full)),
+        Format::Markdown => shown(&markdown::render(&compose(run, Detail::Full))),
         Format::Json => json(run),
-        Format::Csv => csv::render(run),
-        Format::Junit => junit::render([run]),
-        Format::Openmetrics => openmetrics::render(&[run]).expect("one run is of one scenario"),
+        Format::Csv => shown(&csv::render(run)),
+        Format::Junit => shown(&junit::render([run])),
+        Format::Openmetrics => shown(&openmetrics::render(&[run]).expect("one run is of one scenario")),
     }
 }
 
@@ -62,16 +68,16 @@ pub fn render(run: &RunSummary, format: Format, style: Style) -> String {
 pub fn render_overview(runs: &[&RunSummary], format: Format, style: Style) -> Result<String, SameScenario> {
     Ok(match format {
         Format::Table => terminal::render_table(&overview::table(runs), style),
-        Format::Markdown => markdown::table(&overview::table(runs)),
+        Format::Markdown => shown(&markdown::table(&overview::table(runs))),
         Format::Json => json(&runs),
         Format::Csv => {
             let tables: Vec<String> = runs.iter().map(|run| csv::render(run)).collect();
             let rows = tables.iter().skip(1).flat_map(|table| table.lines().skip(1));
             let first = tables.first().map(|table| table.trim_end()).unwrap_or_default();
-            std::iter::once(first).chain(rows).map(|line| format!("{line}\n")).collect()
+            shown(&std::iter::once(first).chain(rows).map(|line| format!("{line}\n")).collect::<String>())
         }
-        Format::Junit => junit::render(runs.iter().copied()),
-        Format::Openmetrics => openmetrics::render(runs)?,
+        Format::Junit => shown(&junit::render(runs.iter().copied())),
+        Format::Openmetrics => shown(&openmetrics::render(runs)?),
     })
 }
 
@@ -88,7 +94,7 @@ pub fn render_comparisons(comparisons: &[Comparison], format: Format, style: Sty
             documents().map(|document| terminal::render(&document, style)).collect::<Vec<_>>().join("\n\n")
         }
         Format::Markdown => {
-            documents().map(|document| markdown::render(&document)).collect::<Vec<_>>().join("\n")
+            shown(&documents().map(|document| markdown::render(&document)).collect::<Vec<_>>().join("\n"))
         }
         _ => json(&comparisons),
     }
@@ -96,7 +102,7 @@ pub fn render_comparisons(comparisons: &[Comparison], format: Format, style: Sty
 
 /// Lays out a page as Markdown.
 pub fn render_page(page: &Page) -> String {
-    markdown::page(page)
+    shown(&markdown::page(page))
 }
 
 /// What a run concluded, without the figures that it rests on: `verdict.json`.
@@ -129,5 +135,5 @@ fn json(value: &impl Serialize) -> String {
     let mut text = serde_json::to_string_pretty(value)
         .expect("a summary has string keys only, and nothing in it can fail to serialise");
     text.push('\n');
-    text
+    visible_json(&text).into_owned()
 }

@@ -1,8 +1,10 @@
-//! The terminal dialect.
+//! The terminal dialect. Its own colours are escapes, so that texts are made visible before they are coloured.
 
 use comfy_table::{
     Attribute, CellAlignment, Color, ColumnConstraint, ContentArrangement, LineStyle, TableStyle, Width,
 };
+
+use model::visible::visible;
 
 use crate::document::{Block, Document, Line, Mark, Quote};
 use crate::render::{Colour, Style};
@@ -34,7 +36,7 @@ pub(crate) fn render(document: &Document, style: Style) -> String {
 
 /// Lays out a table with its title and its notes.
 pub(crate) fn render_table(table: &Table, style: Style) -> String {
-    let mut out = format!("{}\n{}\n", table.title, self::table(table, style));
+    let mut out = format!("{}\n{}\n", visible(&table.title), self::table(table, style));
     table.notes.iter().for_each(|note| out.push_str(&wrap(note, "  ", style)));
     out
 }
@@ -58,7 +60,8 @@ fn line(line: &Line, style: Style) -> String {
 
 /// Line by line as it came, however long: a configuration's error points at columns.
 fn quote(quote: &Quote, style: Style) -> String {
-    let lines = quote.text.lines().map(|line| format!("    {line}\n"));
+    let lines = visible(&quote.text);
+    let lines = lines.lines().map(|line| format!("    {line}\n"));
     wrap(&format!("{}:", quote.from), "  ", style) + &lines.collect::<String>()
 }
 
@@ -146,9 +149,10 @@ fn stacked(table: &Table, style: Style) -> String {
 
 /// What a cell says; where it can't be shown as struck out, tildes say so.
 fn text(cell: &Cell, style: Style) -> String {
+    let text = visible(&cell.text);
     match (cell.emphasis, style.colour) {
-        (Emphasis::Struck, Colour::Never) => format!("~{}~", cell.text),
-        _ => cell.text.clone(),
+        (Emphasis::Struck, Colour::Never) => format!("~{text}~"),
+        _ => text.into_owned(),
     }
 }
 
@@ -170,6 +174,7 @@ fn wrap(text: &str, indent: &str, style: Style) -> String {
     let width = usize::from(style.width.max(NARROWEST));
     let mut out = String::new();
     let mut column = 0;
+    let text = visible(text);
     let mut words = text.split([' ', '\n']).peekable();
     while let Some(word) = words.next() {
         let unit = words.peek().filter(|next| UNITS.contains(&next.trim_end_matches([')', ';', ','])));

@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use model::catalog::BalancerKind;
 use model::scenario::Set;
 
-pub(crate) use agents::{Agent, Exec, Reap};
+pub(crate) use agents::{Agent, Exec, Keep, Reap};
 pub(crate) use names::{ComparisonFormat, FormatName, ListFormat, PullName, RuntimeName, SchemaFormat};
 pub(crate) use up::Up;
 
@@ -134,8 +134,8 @@ pub(crate) enum Command {
     /// Write the manual pages, one per command
     #[command(hide = true, after_help = "Example:\n  rig man target/man && man target/man/rig.1")]
     Man(Man),
-    /// Remove what dead runs have left on the Docker engine; a live run is never touched
-    #[command(after_help = "Examples:\n  rig clean\n  rig clean --images")]
+    /// Remove what killed runs have left, on disk and on the Docker engine; a live run is never touched
+    #[command(after_help = "Examples:\n  rig clean\n  rig clean --out other-results\n  rig clean --images")]
     Clean(Clean),
     /// The processes that rig launches: not for people
     #[command(hide = true, subcommand)]
@@ -381,6 +381,9 @@ pub(crate) struct Man {
 /// `rig clean`.
 #[derive(Debug, Args)]
 pub(crate) struct Clean {
+    /// Where results of killed runs may be: their components' files go, their records stay
+    #[arg(long, value_name = "DIR", default_value = RESULTS)]
+    pub(crate) out: PathBuf,
     /// Also runs whose owner can't be seen from here: started in a container, or before a restart
     #[arg(long)]
     pub(crate) unseen: bool,

@@ -3,6 +3,7 @@
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
+use model::visible::visible;
 use report::Verdict;
 
 /// Why the process ends, in the order of what outweighs what where several scenarios are run.
@@ -88,18 +89,38 @@ pub(crate) fn code_of(result: Result<ExitCode, Failure>) -> ExitCode {
             let text = with_causes(&failure.error);
             // Problems of a scenario are worded as errors already.
             let prefix = if text.starts_with("error") { "" } else { "error: " };
-            eprintln!("{prefix}{}", text.trim_end());
+            // Made visible already, but for the colours of problems.
+            let _ = writeln!(std::io::stderr().lock(), "{prefix}{}", text.trim_end());
             failure.exit.into()
         }
     }
 }
 
-/// The error and its causes, each once: many errors quote theirs already.
+/// An error that is laid out for standard error: whatever in it can't be seen is rig's own colour.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct LaidOut(pub(crate) String);
+
+/// The error and its causes, each once: many errors quote theirs already. What others wrote in it is made visible.
 pub(crate) fn with_causes(error: &anyhow::Error) -> String {
-    error.chain().skip(1).fold(error.to_string(), |text, cause| match cause.to_string() {
+    if let Some(LaidOut(text)) = error.downcast_ref() {
+        return text.clone();
+    }
+    let text = error.chain().skip(1).fold(error.to_string(), |text, cause| match cause.to_string() {
         said if text.contains(&said) => text,
         new => format!("{text}: {new}"),
-    })
+    });
+    visible(&text).into_owned()
+}
+
+/// Tells on standard error; what others wrote in it is made visible. A reader that has closed it wants no more.
+pub(crate) fn tell(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{}", visible(text));
+}
+
+/// Prints what has no colours; what others wrote in it is made visible.
+pub(crate) fn print_plain(text: &str) -> Result<(), Failure> {
+    print(&visible(text))
 }
 
 /// Prints to standard output. A reader that has closed it (`rig … | head`) wants no more, and no panic.
@@ -123,6 +144,14 @@ mod tests {
         assert_eq!(told, "a.json can't be written: no storage space");
         let told = with_causes(&anyhow::anyhow!("no such file").context("a.json can't be read"));
         assert_eq!(told, "a.json can't be read: no such file");
+    }
+
+    #[test]
+    fn words_of_others_in_an_error_are_made_visible_and_colours_of_problems_stay() {
+        let told = with_causes(&anyhow::anyhow!("nginx said \u{1b}[2J\u{202e}"));
+        assert_eq!(told, r"nginx said \u{1b}[2J\u{202e}");
+        let coloured = anyhow::Error::new(LaidOut("\u{1b}[31merror\u{1b}[0m".into()));
+        assert_eq!(with_causes(&coloured), "\u{1b}[31merror\u{1b}[0m");
     }
 
     #[test]

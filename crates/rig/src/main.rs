@@ -10,5 +10,6 @@ mod progress;
 mod trace;
 
 fn main() -> std::process::ExitCode {
+    interrupt::survive_file_limits();
     exit::code_of(commands::perform(clap::Parser::parse()))
 }

@@ -16,6 +16,7 @@
 //! line that a crash tore off is dropped by the reader, who says so.
 
 mod atomic;
+mod bounded;
 mod cell;
 mod error;
 mod ndjson;
@@ -25,6 +26,7 @@ mod saved;
 mod unfinished;
 
 pub use atomic::write_atomic;
+pub use bounded::{open_regular, read_bounded, read_end};
 pub use cell::{CellDir, HistoryWriter, SampleWriter};
 pub use error::StoreError;
 pub use ndjson::ReadWarning;

@@ -63,11 +63,11 @@ pub(crate) fn read_records<T: DeserializeOwned>(
                 return Ok((records, Some(ReadWarning::TornLine { path, line })));
             }
             Err(error) => {
-                return Err(StoreError::Unreadable {
-                    path: path.to_path_buf(),
-                    line,
-                    reason: error.to_string(),
-                });
+                let reason = match whole {
+                    true => error.to_string(),
+                    false => format!("the line is longer than {MAX_LINE} bytes, which no record is"),
+                };
+                return Err(StoreError::Unreadable { path: path.to_path_buf(), line, reason });
             }
         }
     }

@@ -1,6 +1,6 @@
 //! A run that was saved, read back.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
@@ -10,10 +10,16 @@ use model::records::{CellRecords, Environment};
 use model::sample::Sample;
 use serde::de::DeserializeOwned;
 
+use crate::bounded::{Bounded, open_regular, read_bounded};
 use crate::cell::CellDir;
 use crate::error::StoreError;
 use crate::ndjson::{ReadWarning, read_records};
 use crate::run::{CELLS, ENVIRONMENT, INTERRUPTED, PLAN, sha256};
+
+/// The longest plan or environment that is read: far longer than any that rig writes.
+const MAX_JSON: u64 = 64 << 20;
+/// How many times longer than its file a record may get by unpacking: rig's own do ten to thirty times.
+const MOST_PACKED: u64 = 200;
 
 /// A saved run. Its plan and environment are read when it is opened, its cells when they are asked for.
 #[derive(Clone, Debug)]
@@ -63,7 +69,7 @@ impl SavedRun {
             });
         }
         let environment: Environment = read_json(&path.join(ENVIRONMENT))?;
-        let bytes = fs::read(path.join(PLAN)).map_err(StoreError::read(&path))?;
+        let bytes = read_bounded(&path.join(PLAN), MAX_JSON).map_err(StoreError::read(&path))?;
         let plan_is = match &environment.plan_sha256 {
             None => PlanIs::Unsealed,
             Some(digest) if *digest == sha256(&bytes) => PlanIs::AsRun,
@@ -130,7 +136,7 @@ impl SavedRun {
 }
 
 fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, StoreError> {
-    let bytes = fs::read(path).map_err(StoreError::read(path))?;
+    let bytes = read_bounded(path, MAX_JSON).map_err(StoreError::read(path))?;
     serde_json::from_slice(&bytes).map_err(|error| StoreError::Unreadable {
         path: path.to_path_buf(),
         line: error.line() as u64,
@@ -144,10 +150,12 @@ fn load_requests<T: DeserializeOwned>(
     warnings: &mut Vec<ReadWarning>,
 ) -> Result<Vec<T>, StoreError> {
     let path = dir.compressed_requests();
-    match File::open(&path) {
+    match open_regular(&path) {
         Ok(file) => {
+            let packed = file.metadata().map_err(StoreError::read(&path))?.len();
             let decoder = zstd::Decoder::new(file).map_err(StoreError::read(&path))?;
-            collect(&path, decoder, warnings)
+            let limit = packed.saturating_mul(MOST_PACKED).max(MAX_JSON);
+            collect(&path, Bounded::new(decoder, limit), warnings)
         }
         Err(error) if error.kind() == ErrorKind::NotFound => load(&dir.requests(), warnings),
         Err(source) => Err(StoreError::Read { path, source }),
@@ -163,7 +171,7 @@ fn load_samples(dir: &CellDir, warnings: &mut Vec<ReadWarning>) -> Result<Vec<Sa
 }
 
 fn load<T: DeserializeOwned>(path: &Path, warnings: &mut Vec<ReadWarning>) -> Result<Vec<T>, StoreError> {
-    match File::open(path) {
+    match open_regular(path) {
         Ok(file) => collect(path, file, warnings),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let path = path.to_path_buf();

@@ -344,3 +344,31 @@ fn a_plan_that_was_changed_after_the_run_is_found_out_and_one_of_an_earlier_vers
     fs::write(run.path().join("environment.json"), environment).unwrap();
     assert_eq!(is(), PlanIs::Unsealed);
 }
+
+#[test]
+fn records_that_unpack_to_far_more_than_their_file_are_refused() {
+    let results = tempfile::tempdir().unwrap();
+    let run = create(results.path());
+    write_cell(&run);
+    let saved = SavedRun::open(run.path()).unwrap();
+    let packed = saved.dir(&cell()).compressed_requests();
+    let record = serde_json::to_string(&request(1)).unwrap() + "\n";
+    let mut bomb = zstd::Encoder::new(fs::File::create(&packed).unwrap(), 3).unwrap();
+    for _ in 0..(70 << 20) / record.len() {
+        std::io::Write::write_all(&mut bomb, record.as_bytes()).unwrap();
+    }
+    bomb.finish().unwrap();
+    let error = saved.records(&cell()).unwrap_err().to_string();
+    assert!(error.contains("requests.ndjson.zst") && error.contains("it holds more than"), "{error}");
+}
+
+#[test]
+fn a_line_without_end_is_refused_with_its_limit() {
+    let results = tempfile::tempdir().unwrap();
+    let run = create(results.path());
+    write_cell(&run);
+    let saved = SavedRun::open(run.path()).unwrap();
+    fs::write(saved.dir(&cell()).ledger(), "x".repeat(2 << 20)).unwrap();
+    let error = saved.records(&cell()).unwrap_err().to_string();
+    assert!(error.contains("ledger.ndjson:1: the line is longer than 1048576 bytes"), "{error}");
+}

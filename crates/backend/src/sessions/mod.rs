@@ -47,7 +47,7 @@ impl Sessions {
         let kept = match &job.sessions {
             None => Kept::Nowhere,
             Some(SessionsJob::Memory) => Kept::Memory(Memory::default()),
-            Some(SessionsJob::Redis(address)) => Kept::Store(Store::at(*address)?),
+            Some(SessionsJob::Redis { address, password }) => Kept::Store(Store::at(*address, password)?),
             Some(SessionsJob::Jwt { sign, accept }) => Kept::Tokens(Box::new(Tokens::new(sign, accept))),
         };
         Ok(Sessions { kept, incarnation: job.incarnation.clone(), begun: Cell::new(0) })

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use model::sessions::Password;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, RedisError};
 
@@ -28,13 +29,13 @@ pub(super) struct Store(ConnectionManager);
 
 impl Store {
     /// Connects when it is first needed. To be called on a tokio runtime with a clock.
-    pub(super) fn at(address: SocketAddr) -> Result<Store, StoreError> {
+    pub(super) fn at(address: SocketAddr, password: &Password) -> Result<Store, StoreError> {
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(ANSWER_WITHIN))
             .set_response_timeout(Some(ANSWER_WITHIN))
             // The next request tries again.
             .set_number_of_retries(0);
-        let client = Client::open(format!("redis://{address}/"))?;
+        let client = Client::open(format!("redis://:{}@{address}/", password.0))?;
         Ok(Store(ConnectionManager::new_lazy_with_config(client, config)?))
     }
 

@@ -228,7 +228,7 @@ fn files(
         directory => site.directory.display().to_string(),
         listener => address(site.listener),
         tls => tls::values(topology, site),
-        admin => address(site.admin),
+        admin => site.admin.display().to_string(),
         policy => algorithm(topology.balance).0,
         full_scan => topology.balance == Balance::LeastConnections,
         hashed => topology.balance == Balance::SourceHash,

@@ -1,5 +1,4 @@
-//! HAProxy. Controlled through its runtime socket (management guide, "Unix Socket commands"), which rig has it
-//! open on a loopback address.
+//! HAProxy. Controlled through its runtime socket (management guide, "Unix Socket commands").
 
 mod operations;
 
@@ -149,7 +148,7 @@ impl Balancer for Haproxy {
             workers => topology.workers,
             connections => site.connections + 256,
             listener => site.listener.to_string(),
-            admin => site.admin.to_string(),
+            admin => site.admin.display().to_string(),
             tls => tls::values(topology, site),
             hard_stop_after => hard_stop_after(topology),
             response_timeout_ms => server_timeout(topology).whole_millis(),

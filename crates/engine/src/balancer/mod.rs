@@ -212,7 +212,7 @@ pub struct ViewQuery {
 /// A question to a balancer's control interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ask {
-    /// One line over TCP, answered until the balancer closes.
+    /// One line, answered until the balancer closes.
     Line(String),
     /// An HTTP GET of this path.
     Get(String),

@@ -15,8 +15,8 @@ pub struct Site {
     pub directory: PathBuf,
     /// Where clients connect.
     pub listener: SocketAddr,
-    /// Where its control interface listens, if it has one.
-    pub admin: SocketAddr,
+    /// The socket of its control interface, if it has one: in a directory that nobody else can enter.
+    pub admin: PathBuf,
     /// The address of each backend, spares included.
     pub backends: BTreeMap<String, SocketAddr>,
     /// The cell's certificates; `None`: nobody speaks TLS.
@@ -115,7 +115,7 @@ pub fn example_site(variant: &Variant) -> Site {
     Site {
         directory: PathBuf::from("/run/rig/balancer"),
         listener: address(1),
-        admin: address(2),
+        admin: PathBuf::from("/run/rig/admin.sock"),
         backends: backends.zip(10..).map(|(backend, host)| (backend.id.clone(), address(host))).collect(),
         certificates: (variant.topology.listener.tls.at_listener())
             .then(|| Certificates::at("/run/rig/certificates")),

@@ -10,7 +10,7 @@ fn site() -> Site {
     Site {
         directory: PathBuf::from("/run/cell"),
         listener: address(1),
-        admin: address(2),
+        admin: PathBuf::from("/run/admin.sock"),
         backends: [("web-1".to_owned(), address(3)), ("web-2".to_owned(), address(4))].into(),
         certificates: None,
         modules: vec![],

@@ -121,7 +121,7 @@ impl<R: Runtime> Backends<'_, R> {
             sessions: self.keys.sessions(
                 self.variant,
                 &incarnation.backend,
-                self.store.as_ref().map(SessionStore::address),
+                self.store.as_ref().map(|store| (store.address(), store.password.clone())),
             ),
         });
         let mut process = self

@@ -1,6 +1,6 @@
 //! Performs the steps that adapters return, and asks balancers for their view.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use model::history::Happening;
 use model::timeline::{Deregister, SplitChange};
 use model::topology::Topology;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::UnixStream;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -36,6 +36,7 @@ pub(super) struct Control<'a, R> {
     templates: &'a Templates,
     process: &'a Handle,
     rotation: RefCell<Rotation>,
+    http: OnceCell<reqwest::Client>,
     /// With the shares that it has been told last.
     topology: RefCell<Topology>,
     /// Reloads that the timeline has asked for.
@@ -63,6 +64,7 @@ impl<'a, R: Runtime> Control<'a, R> {
             templates,
             process,
             rotation,
+            http: OnceCell::new(),
             topology,
             reloads: Cell::new(0),
             changing: Mutex::new(()),
@@ -262,7 +264,7 @@ impl<'a, R: Runtime> Control<'a, R> {
 
     async fn ask_line(&self, line: &str) -> Result<String, EngineError> {
         let ask = || async {
-            let mut stream = TcpStream::connect(self.site.admin).await?;
+            let mut stream = UnixStream::connect(&self.site.admin).await?;
             stream.write_all(format!("{line}\n").as_bytes()).await?;
             let mut answer = String::new();
             stream.read_to_string(&mut answer).await?;
@@ -284,11 +286,21 @@ impl<'a, R: Runtime> Control<'a, R> {
     }
 
     async fn get(&self, path: &str) -> Result<String, EngineError> {
-        let url = format!("http://{}{path}", self.site.admin);
+        let url = format!("http://{}{path}", self.kind);
         let asked = async {
-            self.backends.http.get(&url).timeout(ANSWER_WITHIN).send().await?.error_for_status()?.text().await
+            self.http()?.get(&url).timeout(ANSWER_WITHIN).send().await?.error_for_status()?.text().await
         };
         asked.await.map_err(|error| self.failed(format!("GET {url}: {error}")))
+    }
+
+    /// Speaks HTTP through the control interface's socket.
+    fn http(&self) -> Result<&reqwest::Client, reqwest::Error> {
+        if self.http.get().is_none() {
+            let client =
+                reqwest::Client::builder().no_proxy().unix_socket(self.site.admin.clone()).build()?;
+            let _ = self.http.set(client);
+        }
+        Ok(self.http.get().expect("it was set just now"))
     }
 
     fn log_path(&self) -> PathBuf {

@@ -11,6 +11,7 @@ use tokio::process::Command;
 
 use crate::certificates::Certificates;
 use crate::error::EngineError;
+use crate::runtime::search::Places;
 
 /// How long curl may take, which it is told itself as well.
 const WITHIN: Duration = Duration::from_secs(5);
@@ -22,11 +23,9 @@ const BODY: usize = 200;
 /// Where curl is.
 ///
 /// # Errors
-/// If it isn't on PATH.
+/// If there is none.
 pub fn find_curl() -> Result<PathBuf, EngineError> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut places = std::env::split_paths(&path).map(|directory| directory.join("curl"));
-    places.find(|place| place.is_file()).ok_or(EngineError::CurlMissing)
+    Places::here().find("curl").map(|found| found.path).map_err(|_| EngineError::CurlMissing)
 }
 
 /// Asks `target`, on a connection of its own, over TLS if there are `certificates`. The request has no id, so that it is no part of the load.

@@ -14,14 +14,14 @@ use crate::error::EngineError;
 
 /// What one incarnation wrote.
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
-    pub(super) executions: Vec<Execution>,
+pub(crate) struct Ledger {
+    pub(crate) executions: Vec<Execution>,
     /// From when to when it did not run, although it should have.
-    pub(super) stood: Vec<(Nanos, Nanos)>,
+    pub(crate) stood: Vec<(Nanos, Nanos)>,
 }
 
 /// The ledger of one incarnation. A last line without its end was being written when the process died; it is left out.
-pub(super) fn read_ledger(incarnation: &Incarnation, path: &Path) -> Result<Ledger, EngineError> {
+pub(crate) fn read_ledger(incarnation: &Incarnation, path: &Path) -> Result<Ledger, EngineError> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Ledger::default()),

@@ -35,6 +35,7 @@ use store::CellDir;
 use tokio::sync::watch;
 
 pub use curl::find_curl;
+pub(crate) use ledgers::read_ledger;
 pub use recorder::{Observation, Watcher};
 pub use standing::{Light, Standing, Wish, up};
 pub use trial::trial;

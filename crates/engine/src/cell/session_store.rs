@@ -8,14 +8,16 @@ use std::time::Duration;
 
 use model::history::Happening;
 use model::identity::Incarnation;
-use model::sessions::STORE;
+use model::sessions::{Password, STORE};
 use model::timeline::{Fault, FaultKind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::recorder::Recorder;
+use super::stand::LAST_BYTES;
 use crate::balancer::{STDERR_FILE, STDOUT_FILE, Signal};
+use crate::certificates::write_secret;
 use crate::error::EngineError;
 use crate::runtime::{Handle, Launch, Pod, Program, Runtime};
 
@@ -25,6 +27,8 @@ const READY_WITHIN: Duration = Duration::from_secs(10);
 const GONE_WITHIN: Duration = Duration::from_secs(5);
 /// Between two questions.
 const POLL: Duration = Duration::from_millis(10);
+/// Its configuration, in its directory.
+const CONFIGURATION: &str = "redis.conf";
 /// Lines of its own words that an error shows.
 const WORDS: usize = 10;
 
@@ -34,6 +38,8 @@ pub(super) struct SessionStore<'a, R> {
     pub(super) recorder: &'a Recorder<'a>,
     pub(super) pod: Pod,
     pub(super) directory: PathBuf,
+    /// Everybody on this machine can connect to a loopback address. It is in a file, as arguments can be read by all.
+    pub(super) password: Password,
     pub(super) lives: RefCell<Vec<Life>>,
 }
 
@@ -58,9 +64,17 @@ impl<R: Runtime> SessionStore<'_, R> {
         let incarnation = Incarnation::new(STORE, generation);
         std::fs::create_dir_all(&self.directory).map_err(EngineError::file(&self.directory))?;
         let (ip, port) = (self.address().ip().to_string(), self.address().port().to_string());
-        // Nothing is kept on disk, and only the cell can reach it.
-        let arguments = ["--bind", &ip, "--port", &port, "--save", "", "--appendonly", "no"];
-        let arguments = arguments.into_iter().chain(["--protected-mode", "no"]).map(str::to_owned).collect();
+        // Nothing is kept on disk.
+        let lines = [
+            format!("bind {ip}"),
+            format!("port {port}"),
+            "save \"\"".to_owned(),
+            "appendonly no".to_owned(),
+            format!("requirepass {}", self.password.0),
+        ];
+        let configuration = self.directory.join(CONFIGURATION);
+        write_secret(&configuration, &lines.join("\n")).map_err(EngineError::file(&configuration))?;
+        let arguments = vec![CONFIGURATION.to_owned()];
         let process = self
             .runtime
             .start(Launch {
@@ -92,11 +106,11 @@ impl<R: Runtime> SessionStore<'_, R> {
     async fn ping(&self) -> std::io::Result<()> {
         let asked = async {
             let mut stream = TcpStream::connect(self.address()).await?;
-            stream.write_all(b"PING\r\n").await?;
-            let mut answer = [0; 7];
+            stream.write_all(format!("AUTH {}\r\nPING\r\n", self.password.0).as_bytes()).await?;
+            let mut answer = [0; 12];
             stream.read_exact(&mut answer).await?;
             match &answer {
-                b"+PONG\r\n" => Ok(()),
+                b"+OK\r\n+PONG\r\n" => Ok(()),
                 other => Err(std::io::Error::other(String::from_utf8_lossy(other).into_owned())),
             }
         };
@@ -106,7 +120,8 @@ impl<R: Runtime> SessionStore<'_, R> {
     }
 
     fn failed(&self, status: &str) -> EngineError {
-        let words = [STDOUT_FILE, STDERR_FILE].map(|name| std::fs::read(self.directory.join(name)));
+        let words =
+            [STDOUT_FILE, STDERR_FILE].map(|name| store::read_end(&self.directory.join(name), LAST_BYTES));
         let words = words.into_iter().flatten().flatten().collect::<Vec<u8>>();
         let words = String::from_utf8_lossy(&words);
         let lines: Vec<_> = words.lines().collect();

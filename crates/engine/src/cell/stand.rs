@@ -4,6 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -23,15 +24,21 @@ use super::fleet::CellFleet;
 use super::recorder::Recorder;
 use super::session_store::SessionStore;
 use super::stages::Stages;
-use super::token_keys::TokenKeys;
+use super::token_keys::{TokenKeys, password};
 use super::{Drive, Order, generator, lookout, losses, machine, readiness, sampling, timeline, variant_of};
 use crate::balancer::{ConfigFile, Rotation, STDERR_FILE, STDOUT_FILE, Site, adapter};
 use crate::certificates::{CERTIFICATES, Certificates};
 use crate::error::EngineError;
+use crate::owner;
+use crate::private::PrivateDirectory;
 use crate::runtime::{Handle, Launch, Pod, PodOrder, Process, Program, Reach, Runtime};
 
 /// How long a balancer may take until every backend has answered through it.
 const READY_WITHIN: Duration = Duration::from_secs(20);
+/// The balancer's control interface, in its private directory.
+const ADMIN: &str = "admin.sock";
+/// Bytes at the end of a log in which its last words are looked for.
+pub(super) const LAST_BYTES: u64 = 64 << 10;
 /// Lines of a balancer's own words that an error shows.
 const WORDS: usize = 20;
 /// How long the exit of a balancer may take to be noticed after it has ceased to answer.
@@ -48,6 +55,8 @@ pub(super) struct Stand<'a, R> {
     pub(super) balancer_pod: Pod,
     pub(super) generator_pod: Pod,
     build: BalancerBuild,
+    /// Where the balancer's control interface is, as long as the cell lasts.
+    _private: PrivateDirectory,
     pub(super) site: Site,
     pub(super) files: Vec<ConfigFile>,
     pub(super) backends: Backends<'a, R>,
@@ -66,10 +75,14 @@ impl<'a, R: Runtime> Stand<'a, R> {
         let own = std::path::absolute(order.dir.path()).map_err(EngineError::file(order.dir.path()))?;
         let scratch = std::path::absolute(order.dir.scratch()).map_err(EngineError::file(&own))?;
         let directory = scratch.join("balancer");
+        // Keys and logs are in there, which are nobody else's.
+        std::fs::DirBuilder::new().mode(0o700).create(&scratch).map_err(EngineError::file(&scratch))?;
+        owner::mark(&scratch).map_err(EngineError::file(&scratch))?;
         std::fs::create_dir_all(&directory).map_err(EngineError::file(&directory))?;
-        runtime.open(&own).await?;
+        let private = PrivateDirectory::make()?;
+        runtime.open(&[&own, private.path()]).await?;
         let reach = Reach::People(order.listen);
-        let balancer = runtime.pod(PodOrder { name: BALANCER, ports: 2, reach });
+        let balancer = runtime.pod(PodOrder { name: BALANCER, ports: 1, reach });
         let generator = runtime.pod(PodOrder { name: "generator", ports: 0, reach: Reach::Cell });
         let backends = variant.topology.pools.iter().flat_map(|pool| &pool.backends);
         let backends = backends.map(|backend| async {
@@ -97,7 +110,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
         let site = Site {
             directory,
             listener: balancer_pod.addresses[0],
-            admin: balancer_pod.addresses[1],
+            admin: private.path().join(ADMIN),
             backends: pods.iter().map(|(name, pod)| (name.clone(), pod.addresses[0])).collect(),
             certificates: certificates.clone(),
             modules: build.modules.clone(),
@@ -124,10 +137,19 @@ impl<'a, R: Runtime> Stand<'a, R> {
             http,
             lives: RefCell::default(),
             replacing: RefCell::default(),
-            store: store.map(|pod| {
-                let directory = scratch.join(STORE);
-                SessionStore { runtime, recorder, pod, directory, lives: RefCell::default() }
-            }),
+            store: store
+                .map(|pod| {
+                    let (directory, password) = (scratch.join(STORE), password()?);
+                    Ok::<_, EngineError>(SessionStore {
+                        runtime,
+                        recorder,
+                        pod,
+                        directory,
+                        password,
+                        lives: RefCell::default(),
+                    })
+                })
+                .transpose()?,
             keys: TokenKeys::make()?,
         };
         let log_is_whole = Cell::new(false);
@@ -140,6 +162,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
             balancer_pod,
             generator_pod,
             build,
+            _private: private,
             site,
             files,
             backends,
@@ -406,7 +429,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
             .own_words()
             .iter()
             .filter(|name| **name != access)
-            .filter_map(|name| std::fs::read(self.site.directory.join(name)).ok())
+            .filter_map(|name| store::read_end(&self.site.directory.join(name), LAST_BYTES).ok())
             .flat_map(|bytes| String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect::<Vec<_>>())
             .collect();
         let shown: Vec<String> =

@@ -126,7 +126,7 @@ impl<R: Runtime> Stand<'_, R> {
         let backend = pool.serving().next()?.id.clone();
         let address = self.site.address_of(&backend);
         Some(Whereabouts {
-            admin: self.site.admin.to_string(),
+            admin: self.site.admin.display().to_string(),
             directory: self.site.directory.display().to_string(),
             pool: pool.name.clone(),
             backend,

@@ -6,7 +6,7 @@ use std::io::Read;
 use std::net::SocketAddr;
 
 use model::plan::Variant;
-use model::sessions::{JwtKey, JwtKeys, Sessions, SessionsJob};
+use model::sessions::{JwtKey, JwtKeys, Password, Sessions, SessionsJob};
 
 use crate::error::EngineError;
 
@@ -37,12 +37,12 @@ impl TokenKeys {
         &self,
         variant: &Variant,
         backend: &str,
-        store: Option<SocketAddr>,
+        store: Option<(SocketAddr, Password)>,
     ) -> Option<SessionsJob> {
         let pool = variant.topology.pool_of(backend)?;
         match pool.sessions? {
             Sessions::Memory => Some(SessionsJob::Memory),
-            Sessions::Redis => store.map(SessionsJob::Redis),
+            Sessions::Redis => store.map(|(address, password)| SessionsJob::Redis { address, password }),
             Sessions::Jwt => {
                 let deploy = variant.deploys().find(|deploy| deploy.pool == pool.name);
                 let keys = deploy.map_or(JwtKeys::Same, |deploy| deploy.jwt_keys);
@@ -58,10 +58,19 @@ impl TokenKeys {
     }
 }
 
+/// A password for the session store.
+pub(super) fn password() -> Result<Password, EngineError> {
+    secret().map(Password)
+}
+
 fn key() -> Result<JwtKey, EngineError> {
+    secret().map(JwtKey)
+}
+
+fn secret() -> Result<String, EngineError> {
     let mut bytes = [0; LENGTH];
     std::fs::File::open(RANDOM)
         .and_then(|mut random| random.read_exact(&mut bytes))
         .map_err(EngineError::file(RANDOM))?;
-    Ok(JwtKey(bytes.iter().map(|byte| format!("{byte:02x}")).collect()))
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -51,7 +51,7 @@ pub async fn trial(runtime: &impl Runtime, directory: &Path) -> Vec<Check> {
 }
 
 async fn launched(runtime: &impl Runtime, directory: &Path) -> Result<(Process, SocketAddr), EngineError> {
-    runtime.open(directory).await?;
+    runtime.open(&[directory]).await?;
     let pod = runtime.pod(PodOrder { name: NAME, ports: 1, reach: Reach::Cell }).await?;
     let incarnation = Incarnation::new(NAME, 1);
     let failed = |reason| EngineError::BackendFailed { incarnation: incarnation.clone(), reason };

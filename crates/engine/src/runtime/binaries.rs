@@ -6,13 +6,9 @@ use std::time::Duration;
 use model::catalog::BalancerKind;
 use model::records::BalancerBuild;
 
+use super::search::{By, Found, Places, Skipped, is_executable};
 use crate::balancer::adapter;
 use crate::error::EngineError;
-
-/// Where Debian keeps servers, which a user's PATH may lack.
-const SYSTEM: [&str; 2] = ["/usr/local/sbin", "/usr/sbin"];
-/// Where `make setup` puts what Debian doesn't have, below the checkout that rig was built in.
-const TOOLS: &str = "tools/bin";
 
 /// The session store's program.
 const STORE: &str = "redis-server";
@@ -23,16 +19,22 @@ const VERSION_WITHIN: Duration = Duration::from_secs(10);
 
 /// Why there is no executable.
 enum Unfound {
-    Missing,
+    Missing(Vec<Skipped>),
     /// The variable names this, which is none.
     Named(PathBuf),
 }
 
-/// The executable of `kind`: `RIG_<KIND>`, else the first on PATH, in `tools/bin`, or in a system directory.
+/// The executable of `kind`: `RIG_<KIND>`, else where [`Places`] finds it.
 pub(super) fn find(kind: BalancerKind) -> Result<PathBuf, EngineError> {
+    found(kind).map(|found| found.path)
+}
+
+fn found(kind: BalancerKind) -> Result<Found, EngineError> {
     let variable = format!("RIG_{}", kind.name().to_uppercase());
     executable(kind.name(), &variable).map_err(|unfound| match unfound {
-        Unfound::Missing => EngineError::BalancerMissing { kind, variable },
+        Unfound::Missing(skipped) => {
+            EngineError::BalancerMissing { kind, variable, skipped: in_words(&skipped) }
+        }
         Unfound::Named(binary) => {
             EngineError::BalancerBroken { kind, binary, reason: no_executable(&variable) }
         }
@@ -41,8 +43,12 @@ pub(super) fn find(kind: BalancerKind) -> Result<PathBuf, EngineError> {
 
 /// The session store's executable, likewise.
 pub(super) fn find_store() -> Result<PathBuf, EngineError> {
+    found_store().map(|found| found.path)
+}
+
+fn found_store() -> Result<Found, EngineError> {
     executable(STORE, STORE_VARIABLE).map_err(|unfound| match unfound {
-        Unfound::Missing => EngineError::StoreMissing,
+        Unfound::Missing(skipped) => EngineError::StoreMissing { skipped: in_words(&skipped) },
         Unfound::Named(binary) => EngineError::StoreBroken { binary, reason: no_executable(STORE_VARIABLE) },
     })
 }
@@ -51,26 +57,30 @@ fn no_executable(variable: &str) -> String {
     format!("{variable} names it, and it is no executable file")
 }
 
-fn executable(name: &str, variable: &str) -> Result<PathBuf, Unfound> {
-    if let Some(named) = std::env::var_os(variable) {
-        let named = PathBuf::from(named);
-        return if is_executable(&named) { Ok(named) } else { Err(Unfound::Named(named)) };
-    }
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let executable = std::env::current_exe().unwrap_or_default();
-    std::env::split_paths(&path)
-        .chain(executable.ancestors().skip(1).map(|above| above.join(TOOLS)))
-        .chain(SYSTEM.iter().map(PathBuf::from))
-        .map(|directory| directory.join(name))
-        .find(|candidate| is_executable(candidate))
-        // Components run in directories of their own.
-        .map(|found| std::path::absolute(&found).unwrap_or(found))
-        .ok_or(Unfound::Missing)
+fn in_words(skipped: &[Skipped]) -> String {
+    skipped.iter().map(|skipped| format!("; {skipped}")).collect()
 }
 
-fn is_executable(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+fn executable(name: &str, variable: &str) -> Result<Found, Unfound> {
+    let Some(named) = std::env::var_os(variable).map(PathBuf::from) else {
+        return Places::here().find(name).map_err(Unfound::Missing);
+    };
+    if !is_executable(&named) {
+        return Err(Unfound::Named(named));
+    }
+    // Components run in directories of their own.
+    let path = std::path::absolute(&named).unwrap_or(named);
+    Ok(Found { path, by: By::Variable(variable.to_owned()), skipped: Vec::new() })
+}
+
+/// The version of the executable of `kind`, and where it was found.
+pub(super) async fn look(kind: BalancerKind) -> Result<String, EngineError> {
+    Ok(format!("{}, {}", describe(kind).await?.version, found(kind)?))
+}
+
+/// The same of the session store's.
+pub(super) async fn look_for_store() -> Result<String, EngineError> {
+    Ok(format!("{}, {}", describe_store().await?.version, found_store()?))
 }
 
 /// The version that the executable of `kind` prints.

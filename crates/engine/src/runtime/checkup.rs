@@ -56,11 +56,11 @@ pub fn loopback() -> Check {
     }
 }
 
-/// Each balancer's executable and version.
+/// Each balancer's version and executable, and where that was found.
 pub async fn executables() -> Vec<(BalancerKind, Check)> {
     let checks = BalancerKind::ALL.into_iter().map(|kind| async move {
-        let check = match binaries::describe(kind).await {
-            Ok(build) => Check::ok(kind.name(), format!("{}, {}", build.version, build.binary)),
+        let check = match binaries::look(kind).await {
+            Ok(found) => Check::ok(kind.name(), found),
             Err(error) => {
                 let name = kind.name();
                 let fix = format!("make setup   # or set RIG_{}=/path/to/{name}", name.to_uppercase());
@@ -74,8 +74,8 @@ pub async fn executables() -> Vec<(BalancerKind, Check)> {
 
 /// The session store's executable and version. Without it, only scenarios that keep sessions there can't be run.
 pub async fn session_store() -> Check {
-    match binaries::describe_store().await {
-        Ok(build) => Check::ok(STORE, format!("{}, {}", build.version, build.binary)),
+    match binaries::look_for_store().await {
+        Ok(found) => Check::ok(STORE, found),
         Err(error) => Check::broken(STORE, &error, "make setup   # or set RIG_REDIS=/path/to/redis-server")
             .wanted_by_some(),
     }

@@ -6,6 +6,7 @@ pub mod docker;
 mod lease;
 mod proc;
 pub mod process;
+pub(crate) mod search;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -160,8 +161,8 @@ pub trait Runtime {
     async fn describe_store(&self) -> Result<BalancerBuild, EngineError>;
     /// Whether balancers run as root.
     fn as_root(&self) -> bool;
-    /// Prepares for a cell whose components share `directory`, which is absolute.
-    async fn open(&self, directory: &Path) -> Result<(), EngineError>;
+    /// Prepares for a cell whose components share `directories`, which are absolute.
+    async fn open(&self, directories: &[&Path]) -> Result<(), EngineError>;
     /// Opens a pod.
     async fn pod(&self, order: PodOrder<'_>) -> Result<Pod, EngineError>;
     /// Launches a component.

@@ -19,6 +19,23 @@ pub(super) fn group_cpu_seconds(group: u32) -> io::Result<f64> {
     Ok(ticks as f64 / clock_ticks_per_second() as f64)
 }
 
+/// The processes whose parent is `parent`, but for those whose command line has `spared`.
+pub(super) fn children_of(parent: u32, spared: &str) -> Vec<u32> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let is_child = |pid: &u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let words = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let spared = words.split(|byte| *byte == 0).any(|word| word == spared.as_bytes());
+        parent_in(&stat) == Some(parent) && !spared
+    };
+    pids.filter(is_child).collect()
+}
+
+fn parent_in(stat: &str) -> Option<u32> {
+    stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok()
+}
+
 /// utime + stime + cutime + cstime of a line of /proc/PID/stat, if it is of the process group `group`.
 fn ticks_of(stat: &str, group: u32) -> Option<u64> {
     // pid (comm) state ppid pgrp …; comm may hold anything, even parentheses.
@@ -39,5 +56,15 @@ mod tests {
     fn a_process_and_its_collected_children_are_counted() {
         assert_eq!(ticks_of(STAT, 17), Some(310));
         assert_eq!(ticks_of(STAT, 18), None);
+    }
+
+    #[test]
+    fn children_are_found_by_their_parent_and_spared_by_a_word() {
+        let mut child = std::process::Command::new("sleep").arg("61").spawn().unwrap();
+        let found = |spared| children_of(std::process::id(), spared).contains(&child.id());
+        assert!(found("reap"));
+        assert!(!found("61"));
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 }

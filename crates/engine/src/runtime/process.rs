@@ -2,7 +2,8 @@
 //!
 //! Nothing survives rig: every child is launched through `rig agent exec`, which asks the kernel for a signal
 //! at its parent's death and then becomes the program. That signal follows the *thread* that spawned, so
-//! everything here is spawned from the main thread.
+//! everything here is spawned from the main thread. A balancer has workers, and may miss the signal where it stands
+//! still: a keeper ends its group.
 
 use std::cell::RefCell;
 use std::fs::OpenOptions;
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use agent::keep::DONE;
 use model::catalog::BalancerKind;
 use model::plan::Need;
 use model::records::BalancerBuild;
@@ -45,9 +47,21 @@ struct Living {
     pid: u32,
     program: Program,
     exit: watch::Receiver<Option<String>>,
+    /// What ends a balancer's group if rig dies.
+    keeper: Option<Child>,
 }
 
 impl Living {
+    /// Tells the keeper that there is nothing left to do, and waits for its end.
+    async fn relieve(&mut self) {
+        let Some(mut keeper) = self.keeper.take() else { return };
+        if let Some(mut input) = keeper.stdin.take() {
+            // One that is gone can't be told.
+            let _ = input.write_all(DONE.as_bytes()).await;
+        }
+        let _ = keeper.wait().await;
+    }
+
     fn runs(&self) -> bool {
         self.exit.borrow().is_none()
     }
@@ -82,6 +96,14 @@ impl ProcessRuntime {
             send(process.pid, signal);
         }
         ordered
+    }
+
+    /// Starts what ends the process group `group` if rig dies: in a group of its own, so that what ends rig from its terminal
+    /// doesn't end it.
+    fn keeper_of(&self, group: u32) -> std::io::Result<Child> {
+        let mut command = Command::new(&self.executable);
+        command.args(["agent", "keep", "--group", &group.to_string()]).process_group(0);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
     }
 
     fn command(&self, launch: &Launch<'_>) -> Result<Command, EngineError> {
@@ -136,7 +158,7 @@ impl Runtime for ProcessRuntime {
         rustix::process::geteuid().is_root()
     }
 
-    async fn open(&self, _directory: &Path) -> Result<(), EngineError> {
+    async fn open(&self, _directories: &[&Path]) -> Result<(), EngineError> {
         Ok(())
     }
 
@@ -191,7 +213,11 @@ impl Runtime for ProcessRuntime {
             });
         }
         let exit = watched(child);
-        self.children.borrow_mut().push(Living { pid, program: launch.program, exit: exit.clone() });
+        let keeper = match launch.program {
+            Program::Balancer(_) => Some(self.keeper_of(pid).map_err(failed)?),
+            Program::Store | Program::Agent(_) => None,
+        };
+        self.children.borrow_mut().push(Living { pid, program: launch.program, exit: exit.clone(), keeper });
         let handle = Handle { component: launch.component, id: pid.to_string(), pid, exit };
         Ok(Process { handle, input, lines })
     }
@@ -226,13 +252,14 @@ impl Runtime for ProcessRuntime {
         for child in children.iter().filter(|child| child.runs()) {
             send(child.pid, number(child.ending()));
         }
-        for child in children {
+        for mut child in children {
             let mut exit = child.exit.clone();
             if tokio::time::timeout(GRACE, exit.wait_for(Option::is_some)).await.is_err() {
                 send_group(child.pid, Signal::Kill);
                 let _ = tokio::time::timeout(GRACE, exit.wait_for(Option::is_some)).await;
             }
             child.sweep();
+            child.relieve().await;
         }
         Ok(())
     }
@@ -248,6 +275,14 @@ impl Drop for ProcessRuntime {
                 child.sweep();
             }
         }
+    }
+}
+
+/// Kills every process that this one has launched, and its group, without waiting: for an end that must not hang. What
+/// stands in for the reaper is spared, for it outlives rig.
+pub fn kill_children() {
+    for child in proc::children_of(std::process::id(), "reap") {
+        send_group(child, Signal::Kill);
     }
 }
 

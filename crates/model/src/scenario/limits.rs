@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use crate::units::{Bytes, Factor, Rate, Span};
 
 /// Bytes of a file, and of a `--set`.
-pub(crate) const FILE: usize = 256 * 1024;
+pub const FILE: usize = 256 * 1024;
 /// How deep maps and lists may be nested.
 pub(crate) const DEPTH: usize = 16;
 /// Maps, lists and scalars of a file, keys included.

@@ -35,6 +35,7 @@ mod yaml;
 pub use choice::Choice;
 pub use document::Scenario;
 pub use explain::explain;
+pub use limits::FILE as LONGEST_FILE;
 pub use problem::{Place, Problem, Problems};
 pub use schema::{reference, schema};
 pub use set::{Set, SetError};

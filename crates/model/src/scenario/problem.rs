@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
+use crate::visible::{visible, visible_at};
+
 /// Problems beyond these are not gathered: nobody reads them, and a hostile file could make very many.
 const MOST: usize = 100;
 
@@ -107,17 +109,19 @@ impl Problem {
 
     fn render(&self, renderer: &Renderer) -> String {
         let source = &self.place.source;
-        let snippet = Snippet::source(source.text.as_str())
-            .path(source.name.as_str())
-            .annotation(AnnotationKind::Primary.span(self.place.bytes.clone()));
-        let mut group = Level::ERROR.primary_title(self.message.as_str()).element(snippet);
+        let at = |byte| visible_at(&source.text, byte);
+        let snippet = Snippet::source(visible(&source.text))
+            .path(visible(&source.name))
+            .annotation(AnnotationKind::Primary.span(at(self.place.bytes.start)..at(self.place.bytes.end)));
+        let mut group = Level::ERROR.primary_title(visible(&self.message)).element(snippet);
         if !self.variants.is_empty() {
             let names: Vec<_> = self.variants.iter().map(|name| format!("`{name}`")).collect();
             let noun = if names.len() == 1 { "variant" } else { "variants" };
-            group = group.element(Level::NOTE.message(format!("in the {noun} {}", names.join(", "))));
+            let message = format!("in the {noun} {}", names.join(", "));
+            group = group.element(Level::NOTE.message(visible(&message).into_owned()));
         }
         if let Some(help) = &self.help {
-            group = group.element(Level::HELP.message(help.as_str()));
+            group = group.element(Level::HELP.message(visible(help)));
         }
         renderer.render(&[group])
     }

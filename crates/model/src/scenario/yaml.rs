@@ -17,6 +17,7 @@ use serde_saphyr::{
 use super::limits;
 use super::problem::{Found, Place, Problem, Source};
 use super::tree::{Key, Node, Value};
+use crate::visible::first_unseen;
 
 /// Parses the YAML at `bytes` of `source`. Stops where serde-saphyr does, which is at a syntax error, an anchor or
 /// a limit; gathers everything else.
@@ -148,7 +149,12 @@ impl Locator<'_> {
         let value = match raw {
             Raw::Null => Value::Null,
             Raw::Literal => Value::Scalar(place.text().to_owned()),
-            Raw::Text(text) => Value::Scalar(text),
+            Raw::Text(text) => {
+                if let Some(unseen) = first_unseen(&text) {
+                    self.found.add(unseen_refused(unseen, &place));
+                }
+                Value::Scalar(text)
+            }
             Raw::List(items) => {
                 self.refuse_more(items.len(), &place);
                 Value::List(items.into_iter().map(|item| self.node(item)).collect())
@@ -266,6 +272,13 @@ fn too_many(limit: usize, what: &str, place: &Place) -> Problem {
 fn aliases_refused(place: &Place) -> Problem {
     Problem::new("scenarios have no anchors or aliases", place)
         .help("write the value out, or let variants say what differs")
+}
+
+/// In a report it could pass for something else, or drive the terminal.
+fn unseen_refused(unseen: char, place: &Place) -> Problem {
+    let message = format!("this text has a character that can't be seen: {}", unseen.escape_unicode());
+    Problem::new(message, place)
+        .help("take it out; of control characters, a text may have line ends and tabs")
 }
 
 /// A text says no type.

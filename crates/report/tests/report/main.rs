@@ -11,6 +11,7 @@ mod evidence;
 mod failures;
 mod fates;
 mod faults;
+mod hostile;
 mod html_pages;
 mod latency_logs;
 mod lateness;

@@ -13,6 +13,8 @@ pub(crate) enum Agent {
     Backend,
     /// Become a program that gets a signal when its parent dies
     Exec(Exec),
+    /// End a process group when standard input ends, unless it says that this was done
+    Keep(Keep),
     /// Hold a pod's address until SIGTERM
     Pause,
     /// Remove what is left of a run when standard input ends
@@ -28,6 +30,14 @@ pub(crate) struct Reap {
     /// Also its reaper
     #[arg(long)]
     pub(crate) whole: bool,
+}
+
+/// `rig agent keep`.
+#[derive(Debug, Args)]
+pub(crate) struct Keep {
+    /// The process group
+    #[arg(long)]
+    pub(crate) group: u32,
 }
 
 /// `rig agent exec`.

@@ -6,7 +6,7 @@ use engine::runtime::docker::endpoint::Endpoint;
 use engine::runtime::docker::{Extent, reap};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::cli::{Agent, Exec, Reap};
+use crate::cli::{Agent, Exec, Keep, Reap};
 use crate::exit::Failure;
 
 /// Becomes an agent, and ends with its exit code.
@@ -25,6 +25,10 @@ pub(crate) fn perform(wanted: Agent) -> Result<ExitCode, Failure> {
             reap(&endpoint, &run, extent).await.map_err(Failure::environment)?;
             Ok(ExitCode::SUCCESS)
         }),
+        Agent::Keep(Keep { group }) => {
+            agent::keep::keep(group, std::io::stdin());
+            Ok(ExitCode::SUCCESS)
+        }
         Agent::Exec(Exec { parent, signal, program }) => {
             let error = agent::exec::exec_dying_with_parent(signal, parent, &program);
             let name = program.first().map(|name| name.display().to_string()).unwrap_or_default();

@@ -1,28 +1,74 @@
-//! `rig clean`: removes what dead runs have left on the Docker engine.
+//! `rig clean`: removes what dead runs have left, on disk and on the Docker engine.
 
+use engine::owner::Life;
+use engine::private;
 use engine::runtime::docker::endpoint::Endpoint;
-use engine::runtime::docker::{clean, remove_packed_images};
+use engine::runtime::docker::{DockerError, clean, remove_packed_images};
 
+use super::leftovers;
 use crate::cli::Clean;
-use crate::exit::{Exit, Failure, print};
+use crate::exit::{Exit, Failure, print_plain};
 
 /// Removes, and says what was removed and what was spared.
 pub(crate) fn perform(wanted: &Clean) -> Result<Exit, Failure> {
+    let (lines, failed) = files(wanted)?;
+    print_plain(&lines)?;
     let controller =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::environment)?;
-    controller.block_on(async {
-        let endpoint = Endpoint::find(&|name| std::env::var_os(name)).map_err(Failure::environment)?;
-        let docker = endpoint.connect().await.map_err(Failure::environment)?;
-        let cleaned = clean(&docker, wanted.unseen).await.map_err(Failure::environment)?;
-        let mut lines = format!("removed: {} containers and networks of dead runs\n", cleaned.removed);
-        for spared in &cleaned.spared {
-            lines.push_str(&format!("spared: {spared}\n"));
+    let cleaned = controller.block_on(containers(wanted));
+    match cleaned {
+        Ok(lines) => print_plain(&lines)?,
+        Err(error @ DockerError::Unreachable { .. }) if !wanted.images => {
+            print_plain(&format!("containers: not looked for: {error}\n"))?;
         }
-        if wanted.images {
-            let images = remove_packed_images(&docker).await.map_err(Failure::environment)?;
-            lines.push_str(&format!("removed: {images} packed images\n"));
-        }
-        print(&lines)?;
+        Err(error) => return Err(Failure::environment(error)),
+    }
+    if failed.is_empty() {
         Ok(Exit::Held)
-    })
+    } else {
+        Err(Failure::environment(anyhow::anyhow!(failed.join("\n"))))
+    }
+}
+
+/// Directories of components below the results, and private ones of control interfaces: those whose owner is gone. A live
+/// run's is never touched.
+fn files(wanted: &Clean) -> Result<(String, Vec<String>), Failure> {
+    let (mut removed, mut lines, mut failed) = (0, String::new(), Vec::new());
+    let mut treat = |path: &std::path::Path, life: Life, remove: &dyn Fn() -> anyhow::Result<()>| {
+        let path = path.display();
+        match life {
+            Life::Lives => lines.push_str(&format!("spared: {path}: its owner lives\n")),
+            Life::Unknown if !wanted.unseen => {
+                lines.push_str(&format!(
+                    "spared: {path}: its owner can't be seen from here; --unseen removes it\n"
+                ));
+            }
+            Life::Unknown | Life::Gone => match remove() {
+                Ok(()) => removed += 1,
+                Err(error) => failed.push(format!("{path} can't be removed: {error}")),
+            },
+        }
+    };
+    for leftover in leftovers::all(&wanted.out).map_err(Failure::environment)? {
+        treat(&leftover.path(), leftover.life(), &|| leftover.remove());
+    }
+    for (path, life) in private::all() {
+        treat(&path, life, &|| Ok(std::fs::remove_dir_all(&path)?));
+    }
+    Ok((format!("removed: {removed} directories of dead runs\n{lines}"), failed))
+}
+
+async fn containers(wanted: &Clean) -> Result<String, DockerError> {
+    let endpoint = Endpoint::find(&|name| std::env::var_os(name))?;
+    let docker = endpoint.connect().await?;
+    let cleaned = clean(&docker, wanted.unseen).await?;
+    let mut lines = format!("removed: {} containers and networks of dead runs\n", cleaned.removed);
+    for spared in &cleaned.spared {
+        lines.push_str(&format!("spared: {spared}\n"));
+    }
+    if wanted.images {
+        let images = remove_packed_images(&docker).await?;
+        lines.push_str(&format!("removed: {images} packed images\n"));
+    }
+    Ok(lines)
 }

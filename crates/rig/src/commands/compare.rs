@@ -17,7 +17,7 @@ use super::saved::Read;
 use super::{plan, plans};
 use crate::bundled;
 use crate::cli::{self, Compare, ComparisonFormat, FormatName};
-use crate::exit::{Exit, Failure, print, with_causes};
+use crate::exit::{Exit, Failure, print, tell, with_causes};
 
 mod targets;
 
@@ -86,7 +86,7 @@ fn jobs(wanted: &Compare, kinds: &[BalancerKind], scenarios: &[String]) -> Resul
             if !scenarios.is_empty() {
                 return Err(Failure::usage(anyhow::anyhow!(none)));
             }
-            eprintln!("left out: {none}");
+            tell(&format!("left out: {none}"));
             continue;
         }
         let choice = Choice { variants: Some(shared), ..choice.clone() };
@@ -108,7 +108,7 @@ async fn side_by_side(
     interrupted: watch::Receiver<bool>,
 ) -> Result<Exit, Failure> {
     if !wanted.quiet {
-        eprintln!("{}", amount(jobs));
+        tell(&amount(jobs));
     }
     let settings = settings(wanted);
     let (mut comparisons, mut failures, mut worst) = (Vec::new(), Vec::new(), Exit::Held);
@@ -117,7 +117,7 @@ async fn side_by_side(
             break;
         }
         if !wanted.quiet {
-            eprintln!("\n{}/{} {}: {}", number + 1, jobs.len(), job.plan.scenario, job.plan.question);
+            tell(&format!("\n{}/{} {}: {}", number + 1, jobs.len(), job.plan.scenario, job.plan.question));
         }
         let broken = match run(&settings, &job.document, &job.plan, interrupted.clone()).await {
             Ok(Done { path, broken, .. }) => {
@@ -138,7 +138,7 @@ async fn side_by_side(
     }
     show(wanted, &comparisons)?;
     if !failures.is_empty() {
-        eprintln!("error: {}", failures.join("\nerror: "));
+        tell(&format!("error: {}", failures.join("\nerror: ")));
     }
     Ok(worst)
 }

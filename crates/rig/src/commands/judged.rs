@@ -2,12 +2,15 @@
 
 use std::io::IsTerminal;
 
+use model::history::{Event, Happening};
+use model::identity::CellId;
+use model::units::Nanos;
 use report::verdict::Problem;
 use report::{
     Colour, Format, Illustrated, RunSummary, Series, Style, Verdict, html, judge, render, render_overview,
     series, summarise,
 };
-use store::{PlanIs, SavedRun, StoreError};
+use store::{LoadedCell, PlanIs, SavedRun, StoreError};
 
 use crate::cli::{FormatName, Output};
 use crate::exit::{Exit, Failure};
@@ -28,6 +31,34 @@ impl Judged {
     }
 }
 
+/// What a cell's records say, and what can be salvaged if its rig was killed: that such a cell is no measurement is said by
+/// its history, as if rig had had the time to.
+fn whole(saved: &SavedRun, cell: &CellId) -> Result<LoadedCell, StoreError> {
+    let mut loaded = saved.records(cell)?;
+    let records = &mut loaded.records;
+    if records.history.iter().any(|event| matches!(event.what, Happening::CellFinished)) {
+        return Ok(loaded);
+    }
+    let mut missing = vec!["its timeline has no end".to_owned()];
+    if records.executions.is_empty() {
+        match engine::salvage::executions(&saved.dir(cell)) {
+            Ok(executions) => records.executions = executions,
+            Err(error) => missing.push(format!("a ledger could not be read ({error})")),
+        }
+    }
+    if records.access.is_empty() {
+        missing.push("the balancer's access log was not read".to_owned());
+    }
+    let (requests, executions) = (records.requests.len(), records.executions.len());
+    let message = format!(
+        "rig was killed in this cell, or still runs: {requests} requests and {executions} executions are known, {}",
+        missing.join(", ")
+    );
+    let at = records.history.last().map_or(Nanos(0), |event| event.at);
+    records.history.push(Event { at, what: Happening::Failed { message } });
+    Ok(loaded)
+}
+
 /// Sums up every cell of `saved` from its records and judges the run. Only one cell's records are in memory at a time.
 pub(super) fn judged(saved: &SavedRun) -> Result<Judged, StoreError> {
     let mut problems = Vec::new();
@@ -41,7 +72,7 @@ pub(super) fn judged(saved: &SavedRun) -> Result<Judged, StoreError> {
     }
     let (mut cells, mut pictured) = (Vec::new(), Vec::new());
     for cell in saved.cells() {
-        let loaded = saved.records(&cell)?;
+        let loaded = whole(saved, &cell)?;
         problems.extend(loaded.warnings.iter().map(|warning| Problem::Note(format!("{cell}: {warning}"))));
         cells.push(summarise(saved.plan(), &loaded.records));
         pictured.extend(series(saved.plan(), &loaded.records));

@@ -7,6 +7,7 @@ mod completions;
 mod doctor;
 mod images;
 mod judged;
+mod leftovers;
 mod list;
 mod man;
 mod place;
@@ -24,11 +25,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use model::plan::Plan;
-use model::scenario::{Choice, Problems, Scenario, Set};
+use model::scenario::{Choice, LONGEST_FILE, Problems, Scenario, Set};
 
 use crate::bundled;
 use crate::cli::{Cli, Command};
-use crate::exit::{Failure, with_causes};
+use crate::exit::{Failure, LaidOut, with_causes};
 use crate::trace;
 
 /// Performs what the command line says.
@@ -64,7 +65,7 @@ fn plans(paths: &[PathBuf], sets: &[Set], choice: &Choice) -> Result<Vec<(Scenar
             Err(failure) => broken.push(with_causes(&failure.error)),
         }
     }
-    if broken.is_empty() { Ok(plans) } else { Err(Failure::usage(anyhow::anyhow!(broken.join("\n\n")))) }
+    if broken.is_empty() { Ok(plans) } else { Err(Failure::usage(LaidOut(broken.join("\n\n")))) }
 }
 
 /// Reads a scenario and builds its plan.
@@ -78,7 +79,7 @@ fn plan(path: &Path, sets: &[Set], choice: &Choice) -> Result<(Scenario, Plan), 
 
 /// The text of the file at `path`, else of the bundled scenario of that name, and what messages call it.
 fn text(path: &Path) -> Result<(String, String), Failure> {
-    let bytes = match (std::fs::read(path), bundled::find(path)) {
+    let bytes = match (store::read_bounded(path, LONGEST_FILE as u64), bundled::find(path)) {
         (Ok(bytes), _) => bytes,
         (Err(_), Some((name, text))) => return Ok((format!("{name} (bundled)"), text.to_owned())),
         (Err(error), None) => {
@@ -98,7 +99,7 @@ fn text(path: &Path) -> Result<(String, String), Failure> {
 
 fn problems(problems: &Problems) -> Failure {
     let text = if wants_colour() { problems.coloured() } else { problems.to_string() };
-    Failure::usage(anyhow::anyhow!(text))
+    Failure::usage(LaidOut(text))
 }
 
 /// Whether standard error is a terminal whose user has not declined colours.

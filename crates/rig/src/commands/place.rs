@@ -8,7 +8,7 @@ use engine::runtime::docker::{DockerError, Engine};
 use tokio::sync::watch;
 
 use crate::cli::{PullName, RuntimeName};
-use crate::exit::Failure;
+use crate::exit::{Failure, tell};
 use crate::progress::{Preparation, Show};
 
 /// A runtime that is ready for cells.
@@ -39,7 +39,11 @@ pub(crate) async fn choose(
         say(show, "process", asked, "");
         return Ok(Some(Place::Processes(executable)));
     }
-    let mut engine = match available(pull, executable.clone(), parts).await {
+    let available = tokio::select! {
+        available = available(pull, executable.clone(), parts) => available,
+        _ = interrupted.wait_for(|stop| *stop) => return Ok(None),
+    };
+    let mut engine = match available {
         Ok(engine) => engine,
         Err(error) if wanted == RuntimeName::Docker => return Err(Failure::environment(error)),
         Err(error) => {
@@ -85,6 +89,6 @@ fn on_one_line(error: &DockerError) -> String {
 fn say(show: Show, runtime: &str, asked: &str, why: &str) {
     let why = if why.is_empty() { String::new() } else { format!(": {why}") };
     if show != Show::Quiet {
-        eprintln!("runtime: {runtime} ({asked}{why})");
+        tell(&format!("runtime: {runtime} ({asked}{why})"));
     }
 }

@@ -6,7 +6,7 @@ use model::scenario::Choice;
 
 use crate::cli::Render;
 use crate::commands::plan;
-use crate::exit::{Exit, Failure, print};
+use crate::exit::{Exit, Failure, print_plain};
 
 /// Prints every file with its name.
 pub(crate) fn perform(wanted: &Render) -> Result<Exit, Failure> {
@@ -29,7 +29,7 @@ pub(crate) fn perform(wanted: &Render) -> Result<Exit, Failure> {
         .files(&variant.topology, &site, &Rotation::initial(&variant.topology), &templates)
         .map_err(Failure::environment)?;
     for file in files.iter().filter(|file| !file.text.is_empty()) {
-        print(&format!(
+        print_plain(&format!(
             "# ==> {} ({}, variant {})\n{}\n",
             file.path, wanted.balancer, variant.name, file.text
         ))?;

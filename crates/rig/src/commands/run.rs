@@ -22,11 +22,12 @@ use store::{SavedRun, StoreError};
 use tokio::sync::watch;
 
 use super::judged::{Judged, SAVED, exit, judged, overview, page, rendered};
+use super::leftovers;
 use super::place::{self, Place};
 use super::plans;
 use crate::cli;
 use crate::environment;
-use crate::exit::{Exit, Failure, print, with_causes};
+use crate::exit::{Exit, Failure, print, tell, with_causes};
 use crate::interrupt;
 
 use crate::progress::{CellProgress, Show};
@@ -88,7 +89,7 @@ async fn together(
             break;
         }
         if !wanted.quiet {
-            eprintln!("\n{}/{} {}: {}", number + 1, plans.len(), plan.scenario, plan.question);
+            tell(&format!("\n{}/{} {}: {}", number + 1, plans.len(), plan.scenario, plan.question));
         }
         let broken = match run(wanted, scenario, plan, interrupted.clone()).await {
             Ok(Done { judged, broken, .. }) => {
@@ -106,7 +107,7 @@ async fn together(
     }
     print(&overview(&runs, &wanted.output)?)?;
     if !failures.is_empty() {
-        eprintln!("error: {}", failures.join("\nerror: "));
+        tell(&format!("error: {}", failures.join("\nerror: ")));
     }
     Ok(worst)
 }
@@ -136,6 +137,14 @@ pub(super) async fn run(
     let parts: Vec<Part> =
         kinds.iter().map(|kind| Part::Balancer(*kind)).chain(store.then_some(Part::Store)).collect();
     let job = Job { wanted, scenario, plan, kinds: &kinds, interrupted: interrupted.clone() };
+    if !wanted.quiet
+        && let dead @ 1.. = leftovers::dead(&wanted.out).len()
+    {
+        let out = wanted.out.display();
+        tell(&format!(
+            "killed runs have left {dead} directories below {out}; `rig clean --out {out}` removes them"
+        ));
+    }
     let show = Show::for_stderr(wanted.quiet);
     match place::choose(wanted.runtime, wanted.pull, &parts, show, interrupted).await? {
         None => Err(Failure::interrupted()),
@@ -225,7 +234,7 @@ impl Job<'_> {
             Err(error) => return Err(broken.unwrap_or_else(|| Failure::environment(error))),
         };
         if !wanted.quiet {
-            eprintln!("\nrecords: {}", stored.path().display());
+            tell(&format!("\nrecords: {}", stored.path().display()));
         }
         Ok(Done { judged, path: stored.path().to_owned(), broken })
     }

@@ -25,6 +25,7 @@ use tokio::sync::watch;
 
 use self::told::Told;
 use self::wishes::Wishes;
+use super::leftovers::UP;
 use super::place::{self, Place};
 use super::plan;
 use crate::cli::Up;
@@ -99,11 +100,12 @@ impl Job<'_> {
 
     async fn stand(&self, runtime: &impl Runtime) -> Result<Exit, Failure> {
         // Nothing is kept, so it is no run among runs.
-        let home = self.wanted.out.join(format!("up-{}", std::process::id()));
+        let home = self.wanted.out.join(format!("{UP}{}", std::process::id()));
         let environment = environment::gather(Default::default(), None);
         let stored = store::Run::create(&home, self.plan, self.scenario.text(), &environment)
             .with_context(|| format!("files can't be written to {}", home.display()))
             .map_err(Failure::environment)?;
+        engine::owner::mark(&home).map_err(Failure::environment)?;
         let stood = self.serve(runtime, &stored).await;
         // What a failure points at stays.
         if stood.is_ok() {

@@ -4,17 +4,21 @@ use model::scenario::{Choice, explain};
 
 use crate::cli::Validate;
 use crate::commands::plan;
-use crate::exit::{Exit, Failure, print, with_causes};
+use crate::exit::{Exit, Failure, LaidOut, print_plain, with_causes};
 
 /// Checks every file and reports all of them before it fails.
 pub(crate) fn perform(wanted: &Validate) -> Result<Exit, Failure> {
     let mut broken = Vec::new();
     for path in &wanted.scenarios {
         match plan(path, &wanted.sets, &Choice::default()) {
-            Ok((_, plan)) if wanted.explain => print(&explain(&plan))?,
+            Ok((_, plan)) if wanted.explain => print_plain(&explain(&plan))?,
             Ok((_, plan)) => {
                 let cells = plan.cells().len();
-                print(&format!("{}: ok, {} variants, {cells} cells\n", path.display(), plan.variants.len()))?;
+                print_plain(&format!(
+                    "{}: ok, {} variants, {cells} cells\n",
+                    path.display(),
+                    plan.variants.len()
+                ))?;
             }
             Err(failure) => broken.push(with_causes(&failure.error)),
         }
@@ -22,5 +26,5 @@ pub(crate) fn perform(wanted: &Validate) -> Result<Exit, Failure> {
     if broken.is_empty() {
         return Ok(Exit::Held);
     }
-    Err(Failure::usage(anyhow::anyhow!(broken.join("\n\n"))))
+    Err(Failure::usage(LaidOut(broken.join("\n\n"))))
 }

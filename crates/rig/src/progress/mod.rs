@@ -19,6 +19,7 @@ use ratatui::{Terminal, TerminalOptions, Viewport};
 
 use self::board::Board;
 use crate::commands::wants_colour;
+use crate::exit::tell;
 
 /// Between two pictures: more often nobody sees, and drawing costs CPU time beside the measurement.
 const REDRAW: Duration = Duration::from_millis(200);
@@ -105,7 +106,7 @@ impl CellProgress {
     pub(crate) fn finish(&self, result: &str) {
         self.screen.take();
         if self.show != Show::Quiet {
-            eprintln!("{}  {result}", self.board.borrow().title);
+            tell(&format!("{}  {result}", self.board.borrow().title));
         }
     }
 }
@@ -158,7 +159,7 @@ impl Preparation {
     pub(crate) fn tell(&self, words: &str) {
         match self.show {
             Show::Live => overwrite(&format!("{}: {words}", self.title)),
-            Show::Plain => eprintln!("{}: {words}", self.title),
+            Show::Plain => tell(&format!("{}: {words}", self.title)),
             Show::Quiet => {}
         }
     }

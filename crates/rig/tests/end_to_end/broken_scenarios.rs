@@ -62,3 +62,20 @@ fn bundled_scenarios_are_valid_and_render_for_every_balancer() {
         }
     }
 }
+
+#[test]
+fn what_is_no_regular_file_or_has_no_end_is_named_and_not_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let fifo = dir.path().join("fifo.yaml");
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    std::fs::write(dir.path().join("long.yaml"), "#".repeat(300 << 10)).unwrap();
+    for (file, why) in [
+        ("/dev/zero", "it is a device, not a regular file"),
+        ("fifo.yaml", "it is a pipe, not a regular file"),
+        ("long.yaml", "it holds more than the 262144 bytes that are read of it"),
+    ] {
+        let ended = said(&mut rig(dir.path(), &["validate", file]));
+        assert_eq!(ended.code, 2, "{file}: {}", ended.err);
+        assert!(ended.err.contains(file) && ended.err.contains(why), "{}", ended.err);
+    }
+}

@@ -204,7 +204,7 @@ fn clean_removes_what_dead_runs_have_left_and_spares_the_rest() {
     let dir = tempfile::tempdir().unwrap();
     let arguments = ["run", &scenario("docker-drain"), "--runtime", "docker", "--balancer", "nginx"];
     let mut live = Running::start(dir.path(), &arguments);
-    live.until("ready");
+    live.until("scheduled");
     let all = of_docker(async |docker| made(docker).await).unwrap();
     let its = all.into_iter().find(|made| made.is_of(live.child.id())).unwrap();
     let owner = its.labels["rig.owner"].clone();

@@ -43,6 +43,11 @@ fn without_an_engine_everything_else_is_checked() {
     assert_eq!(names, expected);
     assert_eq!(section(&checkup, "results").0, ["directory", "killed runs"]);
 
+    for name in ["nginx", "haproxy"] {
+        let found = check(process, name)["found"].as_str().unwrap();
+        assert!(["(on PATH)", "(in a system directory)"].iter().any(|by| found.contains(by)), "{found}");
+    }
+
     let runs = !process["runs"].as_array().unwrap().is_empty();
     assert_eq!((ended.code == 0, &checkup["can_run"]), (runs, &Value::Bool(runs)), "{}", ended.err);
 }
@@ -75,7 +80,7 @@ fn what_a_killed_run_left_is_named_with_the_command_that_deletes_it() {
     let killed = check(section(&checkup, "results").1, "killed runs");
     assert_eq!(killed["state"], "limits");
     assert_eq!(killed["found"], format!("{left}: 2.0 KiB"));
-    assert_eq!(killed["fix"], format!("rm -r '{left}'"));
+    assert_eq!(killed["fix"], "rig clean --out 'results'");
 }
 
 /// Where an engine answers; elsewhere the section has one line, as above.

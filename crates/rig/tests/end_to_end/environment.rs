@@ -1,6 +1,7 @@
 //! An environment that cannot run a scenario: exit 3, a message that says what to do, nothing left running.
 
 use std::net::TcpListener;
+use std::process::Command;
 
 use crate::harness::{alive, files, histories, launched, machine, rig, said, scenario};
 
@@ -14,6 +15,18 @@ fn a_missing_balancer_is_named_before_anything_is_launched() {
     assert_eq!(ended.code, 3, "{}", ended.err);
     assert!(ended.err.contains("RIG_ENVOY names it, and it is no executable file"), "{}", ended.err);
     assert_eq!(files(dir.path()).len(), 0);
+}
+
+#[test]
+fn what_killed_runs_have_left_is_told_by_the_next_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let left = dir.path().join("results/drain/20261122T135148Z/cells/nginx.with-drain.1/run");
+    std::fs::create_dir_all(left).unwrap();
+    let mut command = rig(dir.path(), &["run", "--runtime", "process", &scenario("short-drain")]);
+    let ended = said(command.env("RIG_ENVOY", "/nonexistent/envoy"));
+    assert_eq!(ended.code, 3, "{}", ended.err);
+    let words = "killed runs have left 1 directories below results; `rig clean --out results` removes them";
+    assert!(ended.err.contains(words), "{}", ended.err);
 }
 
 #[test]
@@ -114,4 +127,30 @@ fn a_run_that_is_none_cannot_be_reported() {
     let ended = said(&mut rig(dir.path(), &["report", "nowhere"]));
     assert_eq!(ended.code, 2);
     assert!(ended.err.contains("nowhere"), "{}", ended.err);
+}
+
+#[test]
+fn a_limit_of_file_size_is_an_error_and_not_the_end_without_a_word() {
+    let dir = tempfile::tempdir().unwrap();
+    // 512 bytes: fewer than the plan has.
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -f 1; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_rig"), "run"]);
+    command.args(["--runtime", "process", &scenario("short-drain")]).args(QUICK).current_dir(dir.path());
+    let ended = said(&mut command);
+    assert_eq!(ended.code, 3, "{}", ended.err);
+    assert!(ended.err.contains("File too large"), "{}", ended.err);
+}
+
+#[test]
+fn closed_outputs_change_no_exit_code() {
+    let dir = tempfile::tempdir().unwrap();
+    let rig = env!("CARGO_BIN_EXE_rig");
+    for (command, code) in [
+        (format!("{rig} schema | head -c 1 >/dev/null; exit ${{PIPESTATUS[0]}}"), 0),
+        (format!("({rig} validate nowhere.yaml 2>&1 >/dev/null; echo $? >code) | true; exit $(cat code)"), 2),
+        (format!("{rig} validate nowhere.yaml 2>&-"), 2),
+    ] {
+        let ended = Command::new("bash").args(["-c", &command]).current_dir(dir.path()).status().unwrap();
+        assert_eq!(ended.code(), Some(code), "{command}");
+    }
 }

@@ -1,12 +1,17 @@
 //! rig stopped in mid-run, politely or not: nothing that it launched survives.
 
+use std::io::{BufRead, BufReader};
+use std::os::unix::net::UnixListener;
 use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::harness::{
-    Running, alive, eventually, has_docker, histories, launched, machine, made_by, scenario, within,
+    Running, alive, eventually, files, has_docker, histories, launched, machine, made_by, rig, said,
+    scenario, within,
 };
 use crate::shared::processes_below;
 
@@ -39,6 +44,43 @@ fn kill_9_in_mid_run_leaves_no_process_of_any_balancer() {
         assert_eq!(running.child.wait().unwrap().signal(), Some(9));
         eventually(&format!("{balancer} and all agents to be gone"), || {
             alive(&groups).is_empty().then_some(())
+        });
+        what_is_left_on_disk_is_told_salvaged_and_removed(dir.path(), balancer);
+    }
+}
+
+fn what_is_left_on_disk_is_told_salvaged_and_removed(dir: &Path, balancer: &str) {
+    let left = || files(dir).into_iter().filter(|file| file.to_string_lossy().contains("/run/")).count();
+    assert!(left() > 0, "{balancer}");
+    let report = || {
+        let ended = said(&mut rig(dir, &["report", "results/short-drain/latest", "--format", "json"]));
+        assert_eq!(ended.code, 4, "{balancer}: {}", ended.err);
+        serde_json::from_str::<serde_json::Value>(&ended.out).unwrap()
+    };
+    let told = report().to_string();
+    assert!(told.contains("rig was killed in this cell, or still runs"), "{balancer}: {told}");
+    let executions = |run: &serde_json::Value| run["cells"][0]["books"]["executions"].as_u64();
+    let before = executions(&report());
+    assert!(before.is_some_and(|known| known > 0), "{balancer}: {told}");
+    let cleaned = said(rig(dir, &["clean"]).env("DOCKER_HOST", "unix:///nowhere"));
+    assert_eq!(cleaned.code, 0, "{balancer}: {}", cleaned.err);
+    assert_eq!(left(), 0, "{balancer}: {}", cleaned.out);
+    assert_eq!(executions(&report()), before, "{balancer}");
+}
+
+#[test]
+fn kill_9_leaves_no_balancer_that_stands_still() {
+    let _machine = machine();
+    for balancer in ["nginx", "haproxy", "envoy"] {
+        let dir = tempfile::tempdir().unwrap();
+        let arguments = ["run", "--runtime", "process", &scenario("short-drain"), "--balancer", balancer];
+        let mut running = Running::start(dir.path(), &arguments);
+        let history = running.until("scheduled");
+        kill_process(pid_of(&history, "balancer"), Signal::STOP).unwrap();
+        send(&running, Signal::KILL);
+        running.child.wait().unwrap();
+        within(Duration::from_secs(10), &format!("{balancer} to be gone"), || {
+            processes_below(dir.path()).is_empty().then_some(())
         });
     }
 }
@@ -174,4 +216,69 @@ fn pid_of(history: &[serde_json::Value], component: &str) -> Pid {
     let launch = history.iter().find(|event| event["event"] == "launched" && event["component"] == component);
     let pid = launch.and_then(|launch| launch["pid"].as_i64()).unwrap();
     Pid::from_raw(i32::try_from(pid).unwrap()).unwrap()
+}
+
+#[test]
+fn ctrl_c_ends_rig_while_an_engine_never_answers() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("docker.sock");
+    // Connections are accepted by the kernel, and nobody reads them.
+    let engine = UnixListener::bind(&socket).unwrap();
+    let mut command = rig(dir.path(), &["run", &scenario("short-drain"), "--runtime", "docker"]);
+    let mut child = command
+        .env("DOCKER_HOST", format!("unix://{}", socket.display()))
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let _connection = engine.accept().unwrap();
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(files(dir.path()), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn a_second_ctrl_c_ends_rig_while_a_balancer_does_not_follow_the_first() {
+    let _machine = machine();
+    let dir = tempfile::tempdir().unwrap();
+    let arguments = ["run", "--runtime", "process", &scenario("short-drain"), "--balancer", "haproxy"];
+    let mut child = rig(dir.path(), &arguments).stderr(Stdio::piped()).spawn().unwrap();
+    let mut told = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let history = eventually("the load", || {
+        let text = histories(dir.path()).into_iter().find(|text| text.contains("\"event\":\"scheduled\""))?;
+        Some(
+            text.lines()
+                .filter_map(|line| serde_json::from_str(line).ok())
+                .collect::<Vec<serde_json::Value>>(),
+        )
+    });
+    kill_process(pid_of(&history, "balancer"), Signal::STOP).unwrap();
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    told.find(|line| line.starts_with("stopping")).expect("it says that it stops");
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    told.find(|line| line.starts_with("ended at once")).expect("it says that it did not wait");
+    eventually("the end of everything", || alive(&launched(&history)).is_empty().then_some(()));
+}
+
+#[test]
+fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
+    let _machine = machine();
+    let dir = tempfile::tempdir().unwrap();
+    let mut running = Command::new("sh");
+    running.args(["-c", "trap '' HUP; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_rig"), "run", "--quiet"]);
+    running.args([
+        "--runtime",
+        "process",
+        &scenario("standing"),
+        "--balancer",
+        "nginx",
+        "--variant",
+        "plain",
+    ]);
+    let mut child = running.current_dir(dir.path()).stdout(Stdio::null()).spawn().unwrap();
+    eventually("the load", || {
+        histories(dir.path()).into_iter().find(|text| text.contains("\"event\":\"scheduled\""))
+    });
+    kill_process(Pid::from_child(&child), Signal::HUP).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }

@@ -1,5 +1,6 @@
 //! Comparing, writing up, and the runbook, whose commands are typed at running balancers.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -32,15 +33,14 @@ fn whereabouts(out: &Path) -> Whereabouts {
     };
     let mut at = Whereabouts { pool: "web".into(), backend: "web-1".into(), ..Whereabouts::placeholders() };
     if let Some((config, _)) = of("haproxy.cfg") {
-        at.admin = after(&config, "stats socket ipv4@").unwrap().into();
+        at.admin = config.split("stats socket ").nth(1).unwrap().split(' ').next().unwrap().into();
     } else if let Some((config, file)) = of("envoy.yaml") {
         let address = |text: &str| {
             let rest = text.split("socket_address: {address: ").nth(1).unwrap();
             let host = rest.split(',').next().unwrap().to_owned();
             (host, after(rest, "port_value: ").unwrap().to_owned())
         };
-        let (host, port) = address(&config);
-        at.admin = format!("{host}:{port}");
+        at.admin = config.split("pipe: {path: \"").nth(1).unwrap().split('"').next().unwrap().into();
         at.directory = file.parent().unwrap().display().to_string();
         let (endpoints, _) = of("endpoints/web/endpoints.yaml").unwrap();
         (at.host, at.port) = address(&endpoints);
@@ -80,6 +80,12 @@ fn the_commands_of_every_runbook_work_on_a_balancer_that_serves() {
         look(&operations.health);
         assert!(!look(&operations.errors).trim().is_empty(), "{balancer} tells of no status");
         assert!(!look(&operations.drain).contains(drained), "{balancer} drains nothing yet");
+        // Nobody else on this machine can take a backend out.
+        if kind != BalancerKind::Nginx {
+            let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+            let socket = Path::new(&at.admin);
+            assert_eq!((mode(socket), mode(socket.parent().unwrap())), (0o600, 0o700), "{balancer}");
+        }
         typed(&operations.take_out);
         eventually(&format!("{balancer} to say that it drains"), || {
             look(&operations.drain).contains(drained).then_some(())
@@ -91,6 +97,7 @@ fn the_commands_of_every_runbook_work_on_a_balancer_that_serves() {
         let pid = Pid::from_raw(i32::try_from(running.child.id()).unwrap()).unwrap();
         kill_process(pid, Signal::INT).unwrap();
         assert_eq!(running.child.wait().unwrap().code(), Some(130));
+        assert!(!Path::new(&at.admin).exists(), "{balancer}");
     }
 }
 

@@ -19,6 +19,14 @@ struct Up {
     url: String,
 }
 
+/// A test that fails ends what it has begun.
+impl Drop for Up {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 impl Up {
     fn begin(out: &Path, runtime: &str) -> Up {
         let name = format!("up-{}-{runtime}", std::process::id());

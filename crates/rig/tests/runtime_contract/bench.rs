@@ -23,7 +23,7 @@ pub(crate) struct Bench<R> {
     pub(crate) runtime: R,
     directory: TempDir,
     /// The engine that containers run on.
-    docker: Option<Docker>,
+    pub(crate) docker: Option<Docker>,
 }
 
 /// Checks a clause on local processes.
@@ -76,7 +76,7 @@ pub(crate) async fn left_on(docker: &Docker) -> Vec<String> {
 impl<R: Runtime> Bench<R> {
     pub(crate) async fn open(runtime: R, docker: Option<Docker>) -> Bench<R> {
         let directory = tempfile::tempdir().unwrap();
-        runtime.open(directory.path()).await.unwrap();
+        runtime.open(&[directory.path()]).await.unwrap();
         Bench { runtime, directory, docker }
     }
 

@@ -9,7 +9,7 @@ use bollard::models::{
     ContainerCreateBody, EndpointIpamConfig, EndpointSettings, HostConfig, NetworkingConfig,
 };
 use bollard::query_parameters::{
-    ListNetworksOptionsBuilder, RemoveContainerOptionsBuilder, StartContainerOptions,
+    InspectContainerOptions, ListNetworksOptionsBuilder, RemoveContainerOptionsBuilder, StartContainerOptions,
 };
 use engine::runtime::docker::DockerRuntime;
 use engine::runtime::{PodOrder, Reach, Runtime};
@@ -145,5 +145,33 @@ fn an_address_that_a_stranger_has_in_the_cells_network_is_an_error() {
         let error = second.unwrap_err().to_string();
         assert_eq!(error, "the Docker engine could not start web-2: Address already in use");
         bench.ends_without_a_trace().await;
+    });
+}
+
+#[test]
+fn a_container_can_do_nothing_that_is_roots_to_do() {
+    in_containers(async |bench| {
+        let pod = bench.pod("web-1").await;
+        let backend = bench.backend(&pod, 1, AT_ONCE).await;
+        let docker = bench.docker.as_ref().unwrap();
+        let inspected =
+            docker.inspect_container(&backend.handle().id, None::<InspectContainerOptions>).await.unwrap();
+        let host = inspected.host_config.unwrap();
+        assert_eq!(host.cap_drop, Some(vec!["ALL".to_owned()]));
+        assert_eq!(host.readonly_rootfs, Some(true));
+        assert!(host.pids_limit.is_some_and(|limit| limit > 0));
+        // What the kernel makes of it.
+        let status = std::fs::read_to_string(format!("/proc/{}/status", backend.handle().pid)).unwrap();
+        let line = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            line.trim().to_owned()
+        };
+        for set in ["CapEff:", "CapPrm:", "CapBnd:", "CapAmb:"] {
+            assert_eq!(line(set), "0000000000000000", "{set}");
+        }
+        assert_eq!(line("NoNewPrivs:"), "1");
+        let mounts = std::fs::read_to_string(format!("/proc/{}/mountinfo", backend.handle().pid)).unwrap();
+        let of_root = mounts.lines().find(|line| line.split(' ').nth(4) == Some("/")).unwrap();
+        assert!(of_root.split(' ').nth(5).unwrap().starts_with("ro"), "{of_root}");
     });
 }

@@ -5,7 +5,8 @@ use model::operations::{Operations, Signal, Whereabouts};
 /// What [`super::super::Balancer::operations`] says.
 pub(super) fn operations(at: &Whereabouts) -> Operations {
     let Whereabouts { admin, directory, pool, host, port, .. } = at;
-    let clusters = |what: &str| format!("curl -s http://{admin}/clusters | grep -E '::({what})::'");
+    let clusters =
+        |what: &str| format!("curl -s --unix-socket {admin} http://envoy/clusters | grep -E '::({what})::'");
     let file = format!("{directory}/endpoints/{pool}/endpoints.yaml");
     // Envoy takes what is renamed into the directory that it watches, and nothing else.
     let mark = |from: &str, to: &str| {
@@ -14,7 +15,7 @@ pub(super) fn operations(at: &Whereabouts) -> Operations {
         )
     };
     Operations {
-        names: "ADMIN: HOST:PORT of `admin` in `envoy.yaml`; DIRECTORY: where `endpoints/` is; POOL: the cluster; \
+        names: "ADMIN: the path of `admin` in `envoy.yaml` (for an address: `http://HOST:PORT`, without --unix-socket); DIRECTORY: where `endpoints/` is; POOL: the cluster; \
                 BACKEND_HOST and BACKEND_PORT: the backend's address.",
         distribution: Signal {
             command: clusters("rq_total"),
@@ -32,7 +33,7 @@ pub(super) fn operations(at: &Whereabouts) -> Operations {
         },
         errors: Signal {
             command: format!(
-                "curl -s http://{admin}/stats | grep -E '(down|up)stream_rq_(5xx|total|completed):'"
+                "curl -s --unix-socket {admin} http://envoy/stats | grep -E '(down|up)stream_rq_(5xx|total|completed):'"
             ),
             reading: "`http.….downstream_rq_5xx` of `…downstream_rq_completed` is what clients got, `cluster.….upstream_rq_5xx` what each \
                       pool answered or failed to, since the start: read it twice.",

@@ -5,11 +5,10 @@ use model::operations::{Operations, Signal, Whereabouts};
 /// What [`super::super::Balancer::operations`] says. Columns are those of `show stat` (management guide, "CSV format").
 pub(super) fn operations(at: &Whereabouts) -> Operations {
     let Whereabouts { admin, pool, backend, .. } = at;
-    let say = |line: &str| format!("echo \"{line}\" | curl -s telnet://{admin}");
+    let say = |line: &str| format!("echo \"{line}\" | curl -s --unix-socket {admin} telnet://haproxy");
     let servers = |columns: &str| format!("{} | cut -d, -f{columns}", say("show stat -1 4 -1"));
     Operations {
-        names: "ADMIN: HOST:PORT of `stats socket ipv4@…` (with a unix socket: `socat - UNIX-CONNECT:FILE` instead of \
-                curl); POOL and BACKEND: the names after `backend` and `server` in `haproxy.cfg`.",
+        names: "ADMIN: the file of `stats socket` (for `ipv4@HOST:PORT`: `telnet://HOST:PORT`, without --unix-socket); POOL and BACKEND: the names after `backend` and `server` in `haproxy.cfg`.",
         distribution: Signal {
             command: servers("1,2,8"),
             reading: "`stot`: requests given to each server since the start. Read it twice: the difference is the share now.",

@@ -22,6 +22,11 @@ use super::error::{DockerError, words};
 /// How many lines may wait on either side of an agent's standard input and output.
 const LINES: usize = 64;
 
+/// How a container's own /tmp is mounted.
+const SCRATCH: &str = "rw,nosuid,nodev,noexec,size=64m,mode=1777";
+/// Processes and threads that a container may have: far more than a balancer with many workers.
+const PROCESSES: i64 = 4096;
+
 /// A container to create.
 pub(super) struct Spec {
     pub(super) name: String,
@@ -42,6 +47,8 @@ pub(super) struct Spec {
     /// Whether the engine removes it when it exits.
     pub(super) transient: bool,
     pub(super) environment: Vec<String>,
+    /// What it may do that is root's to do, beside nothing.
+    pub(super) capabilities: &'static [&'static str],
 }
 
 /// Where in the network a container stands.
@@ -128,6 +135,14 @@ fn body(spec: &Spec) -> ContainerCreateBody {
             port_bindings: ports
                 .map(|(port, to)| HashMap::from([(format!("{port}/tcp"), Some(vec![binding(to)]))])),
             ulimits: spec.open_files.map(|files| vec![limit(files)]),
+            // What a balancer or an agent was tricked into doing stays within it: it has no capability, can gain none, and
+            // writes to what it shares with rig, and nowhere else.
+            cap_drop: Some(vec!["ALL".to_owned()]),
+            cap_add: Some(spec.capabilities.iter().map(|&name| name.to_owned()).collect()),
+            security_opt: Some(vec!["no-new-privileges:true".to_owned()]),
+            readonly_rootfs: Some(true),
+            tmpfs: Some(HashMap::from([("/tmp".to_owned(), SCRATCH.to_owned())])),
+            pids_limit: Some(PROCESSES),
             auto_remove: Some(spec.transient),
             // What components say goes to files, or to rig; a log beside that would only cost.
             log_config: Some(HostConfigLogConfig { typ: Some("none".into()), config: None }),

@@ -204,6 +204,9 @@ fn authority(url: &str) -> String {
     if plain_http { format!("{authority}:80") } else { authority.to_owned() }
 }
 
+/// The longest configuration of the CLI that is read.
+const LONGEST: u64 = 1 << 20;
+
 /// The context that the CLI's configuration names; without a configuration, none.
 fn current_context(path: &Path) -> Result<String, DockerError> {
     match path.try_exists() {
@@ -215,7 +218,7 @@ fn current_context(path: &Path) -> Result<String, DockerError> {
 }
 
 fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
-    let text = std::fs::read(path).map_err(|error| error.to_string())?;
+    let text = store::read_bounded(path, LONGEST).map_err(|error| error.to_string())?;
     serde_json::from_slice(&text).map_err(|error| error.to_string())
 }
 

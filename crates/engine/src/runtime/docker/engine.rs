@@ -263,6 +263,7 @@ impl Engine {
             attached: true,
             transient: true,
             environment: vec![],
+            capabilities: &[],
         };
         let id = create(self, &spec).await?;
         let mut talk = attach(&self.docker, &id, None).await?;
@@ -296,6 +297,7 @@ impl Engine {
             attached: true,
             transient: true,
             environment: vec![format!("DOCKER_HOST={}", self.endpoint.url)],
+            capabilities: &[],
         };
         let id = create(self, &spec).await?;
         let exit = self.events.exit_of(&id);

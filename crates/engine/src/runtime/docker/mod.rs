@@ -75,7 +75,8 @@ const ONE_ADDRESS: &str = "the generator's container has one address";
 pub struct DockerRuntime<'e> {
     engine: &'e Engine,
     cell: u32,
-    directory: OnceCell<PathBuf>,
+    /// Directories that its components share.
+    shared: OnceCell<Vec<PathBuf>>,
     network: OnceCell<Network>,
     next: Cell<u8>,
     pods: RefCell<BTreeMap<String, Stake>>,
@@ -97,7 +98,7 @@ impl<'e> DockerRuntime<'e> {
         DockerRuntime {
             engine,
             cell: engine.next_cell(),
-            directory: OnceCell::new(),
+            shared: OnceCell::new(),
             network: OnceCell::new(),
             next: Cell::new(FIRST_PLACE),
             pods: RefCell::default(),
@@ -137,6 +138,7 @@ impl<'e> DockerRuntime<'e> {
             attached: false,
             transient: false,
             environment: vec![],
+            capabilities: &[],
         }
     }
 
@@ -251,7 +253,7 @@ impl Runtime for DockerRuntime<'_> {
         rustix::process::geteuid().is_root()
     }
 
-    async fn open(&self, directory: &Path) -> Result<(), EngineError> {
+    async fn open(&self, directories: &[&Path]) -> Result<(), EngineError> {
         self.engine.is_usable()?;
         let name = format!("rig-{}-{}", self.engine.run, self.cell);
         let labels = self.engine.labels(Some(self.cell), "network");
@@ -259,7 +261,7 @@ impl Runtime for DockerRuntime<'_> {
         let draw = u32::from_str_radix(&self.engine.run, 16).unwrap_or(0).wrapping_add(self.cell);
         let network = Network::create(self.engine, &name, &labels, draw).await?;
         let _ = self.network.set(network);
-        let _ = self.directory.set(directory.to_owned());
+        let _ = self.shared.set(directories.iter().map(|path| (*path).to_owned()).collect());
         Ok(())
     }
 
@@ -311,9 +313,13 @@ impl Runtime for DockerRuntime<'_> {
             }
         };
         spec.command.extend(launch.arguments);
-        spec.shared = self.directory.get().cloned().into_iter().collect();
+        spec.shared = self.shared.get().cloned().unwrap_or_default();
         spec.directory = Some(launch.directory.clone());
         spec.attached = matches!(launch.program, Program::Agent(_));
+        // A server that root starts sets the groups of its workers.
+        if matches!(launch.program, Program::Balancer(_)) && self.as_root() {
+            spec.capabilities = &["SETGID"];
+        }
 
         let _turn = self.engine.starts.acquire().await;
         let id = create(self.engine, &spec).await?;

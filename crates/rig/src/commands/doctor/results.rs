@@ -5,9 +5,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use engine::checkup::Check;
+use engine::owner::Life;
 use rustix::fs::{Access, access, statvfs};
-use store::{CellDir, unfinished};
 
+use super::super::leftovers::{self, Leftover};
 use super::Section;
 
 const GIB: u64 = 1 << 30;
@@ -16,8 +17,8 @@ const MIB: u64 = 1 << 20;
 /// Checks the results' directory.
 pub(super) fn section(results: &Path) -> Section {
     let mut checks = vec![place(results)];
-    match unfinished(results) {
-        Ok(cells) => checks.extend(leftovers(&cells)),
+    match leftovers::all(results) {
+        Ok(found) => checks.extend(listed(results, &found)),
         Err(error) => checks.push(Check::broken(
             "killed runs",
             &error,
@@ -58,37 +59,29 @@ fn room(named: &str, free: u64) -> Check {
     }
 }
 
-fn leftovers(cells: &[CellDir]) -> Vec<Check> {
+fn listed(results: &Path, leftovers: &[Leftover]) -> Vec<Check> {
     let name = "killed runs";
-    let checks: Vec<Check> = cells.iter().filter_map(|cell| leftover(name, cell)).collect();
+    let checks: Vec<Check> = leftovers.iter().filter_map(|it| leftover(name, results, it)).collect();
     if checks.is_empty() { vec![Check::ok(name, "no cell has files of its components left")] } else { checks }
 }
 
-/// `None`: the cell is live.
-fn leftover(name: &str, cell: &CellDir) -> Option<Check> {
-    let scratch = cell.scratch();
-    let found = format!("{}: {}", scratch.display(), size(bytes(&scratch)));
+/// `None`: its owner lives.
+fn leftover(name: &str, results: &Path, leftover: &Leftover) -> Option<Check> {
+    let path = leftover.path();
+    let found = format!("{}: {}", path.display(), size(bytes(&path)));
     let user = rustix::process::geteuid();
-    let owner = fs::metadata(&scratch).ok()?.uid();
+    let owner = fs::metadata(&path).ok()?.uid();
     if !user.is_root() && owner != user.as_raw() {
         let why = format!("{found}, of another user (id {owner}): whether that run is live can't be seen");
         return Some(Check::not_checked(name, why));
     }
-    if is_open(&cell.history()) {
-        return None;
-    }
-    let fix = format!("rm -r '{}'", scratch.display().to_string().replace('\'', r"'\''"));
-    Some(Check::limits(name, found, fix))
-}
-
-/// Whether a process of this user has `file` open: rig keeps a cell's history open as long as the cell lives.
-fn is_open(file: &Path) -> bool {
-    let Ok(file) = fs::canonicalize(file) else { return false };
-    let names_it = |descriptor: fs::DirEntry| fs::read_link(descriptor.path()).is_ok_and(|open| open == file);
-    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    // Processes of other users tell nothing, and one may end while one looks.
-    let tables = processes.filter_map(|process| fs::read_dir(process.path().join("fd")).ok());
-    tables.flatten().flatten().any(names_it)
+    let unseen = match leftover.life() {
+        Life::Lives => return None,
+        Life::Gone => "",
+        Life::Unknown => " --unseen",
+    };
+    let out = results.display().to_string().replace('\'', r"'\''");
+    Some(Check::limits(name, found, format!("rig clean --out '{out}'{unseen}")))
 }
 
 /// Bytes in files below `directory`; what can't be read counts nothing.
@@ -129,15 +122,5 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         assert_eq!(nearest(&directory.path().join("a/b")), directory.path());
         assert_eq!(nearest(Path::new("nonexistent")), Path::new("."));
-    }
-
-    #[test]
-    fn a_file_is_open_while_somebody_has_it_open() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("history.ndjson");
-        let file = fs::File::create(&path).unwrap();
-        assert!(is_open(&path));
-        drop(file);
-        assert!(!is_open(&path));
     }
 }

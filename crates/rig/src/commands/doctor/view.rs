@@ -1,6 +1,7 @@
 //! What was checked, for people: a mark, a name and what was found; the fix below.
 
 use engine::checkup::{Check, State};
+use model::visible::visible;
 use report::{Colour, Style};
 
 use super::{Checkup, Section};
@@ -42,10 +43,14 @@ fn line(check: &Check, names: usize, style: Style) -> String {
     };
     let indent = names + 6;
     let width = usize::from(style.width).max(NARROWEST).saturating_sub(indent);
-    let mut out = format!("  {sign} {:<names$}  {}", check.name, hung(&check.found, indent, width));
+    let mut out = format!("  {sign} {:<names$}  {}", check.name, hung(&visible(&check.found), indent, width));
     if let Some(fix) = &check.fix {
         // A command is copied: it must not be broken into lines.
-        out.push_str(&format!("{:indent$}→ {}\n", "", fix.replace('\n', &format!("\n{:indent$}  ", ""))));
+        out.push_str(&format!(
+            "{:indent$}→ {}\n",
+            "",
+            visible(fix).replace('\n', &format!("\n{:indent$}  ", ""))
+        ));
     }
     out
 }

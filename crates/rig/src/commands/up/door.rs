@@ -1,23 +1,31 @@
-//! Deploys from another shell: a socket in the kernel's abstract namespace, which has no file to be left behind, no limit
-//! of path length that matters, and is gone with its process.
+//! Deploys from another shell: a unix socket in a private directory, which is found by looking through the user's own
+//! private directories. Both sides look who the other is.
 
 use std::io::{BufRead, BufReader, Write};
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
-use std::path::Path;
+use std::os::fd::AsFd;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
+use engine::owner::Life;
+use engine::private::{self, PrivateDirectory};
 use model::timeline::Drain;
+use rustix::net::sockopt::socket_peercred;
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 
 use super::told::Told;
 use super::wishes::{Refusal, Wishes};
-use crate::exit::{Exit, Failure, print};
+use crate::exit::{Exit, Failure, print_plain};
 
-/// How the names of doors begin; the process id and the scenario follow.
-const NAMES: &str = "rig-up";
+/// The socket in its private directory.
+const SOCKET: &str = "up.sock";
+/// The file beside it that names the scenario.
+const NAME: &str = "up.name";
+/// The longest request, and the longest line of an answer.
+const LONGEST: u64 = 64 << 10;
 /// How long who knocks may take to say what is wanted, and to read what is answered.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -45,30 +53,36 @@ enum Answer {
 }
 
 /// Where others ask for deploys.
-pub(super) struct Door(tokio::net::UnixListener);
+pub(super) struct Door {
+    listener: tokio::net::UnixListener,
+    /// Gone with this.
+    _directory: PrivateDirectory,
+}
 
 impl Door {
     /// Opens a door for what stands, within a runtime.
     pub(super) fn open(name: &str) -> Result<Door, Failure> {
+        let directory = PrivateDirectory::make().map_err(Failure::environment)?;
         let open = || {
-            let name = format!("{NAMES}/{}/{name}", std::process::id());
-            let listener = UnixListener::bind_addr(&SocketAddr::from_abstract_name(name)?)?;
-            listener.set_nonblocking(true)?;
-            tokio::net::UnixListener::from_std(listener)
+            let socket = directory.path().join(SOCKET);
+            let listener = tokio::net::UnixListener::bind(&socket)?;
+            std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o600))?;
+            std::fs::write(directory.path().join(NAME), name)?;
+            Ok::<_, std::io::Error>(listener)
         };
-        open().map(Door).context("deploys can't be listened for").map_err(Failure::environment)
+        let listener = open().context("deploys can't be listened for").map_err(Failure::environment)?;
+        Ok(Door { listener, _directory: directory })
     }
 
     /// Serves whoever asks, one after the other.
     pub(super) async fn serve(&self, wishes: &Wishes<'_>, told: &Told) {
         loop {
-            let Ok((stream, _)) = self.0.accept().await else {
+            let Ok((stream, _)) = self.listener.accept().await else {
                 // Too many open files, say: nobody is heard until that is over.
                 tokio::time::sleep(PATIENCE).await;
                 continue;
             };
-            let own = stream.peer_cred().is_ok_and(|peer| peer.uid() == rustix::process::geteuid().as_raw());
-            if own {
+            if is_trusted(&stream) {
                 // Who went away in the middle knows.
                 let _ = answer(stream, wishes, told).await;
             }
@@ -76,10 +90,16 @@ impl Door {
     }
 }
 
+/// Whether this user, or root, is at the other end.
+fn is_trusted(stream: impl AsFd) -> bool {
+    let user = rustix::process::geteuid();
+    socket_peercred(stream).is_ok_and(|peer| peer.uid == user || peer.uid.is_root())
+}
+
 async fn answer(stream: tokio::net::UnixStream, wishes: &Wishes<'_>, told: &Told) -> std::io::Result<()> {
     let (input, mut output) = stream.into_split();
     let mut line = String::new();
-    let mut input = tokio::io::BufReader::new(input);
+    let mut input = tokio::io::BufReader::new(input.take(LONGEST));
     tokio::time::timeout(PATIENCE, input.read_line(&mut line)).await??;
     let Request { pool, drain } = serde_json::from_str(&line)?;
     let mut lines = told.listen();
@@ -110,14 +130,17 @@ async fn say(output: &mut tokio::net::unix::OwnedWriteHalf, answer: &Answer) -> 
 
 /// Asks what stands for a deploy, and tells what happens.
 pub(super) fn ask(which: Option<&Path>, pool: &str, drain: Option<Drain>) -> Result<Exit, Failure> {
-    let name = door(which)?;
+    let directory = door(which)?;
     let talk = || -> anyhow::Result<Result<Exit, Failure>> {
-        let mut stream = UnixStream::connect_addr(&SocketAddr::from_abstract_name(&name)?)?;
+        let mut stream = UnixStream::connect(directory.join(SOCKET))?;
+        if !is_trusted(&stream) {
+            anyhow::bail!("another user answers there: {}", directory.display());
+        }
         let request = serde_json::to_string(&Request { pool: pool.to_owned(), drain })? + "\n";
         stream.write_all(request.as_bytes())?;
         for line in BufReader::new(stream).lines() {
             match serde_json::from_str(&line?)? {
-                Answer::Line(line) => print(&format!("{line}\n")).map_err(|failure| failure.error)?,
+                Answer::Line(line) => print_plain(&format!("{line}\n")).map_err(|failure| failure.error)?,
                 Answer::Finished => return Ok(Ok(Exit::Held)),
                 Answer::Aborted => return Ok(Ok(Exit::Failed)),
                 Answer::Wrong(why) => return Ok(Err(Failure::usage(anyhow::anyhow!("no deploy: {why}")))),
@@ -129,19 +152,18 @@ pub(super) fn ask(which: Option<&Path>, pool: &str, drain: Option<Drain>) -> Res
     talk().map_err(Failure::environment)?
 }
 
-/// The door of what stands, which must be one.
-fn door(which: Option<&Path>) -> Result<String, Failure> {
+/// The directory of the door of what stands, which must be one.
+fn door(which: Option<&Path>) -> Result<PathBuf, Failure> {
     let wanted = which.and_then(Path::file_stem).map(|stem| stem.to_string_lossy().into_owned());
-    let sockets = std::fs::read_to_string("/proc/net/unix").map_err(Failure::environment)?;
-    let doors = doors(&sockets, wanted.as_deref());
+    let doors = doors(&private::all(), wanted.as_deref());
     match doors.as_slice() {
-        [one] => Ok(one.clone()),
+        [(one, _)] => Ok(one.clone()),
         [] => {
             let help = "nothing stands here\n  help: rig up SCENARIO --balancer NAME, in another shell";
             Err(Failure::environment(anyhow::anyhow!(help)))
         }
         several => {
-            let names: Vec<_> = several.iter().filter_map(|name| name.rsplit('/').next()).collect();
+            let names: Vec<_> = several.iter().map(|(_, name)| name.as_str()).collect();
             let message = format!("several stand here: {}", names.join(", "));
             Err(Failure::usage(anyhow::anyhow!(
                 "{message}\n  help: rig up SCENARIO --deploy POOL says which"
@@ -150,16 +172,15 @@ fn door(which: Option<&Path>) -> Result<String, Failure> {
     }
 }
 
-/// The names in the kernel's list of sockets, of `wanted` only if that is said. Each that listens is listed once, with
-/// the flag of those that accept.
-fn doors(sockets: &str, wanted: Option<&str>) -> Vec<String> {
-    let accepts = |line: &&str| line.split_whitespace().nth(3) == Some("00010000");
-    let names =
-        sockets.lines().filter(accepts).filter_map(|line| line.split_whitespace().nth(7)?.strip_prefix('@'));
-    let ours = names.filter(|name| name.starts_with(&format!("{NAMES}/")));
-    ours.filter(|name| wanted.is_none_or(|wanted| name.rsplit('/').next() == Some(wanted)))
-        .map(str::to_owned)
-        .collect()
+/// Those of `directories` that have a door, each with its scenario's name; of `wanted` only if that is said. What a killed
+/// rig has left is none.
+fn doors(directories: &[(PathBuf, Life)], wanted: Option<&str>) -> Vec<(PathBuf, String)> {
+    let living = directories.iter().filter(|(_, life)| *life != Life::Gone).map(|(path, _)| path);
+    let named = living.filter_map(|path| {
+        let name = store::read_bounded(&path.join(NAME), LONGEST).ok()?;
+        Some((path.clone(), String::from_utf8(name).ok()?))
+    });
+    named.filter(|(_, name)| wanted.is_none_or(|wanted| name == wanted)).collect()
 }
 
 #[cfg(test)]
@@ -167,15 +188,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_door_is_found_by_name_while_it_is_open() {
-        let sockets = "Num       RefCount Protocol Flags    Type St Inode Path
-0000: 00000002 00000000 00010000 0001 01 31 @rig-up/7/drain
-0000: 00000003 00000000 00000000 0001 03 32 @rig-up/7/drain
-0000: 00000002 00000000 00010000 0001 01 33 @rig-up/8/canary
-0000: 00000002 00000000 00010000 0001 01 34 /run/other.sock
-";
-        assert_eq!(doors(sockets, None), ["rig-up/7/drain", "rig-up/8/canary"]);
-        assert_eq!(doors(sockets, Some("canary")), ["rig-up/8/canary"]);
-        assert_eq!(doors(sockets, Some("reload")), [""; 0]);
+    fn a_door_is_found_by_name_unless_its_owner_is_gone() {
+        let place = tempfile::tempdir().unwrap();
+        let directory = |name: &str, life| {
+            let path = place.path().join(name);
+            std::fs::create_dir(&path).unwrap();
+            (path, life)
+        };
+        let directories = [
+            directory("a", Life::Lives),
+            directory("b", Life::Unknown),
+            directory("c", Life::Gone),
+            directory("control", Life::Lives),
+        ];
+        for (n, name) in ["drain", "canary", "drain"].iter().enumerate() {
+            std::fs::write(directories[n].0.join(NAME), name).unwrap();
+        }
+        let found =
+            |wanted| doors(&directories, wanted).into_iter().map(|(_, name)| name).collect::<Vec<_>>();
+        assert_eq!(found(None), ["drain", "canary"]);
+        assert_eq!(found(Some("canary")), ["canary"]);
+        assert_eq!(found(Some("reload")), [""; 0]);
+    }
+
+    #[test]
+    fn a_socket_of_this_user_is_trusted_and_nobody_elses() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join(SOCKET);
+        let _listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        assert!(is_trusted(UnixStream::connect(&path).unwrap()));
+        assert!(!is_trusted(std::net::UdpSocket::bind("127.0.0.1:0").unwrap()));
     }
 }

@@ -8,6 +8,7 @@ use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr
 use tokio::sync::mpsc;
 
 use super::wishes::{Refusal, Wishes};
+use crate::exit::tell;
 
 /// Whether somebody can press a key.
 pub(super) fn has_keyboard() -> bool {
@@ -44,13 +45,13 @@ pub(super) async fn follow(wishes: &Wishes<'_>) {
                     tokio::select! {
                         ended = &mut deploy => {
                             if let Err(Refusal::Wrong(why) | Refusal::Failed(why)) = ended {
-                                eprintln!("no deploy: {why}");
+                                tell(&format!("no deploy: {why}"));
                             }
                             break;
                         }
                         key = keys.recv() => match key {
                             Some('q') | None => return,
-                            Some(_) => eprintln!("one deploy at a time; q ends"),
+                            Some(_) => tell("one deploy at a time; q ends"),
                         }
                     }
                 }
@@ -59,7 +60,7 @@ pub(super) async fn follow(wishes: &Wishes<'_>) {
                 let number = digit.to_digit(10).and_then(|n| usize::try_from(n).ok()?.checked_sub(1));
                 if let Some(number) = number.filter(|number| *number < pools.len()) {
                     chosen.set(number);
-                    eprintln!("pool: {}", pools[number]);
+                    tell(&format!("pool: {}", pools[number]));
                 }
             }
         }

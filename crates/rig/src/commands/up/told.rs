@@ -9,6 +9,8 @@ use model::timeline::Drain;
 use model::units::Nanos;
 use tokio::sync::mpsc;
 
+use crate::exit::tell;
+
 /// Tells standard error, and whoever asked from another shell.
 pub(super) struct Told {
     began: Nanos,
@@ -68,7 +70,7 @@ impl Told {
             format!("   load: {ok} ok, {dropped} dropped")
         });
         let line = format!("{:>8.2} s  {words}{load}", at.millis_from(self.began) / 1e3);
-        eprintln!("{line}");
+        tell(&line);
         if let Some(listener) = &*self.listener.borrow() {
             // Who asked may be gone.
             let _ = listener.send(line);

@@ -1,0 +1,62 @@
+//! What ends a balancer whose controller is gone. The signal at the parent's death reaches one process, and not what it has
+//! launched; and a balancer that stands still may lose it. So a keeper waits for the end of its standard input, which is
+//! the end of the controller however that came, and then ends the whole process group.
+
+use std::io::Read;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+
+/// What the controller says when it has ended the group itself.
+pub const DONE: &str = "done";
+/// How long the group may take to follow SIGTERM.
+const GRACE: Duration = Duration::from_secs(3);
+/// Between two looks. SIGTERM is said again each time: who was reading its configuration may have missed it.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Waits for the end of `input`, and ends the process group `group` unless its controller has done so.
+pub fn keep(group: u32, mut input: impl Read) {
+    let mut said = String::new();
+    // An input that can't be read has ended as well.
+    let _ = input.read_to_string(&mut said);
+    let Some(group) = i32::try_from(group).ok().and_then(Pid::from_raw) else { return };
+    if said.trim() != DONE {
+        end(group);
+    }
+}
+
+fn end(group: Pid) {
+    let begun = Instant::now();
+    // One that is gone already is what is wanted.
+    while test_kill_process_group(group).is_ok() {
+        let signal = if begun.elapsed() < GRACE { Signal::TERM } else { Signal::KILL };
+        let _ = kill_process_group(group, signal);
+        let _ = kill_process_group(group, Signal::CONT);
+        if begun.elapsed() > 2 * GRACE {
+            return;
+        }
+        sleep(LOOK);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::process::{CommandExt, ExitStatusExt};
+    use std::process::Command;
+
+    #[test]
+    fn a_group_that_stands_still_is_ended_and_one_that_was_ended_is_left_alone() {
+        let mut child = Command::new("sleep").arg("60").process_group(0).spawn().unwrap();
+        let pid = Pid::from_child(&child);
+        rustix::process::kill_process(pid, Signal::STOP).unwrap();
+        keep(child.id(), DONE.as_bytes());
+        assert_eq!(child.try_wait().unwrap(), None);
+        let group = child.id();
+        let keeper = std::thread::spawn(move || keep(group, std::io::empty()));
+        // Only what is collected is gone.
+        assert_eq!(child.wait().unwrap().signal(), Some(Signal::TERM.as_raw()));
+        keeper.join().unwrap();
+    }
+}

@@ -1,0 +1,60 @@
+//! What the scratch files of a cell hold whose rig was killed: they are read as they would have been at the cell's end.
+
+use std::path::{Path, PathBuf};
+
+use model::history::BALANCER;
+use model::identity::Incarnation;
+use model::ledger::Execution;
+use store::CellDir;
+
+use crate::balancer::{STDERR_FILE, STDOUT_FILE};
+use crate::cell::read_ledger;
+use crate::error::EngineError;
+
+/// What backends of the cell received and finished, as far as they wrote it.
+///
+/// # Errors
+/// A ledger that can't be read.
+pub fn executions(dir: &CellDir) -> Result<Vec<Execution>, EngineError> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir.scratch()).into_iter().flatten().flatten() {
+        // The directory of `web-1/2` is `web-1.2`.
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let incarnation = name
+            .rsplit_once('.')
+            .and_then(|(backend, generation)| Some(Incarnation::new(backend, generation.parse().ok()?)));
+        let ledger = entry.path().join("ledger.ndjson");
+        if let Some(incarnation) = incarnation.filter(|_| ledger.is_file()) {
+            found.extend(read_ledger(&incarnation, &ledger)?.executions);
+        }
+    }
+    found.sort_by_key(|execution| execution.received);
+    Ok(found)
+}
+
+/// Moves what is worth keeping from the cell's scratch files to its records, and removes the rest, keys included.
+///
+/// # Errors
+/// Files that can't be read, written or removed.
+pub fn keep(dir: &CellDir) -> Result<(), EngineError> {
+    if !dir.ledger().exists() {
+        dir.write_ledger(&executions(dir)?)?;
+    }
+    let balancer = dir.scratch().join(BALANCER);
+    let from = |name: &str| balancer.join(name);
+    for (from, to) in [
+        (from("access.log"), dir.access_log()),
+        (from(STDOUT_FILE), dir.path().join(STDOUT_FILE)),
+        (from(STDERR_FILE), dir.balancer_log()),
+    ] {
+        copy_if_new(&from, &to)?;
+    }
+    std::fs::remove_dir_all(dir.scratch()).map_err(EngineError::file(dir.scratch()))
+}
+
+fn copy_if_new(from: &Path, to: &PathBuf) -> Result<(), EngineError> {
+    match from.is_file() && !to.exists() {
+        true => std::fs::copy(from, to).map(drop).map_err(EngineError::file(to)),
+        false => Ok(()),
+    }
+}

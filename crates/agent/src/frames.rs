@@ -150,6 +150,28 @@ mod tests {
         assert_eq!(input, b"later", "later lines stay unread");
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_line_makes_a_job_or_a_frame_panic_and_none_is_read_beyond_its_end(
+            is_job: bool, at: proptest::sample::Index, cut in 0..9_usize, piece: Vec<u8>
+        ) {
+            let sound = match is_job {
+                true => serde_json::to_vec(&job()),
+                false => serde_json::to_vec(&Frame::Done(GeneratorReport::default())),
+            };
+            let mut bytes = sound.unwrap();
+            let at = at.index(bytes.len());
+            let end = (at + cut).min(bytes.len());
+            bytes.splice(at..end, piece);
+            let _ = serde_json::from_slice::<Frame>(&bytes);
+            bytes.extend_from_slice(b"\nlater");
+            let line = bytes.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+            let mut input = bytes.as_slice();
+            let _ = read_job(&mut input);
+            assert!(input.len() >= bytes.len() - line, "later lines stay unread");
+        }
+    }
+
     #[test]
     fn a_missing_or_malformed_job_is_told_apart() {
         assert!(matches!(read_job(&mut &b""[..]), Err(JobError::Missing)));

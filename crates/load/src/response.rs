@@ -276,5 +276,8 @@ fn read_header(header: &Header<'_>, head: &mut Head, framing: &mut State) -> Res
 }
 
 #[cfg(test)]
+#[path = "response_hostile_tests.rs"]
+mod hostile_tests;
+#[cfg(test)]
 #[path = "response_tests.rs"]
 mod tests;

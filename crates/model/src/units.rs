@@ -18,12 +18,12 @@ pub struct Nanos(pub i64);
 impl Nanos {
     /// How far `self` lies after `earlier`; zero if it lies before.
     pub fn since(self, earlier: Nanos) -> Duration {
-        Duration::from_nanos(u64::try_from(self.0 - earlier.0).unwrap_or(0))
+        Duration::from_nanos(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
     /// Milliseconds from `origin`, negative before it.
     pub fn millis_from(self, origin: Nanos) -> f64 {
-        (self.0 - origin.0) as f64 / 1e6
+        self.0.saturating_sub(origin.0) as f64 / 1e6
     }
 }
 

@@ -199,7 +199,7 @@ impl Balancer for Envoy {
         };
         Ok(Some(LogLine {
             id: logged_id(line.id.as_deref().unwrap_or("-"))?,
-            wall: wall_nanos(&line.ts)? + line.ms * 1_000_000,
+            wall: wall_nanos(&line.ts, line.ms)?,
             status: line.status,
             pool: line.pool.filter(|pool| pool != "-"),
             attempts,

@@ -316,7 +316,7 @@ impl Balancer for Haproxy {
         let attempts = unnamed.chain(last).collect();
         Ok(Some(LogLine {
             id: logged_id(line.id)?,
-            wall: wall_nanos(line.ts)? + line.active.max(0) * 1_000_000,
+            wall: wall_nanos(line.ts, line.active.max(0))?,
             // -1: nothing was sent to the client.
             status: u16::try_from(line.status).unwrap_or(0),
             // Where none was chosen, HAProxy names the frontend.

@@ -61,7 +61,7 @@ pub(super) fn read_connection(line: &str, site: &Site) -> Option<Result<LogLine,
         let attempts = upstream.iter().flat_map(|hosts| hosts.split(", ")).map(attempt).collect();
         Ok(LogLine {
             id: None,
-            wall: wall_nanos(&line.ts)? + line.ms * 1_000_000,
+            wall: wall_nanos(&line.ts, line.ms)?,
             status: 0,
             pool: None,
             attempts,

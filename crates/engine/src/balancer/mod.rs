@@ -306,15 +306,20 @@ pub struct LogLine {
 #[error("unreadable log line: {0}")]
 pub struct LogError(pub String);
 
-/// Seconds with a fraction, as access logs write them, in nanoseconds.
-fn wall_nanos(seconds: &str) -> Result<i64, LogError> {
-    let wrong = || LogError(format!("`{seconds}` is no time"));
-    let (whole, fraction) = seconds.split_once('.').unwrap_or((seconds, "0"));
-    let digits = &fraction[..fraction.len().min(9)];
-    let scale = 10_i64.pow(9 - u32::try_from(digits.len()).map_err(|_| wrong())?);
-    let whole: i64 = whole.parse().map_err(|_| wrong())?;
-    let part: i64 = digits.parse().map_err(|_| wrong())?;
-    Ok(whole * 1_000_000_000 + part * scale)
+/// Seconds with a fraction, as access logs write them, and so many milliseconds later, in nanoseconds.
+fn wall_nanos(seconds: &str, later: i64) -> Result<i64, LogError> {
+    let read = || {
+        let (whole, fraction) = seconds.split_once('.').unwrap_or((seconds, "0"));
+        if fraction.is_empty() || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        let digits = &fraction[..fraction.len().min(9)];
+        let scale = 10_i64.pow(9 - u32::try_from(digits.len()).ok()?);
+        let whole: i64 = whole.parse().ok()?;
+        let part = digits.parse::<i64>().ok()?.checked_mul(scale)?;
+        whole.checked_mul(1_000_000_000)?.checked_add(part)?.checked_add(later.checked_mul(1_000_000)?)
+    };
+    read().ok_or_else(|| LogError(format!("`{seconds}` and {later} ms is no time")))
 }
 
 /// The request id as a log holds it: empty or `-` where the request had none.
@@ -327,6 +332,8 @@ fn logged_id(text: &str) -> Result<Option<RequestId>, LogError> {
     }
 }
 
+#[cfg(test)]
+mod hostile_tests;
 #[cfg(test)]
 mod rendering_tests;
 #[cfg(test)]

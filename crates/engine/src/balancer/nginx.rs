@@ -233,7 +233,7 @@ impl Balancer for Nginx {
             .collect();
         Ok(Some(LogLine {
             id: logged_id(line.id)?,
-            wall: wall_nanos(line.ts)?,
+            wall: wall_nanos(line.ts, 0)?,
             status: line.status,
             pool: line.pool.split("_without_").next().filter(|pool| !pool.is_empty()).map(str::to_owned),
             attempts,

@@ -74,7 +74,7 @@ pub(super) fn read_access_log(
         match adapter(kind).read_log(line, site) {
             Ok(Some(line)) => log.lines.push(Logged {
                 id: line.id,
-                at: Nanos(line.wall - offset),
+                at: Nanos(line.wall.saturating_sub(offset)),
                 status: line.status,
                 pool: line.pool,
                 attempts: line.attempts,

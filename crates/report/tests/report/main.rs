@@ -25,6 +25,7 @@ mod repeats;
 mod routing;
 mod samples;
 mod sessions;
+mod tampered;
 mod tls;
 mod unavailable;
 mod validity;

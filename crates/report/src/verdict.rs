@@ -13,6 +13,7 @@ use model::records::Environment;
 use serde::{Deserialize, Serialize};
 
 use crate::reading::{is_cpu, is_latency};
+use crate::reloads;
 use crate::summary::{CellSummary, Ending, missing};
 use crate::tls::{self, HandshakeCost};
 use crate::validity::Trust;
@@ -150,6 +151,7 @@ pub fn judge(
     mut problems: Vec<Problem>,
 ) -> RunSummary {
     let order = plan.cells();
+    reloads::compare(plan, &mut cells);
     cells.sort_by_key(|cell| order.iter().position(|planned| *planned == cell.cell()));
     for cell in missing(plan, &cells) {
         let known = |p: &Problem| matches!(p, Problem::CellMissing { cell: c, .. } if *c == cell);

@@ -296,8 +296,7 @@ pub enum Happening {
         /// What it does.
         misbehaviour: Misbehaviour,
     },
-    /// Because of a fault that was just made, the balancer's view of a backend is looked at until it says that the
-    /// backend is down, and once the fault is healed until it says that it is up.
+    /// Because of a fault that was just made, the balancer's view of a backend is looked at more closely.
     Watched {
         /// The backend.
         backend: String,
@@ -306,22 +305,22 @@ pub enum Happening {
         /// How often the view is looked at; `None`: the balancer has none.
         every: Option<Span>,
     },
-    /// The balancer's view says for the first time after a fault that it would send the backend nothing.
+    /// The balancer's view says, otherwise than when it was last asked, that it would send the backend nothing.
     SeenDown {
         /// The backend.
         backend: String,
         /// The balancer's word for its state.
         words: String,
-        /// When it was last asked and said otherwise; the fault's time if it never did.
+        /// When it was last asked and said otherwise.
         before: Nanos,
     },
-    /// The balancer's view says for the first time after the fault was healed that it would use the backend.
+    /// The balancer's view says, otherwise than when it was last asked, that it would use the backend.
     SeenUp {
         /// The backend.
         backend: String,
         /// The balancer's word for its state.
         words: String,
-        /// When it was last asked and said otherwise; the healing's time if it never did.
+        /// When it was last asked and said otherwise.
         before: Nanos,
     },
     /// A fault was healed.

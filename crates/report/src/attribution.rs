@@ -98,12 +98,13 @@ fn source(
         None => phases.overall(met),
     };
     let untouched = matches!(phase, Phase::Baseline | Phase::Settled);
+    let reloaded = evidence.reloaded_before(met) || evidence.cut_by_a_reload(request);
     if evidence.died_with_balancer(request) {
         let (backend, generation, phase) = (Some(BALANCER.to_owned()), None, Phase::Died);
         return Source { backend, generation, phase, outcome: request.outcome.kind(), sub_cause };
     }
     Source {
-        phase: if untouched && evidence.reloaded_before(met) { Phase::Reload } else { phase },
+        phase: if untouched && reloaded { Phase::Reload } else { phase },
         backend,
         generation: incarnation.map(|i| i.generation),
         outcome: request.outcome.kind(),

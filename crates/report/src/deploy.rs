@@ -16,6 +16,8 @@ use crate::evidence::{PROXIMITY, under_load};
 use crate::joined::Traces;
 use crate::phases::{Phases, Replacement};
 
+/// How long a deregistration may need until everyone in the balancer follows it.
+pub const LATE_WORD: Duration = Duration::from_millis(100);
 /// The least time for which the load goes on after a deploy.
 const SETTLED: Duration = Duration::from_secs(1);
 
@@ -69,8 +71,22 @@ pub struct ReplacementRecord {
     pub in_flight_at_deregistration: Option<u64>,
     /// Requests that it had in hand when it was terminated; `None`: it wasn't.
     pub in_flight_at_termination: Option<u64>,
-    /// How long it drained.
+    /// How long it drained: from the confirmed deregistration to its last finish, by its own ledger; the whole window, if
+    /// that ran out.
     pub drain_waited: Option<Span>,
+    /// How much longer rig looked until it was sure of that, in milliseconds.
+    #[serde(default)]
+    pub drain_sure_ms: Option<f64>,
+    /// Requests that it received although their clients had sent them after the confirmed deregistration; `None`: there
+    /// was none, or an earlier version did not count them.
+    #[serde(default)]
+    pub arrivals_after_deregistration: Option<u64>,
+    /// Of these, those that were sent longer after it than word of it needs to get round ([`LATE_WORD`]).
+    #[serde(default)]
+    pub late_arrivals: u64,
+    /// Requests that it had in hand when it was said to be drained; `None`: it wasn't.
+    #[serde(default)]
+    pub in_flight_at_drained: Option<u64>,
     /// Whether it died before it was drained.
     #[serde(default)]
     pub drain_cut: bool,
@@ -111,6 +127,12 @@ pub struct Confirmation {
     pub of: u64,
     /// Whether that was its fair share; if not, the deploy went on all the same.
     pub fair: bool,
+    /// For how long it was looked at; `None`: an earlier version did not say.
+    #[serde(default)]
+    pub waited_ms: Option<f64>,
+    /// When it received its first request, from its readiness or registration on; `None`: never.
+    #[serde(default)]
+    pub first_ms: Option<f64>,
 }
 
 /// How far a replacement is proved.
@@ -242,8 +264,9 @@ fn replacement(
     let mut exited = false;
     let mut reached = false;
     let mut cut = false;
-    let mut waited = None;
+    let mut drained = None;
     let mut confirmation = None;
+    let mut gave_up = None;
     let [mut ended, mut launched, mut ready, mut registering, mut registered, mut looked] = [None; 6];
     let is_new = |component: &str| component == r.new.to_string();
     for event in under_load(history) {
@@ -252,16 +275,17 @@ fn replacement(
             Happening::Deregistered { incarnation, .. } if *incarnation == r.old => {
                 deregistered = Some(event.at)
             }
-            Happening::Drained { incarnation, waited: w, .. } if *incarnation == r.old => waited = Some(*w),
+            Happening::Drained { incarnation, .. } if *incarnation == r.old => drained = Some(event.at),
             Happening::DrainCut { incarnation } if *incarnation == r.old => cut = true,
             Happening::DrainExpired { incarnation, .. } if *incarnation == r.old => expired = Some(event.at),
             Happening::Terminated { incarnation, .. } if *incarnation == r.old => terminated = Some(event.at),
             Happening::Confirmed { incarnation, share, of } if *incarnation == r.new => {
-                confirmation = Some(Confirmation { share: share.0, of: *of, fair: true });
+                confirmation = Some((share.0, *of, true));
                 looked = Some(event.at);
             }
             Happening::Unconfirmed { incarnation, share, of } if *incarnation == r.new => {
-                confirmation = Some(Confirmation { share: share.0, of: *of, fair: false });
+                confirmation = Some((share.0, *of, false));
+                gave_up = Some(event.at);
             }
             Happening::Reached { incarnation, .. } if *incarnation == r.new => {
                 reached = true;
@@ -279,12 +303,18 @@ fn replacement(
         }
     }
     let expired_after = deregistered.zip(expired).map(|(from, to)| Span(to.since(from)));
+    let last = deregistered.zip(drained).map(|(from, to)| (from, last_finish(&r.old, from, to, joined), to));
+    let arrivals = |from: Nanos| arrivals(&r.old, from, joined);
     ReplacementRecord {
         old: r.old.clone(),
         new: r.new.clone(),
         in_flight_at_deregistration: told.map(|at| in_flight(&r.old, at, joined)),
         in_flight_at_termination: terminated.map(|at| in_flight(&r.old, at, joined)),
-        drain_waited: waited.or(expired_after),
+        drain_waited: last.map(|(from, last, _)| Span(last.since(from))).or(expired_after),
+        drain_sure_ms: last.map(|(_, last, sure)| sure.millis_from(last)),
+        arrivals_after_deregistration: deregistered.map(arrivals),
+        late_arrivals: deregistered.map_or(0, |at| arrivals(at + LATE_WORD)),
+        in_flight_at_drained: drained.map(|at| in_flight(&r.old, at, joined)),
         drain_cut: cut,
         proof: match (r.last, exited, reached || serving.contains(&r.new)) {
             (None, ..) => Proof::Unfinished,
@@ -292,7 +322,12 @@ fn replacement(
             (_, _, false) => Proof::NewNeverServed,
             _ => Proof::Proved,
         },
-        confirmation,
+        confirmation: confirmation.map(|(share, of, fair)| {
+            let from = registered.or(ready);
+            let first = from.and_then(|from| first_receipt(&r.new, joined).map(|at| at.millis_from(from)));
+            let waited_ms = between(from, looked.or(gave_up));
+            Confirmation { share, of, fair, waited_ms, first_ms: first.map(|ms| ms.max(0.0)) }
+        }),
         took_ms: r.last.map(|last| last.millis_from(r.first)),
         timing: Timing {
             deregister_ms: between(told, deregistered),
@@ -306,6 +341,26 @@ fn replacement(
 
 fn between(from: Option<Nanos>, to: Option<Nanos>) -> Option<f64> {
     from.zip(to).map(|(from, to)| to.millis_from(from))
+}
+
+/// When `by` finished its last request between the two; the first of them, if it finished none.
+fn last_finish(by: &Incarnation, from: Nanos, to: Nanos, joined: &BTreeMap<RequestId, Traces<'_>>) -> Nanos {
+    let executions = joined.values().flat_map(|traces| &traces.executions).filter(|e| e.by == *by);
+    let finishes = executions.filter_map(|execution| execution.finished);
+    finishes.filter(|at| from <= *at && *at <= to).max().unwrap_or(from)
+}
+
+fn first_receipt(by: &Incarnation, joined: &BTreeMap<RequestId, Traces<'_>>) -> Option<Nanos> {
+    let executions = joined.values().flat_map(|traces| &traces.executions).filter(|e| e.by == *by);
+    executions.map(|execution| execution.received).min()
+}
+
+/// Requests that `by` received although they were sent after `from`: what had been sent before was on its way.
+fn arrivals(by: &Incarnation, from: Nanos, joined: &BTreeMap<RequestId, Traces<'_>>) -> u64 {
+    let sent_later =
+        |traces: &&Traces<'_>| traces.requests.iter().any(|r| r.sent.is_some_and(|at| at > from));
+    let traces = joined.values().filter(sent_later);
+    traces.filter(|traces| traces.executions.iter().any(|e| e.by == *by)).count() as u64
 }
 
 /// Requests that `by` had in hand at `at`. One that it never finished counts only while its client waited

@@ -73,6 +73,8 @@ pub struct Evidence {
     unanswering: Times,
     /// Reloads of the balancer.
     reloads: Vec<Nanos>,
+    /// How long the old configuration may take after a reload to end what it serves.
+    reload_grace: Duration,
     /// When the balancer was found to have died by itself.
     balancer_died: Option<Nanos>,
 }
@@ -205,6 +207,23 @@ impl Evidence {
     /// Reloads of the balancer under load.
     pub fn reloads(&self) -> &[Nanos] {
         &self.reloads
+    }
+
+    /// The same, where what a reload leaves unfinished is cut off so long after it.
+    pub fn with_reload_grace(self, grace: Duration) -> Evidence {
+        Evidence { reload_grace: grace, ..self }
+    }
+
+    /// Whether a reload cut `request` off: it was begun before one, or while that took effect, and ended while the old
+    /// configuration ended what it served, or when its grace was over.
+    pub fn cut_by_a_reload(&self, request: &Request) -> bool {
+        let cut = matches!(request.outcome, Outcome::Failed { cause, .. } if cause != Cause::Timeout);
+        let begun = request.sent.unwrap_or(request.due);
+        cut && self.reloads.iter().any(|at| {
+            begun <= *at + PROXIMITY && *at <= request.end + FORERUN && {
+                request.end <= *at + self.reload_grace + PROXIMITY
+            }
+        })
     }
 
     /// Whether the balancer was reloaded at, or shortly before, `at`.

@@ -188,6 +188,7 @@ fn match_delivery(
             let lost = |finished| {
                 evidence.died_before(&execution.by, request.end)
                     || evidence.reloaded(finished, request.end)
+                    || evidence.cut_by_a_reload(request)
                     || cut_off(request, execution, evidence)
             };
             execution.finished.is_some_and(lost)
@@ -220,6 +221,7 @@ fn match_unfinished(
             || evidence.died_with_balancer(request)
             || cut_off(request, execution, evidence)
             || (fate.kind.is_dropped() && evidence.reloaded_before(request.end))
+            || evidence.cut_by_a_reload(request)
         {
             fate.except(Exception::BalancerAbort);
         } else if evidence.unanswering(&execution.by.backend, execution.received, request.end) {
@@ -265,7 +267,9 @@ fn match_log(
             }
         }
         // An old worker that is cut off takes with it what it would have logged.
-        ([], Outcome::Failed { .. }) if evidence.reloaded_before(request.end) => {
+        ([], Outcome::Failed { .. })
+            if evidence.reloaded_before(request.end) || evidence.cut_by_a_reload(request) =>
+        {
             fate.except(Exception::LogLost)
         }
         ([], _) if evidence.log != LogState::Whole => fate.except(Exception::LogLost),

@@ -187,13 +187,18 @@ fn stretches(history: &[Event]) -> Vec<Stretch> {
                 }
             }
             Happening::SeenDown { backend, words, before } => {
-                if let Some(stretch) = last(&mut found, backend) {
-                    stretch.down.get_or_insert((event.at, *before, words.clone()));
+                if let Some(stretch) = last(&mut found, backend).filter(|stretch| stretch.healed.is_none()) {
+                    let before = (*before).max(stretch.at);
+                    stretch.down.get_or_insert((event.at, before, words.clone()));
                 }
             }
+            // What comes back while its fault lasts is flapping.
             Happening::SeenUp { backend, words, before } => {
-                if let Some(stretch) = last(&mut found, backend) {
-                    stretch.up.get_or_insert((event.at, *before, words.clone()));
+                if let Some((stretch, healed)) =
+                    last(&mut found, backend).and_then(|it| it.healed.map(|healed| (it, healed)))
+                {
+                    let before = (*before).max(healed);
+                    stretch.up.get_or_insert((event.at, before, words.clone()));
                 }
             }
             _ => {}

@@ -18,6 +18,7 @@ pub mod curl;
 pub mod deaths;
 pub mod deploy;
 pub mod document;
+pub mod ejections;
 pub mod evidence;
 pub mod fate;
 pub mod faults;

@@ -1,11 +1,14 @@
 //! What reloads of the balancer cost.
 
+use model::plan::SavedPlan;
 use model::request::Request;
+use model::timeline::{Action, Entry};
 use model::units::Nanos;
 use serde::{Deserialize, Serialize};
 
 use crate::attribution::DroppedGroup;
 use crate::phases::Phase;
+use crate::summary::CellSummary;
 
 /// The reloads of a cell, beside what they may depend on.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,4 +42,38 @@ impl Reloads {
             new_connections_per_second: (seconds > 0.0).then(|| opened as f64 / seconds),
         })
     }
+}
+
+/// What the same load dropped without the reloads: with a server that a reload trusts again, no request says by itself that
+/// the reload cost it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WithoutReloads {
+    /// The variant that differs in nothing else.
+    pub variant: String,
+    /// Requests that it dropped.
+    pub dropped: u64,
+}
+
+/// Sets each cell with reloads beside that of the variant which differs in nothing but them.
+pub(crate) fn compare(plan: &SavedPlan, cells: &mut [CellSummary]) {
+    let found: Vec<Option<WithoutReloads>> = cells.iter().map(|cell| without(plan, cells, cell)).collect();
+    for (cell, without) in cells.iter_mut().zip(found) {
+        cell.without_reloads = without;
+    }
+}
+
+fn without(plan: &SavedPlan, cells: &[CellSummary], cell: &CellSummary) -> Option<WithoutReloads> {
+    cell.reloads?;
+    let variant = plan.variant(&cell.variant)?;
+    let calm = |entry: &&Entry| !matches!(entry.action, Action::Reload(_));
+    let same = |other: &&CellSummary| {
+        (other.balancer, other.repeat) == (cell.balancer, cell.repeat)
+            && plan.variant(&other.variant).is_some_and(|other| {
+                other.name != variant.name
+                    && (&other.topology, &other.traffic) == (&variant.topology, &variant.traffic)
+                    && other.timeline.iter().eq(variant.timeline.iter().filter(calm))
+            })
+    };
+    let other = cells.iter().find(same).filter(|other| other.is_usable() && cell.is_usable())?;
+    Some(WithoutReloads { variant: other.variant.clone(), dropped: other.counts.dropped })
 }

@@ -133,7 +133,7 @@ fn signals(operations: &Operations) -> Vec<Part> {
 fn sequence(operations: &Operations, deploys: &Deploys<'_>) -> Vec<Part> {
     let replacements: Vec<&ReplacementRecord> =
         deploys.safe.iter().flat_map(|deployed| &deployed.record.replacements).collect();
-    let [deregister, drain, exit, ready, register, share, whole] = durations(&replacements);
+    let [deregister, drain, _sure, exit, ready, register, share, whole] = durations(&replacements);
     let mut windows: Vec<f64> = deploys
         .safe
         .iter()

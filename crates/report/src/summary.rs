@@ -22,13 +22,14 @@ use crate::cpu::CpuTime;
 use crate::curl::Transcript;
 use crate::deaths::{self, Death};
 use crate::deploy::{self, DeployRecord};
+use crate::ejections::{self, Ejections};
 use crate::evidence::Evidence;
 use crate::faults::{self, FaultRecord};
 use crate::joined::join;
 use crate::latency::Latency;
 use crate::lateness::{self, Lateness, Machine, depends_on_time};
 use crate::phases::Phases;
-use crate::reloads::Reloads;
+use crate::reloads::{Reloads, WithoutReloads};
 use crate::routing::Routing;
 use crate::sessions::UserRecord;
 use crate::timeline;
@@ -85,12 +86,18 @@ pub struct CellSummary {
     /// Who died by itself: the cell is no pass, then.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deaths: Vec<Death>,
+    /// How often the balancer took backends out of its rotation by itself, by its own view; those of a deploy excluded.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ejections: BTreeMap<String, Ejections>,
     /// What the faults did, and who noticed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<FaultRecord>,
     /// What the reloads of the balancer cost; `None`: there were none.
     #[serde(default)]
     pub reloads: Option<Reloads>,
+    /// What the same load dropped without the reloads; `None`: there were none, or nothing to compare with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub without_reloads: Option<WithoutReloads>,
     /// Where the dropped requests come from.
     pub dropped: Vec<DroppedGroup>,
     /// What a zero among them proves, beside the control of the same run.
@@ -261,7 +268,9 @@ impl Frame {
 pub fn summarise(plan: &SavedPlan, records: &CellRecords) -> CellSummary {
     let records = &*lateness::judged(plan, records);
     let frame = Frame::read(&records.history);
-    let evidence = Evidence::gather(&records.history);
+    let variant = plan.variant(&records.cell.variant);
+    let grace = variant.and_then(|variant| variant.topology.reload_grace).unwrap_or_default();
+    let evidence = Evidence::gather(&records.history).with_reload_grace(grace.0);
     let phases = Phases::read(&records.history);
     let joined = join(records);
     let without_id = records.access.iter().filter(|line| line.id.is_none()).count() as u64;
@@ -275,7 +284,6 @@ pub fn summarise(plan: &SavedPlan, records: &CellRecords) -> CellSummary {
     let cpu = frame.origin.map(|origin| CpuTime::of(&records.history, origin, &recorded)).unwrap_or_default();
     let counts = Counts::of_all(measured.iter().map(|r| r.outcome.kind()));
 
-    let variant = plan.variant(&records.cell.variant);
     let timeout_ms = variant.map_or(0.0, |v| v.traffic.timeout.as_millis());
     let quantum = variant.and_then(quantum);
     let latency = Latency::of(measured.iter().copied(), timeout_ms);
@@ -339,8 +347,12 @@ pub fn summarise(plan: &SavedPlan, records: &CellRecords) -> CellSummary {
         users: variant.and_then(|v| UserRecord::of(v, &recorded, &measured)),
         routing: variant.and_then(|v| Routing::of(v, &measured, &joined, &records.history, evidence.log)),
         curls: Transcript::all(&records.history),
+        ejections: variant.zip(frame.origin).map_or_else(BTreeMap::new, |(variant, origin)| {
+            ejections::of(&records.history, origin + variant.traffic.duration.0)
+        }),
         deaths: deaths::of(&records.history, records.cell.balancer, origin, &dropped),
         tls: variant.and_then(|v| TlsRecord::of(v, &measured, &records.samples, origin)),
+        without_reloads: None,
         reloads: Reloads::of(evidence.reloads(), &dropped, &measured),
         dropped,
         zero: ZeroBound::over_replacements(deploy.as_ref().map_or(0, |d| d.replaced)),

@@ -269,24 +269,60 @@ pub fn deploy(variant: &Variant, record: &DeployRecord) -> Validity {
         (None, false) => {}
     }
     for replacement in &record.replacements {
-        let problem = match replacement.proof {
+        let (trust, problem) = match replacement.proof {
             Proof::Proved => continue,
-            Proof::OldNotExited => format!("{} did not exit", replacement.old),
-            Proof::NewNeverServed => format!("{} never answered a request", replacement.new),
-            Proof::Unfinished => format!("the replacement of {} did not end", replacement.old),
+            Proof::OldNotExited => (Trust::Invalid, format!("{} did not exit", replacement.old)),
+            // It was ready, and the deploy went on without it: what the balancer made of it is the result.
+            Proof::NewNeverServed if replacement.confirmation.is_some_and(|seen| !seen.fair) => continue,
+            Proof::NewNeverServed => {
+                (Trust::Invalid, format!("{} never answered a request", replacement.new))
+            }
+            Proof::Unfinished => {
+                (Trust::Invalid, format!("the replacement of {} did not end", replacement.old))
+            }
         };
-        validity.lower(Trust::Invalid, problem);
+        validity.lower(trust, problem);
+    }
+    // Users that a cookie keeps are sent there all the same: that is what they are kept for.
+    let pools = variant.deploys().map(|deploy| deploy.pool.as_str());
+    let keeps = pools.into_iter().any(|pool| variant.topology.sticky_cookie(pool).is_some());
+    for replacement in &record.replacements {
+        let (old, late) = (&replacement.old, replacement.late_arrivals);
+        if late > 0 && !keeps {
+            validity.lower(
+                Trust::Invalid,
+                format!(
+                    "{old} received {late} requests that were sent after its confirmed deregistration: does the balancer's \
+                     configuration follow it (a template without the test for it)?"
+                ),
+            );
+        }
+        if let Some(in_hand @ 1..) = replacement.in_flight_at_drained {
+            validity.lower(
+                Trust::Invalid,
+                format!(
+                    "{old} had {in_hand} requests in hand when it was said to be drained: does the balancer say what rig \
+                     waits for (a log without notices)?"
+                ),
+            );
+        }
     }
     for replacement in &record.replacements {
         if let Some(unfair) = replacement.confirmation.filter(|c| !c.fair) {
             let (share, of) = (percent(unfair.share), unfair.of);
             let new = &replacement.new;
+            let waited = match unfair.waited_ms {
+                Some(ms) => format!(" in {}", millis(ms)),
+                None => String::new(),
+            };
             validity.lower(
                 Trust::Degraded,
                 match of {
                     // Where users stay with their backends, somebody who comes anew has to reach it.
-                    0 => format!("nobody who came anew reached {new} before the deploy went on"),
-                    of => format!("{new} got only {share} of {of} requests before the deploy went on"),
+                    0 => format!("no new client reached {new}{waited}, before the deploy continued"),
+                    of => format!(
+                        "{new} got only {share} of {of} requests{waited}, before the deploy continued"
+                    ),
                 },
             );
         }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::latency::Quantile;
 use crate::reading::is_cpu;
+use crate::reloads;
 use crate::summary::{CellSummary, Ending, missing};
 use crate::tls::{self, HandshakeCost};
 use crate::validity::Trust;
@@ -151,6 +152,7 @@ pub fn judge(
     mut problems: Vec<Problem>,
 ) -> RunSummary {
     let order = plan.cells();
+    reloads::compare(plan, &mut cells);
     cells.sort_by_key(|cell| order.iter().position(|planned| *planned == cell.cell()));
     for cell in missing(plan, &cells) {
         let known = |p: &Problem| matches!(p, Problem::CellMissing { cell: c, .. } if *c == cell);

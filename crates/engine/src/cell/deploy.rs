@@ -22,8 +22,10 @@ const POLL: Duration = Duration::from_millis(20);
 const BASELINE_WITHIN: Duration = Duration::from_secs(5);
 /// How long a backend may take to exit after SIGTERM.
 const EXIT_WITHIN: Duration = Duration::from_secs(30);
-/// How long a new generation may take to reach its share.
-const CONFIRM_WITHIN: Duration = Duration::from_secs(10);
+/// How long a new generation may take to reach its share; less, where the rest of the deploy would not fit into the load.
+const CONFIRM_WITHIN: Duration = Duration::from_secs(5);
+/// As long is waited anyway.
+const CONFIRM_LEAST: Duration = Duration::from_millis(500);
 /// Requests per running backend, on average, that a share is judged by.
 const CONFIRM_SAMPLES: u64 = 20;
 /// The part of a fair share that confirms a new generation.
@@ -36,6 +38,8 @@ pub(super) trait Fleet {
     fn record(&self, what: Happening);
     /// Whether requests come by which a share can be judged.
     fn under_load(&self) -> bool;
+    /// How much of the load is left for the deploy; `None`: it goes on for ever.
+    fn room(&self) -> Option<Duration>;
     /// The incarnation that runs, or ran last, at `backend`; generation 0 if none did.
     fn incarnation(&self, backend: &str) -> Incarnation;
     /// Gives `backend` a standing in the balancer and waits until that is confirmed; returns the proof.
@@ -82,13 +86,8 @@ pub(super) enum DrainReading {
     Unreadable,
     /// Nothing is left that could drain: its process is gone.
     Dead,
-    /// Only whether those who could still send are gone.
-    Gone {
-        /// Whether they are.
-        gone: bool,
-        /// Who says so.
-        source: &'static str,
-    },
+    /// Somebody who could still send is there.
+    Lingering,
 }
 
 /// Replaces every serving backend of `pool`. An abort is an event, not an error.
@@ -109,7 +108,10 @@ pub(super) async fn deploy<F: Fleet>(
     let rollout = Rollout { fleet, deploy, pool, window: window(fleet, deploy).await? };
     let mut spare = pool.backends.iter().find(|b| b.spare).map(|b| b.id.clone());
     let mut replaced = 0;
+    let mut left = backends.len() as u32;
     for leaving in backends {
+        let pace = Pace { begun: Instant::now(), left };
+        left -= 1;
         let place = match deploy.strategy {
             Strategy::InPlace => leaving.clone(),
             // The place that this one leaves is the next one's.
@@ -121,10 +123,10 @@ pub(super) async fn deploy<F: Fleet>(
         let arrived = match deploy.strategy {
             Strategy::InPlace => {
                 rollout.leave(&old).await?;
-                rollout.arrive(&new).await?
+                rollout.arrive(&new, pace).await?
             }
             Strategy::Surge => {
-                let arrived = rollout.arrive(&new).await?;
+                let arrived = rollout.arrive(&new, pace).await?;
                 if arrived {
                     rollout.leave(&old).await?;
                 }
@@ -166,6 +168,25 @@ async fn baseline<F: Fleet>(fleet: &F, pool: &str) -> Result<WindowDerivation, E
             return Err(fleet.refused("drain: auto needs a baseline, and no request has been served yet"));
         }
         tokio::time::sleep(POLL).await;
+    }
+}
+
+/// How far a deploy is.
+#[derive(Clone, Copy)]
+struct Pace {
+    /// When the replacement of this backend began.
+    begun: Instant,
+    /// Backends to replace, this one included.
+    left: u32,
+}
+
+impl Pace {
+    /// How long a share may be waited for, if `room` is left: the other replacements take as long as this one has so far,
+    /// and wait for their shares as well.
+    fn patience(self, room: Option<Duration>) -> Duration {
+        let Some(room) = room else { return CONFIRM_WITHIN };
+        let others = self.begun.elapsed() * (self.left - 1);
+        (room.saturating_sub(others) / self.left).clamp(CONFIRM_LEAST, CONFIRM_WITHIN)
     }
 }
 
@@ -234,7 +255,7 @@ impl<F: Fleet> Rollout<'_, F> {
                         incarnation: old.clone(),
                         in_flight: match reading {
                             DrainReading::InFlight { count, .. } => Some(count),
-                            DrainReading::Gone { .. } | DrainReading::Unreadable | DrainReading::Dead => None,
+                            DrainReading::Lingering | DrainReading::Unreadable | DrainReading::Dead => None,
                         },
                     });
                 }
@@ -245,7 +266,7 @@ impl<F: Fleet> Rollout<'_, F> {
     }
 
     /// New generation → ready → register → confirm. `false`: it did not become healthy, the deploy is aborted.
-    async fn arrive(&self, new: &Incarnation) -> Result<bool, EngineError> {
+    async fn arrive(&self, new: &Incarnation, pace: Pace) -> Result<bool, EngineError> {
         let within = self.deploy.ready_within;
         let reason = match tokio::time::timeout(within.0, self.becomes_healthy(new)).await {
             Ok(Ok(())) => None,
@@ -278,9 +299,10 @@ impl<F: Fleet> Rollout<'_, F> {
             };
             self.fleet.record(Happening::Registered { incarnation: new.clone(), proof });
         }
+        let patience = pace.patience(self.fleet.room());
         match self.fleet.under_load() {
-            _ if self.fleet.keeps_users(&self.pool.name) => self.reach(new).await,
-            true => self.confirm(new).await?,
+            _ if self.fleet.keeps_users(&self.pool.name) => self.reach(new, patience).await,
+            true => self.confirm(new, patience).await?,
             false => {}
         }
         Ok(true)
@@ -288,9 +310,9 @@ impl<F: Fleet> Rollout<'_, F> {
 
     /// Waits until a user who comes anew reaches the new generation. Users that have another backend stay there, so
     /// that no share of the requests would be fair.
-    async fn reach(&self, new: &Incarnation) {
+    async fn reach(&self, new: &Incarnation, patience: Duration) {
         let incarnation = new.clone();
-        self.fleet.record(match self.fleet.answers_newcomers(new, CONFIRM_WITHIN).await {
+        self.fleet.record(match self.fleet.answers_newcomers(new, patience).await {
             Some(probes) => Happening::Reached { incarnation, probes },
             None => Happening::Unconfirmed { incarnation, share: Share(0.0), of: 0 },
         });
@@ -317,7 +339,7 @@ impl<F: Fleet> Rollout<'_, F> {
 
     /// Waits until the new generation gets its part of the pool's requests. Judged over a window of requests,
     /// and over the next one if that fails: a balancer may take a moment to use what it says it would use.
-    async fn confirm(&self, new: &Incarnation) -> Result<(), EngineError> {
+    async fn confirm(&self, new: &Incarnation, patience: Duration) -> Result<(), EngineError> {
         let begun = Instant::now();
         let mut before = self.fleet.received(&self.pool.name).await?;
         loop {
@@ -335,7 +357,7 @@ impl<F: Fleet> Rollout<'_, F> {
                 self.fleet.record(Happening::Confirmed { incarnation, share, of });
                 return Ok(());
             }
-            if begun.elapsed() >= CONFIRM_WITHIN || self.fleet.is_gone(&new.backend) {
+            if begun.elapsed() >= patience || self.fleet.is_gone(&new.backend) {
                 self.fleet.record(Happening::Unconfirmed { incarnation, share, of });
                 return Ok(());
             }
@@ -358,8 +380,7 @@ impl Quiet {
     /// one's answer to the last one's question.
     fn is_confirmed_by(&mut self, reading: DrainReading, asked: Duration, answered: Duration) -> bool {
         match reading {
-            DrainReading::Gone { gone, .. } => gone,
-            DrainReading::Unreadable | DrainReading::Dead => {
+            DrainReading::Lingering | DrainReading::Unreadable | DrainReading::Dead => {
                 self.since = None;
                 false
             }
@@ -382,8 +403,8 @@ impl Quiet {
 
 fn source(reading: DrainReading) -> &'static str {
     match reading {
-        DrainReading::InFlight { source, .. } | DrainReading::Gone { source, .. } => source,
-        DrainReading::Unreadable | DrainReading::Dead => "nobody could say",
+        DrainReading::InFlight { source, .. } => source,
+        DrainReading::Lingering | DrainReading::Unreadable | DrainReading::Dead => "nobody could say",
     }
 }
 

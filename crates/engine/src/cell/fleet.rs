@@ -7,7 +7,7 @@ use model::history::{Happening, WindowDerivation};
 use model::identity::Incarnation;
 use model::timeline::Deregister;
 use model::topology::Balance;
-use model::units::Span;
+use model::units::{Nanos, Span};
 
 use super::backends::{ANSWER_WITHIN, Backends};
 use super::control::Control;
@@ -19,6 +19,8 @@ use crate::balancer::{DrainSignal, Signal, Standing};
 use crate::error::EngineError;
 use crate::runtime::Runtime;
 
+/// For how long the load should go on after a deploy.
+const SETTLED: Duration = Duration::from_secs(2);
 /// How long the balancer's own count must stay at zero.
 const STEADY_VIEW: Duration = Duration::from_millis(100);
 
@@ -28,8 +30,17 @@ pub(super) struct CellFleet<'a, R> {
     pub(super) control: &'a Control<'a, R>,
     /// Who looks what the balancer makes of ill backends.
     pub(super) lookout: &'a Lookout,
-    /// Whether there is a load.
-    pub(super) loaded: bool,
+    /// The load, if there is one.
+    pub(super) load: Option<Load>,
+}
+
+/// What a deploy has to know of the load.
+#[derive(Clone, Copy)]
+pub(super) struct Load {
+    /// When its last request is due; `None`: it goes on for as long as what stands does.
+    pub(super) ends: Option<Nanos>,
+    /// How long its clients wait.
+    pub(super) timeout: Duration,
 }
 
 impl<R: Runtime> Fleet for CellFleet<'_, R> {
@@ -47,7 +58,12 @@ impl<R: Runtime> Fleet for CellFleet<'_, R> {
     }
 
     fn under_load(&self) -> bool {
-        self.loaded
+        self.load.is_some()
+    }
+
+    fn room(&self) -> Option<Duration> {
+        let Load { ends: Some(ends), timeout } = self.load? else { return None };
+        Some(ends.since(agent::clock::now()).saturating_sub(timeout.min(SETTLED)))
     }
 
     fn incarnation(&self, backend: &str) -> Incarnation {
@@ -65,10 +81,7 @@ impl<R: Runtime> Fleet for CellFleet<'_, R> {
         let (signal, old_workers_are_gone) = self.control.drain_signal(backend)?;
         let own = self.backends.status(backend).await;
         Ok(match (signal, own) {
-            (DrainSignal::OldWorkers(_), _) => DrainReading::Gone {
-                gone: old_workers_are_gone,
-                source: "the workers of the old configuration are gone",
-            },
+            (DrainSignal::OldWorkers(_), _) if !old_workers_are_gone => DrainReading::Lingering,
             // A frozen backend, or one too busy to answer: what it has in hand is unknown, not zero.
             (_, Err(_)) => DrainReading::Unreadable,
             (DrainSignal::View, Ok(own)) => DrainReading::InFlight {
@@ -76,6 +89,13 @@ impl<R: Runtime> Fleet for CellFleet<'_, R> {
                 received: own.received,
                 steady: STEADY_VIEW,
                 source: "nothing in flight, by the balancer's view and the backend's own count",
+            },
+            // A log that says nothing proves nothing.
+            (DrainSignal::OldWorkers(_), Ok(own)) => DrainReading::InFlight {
+                count: own.in_flight,
+                received: own.received,
+                steady: STEADY_VIEW,
+                source: "the old workers are gone, and nothing in flight by the backend's own count",
             },
             (DrainSignal::Backend { steady }, Ok(own)) => DrainReading::InFlight {
                 count: own.in_flight,

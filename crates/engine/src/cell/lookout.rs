@@ -1,4 +1,4 @@
-//! Looks at the balancer's view while backends are ill: when does it say that one is down, and up again?
+//! Looks at the balancer's view while the load runs: when does it say that a backend is down, and up again?
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -14,14 +14,24 @@ use super::recorder::Recorder;
 use crate::balancer::BackendView;
 use crate::runtime::Runtime;
 
-/// How often the view is looked at: the resolution of what is found, beside the time that an answer takes.
+/// How often the view is looked at while a backend is ill: the resolution of what is found, beside the time that an
+/// answer takes.
 const EVERY: Duration = Duration::from_millis(20);
 
-/// What changed about a backend, and when.
+/// As seldom as that at most.
+const SELDOM: Duration = Duration::from_millis(250);
+/// How long after a fault, or its healing, the view is looked at so often.
+const CLOSELY: Duration = Duration::from_secs(10);
+
+/// Whom something befell, and when.
 struct News {
     backend: String,
-    ill: bool,
     at: Nanos,
+}
+
+/// How often it is looked at otherwise, given how often the balancer probes: each answer costs its own CPU time.
+pub(super) fn calm(probes: Option<Span>) -> Duration {
+    probes.map_or(SELDOM, |every| (every.0 / 4).clamp(Duration::from_millis(50), SELDOM))
 }
 
 /// Where faults are told to whoever looks.
@@ -46,42 +56,53 @@ impl Lookout {
     }
 
     /// `backend` is ill since `at`, or well again.
-    pub(super) fn tell(&self, backend: &str, ill: bool, at: Nanos) {
+    pub(super) fn tell(&self, backend: &str, at: Nanos) {
         if self.sees {
             // Nobody looks any more when the load is over.
-            let _ = self.news.send(News { backend: backend.to_owned(), ill, at });
+            let _ = self.news.send(News { backend: backend.to_owned(), at });
         }
     }
 }
 
-/// What is known of a watched backend.
+/// What is known of a backend.
 struct Watched {
-    /// What is looked for: that the view says up.
+    /// Whether the view said up when it was last asked, and when that was.
     up: bool,
-    /// When the view last said otherwise.
     before: Nanos,
-    found: bool,
 }
 
-/// Follows what a lookout is told, for as long as it is polled.
+/// Follows the balancer's view for as long as it is polled, and records whenever it changes its mind; more closely while
+/// a backend is ill. What a deploy does to those that it is replacing is told elsewhere.
 pub(super) async fn follow<R: Runtime>(
     control: &Control<'_, R>,
     recorder: &Recorder<'_>,
+    calm: Duration,
+    out: impl Fn(&str) -> bool,
     mut looking: Looking,
 ) -> Infallible {
+    if !control.sees() {
+        return std::future::pending().await;
+    }
     let mut watched: BTreeMap<String, Watched> = BTreeMap::new();
+    // Since when each is ill, or has been well again.
+    let mut close: BTreeMap<String, Nanos> = BTreeMap::new();
     let mut unreadable = false;
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut next = agent::clock::now();
     loop {
-        let idle = watched.values().all(|watched| watched.found);
-        let news = tokio::select! {
+        tokio::select! {
             biased;
-            news = looking.0.recv() => news,
-            _ = ticks.tick(), if !idle => {
+            Some(News { backend, at }) = looking.0.recv() => drop(close.insert(backend, at)),
+            _ = ticks.tick() => {
                 let asked = agent::clock::now();
+                close.retain(|_, since| asked.since(*since) < CLOSELY);
+                if close.is_empty() && asked < next {
+                    continue;
+                }
+                next = asked + calm;
                 match control.view().await {
-                    Ok(view) => compare(recorder, &mut watched, &view.unwrap_or_default(), asked),
+                    Ok(view) => compare(recorder, &mut watched, &view.unwrap_or_default(), asked, &out),
                     // One look less. Said once: a balancer that answers nothing more would say it fifty times a second.
                     Err(error) if !unreadable => {
                         unreadable = true;
@@ -90,53 +111,34 @@ pub(super) async fn follow<R: Runtime>(
                     }
                     Err(_) => {}
                 }
-                continue;
             }
-        };
-        match news {
-            Some(News { backend, ill: true, at }) => {
-                watched.insert(backend, Watched { up: false, before: at, found: false });
-            }
-            // What was never seen down has no return to be seen.
-            Some(News { backend, ill: false, at }) => {
-                if let Some(Watched { up: false, found: true, .. }) = watched.remove(&backend) {
-                    watched.insert(backend, Watched { up: true, before: at, found: false });
-                }
-            }
-            // Nothing more will happen, and what is looked for may still be seen.
-            None if idle => std::future::pending().await,
-            None => drop(ticks.tick().await),
         }
     }
 }
 
-/// Records what a view that was asked for at `asked` says for the first time.
+/// Records what a view that was asked for at `asked` says otherwise than the one before.
 fn compare(
     recorder: &Recorder<'_>,
     watched: &mut BTreeMap<String, Watched>,
     view: &[BackendView],
     asked: Nanos,
+    out: &impl Fn(&str) -> bool,
 ) {
     let now = agent::clock::now();
-    for (backend, watched) in watched.iter_mut().filter(|(_, watched)| !watched.found) {
-        // What was asked before the fault is no answer to it.
-        if asked < watched.before {
-            continue;
+    for seen in view {
+        let known = watched.entry(seen.backend.clone()).or_insert(Watched { up: seen.up, before: asked });
+        let changed = known.up != seen.up && !out(&seen.backend);
+        if changed {
+            let (backend, words, before) = (seen.backend.clone(), seen.words.clone(), known.before);
+            recorder.record_at(
+                now,
+                match seen.up {
+                    true => Happening::SeenUp { backend, words, before },
+                    false => Happening::SeenDown { backend, words, before },
+                },
+            );
         }
-        let seen = view.iter().find(|seen| seen.backend == *backend);
-        if seen.is_some_and(|seen| seen.up) != watched.up {
-            watched.before = asked;
-            continue;
-        }
-        watched.found = true;
-        let words = seen.map_or_else(|| "not listed".to_owned(), |seen| seen.words.clone());
-        let (backend, before) = (backend.clone(), watched.before);
-        recorder.record_at(
-            now,
-            match watched.up {
-                true => Happening::SeenUp { backend, words, before },
-                false => Happening::SeenDown { backend, words, before },
-            },
-        );
+        *known =
+            Watched { up: if changed || !out(&seen.backend) { seen.up } else { known.up }, before: asked };
     }
 }

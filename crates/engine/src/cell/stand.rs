@@ -20,7 +20,7 @@ use model::units::Nanos;
 use super::backends::Backends;
 use super::control::{Control, write_file};
 use super::door::Door;
-use super::fleet::CellFleet;
+use super::fleet::{CellFleet, Load};
 use super::recorder::Recorder;
 use super::session_store::SessionStore;
 use super::stages::Stages;
@@ -215,8 +215,11 @@ impl<'a, R: Runtime> Stand<'a, R> {
         load_began.set(true);
         let origin = generator.origin;
         let (lookout, looking) = lookout::lookout(control.sees());
-        let fleet =
-            CellFleet { backends: &self.backends, control: &control, lookout: &lookout, loaded: true };
+        let traffic = &self.variant.traffic;
+        let load = Some(Load { ends: Some(origin + traffic.duration.0), timeout: traffic.timeout.0 });
+        let fleet = CellFleet { backends: &self.backends, control: &control, lookout: &lookout, load };
+        let calm = lookout::calm(self.variant.topology.health_check.as_ref().map(|check| check.every));
+        let out = |backend: &str| self.backends.replacing.borrow().contains(backend);
         let mut interrupted = self.order.interrupted.clone();
         let samples = self.order.dir.sample_writer()?;
         let driven = tokio::select! {
@@ -230,7 +233,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
                 done.map(|()| Drive::Completed)
             }
             never = sampling::sample(&self.backends, &control, samples) => match never {},
-            never = lookout::follow(&control, self.recorder, looking) => match never {},
+            never = lookout::follow(&control, self.recorder, calm, out, looking) => match never {},
             never = self.note_exit(&balancer) => match never {},
             failed = losses::follow(&fleet) => Err(failed),
             lost = self.pod_lost() => Err(lost),

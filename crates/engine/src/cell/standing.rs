@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::control::Control;
 use super::deploy::deploy;
-use super::fleet::CellFleet;
+use super::fleet::{CellFleet, Load};
 use super::generator::{self, Generator};
 use super::lookout;
 use super::stages::Stages;
@@ -150,7 +150,8 @@ impl<R: Runtime> Stand<'_, R> {
         let kind = self.order.cell.balancer;
         let control = Control::new(kind, &self.backends, &self.site, self.order.templates, balancer);
         let (lookout, _looking) = lookout::lookout(false);
-        let fleet = CellFleet { backends: &self.backends, control: &control, lookout: &lookout, loaded };
+        let load = loaded.then_some(Load { ends: None, timeout: self.variant.traffic.timeout.0 });
+        let fleet = CellFleet { backends: &self.backends, control: &control, lookout: &lookout, load };
         while let Some(Wish { deploy: wanted, ended }) = wishes.recv().await {
             let done = match self.variant.topology.pool(&wanted.pool) {
                 Some(pool) => deploy(&fleet, ENTRY, &wanted, pool).await,

@@ -177,7 +177,7 @@ async fn heal<R: Runtime>(
         FaultKind::Partition => (incarnation, backends.runtime.heal(pod).await?),
     };
     backends.recorder.record_at(at, Happening::Healed { incarnation: healed });
-    fleet.lookout.tell(backend, false, at);
+    fleet.lookout.tell(backend, at);
     Ok(())
 }
 
@@ -199,7 +199,7 @@ async fn degrade<R: Runtime>(
         tokio::time::sleep(lasts.0).await;
         if let Some((incarnation, at)) = backends.behave(backend, None).await? {
             backends.recorder.record_at(at, Happening::Healed { incarnation });
-            fleet.lookout.tell(backend, false, at);
+            fleet.lookout.tell(backend, at);
         }
     }
     Ok(())
@@ -215,7 +215,7 @@ pub(super) fn look_out<R: Runtime>(
     let bound = detection_bound(fleet.control.kind, fleet.backends.topology(), symptom);
     let every = fleet.lookout.every();
     fleet.backends.recorder.record_at(at, Happening::Watched { backend: backend.to_owned(), bound, every });
-    fleet.lookout.tell(backend, true, at);
+    fleet.lookout.tell(backend, at);
 }
 
 /// Whether a backend that it befalls has to be launched again.

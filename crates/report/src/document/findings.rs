@@ -1,6 +1,13 @@
 //! What a reader should know although nobody asked: it stands above the claims.
 
+use model::detection::DetectionBound;
+
 use super::{Line, Mark, label};
+use crate::deploy::ReplacementRecord;
+use crate::ejections::sentence;
+use crate::faults::FaultRecord;
+use crate::figures::{millis, percent};
+use crate::reloads::WithoutReloads;
 use crate::summary::CellSummary;
 use crate::verdict::RunSummary;
 
@@ -12,7 +19,54 @@ pub(super) fn findings(run: &RunSummary) -> Vec<Line> {
             .deaths
             .iter()
             .map(|death| Line { mark: Mark::Bad, text: format!("{label}: {}", death.sentence()) });
-        deaths.collect::<Vec<_>>()
+        let replacements = cell.deploy.iter().flat_map(|deploy| &deploy.replacements);
+        let shares = replacements.filter_map(share);
+        let late = cell.faults.iter().filter_map(late);
+        let others = shares
+            .chain(late)
+            .chain(sentence(&cell.ejections))
+            .chain(reloads(cell))
+            .map(|text| plain(format!("{label}: {text}")));
+        deaths.chain(others).collect::<Vec<_>>()
     };
     run.cells.iter().flat_map(of).collect()
+}
+
+fn plain(text: String) -> Line {
+    Line { mark: Mark::None, text }
+}
+
+/// A new generation that the balancer did not use as it should.
+fn share(replacement: &ReplacementRecord) -> Option<String> {
+    let seen = replacement.confirmation.filter(|seen| !seen.fair)?;
+    let new = &replacement.new;
+    let waited = seen.waited_ms.map_or_else(String::new, |ms| format!(" for {}", millis(ms)));
+    let first = match seen.first_ms {
+        Some(ms) => format!("its first came {} after it was ready", millis(ms)),
+        None => "none ever came".to_owned(),
+    };
+    Some(format!("{new} got {} of its pool's requests{waited}; {first}", percent(seen.share)))
+}
+
+/// What reloads cost, against the same load without them.
+fn reloads(cell: &CellSummary) -> Option<String> {
+    let (without, dropped) = (cell.without_reloads.as_ref()?, cell.counts.dropped);
+    let cost = match dropped.checked_sub(without.dropped) {
+        Some(0) | None => "no more".to_owned(),
+        Some(more) => format!("{more} more"),
+    };
+    let WithoutReloads { variant, dropped: before } = without;
+    Some(format!("{dropped} requests were dropped, {cost} than without the reload ({variant}: {before})"))
+}
+
+/// A fault that the balancer noticed later than its configuration promises.
+fn late(fault: &FaultRecord) -> Option<String> {
+    let DetectionBound::Within { most, why, .. } = &fault.bound else { return None };
+    let seen = fault.seen_down.as_ref()?;
+    // The change lies between two looks.
+    (seen.after_ms > most.as_millis()).then(|| {
+        let (backend, kind) = (&fault.backend, &fault.fault);
+        let (after, most) = (millis(seen.after_ms), millis(most.as_millis()));
+        format!("{backend}, {kind}: still up in the balancer's view after {after}, over its nominal {most} ({why})")
+    })
 }

@@ -192,7 +192,7 @@ pub(super) fn deploys(run: &RunSummary) -> Option<Table> {
     let mut columns = Vec::from(Column::left(["balancer", "variant"]));
     columns.extend(Column::right([
         "replaced",
-        "in flight at deregistration",
+        "in flight + later at deregistration",
         "in flight at termination",
         "drain window",
         "longest drain",
@@ -212,20 +212,26 @@ pub(super) fn deploys(run: &RunSummary) -> Option<Table> {
         columns,
         rows,
         notes: vec![
-            "In flight: requests that the old generation had in hand, by its own ledger. \
-             New share: the part of its pool's requests that each new generation got before the deploy went on."
+            "In flight: requests that the old generation had in hand, by its own ledger; + later: those that it received \
+             although they were sent after its confirmed deregistration. Longest drain: from that to its last response, by \
+             its ledger, + how much longer rig looked until it was sure. New share: the part of its pool's requests that each new generation got before the deploy went on."
                 .to_owned(),
         ],
     })
 }
 
 fn numbers(deploy: &DeployRecord) -> [String; 7] {
+    let sure = deploy.replacements.iter().filter_map(|r| r.drain_sure_ms).max_by(f64::total_cmp);
+    let sure = sure.map_or_else(String::new, |ms| format!(" + {}", millis(ms)));
+    let later: Vec<u64> =
+        deploy.replacements.iter().filter_map(|r| r.arrivals_after_deregistration).collect();
+    let later = if later.is_empty() { String::new() } else { format!(" + {}", span_of(&later)) };
     [
         format!("{} of {}", deploy.replaced, deploy.planned),
-        span_of(&deploy.at_deregistrations()),
+        format!("{}{later}", span_of(&deploy.at_deregistrations())),
         span_of(&deploy.at_terminations()),
         deploy.window.map_or_else(|| NONE.to_owned(), |w| millis(w.length.as_millis())),
-        deploy.longest_drain.map_or_else(|| NONE.to_owned(), |d| millis(d.as_millis())),
+        deploy.longest_drain.map_or_else(|| NONE.to_owned(), |d| format!("{}{sure}", millis(d.as_millis()))),
         deploy.drains_expired.to_string(),
         percent_span_of(&deploy.new_shares()),
     ]

@@ -70,6 +70,7 @@ pub(super) fn sequence(run: &Run<'_>) -> Vec<Part> {
         "replacements",
         "1 deregister",
         "2 drain",
+        "2a until sure",
         "3 terminate",
         "4 start until ready",
         "5 register",
@@ -106,7 +107,8 @@ pub(super) fn sequence(run: &Run<'_>) -> Vec<Part> {
         columns,
         rows,
         notes: vec![
-            "1: from the order until the balancer confirmed it. 3: from SIGTERM to the exit. 4: from the launch of the new \
+            "1: from the order until the balancer confirmed it. 2: from then to the old generation's last response, by its \
+             ledger. 2a: how much longer rig looked before it stopped it. 3: from SIGTERM to the exit. 4: from the launch of the new \
              generation until it answered. 6: until the new generation had its fair share of the pool's requests."
                 .into(),
         ],
@@ -118,10 +120,11 @@ pub(super) fn sequence(run: &Run<'_>) -> Vec<Part> {
 }
 
 /// The steps' durations over some replacements, in order, and that of the whole.
-pub(crate) fn durations(replacements: &[&ReplacementRecord]) -> [String; 7] {
-    let steps: [fn(&ReplacementRecord) -> Option<f64>; 7] = [
+pub(crate) fn durations(replacements: &[&ReplacementRecord]) -> [String; 8] {
+    let steps: [fn(&ReplacementRecord) -> Option<f64>; 8] = [
         |r| r.timing.deregister_ms,
         |r| r.drain_waited.map(|waited| waited.as_millis()),
+        |r| r.drain_sure_ms,
         |r| r.timing.exit_ms,
         |r| r.timing.ready_ms,
         |r| r.timing.register_ms,

@@ -245,3 +245,38 @@ fn the_table_says_what_the_configuration_promises_and_what_was_seen() {
         text.lines().skip_while(|line| !line.contains("Faults and their detection")).take(12).collect();
     insta::assert_snapshot!(table.join("\n"));
 }
+
+#[test]
+fn every_ejection_and_return_is_counted_and_only_the_first_is_the_detection() {
+    let watch = vec![
+        watched(within(500, 1000), Some(20)),
+        seen_down(4821.0),
+        seen_up(6000.0),
+        seen_down(6500.0),
+        seen_up(9100.0),
+        seen_down(12_000.0),
+    ];
+    let cell = summary(&crash(4800.0, watch));
+    let ejections = cell.ejections["web-1"];
+    assert_eq!((ejections.downs, ejections.ups), (3, 2));
+    assert_eq!(ejections.down_ms, 1179.0 + 2600.0 + 8000.0);
+    let [fault] = cell.faults.as_slice() else { panic!("{:?}", cell.faults) };
+    // From 4001 ms on, and from the healing at 9 s on.
+    assert_eq!(fault.seen_down.as_ref().map(|seen| seen.ms), Some(820.0));
+    assert_eq!(fault.seen_up.as_ref().map(|seen| seen.ms), Some(100.0));
+}
+
+#[test]
+fn a_detection_over_its_bound_is_a_finding() {
+    let told = |at: f64| {
+        let plan = faulty_plan(&[]);
+        let cells =
+            vec![summarise(&plan, &crash(4800.0, vec![watched(within(500, 1000), Some(20)), seen_down(at)]))];
+        let run = judge(&plan, &environment(), cells, vec![]);
+        let style = report::Style { width: 200, colour: report::Colour::Never };
+        report::render(&run, report::Format::Table, style).contains("still up in the balancer's view")
+    };
+    // Last seen up 21 ms before: at 5001 ms the bound is over.
+    assert!(!told(5022.0));
+    assert!(told(5023.0));
+}

@@ -7,6 +7,7 @@ mod controls;
 mod cpu;
 mod deaths;
 mod dialects;
+mod drains;
 mod evidence;
 mod failures;
 mod fates;

@@ -195,7 +195,10 @@ fn an_unconfirmed_replacement_degrades_the_deploy_and_its_share_is_kept() {
     let summary = summarise(&plan(), &records);
     let validity = summary.validity.deploy.unwrap();
     assert_eq!(validity.verdict, Trust::Degraded);
-    assert_eq!(validity.reasons, ["web-2/2 got only 2 % of 120 requests before the deploy went on"]);
+    assert_eq!(
+        validity.reasons,
+        ["web-2/2 got only 2 % of 120 requests in 300 ms, before the deploy continued"]
+    );
     assert_eq!(summary.deploy.unwrap().new_shares(), [0.33, 0.02, 0.33]);
 }
 

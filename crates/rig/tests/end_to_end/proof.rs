@@ -164,6 +164,8 @@ fn a_drain_that_the_balancer_ignores_is_found_out() {
     let ended = said(rig(dir.path(), &arguments).args(["--proxy-configs", "configs", "--quiet"]));
     assert_eq!(ended.code, 1, "{}{}", ended.out, ended.err);
     assert!(ended.out.contains("✗ nginx  with-drain.dropped == 0"), "{}", ended.out);
+    let hint = "requests that were sent after its confirmed deregistration";
+    assert!(ended.out.split_whitespace().collect::<Vec<_>>().join(" ").contains(hint), "{}", ended.out);
 }
 
 #[test]

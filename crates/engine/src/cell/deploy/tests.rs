@@ -30,6 +30,7 @@ struct Scripted {
     /// Backends whose process is gone.
     dead: RefCell<BTreeSet<String>>,
     dies_after_its_launch: bool,
+    load_ends: Option<Instant>,
     /// The balancer never uses who comes back.
     never_up: bool,
 }
@@ -55,6 +56,9 @@ impl Fleet for Scripted {
     }
     fn under_load(&self) -> bool {
         !self.unloaded
+    }
+    fn room(&self) -> Option<Duration> {
+        self.load_ends.map(|ends| ends.saturating_duration_since(Instant::now()))
     }
     fn incarnation(&self, backend: &str) -> Incarnation {
         Incarnation::new(backend, self.generations.borrow().get(backend).copied().unwrap_or(0))
@@ -388,4 +392,17 @@ async fn nobody_waits_for_the_share_of_a_generation_that_has_died() {
     deploy(&fleet, "rollout", &surge, &pool).await.unwrap();
     assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
     assert!(fleet.names().contains(&"Unconfirmed".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_share_that_never_comes_is_waited_for_no_longer_than_the_load_has_room_for_the_rest() {
+    let pool = pool(3, 0);
+    for (room, most) in [(3, 3), (60, 16)] {
+        let load_ends = Some(Instant::now() + Duration::from_secs(room));
+        let fleet = Scripted { unfair: true, load_ends, ..fleet(&pool) };
+        let begun = Instant::now();
+        deploy(&fleet, "rollout", &wanted(Drain::Off), &pool).await.unwrap();
+        assert!(begun.elapsed() <= Duration::from_secs(most), "{:?}", begun.elapsed());
+        assert_eq!(fleet.names().iter().filter(|name| *name == "Replaced").count(), 3);
+    }
 }

@@ -12,7 +12,7 @@ fn site() -> Site {
     Site {
         directory: PathBuf::from("/run/cell"),
         listener: address(1),
-        admin: address(2),
+        admin: "/run/admin.sock".into(),
         backends: [("web-1".to_owned(), address(3)), ("web-2".to_owned(), address(4))].into(),
         certificates: None,
         modules: vec![],

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use model::access_log::LogGap;
-use model::history::Happening;
+use model::history::{BALANCER, Happening};
 use model::topology::Layer;
 use store::StoreError;
 
 use super::ledgers::{read_access_log, read_ledger};
-use super::stand::{BALANCER, Stand};
+use super::stand::Stand;
 use crate::balancer::{STDERR_FILE, adapter, tells_of_shortage};
 use crate::error::EngineError;
 use crate::runtime::Runtime;

@@ -14,5 +14,6 @@ pub mod cell;
 pub mod certificates;
 pub mod checkup;
 pub mod error;
+pub mod preflight;
 pub mod runtime;
 pub mod templates;

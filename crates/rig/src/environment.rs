@@ -42,6 +42,7 @@ pub(crate) fn gather(
             .collect(),
         balancers,
         engine,
+        ..Environment::default()
     }
 }
 

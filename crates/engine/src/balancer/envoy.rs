@@ -2,6 +2,7 @@
 //! replaced by rename in a watched directory, with `DRAINING` for the one that leaves (Envoy docs, "Endpoint
 //! discovery service", `core.v3.HealthStatus`).
 
+mod misfits;
 mod operations;
 mod settings;
 mod view;
@@ -23,7 +24,7 @@ use serde::Deserialize;
 use super::layer4::{is_layer4, read_connection, set_of, sets, silence};
 use super::probing::in_a_row;
 use super::{
-    Ask, BackendView, Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogLine,
+    Ask, BackendView, Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogLine, Misfit,
     RELOADED_WITHIN, Rotation, STDERR_FILE, Sighting, Signal, Site, SplitSteps, Standing, Step, Trigger,
     Turn, View, ViewError, ViewQuery, deregistration, literal, logged_id, or_default, recognised_within,
     routing_settings, setting, sticky_settings, tls, wall_nanos,
@@ -67,7 +68,11 @@ impl Balancer for Envoy {
         files(topology, site, rotation, 0, templates)
     }
 
-    fn arguments(&self, topology: &Topology, site: &Site) -> Vec<String> {
+    fn misfits(&self, topology: &Topology, site: &Site, files: &[ConfigFile]) -> Vec<Misfit> {
+        misfits::misfits(files, site, topology)
+    }
+
+    fn arguments(&self, topology: &Topology, site: &Site, _files: &[ConfigFile]) -> Vec<String> {
         let config = site.directory.join(CONFIG).display().to_string();
         // Without the flush interval its access log lags by up to 10 s.
         ["-c", &config, "--concurrency", &site.workers.to_string(), "--disable-hot-restart", "-l", "warning"]
@@ -251,7 +256,7 @@ fn files(
     };
     let render = |path: &str, version: Option<u32>| {
         let values = context! { listener_version => version, listener_path => LISTENER, ..values.clone() };
-        Ok::<_, EngineError>(ConfigFile::new(path, templates.render("envoy/envoy.yaml", values)?))
+        templates.render(path, "envoy/envoy.yaml", values)
     };
     let mut files = vec![render(CONFIG, None)?, render(LISTENER, Some(version))?];
     if !is_layer4(topology) {
@@ -349,7 +354,7 @@ fn routes(topology: &Topology, templates: &Templates) -> Result<ConfigFile, Engi
             }),
         },
     };
-    Ok(ConfigFile::new(ROUTES, templates.render("envoy/routes.yaml", values)?))
+    templates.render(ROUTES, "envoy/routes.yaml", values)
 }
 
 /// What tells two versions of the routes apart: all that a running cell changes of them.
@@ -393,6 +398,5 @@ fn endpoints(
             Some(context! { address => address(site.address_of(&b.id)), status })
         })
         .collect();
-    let text = templates.render("envoy/endpoints.yaml", context! { pool, hosts })?;
-    Ok(ConfigFile::new(endpoints_path(pool), text))
+    templates.render(endpoints_path(pool), "envoy/endpoints.yaml", context! { pool, hosts })
 }

@@ -1,7 +1,9 @@
 //! HAProxy. Controlled through its runtime socket (management guide, "Unix Socket commands"), which rig has it
 //! open on a loopback address.
 
+mod misfits;
 mod operations;
+mod syntax;
 
 use std::time::Duration;
 
@@ -20,7 +22,7 @@ use serde::Deserialize;
 use super::layer4::{is_layer4, read_connection, set_of, sets, silence};
 use super::probing::in_a_row;
 use super::{
-    Ask, BackendView, Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogLine,
+    Ask, BackendView, Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogLine, Misfit,
     RELOADED_WITHIN, Rotation, STDERR_FILE, STDOUT_FILE, Sighting, Signal, Site, SplitSteps, Standing, Step,
     Trigger, Turn, View, ViewError, ViewQuery, deregistration, logged_id, or_default, recognised_within,
     routing_settings, setting, sticky_settings, tls, wall_nanos,
@@ -167,11 +169,16 @@ impl Balancer for Haproxy {
             pools,
         };
         let template = if is_layer4(topology) { "haproxy/layer4.cfg" } else { "haproxy/haproxy.cfg" };
-        let config = ConfigFile::new(CONFIG, templates.render(template, values)?);
+        let config = templates.render(CONFIG, template, values)?;
         Ok(std::iter::once(config).chain(splits).collect())
     }
 
-    fn arguments(&self, _topology: &Topology, site: &Site) -> Vec<String> {
+    fn misfits(&self, topology: &Topology, site: &Site, files: &[ConfigFile]) -> Vec<Misfit> {
+        let config = files.iter().find(|file| file.path == CONFIG);
+        config.map_or_else(Vec::new, |file| misfits::misfits(file, site, topology))
+    }
+
+    fn arguments(&self, _topology: &Topology, site: &Site, _files: &[ConfigFile]) -> Vec<String> {
         // Master-worker: `-db` alone ignores SIGTERM where it is PID 1.
         ["-W", "-db", "-f", &site.directory.join(CONFIG).display().to_string()].map(str::to_owned).to_vec()
     }

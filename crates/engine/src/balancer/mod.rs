@@ -4,6 +4,7 @@
 mod envoy;
 mod haproxy;
 mod layer4;
+mod misfit;
 mod nginx;
 mod probing;
 mod procedure;
@@ -25,6 +26,7 @@ use model::topology::{HeaderMatch, HealthCheck, Route, Topology};
 use crate::error::EngineError;
 use crate::templates::Templates;
 
+pub use misfit::Misfit;
 pub use probing::detection_bound;
 pub use procedure::{Change, DrainSignal, OldWorkers, Sighting, SplitSteps, Step, Trigger};
 pub use site::{ConfigFile, Rotation, Site, Standing, example_site};
@@ -51,8 +53,10 @@ pub trait Balancer: Sync {
         rotation: &Rotation,
         templates: &Templates,
     ) -> Result<Vec<ConfigFile>, EngineError>;
-    /// The arguments that run it in the foreground.
-    fn arguments(&self, topology: &Topology, site: &Site) -> Vec<String>;
+    /// What in its `files` it could not be run with.
+    fn misfits(&self, topology: &Topology, site: &Site, files: &[ConfigFile]) -> Vec<Misfit>;
+    /// The arguments that run it in the foreground with its `files`.
+    fn arguments(&self, topology: &Topology, site: &Site, files: &[ConfigFile]) -> Vec<String>;
     /// What brings it from the rotation `from` to `to`, and what tells that a backend is drained after it.
     fn change(
         &self,

@@ -1,9 +1,11 @@
 //! nginx, open source. No active health checks and no runtime API: a backend is taken out by a flag file that
 //! every request tests (`if (-f …)`, ngx_http_rewrite_module), or by a new configuration and SIGHUP.
 
+mod misfits;
 mod operations;
 mod settings;
 mod sticky;
+mod syntax;
 
 use std::time::Duration;
 
@@ -23,9 +25,10 @@ use serde::Deserialize;
 use super::layer4::{is_layer4, read_connection, sets, silence};
 use super::probing::never;
 use super::{
-    Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogLine, OldWorkers, RELOADED_WITHIN,
-    Rotation, Sighting, Signal, Site, SplitSteps, Standing, Step, Trigger, Turn, ViewQuery, deregistration,
-    literal, logged_id, or_default, routing_settings, setting, sticky_settings, tls, wall_nanos,
+    Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogLine, Misfit, OldWorkers,
+    RELOADED_WITHIN, Rotation, Sighting, Signal, Site, SplitSteps, Standing, Step, Trigger, Turn, ViewQuery,
+    deregistration, literal, logged_id, or_default, routing_settings, setting, sticky_settings, tls,
+    wall_nanos,
 };
 use crate::error::EngineError;
 use crate::templates::Templates;
@@ -100,8 +103,15 @@ impl Balancer for Nginx {
         Ok(files)
     }
 
-    fn arguments(&self, _topology: &Topology, site: &Site) -> Vec<String> {
+    fn misfits(&self, topology: &Topology, site: &Site, files: &[ConfigFile]) -> Vec<Misfit> {
+        main_file(files).map_or_else(Vec::new, |file| misfits::misfits(file, site, topology))
+    }
+
+    fn arguments(&self, _topology: &Topology, site: &Site, files: &[ConfigFile]) -> Vec<String> {
         let directory = site.directory.display();
+        let stays = main_file(files).is_some_and(|file| misfits::stays_in_the_foreground(&file.text));
+        // A second `daemon` would be an error, whatever it says.
+        let foreground = if stays { vec![] } else { vec!["-g".to_owned(), "daemon off;".to_owned()] };
         [
             "-e",
             &format!("{directory}/{NOTICES}"),
@@ -111,7 +121,9 @@ impl Balancer for Nginx {
             &format!("{directory}/{CONFIG}"),
         ]
         .map(str::to_owned)
-        .to_vec()
+        .into_iter()
+        .chain(foreground)
+        .collect()
     }
 
     fn change(
@@ -238,6 +250,11 @@ impl Balancer for Nginx {
     }
 }
 
+/// Its configuration among its files.
+fn main_file(files: &[ConfigFile]) -> Option<&ConfigFile> {
+    files.iter().find(|file| file.path == CONFIG)
+}
+
 /// What the log says of the workers that had begun before a reload.
 fn old_workers(then: &'static str) -> OldWorkers {
     OldWorkers { log: NOTICES, began: "start worker process ", then }
@@ -338,7 +355,7 @@ fn configuration(
             server_parameters => server_parameters(topology.passive_health),
             set => &upstreams[0],
         };
-        return Ok(ConfigFile::new(CONFIG, templates.render("nginx/layer4.conf", values)?));
+        return templates.render(CONFIG, "nginx/layer4.conf", values);
     }
     let routed = |name: &str| topology.routes.iter().any(|route| route.to.pools().any(|pool| pool == name));
     let pools = topology.pools.iter().zip(0..).filter(|(pool, _)| routed(&pool.name));
@@ -364,7 +381,7 @@ fn configuration(
         locations => locations(topology),
         upstreams, pools, splits,
     };
-    Ok(ConfigFile::new(CONFIG, templates.render("nginx/nginx.conf", values)?))
+    templates.render(CONFIG, "nginx/nginx.conf", values)
 }
 
 /// A `location` per path. nginx chooses it by the longest path; within it, the conditions are put last that come first,

@@ -227,7 +227,7 @@ fn as_many_workers_are_rendered_as_are_said() {
     }
     let variant = variant(BalancerKind::Envoy, 3, "  workers: 4\n", CRASH);
     let arguments =
-        adapter(BalancerKind::Envoy).arguments(&variant.topology, &example_site(&variant)).join(" ");
+        adapter(BalancerKind::Envoy).arguments(&variant.topology, &example_site(&variant), &[]).join(" ");
     assert!(arguments.contains("--concurrency 4"));
     assert!(settings(BalancerKind::Envoy, &variant, "workers").starts_with("--concurrency 4"));
 }

@@ -150,7 +150,7 @@ impl<'a, R: Runtime> Control<'a, R> {
     async fn perform(&self, step: Step, log_began: u64) -> Result<(), EngineError> {
         tracing::debug!(balancer = %self.kind, ?step);
         match step {
-            Step::Write { path, text } => write_file(self.site, &ConfigFile { path, text }),
+            Step::Write { path, text } => write_file(self.site, &ConfigFile::new(path, text)),
             Step::Remove { path } => {
                 let path = self.site.directory.join(path);
                 match std::fs::remove_file(&path) {
@@ -165,7 +165,7 @@ impl<'a, R: Runtime> Control<'a, R> {
                     Trigger::Signal(signal) => self.backends.runtime.signal(self.process, signal).await?,
                     Trigger::Write { path, text } => {
                         let ordered = agent::clock::now();
-                        write_file(self.site, &ConfigFile { path, text })?;
+                        write_file(self.site, &ConfigFile::new(path, text))?;
                         ordered
                     }
                 };

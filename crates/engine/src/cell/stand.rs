@@ -326,7 +326,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
                 component: BALANCER.to_owned(),
                 pod: &self.balancer_pod,
                 program: Program::Balancer(kind),
-                arguments: adapter(kind).arguments(&self.variant.topology, &self.site),
+                arguments: adapter(kind).arguments(&self.variant.topology, &self.site, &self.files),
                 directory: self.site.directory.clone(),
             })
             .await?;

@@ -6,6 +6,7 @@ pub mod docker;
 mod lease;
 mod proc;
 pub mod process;
+mod strays;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

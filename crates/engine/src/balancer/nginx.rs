@@ -3,6 +3,7 @@
 
 mod misfits;
 mod operations;
+mod routes;
 mod settings;
 mod sticky;
 mod syntax;
@@ -17,18 +18,16 @@ use model::history::Setting;
 use model::operations::{Operations, Whereabouts};
 use model::plan::Variant;
 use model::timeline::Deregister;
-use model::topology::{
-    Backend, Balance, HeaderMatch, HealthCheck, PassiveHealth, Pool, Retries, Route, Topology,
-};
+use model::topology::{Balance, HeaderMatch, HealthCheck, PassiveHealth, Pool, Retries, Route, Topology};
 use serde::Deserialize;
 
+use self::routes::{condition, locations, split_clients};
 use super::layer4::{is_layer4, read_connection, sets, silence};
 use super::probing::never;
 use super::{
     Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogLine, Misfit, OldWorkers,
     RELOADED_WITHIN, Rotation, Sighting, Signal, Site, SplitSteps, Standing, Step, Trigger, Turn, ViewQuery,
-    deregistration, literal, logged_id, or_default, routing_settings, setting, sticky_settings, tls,
-    wall_nanos,
+    deregistration, logged_id, or_default, routing_settings, setting, sticky_settings, tls, wall_nanos,
 };
 use crate::error::EngineError;
 use crate::templates::Templates;
@@ -382,55 +381,6 @@ fn configuration(
         upstreams, pools, splits,
     };
     templates.render(CONFIG, "nginx/nginx.conf", values)
-}
-
-/// A `location` per path. nginx chooses it by the longest path; within it, the conditions are put last that come first,
-/// since of several `set` the last one counts. A path without a route for all headers falls back to shorter ones.
-fn locations(topology: &Topology) -> Vec<Value> {
-    let mut paths: Vec<&str> = topology.routes.iter().map(|route| route.path.as_str()).collect();
-    paths.dedup();
-    paths.into_iter().map(|path| location(topology, path)).collect()
-}
-
-fn location(topology: &Topology, path: &str) -> Value {
-    let mut candidates: Vec<(usize, &Route)> =
-        topology.routes.iter().enumerate().filter(|(_, route)| path.starts_with(&route.path)).collect();
-    let for_all = candidates.iter().position(|(_, route)| route.header.is_none());
-    candidates.truncate(for_all.map_or(candidates.len(), |at| at + 1));
-    let reachable =
-        |name: &str| candidates.iter().any(|(_, route)| route.to.pools().any(|pool| pool == name));
-    let flags = |(pool, n): (&Pool, i32)| {
-        let flag =
-            |b: &Backend| context! { file => flag(&b.id), upstream => upstream_without(&pool.name, &b.id) };
-        context! { n, name => &pool.name, flags => pool.backends.iter().map(flag).collect::<Vec<_>>() }
-    };
-    let pools = topology.pools.iter().zip(0..).filter(|(pool, _)| reachable(&pool.name));
-    let to = |(n, route): (usize, &Route)| route.to.only().map_or(format!("$to_{n}"), str::to_owned);
-    let all = for_all.map(|at| to(candidates[at]));
-    let conditional = candidates.iter().rev().filter_map(|(n, route)| {
-        let header = route.header.as_ref()?;
-        Some(context! { condition => condition(header), to => to((*n, *route)) })
-    });
-    context! {
-        path, all,
-        pools => pools.map(flags).collect::<Vec<_>>(),
-        conditional => conditional.collect::<Vec<_>>(),
-    }
-}
-
-/// Until 1.23 nginx takes the first occurrence of a repeated header, since then all of them, joined by commas.
-fn condition(header: &HeaderMatch) -> String {
-    let variable = header.name.to_ascii_lowercase().replace('-', "_");
-    format!("$http_{variable} ~ \"(^|,) *{} *(,|$)\"", literal(header))
-}
-
-/// nginx refuses a part of 0 %.
-fn split_clients(route: &Route, n: usize) -> Value {
-    let parts = route.to.parts();
-    let rest = parts.iter().rposition(|part| part.share.0 > 0.0).unwrap_or(0);
-    let earlier = parts[..rest].iter().filter(|part| part.share.0 > 0.0);
-    let earlier = earlier.map(|part| context! { share => part.share.to_string(), pool => &part.pool });
-    context! { n, salt => &route.name, parts => earlier.collect::<Vec<_>>(), rest => &parts[rest].pool }
 }
 
 fn next_upstream_at_layer4(retries: Retries) -> String {

@@ -3,7 +3,9 @@
 
 use crate::plan::{SavedPlan, Variant};
 use crate::sessions::JwtKeys;
-use crate::timeline::{Action, Deploy, Deregister, Drain, Entry, Fault, FaultKind, Strategy, Until, When};
+use crate::timeline::{
+    Action, Deploy, Deregister, Drain, Entry, Fault, FaultKind, Keeps, Strategy, Until, When,
+};
 use crate::tls::Tls;
 use crate::topology::{Backend, Latency, Layer, Pool, Topology};
 use crate::traffic::{Arrivals, Method, RequestClass, Traffic};
@@ -183,9 +185,13 @@ fn happening(entry: &Entry) -> Option<String> {
             format!("{} is degraded ({}){}", it.backend, it.misbehaviour, lasting(it.lasts))
         }
         Action::Split(it) => format!("the route {} is split anew: {}", it.route, it.to),
-        Action::Reload(it) if it.times == 1 => "the balancer is reloaded".to_owned(),
         Action::Reload(it) => {
-            format!("the balancer is reloaded {} times, every {}", it.times, time(it.every))
+            let forgets = if it.keeps == Keeps::Nothing { " from its original file" } else { "" };
+            let often = match it.times {
+                1 => String::new(),
+                times => format!(" {times} times, every {}", time(it.every)),
+            };
+            format!("the balancer is reloaded{forgets}{often}")
         }
         Action::Curl(_) => return None,
     };

@@ -15,18 +15,19 @@ use model::catalog::Capability;
 use model::detection::{DetectionBound, Symptom};
 use model::history::Setting;
 use model::operations::{Operations, Whereabouts};
-use model::plan::Variant;
 use model::split::Split;
-use model::timeline::Deregister;
-use model::topology::{Balance, HeaderMatch, HealthCheck, PassiveHealth, Retries, Route, Topology};
+use model::timeline::{Deregister, Keeps};
+use model::topology::{
+    Balance, HeaderMatch, HealthCheck, Limits, PassiveHealth, Retries, Route, Threshold, Topology,
+};
 use serde::Deserialize;
 
 use super::layer4::{is_layer4, read_connection, set_of, sets, silence};
 use super::probing::in_a_row;
 use super::{
     Ask, BackendView, Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogLine, Misfit,
-    RELOADED_WITHIN, Rotation, STDERR_FILE, Sighting, Signal, Site, SplitSteps, Standing, Step, Trigger,
-    Turn, View, ViewError, ViewQuery, deregistration, literal, logged_id, or_default, recognised_within,
+    RELOADED_WITHIN, Rendered, Rotation, STDERR_FILE, Sighting, Signal, Site, SplitSteps, Standing, Step,
+    Trigger, Turn, View, ViewError, ViewQuery, deregistration, literal, logged_id, recognised_within,
     routing_settings, setting, sticky_settings, tls, wall_nanos,
 };
 use crate::error::EngineError;
@@ -40,10 +41,16 @@ const LISTENER: &str = "listener/listener.yaml";
 
 impl Balancer for Envoy {
     fn missing(&self) -> &'static [(Capability, &'static str)] {
-        &[(
-            Capability::ReloadDeregister,
-            "Envoy takes new endpoints while it runs; there is no reload to show",
-        )]
+        &[
+            (
+                Capability::ReloadDeregister,
+                "Envoy takes new endpoints while it runs; there is no reload to show",
+            ),
+            (
+                Capability::ForgetfulReload,
+                "Envoy's endpoints are in a file of their own, which a new listener leaves as it is",
+            ),
+        ]
     }
 
     fn log_gaps(&self) -> &'static [LogGap] {
@@ -54,8 +61,8 @@ impl Balancer for Envoy {
         &["--version"]
     }
 
-    fn settings(&self, variant: &Variant) -> Vec<Setting> {
-        settings::settings(variant)
+    fn settings(&self, rendered: &Rendered<'_>) -> Vec<Setting> {
+        settings::settings(rendered)
     }
 
     fn files(
@@ -134,9 +141,11 @@ impl Balancer for Envoy {
         topology: &Topology,
         site: &Site,
         rotation: &Rotation,
+        keeps: Keeps,
         nth: u32,
         templates: &Templates,
     ) -> Result<Vec<Step>, EngineError> {
+        debug_assert_eq!(keeps, Keeps::Rotation, "validation rejects what the catalog says is missing");
         let files = files(topology, site, rotation, nth, templates)?;
         let listener = files.into_iter().find(|file| file.path == LISTENER);
         let ask = Ask::Get("/stats?filter=^listener_manager.listener_create_success$".into());
@@ -234,7 +243,7 @@ fn files(
         listener => address(site.listener),
         tls => tls::values(topology, site),
         admin => address(site.admin),
-        policy => algorithm(topology.balance).0,
+        policy => algorithm(topology.balance),
         full_scan => topology.balance == Balance::LeastConnections,
         hashed => topology.balance == Balance::SourceHash,
         sticky => topology.routes.iter().any(|route| route.sticky.is_some()),
@@ -244,6 +253,10 @@ fn files(
             set => &sets[0].name,
         }),
         routes => site.directory.join(ROUTES).display().to_string(),
+        panic => percent(topology.panic, 0).map(|percent| percent.to_string()),
+        // Whole percents, rounded up.
+        max_ejection => percent(topology.max_ejection, 100).map(|percent| percent.ceil() as u32),
+        limited => topology.limits == Limits::Default,
         client_keepalive => topology.client_keepalive.map(|span| seconds(span.0)),
         health_check => topology.health_check.as_ref().map(health_check),
         outlier_detection => match topology.passive_health {
@@ -301,20 +314,21 @@ fn health_check(check: &HealthCheck) -> Value {
     }
 }
 
-/// The `lb_policy`, and how reports call it.
-fn algorithm(balance: Balance) -> (&'static str, &'static str) {
+/// `None`: nothing is said.
+fn percent(threshold: Threshold, off: u32) -> Option<f64> {
+    match threshold {
+        Threshold::Off => Some(f64::from(off)),
+        Threshold::Default => None,
+        Threshold::At(share) => Some((share.0 * 100.0 * 1e6).round() / 1e6),
+    }
+}
+
+/// The `lb_policy`.
+fn algorithm(balance: Balance) -> &'static str {
     match balance {
-        Balance::RoundRobin => ("ROUND_ROBIN", "lb_policy: ROUND_ROBIN"),
-        Balance::LeastConnections => (
-            "LEAST_REQUEST",
-            "load_balancing_policy: least_request {selection_method: FULL_SCAN} \
-             (Envoy's default would be the better of 2 random hosts)",
-        ),
-        Balance::TwoChoices => (
-            "LEAST_REQUEST",
-            "lb_policy: LEAST_REQUEST (nothing said of choice_count: Envoy's default, 2: power of two choices)",
-        ),
-        Balance::SourceHash => ("RING_HASH", "lb_policy: RING_HASH on the source address"),
+        Balance::RoundRobin => "ROUND_ROBIN",
+        Balance::LeastConnections | Balance::TwoChoices => "LEAST_REQUEST",
+        Balance::SourceHash => "RING_HASH",
     }
 }
 

@@ -16,18 +16,19 @@ use model::catalog::Capability;
 use model::detection::{DetectionBound, Symptom};
 use model::history::Setting;
 use model::operations::{Operations, Whereabouts};
-use model::plan::Variant;
-use model::timeline::Deregister;
-use model::topology::{Balance, HeaderMatch, HealthCheck, PassiveHealth, Pool, Retries, Route, Topology};
+use model::timeline::{Deregister, Keeps};
+use model::topology::{
+    Balance, HeaderMatch, HealthCheck, PassiveHealth, Pool, Retries, Route, Topology, UpstreamKeepalive,
+};
 use serde::Deserialize;
 
-use self::routes::{condition, locations, split_clients};
+use self::routes::{locations, split_clients};
 use super::layer4::{is_layer4, read_connection, sets, silence};
 use super::probing::never;
 use super::{
     Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogLine, Misfit, OldWorkers,
-    RELOADED_WITHIN, Rotation, Sighting, Signal, Site, SplitSteps, Standing, Step, Trigger, Turn, ViewQuery,
-    deregistration, logged_id, or_default, routing_settings, setting, sticky_settings, tls, wall_nanos,
+    RELOADED_WITHIN, Rendered, Rotation, Sighting, Signal, Site, SplitSteps, Standing, Step, Trigger, Turn,
+    ViewQuery, deregistration, logged_id, routing_settings, setting, sticky_settings, tls, wall_nanos,
 };
 use crate::error::EngineError;
 use crate::templates::Templates;
@@ -47,6 +48,8 @@ impl Balancer for Nginx {
                 "nginx's stream module tests no flag file: `deregister: reload` writes a new configuration",
             ),
             (Capability::InFlightView, "nginx OSS doesn't say what each backend has in flight"),
+            (Capability::Panic, "nginx has no panic threshold: without a live backend it answers 502"),
+            (Capability::MaxEjection, "nginx may eject every backend but the last"),
             (
                 Capability::BalanceBesideSticky,
                 "nginx OSS keeps users by a hash of its cookie, which chooses their backends as well",
@@ -77,8 +80,8 @@ impl Balancer for Nginx {
         vec![format!("{directory}/ngx_stream_module.so")]
     }
 
-    fn settings(&self, variant: &Variant) -> Vec<Setting> {
-        settings::settings(variant)
+    fn settings(&self, rendered: &Rendered<'_>) -> Vec<Setting> {
+        settings::settings(rendered)
     }
 
     fn files(
@@ -181,14 +184,20 @@ impl Balancer for Nginx {
 
     fn reload(
         &self,
-        _topology: &Topology,
-        _site: &Site,
+        topology: &Topology,
+        site: &Site,
         _rotation: &Rotation,
+        keeps: Keeps,
         _nth: u32,
-        _templates: &Templates,
+        templates: &Templates,
     ) -> Result<Vec<Step>, EngineError> {
-        // Its files are what the rotation is.
-        Ok(reload().into())
+        // Its files are what the rotation is: who is `down` is so in the main one. Flags are none of its configuration.
+        let original = match keeps {
+            Keeps::Rotation => None,
+            Keeps::Nothing => Some(configuration(topology, site, &Rotation::default(), templates)?),
+        };
+        let write = original.map(|file| Step::Write { path: file.path, text: file.text });
+        Ok(write.into_iter().chain(reload()).collect())
     }
 
     fn view(&self, _site: &Site) -> Option<ViewQuery> {
@@ -373,6 +382,7 @@ fn configuration(
         tls => tls::values(topology, site),
         keepalive_timeout => keepalive(topology),
         response_timeout_ms => topology.response_timeout.whole_millis(),
+        keeps_upstreams => topology.upstream_keepalive == UpstreamKeepalive::On,
         shutdown_timeout => shutdown_timeout(topology),
         next_upstream => next_upstream(topology.retries),
         sticky => topology.routes.iter().any(|route| route.sticky.is_some()),

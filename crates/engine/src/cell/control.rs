@@ -121,13 +121,13 @@ impl<'a, R: Runtime> Control<'a, R> {
     }
 
     /// Lets the balancer read its configuration again, and waits until the new one serves.
-    pub(super) async fn reload(&self) -> Result<(), EngineError> {
+    pub(super) async fn reload(&self, keeps: Keeps) -> Result<(), EngineError> {
         let _alone = self.changing.lock().await;
         let nth = self.reloads.get() + 1;
         self.reloads.set(nth);
         let rotation = self.rotation.borrow().clone();
         let topology = self.backends.topology();
-        let steps = self.adapter().reload(topology, self.site, &rotation, nth, self.templates)?;
+        let steps = self.adapter().reload(topology, self.site, &rotation, keeps, nth, self.templates)?;
         let log_began = self.log_length();
         for step in steps {
             self.perform(step, log_began).await?;

@@ -68,3 +68,32 @@ fn is_gone(pid: i32) -> bool {
     let _ = kill_process(pid, Signal::KILL);
     !matches!(waitpid(Some(pid), WaitOptions::NOHANG), Ok(None))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    /// Processes that have their place in `directory`.
+    fn there(directory: &std::path::Path) -> usize {
+        let entries = std::fs::read_dir("/proc").unwrap().flatten();
+        entries
+            .filter(|it| std::fs::read_link(it.path().join("cwd")).is_ok_and(|cwd| cwd == directory))
+            .count()
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn what_goes_into_the_background_is_ended() {
+        adopt();
+        let directory = tempfile::tempdir().unwrap();
+        let place = std::fs::canonicalize(directory.path()).unwrap();
+        let script = "setsid sleep 600 < /dev/null > /dev/null 2>&1 & exit 0";
+        let mut child = Command::new("sh").args(["-c", script]).current_dir(&place).spawn().unwrap();
+        assert!(child.wait().unwrap().success());
+        assert_eq!(there(&place), 1, "it stayed");
+        let launched = Launched { groups: [child.id() as i32].into(), directories: [place.clone()].into() };
+        assert_eq!(launched.end(Duration::from_secs(20)).await, []);
+        assert_eq!(there(&place), 0);
+    }
+}

@@ -13,9 +13,12 @@ pub(super) struct Directive {
 
 impl Directive {
     /// As a line of a configuration.
-    #[cfg(test)]
     pub(super) fn words(&self) -> String {
-        let arguments = self.arguments.iter().map(|argument| format!(" {argument}")).collect::<String>();
+        let quoted = |argument: &String| match argument.is_empty() || argument.contains([' ', ';']) {
+            true => format!(" \"{argument}\""),
+            false => format!(" {argument}"),
+        };
+        let arguments = self.arguments.iter().map(quoted).collect::<String>();
         format!("{}{arguments};", self.name)
     }
 

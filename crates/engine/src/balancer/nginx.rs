@@ -18,7 +18,7 @@ use model::history::Setting;
 use model::operations::{Operations, Whereabouts};
 use model::timeline::{Deregister, Keeps};
 use model::topology::{
-    Balance, HeaderMatch, HealthCheck, PassiveHealth, Pool, Retries, Route, Topology, UpstreamKeepalive,
+    Balance, HealthCheck, PassiveHealth, Pool, Retries, Route, Topology, UpstreamKeepalive,
 };
 use serde::Deserialize;
 

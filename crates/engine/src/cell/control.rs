@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use model::catalog::BalancerKind;
 use model::history::Happening;
-use model::timeline::{Deregister, SplitChange};
+use model::timeline::{Deregister, Keeps, SplitChange};
 use model::topology::Topology;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

@@ -93,7 +93,7 @@ mod tests {
         assert!(child.wait().unwrap().success());
         assert_eq!(there(&place), 1, "it stayed");
         let launched = Launched { groups: [child.id() as i32].into(), directories: [place.clone()].into() };
-        assert_eq!(launched.end(Duration::from_secs(20)).await, []);
+        assert_eq!(launched.end(Duration::from_secs(20)).await, Vec::<i32>::new());
         assert_eq!(there(&place), 0);
     }
 }

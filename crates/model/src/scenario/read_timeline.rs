@@ -9,8 +9,8 @@ use super::{read_routes, read_traffic};
 use crate::catalog::Capability;
 use crate::sessions::{JwtKeys, STORE, Sessions};
 use crate::timeline::{
-    Action, CurlRequest, Deploy, Deregister, Drain, Entry, Fault, FaultKind, Reload, SplitChange, Strategy,
-    Until, When,
+    Action, CurlRequest, Deploy, Deregister, Drain, Entry, Fault, FaultKind, Keeps, Reload, SplitChange,
+    Strategy, Until, When,
 };
 use crate::topology::{Balance, Layer, Topology};
 use crate::units::Span;

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use backend::Behaviour;
-use model::degrade::{Misbehaviour, ResponseStage};
+use model::degrade::{Misbehaviour, ResponseStage, WAYS};
 use model::identity::Incarnation;
 use model::job::{BackendJob, BackendStatus, STATUS_PATH};
 use model::topology::{Backend, Latency, OnTerm};
@@ -192,4 +192,37 @@ async fn a_silent_backend_answers_nobody_but_the_question_for_its_status() {
         assert_eq!(stream.try_read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
     }
     assert_eq!(backend.ledger_lines(), 2, "two received, none finished");
+}
+
+/// The reference is written from these words: whatever they say of health probes has to be so.
+#[tokio::test(flavor = "local")]
+async fn health_probes_get_what_the_reference_says() {
+    let backend = Running::start().await;
+    let (short, before) = (Span::millis(1), ResponseStage::Before);
+    let latency = Misbehaviour::Latency(Latency { from: short, to: short, tail: None });
+    for way in WAYS {
+        let told = match way.key {
+            "latency" | "slower" => latency,
+            "errors" => Misbehaviour::Errors(Share(1.0)),
+            "health" => Misbehaviour::Unhealthy,
+            "silent" => Misbehaviour::Silent,
+            "reset" => Misbehaviour::Reset(before),
+            "close" => Misbehaviour::Close(before),
+            other => panic!("nobody tried {other}"),
+        };
+        backend.behaviour.set(Some(told));
+        let said = match way.probe {
+            Some(status) => {
+                assert_eq!(backend.status_of("/health", "").await, status.to_string(), "{}", way.key);
+                format!("a health probe gets {status}.")
+            }
+            // That it gets none is held above.
+            None => "a health probe gets no answer.".to_owned(),
+        };
+        assert!(way.about.ends_with(&said), "{}: {}", way.key, way.about);
+    }
+    backend.behaviour.set(Some(Misbehaviour::Unhealthy));
+    let way = WAYS.iter().find(|way| way.key == "health").unwrap();
+    assert!(way.about.starts_with("Requests are answered as before"));
+    assert_eq!(backend.status_of("/", "x-rig-seq: 1\r\n").await, "200");
 }

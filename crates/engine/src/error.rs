@@ -158,6 +158,18 @@ pub enum EngineError {
         /// Why.
         reason: String,
     },
+    /// A component's processes could not be ended.
+    #[error("processes that a component left behind can't be ended: {pids:?}")]
+    LeftBehind {
+        /// Which.
+        pids: Vec<i32>,
+    },
+    /// rig can't work with what a template makes.
+    #[error(
+        "these templates can't be used:\n  {}\n  help: `rig render --templates DIR` writes the built-in ones, to start from",
+        .0.join("\n  ")
+    )]
+    Misfits(Vec<String>),
     /// A program could not be launched.
     #[error("{component} could not be launched: {source}")]
     Launch {

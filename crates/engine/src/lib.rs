@@ -16,6 +16,7 @@ pub mod certificates;
 pub mod checkup;
 pub mod error;
 pub mod owner;
+pub mod preflight;
 pub mod private;
 pub mod runtime;
 pub mod salvage;

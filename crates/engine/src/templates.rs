@@ -1,47 +1,149 @@
-//! The balancers' configuration templates: embedded in the binary, replaceable by a directory.
+//! The balancers' configuration templates: embedded in the binary, replaceable by a directory of the user's.
 
-use std::io::ErrorKind;
+use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, UndefinedBehavior, Value};
+use model::records::TemplateUsed;
+use sha2::{Digest, Sha256};
 
+use crate::balancer::ConfigFile;
 use crate::error::EngineError;
 
 const EMBEDDED: [(&str, &str); 7] = [
     ("nginx/nginx.conf", include_str!("../../../proxy-configs/nginx/nginx.conf")),
-    ("haproxy/haproxy.cfg", include_str!("../../../proxy-configs/haproxy/haproxy.cfg")),
-    ("envoy/envoy.yaml", include_str!("../../../proxy-configs/envoy/envoy.yaml")),
     ("nginx/layer4.conf", include_str!("../../../proxy-configs/nginx/layer4.conf")),
+    ("haproxy/haproxy.cfg", include_str!("../../../proxy-configs/haproxy/haproxy.cfg")),
     ("haproxy/layer4.cfg", include_str!("../../../proxy-configs/haproxy/layer4.cfg")),
+    ("envoy/envoy.yaml", include_str!("../../../proxy-configs/envoy/envoy.yaml")),
     ("envoy/routes.yaml", include_str!("../../../proxy-configs/envoy/routes.yaml")),
     ("envoy/endpoints.yaml", include_str!("../../../proxy-configs/envoy/endpoints.yaml")),
 ];
 
-/// The longest template that is read.
-const LONGEST: u64 = 1 << 20;
+/// The largest template that is read: nobody writes a longer one by hand.
+const LARGEST: u64 = 1 << 20;
 
 /// Where templates come from.
 #[derive(Clone, Debug, Default)]
 pub struct Templates {
-    directory: Option<PathBuf>,
+    own: BTreeMap<&'static str, Own>,
+}
+
+/// A template of the user's.
+#[derive(Clone, Debug)]
+struct Own {
+    path: PathBuf,
+    text: String,
+}
+
+/// A directory that holds no templates, or something else beside them.
+#[derive(Debug, thiserror::Error)]
+pub enum TemplatesError {
+    /// It, or a file in it, can't be read.
+    #[error("--proxy-configs {}: {} can't be read: {source}", directory.display(), path.display())]
+    Unreadable {
+        /// The directory.
+        directory: PathBuf,
+        /// What can't be read.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It has files that rig would never look at, or none.
+    #[error(
+        "--proxy-configs {}: {}\n  help: a template has one of these names, and what is missing is built in: {}; \
+         `rig render --templates DIR` writes the built-in ones",
+        directory.display(),
+        found.join("\n  "),
+        names().collect::<Vec<_>>().join(", ")
+    )]
+    Layout {
+        /// The directory.
+        directory: PathBuf,
+        /// What is wrong with it.
+        found: Vec<String>,
+    },
+}
+
+/// The names that templates have.
+fn names() -> impl Iterator<Item = &'static str> {
+    EMBEDDED.iter().map(|(name, _)| *name)
 }
 
 impl Templates {
     /// The templates of this build.
     pub fn embedded() -> Templates {
-        Templates { directory: None }
+        Templates::default()
     }
 
-    /// Templates of `directory`, laid out like `proxy-configs/`; what it lacks comes from this build.
-    pub fn with_directory(directory: &Path) -> Templates {
-        Templates { directory: Some(directory.to_owned()) }
+    /// Templates of `directory`, laid out like `proxy-configs/`; what it lacks comes from this build. They are read
+    /// now: what changes later changes nothing.
+    ///
+    /// # Errors
+    /// If it can't be read, holds no template, or holds a file that is none.
+    pub fn with_directory(directory: &Path) -> Result<Templates, TemplatesError> {
+        let unreadable = |path: &Path, source| TemplatesError::Unreadable {
+            directory: directory.to_owned(),
+            path: path.to_owned(),
+            source,
+        };
+        let (mut own, mut found) = (BTreeMap::new(), Vec::new());
+        for (path, is_file) in files(directory).map_err(|(path, source)| unreadable(&path, source))? {
+            let name = path.strip_prefix(directory).unwrap_or(&path).to_string_lossy().into_owned();
+            match names().find(|known| *known == name) {
+                Some(known) if is_file => {
+                    let text = read(&path).map_err(|source| unreadable(&path, source))?;
+                    own.insert(known, Own { path, text });
+                }
+                Some(_) => found.push(format!("`{name}` is no regular file")),
+                None => found.push(format!("`{name}` is no template{}", meant(&name))),
+            }
+        }
+        if own.is_empty() && found.is_empty() {
+            found.push("it holds no template".to_owned());
+        }
+        match found.is_empty() {
+            true => Ok(Templates { own }),
+            false => Err(TemplatesError::Layout { directory: directory.to_owned(), found }),
+        }
     }
 
-    /// Renders the template `name` (`nginx/nginx.conf`) with `values`. Undefined values are errors.
-    pub fn render(&self, name: &str, values: Value) -> Result<String, EngineError> {
-        let failed = |reason: String| EngineError::Template { template: name.to_owned(), reason };
-        let text = self.text(name)?;
+    /// Writes the templates of this build to `directory`, to start from. Nothing is overwritten.
+    ///
+    /// # Errors
+    /// If a file can't be written, or is there.
+    pub fn write_embedded(directory: &Path) -> Result<Vec<PathBuf>, EngineError> {
+        let mut written = Vec::new();
+        for (name, text) in EMBEDDED {
+            let path = directory.join(name);
+            let make = || {
+                std::fs::create_dir_all(path.parent().unwrap_or(directory))?;
+                let mut file = std::fs::File::create_new(&path)?;
+                io::Write::write_all(&mut file, text.as_bytes())
+            };
+            make().map_err(EngineError::file(&path))?;
+            written.push(path);
+        }
+        Ok(written)
+    }
+
+    /// Renders the template `name` (`nginx/nginx.conf`) with `values`, as the file `path`. Undefined values are errors.
+    pub fn render(
+        &self,
+        path: impl Into<String>,
+        name: &'static str,
+        values: Value,
+    ) -> Result<ConfigFile, EngineError> {
+        let template = match self.own.get(name) {
+            Some(own) => own.path.display().to_string(),
+            None => name.to_owned(),
+        };
+        let failed = |error: minijinja::Error| EngineError::Template {
+            template: template.clone(),
+            reason: format!("{error:#}"),
+        };
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_syntax(
@@ -50,29 +152,170 @@ impl Templates {
                 .lstrip_blocks(true)
                 .keep_trailing_newline(true)
                 .build()
-                .map_err(|error| failed(format!("{error:#}")))?,
+                .map_err(failed)?,
         );
-        environment.add_template(name, &text).map_err(|error| failed(format!("{error:#}")))?;
-        let template = environment.get_template(name).map_err(|error| failed(format!("{error:#}")))?;
-        template.render(values).map_err(|error| failed(format!("{error:#}")))
+        environment.add_template(name, self.text(name)).map_err(failed)?;
+        let text = environment.get_template(name).and_then(|it| it.render(values)).map_err(failed)?;
+        Ok(ConfigFile { path: path.into(), text, template: Some(name) })
     }
 
-    fn text(&self, name: &str) -> Result<String, EngineError> {
-        if let Some(directory) = &self.directory {
-            let path = directory.join(name);
-            if path.is_file() {
-                let text = store::read_bounded(&path, LONGEST).and_then(|bytes| {
-                    String::from_utf8(bytes)
-                        .map_err(|error| std::io::Error::new(ErrorKind::InvalidData, error))
-                });
-                return text.map_err(EngineError::file(path));
+    /// Whose the template `name` is: the path of the user's; `None`: it is built in.
+    pub fn own(&self, name: &str) -> Option<&Path> {
+        self.own.get(name).map(|own| own.path.as_path())
+    }
+
+    /// What a run's records say of the template `name`.
+    pub fn used(&self, name: &str) -> TemplateUsed {
+        let text = self.text(name);
+        let hash = Sha256::digest(text);
+        TemplateUsed {
+            own: self.own(name).map(|path| path.display().to_string()),
+            sha256: hash.iter().map(|byte| format!("{byte:02x}")).collect(),
+            diff: similar::TextDiff::from_lines(embedded(name), text)
+                .unified_diff()
+                .header("built-in", "own")
+                .to_string(),
+        }
+    }
+
+    /// Where `line` of a rendered file stands in the template `name`, counted from 1; `None`: it has placeholders.
+    pub fn line_of(&self, name: &str, line: &str) -> Option<usize> {
+        let wanted = line.trim();
+        self.text(name).lines().position(|line| line.trim() == wanted).map(|at| at + 1)
+    }
+
+    fn text(&self, name: &str) -> &str {
+        self.own.get(name).map_or_else(|| embedded(name), |own| own.text.as_str())
+    }
+}
+
+/// The built-in template `name`: adapters name no other than those of the table.
+fn embedded(name: &str) -> &'static str {
+    EMBEDDED.iter().find(|(known, _)| *known == name).map_or("", |(_, text)| *text)
+}
+
+/// What a file of this name was probably meant to be.
+fn meant(name: &str) -> String {
+    let file = name.rsplit('/').next().unwrap_or_default();
+    match names().find(|known| known.rsplit('/').next() == Some(file)) {
+        Some(known) => format!(" there: move it to `{known}`"),
+        None => String::new(),
+    }
+}
+
+/// Everything in `directory` that isn't hidden, and whether it is a file; in an order that is always the same.
+fn files(directory: &Path) -> Result<Vec<(PathBuf, bool)>, (PathBuf, io::Error)> {
+    let mut found = Vec::new();
+    let mut open = vec![(directory.to_owned(), 0)];
+    while let Some((path, depth)) = open.pop() {
+        let failed = |source| (path.clone(), source);
+        for entry in std::fs::read_dir(&path).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            if entry.file_name().as_encoded_bytes().starts_with(b".") {
+                continue;
+            }
+            // Through links: a template may well be one.
+            match std::fs::metadata(entry.path()).map_err(|source| (entry.path(), source))? {
+                it if it.is_dir() && depth == 0 => open.push((entry.path(), depth + 1)),
+                it => found.push((entry.path(), it.is_file())),
             }
         }
-        EMBEDDED.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned()).ok_or_else(
-            || EngineError::Template {
-                template: name.to_owned(),
-                reason: "there is no such template".into(),
-            },
-        )
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let file = std::fs::File::open(path)?;
+    let length = io::Read::read_to_string(&mut io::Read::take(file, LARGEST + 1), &mut text)?;
+    if length as u64 > LARGEST {
+        return Err(io::Error::other(format!("it has more than {LARGEST} bytes")));
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = directory.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        directory
+    }
+
+    fn refused(files: &[(&str, &str)]) -> String {
+        Templates::with_directory(directory(files).path()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_directory_without_templates_or_with_something_else_is_refused_with_the_names_that_are_known() {
+        for (files, says) in [
+            (&[][..], "it holds no template"),
+            (&[("nginx.conf", "x")][..], "`nginx.conf` is no template there: move it to `nginx/nginx.conf`"),
+            (&[("proxy-configs/nginx/nginx.conf", "x")][..], "`proxy-configs/nginx` is no template"),
+            (
+                &[("nginx/nginx.cnf", "x"), ("haproxy/haproxy.cfg", "y")][..],
+                "`nginx/nginx.cnf` is no template",
+            ),
+            (&[("envoy/layer4.conf", "x")][..], "move it to `nginx/layer4.conf`"),
+        ] {
+            let said = refused(files);
+            assert!(said.contains(says), "{said}");
+            assert!(names().all(|name| said.contains(name)), "{said}");
+        }
+        let missing = Templates::with_directory(Path::new("/nonexistent")).unwrap_err().to_string();
+        assert!(missing.contains("/nonexistent can't be read"), "{missing}");
+    }
+
+    #[test]
+    fn one_balancers_templates_are_enough_and_hidden_files_are_nobodys() {
+        let directory = directory(&[("nginx/nginx.conf", "own {{ listener }}"), (".git/config", "x")]);
+        let templates = Templates::with_directory(directory.path()).unwrap();
+        assert_eq!(
+            templates.own("nginx/nginx.conf"),
+            Some(directory.path().join("nginx/nginx.conf").as_path())
+        );
+        assert_eq!(templates.own("haproxy/haproxy.cfg"), None);
+        let values = minijinja::context! { listener => "1.2.3.4:5" };
+        let file = templates.render("nginx.conf", "nginx/nginx.conf", values).unwrap();
+        assert_eq!((file.text.as_str(), file.template), ("own 1.2.3.4:5", Some("nginx/nginx.conf")));
+    }
+
+    #[test]
+    fn what_is_no_text_can_not_be_read() {
+        let directory = directory(&[]);
+        fs::create_dir(directory.path().join("nginx")).unwrap();
+        fs::write(directory.path().join("nginx/nginx.conf"), [0xff, 0xfe]).unwrap();
+        let said = Templates::with_directory(directory.path()).unwrap_err().to_string();
+        assert!(said.contains("nginx/nginx.conf can't be read"), "{said}");
+    }
+
+    #[test]
+    fn a_used_template_has_its_hash_and_what_it_changes() {
+        let changed = embedded("haproxy/haproxy.cfg").replace("timeout connect 1s", "timeout connect 9s");
+        let directory = directory(&[("haproxy/haproxy.cfg", &changed)]);
+        let own = Templates::with_directory(directory.path()).unwrap().used("haproxy/haproxy.cfg");
+        let built_in = Templates::embedded().used("haproxy/haproxy.cfg");
+        assert!(own.diff.contains("-  timeout connect 1s\n+  timeout connect 9s\n"), "{}", own.diff);
+        assert_eq!((built_in.own, built_in.diff.as_str()), (None, ""));
+        assert_ne!(own.sha256, built_in.sha256);
+        assert_eq!(own.sha256.len(), 64);
+    }
+
+    #[test]
+    fn the_built_in_ones_can_be_written_to_start_from_and_overwrite_nothing() {
+        let directory = directory(&[]);
+        Templates::write_embedded(directory.path()).unwrap();
+        let own = Templates::with_directory(directory.path()).unwrap();
+        assert!(names().all(|name| own.own(name).is_some() && own.used(name).diff.is_empty()));
+        assert!(Templates::write_embedded(directory.path()).is_err());
     }
 }

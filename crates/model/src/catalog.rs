@@ -74,11 +74,17 @@ pub enum Capability {
     LiveDeregisterAtLayer4,
     /// Keeps users at backends by a cookie, and chooses the backends of new ones by an algorithm of its own.
     BalanceBesideSticky,
+    /// Uses unhealthy backends where too few are healthy.
+    Panic,
+    /// Limits how many backends failed traffic may eject.
+    MaxEjection,
+    /// Forgets at a reload from its original file what it was told while it ran.
+    ForgetfulReload,
 }
 
 impl Capability {
     /// Every capability.
-    pub const ALL: [Capability; 9] = [
+    pub const ALL: [Capability; 12] = [
         Capability::ActiveHealthChecks,
         Capability::PassiveHealth,
         Capability::PassiveHealthAlone,
@@ -88,6 +94,9 @@ impl Capability {
         Capability::InFlightView,
         Capability::LiveDeregisterAtLayer4,
         Capability::BalanceBesideSticky,
+        Capability::Panic,
+        Capability::MaxEjection,
+        Capability::ForgetfulReload,
     ];
 }
 

@@ -37,6 +37,52 @@ pub enum Misbehaviour {
     Close(ResponseStage),
 }
 
+/// A way to misbehave, as scenarios write it.
+#[derive(Clone, Copy, Debug)]
+pub struct Way {
+    /// Its key.
+    pub key: &'static str,
+    /// What it does to requests, and what a health probe then gets.
+    pub about: &'static str,
+    /// The status that a health probe gets; `None`: it gets no answer.
+    pub probe: Option<u16>,
+}
+
+/// Every way: what readers accept, the reference says, and the toy backend does.
+pub const WAYS: [Way; 7] = [
+    Way {
+        key: "latency",
+        about: "Requests are worked on for so long; a health probe gets 200.",
+        probe: Some(200),
+    },
+    Way { key: "slower", about: "Multiplies its service times; a health probe gets 200.", probe: Some(200) },
+    Way {
+        key: "errors",
+        about: "That share of requests is answered 500; a health probe gets 200.",
+        probe: Some(200),
+    },
+    Way {
+        key: "health",
+        about: "Requests are answered as before; a health probe gets 503.",
+        probe: Some(503),
+    },
+    Way {
+        key: "silent",
+        about: "Connections are accepted, requests read, and nothing is answered; a health probe gets no answer.",
+        probe: None,
+    },
+    Way {
+        key: "reset",
+        about: "Responses end there by RST: before, inside the head, inside the body; a health probe gets 200.",
+        probe: Some(200),
+    },
+    Way {
+        key: "close",
+        about: "Responses end there by FIN: truncated; a health probe gets 200.",
+        probe: Some(200),
+    },
+];
+
 /// Where in a response it is broken off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -15,6 +15,7 @@ pub mod claim;
 pub mod control;
 pub mod degrade;
 pub mod detection;
+pub mod experiment;
 pub mod history;
 pub mod identity;
 pub mod job;

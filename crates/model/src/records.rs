@@ -57,6 +57,26 @@ pub struct Environment {
     /// The digest (SHA-256) of `plan.json` as it was when the run began; `None`: an earlier version did not write it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan_sha256: Option<String>,
+    /// The command that does the same again, word by word; empty in runs that were saved before it was kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub command: Vec<String>,
+    /// The templates that the balancers' configurations were rendered from, by name; empty in runs that were saved
+    /// before they were kept.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub templates: BTreeMap<String, TemplateUsed>,
+}
+
+/// A template that a balancer's configuration was rendered from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TemplateUsed {
+    /// The path of the user's own; `None`: it is rig's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<String>,
+    /// SHA-256 of its text.
+    pub sha256: String,
+    /// What it changes of rig's, as a unified diff; empty for rig's own.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub diff: String,
 }
 
 /// A container engine, and what components ran from in it.

@@ -82,6 +82,30 @@ pub struct Reload {
     pub times: u32,
     /// From the beginning of one to that of the next, which waits until the one before has taken effect.
     pub every: Span,
+    /// What of the backends' standing it keeps.
+    #[serde(default)]
+    pub keeps: Keeps,
+}
+
+/// What a reload keeps of what the balancer was told while it ran.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Keeps {
+    /// The rotation: its file is rendered anew, with the backends that are out of it.
+    #[default]
+    Rotation,
+    /// Nothing: it reads the file that it was started from. A backend that is being drained gets requests again.
+    Nothing,
+}
+
+impl Keeps {
+    /// The name that scenarios use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Keeps::Rotation => "rotation",
+            Keeps::Nothing => "nothing",
+        }
+    }
 }
 
 /// A fault of one backend, or of the session store.

@@ -26,6 +26,18 @@ pub struct Topology {
     pub retries: Retries,
     /// Whether failed traffic ejects a backend.
     pub passive_health: PassiveHealth,
+    /// The share of healthy backends below which the balancer uses the others as well.
+    #[serde(default)]
+    pub panic: Threshold,
+    /// The share of backends that failed traffic may eject at once.
+    #[serde(default)]
+    pub max_ejection: Threshold,
+    /// How much the balancer lets through to a pool at once.
+    #[serde(default)]
+    pub limits: Limits,
+    /// Whether the balancer keeps its connections to backends.
+    #[serde(default)]
+    pub upstream_keepalive: UpstreamKeepalive,
     /// How long the balancer keeps an idle client connection open; `None` closes it after each response.
     pub client_keepalive: Option<Span>,
     /// How long the balancer waits for a backend's response.
@@ -288,6 +300,41 @@ pub enum Retries {
         /// Attempts in all, the first included.
         tries: u32,
     },
+}
+
+/// A share of the backends at which the balancer changes its mind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Threshold {
+    /// There is none.
+    #[default]
+    Off,
+    /// As the balancer has it where its configuration says nothing.
+    Default,
+    /// This one.
+    At(Share),
+}
+
+/// How much a balancer lets through to a pool at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Limits {
+    /// Everything.
+    #[default]
+    Off,
+    /// What it does where its configuration says nothing.
+    Default,
+}
+
+/// Whether a balancer keeps its connections to backends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UpstreamKeepalive {
+    /// It does.
+    #[default]
+    On,
+    /// What it does where its configuration says nothing.
+    Default,
 }
 
 /// Whether failed traffic takes a backend out.

@@ -30,6 +30,8 @@ pub struct Document {
     pub headline: Line,
     /// The question that the scenario answers.
     pub question: String,
+    /// What was done to find out, in one sentence.
+    pub experiment: String,
     /// What follows.
     pub blocks: Vec<Block>,
 }
@@ -148,9 +150,14 @@ pub fn compose(run: &RunSummary, detail: Detail) -> Document {
             ("Environment", lists::environment(run)),
             ("Reproduce", lists::reproduce(run)),
         ];
+        let quotes = lists::own_templates(run);
+        if !quotes.is_empty() {
+            blocks.push(Block::Quotes { title: "Own templates", quotes });
+        }
         blocks.extend(lists.into_iter().filter_map(list));
     }
-    Document { headline: headline(run), question: run.question.clone(), blocks }
+    let (question, experiment) = (run.question.clone(), run.experiment.clone());
+    Document { headline: headline(run), question, experiment, blocks }
 }
 
 /// Of a few repeats, each; of more, what they say together, and each beside that where there is room.

@@ -37,6 +37,7 @@ pub mod run;
 pub mod runbook;
 pub mod series;
 pub mod sessions;
+pub mod shell;
 pub mod summary;
 pub mod table;
 pub mod timeline;

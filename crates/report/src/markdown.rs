@@ -9,6 +9,7 @@ pub(crate) fn render(document: &Document) -> String {
     let headline = &document.headline;
     let mut out = format!("# {} {}\n\n", headline.mark.sign(), escape(&headline.text));
     out.push_str(&format!("> {}\n", escape(&document.question)));
+    out.push_str(&format!("\nExperiment: {}\n", escape(&document.experiment)));
     for block in &document.blocks {
         match block {
             Block::Table(table) => out.push_str(&self::table(table)),

@@ -118,7 +118,14 @@ fn opening(balancer: BalancerKind, operations: &Operations, runs: &[Run<'_>]) ->
         [] => "No run here deploys behind it: the commands stand, and every figure is missing.".to_owned(),
         runs => format!("Figures from {}.", runs.join(", ")),
     };
-    vec![Part::Text(from), Part::Text(operations.names.split_whitespace().collect::<Vec<_>>().join(" "))]
+    let experiment =
+        |run: &Run<'_>| Line { mark: Mark::None, text: format!("{}: {}", run.label, run.summary.experiment) };
+    let experiments = runs.iter().filter(measured).map(experiment).collect();
+    vec![
+        Part::Text(from),
+        Part::Lines(experiments),
+        Part::Text(operations.names.split_whitespace().collect::<Vec<_>>().join(" ")),
+    ]
 }
 
 fn signals(operations: &Operations) -> Vec<Part> {

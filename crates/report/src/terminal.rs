@@ -17,6 +17,7 @@ const NARROWEST: u16 = 40;
 pub(crate) fn render(document: &Document, style: Style) -> String {
     let mut out = line(&document.headline, style);
     out.push_str(&wrap(&document.question, "  ", style));
+    out.push_str(&wrap(&format!("Experiment: {}", document.experiment), "  ", style));
     for block in &document.blocks {
         out.push('\n');
         match block {

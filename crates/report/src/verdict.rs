@@ -7,6 +7,7 @@ mod told;
 
 use model::catalog::BalancerKind;
 use model::claim::{Claim, Metric, Operand};
+use model::experiment::experiment;
 use model::identity::CellId;
 use model::plan::{SCHEMA, SavedPlan, Unavailable};
 use model::records::Environment;
@@ -46,6 +47,9 @@ pub struct RunSummary {
     pub scenario: String,
     /// The question that it answers.
     pub question: String,
+    /// What was done to find out, in one sentence.
+    #[serde(default)]
+    pub experiment: String,
     /// The seed of arrivals, service times and the order of cells.
     pub seed: u64,
     /// How often each cell was run.
@@ -183,6 +187,7 @@ pub fn judge(
         schema: SCHEMA,
         scenario: plan.scenario.clone(),
         question: plan.question.clone(),
+        experiment: experiment(plan),
         seed: plan.seed,
         repeats: plan.repeats,
         verdict,

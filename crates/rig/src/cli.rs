@@ -47,7 +47,10 @@ pub(crate) enum Command {
     )]
     Validate(Validate),
     /// Print the configuration that a balancer would get
-    #[command(after_help = "Example:\n  rig render scenarios/drain.yaml --balancer haproxy")]
+    #[command(after_help = "Examples:\n  \
+        rig render scenarios/drain.yaml --balancer haproxy\n  \
+        rig render --templates my-configs                     # the built-in templates, to start from\n  \
+        rig render drain --balancer haproxy --proxy-configs my-configs")]
     Render(Render),
     /// Leave a scenario's topology standing, to look at it and deploy by hand
     #[command(after_help = "Examples:\n  \
@@ -224,6 +227,9 @@ pub(crate) struct Validate {
     /// Change any key of the scenarios, in every variant
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) sets: Vec<Set>,
+    /// Check these balancer templates as well, laid out like proxy-configs/
+    #[arg(long, value_name = "DIR")]
+    pub(crate) proxy_configs: Option<PathBuf>,
     /// No colours, whatever the terminal can do
     #[arg(long)]
     pub(crate) no_color: bool,
@@ -233,10 +239,11 @@ pub(crate) struct Validate {
 #[derive(Debug, Args)]
 pub(crate) struct Render {
     /// The scenario's file
-    pub(crate) scenario: PathBuf,
+    #[arg(required_unless_present = "templates")]
+    pub(crate) scenario: Option<PathBuf>,
     /// The balancer
-    #[arg(long, value_name = "NAME")]
-    pub(crate) balancer: BalancerKind,
+    #[arg(long, value_name = "NAME", required_unless_present = "templates")]
+    pub(crate) balancer: Option<BalancerKind>,
     /// The variant [default: the first]
     #[arg(long, value_name = "NAME")]
     pub(crate) variant: Option<String>,
@@ -246,6 +253,9 @@ pub(crate) struct Render {
     /// Balancer templates that replace the built-in ones, laid out like proxy-configs/
     #[arg(long, value_name = "DIR")]
     pub(crate) proxy_configs: Option<PathBuf>,
+    /// Write the built-in templates there, to change them and give them with --proxy-configs
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["scenario", "balancer", "variant", "sets", "proxy_configs"])]
+    pub(crate) templates: Option<PathBuf>,
 }
 
 /// `rig report`.

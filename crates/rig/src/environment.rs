@@ -42,8 +42,7 @@ pub(crate) fn gather(
             .collect(),
         balancers,
         engine,
-        // Known once the plan is written.
-        plan_sha256: None,
+        ..Environment::default()
     }
 }
 

@@ -2,6 +2,7 @@
 //! replaced by rename in a watched directory, with `DRAINING` for the one that leaves (Envoy docs, "Endpoint
 //! discovery service", `core.v3.HealthStatus`).
 
+mod misfits;
 mod operations;
 mod settings;
 mod view;
@@ -14,18 +15,19 @@ use model::catalog::Capability;
 use model::detection::{DetectionBound, Symptom};
 use model::history::Setting;
 use model::operations::{Operations, Whereabouts};
-use model::plan::Variant;
 use model::split::Split;
-use model::timeline::Deregister;
-use model::topology::{Balance, HeaderMatch, HealthCheck, PassiveHealth, Retries, Route, Topology};
+use model::timeline::{Deregister, Keeps};
+use model::topology::{
+    Balance, HeaderMatch, HealthCheck, Limits, PassiveHealth, Retries, Route, Threshold, Topology,
+};
 use serde::Deserialize;
 
 use super::layer4::{is_layer4, read_connection, set_of, sets, silence};
 use super::probing::in_a_row;
 use super::{
-    Ask, BackendView, Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogLine,
-    RELOADED_WITHIN, Rotation, STDERR_FILE, Sighting, Signal, Site, SplitSteps, Standing, Step, Trigger,
-    Turn, View, ViewError, ViewQuery, deregistration, literal, logged_id, or_default, recognised_within,
+    Ask, BackendView, Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogLine, Misfit,
+    RELOADED_WITHIN, Rendered, Rotation, STDERR_FILE, Sighting, Signal, Site, SplitSteps, Standing, Step,
+    Trigger, Turn, View, ViewError, ViewQuery, deregistration, literal, logged_id, recognised_within,
     routing_settings, setting, sticky_settings, tls, wall_nanos,
 };
 use crate::error::EngineError;
@@ -39,10 +41,16 @@ const LISTENER: &str = "listener/listener.yaml";
 
 impl Balancer for Envoy {
     fn missing(&self) -> &'static [(Capability, &'static str)] {
-        &[(
-            Capability::ReloadDeregister,
-            "Envoy takes new endpoints while it runs; there is no reload to show",
-        )]
+        &[
+            (
+                Capability::ReloadDeregister,
+                "Envoy takes new endpoints while it runs; there is no reload to show",
+            ),
+            (
+                Capability::ForgetfulReload,
+                "Envoy's endpoints are in a file of their own, which a new listener leaves as it is",
+            ),
+        ]
     }
 
     fn log_gaps(&self) -> &'static [LogGap] {
@@ -53,8 +61,8 @@ impl Balancer for Envoy {
         &["--version"]
     }
 
-    fn settings(&self, variant: &Variant) -> Vec<Setting> {
-        settings::settings(variant)
+    fn settings(&self, rendered: &Rendered<'_>) -> Vec<Setting> {
+        settings::settings(rendered)
     }
 
     fn files(
@@ -67,7 +75,11 @@ impl Balancer for Envoy {
         files(topology, site, rotation, 0, templates)
     }
 
-    fn arguments(&self, topology: &Topology, site: &Site) -> Vec<String> {
+    fn misfits(&self, topology: &Topology, site: &Site, files: &[ConfigFile]) -> Vec<Misfit> {
+        misfits::misfits(files, site, topology)
+    }
+
+    fn arguments(&self, topology: &Topology, site: &Site, _files: &[ConfigFile]) -> Vec<String> {
         let config = site.directory.join(CONFIG).display().to_string();
         // Without the flush interval its access log lags by up to 10 s.
         ["-c", &config, "--concurrency", &site.workers.to_string(), "--disable-hot-restart", "-l", "warning"]
@@ -129,9 +141,11 @@ impl Balancer for Envoy {
         topology: &Topology,
         site: &Site,
         rotation: &Rotation,
+        keeps: Keeps,
         nth: u32,
         templates: &Templates,
     ) -> Result<Vec<Step>, EngineError> {
+        debug_assert_eq!(keeps, Keeps::Rotation, "validation rejects what the catalog says is missing");
         let files = files(topology, site, rotation, nth, templates)?;
         let listener = files.into_iter().find(|file| file.path == LISTENER);
         let ask = Ask::Get("/stats?filter=^listener_manager.listener_create_success$".into());
@@ -229,7 +243,7 @@ fn files(
         listener => address(site.listener),
         tls => tls::values(topology, site),
         admin => site.admin.display().to_string(),
-        policy => algorithm(topology.balance).0,
+        policy => algorithm(topology.balance),
         full_scan => topology.balance == Balance::LeastConnections,
         hashed => topology.balance == Balance::SourceHash,
         sticky => topology.routes.iter().any(|route| route.sticky.is_some()),
@@ -239,6 +253,10 @@ fn files(
             set => &sets[0].name,
         }),
         routes => site.directory.join(ROUTES).display().to_string(),
+        panic => percent(topology.panic, 0).map(|percent| percent.to_string()),
+        // Whole percents, rounded up.
+        max_ejection => percent(topology.max_ejection, 100).map(|percent| percent.ceil() as u32),
+        limited => topology.limits == Limits::Default,
         client_keepalive => topology.client_keepalive.map(|span| seconds(span.0)),
         health_check => topology.health_check.as_ref().map(health_check),
         outlier_detection => match topology.passive_health {
@@ -251,7 +269,7 @@ fn files(
     };
     let render = |path: &str, version: Option<u32>| {
         let values = context! { listener_version => version, listener_path => LISTENER, ..values.clone() };
-        Ok::<_, EngineError>(ConfigFile::new(path, templates.render("envoy/envoy.yaml", values)?))
+        templates.render(path, "envoy/envoy.yaml", values)
     };
     let mut files = vec![render(CONFIG, None)?, render(LISTENER, Some(version))?];
     if !is_layer4(topology) {
@@ -296,20 +314,21 @@ fn health_check(check: &HealthCheck) -> Value {
     }
 }
 
-/// The `lb_policy`, and how reports call it.
-fn algorithm(balance: Balance) -> (&'static str, &'static str) {
+/// `None`: nothing is said.
+fn percent(threshold: Threshold, off: u32) -> Option<f64> {
+    match threshold {
+        Threshold::Off => Some(f64::from(off)),
+        Threshold::Default => None,
+        Threshold::At(share) => Some((share.0 * 100.0 * 1e6).round() / 1e6),
+    }
+}
+
+/// The `lb_policy`.
+fn algorithm(balance: Balance) -> &'static str {
     match balance {
-        Balance::RoundRobin => ("ROUND_ROBIN", "lb_policy: ROUND_ROBIN"),
-        Balance::LeastConnections => (
-            "LEAST_REQUEST",
-            "load_balancing_policy: least_request {selection_method: FULL_SCAN} \
-             (Envoy's default would be the better of 2 random hosts)",
-        ),
-        Balance::TwoChoices => (
-            "LEAST_REQUEST",
-            "lb_policy: LEAST_REQUEST (nothing said of choice_count: Envoy's default, 2: power of two choices)",
-        ),
-        Balance::SourceHash => ("RING_HASH", "lb_policy: RING_HASH on the source address"),
+        Balance::RoundRobin => "ROUND_ROBIN",
+        Balance::LeastConnections | Balance::TwoChoices => "LEAST_REQUEST",
+        Balance::SourceHash => "RING_HASH",
     }
 }
 
@@ -349,7 +368,7 @@ fn routes(topology: &Topology, templates: &Templates) -> Result<ConfigFile, Engi
             }),
         },
     };
-    Ok(ConfigFile::new(ROUTES, templates.render("envoy/routes.yaml", values)?))
+    templates.render(ROUTES, "envoy/routes.yaml", values)
 }
 
 /// What tells two versions of the routes apart: all that a running cell changes of them.
@@ -393,6 +412,5 @@ fn endpoints(
             Some(context! { address => address(site.address_of(&b.id)), status })
         })
         .collect();
-    let text = templates.render("envoy/endpoints.yaml", context! { pool, hosts })?;
-    Ok(ConfigFile::new(endpoints_path(pool), text))
+    templates.render(endpoints_path(pool), "envoy/endpoints.yaml", context! { pool, hosts })
 }

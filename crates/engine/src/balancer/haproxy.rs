@@ -1,6 +1,9 @@
 //! HAProxy. Controlled through its runtime socket (management guide, "Unix Socket commands").
 
+mod misfits;
 mod operations;
+mod settings;
+mod syntax;
 
 use std::time::Duration;
 
@@ -10,19 +13,20 @@ use model::catalog::Capability;
 use model::detection::{DetectionBound, Symptom};
 use model::history::Setting;
 use model::operations::{Operations, Whereabouts};
-use model::plan::Variant;
-use model::timeline::Deregister;
-use model::topology::{Balance, HeaderMatch, HealthCheck, PassiveHealth, Retries, Route, Topology};
+use model::timeline::{Deregister, Keeps};
+use model::topology::{
+    Balance, HeaderMatch, HealthCheck, PassiveHealth, Retries, Route, Topology, UpstreamKeepalive,
+};
 use model::units::Span;
 use serde::Deserialize;
 
 use super::layer4::{is_layer4, read_connection, set_of, sets, silence};
 use super::probing::in_a_row;
 use super::{
-    Ask, BackendView, Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogLine,
-    RELOADED_WITHIN, Rotation, STDERR_FILE, STDOUT_FILE, Sighting, Signal, Site, SplitSteps, Standing, Step,
-    Trigger, Turn, View, ViewError, ViewQuery, deregistration, logged_id, or_default, recognised_within,
-    routing_settings, setting, sticky_settings, tls, wall_nanos,
+    Ask, BackendView, Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogLine, Misfit,
+    RELOADED_WITHIN, Rendered, Rotation, STDERR_FILE, STDOUT_FILE, Sighting, Signal, Site, SplitSteps,
+    Standing, Step, Trigger, Turn, View, ViewError, ViewQuery, deregistration, kept, logged_id,
+    recognised_within, routing_settings, setting, sticky_settings, tls, wall_nanos,
 };
 use crate::error::EngineError;
 use crate::templates::Templates;
@@ -44,6 +48,8 @@ impl Balancer for Haproxy {
                 Capability::PassiveHealthAlone,
                 "HAProxy observes the traffic only of servers that it probes, and only probes bring one back",
             ),
+            (Capability::Panic, "HAProxy has no panic threshold: without a server that is up it answers 503"),
+            (Capability::MaxEjection, "HAProxy may mark down every server"),
         ]
     }
 
@@ -55,66 +61,8 @@ impl Balancer for Haproxy {
         &["-v"]
     }
 
-    fn settings(&self, variant: &Variant) -> Vec<Setting> {
-        let topology = &variant.topology;
-        let or_default = |rendered, default| or_default(rendered, "HAProxy", default);
-        let mut settings = vec![
-            setting("balance", format!("balance {}", algorithm(topology.balance))),
-            setting("workers", format!("nbthread {}: threads share the servers' state", topology.workers)),
-            setting(
-                "retries",
-                or_default(retries(topology.retries).join("; "), "retries 3, on connection failures"),
-            ),
-            setting(
-                "passive_health",
-                match observe(topology) {
-                    Some(observe) => format!("{observe} (`for` has no equivalent: probes bring it back)"),
-                    None => or_default(String::new(), "none"),
-                },
-            ),
-            setting(
-                "health_check",
-                topology.health_check.as_ref().map_or("none".into(), |check| {
-                    format!("option httpchk GET {}; {}", check.path, probe(check))
-                }),
-            ),
-            setting(
-                "client_keepalive",
-                match topology.client_keepalive {
-                    _ if is_layer4(topology) => {
-                        format!("timeout client {}ms (silence)", silence(topology).whole_millis())
-                    }
-                    Some(_) => client_keepalive(topology),
-                    None => format!(
-                        "{} (closes the connection to the server as well)",
-                        client_keepalive(topology)
-                    ),
-                },
-            ),
-            setting(
-                "response_timeout",
-                format!("timeout server {}ms", server_timeout(topology).whole_millis()),
-            ),
-            setting("reload_grace", format!("hard-stop-after {}", hard_stop_after(topology))),
-            deregistration(variant, "set server POOL/BACKEND state drain", "(no reload)"),
-        ];
-        settings.extend(tls::settings(
-            topology,
-            "bind … ssl crt … ssl-min-ver TLSv1.3; session tickets, as by default",
-            "server … ssl verify required ca-file … sni … ssl-min-ver TLSv1.3; sessions are reused, as by default; \
-             probes speak TLS",
-            "req.ssl_sni, inspect-delay 5s; passed through by its SNI; probes speak TLS (check-ssl)",
-        ));
-        if is_layer4(topology) {
-            settings.insert(0, setting("listener", "mode tcp: all pools are one backend; no route applies"));
-        } else {
-            let split = "rand(10000) against a map that `set map` changes";
-            settings.extend(routing_settings(topology, condition, split));
-            settings.extend(sticky_settings(topology, |cookie| {
-                format!("{}; `state drain` honours it", insert(cookie))
-            }));
-        }
-        settings
+    fn settings(&self, rendered: &Rendered<'_>) -> Vec<Setting> {
+        settings::settings(rendered)
     }
 
     fn files(
@@ -154,6 +102,7 @@ impl Balancer for Haproxy {
             response_timeout_ms => server_timeout(topology).whole_millis(),
             silence_ms => silence(topology).whole_millis(),
             splits => splits.as_ref().map(|file| site.directory.join(&file.path).display().to_string()),
+            keeps_upstreams => topology.upstream_keepalive == UpstreamKeepalive::On,
             client_keepalive => client_keepalive(topology),
             retries => retries(topology.retries),
             observe => observe(topology),
@@ -166,11 +115,16 @@ impl Balancer for Haproxy {
             pools,
         };
         let template = if is_layer4(topology) { "haproxy/layer4.cfg" } else { "haproxy/haproxy.cfg" };
-        let config = ConfigFile::new(CONFIG, templates.render(template, values)?);
+        let config = templates.render(CONFIG, template, values)?;
         Ok(std::iter::once(config).chain(splits).collect())
     }
 
-    fn arguments(&self, _topology: &Topology, site: &Site) -> Vec<String> {
+    fn misfits(&self, topology: &Topology, site: &Site, files: &[ConfigFile]) -> Vec<Misfit> {
+        let config = files.iter().find(|file| file.path == CONFIG);
+        config.map_or_else(Vec::new, |file| misfits::misfits(file, site, topology))
+    }
+
+    fn arguments(&self, _topology: &Topology, site: &Site, _files: &[ConfigFile]) -> Vec<String> {
         // Master-worker: `-db` alone ignores SIGTERM where it is PID 1.
         ["-W", "-db", "-f", &site.directory.join(CONFIG).display().to_string()].map(str::to_owned).to_vec()
     }
@@ -226,12 +180,13 @@ impl Balancer for Haproxy {
         topology: &Topology,
         site: &Site,
         rotation: &Rotation,
+        keeps: Keeps,
         _nth: u32,
         templates: &Templates,
     ) -> Result<Vec<Step>, EngineError> {
         // The new worker knows nothing of what the old one was told through its socket.
         let mut steps: Vec<Step> = self
-            .files(topology, site, rotation, templates)?
+            .files(topology, site, &kept(keeps, rotation, topology), templates)?
             .into_iter()
             .map(|file| Step::Write { path: file.path, text: file.text })
             .collect();

@@ -4,9 +4,11 @@
 mod envoy;
 mod haproxy;
 mod layer4;
+mod misfit;
 mod nginx;
 mod probing;
 mod procedure;
+mod read_back;
 mod shortage;
 mod site;
 mod tls;
@@ -20,14 +22,16 @@ use model::history::Setting;
 use model::identity::RequestId;
 use model::operations::{Operations, Whereabouts};
 use model::plan::Variant;
-use model::timeline::Deregister;
+use model::timeline::{Deregister, Keeps};
 use model::topology::{HeaderMatch, HealthCheck, Route, Topology};
 
 use crate::error::EngineError;
 use crate::templates::Templates;
 
+pub use misfit::Misfit;
 pub use probing::detection_bound;
 pub use procedure::{Change, DrainSignal, OldWorkers, Sighting, SplitSteps, Step, Trigger};
+pub use read_back::Rendered;
 pub(crate) use shortage::tells_of_shortage;
 pub use site::{ConfigFile, Rotation, Site, Standing, example_site};
 
@@ -43,8 +47,8 @@ pub trait Balancer: Sync {
     fn modules(&self, _said: &str) -> Vec<String> {
         Vec::new()
     }
-    /// The settings that decide about drops, as they are rendered.
-    fn settings(&self, variant: &Variant) -> Vec<Setting>;
+    /// The settings that decide about drops, read from what was rendered.
+    fn settings(&self, rendered: &Rendered<'_>) -> Vec<Setting>;
     /// Its configuration files, with `rotation` as the initial state.
     fn files(
         &self,
@@ -53,8 +57,10 @@ pub trait Balancer: Sync {
         rotation: &Rotation,
         templates: &Templates,
     ) -> Result<Vec<ConfigFile>, EngineError>;
-    /// The arguments that run it in the foreground.
-    fn arguments(&self, topology: &Topology, site: &Site) -> Vec<String>;
+    /// What in its `files` it could not be run with.
+    fn misfits(&self, topology: &Topology, site: &Site, files: &[ConfigFile]) -> Vec<Misfit>;
+    /// The arguments that run it in the foreground with its `files`.
+    fn arguments(&self, topology: &Topology, site: &Site, files: &[ConfigFile]) -> Vec<String>;
     /// What brings it from the rotation `from` to `to`, and what tells that a backend is drained after it.
     fn change(
         &self,
@@ -71,13 +77,14 @@ pub trait Balancer: Sync {
         route: &Route,
         templates: &Templates,
     ) -> Result<SplitSteps, EngineError>;
-    /// What makes it read its configuration for the `nth` time after its start, with `rotation` as it is, until the
-    /// new one serves. Envoy's hot restart and HAProxy's `-sf` aren't here: each needs a second process at once.
+    /// What makes it read its configuration for the `nth` time after its start, with what the reload `keeps` of
+    /// `rotation`, until the new one serves. Envoy's hot restart and HAProxy's `-sf` aren't here: each needs a second process at once.
     fn reload(
         &self,
         topology: &Topology,
         site: &Site,
         rotation: &Rotation,
+        keeps: Keeps,
         nth: u32,
         templates: &Templates,
     ) -> Result<Vec<Step>, EngineError>;
@@ -123,9 +130,12 @@ fn setting(name: &str, rendered: impl Into<String>) -> Setting {
     Setting { name: name.into(), rendered: rendered.into() }
 }
 
-/// What was rendered; where that is nothing, what `balancer` then does.
-fn or_default(rendered: String, balancer: &str, default: &str) -> String {
-    if rendered.is_empty() { format!("(nothing: {balancer}'s default, {default})") } else { rendered }
+/// What a reload keeps of the rotation.
+fn kept(keeps: Keeps, rotation: &Rotation, topology: &Topology) -> Rotation {
+    match keeps {
+        Keeps::Rotation => rotation.clone(),
+        Keeps::Nothing => Rotation::initial(topology),
+    }
 }
 
 /// The value of a header in a regular expression.
@@ -334,6 +344,8 @@ fn logged_id(text: &str) -> Result<Option<RequestId>, LogError> {
 
 #[cfg(test)]
 mod hostile_tests;
+#[cfg(test)]
+mod read_back_tests;
 #[cfg(test)]
 mod rendering_tests;
 #[cfg(test)]

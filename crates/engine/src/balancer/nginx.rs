@@ -1,9 +1,12 @@
 //! nginx, open source. No active health checks and no runtime API: a backend is taken out by a flag file that
 //! every request tests (`if (-f …)`, ngx_http_rewrite_module), or by a new configuration and SIGHUP.
 
+mod misfits;
 mod operations;
+mod routes;
 mod settings;
 mod sticky;
+mod syntax;
 
 use std::time::Duration;
 
@@ -13,19 +16,19 @@ use model::catalog::Capability;
 use model::detection::{DetectionBound, Symptom};
 use model::history::Setting;
 use model::operations::{Operations, Whereabouts};
-use model::plan::Variant;
-use model::timeline::Deregister;
+use model::timeline::{Deregister, Keeps};
 use model::topology::{
-    Backend, Balance, HeaderMatch, HealthCheck, PassiveHealth, Pool, Retries, Route, Topology,
+    Balance, HealthCheck, PassiveHealth, Pool, Retries, Route, Topology, UpstreamKeepalive,
 };
 use serde::Deserialize;
 
+use self::routes::{locations, split_clients};
 use super::layer4::{is_layer4, read_connection, sets, silence};
 use super::probing::never;
 use super::{
-    Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogLine, OldWorkers, RELOADED_WITHIN,
-    Rotation, Sighting, Signal, Site, SplitSteps, Standing, Step, Trigger, Turn, ViewQuery, deregistration,
-    literal, logged_id, or_default, routing_settings, setting, sticky_settings, tls, wall_nanos,
+    Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogLine, Misfit, OldWorkers,
+    RELOADED_WITHIN, Rendered, Rotation, Sighting, Signal, Site, SplitSteps, Standing, Step, Trigger, Turn,
+    ViewQuery, deregistration, logged_id, routing_settings, setting, sticky_settings, tls, wall_nanos,
 };
 use crate::error::EngineError;
 use crate::templates::Templates;
@@ -45,6 +48,8 @@ impl Balancer for Nginx {
                 "nginx's stream module tests no flag file: `deregister: reload` writes a new configuration",
             ),
             (Capability::InFlightView, "nginx OSS doesn't say what each backend has in flight"),
+            (Capability::Panic, "nginx has no panic threshold: without a live backend it answers 502"),
+            (Capability::MaxEjection, "nginx may eject every backend but the last"),
             (
                 Capability::BalanceBesideSticky,
                 "nginx OSS keeps users by a hash of its cookie, which chooses their backends as well",
@@ -75,8 +80,8 @@ impl Balancer for Nginx {
         vec![format!("{directory}/ngx_stream_module.so")]
     }
 
-    fn settings(&self, variant: &Variant) -> Vec<Setting> {
-        settings::settings(variant)
+    fn settings(&self, rendered: &Rendered<'_>) -> Vec<Setting> {
+        settings::settings(rendered)
     }
 
     fn files(
@@ -100,8 +105,15 @@ impl Balancer for Nginx {
         Ok(files)
     }
 
-    fn arguments(&self, _topology: &Topology, site: &Site) -> Vec<String> {
+    fn misfits(&self, topology: &Topology, site: &Site, files: &[ConfigFile]) -> Vec<Misfit> {
+        main_file(files).map_or_else(Vec::new, |file| misfits::misfits(file, site, topology))
+    }
+
+    fn arguments(&self, _topology: &Topology, site: &Site, files: &[ConfigFile]) -> Vec<String> {
         let directory = site.directory.display();
+        let stays = main_file(files).is_some_and(|file| misfits::stays_in_the_foreground(&file.text));
+        // A second `daemon` would be an error, whatever it says.
+        let foreground = if stays { vec![] } else { vec!["-g".to_owned(), "daemon off;".to_owned()] };
         [
             "-e",
             &format!("{directory}/{NOTICES}"),
@@ -111,7 +123,9 @@ impl Balancer for Nginx {
             &format!("{directory}/{CONFIG}"),
         ]
         .map(str::to_owned)
-        .to_vec()
+        .into_iter()
+        .chain(foreground)
+        .collect()
     }
 
     fn change(
@@ -170,14 +184,20 @@ impl Balancer for Nginx {
 
     fn reload(
         &self,
-        _topology: &Topology,
-        _site: &Site,
+        topology: &Topology,
+        site: &Site,
         _rotation: &Rotation,
+        keeps: Keeps,
         _nth: u32,
-        _templates: &Templates,
+        templates: &Templates,
     ) -> Result<Vec<Step>, EngineError> {
-        // Its files are what the rotation is.
-        Ok(reload().into())
+        // Its files are what the rotation is: who is `down` is so in the main one. Flags are none of its configuration.
+        let original = match keeps {
+            Keeps::Rotation => None,
+            Keeps::Nothing => Some(configuration(topology, site, &Rotation::default(), templates)?),
+        };
+        let write = original.map(|file| Step::Write { path: file.path, text: file.text });
+        Ok(write.into_iter().chain(reload()).collect())
     }
 
     fn view(&self, _site: &Site) -> Option<ViewQuery> {
@@ -240,6 +260,11 @@ impl Balancer for Nginx {
             flags: line.completion.to_owned(),
         }))
     }
+}
+
+/// Its configuration among its files.
+fn main_file(files: &[ConfigFile]) -> Option<&ConfigFile> {
+    files.iter().find(|file| file.path == CONFIG)
 }
 
 /// What the log says of the workers that had begun before a reload.
@@ -342,7 +367,7 @@ fn configuration(
             server_parameters => server_parameters(topology.passive_health),
             set => &upstreams[0],
         };
-        return Ok(ConfigFile::new(CONFIG, templates.render("nginx/layer4.conf", values)?));
+        return templates.render(CONFIG, "nginx/layer4.conf", values);
     }
     let routed = |name: &str| topology.routes.iter().any(|route| route.to.pools().any(|pool| pool == name));
     let pools = topology.pools.iter().zip(0..).filter(|(pool, _)| routed(&pool.name));
@@ -361,6 +386,7 @@ fn configuration(
         tls => tls::values(topology, site),
         keepalive_timeout => keepalive(topology),
         response_timeout_ms => topology.response_timeout.whole_millis(),
+        keeps_upstreams => topology.upstream_keepalive == UpstreamKeepalive::On,
         shutdown_timeout => shutdown_timeout(topology),
         next_upstream => next_upstream(topology.retries),
         sticky => topology.routes.iter().any(|route| route.sticky.is_some()),
@@ -368,56 +394,7 @@ fn configuration(
         locations => locations(topology),
         upstreams, pools, splits,
     };
-    Ok(ConfigFile::new(CONFIG, templates.render("nginx/nginx.conf", values)?))
-}
-
-/// A `location` per path. nginx chooses it by the longest path; within it, the conditions are put last that come first,
-/// since of several `set` the last one counts. A path without a route for all headers falls back to shorter ones.
-fn locations(topology: &Topology) -> Vec<Value> {
-    let mut paths: Vec<&str> = topology.routes.iter().map(|route| route.path.as_str()).collect();
-    paths.dedup();
-    paths.into_iter().map(|path| location(topology, path)).collect()
-}
-
-fn location(topology: &Topology, path: &str) -> Value {
-    let mut candidates: Vec<(usize, &Route)> =
-        topology.routes.iter().enumerate().filter(|(_, route)| path.starts_with(&route.path)).collect();
-    let for_all = candidates.iter().position(|(_, route)| route.header.is_none());
-    candidates.truncate(for_all.map_or(candidates.len(), |at| at + 1));
-    let reachable =
-        |name: &str| candidates.iter().any(|(_, route)| route.to.pools().any(|pool| pool == name));
-    let flags = |(pool, n): (&Pool, i32)| {
-        let flag =
-            |b: &Backend| context! { file => flag(&b.id), upstream => upstream_without(&pool.name, &b.id) };
-        context! { n, name => &pool.name, flags => pool.backends.iter().map(flag).collect::<Vec<_>>() }
-    };
-    let pools = topology.pools.iter().zip(0..).filter(|(pool, _)| reachable(&pool.name));
-    let to = |(n, route): (usize, &Route)| route.to.only().map_or(format!("$to_{n}"), str::to_owned);
-    let all = for_all.map(|at| to(candidates[at]));
-    let conditional = candidates.iter().rev().filter_map(|(n, route)| {
-        let header = route.header.as_ref()?;
-        Some(context! { condition => condition(header), to => to((*n, *route)) })
-    });
-    context! {
-        path, all,
-        pools => pools.map(flags).collect::<Vec<_>>(),
-        conditional => conditional.collect::<Vec<_>>(),
-    }
-}
-
-/// Until 1.23 nginx takes the first occurrence of a repeated header, since then all of them, joined by commas.
-fn condition(header: &HeaderMatch) -> String {
-    let variable = header.name.to_ascii_lowercase().replace('-', "_");
-    format!("$http_{variable} ~ \"(^|,) *{} *(,|$)\"", literal(header))
-}
-
-/// nginx refuses a part of 0 %.
-fn split_clients(route: &Route, n: usize) -> Value {
-    let parts = route.to.parts();
-    let rest = parts.iter().rposition(|part| part.share.0 > 0.0).unwrap_or(0);
-    let earlier = parts[..rest].iter().filter(|part| part.share.0 > 0.0);
-    let earlier = earlier.map(|part| context! { share => part.share.to_string(), pool => &part.pool });
-    context! { n, salt => &route.name, parts => earlier.collect::<Vec<_>>(), rest => &parts[rest].pool }
+    templates.render(CONFIG, "nginx/nginx.conf", values)
 }
 
 fn next_upstream_at_layer4(retries: Retries) -> String {

@@ -30,9 +30,20 @@ fn rendered(kind: BalancerKind, variant: &Variant) -> String {
     files.unwrap().into_iter().map(|file| file.text).collect::<Vec<_>>().join("\n")
 }
 
+fn settings_from(kind: BalancerKind, variant: &Variant, templates: &Templates) -> Vec<Setting> {
+    let site = example_site(variant);
+    let rotation = Rotation::initial(&variant.topology);
+    let files = adapter(kind).files(&variant.topology, &site, &rotation, templates).unwrap();
+    let arguments = adapter(kind).arguments(&variant.topology, &site, &files);
+    adapter(kind).settings(&Rendered { variant, files: &files, arguments: &arguments, templates })
+}
+
 fn settings(kind: BalancerKind, variant: &Variant, name: &str) -> String {
-    let settings = adapter(kind).settings(variant);
-    settings.into_iter().find(|setting| setting.name == name).unwrap().rendered
+    settings_from(kind, variant, &Templates::embedded())
+        .into_iter()
+        .find(|setting| setting.name == name)
+        .unwrap()
+        .rendered
 }
 
 /// The words after each `before`, up to `end`.
@@ -211,7 +222,12 @@ fn a_sticky_route_has_the_balancers_cookie_and_others_have_none() {
         let plain = variant(kind, 2, "", CRASH);
         let text = rendered(kind, &plain).to_lowercase();
         assert!(!text.contains("cookie") && !text.contains("stateful"), "{kind}: {text}");
-        assert!(adapter(kind).settings(&plain).iter().all(|setting| setting.name != "sticky"), "{kind}");
+        assert!(
+            settings_from(kind, &plain, &Templates::embedded())
+                .iter()
+                .all(|setting| setting.name != "sticky"),
+            "{kind}"
+        );
     }
     // Every upstream that a request can be led to, the ones without a backend that is out among them.
     let text = rendered(BalancerKind::Nginx, &sticky(BalancerKind::Nginx));
@@ -227,7 +243,7 @@ fn as_many_workers_are_rendered_as_are_said() {
     }
     let variant = variant(BalancerKind::Envoy, 3, "  workers: 4\n", CRASH);
     let arguments =
-        adapter(BalancerKind::Envoy).arguments(&variant.topology, &example_site(&variant)).join(" ");
+        adapter(BalancerKind::Envoy).arguments(&variant.topology, &example_site(&variant), &[]).join(" ");
     assert!(arguments.contains("--concurrency 4"));
     assert!(settings(BalancerKind::Envoy, &variant, "workers").starts_with("--concurrency 4"));
 }
@@ -238,7 +254,9 @@ fn every_reload_ends_with_a_sighting_of_the_new_configuration_and_envoys_listene
         let variant = variant(kind, 3, "", CRASH);
         let rotation = Rotation::initial(&variant.topology).with("web-1", Standing::Draining);
         let site = example_site(&variant);
-        adapter(kind).reload(&variant.topology, &site, &rotation, nth, &Templates::embedded()).unwrap()
+        adapter(kind)
+            .reload(&variant.topology, &site, &rotation, Keeps::Rotation, nth, &Templates::embedded())
+            .unwrap()
     };
     for kind in BalancerKind::ALL {
         let steps = steps(kind, 1);

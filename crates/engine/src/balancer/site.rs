@@ -99,12 +99,14 @@ pub struct ConfigFile {
     pub path: String,
     /// Its content.
     pub text: String,
+    /// The template that it was rendered from; `None`: it has none.
+    pub template: Option<&'static str>,
 }
 
 impl ConfigFile {
-    /// The file `path` with `text`.
+    /// The file `path` with `text`, of no template.
     pub fn new(path: impl Into<String>, text: impl Into<String>) -> ConfigFile {
-        ConfigFile { path: path.into(), text: text.into() }
+        ConfigFile { path: path.into(), text: text.into(), template: None }
     }
 }
 

@@ -15,8 +15,11 @@ fn rendered(kind: BalancerKind, listener: &str) -> (String, Vec<Setting>) {
     let variant = &plan.variants[0];
     let (rotation, site) = (Rotation::initial(&variant.topology), example_site(variant));
     let files = adapter(kind).files(&variant.topology, &site, &rotation, &Templates::embedded()).unwrap();
-    let text = files.into_iter().map(|file| file.text).collect::<Vec<_>>().join("\n");
-    (text, adapter(kind).settings(variant))
+    let arguments = adapter(kind).arguments(&variant.topology, &site, &files);
+    let templates = &Templates::embedded();
+    let settings =
+        adapter(kind).settings(&Rendered { variant, files: &files, arguments: &arguments, templates });
+    (files.into_iter().map(|file| file.text).collect::<Vec<_>>().join("\n"), settings)
 }
 
 const KEY: &str = "/run/rig/certificates/server.pem";

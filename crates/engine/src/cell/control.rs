@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use model::catalog::BalancerKind;
 use model::history::Happening;
-use model::timeline::{Deregister, SplitChange};
+use model::timeline::{Deregister, Keeps, SplitChange};
 use model::topology::Topology;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -123,13 +123,13 @@ impl<'a, R: Runtime> Control<'a, R> {
     }
 
     /// Lets the balancer read its configuration again, and waits until the new one serves.
-    pub(super) async fn reload(&self) -> Result<(), EngineError> {
+    pub(super) async fn reload(&self, keeps: Keeps) -> Result<(), EngineError> {
         let _alone = self.changing.lock().await;
         let nth = self.reloads.get() + 1;
         self.reloads.set(nth);
         let rotation = self.rotation.borrow().clone();
         let topology = self.backends.topology();
-        let steps = self.adapter().reload(topology, self.site, &rotation, nth, self.templates)?;
+        let steps = self.adapter().reload(topology, self.site, &rotation, keeps, nth, self.templates)?;
         let log_began = self.log_length();
         for step in steps {
             self.perform(step, log_began).await?;
@@ -152,7 +152,7 @@ impl<'a, R: Runtime> Control<'a, R> {
     async fn perform(&self, step: Step, log_began: u64) -> Result<(), EngineError> {
         tracing::debug!(balancer = %self.kind, ?step);
         match step {
-            Step::Write { path, text } => write_file(self.site, &ConfigFile { path, text }),
+            Step::Write { path, text } => write_file(self.site, &ConfigFile::new(path, text)),
             Step::Remove { path } => {
                 let path = self.site.directory.join(path);
                 match std::fs::remove_file(&path) {
@@ -167,7 +167,7 @@ impl<'a, R: Runtime> Control<'a, R> {
                     Trigger::Signal(signal) => self.backends.runtime.signal(self.process, signal).await?,
                     Trigger::Write { path, text } => {
                         let ordered = agent::clock::now();
-                        write_file(self.site, &ConfigFile { path, text })?;
+                        write_file(self.site, &ConfigFile::new(path, text))?;
                         ordered
                     }
                 };

@@ -8,7 +8,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use model::history::{BALANCER, CellStage, Happening};
+use model::history::{BALANCER, CellStage, Happening, Setting};
 use model::identity::Incarnation;
 use model::job::LoadJob;
 use model::plan::Variant;
@@ -26,7 +26,7 @@ use super::session_store::SessionStore;
 use super::stages::Stages;
 use super::token_keys::{TokenKeys, password};
 use super::{Drive, Order, generator, lookout, losses, machine, readiness, sampling, timeline, variant_of};
-use crate::balancer::{ConfigFile, Rotation, STDERR_FILE, STDOUT_FILE, Site, adapter};
+use crate::balancer::{ConfigFile, Rendered, Rotation, STDERR_FILE, STDOUT_FILE, Site, adapter};
 use crate::certificates::{CERTIFICATES, Certificates};
 use crate::error::EngineError;
 use crate::owner;
@@ -315,10 +315,18 @@ impl<'a, R: Runtime> Stand<'a, R> {
             binary: build.binary,
             listener: self.site.listener.to_string(),
             published: self.balancer_pod.published.map(|address| address.to_string()),
-            settings: adapter(kind).settings(self.variant),
+            settings: self.settings(),
             in_flight_view: adapter(kind).view(&self.site).is_some(),
         });
         self.read_clocks();
+    }
+
+    /// The settings that decide about drops, as they were rendered.
+    fn settings(&self) -> Vec<Setting> {
+        let adapter = adapter(self.order.cell.balancer);
+        let arguments = adapter.arguments(&self.variant.topology, &self.site, &self.files);
+        let (variant, files, templates) = (self.variant, &self.files, self.order.templates);
+        adapter.settings(&Rendered { variant, files, arguments: &arguments, templates })
     }
 
     pub(super) fn read_clocks(&self) -> i64 {
@@ -357,7 +365,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
                 component: BALANCER.to_owned(),
                 pod: &self.balancer_pod,
                 program: Program::Balancer(kind),
-                arguments: adapter(kind).arguments(&self.variant.topology, &self.site),
+                arguments: adapter(kind).arguments(&self.variant.topology, &self.site, &self.files),
                 directory: self.site.directory.clone(),
             })
             .await?;

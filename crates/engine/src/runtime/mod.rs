@@ -7,6 +7,7 @@ mod lease;
 mod proc;
 pub mod process;
 pub(crate) mod search;
+mod strays;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

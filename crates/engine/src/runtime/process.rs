@@ -23,6 +23,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, watch};
 
 use super::lease::Leases;
+use super::strays::{self, Launched};
 use super::{CpuTime, Handle, Launch, Pod, PodOrder, Process, Program, Reach, Runtime, binaries, proc};
 use crate::balancer::{STDERR_FILE, STDOUT_FILE, Signal};
 use crate::error::EngineError;
@@ -39,6 +40,7 @@ const ONE_HOST: &str = "local processes share the loopback interface, which can'
 pub struct ProcessRuntime {
     executable: PathBuf,
     leases: Leases,
+    launched: RefCell<Launched>,
     children: RefCell<Vec<Living>>,
 }
 
@@ -86,7 +88,9 @@ impl Living {
 impl ProcessRuntime {
     /// A runtime whose agents are `executable`: rig itself.
     pub fn new(executable: PathBuf) -> ProcessRuntime {
-        ProcessRuntime { executable, leases: Leases::default(), children: RefCell::default() }
+        strays::adopt();
+        let leases = Leases::default();
+        ProcessRuntime { executable, leases, launched: RefCell::default(), children: RefCell::default() }
     }
 
     /// Sends `signal`; returns when. A pid stays ours until its exit has been collected, which happens on this thread.
@@ -213,6 +217,11 @@ impl Runtime for ProcessRuntime {
             });
         }
         let exit = watched(child);
+        {
+            let mut launched = self.launched.borrow_mut();
+            launched.groups.extend(i32::try_from(pid));
+            launched.directories.extend(std::fs::canonicalize(&launch.directory));
+        }
         let keeper = match launch.program {
             Program::Balancer(_) => Some(self.keeper_of(pid).map_err(failed)?),
             Program::Store | Program::Agent(_) => None,
@@ -261,7 +270,11 @@ impl Runtime for ProcessRuntime {
             child.sweep();
             child.relieve().await;
         }
-        Ok(())
+        let launched = std::mem::take(&mut *self.launched.borrow_mut());
+        match launched.end(GRACE).await.as_slice() {
+            [] => Ok(()),
+            left => Err(EngineError::LeftBehind { pids: left.to_vec() }),
+        }
     }
 }
 

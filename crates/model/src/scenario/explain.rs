@@ -9,7 +9,10 @@ use crate::sessions::{JwtKeys, Sessions};
 use crate::timeline::{Action, Drain, Entry, Strategy, When};
 use crate::timeline::{Deploy, Deregister, Fault, Until};
 use crate::tls::Tls;
-use crate::topology::{Backend, Balance, Latency, Layer, OnTerm, PassiveHealth, Pool, Retries, Topology};
+use crate::topology::{
+    Backend, Balance, Latency, Layer, Limits, OnTerm, PassiveHealth, Pool, Retries, Threshold, Topology,
+    UpstreamKeepalive,
+};
 use crate::traffic::{Arrivals, Identity, Skew, Traffic};
 use crate::units::Span;
 
@@ -123,6 +126,12 @@ fn topology(out: &mut Lines, topology: &Topology) {
             out.line(3, format_args!("passive_health: {{ fails: {fails}, for: {out_for} }}"));
         }
     }
+    out.line(3, format_args!("panic: {}", threshold(topology.panic)));
+    out.line(3, format_args!("max_ejection: {}", threshold(topology.max_ejection)));
+    let limits = if topology.limits == Limits::Off { "off" } else { "default" };
+    out.line(3, format_args!("limits: {limits}"));
+    let kept = if topology.upstream_keepalive == UpstreamKeepalive::On { "on" } else { "default" };
+    out.line(3, format_args!("upstream_keepalive: {kept}"));
     match topology.client_keepalive {
         None => out.line(3, "client_keepalive: off"),
         Some(span) => out.line(3, format_args!("client_keepalive: {span}")),
@@ -133,6 +142,14 @@ fn topology(out: &mut Lines, topology: &Topology) {
         Some(span) => out.line(3, format_args!("reload_grace: {span}")),
     }
     out.line(3, format_args!("workers: {}", topology.workers));
+}
+
+fn threshold(threshold: Threshold) -> String {
+    match threshold {
+        Threshold::Off => "off".to_owned(),
+        Threshold::Default => "default".to_owned(),
+        Threshold::At(share) => share.to_string(),
+    }
 }
 
 fn explain_pool(out: &mut Lines, pool: &Pool) {
@@ -258,7 +275,11 @@ fn timeline_entry(out: &mut Lines, entry: &Entry) {
             out.line(4, format_args!("curl: {{ path: {path}, headers: {headers}, times: {} }}", it.times));
         }
         Action::Reload(it) => {
-            out.line(4, format_args!("reload: {{ times: {}, every: {} }}", it.times, it.every))
+            let keeps = it.keeps.name();
+            out.line(
+                4,
+                format_args!("reload: {{ times: {}, every: {}, keeps: {keeps} }}", it.times, it.every),
+            )
         }
     }
 }

@@ -18,6 +18,7 @@ mod document;
 mod explain;
 mod limits;
 mod problem;
+mod read_defaults;
 mod read_degrade;
 mod read_listener;
 mod read_routes;

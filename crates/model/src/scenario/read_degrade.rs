@@ -4,25 +4,22 @@ use super::limits;
 use super::problem::Problem;
 use super::read_topology::{latency, slower};
 use super::reader::{Item, written_last};
-use crate::degrade::{Degrade, Misbehaviour, ResponseStage};
+use crate::degrade::{Degrade, Misbehaviour, ResponseStage, WAYS};
 use crate::topology::{Backend, Topology};
 use crate::units::Share;
-
-/// The keys of which a `degrade` has one.
-const KEYS: [&str; 7] = ["latency", "slower", "errors", "health", "silent", "reset", "close"];
 
 pub(crate) fn degrade(item: Item<'_>, lasting: Option<Item<'_>>, topology: &Topology) -> Option<Degrade> {
     let mut fields = item.fields()?;
     let serving: Vec<&Backend> = topology.pools.iter().flat_map(|pool| pool.serving()).collect();
     let names: Vec<_> = serving.iter().map(|backend| backend.id.as_str()).collect();
     let backend = fields.demand("backend").and_then(|item| item.known_name("backend", &names));
-    let asked: Vec<_> = KEYS.into_iter().filter_map(|key| fields.get(key)).collect();
+    let asked: Vec<_> = WAYS.into_iter().filter_map(|way| fields.get(way.key)).collect();
     fields.finish();
     let lasts = lasting.and_then(|item| item.quantity(limits::FAULT));
     let misbehaviour = match asked.as_slice() {
         [one] => misbehaviour(*one, serving.iter().find(|b| Some(&b.id) == backend.as_ref()).copied()),
         [] => {
-            let known: Vec<_> = KEYS.iter().map(|key| format!("`{key}`")).collect();
+            let known: Vec<_> = WAYS.iter().map(|way| format!("`{}`", way.key)).collect();
             let problem = Problem::new("`degrade` does not say how the backend misbehaves", item.key());
             item.refuse(problem.help(format!("add one of {}", known.join(", "))))
         }

@@ -9,8 +9,8 @@ use super::{read_routes, read_traffic};
 use crate::catalog::Capability;
 use crate::sessions::{JwtKeys, STORE, Sessions};
 use crate::timeline::{
-    Action, CurlRequest, Deploy, Deregister, Drain, Entry, Fault, FaultKind, Reload, SplitChange, Strategy,
-    Until, When,
+    Action, CurlRequest, Deploy, Deregister, Drain, Entry, Fault, FaultKind, Keeps, Reload, SplitChange,
+    Strategy, Until, When,
 };
 use crate::topology::{Balance, Layer, Topology};
 use crate::units::Span;
@@ -140,7 +140,7 @@ fn action(fields: &mut Fields<'_>, stage: &Stage<'_>) -> Option<Action> {
         return curl(item).map(Action::Curl);
     }
     if let Some(item) = reload_item {
-        return reload(item).map(Action::Reload);
+        return reload(item, stage.balancers).map(Action::Reload);
     }
     if let [(kind, item)] = faults.as_slice() {
         return fault(*kind, *item, lasting, stage.topology).map(Action::Fault);
@@ -203,8 +203,15 @@ fn fault(kind: FaultKind, item: Item<'_>, lasting: Option<Item<'_>>, topology: &
 }
 
 /// `{}` is one reload.
-fn reload(item: Item<'_>) -> Option<Reload> {
+fn reload(item: Item<'_>, balancers: &Balancers<'_>) -> Option<Reload> {
     let mut fields = item.fields()?;
+    let keeps = fields.read("keeps", Keeps::default(), |item| {
+        let keeps = item.word(&[("rotation", Keeps::Rotation), ("nothing", Keeps::Nothing)])?;
+        if keeps == Keeps::Nothing {
+            balancers.must(Capability::ForgetfulReload, "forget at a reload who is out of rotation", &item);
+        }
+        Some(keeps)
+    });
     let (times_item, every_item) = (fields.get("times"), fields.get("every"));
     fields.finish();
     let times = match times_item {
@@ -224,7 +231,7 @@ fn reload(item: Item<'_>) -> Option<Reload> {
         let problem = Problem::new("`every` means nothing for a single reload", every.key());
         return item.refuse(problem.help("say how many: `times: 10`"));
     }
-    Some(Reload { times, every })
+    Some(Reload { times, every, keeps })
 }
 
 fn deploy(item: Item<'_>, stage: &Stage<'_>) -> Option<Deploy> {

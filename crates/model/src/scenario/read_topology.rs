@@ -5,7 +5,7 @@ use super::limits;
 use super::problem::Problem;
 use super::reader::{Fields, Item, written_last};
 use super::tree::Value;
-use super::{read_listener, read_routes, read_users};
+use super::{read_defaults, read_listener, read_routes, read_users};
 use crate::catalog::Capability;
 use crate::topology::{
     self, Backend, Balance, HealthCheck, Latency, Listener, OnTerm, PassiveHealth, Pool, Retries, Tail,
@@ -29,14 +29,19 @@ pub(crate) fn topology(item: Item<'_>, balancers: &Balancers<'_>, client_timeout
     let balance_item = fields.get("balance");
     let balance = balance_item.and_then(|item| balance(item, balancers)).unwrap_or_default();
     read_users::check_balance(balance_item, balance, &routes, balancers);
+    let passive_health = fields.read("passive_health", PassiveHealth::default(), |item| {
+        passive_health(item, health_check.as_ref(), balancers)
+    });
     let topology = Topology {
         routes,
         listener,
         balance,
         retries: fields.read("retries", Retries::default(), retries),
-        passive_health: fields.read("passive_health", PassiveHealth::default(), |item| {
-            passive_health(item, health_check.as_ref(), balancers)
-        }),
+        passive_health,
+        panic: read_defaults::panic(&mut fields, balancers),
+        max_ejection: read_defaults::max_ejection(&mut fields, passive_health, balancers),
+        limits: read_defaults::limits(&mut fields),
+        upstream_keepalive: read_defaults::upstream_keepalive(&mut fields),
         client_keepalive: fields.read("client_keepalive", Some(Span::millis(75_000)), client_keepalive),
         response_timeout: fields.read(
             "response_timeout",

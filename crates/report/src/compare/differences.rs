@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use model::catalog::{Capability, Catalog};
 use model::plan::SavedPlan;
+use model::records::TemplateUsed;
 use serde::Serialize;
 
 use super::Source;
@@ -137,6 +138,25 @@ pub(super) fn places(a: Run<'_>, b: Run<'_>) -> Vec<KeyDifference> {
         KeyDifference { key: key.to_owned(), variants: vec![], values: vec![left, right], compared }
     };
     differ.map(told).collect()
+}
+
+/// Templates that both runs used and that have different texts. What a run was rendered from may not be known.
+pub(super) fn templates(a: Run<'_>, b: Run<'_>) -> Vec<KeyDifference> {
+    let [left, right] = [a, b].map(|run| &run.summary.environment.templates);
+    let shared = left.iter().filter_map(|(name, it)| Some((name, it, right.get(name)?)));
+    let told = |it: &TemplateUsed| {
+        let whose = it.own.as_deref().unwrap_or("built-in");
+        format!("{whose} (SHA-256 {}…)", it.sha256.chars().take(12).collect::<String>())
+    };
+    shared
+        .filter(|(_, left, right)| left.sha256 != right.sha256)
+        .map(|(name, left, right)| KeyDifference {
+            key: format!("template {name}"),
+            variants: vec![],
+            values: vec![told(left), told(right)],
+            compared: false,
+        })
+        .collect()
 }
 
 /// What can't be trusted in the runs, each run's once.

@@ -12,6 +12,7 @@ mod view;
 use std::collections::BTreeSet;
 
 use model::catalog::{BalancerKind, Catalog};
+use model::experiment::experiment;
 use model::plan::SavedPlan;
 use serde::Serialize;
 
@@ -77,6 +78,8 @@ pub struct Comparison {
     pub scenario: String,
     /// The question that it answers.
     pub question: String,
+    /// What was done to find out, in one sentence; of unlike runs, in the first.
+    pub experiment: String,
     /// Who is compared, in the order of columns.
     pub sides: Vec<Side>,
     /// Every figure of every variant that all sides ran.
@@ -198,6 +201,7 @@ pub fn runs(
     }
     let mut keys = keys::differences(a.plan, b.plan);
     keys.extend(differences::places(a, b));
+    keys.extend(differences::templates(a, b));
     let unlike: Vec<_> = keys.iter().filter(|key| !key.compared).cloned().collect();
     if strictness == Strictness::Alike && !unlike.is_empty() {
         return Err(Unlike::Keys(unlike));
@@ -242,6 +246,7 @@ fn compared(
     Comparison {
         scenario: whole.scenario.clone(),
         question: whole.question.clone(),
+        experiment: experiment(whole),
         rows,
         settings: differences::settings(sources),
         capabilities: differences::capabilities(sources, catalog),

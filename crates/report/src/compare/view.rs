@@ -18,7 +18,8 @@ pub fn compose(comparison: &Comparison) -> Document {
     blocks.extend(settings(comparison).map(Block::Table));
     blocks.extend(lists.into_iter().filter_map(|(title, lines)| list(title, Mark::None, lines)));
     blocks.extend(list("What can be trusted", Mark::Unknown, comparison.doubts.clone()));
-    Document { headline: headline(comparison), question: comparison.question.clone(), blocks }
+    let (question, experiment) = (comparison.question.clone(), comparison.experiment.clone());
+    Document { headline: headline(comparison), question, experiment, blocks }
 }
 
 fn list(title: &'static str, mark: Mark, lines: Vec<String>) -> Option<Block> {

@@ -1,12 +1,13 @@
 //! The lists of a report: claims, sources of dropped requests, derivations, doubts, books.
 
 use model::plan::Unavailable;
-use model::records::ContainerEngine;
+use model::records::{ContainerEngine, TemplateUsed};
 
-use super::{Line, Mark, label, mark, runtimes, trust_word};
+use super::{Line, Mark, Quote, label, mark, runtimes, trust_word};
 use crate::attribution::DroppedGroup;
 use crate::books::AccessLog;
 use crate::figures::{millis, percent_up, words};
+use crate::shell;
 use crate::summary::CellSummary;
 use crate::validity::{Trust, Validity, cpu_window_suffices};
 use crate::verdict::{ClaimVerdict, Holding, PLAN_CHANGED, Problem, Proof, Role, RunSummary};
@@ -268,11 +269,26 @@ pub(super) fn environment(run: &RunSummary) -> Vec<Line> {
     if !run.cells.is_empty() {
         lines.push(plain(format!("runtime {}", runtimes(run))));
     }
+    for (name, it) in &e.templates {
+        let whose = it.own.as_ref().map_or("built-in".to_owned(), |path| format!("own: {path}"));
+        lines.push(plain(format!("template {name}: {whose}, SHA-256 {}", it.sha256)));
+    }
     for (name, value) in &e.sysctls {
         lines.push(plain(format!("{name} = {value}")));
     }
     lines.extend(e.engine.iter().flat_map(container_engine));
     lines
+}
+
+/// What own templates change of the built-in ones.
+pub(super) fn own_templates(run: &RunSummary) -> Vec<Quote> {
+    let quote = |(name, it): (&String, &TemplateUsed)| {
+        let path = it.own.as_ref()?;
+        let text =
+            if it.diff.is_empty() { "(nothing: it is the built-in one)".into() } else { it.diff.clone() };
+        Some(Quote { from: format!("{path} against the built-in {name}"), text })
+    };
+    run.environment.templates.iter().filter_map(quote).collect()
 }
 
 fn container_engine(engine: &ContainerEngine) -> Vec<Line> {
@@ -293,6 +309,11 @@ pub(super) fn readings(run: &RunSummary) -> Vec<Line> {
 }
 
 pub(super) fn reproduce(run: &RunSummary) -> Vec<Line> {
+    let command = &run.environment.command;
+    if !command.is_empty() {
+        return vec![plain(shell::line(command))];
+    }
+    // Saved before the command was: what is known of it.
     let mut balancers: Vec<_> = run.cells.iter().map(|cell| cell.balancer.name()).collect();
     balancers.dedup();
     vec![plain(format!(

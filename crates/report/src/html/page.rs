@@ -14,9 +14,10 @@ const STYLE: &str = include_str!("style.css");
 /// What the reader came for: it stands before the pictures.
 const FIRST: [&str; 4] = ["Not run", "Claims", "Reading", "Failures"];
 /// What only a reader with a doubt looks up.
-const LAST: [&str; 8] = [
+const LAST: [&str; 9] = [
     "Books",
     "Settings",
+    "Own templates",
     "Notes",
     "How long each stage took",
     "Load generator",
@@ -63,7 +64,7 @@ fn contents(runs: &[Illustrated<'_>]) -> Markup {
 
 fn article(number: usize, told: Illustrated<'_>) -> Markup {
     let run = told.run;
-    let Document { headline, question, blocks } = compose(run, Detail::Full);
+    let Document { headline, question, experiment, blocks } = compose(run, Detail::Full);
     let (first, rest): (Vec<_>, Vec<_>) = blocks.into_iter().partition(|block| FIRST.contains(&title(block)));
     let (last, rest): (Vec<_>, Vec<_>) = rest.into_iter().partition(|block| LAST.contains(&title(block)));
     // The table of requests, if there is any cell, and what the pictures are about.
@@ -73,6 +74,7 @@ fn article(number: usize, told: Illustrated<'_>) -> Markup {
             header {
                 p.verdict.(tone(headline.mark)) { span.sign aria-hidden="true" { (headline.mark.sign()) } " " (headline.text) }
                 h1 { (question) }
+                p.experiment { b { "Experiment" } ": " (experiment) }
                 @for block in first.iter().filter(|block| title(block) == "Reading") { (reading(block)) }
             }
             @for requests in requests { (block(requests)) }

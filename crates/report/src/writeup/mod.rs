@@ -41,7 +41,13 @@ fn opening(runs: &[Run<'_>]) -> Vec<Part> {
             Verdict::Failed => Mark::Bad,
             Verdict::Invalid | Verdict::Interrupted => Mark::Unknown,
         },
-        text: format!("{}: {} ({})", run.label, run.summary.question, run.verdict()),
+        text: format!(
+            "{}: {} ({}) Experiment: {}.",
+            run.label,
+            run.summary.question,
+            run.verdict(),
+            run.summary.experiment
+        ),
     };
     vec![
         Part::Text(

@@ -3,6 +3,7 @@
 use model::catalog::{BalancerKind, Capability, Catalog};
 use model::history::Setting;
 use model::plan::SavedPlan;
+use model::records::TemplateUsed;
 use model::topology::{Balance, Retries};
 use model::units::Rate;
 use report::compare::{self, Comparison, Row, Strictness, Unlike};
@@ -239,4 +240,38 @@ fn cpu_time_that_cannot_be_trusted_is_struck_and_never_better() {
     };
     assert_eq!(cheaper(|_| true), (Some(1), vec![0, 0]));
     assert_eq!(cheaper(|cell| !is_haproxy(cell)), (None, vec![0, 5]));
+}
+
+#[test]
+fn runs_of_different_templates_are_unlike_and_of_equal_ones_are_not() {
+    let plan = both(5);
+    let rendered_from = |own: Option<&str>, sha256: &str| {
+        let mut run = run(&plan, |_| {});
+        let used =
+            TemplateUsed { own: own.map(str::to_owned), sha256: sha256.to_owned(), diff: String::new() };
+        run.environment.templates = [("nginx/nginx.conf".to_owned(), used)].into();
+        run
+    };
+    let compared = |a: &RunSummary, b: &RunSummary, strictness| {
+        let [a, b] = [a, b].map(|summary| Run { label: "a run", plan: &plan, summary });
+        compare::runs(a, b, strictness, &catalog())
+    };
+    let built_in = rendered_from(None, "0123456789abcdef");
+    let own = rendered_from(Some("own/nginx/nginx.conf"), "fedcba9876543210");
+    let Err(Unlike::Keys(keys)) = compared(&built_in, &own, Strictness::Alike) else {
+        panic!("they are alike")
+    };
+    assert_eq!(
+        keys.iter().map(|key| key.words()).collect::<Vec<_>>(),
+        [
+            "template nginx/nginx.conf: built-in (SHA-256 0123456789ab…) against own/nginx/nginx.conf (SHA-256 fedcba987654…)"
+        ]
+    );
+    assert!(compared(&built_in, &own, Strictness::Forced).is_ok());
+    // The same text, wherever it lies; and one that nobody kept.
+    let moved = rendered_from(Some("elsewhere/nginx/nginx.conf"), "0123456789abcdef");
+    let old = run(&plan, |_| {});
+    for other in [moved, old] {
+        assert!(compared(&built_in, &other, Strictness::Alike).is_ok());
+    }
 }

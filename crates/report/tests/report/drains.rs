@@ -119,7 +119,7 @@ fn a_reload_is_set_beside_the_same_load_without_it() {
         name: "again".into(),
         when: When::At(Span::millis(15_000)),
         jitter: Span::default(),
-        action: Action::Reload(Reload { times: 1, every: Span::default() }),
+        action: Action::Reload(Reload { times: 1, every: Span::default(), keeps: Default::default() }),
     });
     let mut reloaded = cell(CONTROL);
     reloaded.cell.variant = DRAINED.into();

@@ -1,5 +1,5 @@
 use model::history::{CellStage, Event, Happening};
-use model::records::{ContainerEngine, Environment, ImageUsed};
+use model::records::{ContainerEngine, Environment, ImageUsed, TemplateUsed};
 use model::units::Span;
 use report::{Colour, Format, RunSummary, Style, judge, render, summarise, verdict_json};
 
@@ -177,5 +177,38 @@ fn the_verdict_alone_says_what_the_summary_says() {
         for part in parts {
             assert_eq!(alone[part], whole[part], "{part}");
         }
+    }
+}
+
+#[test]
+fn own_templates_and_the_command_are_told_as_they_were() {
+    let mut run = held();
+    run.environment.command =
+        ["rig", "run", "my drain.yaml", "--set=load.rate=9/s"].map(str::to_owned).to_vec();
+    let used = TemplateUsed {
+        own: Some("own/nginx/nginx.conf".into()),
+        sha256: "00ff".into(),
+        diff: "-proxy_next_upstream off;\n+proxy_next_upstream error;\n".into(),
+    };
+    run.environment.templates = [("nginx/nginx.conf".to_owned(), used)].into();
+    let text = render(&run, Format::Markdown, PLAIN);
+    assert_eq!(section(&text, "Reproduce"), "Reproduce\n\n- rig run 'my drain.yaml' --set=load.rate=9/s\n");
+    assert!(
+        section(&text, "Environment")
+            .contains("template nginx/nginx.conf: own: own/nginx/nginx.conf, SHA-256 00ff")
+    );
+    assert!(section(&text, "Own templates").contains("+proxy_next_upstream error;"), "{text}");
+    assert!(render(&run, Format::Json, PLAIN).contains("\"sha256\": \"00ff\""));
+}
+
+#[test]
+fn the_experiment_stands_above_everything_else() {
+    let run = held();
+    let told = "400 requests/s (constant) for 20 s";
+    assert!(run.experiment.starts_with(told), "{}", run.experiment);
+    for format in [Format::Table, Format::Markdown, Format::Json] {
+        let text = render(&run, format, PLAIN);
+        let head: String = text.lines().take(8).collect::<Vec<_>>().join(" ");
+        assert!(head.contains(told), "{head}");
     }
 }

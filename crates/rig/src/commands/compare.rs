@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use engine::balancer::catalog;
+use engine::preflight::preflight;
+use engine::templates::Templates;
 use model::catalog::BalancerKind;
-use model::plan::{Plan, SavedPlan};
-use model::scenario::{Choice, Scenario};
+use model::plan::SavedPlan;
+use model::scenario::Choice;
 use report::compare::{self, Comparison, LEAST_REPEATS, Strictness};
 use report::{Format, render_comparisons};
 use tokio::sync::watch;
@@ -14,7 +16,7 @@ use tokio::sync::watch;
 use super::judged::{exit, style};
 use super::run::{Done, controlled, run};
 use super::saved::Read;
-use super::{plan, plans};
+use super::{Planned, plans, templates};
 use crate::bundled;
 use crate::cli::{self, Compare, ComparisonFormat, FormatName};
 use crate::exit::{Exit, Failure, print, tell, with_causes};
@@ -34,7 +36,11 @@ pub(crate) fn perform(wanted: &Compare) -> Result<Exit, Failure> {
                 )));
             }
             let jobs = jobs(wanted, &kinds, &scenarios)?;
-            controlled(async |interrupted| side_by_side(wanted, &kinds, &jobs, interrupted).await)
+            let templates = templates(wanted.proxy_configs.as_deref())?;
+            for job in &jobs {
+                preflight(&job.planned.plan, &templates).map_err(Failure::usage)?;
+            }
+            controlled(async |interrupted| side_by_side(wanted, &kinds, &jobs, &templates, interrupted).await)
         }
     }
 }
@@ -55,10 +61,8 @@ fn saved(wanted: &Compare, [a, b]: &[PathBuf; 2]) -> Result<Exit, Failure> {
 
 /// A scenario that is to be run.
 struct Job {
-    /// As it is written.
-    document: Scenario,
     /// What all balancers can run of it.
-    plan: Plan,
+    planned: Planned,
     /// All of it.
     whole: SavedPlan,
 }
@@ -77,7 +81,7 @@ fn jobs(wanted: &Compare, kinds: &[BalancerKind], scenarios: &[String]) -> Resul
         fail_on: Vec::new(),
     };
     let mut jobs = Vec::new();
-    for ((document, whole), path) in plans(&paths, &wanted.sets, &choice)?.into_iter().zip(&paths) {
+    for Planned { path, plan: whole, .. } in plans(&paths, &wanted.sets, &choice)? {
         let shared =
             whole.variants.iter().filter(|variant| kinds.iter().all(|k| variant.balancers.contains(k)));
         let shared: Vec<String> = shared.map(|variant| variant.name.clone()).collect();
@@ -90,8 +94,9 @@ fn jobs(wanted: &Compare, kinds: &[BalancerKind], scenarios: &[String]) -> Resul
             continue;
         }
         let choice = Choice { variants: Some(shared), ..choice.clone() };
-        let (_, plan) = plan(path, &wanted.sets, &choice)?;
-        jobs.push(Job { document, plan, whole: (*whole).clone() });
+        for planned in plans(&[path], &wanted.sets, &choice)? {
+            jobs.push(Job { planned, whole: (*whole).clone() });
+        }
     }
     Ok(jobs)
 }
@@ -105,6 +110,7 @@ async fn side_by_side(
     wanted: &Compare,
     kinds: &[BalancerKind],
     jobs: &[Job],
+    templates: &Templates,
     interrupted: watch::Receiver<bool>,
 ) -> Result<Exit, Failure> {
     if !wanted.quiet {
@@ -117,9 +123,10 @@ async fn side_by_side(
             break;
         }
         if !wanted.quiet {
-            tell(&format!("\n{}/{} {}: {}", number + 1, jobs.len(), job.plan.scenario, job.plan.question));
+            let plan = &job.planned.plan;
+            tell(&format!("\n{}/{} {}: {}", number + 1, jobs.len(), plan.scenario, plan.question));
         }
-        let broken = match run(&settings, &job.document, &job.plan, interrupted.clone()).await {
+        let broken = match run(&settings, &job.planned, templates, interrupted.clone()).await {
             Ok(Done { path, broken, .. }) => {
                 let read = Read::from(&path)?;
                 worst = worst.max(exit(&read.summary, false));
@@ -133,7 +140,7 @@ async fn side_by_side(
         // The others may well run.
         if let Some(Failure { exit, error }) = broken {
             worst = worst.max(exit);
-            failures.push(format!("{}: {}", job.plan.scenario, with_causes(&error)));
+            failures.push(format!("{}: {}", job.planned.plan.scenario, with_causes(&error)));
         }
     }
     show(wanted, &comparisons)?;
@@ -150,14 +157,15 @@ fn amount(jobs: &[Job]) -> String {
         seconds => format!("{} min", seconds / 60),
     };
     let scenarios = if jobs.len() == 1 { "1 scenario".into() } else { format!("{} scenarios", jobs.len()) };
-    let cells: usize = jobs.iter().map(|job| job.plan.cells().len()).sum();
+    let cells: usize = jobs.iter().map(|job| job.planned.plan.cells().len()).sum();
     format!("{scenarios}, {cells} cells: {took} of load, and what it takes to start and end them")
 }
 
 /// How long the loads of all cells take, one after another.
 fn load(jobs: &[Job]) -> Duration {
-    let cells = jobs.iter().flat_map(|job| job.plan.cells().into_iter().map(move |cell| (job, cell)));
-    let traffics = cells.filter_map(|(job, cell)| job.plan.variant(&cell.variant).map(|v| v.traffic.clone()));
+    let cells = jobs.iter().flat_map(|job| job.planned.plan.cells().into_iter().map(move |cell| (job, cell)));
+    let traffics =
+        cells.filter_map(|(job, cell)| job.planned.plan.variant(&cell.variant).map(|v| v.traffic.clone()));
     traffics.map(|traffic| traffic.warmup.0 + traffic.duration.0).sum()
 }
 

@@ -13,6 +13,7 @@ mod man;
 mod place;
 mod render;
 mod report;
+mod reproduce;
 mod run;
 mod runbook;
 mod saved;
@@ -24,6 +25,7 @@ mod writeup;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use engine::templates::Templates;
 use model::plan::Plan;
 use model::scenario::{Choice, LONGEST_FILE, Problems, Scenario, Set};
 
@@ -56,12 +58,32 @@ pub(crate) fn perform(cli: Cli) -> Result<ExitCode, Failure> {
     Ok(exit.into())
 }
 
+/// A scenario that is to be run, and how the user asked for it.
+struct Planned {
+    /// As the user calls it.
+    path: PathBuf,
+    /// What was changed in it.
+    sets: Vec<Set>,
+    /// What of it was chosen.
+    choice: Choice,
+    document: Scenario,
+    plan: Plan,
+}
+
+/// The templates that `directory` has, else those of this build.
+fn templates(directory: Option<&Path>) -> Result<Templates, Failure> {
+    directory.map_or_else(|| Ok(Templates::embedded()), Templates::with_directory).map_err(Failure::usage)
+}
+
 /// Reads scenarios and builds their plans; the problems of all of them are told together.
-fn plans(paths: &[PathBuf], sets: &[Set], choice: &Choice) -> Result<Vec<(Scenario, Plan)>, Failure> {
+fn plans(paths: &[PathBuf], sets: &[Set], choice: &Choice) -> Result<Vec<Planned>, Failure> {
     let (mut plans, mut broken) = (Vec::new(), Vec::new());
     for path in paths {
         match plan(path, sets, choice) {
-            Ok(planned) => plans.push(planned),
+            Ok((document, plan)) => {
+                let (path, sets, choice) = (path.clone(), sets.to_vec(), choice.clone());
+                plans.push(Planned { path, sets, choice, document, plan });
+            }
             Err(failure) => broken.push(with_causes(&failure.error)),
         }
     }

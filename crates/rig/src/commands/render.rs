@@ -1,38 +1,50 @@
 //! `rig render`: the configuration that a balancer would get, with example addresses.
 
 use engine::balancer::{Rotation, adapter, example_site};
+use engine::preflight::preflight;
 use engine::templates::Templates;
 use model::scenario::Choice;
 
 use crate::cli::Render;
-use crate::commands::plan;
+use crate::commands::{plan, templates};
 use crate::exit::{Exit, Failure, print_plain};
 
 /// Prints every file with its name.
 pub(crate) fn perform(wanted: &Render) -> Result<Exit, Failure> {
+    if let Some(directory) = &wanted.templates {
+        let written = Templates::write_embedded(directory).map_err(Failure::usage)?;
+        print_plain(&written.iter().map(|path| format!("{}\n", path.display())).collect::<String>())?;
+        return Ok(Exit::Held);
+    }
+    let missing = || Failure::usage(anyhow::anyhow!("a scenario and a balancer are needed"));
+    let scenario = wanted.scenario.as_deref().ok_or_else(missing)?;
+    let balancer = wanted.balancer.ok_or_else(missing)?;
     let choice = Choice {
-        balancers: Some(vec![wanted.balancer]),
+        balancers: Some(vec![balancer]),
         variants: wanted.variant.clone().map(|name| vec![name]),
         ..Choice::default()
     };
-    let (_, plan) = plan(&wanted.scenario, &wanted.sets, &choice)?;
+    let (_, plan) = plan(scenario, &wanted.sets, &choice)?;
     let variant = match &wanted.variant {
         Some(name) => plan.variant(name),
         None => plan.variants.first(),
     };
     let variant =
         variant.ok_or_else(|| Failure::usage(anyhow::anyhow!("the scenario has no such variant")))?;
-    let templates =
-        wanted.proxy_configs.as_deref().map_or_else(Templates::embedded, Templates::with_directory);
+    let templates = templates(wanted.proxy_configs.as_deref())?;
     let site = example_site(variant);
-    let files = adapter(wanted.balancer)
+    let files = adapter(balancer)
         .files(&variant.topology, &site, &Rotation::initial(&variant.topology), &templates)
-        .map_err(Failure::environment)?;
+        .map_err(Failure::usage)?;
     for file in files.iter().filter(|file| !file.text.is_empty()) {
+        let whose = file.template.and_then(|name| templates.own(name));
+        let whose = whose.map_or(String::new(), |path| format!(", from {}", path.display()));
         print_plain(&format!(
-            "# ==> {} ({}, variant {})\n{}\n",
-            file.path, wanted.balancer, variant.name, file.text
+            "# ==> {} ({balancer}, variant {}{whose})\n{}\n",
+            file.path, variant.name, file.text
         ))?;
     }
+    // What it looks like helps to see what is wrong with it.
+    preflight(&plan, &templates).map_err(Failure::usage)?;
     Ok(Exit::Held)
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use engine::capacity::Capacity;
 use engine::cell::{End, Order, find_curl};
+use engine::preflight::preflight;
 use engine::runtime::Runtime;
 use engine::runtime::docker::images::Part;
 use engine::runtime::docker::{DockerRuntime, Engine};
@@ -15,7 +16,7 @@ use model::catalog::BalancerKind;
 use model::identity::CellId;
 use model::outcome::OutcomeKind;
 use model::plan::{Plan, SavedPlan, Variant};
-use model::scenario::{Choice, Scenario};
+use model::scenario::Choice;
 use model::sessions::STORE;
 use report::{CellSummary, Format, latency_log, render, summarise, verdict_json};
 use store::{SavedRun, StoreError};
@@ -24,7 +25,7 @@ use tokio::sync::watch;
 use super::judged::{Judged, SAVED, exit, judged, overview, page, rendered};
 use super::leftovers;
 use super::place::{self, Place};
-use super::plans;
+use super::{Planned, plans, reproduce, templates};
 use crate::cli;
 use crate::environment;
 use crate::exit::{Exit, Failure, print, tell, with_causes};
@@ -34,6 +35,19 @@ use crate::progress::{CellProgress, Show};
 
 /// Runs the scenarios. All of them are checked before the first is run.
 pub(crate) fn perform(wanted: &cli::Run) -> Result<Exit, Failure> {
+    let plans = planned(wanted)?;
+    let templates = templates(wanted.proxy_configs.as_deref())?;
+    for planned in &plans {
+        preflight(&planned.plan, &templates).map_err(Failure::usage)?;
+    }
+    controlled(async |interrupted| match plans.as_slice() {
+        [planned] => alone(wanted, planned, &templates, interrupted).await,
+        several => together(wanted, several, &templates, interrupted).await,
+    })
+}
+
+/// The plans of what the user asks for.
+pub(super) fn planned(wanted: &cli::Run) -> Result<Vec<Planned>, Failure> {
     let choice = Choice {
         balancers: (!wanted.choice.balancer.is_empty()).then(|| wanted.choice.balancer.clone()),
         variants: (!wanted.choice.variant.is_empty()).then(|| wanted.choice.variant.clone()),
@@ -41,11 +55,7 @@ pub(crate) fn perform(wanted: &cli::Run) -> Result<Exit, Failure> {
         seed: wanted.choice.seed,
         fail_on: wanted.fail_on.clone(),
     };
-    let plans = plans(&wanted.scenarios, &wanted.choice.sets, &choice)?;
-    controlled(async |interrupted| match plans.as_slice() {
-        [(scenario, plan)] => alone(wanted, scenario, plan, interrupted).await,
-        several => together(wanted, several, interrupted).await,
-    })
+    plans(&wanted.scenarios, &wanted.choice.sets, &choice)
 }
 
 /// Does `work` where cells can be run, with word of the user's wish to stop.
@@ -65,11 +75,11 @@ pub(super) fn controlled<T>(
 /// One scenario: its report is what is printed.
 async fn alone(
     wanted: &cli::Run,
-    scenario: &Scenario,
-    plan: &Plan,
+    planned: &Planned,
+    templates: &Templates,
     interrupted: watch::Receiver<bool>,
 ) -> Result<Exit, Failure> {
-    let Done { judged, broken, .. } = run(wanted, scenario, plan, interrupted).await?;
+    let Done { judged, broken, .. } = run(wanted, planned, templates, interrupted).await?;
     // What was measured before something broke is not lost with it.
     if broken.is_none() || judged.run.cells.iter().any(|cell| cell.counts.scheduled > 0) {
         print(&rendered(&judged, &wanted.output))?;
@@ -80,18 +90,20 @@ async fn alone(
 /// Several: each has its report in its results, and what is printed is what they showed together.
 async fn together(
     wanted: &cli::Run,
-    plans: &[(Scenario, Plan)],
+    plans: &[Planned],
+    templates: &Templates,
     interrupted: watch::Receiver<bool>,
 ) -> Result<Exit, Failure> {
     let (mut runs, mut failures, mut worst) = (Vec::new(), Vec::new(), Exit::Held);
-    for (number, (scenario, plan)) in plans.iter().enumerate() {
+    for (number, planned) in plans.iter().enumerate() {
+        let plan = &planned.plan;
         if *interrupted.borrow() {
             break;
         }
         if !wanted.quiet {
             tell(&format!("\n{}/{} {}: {}", number + 1, plans.len(), plan.scenario, plan.question));
         }
-        let broken = match run(wanted, scenario, plan, interrupted.clone()).await {
+        let broken = match run(wanted, planned, templates, interrupted.clone()).await {
             Ok(Done { judged, broken, .. }) => {
                 worst = worst.max(exit(&judged.run, wanted.strict));
                 runs.push(judged);
@@ -121,13 +133,14 @@ pub(super) struct Done {
     pub(super) broken: Option<Failure>,
 }
 
-/// Runs every cell of `plan`, and judges.
+/// Runs every cell of the plan, and judges.
 pub(super) async fn run(
     wanted: &cli::Run,
-    scenario: &Scenario,
-    plan: &Plan,
+    planned: &Planned,
+    templates: &Templates,
     interrupted: watch::Receiver<bool>,
 ) -> Result<Done, Failure> {
+    let plan = &planned.plan;
     let kinds: BTreeSet<BalancerKind> = plan.cells().iter().map(|cell| cell.balancer).collect();
     let kinds: Vec<BalancerKind> = kinds.into_iter().collect();
     if let Some(controls) = beside_the_chosen(plan, &wanted.choice.variant).filter(|_| !wanted.quiet) {
@@ -136,7 +149,7 @@ pub(super) async fn run(
     let store = plan.variants.iter().any(|variant| variant.topology.has_session_store());
     let parts: Vec<Part> =
         kinds.iter().map(|kind| Part::Balancer(*kind)).chain(store.then_some(Part::Store)).collect();
-    let job = Job { wanted, scenario, plan, kinds: &kinds, interrupted: interrupted.clone() };
+    let job = Job { wanted, planned, templates, kinds: &kinds, interrupted: interrupted.clone() };
     if !wanted.quiet
         && let dead @ 1.. = leftovers::dead(&wanted.out).len()
     {
@@ -174,8 +187,8 @@ fn beside_the_chosen(plan: &SavedPlan, chosen: &[String]) -> Option<String> {
 /// What is to be run, wherever that is.
 struct Job<'a> {
     wanted: &'a cli::Run,
-    scenario: &'a Scenario,
-    plan: &'a Plan,
+    planned: &'a Planned,
+    templates: &'a Templates,
     kinds: &'a [BalancerKind],
     interrupted: watch::Receiver<bool>,
 }
@@ -187,9 +200,9 @@ impl Job<'_> {
         launched: &impl Fn() -> R,
         engine: Option<&Engine>,
     ) -> Result<Done, Failure> {
-        let Job { wanted, scenario, .. } = *self;
+        let Job { wanted, planned, .. } = *self;
         let asked = launched();
-        let plan = &self.plan.within(asked.name(), |need| asked.lacks(need));
+        let plan = &planned.plan.within(asked.name(), |need| asked.lacks(need));
         let plan = plan.as_ref().map_err(|nothing| Failure::environment(nothing.clone()))?;
         let runs = |variant: &&Variant| plan.why_unavailable(&variant.name).is_none();
         if plan.variants.iter().filter(runs).any(Variant::curls) {
@@ -204,8 +217,10 @@ impl Job<'_> {
             let build = asked.describe_store().await.map_err(Failure::environment)?;
             builds.insert(STORE.to_owned(), build);
         }
-        let environment = environment::gather(builds, engine.map(Engine::facts));
-        let stored = store::Run::create(&wanted.out, plan, scenario.text(), &environment)
+        let mut environment = environment::gather(builds, engine.map(Engine::facts));
+        environment.command = reproduce::command(wanted, planned, plan, asked.name());
+        environment.templates = preflight(plan, self.templates).map_err(Failure::usage)?;
+        let stored = store::Run::create(&wanted.out, plan, planned.document.text(), &environment)
             .with_context(|| format!("results can't be written to {}", wanted.out.display()))
             .map_err(Failure::environment)?;
         let cells = interleaved(plan);
@@ -249,14 +264,12 @@ impl Job<'_> {
         progress: &CellProgress,
     ) -> Result<End, Failure> {
         let wanted = self.wanted;
-        let templates =
-            wanted.proxy_configs.as_deref().map_or_else(Templates::embedded, Templates::with_directory);
         let dir = stored.cell(cell).map_err(Failure::environment)?;
         let order = Order {
             plan,
             cell,
             dir: &dir,
-            templates: &templates,
+            templates: self.templates,
             listen: wanted.listen,
             interrupted: self.interrupted.clone(),
             watcher: &|observation| progress.observe(observation),

@@ -7,10 +7,10 @@ mod told;
 mod wishes;
 
 use std::convert::Infallible;
-use std::path::PathBuf;
 
 use anyhow::Context;
 use engine::cell::{End, Light, Order};
+use engine::preflight::preflight;
 use engine::runtime::Runtime;
 use engine::runtime::docker::DockerRuntime;
 use engine::runtime::docker::images::Part;
@@ -27,7 +27,7 @@ use self::told::Told;
 use self::wishes::Wishes;
 use super::leftovers::UP;
 use super::place::{self, Place};
-use super::plan;
+use super::{plan, templates};
 use crate::cli::Up;
 use crate::environment;
 use crate::exit::{Exit, Failure, print};
@@ -56,6 +56,8 @@ pub(crate) fn perform(wanted: &Up) -> Result<Exit, Failure> {
         ..Choice::default()
     };
     let (scenario, plan) = plan(path, &wanted.sets, &choice)?;
+    let templates = templates(wanted.proxy_configs.as_deref())?;
+    preflight(&plan, &templates).map_err(Failure::usage)?;
     let named = |variant: &&Variant| wanted.variant.as_ref().is_none_or(|name| variant.name == *name);
     let variant = plan.variants.iter().find(named).ok_or_else(missing)?;
     let cell = CellId { balancer, variant: variant.name.clone(), repeat: 1 };
@@ -65,7 +67,7 @@ pub(crate) fn perform(wanted: &Up) -> Result<Exit, Failure> {
     controller.block_on(async {
         let interrupted = interrupt::requested()?;
         environment::raise_open_files();
-        let job = Job { wanted, scenario: &scenario, plan: &plan, variant, cell, interrupted };
+        let job = Job { wanted, scenario: &scenario, plan: &plan, templates, variant, cell, interrupted };
         job.find_a_place().await
     })
 }
@@ -75,6 +77,7 @@ struct Job<'a> {
     wanted: &'a Up,
     scenario: &'a Scenario,
     plan: &'a Plan,
+    templates: Templates,
     variant: &'a Variant,
     cell: CellId,
     interrupted: watch::Receiver<bool>,
@@ -116,14 +119,12 @@ impl Job<'_> {
 
     async fn serve(&self, runtime: &impl Runtime, stored: &store::Run) -> Result<Exit, Failure> {
         let dir = stored.cell(&self.cell).map_err(Failure::environment)?;
-        let directory: Option<&PathBuf> = self.wanted.proxy_configs.as_ref();
-        let templates = directory.map_or_else(Templates::embedded, |it| Templates::with_directory(it));
         let told = Told::new();
         let order = Order {
             plan: self.plan,
             cell: &self.cell,
             dir: &dir,
-            templates: &templates,
+            templates: &self.templates,
             listen: self.wanted.listen,
             interrupted: self.interrupted.clone(),
             watcher: &|observation| told.observe(observation),

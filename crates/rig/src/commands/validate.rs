@@ -1,18 +1,25 @@
 //! `rig validate`: every problem of every file, at once.
 
+use engine::preflight::preflight;
 use model::scenario::{Choice, explain};
 
 use crate::cli::Validate;
-use crate::commands::plan;
+use crate::commands::{plan, templates};
 use crate::exit::{Exit, Failure, LaidOut, print_plain, with_causes};
 
 /// Checks every file and reports all of them before it fails.
 pub(crate) fn perform(wanted: &Validate) -> Result<Exit, Failure> {
+    let templates = templates(wanted.proxy_configs.as_deref())?;
     let mut broken = Vec::new();
     for path in &wanted.scenarios {
-        match plan(path, &wanted.sets, &Choice::default()) {
-            Ok((_, plan)) if wanted.explain => print_plain(&explain(&plan))?,
-            Ok((_, plan)) => {
+        let planned = plan(path, &wanted.sets, &Choice::default());
+        let checked = planned.and_then(|(_, plan)| match preflight(&plan, &templates) {
+            Ok(_) => Ok(plan),
+            Err(error) => Err(Failure::usage(error)),
+        });
+        match checked {
+            Ok(plan) if wanted.explain => print_plain(&explain(&plan))?,
+            Ok(plan) => {
                 let cells = plan.cells().len();
                 print_plain(&format!(
                     "{}: ok, {} variants, {cells} cells\n",

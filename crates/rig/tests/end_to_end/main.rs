@@ -23,5 +23,6 @@ mod routing;
 #[path = "../shared/mod.rs"]
 mod shared;
 mod sticky;
+mod templates;
 mod tls;
 mod up;

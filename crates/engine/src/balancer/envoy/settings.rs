@@ -1,90 +1,137 @@
-//! The settings that decide about drops, as they are rendered for Envoy.
+//! The settings that decide about drops, read from Envoy's files and its command line.
+
+use serde_json::Value;
 
 use super::*;
+use crate::balancer::read_back::{Rendered, default, forms};
 
 /// What [`super::super::Balancer::settings`] says.
-pub(super) fn settings(variant: &Variant) -> Vec<Setting> {
-    let topology = &variant.topology;
-    let default = |default| or_default(String::new(), "Envoy", default);
+pub(super) fn settings(it: &Rendered<'_>) -> Vec<Setting> {
+    let topology = &it.variant.topology;
+    let parsed = |path: &str| {
+        it.file(path).and_then(|file| serde_saphyr::from_str(&file.text).ok()).unwrap_or(Value::Null)
+    };
+    let (main, listener, routes) = (parsed(CONFIG), parsed(LISTENER), parsed(ROUTES));
+    let clusters = &main["static_resources"]["clusters"];
+    let of_clusters = |pointer: &str, does: &str| read(items(clusters), pointer, does);
+    let filters: Vec<&Value> = items(&listener["resources"])
+        .flat_map(|it| items(&it["filter_chains"]))
+        .flat_map(|chain| items(&chain["filters"]))
+        .map(|filter| &filter["typed_config"])
+        .collect();
+    let of_filters = |pointer: &str, does: &str| read(filters.iter().copied(), pointer, does);
+    let chosen: Vec<&Value> = items(&routes["resources"])
+        .flat_map(|it| items(&it["virtual_hosts"]))
+        .flat_map(|host| items(&host["routes"]))
+        .map(|route| &route["route"])
+        .collect();
+    let of_routes = |pointer: &str, does: &str| read(chosen.iter().copied(), pointer, does);
+    let argument = |flag: &str| format!("{flag} {}", it.argument(flag).unwrap_or_default());
+    let layer4 = is_layer4(topology);
     let mut settings = vec![
-        setting("balance", algorithm(topology.balance).1),
+        it.source(),
+        setting("balance", forms(items(clusters).map(balance), default("Envoy", "ROUND_ROBIN"))),
         setting(
             "workers",
             format!(
-                "--concurrency {}: each has a balancer of its own; rq_active is counted over all",
-                topology.workers
+                "{}: each has a balancer of its own; rq_active is counted over all",
+                argument("--concurrency")
             ),
         ),
         setting(
             "retries",
-            match topology.retries {
-                Retries::Off => "no retry_policy".into(),
-                Retries::Default => default("no retries"),
-                Retries::On { tries } => format!(
-                    "retry_policy: {{retry_on: {RETRY_ON}, num_retries: {}, per_try_timeout: {}, \
-                     previous_hosts, host_selection_retry_max_attempts: {HOST_SELECTIONS}}}",
-                    tries.saturating_sub(1),
-                    per_try_timeout(topology, tries),
-                ),
+            if layer4 {
+                of_filters("/max_connect_attempts", "1")
+            } else {
+                of_routes("/retry_policy", "no retries")
             },
         ),
+        setting("passive_health", of_clusters("/outlier_detection", "no outlier detection")),
+        setting("health_check", of_clusters("/health_checks", "none")),
+        setting("panic", of_clusters("/common_lb_config/healthy_panic_threshold", "50 %")),
         setting(
-            "passive_health",
-            match topology.passive_health {
-                PassiveHealth::Off => "no outlier_detection".into(),
-                PassiveHealth::Default => default("no outlier detection"),
-                PassiveHealth::On { fails, out_for } => format!(
-                    "outlier_detection: {{consecutive_5xx: {fails}, base_ejection_time and \
-                     max_ejection_time: {out_for}, interval: 0.1s}}, not ended by a successful probe"
-                ),
-            },
+            "limits",
+            of_clusters("/circuit_breakers", "1024 connections, pending requests and requests, 3 retries"),
         ),
-        setting(
-            "health_check",
-            topology.health_check.as_ref().map_or("none".into(), |check| {
-                format!(
-                    "http_health_check {}, interval {}, timeout {}, unhealthy_threshold {}, healthy_threshold {}; healthy_panic_threshold 0",
-                    check.path, check.every, check.timeout, check.fall, check.rise
-                )
-            }),
-        ),
-        setting(
-            "client_keepalive",
-            topology.client_keepalive.map_or("max_requests_per_connection: 1".into(), |span| {
-                format!("idle_timeout: {span}")
-            }),
-        ),
-        setting("reload_grace", format!("--drain-time-s {}", drain_seconds(topology))),
-        deregistration(variant, "EDS health_status DRAINING, update_merge_window 0s", "(no reload)"),
-        setting("response_timeout", format!("route timeout: {}", topology.response_timeout)),
+        setting("update_merge_window", of_clusters("/common_lb_config/update_merge_window", "1s")),
+        setting("connect_timeout", of_clusters("/connect_timeout", "5s")),
+        setting("reload_grace", argument("--drain-time-s")),
+        // By a file of its own, which rig replaces.
+        deregistration(it.variant, "EDS health_status DRAINING", "(no reload)"),
     ];
-    settings.extend(tls::settings(
-        topology,
-        "DownstreamTlsContext, TLSv1_3 only; session tickets, under keys of its own",
-        "UpstreamTlsContext, TLSv1_3 only, trusted_ca, SAN matched; max_session_keys 1, as by default; probes speak TLS",
-        "tls_inspector; passed through by its SNI; probes speak TLS (transport_socket_match_criteria)",
-    ));
-    if is_layer4(topology) {
-        for setting in &mut settings {
-            match setting.name.as_str() {
-                "retries" => {
-                    setting.rendered = format!("max_connect_attempts: {}", attempts_at_layer4(topology));
-                }
-                "client_keepalive" | "response_timeout" => {
-                    setting.rendered = format!("idle_timeout: {} (silence both ways)", silence(topology));
-                }
-                _ => {}
-            }
-        }
-        settings.insert(0, setting("listener", "tcp_proxy: all pools are one cluster; no route applies"));
+    if layer4 {
+        let silence = format!("{} (silence both ways)", of_filters("/idle_timeout", "1h"));
+        settings.extend(["client_keepalive", "response_timeout"].map(|name| setting(name, silence.clone())));
+        let listener = it.built_in("tcp_proxy: all pools are one cluster; no route applies");
+        settings.insert(1, setting("listener", listener));
     } else {
-        let header = |header: &HeaderMatch| format!("{} safe_regex {}", header.name, header_regex(header));
-        settings.extend(routing_settings(topology, header, "weighted_clusters, by RDS from a file"));
+        settings.push(setting(
+            "client_keepalive",
+            of_filters("/common_http_protocol_options", "idle_timeout 1h"),
+        ));
+        settings.push(setting("response_timeout", of_routes("/timeout", "15s")));
+        let header = |header: &HeaderMatch| {
+            it.built_in(format!("{} safe_regex {}", header.name, header_regex(header)))
+        };
+        settings.extend(routing_settings(
+            topology,
+            header,
+            &it.built_in("weighted_clusters, by RDS from a file"),
+        ));
         settings.extend(sticky_settings(topology, |cookie| {
-            format!(
+            it.built_in(format!(
                 "stateful_session, cookie {cookie} with the host's address; not for a host that is DRAINING"
-            )
+            ))
         }));
     }
+    settings.extend(tls::settings(
+        topology,
+        &it.built_in("DownstreamTlsContext, TLSv1_3 only; session tickets, under keys of its own"),
+        &it.built_in(
+            "UpstreamTlsContext, TLSv1_3 only, trusted_ca, SAN matched; max_session_keys 1, as by default; probes speak TLS",
+        ),
+        &it.built_in("tls_inspector; passed through by its SNI; probes speak TLS (transport_socket_match_criteria)"),
+    ));
     settings
+}
+
+fn items(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+/// What stands at `pointer` in each of `these`, under the name that it has there.
+fn read<'v>(these: impl Iterator<Item = &'v Value>, pointer: &str, does: &str) -> String {
+    let name = pointer.rsplit('/').next().unwrap_or_default();
+    let said =
+        these.map(|it| it.pointer(pointer).map_or(String::new(), |found| format!("{name}: {}", flow(found))));
+    forms(said, default("Envoy", does))
+}
+
+fn balance(cluster: &Value) -> String {
+    let policy = cluster.pointer("/load_balancing_policy/policies/0/typed_extension_config");
+    match (policy, cluster["lb_policy"].as_str()) {
+        (Some(policy), _) => format!("load_balancing_policy: {}", flow(policy)),
+        (None, Some("LEAST_REQUEST")) if cluster["least_request_lb_config"].is_null() => {
+            "lb_policy: LEAST_REQUEST (nothing said of choice_count: Envoy's default, 2: power of two choices)".into()
+        }
+        (None, Some(policy)) => format!("lb_policy: {policy}"),
+        (None, None) => String::new(),
+    }
+}
+
+/// A value as YAML on one line, without the names of types.
+fn flow(value: &Value) -> String {
+    match value {
+        Value::Object(fields) => {
+            let shown = fields.iter().filter(|(name, _)| *name != "@type");
+            let shown: Vec<String> = shown.map(|(name, value)| format!("{name}: {}", flow(value))).collect();
+            format!("{{{}}}", shown.join(", "))
+        }
+        Value::Array(items) => match items.as_slice() {
+            [only] => flow(only),
+            several => format!("[{}]", several.iter().map(flow).collect::<Vec<_>>().join(", ")),
+        },
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
 }

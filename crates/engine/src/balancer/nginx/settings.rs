@@ -1,74 +1,191 @@
-//! The settings that decide about drops, as they are rendered for nginx.
+//! The settings that decide about drops, read from nginx's configuration.
 
+use std::collections::BTreeMap;
+
+use model::topology::HeaderMatch;
+
+use super::routes::condition;
+use super::syntax::{Directive, parse};
 use super::*;
+use crate::balancer::read_back::{NOT_KNOWN, Rendered, default, forms};
 
 /// What [`super::super::Balancer::settings`] says.
-pub(super) fn settings(variant: &Variant) -> Vec<Setting> {
-    let topology = &variant.topology;
-    if is_layer4(topology) {
-        return settings_at_layer4(variant);
-    }
-    let server = server_parameters(topology.passive_health);
-    let or_default = |rendered, default| or_default(rendered, "nginx", default);
+pub(super) fn settings(it: &Rendered<'_>) -> Vec<Setting> {
+    let topology = &it.variant.topology;
+    let tree = main_file(it.files).and_then(|file| parse(&file.text).ok()).unwrap_or_default();
+    let read = Read { tree: &tree, includes: includes(&tree) };
+    let layer4 = is_layer4(topology);
+    let silence = || format!("{} (silence both ways)", read.in_force(&["proxy_timeout"], "10m"));
+    let retried = if layer4 { "proxy_next_upstream on;" } else { "proxy_next_upstream error timeout;" };
+    let retries = ["proxy_next_upstream", "proxy_next_upstream_tries", "proxy_next_upstream_timeout"];
+    let keepalive = ["proxy_http_version", "proxy_set_header Connection"];
     let mut settings = vec![
-        setting("balance", or_default(algorithm(topology.balance), "round robin")),
+        it.source(),
+        setting("balance", read.upstreams(&ALGORITHMS, "round robin")),
+        setting("workers", read.workers()),
+        setting("retries", read.in_force(&retries, retried)),
         setting(
-            "workers",
-            format!("worker_processes {}; upstream zone: they share its state", topology.workers),
+            "passive_health",
+            read.servers(&["max_fails=", "fail_timeout="], "max_fails=1 fail_timeout=10s"),
         ),
-        setting("retries", or_default(next_upstream(topology.retries), "proxy_next_upstream error timeout;")),
-        setting("passive_health", or_default(server, "max_fails=1 fail_timeout=10s")),
         setting("health_check", format!("none: {PASSIVE_ONLY}")),
-        setting("client_keepalive", format!("keepalive_timeout {};", keepalive(topology))),
-        setting(
-            "response_timeout",
-            format!("proxy_read_timeout {}ms;", topology.response_timeout.whole_millis()),
-        ),
-        setting("reload_grace", format!("worker_shutdown_timeout {};", shutdown_timeout(topology))),
-        deregistration(
-            variant,
-            "route flag: if (-f drain/BACKEND) { set $pool POOL_without_BACKEND; }",
-            "server … down in a new configuration, SIGHUP",
-        ),
+        setting("limits", read.servers(&["max_conns="], "no limit")),
     ];
-    let header =
-        |header: &HeaderMatch| format!("if ({}) (before 1.23: of the first occurrence)", condition(header));
-    settings.extend(tls_settings(topology));
-    settings.extend(routing_settings(topology, header, "split_clients \"$request_id…\", SIGHUP"));
-    settings.extend(sticky_settings(topology, |cookie| {
-        format!(
-            "Set-Cookie {cookie}=$request_id for who has none; hash of it, consistent (in place of `balance`): where \
-             users are is drawn anew in each run"
-        )
-    }));
+    if layer4 {
+        let listener = it.built_in("stream: all pools are one upstream; no route applies");
+        settings.insert(1, setting("listener", listener));
+        settings.extend(["client_keepalive", "response_timeout"].map(|name| setting(name, silence())));
+    } else {
+        let upstream = read.upstreams(&["keepalive"], "no connection is kept");
+        let header = read.in_force(&keepalive, "proxy_http_version 1.0");
+        settings.extend([
+            setting("client_keepalive", read.in_force(&["keepalive_timeout"], "75s")),
+            setting("upstream_keepalive", format!("{upstream} {header}")),
+            setting("response_timeout", read.in_force(&["proxy_read_timeout"], "60s")),
+            setting("reload_grace", read.top("worker_shutdown_timeout", "no limit")),
+        ]);
+    }
+    settings.push(deregistration(
+        it.variant,
+        &read.live_deregistration(layer4),
+        &it.built_in("server … down in a new configuration, SIGHUP"),
+    ));
+    settings.extend(tls_settings(it, &read));
+    if !layer4 {
+        let header = |header: &HeaderMatch| {
+            it.built_in(format!("if ({}) (before 1.23: of the first occurrence)", condition(header)))
+        };
+        settings.extend(routing_settings(
+            topology,
+            header,
+            &it.built_in("split_clients \"$request_id…\", SIGHUP"),
+        ));
+        settings.extend(sticky_settings(topology, |cookie| {
+            it.built_in(format!(
+                "Set-Cookie {cookie}=$request_id for who has none; hash of it, consistent (in place of `balance`): \
+                 where users are is drawn anew in each run"
+            ))
+        }));
+    }
     settings
 }
 
-fn settings_at_layer4(variant: &Variant) -> Vec<Setting> {
-    let topology = &variant.topology;
-    let or_default = |rendered, default| or_default(rendered, "nginx", default);
-    let silence = silence(topology).whole_millis();
-    let settings = vec![
-        setting("listener", "stream: all pools are one upstream; no route applies"),
-        setting("balance", or_default(algorithm(topology.balance), "round robin")),
-        setting("retries", or_default(next_upstream_at_layer4(topology.retries), "proxy_next_upstream on;")),
-        setting(
-            "passive_health",
-            or_default(server_parameters(topology.passive_health), "max_fails=1 fail_timeout=10s"),
-        ),
-        setting("health_check", "none: nginx OSS has passive checks only"),
-        setting("client_keepalive", format!("proxy_timeout {silence}ms; (silence both ways)")),
-        setting("response_timeout", format!("proxy_timeout {silence}ms; (silence both ways)")),
-        deregistration(variant, "(not at layer 4)", "server … down in a new configuration, SIGHUP"),
-    ];
-    settings.into_iter().chain(tls_settings(topology)).collect()
+const ALGORITHMS: [&str; 6] = ["least_conn", "ip_hash", "hash", "random", "least_time", "sticky"];
+
+fn tls_settings(it: &Rendered<'_>, read: &Read<'_>) -> Vec<Setting> {
+    let listen = read.in_force(
+        &["ssl_protocols", "ssl_session_tickets", "ssl_session_cache"],
+        "TLSv1.2 TLSv1.3, tickets on, no cache",
+    );
+    let backends = read.in_force(
+        &["proxy_ssl_protocols", "proxy_ssl_verify", "proxy_ssl_server_name", "proxy_ssl_session_reuse"],
+        "TLSv1.2 TLSv1.3, not verified",
+    );
+    let passed = it.built_in("ssl_preread on; passed through by its SNI");
+    tls::settings(&it.variant.topology, &format!("listen … ssl; {listen}"), &backends, &passed)
 }
 
-fn tls_settings(topology: &Topology) -> Vec<Setting> {
-    tls::settings(
-        topology,
-        "listen … ssl; ssl_protocols TLSv1.3; ssl_session_tickets on; ssl_session_cache none",
-        "proxy_ssl_protocols TLSv1.3; proxy_ssl_verify on; proxy_ssl_server_name on; proxy_ssl_session_reuse on",
-        "ssl_preread on; passed through by its SNI",
-    )
+/// Whether other files belong to the configuration, which may say anything; `mime.types` is nginx's own.
+fn includes(tree: &[Directive]) -> bool {
+    let all = tree.iter().flat_map(|it| std::iter::once(it).chain(it.below()));
+    let mut included = all.filter(|it| it.name == "include").flat_map(|it| &it.arguments);
+    included.any(|path| !path.ends_with("mime.types"))
+}
+
+/// A configuration that is looked through.
+struct Read<'a> {
+    tree: &'a [Directive],
+    includes: bool,
+}
+
+impl Read<'_> {
+    /// What holds where the file says nothing.
+    fn otherwise(&self, does: &str) -> String {
+        if self.includes { NOT_KNOWN.to_owned() } else { default("nginx", does) }
+    }
+
+    /// Every directive at any depth.
+    fn all(&self) -> impl Iterator<Item = &Directive> {
+        self.tree.iter().flat_map(|it| std::iter::once(it).chain(it.below()))
+    }
+
+    /// A directive outside of all blocks.
+    fn top(&self, name: &str, does: &str) -> String {
+        let found = self.tree.iter().filter(|it| it.name == name).map(Directive::words);
+        forms(found, self.otherwise(does))
+    }
+
+    /// Directives as they hold where requests are passed on: said there, or in a block around it. A name may have a first
+    /// argument.
+    fn in_force(&self, names: &[&str], does: &str) -> String {
+        let mut found = Vec::new();
+        passes(self.tree, names, &BTreeMap::new(), &mut found);
+        forms(found, self.otherwise(does))
+    }
+
+    fn blocks(&self) -> impl Iterator<Item = &Directive> {
+        self.all().filter(|it| it.name == "upstream")
+    }
+
+    /// Directives of the upstreams.
+    fn upstreams(&self, names: &[&str], does: &str) -> String {
+        let said = |upstream: &Directive| {
+            let said = upstream.block.iter().filter(|it| names.contains(&it.name.as_str()));
+            said.map(Directive::words).collect::<Vec<_>>().join(" ")
+        };
+        forms(self.blocks().map(said), self.otherwise(does))
+    }
+
+    /// Parameters of the upstreams' servers.
+    fn servers(&self, parameters: &[&str], does: &str) -> String {
+        let said = |server: &Directive| {
+            let is_one = |word: &&String| parameters.iter().any(|it| word.starts_with(it));
+            server.arguments.iter().filter(is_one).cloned().collect::<Vec<_>>().join(" ")
+        };
+        let servers = self.blocks().flat_map(|it| &it.block).filter(|it| it.name == "server");
+        forms(servers.map(said), self.otherwise(does))
+    }
+
+    fn workers(&self) -> String {
+        let shared = |upstream: &Directive| upstream.block.iter().any(|it| it.name == "zone");
+        let state = match self.blocks().all(shared) {
+            true => "upstream zone: they share its state",
+            false => "no upstream zone: each has a state of its own",
+        };
+        format!("{} {state}", self.top("worker_processes", "1"))
+    }
+
+    /// Whether requests test the files by which rig takes a backend out.
+    fn live_deregistration(&self, layer4: bool) -> String {
+        let tests =
+            |it: &Directive| it.name == "if" && it.arguments.iter().any(|word| word.contains("/drain/"));
+        match self.all().any(tests) {
+            true => "route flag: if (-f drain/BACKEND) { set $pool POOL_without_BACKEND; }".to_owned(),
+            false if layer4 => "(not at layer 4)".to_owned(),
+            false if self.includes => NOT_KNOWN.to_owned(),
+            false => "(no request tests the file drain/BACKEND: a backend is not taken out)".to_owned(),
+        }
+    }
+}
+
+/// Gathers, for each place that passes requests on, the words of `names` that hold there.
+fn passes(block: &[Directive], names: &[&str], around: &BTreeMap<usize, String>, found: &mut Vec<String>) {
+    let mut held = around.clone();
+    // Where a block sets one header, it has none of those that are set around it.
+    if block.iter().any(|it| it.name == "proxy_set_header") {
+        held.retain(|place, _| !names[*place].starts_with("proxy_set_header"));
+    }
+    for it in block {
+        let (words, start) =
+            (it.words(), format!("{} {}", it.name, it.arguments.first().map_or("", String::as_str)));
+        if let Some(place) = names.iter().position(|name| *name == it.name || *name == start) {
+            held.insert(place, words);
+        }
+    }
+    if block.iter().any(|it| it.name == "proxy_pass") {
+        found.push(held.values().cloned().collect::<Vec<_>>().join(" "));
+    }
+    for it in block.iter().filter(|it| it.name != "upstream") {
+        passes(&it.block, names, &held, found);
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::form::{Form, Section, Text, any_share, key, quantity, words};
 use super::{topology, traffic};
-use crate::degrade::ResponseStage;
+use crate::degrade::{ResponseStage, WAYS};
 use crate::scenario::limits;
 use crate::timeline::FaultKind;
 
@@ -94,21 +94,29 @@ fn reload() -> Section {
         key("times", Form::Whole(limits::RELOADS), "How often, each once the one before has taken effect.")
             .default("1"),
         key("every", quantity(&limits::RELOAD_EVERY), "The time between two; needed for more than one."),
+        key(
+            "keeps",
+            words(&["rotation", "nothing"]),
+            "What it keeps of what the balancer was told while it ran: `rotation` renders its file anew, without the \
+             backends that are out; `nothing` reads the file that it was started from, so that a backend which is being \
+             drained gets requests again.",
+        )
+        .default("rotation"),
     ];
     Section::new("reload", "Reloads of the balancer.", keys)
 }
 
 fn degrade() -> Section {
     let stages = || Form::Words(ResponseStage::NAMED.iter().map(|(name, _)| *name).collect());
-    let ways = vec![
-        key("latency", topology::latency(), "Requests are worked on for so long."),
-        key("slower", quantity(&limits::SLOWER), "Multiplies its service times."),
-        key("errors", any_share(), "That share of requests is answered 500; the health probe still 200."),
-        key("health", words(&["fail"]), "The health probe and requests are answered 503."),
-        key("silent", words(&["true"]), "Connections are accepted, requests read, and nothing is answered."),
-        key("reset", stages(), "Responses end there by RST: before, inside the head, inside the body."),
-        key("close", stages(), "Responses end there by FIN: truncated."),
-    ];
+    let form = |way: &str| match way {
+        "latency" => topology::latency(),
+        "slower" => quantity(&limits::SLOWER),
+        "errors" => any_share(),
+        "health" => words(&["fail"]),
+        "silent" => words(&["true"]),
+        _ => stages(),
+    };
+    let ways: Vec<_> = WAYS.iter().map(|way| key(way.key, form(way.key), way.about)).collect();
     let names: Vec<_> = ways.iter().map(|way| way.name).collect();
     let mut keys = vec![key("backend", Form::Text(Text::NameOf("backend")), "Who misbehaves.").required()];
     keys.extend(ways);

@@ -38,6 +38,36 @@ pub(super) fn topology() -> Section {
         )
         .default("off"),
         key(
+            "panic",
+            Form::Either(vec![words(&["off", "default"]), any_share()]),
+            "The share of healthy backends below which the balancer uses the others as well. `default` is what the \
+             balancer does if it is not told anything: Envoy does so below 50%, the others never.",
+        )
+        .default("off"),
+        key(
+            "max_ejection",
+            Form::Either(vec![words(&["off", "default"]), any_share()]),
+            "The share of backends that failed traffic may eject at once; `off` is no limit. `default` is what the \
+             balancer does if it is not told anything: Envoy ejects 10% at most, the others have no limit. With \
+             `passive_health: { … }`.",
+        )
+        .default("off"),
+        key(
+            "limits",
+            words(&["off", "default"]),
+            "How much the balancer lets through to a pool at once; `off` is everything. `default` is what the balancer \
+             does if it is not told anything: Envoy's circuit breakers open at 1024 connections, pending requests or \
+             requests, the others have no limit.",
+        )
+        .default("off"),
+        key(
+            "upstream_keepalive",
+            words(&["on", "default"]),
+            "Whether the balancer keeps its connections to backends. `default` is what the balancer does if it is not \
+             told anything: nginx before 1.29.7 opens one for each request, the others keep them.",
+        )
+        .default("on"),
+        key(
             "client_keepalive",
             Form::Either(vec![words(&["off"]), quantity(&limits::KEEPALIVE)]),
             "How long the balancer keeps an idle client connection.",

@@ -1,0 +1,190 @@
+//! The settings that decide about drops, read from HAProxy's configuration.
+
+use super::syntax::{Line, Section, parse};
+use super::*;
+use crate::balancer::read_back::{Rendered, default, forms};
+
+/// What [`super::super::Balancer::settings`] says.
+pub(super) fn settings(it: &Rendered<'_>) -> Vec<Setting> {
+    let topology = &it.variant.topology;
+    let sections = it.file(CONFIG).map(|file| parse(&file.text)).unwrap_or_default();
+    let read = Read(&sections);
+    let timeout = |what: &str| read.backends(&[&format!("timeout {what}")], "no limit");
+    let layer4 = is_layer4(topology);
+    let mut settings = vec![
+        it.source(),
+        setting("balance", read.backends(&["balance", "hash-type"], "balance roundrobin")),
+        setting(
+            "workers",
+            format!("{}: threads share the servers' state", read.global("nbthread", "a thread per CPU")),
+        ),
+        setting(
+            "retries",
+            read.backends(
+                &["retries", "option redispatch", "retry-on", "no option redispatch"],
+                "retries 3, on connection failures",
+            ),
+        ),
+        setting("passive_health", read.passive_health()),
+        setting("health_check", read.health_check()),
+        setting("limits", read.servers(&["maxconn", "maxqueue"], "no limit")),
+        setting(
+            "client_keepalive",
+            if layer4 {
+                format!("{} (silence)", read.frontends(&["timeout client"], "no limit"))
+            } else {
+                read.client_keepalive()
+            },
+        ),
+        setting(
+            "upstream_keepalive",
+            if layer4 {
+                "(not at layer 4)".to_owned()
+            } else {
+                read.backends(&["http-reuse"], "http-reuse safe")
+            },
+        ),
+        setting("response_timeout", timeout("server")),
+        setting("queue_timeout", timeout("queue")),
+        setting("reload_grace", read.global("hard-stop-after", "no limit")),
+        // Through its socket, whatever its file says.
+        deregistration(it.variant, "set server POOL/BACKEND state drain", "(no reload)"),
+    ];
+    settings.extend(tls::settings(
+        topology,
+        &format!(
+            "{}; session tickets, unless it says no-tls-tickets",
+            read.words_of("bind", &["ssl", "ssl-min-ver", "no-tls-tickets"])
+        ),
+        &read.tls_to_backends(),
+        &it.built_in(
+            "req.ssl_sni, inspect-delay 5s; passed through by its SNI; probes speak TLS (check-ssl)",
+        ),
+    ));
+    if layer4 {
+        let listener = it.built_in("mode tcp: all pools are one backend; no route applies");
+        settings.insert(1, setting("listener", listener));
+    } else {
+        let split = it.built_in("rand(10000) against a map that `set map` changes");
+        settings.extend(routing_settings(topology, |header| it.built_in(condition(header)), &split));
+        let cookies = read.backends(&["cookie"], "no cookie");
+        settings.extend(sticky_settings(topology, |_| format!("{cookies}; `state drain` honours it")));
+    }
+    settings
+}
+
+/// A configuration that is looked through.
+struct Read<'a>(&'a [Section]);
+
+impl Read<'_> {
+    /// The sections of these kinds, each with the `defaults` that hold for it: the last before it.
+    fn with_defaults(&self, kinds: &[&str]) -> Vec<(&Section, Option<&Section>)> {
+        let mut defaults = None;
+        let mut found = Vec::new();
+        for section in self.0 {
+            match section.kind.as_str() {
+                "defaults" => defaults = Some(section),
+                kind if kinds.contains(&kind) => found.push((section, defaults)),
+                _ => {}
+            }
+        }
+        found
+    }
+
+    /// The lines with these keywords as they hold in each section of those kinds: its own, else those of its defaults.
+    fn in_force(&self, kinds: &[&str], keywords: &[&str], does: &str) -> String {
+        let said = |(section, defaults): (&Section, Option<&Section>)| {
+            let of = |section: &Section, keyword: &str| {
+                let lines: Vec<String> =
+                    section.lines.iter().filter(|line| line.is(keyword)).map(Line::text).collect();
+                (!lines.is_empty()).then(|| lines.join("; "))
+            };
+            let held =
+                |keyword: &&str| of(section, keyword).or_else(|| defaults.and_then(|it| of(it, keyword)));
+            keywords.iter().filter_map(held).collect::<Vec<_>>().join("; ")
+        };
+        forms(self.with_defaults(kinds).into_iter().map(said), default("HAProxy", does))
+    }
+
+    fn backends(&self, keywords: &[&str], does: &str) -> String {
+        self.in_force(&["backend", "listen"], keywords, does)
+    }
+
+    fn frontends(&self, keywords: &[&str], does: &str) -> String {
+        self.in_force(&["frontend", "listen"], keywords, does)
+    }
+
+    fn global(&self, keyword: &str, does: &str) -> String {
+        let lines = self.0.iter().filter(|it| it.kind == "global").flat_map(|it| &it.lines);
+        forms(lines.filter(|line| line.is(keyword)).map(Line::text), default("HAProxy", does))
+    }
+
+    /// What servers say after these words: on their own line, or on `default-server`, of their section or its defaults.
+    fn servers(&self, words: &[&str], does: &str) -> String {
+        let mut said = Vec::new();
+        for (section, defaults) in self.with_defaults(&["backend", "listen"]) {
+            let is_default = |line: &&Line| line.is("default-server");
+            let inherited = defaults.iter().flat_map(|it| &it.lines).filter(is_default);
+            let inherited: Vec<&Line> = inherited.chain(section.lines.iter().filter(is_default)).collect();
+            for server in section.lines.iter().filter(|line| line.is("server")) {
+                let held = words.iter().filter_map(|word| {
+                    let lines = std::iter::once(server).chain(inherited.iter().rev().copied());
+                    lines.into_iter().find_map(|line| parameter(line, word))
+                });
+                said.push(held.collect::<Vec<_>>().join(" "));
+            }
+        }
+        forms(said, default("HAProxy", does))
+    }
+
+    fn passive_health(&self) -> String {
+        let observed = self.servers(&["observe", "error-limit", "on-error"], "none");
+        match observed.starts_with("observe") {
+            true => format!("{observed} (`for` has no equivalent: probes bring it back)"),
+            false => observed,
+        }
+    }
+
+    fn health_check(&self) -> String {
+        let probes = self.servers(&["check", "inter", "fall", "rise"], "none");
+        if !probes.starts_with("check") {
+            return probes;
+        }
+        let asked = self.backends(&["option httpchk", "http-check", "timeout check"], "a TCP connection");
+        format!("{asked}; {probes}")
+    }
+
+    fn client_keepalive(&self) -> String {
+        let keywords = ["option httpclose", "option http-server-close", "timeout http-keep-alive"];
+        let said = self.frontends(&keywords, "as long as the client likes");
+        match said.contains("option httpclose") {
+            true => format!("{said} (closes the connection to the server as well)"),
+            false => said,
+        }
+    }
+
+    fn tls_to_backends(&self) -> String {
+        let said = self.servers(&["ssl", "verify", "ca-file", "sni", "ssl-min-ver"], "plain");
+        format!("server … {said}; sessions are reused, unless it says no-ssl-reuse; probes speak TLS")
+    }
+
+    /// These words of every line with that keyword.
+    fn words_of(&self, keyword: &str, words: &[&str]) -> String {
+        let lines = self.0.iter().flat_map(|it| &it.lines).filter(|line| line.is(keyword));
+        let said =
+            |line: &Line| words.iter().filter_map(|word| parameter(line, word)).collect::<Vec<_>>().join(" ");
+        format!("{keyword} … {}", forms(lines.map(said), default("HAProxy", "plain")))
+    }
+}
+
+/// The words that take no value.
+const FLAGS: [&str; 3] = ["check", "ssl", "no-tls-tickets"];
+
+/// A parameter of a line, with its value.
+fn parameter(line: &Line, word: &str) -> Option<String> {
+    let at = line.words.iter().skip(1).position(|known| known == word)? + 1;
+    match line.words.get(at + 1) {
+        Some(value) if !FLAGS.contains(&word) => Some(format!("{word} {value}")),
+        _ => Some(word.to_owned()),
+    }
+}

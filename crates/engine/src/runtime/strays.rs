@@ -1,0 +1,99 @@
+//! Processes that a component has left behind: workers whose master was killed, and what went into the background. They
+//! become rig's own children, because rig asks the kernel for them (PR_SET_CHILD_SUBREAPER, prctl(2)).
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, waitpid};
+
+/// Between two looks at processes that have been killed and still are there.
+const STEP: Duration = Duration::from_millis(5);
+
+/// From now on, orphans below this process are its children.
+pub(super) fn adopt() {
+    // A kernel that refuses leaves orphans to init, as it was before.
+    let _ = set_child_subreaper(Some(getpid()));
+}
+
+/// What was launched: by these, what is left of it is known.
+#[derive(Default)]
+pub(super) struct Launched {
+    /// The process groups.
+    pub(super) groups: BTreeSet<i32>,
+    /// Where they began. What leaves its group to be a daemon stays there, or is found before it has gone.
+    pub(super) directories: BTreeSet<PathBuf>,
+}
+
+impl Launched {
+    /// Ends everything that is left of it, and collects it. Says what could not be ended `within` that time.
+    pub(super) async fn end(&self, within: Duration) -> Vec<i32> {
+        let deadline = Instant::now() + within;
+        let mut doomed = BTreeSet::new();
+        loop {
+            doomed.extend(self.left());
+            doomed.retain(|pid| !is_gone(*pid));
+            if doomed.is_empty() || Instant::now() > deadline {
+                return doomed.into_iter().collect();
+            }
+            tokio::time::sleep(STEP).await;
+        }
+    }
+
+    /// Children of this process that nobody waits for, and that came of what was launched.
+    fn left(&self) -> Vec<i32> {
+        let own = getpid().as_raw_nonzero().get();
+        let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+        // Those that lead the groups of what was launched are waited for elsewhere.
+        pids.filter(|pid| !self.groups.contains(pid))
+            .filter(|pid| self.is_left(*pid, own) == Some(true))
+            .collect()
+    }
+
+    fn is_left(&self, pid: i32, own: i32) -> Option<bool> {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // pid (comm) state ppid pgrp …; comm may hold anything, even parentheses.
+        let mut fields = stat.rsplit(')').next()?.split_whitespace().skip(1);
+        let (parent, group): (i32, i32) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+        let began_there =
+            || std::fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|it| self.directories.contains(&it));
+        Some(parent == own && (self.groups.contains(&group) || began_there()))
+    }
+}
+
+/// Kills `pid`, a child of this process, and collects it if it has ended.
+fn is_gone(pid: i32) -> bool {
+    let Some(pid) = Pid::from_raw(pid) else { return true };
+    let _ = kill_process(pid, Signal::KILL);
+    !matches!(waitpid(Some(pid), WaitOptions::NOHANG), Ok(None))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    /// Processes that have their place in `directory`.
+    fn there(directory: &std::path::Path) -> usize {
+        let entries = std::fs::read_dir("/proc").unwrap().flatten();
+        entries
+            .filter(|it| std::fs::read_link(it.path().join("cwd")).is_ok_and(|cwd| cwd == directory))
+            .count()
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn what_goes_into_the_background_is_ended() {
+        adopt();
+        let directory = tempfile::tempdir().unwrap();
+        let place = std::fs::canonicalize(directory.path()).unwrap();
+        let script = "setsid sleep 600 < /dev/null > /dev/null 2>&1 & exit 0";
+        let mut child = Command::new("sh").args(["-c", script]).current_dir(&place).spawn().unwrap();
+        assert!(child.wait().unwrap().success());
+        assert_eq!(there(&place), 1, "it stayed");
+        let launched = Launched { groups: [child.id() as i32].into(), directories: [place.clone()].into() };
+        assert_eq!(launched.end(Duration::from_secs(20)).await, Vec::<i32>::new());
+        assert_eq!(there(&place), 0);
+    }
+}

@@ -1,0 +1,267 @@
+//! What a plan does, in one sentence: the load, who serves it, and what happens meanwhile. It stands above every report,
+//! so that no figure is read without knowing what it is a figure of.
+
+use crate::plan::{SavedPlan, Variant};
+use crate::sessions::JwtKeys;
+use crate::timeline::{
+    Action, Deploy, Deregister, Drain, Entry, Fault, FaultKind, Keeps, Strategy, Until, When,
+};
+use crate::tls::Tls;
+use crate::topology::{Backend, Latency, Layer, Pool, Topology};
+use crate::traffic::{Arrivals, Method, RequestClass, Traffic};
+use crate::units::{Factor, Share, Span};
+
+/// The sentence about `plan`, without its full stop: `400 requests/s (constant) for 20 s …`.
+pub fn experiment(plan: &SavedPlan) -> String {
+    let of = |clause: fn(&Variant) -> String| told(&plan.variants, |variant| Some(clause(variant)));
+    let load = of(|variant| load(&variant.traffic));
+    let pools = of(|variant| pools(&variant.topology));
+    let others = [of(|variant| listener(&variant.topology)), of(|variant| classes(&variant.traffic))];
+    let happenings = entries(plan).into_iter().map(|(name, place)| {
+        told(&plan.variants, |variant| {
+            let entry = variant.timeline.iter().filter(|entry| entry.name == name).nth(place)?;
+            happening(entry)
+        })
+    });
+    let first = [load, pools].into_iter().filter(|clause| !clause.is_empty()).collect::<Vec<_>>().join(", ");
+    let rest = others.into_iter().chain(happenings).filter(|clause| !clause.is_empty());
+    std::iter::once(first).chain(rest).collect::<Vec<_>>().join("; ")
+}
+
+/// The entries of all timelines, each once, in the order in which they first stand in one.
+fn entries(plan: &SavedPlan) -> Vec<(&str, usize)> {
+    let mut found: Vec<(&str, usize)> = Vec::new();
+    for variant in &plan.variants {
+        for (at, entry) in variant.timeline.iter().enumerate() {
+            let place = variant.timeline[..at].iter().filter(|earlier| earlier.name == entry.name).count();
+            if !found.contains(&(&entry.name, place)) {
+                found.push((&entry.name, place));
+            }
+        }
+    }
+    found
+}
+
+/// A clause of every variant: once where all agree, else each form with the variants that have it; what the forms have in
+/// common at their beginning is said once.
+fn told(variants: &[Variant], clause: impl Fn(&Variant) -> Option<String>) -> String {
+    let mut forms: Vec<(String, Vec<&str>)> = Vec::new();
+    for variant in variants {
+        let Some(text) = clause(variant) else { continue };
+        match forms.iter_mut().find(|(known, _)| *known == text) {
+            Some((_, names)) => names.push(&variant.name),
+            None => forms.push((text, vec![&variant.name])),
+        }
+    }
+    match forms.as_slice() {
+        [] => return String::new(),
+        [(text, names)] if names.len() == variants.len() => return text.clone(),
+        _ => forms.retain(|(text, _)| !text.is_empty()),
+    }
+    let common = common_words(&forms);
+    let tail = |(text, names): &(String, Vec<&str>)| {
+        let tail = text.split(' ').skip(common).collect::<Vec<_>>().join(" ");
+        format!("{tail} ({})", names.join(", "))
+    };
+    let head = forms.iter().flat_map(|(text, _)| text.split(' ')).take(common);
+    let tails: Vec<_> = forms.iter().map(tail).collect();
+    head.map(str::to_owned).chain([tails.join(", or ")]).collect::<Vec<_>>().join(" ")
+}
+
+/// How many words all forms begin with, where each has a word more.
+fn common_words(forms: &[(String, Vec<&str>)]) -> usize {
+    let words: Vec<Vec<&str>> = forms.iter().map(|(text, _)| text.split(' ').collect()).collect();
+    let [first, others @ ..] = words.as_slice() else { return 0 };
+    if others.is_empty() {
+        return 0;
+    }
+    let shortest = words.iter().map(Vec::len).min().unwrap_or(1) - 1;
+    (0..shortest).take_while(|at| others.iter().all(|other| other[*at] == first[*at])).count()
+}
+
+fn load(traffic: &Traffic) -> String {
+    let arrivals = match traffic.arrivals {
+        Arrivals::Constant => "constant",
+        Arrivals::Poisson => "Poisson arrivals",
+    };
+    let users = traffic.users.map_or(String::new(), |users| format!(" of {} users", users.count));
+    let fresh = match traffic.fresh_connections {
+        Share(0.0) => String::new(),
+        share => format!(", {} on fresh connections", percent(share)),
+    };
+    let (rate, duration, timeout) = (traffic.rate.0, time(traffic.duration), time(traffic.timeout));
+    format!("{rate} requests/s{users} ({arrivals}) for {duration}, timeout {timeout}{fresh}")
+}
+
+fn pools(topology: &Topology) -> String {
+    match topology.pools.as_slice() {
+        [pool] => format!("against {}", pool_words(pool)),
+        pools => {
+            let each: Vec<_> =
+                pools.iter().map(|pool| format!("{} ({})", pool.name, pool_words(pool))).collect();
+            format!("against the pools {}", list(&each))
+        }
+    }
+}
+
+fn pool_words(pool: &Pool) -> String {
+    let mut kinds: Vec<(String, usize)> = Vec::new();
+    for backend in pool.serving() {
+        let words = service(backend);
+        match kinds.iter_mut().find(|(known, _)| *known == words) {
+            Some((_, count)) => *count += 1,
+            None => kinds.push((words, 1)),
+        }
+    }
+    let kind = |(n, (words, count)): (usize, &(String, usize))| {
+        let (noun, verb) = if *count == 1 { (" backend", "takes") } else { (" backends", "take") };
+        format!("{count}{} that {verb} {words}", if n == 0 { noun } else { "" })
+    };
+    let each: Vec<_> = kinds.iter().enumerate().map(kind).collect();
+    let sessions = pool.sessions.map_or(String::new(), |kept| format!(", sessions in {}", kept.name()));
+    format!("{}{sessions}", list(&each))
+}
+
+/// How long a backend takes, and for how many at once.
+fn service(backend: &Backend) -> String {
+    let at_once = backend.at_once.map_or(String::new(), |n| format!(" for {n} at once"));
+    format!("{}{at_once}", latency(&backend.latency))
+}
+
+fn latency(latency: &Latency) -> String {
+    let tail = latency.tail.map_or(String::new(), |it| format!(" ({}: {})", percent(it.share), time(it.at)));
+    let (from, to) = (time(latency.from), time(latency.to));
+    let body = match (from.rsplit_once(' '), to.rsplit_once(' ')) {
+        _ if from == to => to,
+        (Some((number, unit)), Some((_, same))) if unit == same => format!("{number}–{to}"),
+        _ => format!("{from}–{to}"),
+    };
+    body + &tail
+}
+
+/// Nothing of what goes without saying: HTTP, without TLS.
+fn listener(topology: &Topology) -> String {
+    let layer = (topology.listener.layer == Layer::Four).then(|| "the listener works at layer 4".to_owned());
+    let tls = (topology.listener.tls != Tls::Off).then(|| format!("TLS: {}", topology.listener.tls.name()));
+    layer.into_iter().chain(tls).collect::<Vec<_>>().join(", ")
+}
+
+/// Nothing where all requests are the plainest there is.
+fn classes(traffic: &Traffic) -> String {
+    if let [class] = traffic.mix.as_slice() {
+        if (class.method, class.path.as_str(), class.cost) == (Method::Get, "/", Factor::ONE) {
+            return String::new();
+        }
+        return format!("each is {}", request(class));
+    }
+    let each = |class: &RequestClass| format!("{} {} ({})", percent(class.share), class.name, request(class));
+    traffic.mix.iter().map(each).collect::<Vec<_>>().join(", ")
+}
+
+fn request(class: &RequestClass) -> String {
+    let body = match class.body.0 {
+        0 => String::new(),
+        _ => format!(" with {}", class.body),
+    };
+    let upload = class.upload.map_or(String::new(), |span| format!(" sent over {}", time(span)));
+    let cost = match class.cost {
+        Factor::ONE => String::new(),
+        Factor(times) => format!(", {times} times the work"),
+    };
+    format!("{} {}{body}{upload}{cost}", class.method.name(), class.path)
+}
+
+/// `None`: it changes nothing that the load could meet.
+fn happening(entry: &Entry) -> Option<String> {
+    let when = match &entry.when {
+        When::At(at) if entry.jitter == Span::default() => format!("at {}", time(*at)),
+        When::At(at) => format!("between {} and {}", time(*at), time(Span(at.0 + entry.jitter.0))),
+        When::After(other) => format!("after {other}"),
+    };
+    let what = match &entry.action {
+        Action::Deploy(it) => deploy(it),
+        Action::Fault(it) => fault(it),
+        Action::Degrade(it) => {
+            format!("{} is degraded ({}){}", it.backend, it.misbehaviour, lasting(it.lasts))
+        }
+        Action::Split(it) => format!("the route {} is split anew: {}", it.route, it.to),
+        Action::Reload(it) => {
+            let forgets = if it.keeps == Keeps::Nothing { " from its original file" } else { "" };
+            let often = match it.times {
+                1 => String::new(),
+                times => format!(" {times} times, every {}", time(it.every)),
+            };
+            format!("the balancer is reloaded{forgets}{often}")
+        }
+        Action::Curl(_) => return None,
+    };
+    Some(format!("{when} {what}"))
+}
+
+fn deploy(deploy: &Deploy) -> String {
+    let spare = match deploy.strategy {
+        Strategy::InPlace => "",
+        Strategy::Surge => " over a spare address",
+    };
+    let window = |bound: &str| match deploy.until {
+        Until::Idle => format!("drained until idle, {bound} at most"),
+        Until::Window => format!("drained for {bound}"),
+    };
+    let drain = match deploy.drain {
+        Drain::Off => "without draining".to_owned(),
+        Drain::Auto => window("a window from the baseline"),
+        Drain::For(span) => window(&time(span)),
+    };
+    let reload = match deploy.deregister {
+        Deregister::Reload if deploy.tells_the_balancer() => ", deregistered by a reload",
+        _ => "",
+    };
+    let unhealthy =
+        if deploy.new_generation_unhealthy { ", by a generation that is never healthy" } else { "" };
+    let keys = match deploy.jwt_keys {
+        JwtKeys::Same => String::new(),
+        keys => format!(", keys of tokens {}", keys.name()),
+    };
+    format!("the pool {} is replaced one by one{spare}, {drain}{reload}{unhealthy}{keys}", deploy.pool)
+}
+
+fn fault(fault: &Fault) -> String {
+    let what = match fault.kind {
+        FaultKind::Crash => "is killed",
+        FaultKind::Term => "is terminated",
+        FaultKind::Freeze => "is frozen",
+        FaultKind::Partition => "is cut off",
+        FaultKind::HostLoss => "is lost with its host",
+    };
+    format!("{} {what}{}", fault.backend, lasting(fault.lasts))
+}
+
+fn lasting(span: Option<Span>) -> String {
+    span.map_or(String::new(), |span| format!(" for {}", time(span)))
+}
+
+/// `4 s`, `1.5 s`, `250 ms`, `0.25 ms`.
+fn time(span: Span) -> String {
+    match span.seconds() {
+        seconds if seconds >= 1.0 => format!("{} s", rounded(seconds)),
+        seconds => format!("{} ms", rounded(seconds * 1e3)),
+    }
+}
+
+fn percent(share: Share) -> String {
+    format!("{} %", rounded(share.0 * 100.0))
+}
+
+/// Without the digits that only binary fractions have.
+fn rounded(number: f64) -> f64 {
+    (number * 1e6).round() / 1e6
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn list(items: &[String]) -> String {
+    match items {
+        [] => String::new(),
+        [only] => only.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}

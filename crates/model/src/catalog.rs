@@ -96,6 +96,8 @@ impl Capability {
 pub struct Catalog {
     /// Missing capabilities, each with the reason that tables and errors print.
     pub missing: Vec<(BalancerKind, Capability, &'static str)>,
+    /// The words of each balancer's log for what can go wrong with a request.
+    pub signs: Vec<(BalancerKind, &'static str)>,
 }
 
 impl Catalog {

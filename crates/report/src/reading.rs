@@ -52,6 +52,9 @@ pub fn read(cell: &CellSummary, metric: Metric, facet: Option<&str>) -> Result<f
         | Metric::Refused
         | Metric::Timeout
         | Metric::NotSent => count(cell.counts.of_any(dropped_kinds(metric).unwrap_or_default())),
+        Metric::Duplicates | Metric::Masked if cell.books.blind().is_some() => {
+            Err(NoReading(cell.books.blind().unwrap_or_default()))
+        }
         Metric::Duplicates => count(cell.books.duplicates),
         Metric::Masked => count(cell.books.masked),
         Metric::Misrouted => match cell.routing.as_ref().and_then(|routing| routing.expected) {

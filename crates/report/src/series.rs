@@ -69,7 +69,7 @@ pub fn series(plan: &SavedPlan, records: &CellRecords) -> Option<Series> {
         .filter_map(|traces| traces.requests.first().copied())
         .filter(|r| r.due >= origin)
         .collect();
-    let evidence = Evidence::gather(&records.history);
+    let evidence = Evidence::gather(&records.history).under(Some(variant));
     let phases = Phases::read(&records.history);
     let (_, fates) = books::keep(None, &joined, 0, &evidence);
     let fated = measured.iter().filter_map(|r| Some((*r, fates.get(&r.id)?)));

@@ -237,7 +237,8 @@ impl Frame {
 /// Sums up a cell. Whatever its records lack makes it INVALID, with the reason.
 pub fn summarise(plan: &SavedPlan, records: &CellRecords) -> CellSummary {
     let frame = Frame::read(&records.history);
-    let evidence = Evidence::gather(&records.history);
+    let variant = plan.variant(&records.cell.variant);
+    let evidence = Evidence::gather(&records.history).under(variant);
     let phases = Phases::read(&records.history);
     let joined = join(records);
     let without_id = records.access.iter().filter(|line| line.id.is_none()).count() as u64;
@@ -251,7 +252,6 @@ pub fn summarise(plan: &SavedPlan, records: &CellRecords) -> CellSummary {
     let cpu = frame.origin.map(|origin| CpuTime::of(&records.history, origin, &recorded)).unwrap_or_default();
     let counts = Counts::of_all(measured.iter().map(|r| r.outcome.kind()));
 
-    let variant = plan.variant(&records.cell.variant);
     let timeout_ms = variant.map_or(0.0, |v| v.traffic.timeout.as_millis());
     let latency = Latency::of(measured.iter().copied(), timeout_ms);
     let (late_p50, late_p99) = validity::late_wake(&measured);

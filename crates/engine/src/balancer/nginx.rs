@@ -4,6 +4,7 @@
 mod operations;
 mod settings;
 mod sticky;
+mod words;
 
 use std::time::Duration;
 
@@ -24,8 +25,9 @@ use super::layer4::{is_layer4, read_connection, sets, silence};
 use super::probing::never;
 use super::{
     Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogLine, OldWorkers, RELOADED_WITHIN,
-    Rotation, Sighting, Signal, Site, SplitSteps, Standing, Step, Trigger, Turn, ViewQuery, deregistration,
-    literal, logged_id, or_default, routing_settings, setting, sticky_settings, tls, wall_nanos,
+    Rotation, Sighting, Sign, Signal, Site, SplitSteps, Standing, Step, Trigger, Turn, ViewQuery,
+    deregistration, literal, logged_id, or_default, routing_settings, setting, sticky_settings, tls,
+    wall_nanos,
 };
 use crate::error::EngineError;
 use crate::templates::Templates;
@@ -201,14 +203,22 @@ impl Balancer for Nginx {
     }
 
     fn read_log(&self, line: &str, site: &Site) -> Result<Option<LogLine>, LogError> {
+        // A configuration of the user's own may log less; what it doesn't log, nobody knows.
         #[derive(Deserialize)]
         struct Line<'a> {
+            #[serde(default)]
             id: &'a str,
             ts: &'a str,
             status: u16,
+            #[serde(default)]
             upstream: &'a str,
+            #[serde(default)]
             upstream_status: &'a str,
-            completion: &'a str,
+            #[serde(default)]
+            upstream_header: &'a str,
+            #[serde(default)]
+            upstream_sent: &'a str,
+            #[serde(default)]
             pool: &'a str,
         }
         if let Some(connection) = read_connection(line, site) {
@@ -220,22 +230,45 @@ impl Balancer for Nginx {
             .upstream
             .split(", ")
             .zip(line.upstream_status.split(", "))
-            // With no live backend nginx logs the name of the upstream block instead of an address.
-            .filter(|(address, _)| address.contains(':'))
+            .filter(|(address, _)| words::is_address(address))
             .map(|(address, status)| Attempt {
                 backend: Some(site.backend_at(address)),
                 status: status.parse().ok(),
             })
             .collect();
+        let sign = words::sign(
+            line.status,
+            &words::LastAttempt {
+                address: last_of(line.upstream),
+                status: last_of(line.upstream_status),
+                header: last_of(line.upstream_header),
+                sent: last_of(line.upstream_sent),
+            },
+        );
         Ok(Some(LogLine {
             id: logged_id(line.id)?,
             wall: wall_nanos(line.ts)?,
             status: line.status,
             pool: line.pool.split("_without_").next().filter(|pool| !pool.is_empty()).map(str::to_owned),
             attempts,
-            flags: line.completion.to_owned(),
+            flags: sign.map_or(String::new(), |sign| sign.word.to_owned()),
+            signs: sign.map(|sign| sign.word.to_owned()).into_iter().collect(),
+            reason: sign.and_then(|sign| sign.reason),
         }))
     }
+
+    fn signs(&self) -> &'static [Sign] {
+        words::SIGNS
+    }
+
+    fn read_notice(&self, line: &str, site: &Site) -> Option<String> {
+        words::read_notice(line, site)
+    }
+}
+
+/// Of values that nginx logs for each attempt, the last.
+fn last_of(values: &str) -> &str {
+    values.rsplit(", ").next().unwrap_or_default()
 }
 
 /// What the log says of the workers that had begun before a reload.

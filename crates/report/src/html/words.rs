@@ -1,6 +1,6 @@
 //! What pictures show, in words: their captions, and what stands for them where they can't be seen.
 
-use crate::figures::{NONE, millis, number, percent, words};
+use crate::figures::{NONE, millis, number, percent};
 use crate::reading::beyond;
 use crate::series::{DroppedRequest, Group, Series, Window};
 use crate::summary::CellSummary;
@@ -124,20 +124,13 @@ pub(super) const DROPPED: [&str; 7] =
 
 pub(super) fn dropped_row(drop: &DroppedRequest) -> [String; 7] {
     let source = &drop.source;
-    let backend = match (&source.backend, source.generation) {
-        (Some(backend), Some(generation)) => format!("{backend}/{generation}"),
-        (Some(backend), None) => backend.clone(),
-        (None, _) => "unattributed".to_owned(),
-    };
-    let outcome = words(source.outcome);
-    let outcome = outcome.strip_prefix("http ").unwrap_or(&outcome);
     [
         drop.id.to_string(),
         format!("{:.3} s", drop.due),
         millis(drop.after_ms),
         drop.class.clone(),
-        backend,
-        outcome.to_owned(),
-        format!("{}, {}", source.phase, words(source.sub_cause)),
+        source.who(),
+        source.ended_as(),
+        format!("{}, {}", source.phase, source.sub_cause.words()),
     ]
 }

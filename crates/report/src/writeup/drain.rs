@@ -8,7 +8,7 @@ use model::timeline::Drain;
 use super::topics::meaning;
 use crate::deploy::{DeployRecord, ReplacementRecord};
 use crate::document::{self, Line, Mark};
-use crate::figures::{NONE, millis, percent_up, span_of, words};
+use crate::figures::{NONE, millis, percent_up, span_of};
 use crate::page::Part;
 use crate::reading::dropped_kinds;
 use crate::run::Run;
@@ -203,9 +203,8 @@ pub(super) fn side_by_side(run: &Run<'_>) -> Vec<Part> {
 fn sources(run: &Run<'_>, cell: &CellSummary) -> Option<Line> {
     let mut kinds: BTreeMap<(String, String, String), u64> = BTreeMap::new();
     for group in &cell.dropped {
-        let outcome = words(group.source.outcome);
-        let outcome = outcome.strip_prefix("http ").unwrap_or(&outcome).to_owned();
-        let kind = (group.source.phase.to_string(), outcome, words(group.source.sub_cause));
+        let source = &group.source;
+        let kind = (source.phase.to_string(), source.ended_as(), source.sub_cause.words());
         *kinds.entry(kind).or_default() += group.count;
     }
     let mut kinds: Vec<_> = kinds.into_iter().collect();

@@ -1,0 +1,90 @@
+//! What nginx says about requests that it could not deliver. Its access log has no field for that: the adapter reads it
+//! from the variables about upstreams (ngx_http_upstream_module), in the words of nginx's own error log.
+
+use model::access_log::Reason;
+
+use super::super::{Sign, Site};
+
+const NO_LIVE: Sign = Sign {
+    word: "no live upstreams",
+    reason: Some(Reason::NoLiveBackend),
+    meaning: "nginx would use no server of the pool: each was ejected by max_fails, or is down",
+};
+const CONNECT_FAILED: Sign = Sign {
+    word: "connect failed",
+    reason: Some(Reason::ConnectRefused),
+    meaning: "the connection to the server failed before a byte of the request was sent",
+};
+const CONNECT_TIMED_OUT: Sign = Sign {
+    word: "connect timed out",
+    reason: Some(Reason::ConnectTimeout),
+    meaning: "proxy_connect_timeout ran out before the connection to the server was established",
+};
+const TIMED_OUT: Sign = Sign {
+    word: "upstream timed out",
+    reason: Some(Reason::GatewayTimeout),
+    meaning: "proxy_read_timeout ran out before the server had begun its response",
+};
+const CLOSED: Sign = Sign {
+    word: "upstream prematurely closed",
+    reason: Some(Reason::BackendClosed),
+    meaning: "the server closed or reset the connection before it had sent a valid response header",
+};
+const CLIENT_CLOSED: Sign = Sign {
+    word: "client closed",
+    reason: Some(Reason::ClientAbort),
+    meaning: "the client closed the connection first (nginx's status 499)",
+};
+
+pub(super) const SIGNS: &[Sign] =
+    &[NO_LIVE, CONNECT_FAILED, CONNECT_TIMED_OUT, TIMED_OUT, CLOSED, CLIENT_CLOSED];
+
+/// What the log says of the last attempt: `$upstream_addr`, `$upstream_status`, `$upstream_header_time` and
+/// `$upstream_bytes_sent`. A log without the last two says less.
+pub(super) struct LastAttempt<'a> {
+    pub(super) address: &'a str,
+    pub(super) status: &'a str,
+    pub(super) header: &'a str,
+    pub(super) sent: &'a str,
+}
+
+/// What went wrong; `None`: nothing did, or the log does not tell.
+pub(super) fn sign(status: u16, last: &LastAttempt<'_>) -> Option<&'static Sign> {
+    let unsent = last.sent == "0" || last.sent == "-";
+    Some(match (status, last.status) {
+        (499, _) => &CLIENT_CLOSED,
+        // With no live server nginx logs the name of the upstream block instead of an address.
+        _ if !matches!(last.address, "" | "-") && !is_address(last.address) => &NO_LIVE,
+        // A header that arrived is the server's own answer; without the field nobody can say.
+        _ if last.header != "-" => return None,
+        (_, "504") if unsent => &CONNECT_TIMED_OUT,
+        (_, "504") => &TIMED_OUT,
+        (_, "502") if unsent => &CONNECT_FAILED,
+        (_, "502") => &CLOSED,
+        _ => return None,
+    })
+}
+
+/// Whether `$upstream_addr` names a server, and not an upstream block.
+pub(super) fn is_address(upstream: &str) -> bool {
+    upstream.contains(':')
+}
+
+/// What nginx's error log says about its servers.
+const NOTICES: [&str; 7] = [
+    "upstream server temporarily disabled",
+    "no live upstreams",
+    "upstream timed out",
+    "connect() failed",
+    "upstream prematurely closed connection",
+    "recv() failed",
+    "upstream sent invalid header",
+];
+
+/// A notice of the error log about a server, or about all of a pool's: `web-1: upstream server temporarily disabled`.
+pub(super) fn read_notice(line: &str, site: &Site) -> Option<String> {
+    let said = NOTICES.into_iter().find(|words| line.contains(words))?;
+    let upstream = line.split_once("upstream: \"").map(|(_, rest)| rest)?;
+    let host = upstream.split("://").nth(1)?.split(['/', '"']).next()?;
+    Some(if is_address(host) { format!("{}: {said}", site.backend_at(host)) } else { said.to_owned() })
+}

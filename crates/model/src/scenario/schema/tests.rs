@@ -17,7 +17,7 @@ use crate::scenario::reader::Item;
 use crate::scenario::tree::{Node, Value};
 use crate::scenario::{Choice, Scenario, Set};
 
-const NOTHING_MISSING: Catalog = Catalog { missing: Vec::new() };
+const NOTHING_MISSING: Catalog = Catalog { missing: Vec::new(), signs: Vec::new() };
 
 fn here() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -7,7 +7,7 @@ mod words;
 use std::time::Duration;
 
 use minijinja::{Value, context};
-use model::access_log::{Attempt, LogGap};
+use model::access_log::LogGap;
 use model::catalog::Capability;
 use model::detection::{DetectionBound, Symptom};
 use model::history::Setting;
@@ -16,15 +16,14 @@ use model::plan::Variant;
 use model::timeline::Deregister;
 use model::topology::{Balance, HeaderMatch, HealthCheck, PassiveHealth, Retries, Route, Topology};
 use model::units::Span;
-use serde::Deserialize;
 
-use super::layer4::{is_layer4, read_connection, set_of, sets, silence};
+use super::layer4::{is_layer4, set_of, sets, silence};
 use super::probing::in_a_row;
 use super::{
     Ask, BackendView, Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogLine,
     RELOADED_WITHIN, Rotation, STDERR_FILE, STDOUT_FILE, Sighting, Sign, Signal, Site, SplitSteps, Standing,
-    Step, Trigger, Turn, View, ViewError, ViewQuery, deregistration, logged_id, or_default,
-    recognised_within, routing_settings, setting, sticky_settings, tls, wall_nanos,
+    Step, Trigger, Turn, View, ViewError, ViewQuery, deregistration, or_default, recognised_within,
+    routing_settings, setting, sticky_settings, tls,
 };
 use crate::error::EngineError;
 use crate::templates::Templates;
@@ -276,55 +275,7 @@ impl Balancer for Haproxy {
     }
 
     fn read_log(&self, line: &str, site: &Site) -> Result<Option<LogLine>, LogError> {
-        // A configuration of the user's own may log less; what it doesn't log, nobody knows.
-        #[derive(Deserialize)]
-        struct Line<'a> {
-            #[serde(default)]
-            id: &'a str,
-            ts: &'a str,
-            status: i32,
-            #[serde(default)]
-            active: i64,
-            #[serde(default)]
-            server: &'a str,
-            #[serde(default)]
-            flags: &'a str,
-            #[serde(default)]
-            retries: &'a str,
-            #[serde(default)]
-            pool: &'a str,
-        }
-        // Its own notices (a server is down, a proxy stopped) share the file.
-        if !line.starts_with('{') {
-            return Ok(None);
-        }
-        if let Some(connection) = read_connection(line, site) {
-            return connection.map(Some);
-        }
-        let line: Line<'_> = serde_json::from_str(line).map_err(|error| LogError(error.to_string()))?;
-        // The last server is named; the attempts before it are counted, with a `+` if they were at other servers.
-        let retries = line.retries.strip_prefix('+').unwrap_or(line.retries);
-        let retries: u8 = if retries.is_empty() { "0" } else { retries }
-            .parse()
-            .map_err(|_| LogError(format!("`{}` is no count of retries", line.retries)))?;
-        let unnamed = (0..retries).map(|_| Attempt { backend: None, status: None });
-        let last = Some(line.server).filter(|server| !matches!(*server, words::NO_SERVER | ""));
-        let last = last.map(|server| Attempt { backend: Some(server.to_owned()), status: None });
-        let attempts = unnamed.chain(last).collect();
-        // Where none was chosen, HAProxy names the frontend.
-        let pool = Some(line.pool).filter(|pool| !matches!(*pool, FRONTEND | ""));
-        let (signs, reason) = words::read(line.flags, line.server, pool.is_some());
-        Ok(Some(LogLine {
-            id: logged_id(line.id)?,
-            wall: wall_nanos(line.ts)? + line.active.max(0) * 1_000_000,
-            // -1: nothing was sent to the client.
-            status: u16::try_from(line.status).unwrap_or(0),
-            pool: pool.map(str::to_owned),
-            attempts,
-            flags: line.flags.to_owned(),
-            signs,
-            reason,
-        }))
+        words::read_log(line, site)
     }
 
     fn signs(&self) -> &'static [Sign] {

@@ -9,7 +9,7 @@ mod words;
 use std::time::Duration;
 
 use minijinja::{Value, context};
-use model::access_log::{Attempt, LogGap};
+use model::access_log::LogGap;
 use model::catalog::Capability;
 use model::detection::{DetectionBound, Symptom};
 use model::history::Setting;
@@ -19,15 +19,13 @@ use model::timeline::Deregister;
 use model::topology::{
     Backend, Balance, HeaderMatch, HealthCheck, PassiveHealth, Pool, Retries, Route, Topology,
 };
-use serde::Deserialize;
 
-use super::layer4::{is_layer4, read_connection, sets, silence};
+use super::layer4::{is_layer4, sets, silence};
 use super::probing::never;
 use super::{
     Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogLine, OldWorkers, RELOADED_WITHIN,
     Rotation, Sighting, Sign, Signal, Site, SplitSteps, Standing, Step, Trigger, Turn, ViewQuery,
-    deregistration, literal, logged_id, or_default, routing_settings, setting, sticky_settings, tls,
-    wall_nanos,
+    deregistration, literal, or_default, routing_settings, setting, sticky_settings, tls,
 };
 use crate::error::EngineError;
 use crate::templates::Templates;
@@ -203,58 +201,7 @@ impl Balancer for Nginx {
     }
 
     fn read_log(&self, line: &str, site: &Site) -> Result<Option<LogLine>, LogError> {
-        // A configuration of the user's own may log less; what it doesn't log, nobody knows.
-        #[derive(Deserialize)]
-        struct Line<'a> {
-            #[serde(default)]
-            id: &'a str,
-            ts: &'a str,
-            status: u16,
-            #[serde(default)]
-            upstream: &'a str,
-            #[serde(default)]
-            upstream_status: &'a str,
-            #[serde(default)]
-            upstream_header: &'a str,
-            #[serde(default)]
-            upstream_sent: &'a str,
-            #[serde(default)]
-            pool: &'a str,
-        }
-        if let Some(connection) = read_connection(line, site) {
-            return connection.map(Some);
-        }
-        let line: Line<'_> = serde_json::from_str(line).map_err(|error| LogError(error.to_string()))?;
-        // Several attempts are separated by `, ` ($upstream_addr, $upstream_status).
-        let attempts = line
-            .upstream
-            .split(", ")
-            .zip(line.upstream_status.split(", "))
-            .filter(|(address, _)| words::is_address(address))
-            .map(|(address, status)| Attempt {
-                backend: Some(site.backend_at(address)),
-                status: status.parse().ok(),
-            })
-            .collect();
-        let sign = words::sign(
-            line.status,
-            &words::LastAttempt {
-                address: last_of(line.upstream),
-                status: last_of(line.upstream_status),
-                header: last_of(line.upstream_header),
-                sent: last_of(line.upstream_sent),
-            },
-        );
-        Ok(Some(LogLine {
-            id: logged_id(line.id)?,
-            wall: wall_nanos(line.ts)?,
-            status: line.status,
-            pool: line.pool.split("_without_").next().filter(|pool| !pool.is_empty()).map(str::to_owned),
-            attempts,
-            flags: sign.map_or(String::new(), |sign| sign.word.to_owned()),
-            signs: sign.map(|sign| sign.word.to_owned()).into_iter().collect(),
-            reason: sign.and_then(|sign| sign.reason),
-        }))
+        words::read_log(line, site)
     }
 
     fn signs(&self) -> &'static [Sign] {
@@ -264,11 +211,6 @@ impl Balancer for Nginx {
     fn read_notice(&self, line: &str, site: &Site) -> Option<String> {
         words::read_notice(line, site)
     }
-}
-
-/// Of values that nginx logs for each attempt, the last.
-fn last_of(values: &str) -> &str {
-    values.rsplit(", ").next().unwrap_or_default()
 }
 
 /// What the log says of the workers that had begun before a reload.

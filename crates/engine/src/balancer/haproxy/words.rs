@@ -1,16 +1,19 @@
 //! HAProxy's termination states (configuration manual, section 8.5, "Session state at disconnection"): who or what
 //! ended the session, and in which phase.
 
-use model::access_log::Reason;
+use model::access_log::{Attempt, Reason};
+use serde::Deserialize;
 
-use super::super::Sign;
+use super::super::layer4::read_connection;
+use super::super::{LogError, LogLine, Sign, Site, logged_id, wall_nanos};
+use super::FRONTEND;
 
 const fn sign(word: &'static str, reason: Option<Reason>, meaning: &'static str) -> Sign {
     Sign { word, reason, meaning }
 }
 
 /// What the log has instead of a server's name where none was chosen.
-pub(super) const NO_SERVER: &str = "<NOSRV>";
+const NO_SERVER: &str = "<NOSRV>";
 
 pub(super) const SIGNS: &[Sign] = &[
     sign(NO_SERVER, Some(Reason::NoLiveBackend), "no server of the pool was up, so none was chosen"),
@@ -95,14 +98,79 @@ pub(super) const SIGNS: &[Sign] = &[
     sign("DC", Some(Reason::BalancerEnded), "HAProxy ended the session because the server was marked down"),
     sign("DH", Some(Reason::BalancerEnded), "HAProxy ended the session because the server was marked down"),
     sign("DD", Some(Reason::BalancerEnded), "HAProxy ended the session because the server was marked down"),
-    sign("KC", Some(Reason::BalancerEnded), "an operator ended the session"),
-    sign("KH", Some(Reason::BalancerEnded), "an operator ended the session"),
-    sign("KD", Some(Reason::BalancerEnded), "an operator ended the session"),
+    sign(
+        "KC",
+        Some(Reason::BalancerEnded),
+        "ended by an operator, or because the grace of a reload was over (hard-stop-after)",
+    ),
+    sign(
+        "KH",
+        Some(Reason::BalancerEnded),
+        "ended by an operator, or because the grace of a reload was over (hard-stop-after)",
+    ),
+    sign(
+        "KD",
+        Some(Reason::BalancerEnded),
+        "ended by an operator, or because the grace of a reload was over (hard-stop-after)",
+    ),
 ];
+
+/// Reads a line of the access log.
+pub(super) fn read_log(line: &str, site: &Site) -> Result<Option<LogLine>, LogError> {
+    // A configuration of the user's own may log less; what it doesn't log, nobody knows.
+    #[derive(Deserialize)]
+    struct Line<'a> {
+        #[serde(default)]
+        id: &'a str,
+        ts: &'a str,
+        status: i32,
+        #[serde(default)]
+        active: i64,
+        #[serde(default)]
+        server: &'a str,
+        #[serde(default)]
+        flags: &'a str,
+        #[serde(default)]
+        retries: &'a str,
+        #[serde(default)]
+        pool: &'a str,
+    }
+    // Its own notices (a server is down, a proxy stopped) share the file.
+    if !line.starts_with('{') {
+        return Ok(None);
+    }
+    if let Some(connection) = read_connection(line, site) {
+        return connection.map(Some);
+    }
+    let line: Line<'_> = serde_json::from_str(line).map_err(|error| LogError(error.to_string()))?;
+    // The last server is named; the attempts before it are counted, with a `+` if they were at other servers.
+    let retries = line.retries.strip_prefix('+').unwrap_or(line.retries);
+    let retries: u8 = if retries.is_empty() { "0" } else { retries }
+        .parse()
+        .map_err(|_| LogError(format!("`{}` is no count of retries", line.retries)))?;
+    let unnamed = (0..retries).map(|_| Attempt { backend: None, status: None });
+    let last = Some(line.server).filter(|server| !matches!(*server, NO_SERVER | ""));
+    let last = last.map(|server| Attempt { backend: Some(server.to_owned()), status: None });
+    let attempts = unnamed.chain(last).collect();
+    // Where none was chosen, HAProxy names the frontend.
+    let pool = Some(line.pool).filter(|pool| !matches!(*pool, FRONTEND | ""));
+    let (signs, reason) = read(line.flags, line.server, pool.is_some());
+    Ok(Some(LogLine {
+        id: logged_id(line.id)?,
+        wall: wall_nanos(line.ts)? + line.active.max(0) * 1_000_000,
+        // -1: nothing was sent to the client.
+        status: u16::try_from(line.status).unwrap_or(0),
+        pool: pool.map(str::to_owned),
+        attempts,
+        flags: line.flags.to_owned(),
+        signs,
+        reason,
+    }))
+}
 
 /// The words of a line: the first two letters of its termination state, and whether a server had been chosen.
 /// Where there was no route to any pool, `routed` is false.
-pub(super) fn read(flags: &str, server: &str, routed: bool) -> (Vec<String>, Option<Reason>) {
+fn read(flags: &str, server: &str, routed: bool) -> (Vec<String>, Option<Reason>) {
     let state = flags.get(..2).unwrap_or_default();
     if matches!(state, "" | "--") {
         return (Vec::new(), None);

@@ -1,9 +1,11 @@
 //! What nginx says about requests that it could not deliver. Its access log has no field for that: the adapter reads it
 //! from the variables about upstreams (ngx_http_upstream_module), in the words of nginx's own error log.
 
-use model::access_log::Reason;
+use model::access_log::{Attempt, Reason};
+use serde::Deserialize;
 
-use super::super::{Sign, Site};
+use super::super::layer4::read_connection;
+use super::super::{LogError, LogLine, Sign, Site, logged_id, wall_nanos};
 
 const NO_LIVE: Sign = Sign {
     word: "no live upstreams",
@@ -41,15 +43,76 @@ pub(super) const SIGNS: &[Sign] =
 
 /// What the log says of the last attempt: `$upstream_addr`, `$upstream_status`, `$upstream_header_time` and
 /// `$upstream_bytes_sent`. A log without the last two says less.
-pub(super) struct LastAttempt<'a> {
-    pub(super) address: &'a str,
-    pub(super) status: &'a str,
-    pub(super) header: &'a str,
-    pub(super) sent: &'a str,
+struct LastAttempt<'a> {
+    address: &'a str,
+    status: &'a str,
+    header: &'a str,
+    sent: &'a str,
+}
+
+/// Reads a line of the access log.
+pub(super) fn read_log(line: &str, site: &Site) -> Result<Option<LogLine>, LogError> {
+    // A configuration of the user's own may log less; what it doesn't log, nobody knows.
+    #[derive(Deserialize)]
+    struct Line<'a> {
+        #[serde(default)]
+        id: &'a str,
+        ts: &'a str,
+        status: u16,
+        #[serde(default)]
+        upstream: &'a str,
+        #[serde(default)]
+        upstream_status: &'a str,
+        #[serde(default)]
+        upstream_header: &'a str,
+        #[serde(default)]
+        upstream_sent: &'a str,
+        #[serde(default)]
+        pool: &'a str,
+    }
+    if let Some(connection) = read_connection(line, site) {
+        return connection.map(Some);
+    }
+    let line: Line<'_> = serde_json::from_str(line).map_err(|error| LogError(error.to_string()))?;
+    // Several attempts are separated by `, ` ($upstream_addr, $upstream_status).
+    let attempts = line
+        .upstream
+        .split(", ")
+        .zip(line.upstream_status.split(", "))
+        .filter(|(address, _)| is_address(address))
+        .map(|(address, status)| Attempt {
+            backend: Some(site.backend_at(address)),
+            status: status.parse().ok(),
+        })
+        .collect();
+    let sign = sign(
+        line.status,
+        &LastAttempt {
+            address: last_of(line.upstream),
+            status: last_of(line.upstream_status),
+            header: last_of(line.upstream_header),
+            sent: last_of(line.upstream_sent),
+        },
+    );
+    Ok(Some(LogLine {
+        id: logged_id(line.id)?,
+        wall: wall_nanos(line.ts)?,
+        status: line.status,
+        pool: line.pool.split("_without_").next().filter(|pool| !pool.is_empty()).map(str::to_owned),
+        attempts,
+        flags: sign.map_or(String::new(), |sign| sign.word.to_owned()),
+        signs: sign.map(|sign| sign.word.to_owned()).into_iter().collect(),
+        reason: sign.and_then(|sign| sign.reason),
+    }))
+}
+
+/// Of values that nginx logs for each attempt, the last.
+fn last_of(values: &str) -> &str {
+    values.rsplit(", ").next().unwrap_or_default()
 }
 
 /// What went wrong; `None`: nothing did, or the log does not tell.
-pub(super) fn sign(status: u16, last: &LastAttempt<'_>) -> Option<&'static Sign> {
+fn sign(status: u16, last: &LastAttempt<'_>) -> Option<&'static Sign> {
     let unsent = last.sent == "0" || last.sent == "-";
     Some(match (status, last.status) {
         (499, _) => &CLIENT_CLOSED,
@@ -66,7 +129,7 @@ pub(super) fn sign(status: u16, last: &LastAttempt<'_>) -> Option<&'static Sign>
 }
 
 /// Whether `$upstream_addr` names a server, and not an upstream block.
-pub(super) fn is_address(upstream: &str) -> bool {
+fn is_address(upstream: &str) -> bool {
     upstream.contains(':')
 }
 

@@ -11,7 +11,7 @@ const BANDS: usize = 40;
 
 /// `298 dropped`, or a zero with its bound.
 pub(super) fn dropped(cell: &CellSummary) -> String {
-    let shadows = zero::shadows(cell.books.masked, cell.books.duplicates);
+    let shadows = zero::shadows(std::iter::once(&cell.books));
     match (cell.counts.dropped, &cell.zero.says) {
         (0, Some(bound)) => format!("0 dropped ({bound}), {shadows}"),
         (0, None) => format!("0 dropped, {shadows}"),

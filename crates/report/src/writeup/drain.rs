@@ -15,7 +15,7 @@ use crate::run::Run;
 use crate::spread::interval;
 use crate::summary::CellSummary;
 use crate::table::{Cell, Column, Table};
-use crate::zero::per_request;
+use crate::zero::{self, per_request};
 
 /// Cells with a deploy.
 fn deployed<'a>(run: &'a Run<'_>) -> impl Iterator<Item = (&'a CellSummary, &'a DeployRecord)> {
@@ -168,7 +168,7 @@ pub(super) fn side_by_side(run: &Run<'_>) -> Vec<Part> {
             .map(|metric| counts.of_any(dropped_kinds(metric).unwrap_or_default()));
         let other = counts.dropped - kinds.iter().sum::<u64>();
         let dropped = document::dropped(cell);
-        let shadows = [cell.books.masked, cell.books.duplicates].map(|n| Cell::plain(n.to_string()));
+        let shadows = zero::shadow_cells(&cell.books).map(Cell::plain);
         let figures = [
             format!("{} of {}", deploy.replaced, deploy.planned),
             span_of(&deploy.at_deregistrations()),

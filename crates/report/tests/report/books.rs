@@ -146,7 +146,10 @@ fn what_two_way_books_cannot_know_is_no_zero() {
         let Holding::Unproven(reason) = claim.holding else { panic!("{claim:?}") };
         assert!(reason.starts_with("two-way books: at layer 4"), "{reason}");
     }
-    assert!(run(None).claims.iter().all(|claim| claim.holding == Holding::Held));
+    for claim in run(None).claims {
+        let blind = matches!(&claim.holding, Holding::Unproven(reason) if reason.contains("books"));
+        assert!(!blind, "{claim:?}");
+    }
 }
 
 /// A request that web-2 executed as well, to which the log admits as `attempts` say.

@@ -105,4 +105,9 @@ impl Catalog {
     pub fn lacks(&self, kind: BalancerKind, capability: Capability) -> Option<&'static str> {
         self.missing.iter().find(|(k, c, _)| *k == kind && *c == capability).map(|(_, _, reason)| *reason)
     }
+
+    /// The words that the logs of `kinds` have for what can go wrong.
+    pub fn signs_of(&self, kinds: &[BalancerKind]) -> impl Iterator<Item = &'static str> {
+        self.signs.iter().filter(|(kind, _)| kinds.contains(kind)).map(|(_, word)| *word)
+    }
 }

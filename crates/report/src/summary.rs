@@ -13,6 +13,7 @@ use model::request::Request;
 use model::units::Nanos;
 use serde::{Deserialize, Serialize};
 
+use crate::answers::Answers;
 use crate::attribution::{DroppedGroup, attribute};
 use crate::backend_load::{BackendLoad, backend_loads, imbalance};
 use crate::books::{self, Books};
@@ -29,6 +30,7 @@ use crate::phases::Phases;
 use crate::reloads::Reloads;
 use crate::routing::Routing;
 use crate::sessions::UserRecord;
+use crate::strata::Strata;
 use crate::timeline;
 use crate::tls::TlsRecord;
 use crate::validity::{self, CellValidity, Trust, Validity};
@@ -89,6 +91,12 @@ pub struct CellSummary {
     /// What the reloads of the balancer cost; `None`: there were none.
     #[serde(default)]
     pub reloads: Option<Reloads>,
+    /// What clients got, beside what the balancer's log says.
+    #[serde(default)]
+    pub answers: Answers,
+    /// Losses and latency by class and by connection.
+    #[serde(default)]
+    pub strata: Strata,
     /// Where the dropped requests come from.
     pub dropped: Vec<DroppedGroup>,
     /// What a zero among them proves, beside the control of the same run.
@@ -302,6 +310,8 @@ pub fn summarise(plan: &SavedPlan, records: &CellRecords) -> CellSummary {
         reloads: Reloads::of(evidence.reloads(), &dropped, &measured),
         dropped,
         zero: ZeroBound::over_replacements(deploy.as_ref().map_or(0, |d| d.replaced)),
+        answers: Answers::of(&measured, &joined, &records.history, &books),
+        strata: Strata::of(&measured, timeout_ms),
         faults: variant
             .map(|variant| faults::record(variant, &records.history, &measured, &joined, origin))
             .unwrap_or_default(),

@@ -12,7 +12,7 @@ use crate::validity::{Trust, Validity, cpu_window_suffices};
 use crate::verdict::{ClaimVerdict, Holding, Problem, Proof, Role, RunSummary};
 use crate::zero::per_request;
 
-fn plain(text: String) -> Line {
+pub(super) fn plain(text: String) -> Line {
     Line { mark: Mark::None, text }
 }
 

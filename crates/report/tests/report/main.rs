@@ -1,5 +1,6 @@
 //! The report, tested over hand-built records.
 
+mod answers;
 mod books;
 mod build;
 mod comparisons;
@@ -9,6 +10,7 @@ mod deaths;
 mod dialects;
 mod evidence;
 mod failures;
+mod falsified;
 mod fates;
 mod faults;
 mod html_pages;

@@ -84,7 +84,7 @@ fn asked(name: &str, text: &str) -> Vec<Asking> {
     let found = Found::default();
     let item = Item::document(scenario.document(), &found);
     variant_patches(item);
-    whole(item, &[]);
+    whole(item, &[], &NOTHING_MISSING);
     let mut of_the_whole = Vec::new();
     gather(scenario.document(), &mut Vec::new(), &found, &mut of_the_whole);
     // A patch is asked for the keys that it must not have; what it may have is read where it is merged.

@@ -255,7 +255,10 @@ pub fn show(cell: &CellSummary, metric: Metric, value: f64) -> String {
         Unit::Span => millis(value),
         Unit::Share => percent(value),
         Unit::Number => number(value),
-        Unit::Count if dropped_kinds(metric).is_some() || metric == Metric::Ok => {
+        Unit::Count
+            if dropped_kinds(metric).is_some()
+                || matches!(metric, Metric::Ok | Metric::Status | Metric::Flag) =>
+        {
             format!("{value} of {}", cell.counts.scheduled)
         }
         Unit::Count if matches!(metric, Metric::SessionsLost | Metric::SessionsKept) => {

@@ -96,6 +96,8 @@ impl Words {
             Metric::Timeout => ("requests", "lost", " by timeout"),
             Metric::NotSent => ("requests", "lost", " unsent"),
             Metric::Harmed => ("requests", "lost", " by its fault"),
+            Metric::Status => ("requests", "answered", " with that status"),
+            Metric::Flag => ("requests", "logged", " with that word"),
             Metric::Duplicates => ("requests", "executed", " twice"),
             Metric::Misrouted => ("responses", "misrouted", ""),
             Metric::SessionsLost => ("sessions", "lost", ""),

@@ -67,13 +67,12 @@ fn change() -> impl Strategy<Value = Change> {
 
 /// Changes the records of the request at `at`; the hand-built cell has one of each in that place.
 fn falsify(records: &mut CellRecords, at: usize, change: &Change) {
-    let request = &mut records.requests[at];
     match change {
         Change::RemoveRecord => drop(records.requests.remove(at)),
-        Change::DoubleRecord => records.requests.push(request.clone()),
-        Change::Outcome(outcome) => request.outcome = *outcome,
-        Change::Stamp(backend) => request.served_by = Some(inc(backend, 1)),
-        Change::Late(us) => request.released.0 += us * 1000,
+        Change::DoubleRecord => records.requests.push(records.requests[at].clone()),
+        Change::Outcome(outcome) => records.requests[at].outcome = *outcome,
+        Change::Stamp(backend) => records.requests[at].served_by = Some(inc(backend, 1)),
+        Change::Late(us) => records.requests[at].released.0 += us * 1000,
         Change::RemoveExecution => drop(records.executions.remove(at)),
         Change::DoubleExecution => records.executions.push(records.executions[at].clone()),
         Change::MoveExecution(backend) => records.executions[at].by = inc(backend, 1),

@@ -19,8 +19,45 @@ pub struct Logged {
     pub pool: Option<String>,
     /// Backends that it admits to having tried, in order.
     pub attempts: Vec<Attempt>,
-    /// The balancer's own words about how it ended: HAProxy's termination state, Envoy's response flags.
+    /// The balancer's own words about how it ended, as it wrote them: HAProxy's termination state, Envoy's response
+    /// flags.
     pub flags: String,
+    /// What of them says that something went wrong, word by word: what `flag[…]` in a claim names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signs: Vec<String>,
+    /// What that means, as the balancer's adapter reads it; `None`: nothing went wrong, or the log does not say what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+}
+
+/// Why a balancer did not deliver a backend's response, in terms that all balancers share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// The client left first.
+    ClientAbort,
+    /// No route fits the request.
+    NoRoute,
+    /// The pool has no backend that the balancer would use: all are down, ejected or taken out.
+    NoLiveBackend,
+    /// A limit of the balancer on connections or requests to the pool was reached.
+    CircuitBreaker,
+    /// The request waited in the balancer's own queue until its time ran out.
+    QueueTimeout,
+    /// The connection to the backend failed: it was refused, or the network says that nobody is there.
+    ConnectRefused,
+    /// The connection to the backend was not established in time.
+    ConnectTimeout,
+    /// The backend did not respond in time.
+    GatewayTimeout,
+    /// The backend closed or reset the connection before its response was complete.
+    BackendClosed,
+    /// What the backend sent is no response that the balancer accepts.
+    BackendProtocol,
+    /// The balancer ended the request itself: by a rule, or because it stops.
+    BalancerEnded,
+    /// The balancer, or its machine, ran out of something.
+    BalancerExhausted,
 }
 
 /// One attempt of the balancer at a backend.
@@ -41,4 +78,6 @@ pub enum LogGap {
     SilentClose,
     /// It has a line per connection, and no request's id: the listener works at layer 4.
     PerConnection,
+    /// None of its lines carries a request's id: the template logs none, in another form, or nothing at all.
+    WithoutIds,
 }

@@ -105,11 +105,18 @@ impl Capability {
 pub struct Catalog {
     /// Missing capabilities, each with the reason that tables and errors print.
     pub missing: Vec<(BalancerKind, Capability, &'static str)>,
+    /// The words of each balancer's log for what can go wrong with a request.
+    pub signs: Vec<(BalancerKind, &'static str)>,
 }
 
 impl Catalog {
     /// Why `kind` lacks `capability`; `None` if it has it.
     pub fn lacks(&self, kind: BalancerKind, capability: Capability) -> Option<&'static str> {
         self.missing.iter().find(|(k, c, _)| *k == kind && *c == capability).map(|(_, _, reason)| *reason)
+    }
+
+    /// The words that the logs of `kinds` have for what can go wrong.
+    pub fn signs_of(&self, kinds: &[BalancerKind]) -> impl Iterator<Item = &'static str> {
+        self.signs.iter().filter(|(kind, _)| kinds.contains(kind)).map(|(_, word)| *word)
     }
 }

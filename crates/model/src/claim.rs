@@ -210,6 +210,11 @@ metrics! {
     Timeout = "timeout" in Count of "requests";
     /// Dropped because unfinished requests held every connection.
     NotSent = "not_sent" in Count of "requests";
+    /// Complete responses with this status, whether the scenario expects it or not.
+    Status = "status" in Count of "requests" per "status";
+    /// Requests of which the balancer's log has this word: HAProxy's termination state (`sQ`), Envoy's response flag
+    /// (`UO`), nginx's reason (`no live upstreams`).
+    Flag = "flag" in Count of "requests" per "flag";
     /// Requests that backends received more than once.
     Duplicates = "duplicates" in Count;
     /// Requests that ended well although an attempt at a backend had failed.

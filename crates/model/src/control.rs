@@ -31,7 +31,7 @@ impl Metric {
         use Metric::*;
         match self {
             Dropped | Http5xx | Reset | Closed | Refused | Timeout | NotSent | Harmed => Some(self),
-            Duplicates | Misrouted | SessionsLost | UpdatesLost | UsersMoved => Some(self),
+            Status | Flag | Duplicates | Misrouted | SessionsLost | UpdatesLost | UsersMoved => Some(self),
             Ok => Some(Dropped),
             SessionsKept => Some(SessionsLost),
             Scheduled
@@ -74,8 +74,12 @@ impl Metric {
     /// another way, but requests that are lost show nothing of sessions.
     pub fn shows(self, other: Metric) -> bool {
         use Metric::*;
-        let is_request =
-            |loss| matches!(loss, Dropped | Http5xx | Reset | Closed | Refused | Timeout | NotSent | Harmed);
+        let is_request = |loss| {
+            matches!(
+                loss,
+                Dropped | Http5xx | Reset | Closed | Refused | Timeout | NotSent | Harmed | Status | Flag
+            )
+        };
         self == other || (is_request(self) && is_request(other))
     }
 

@@ -1,6 +1,8 @@
 //! What happened in a cell, in order: one line of `history.ndjson` per event. The engine's recorder is its
 //! only writer; the report judges from it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::access_log::LogGap;
@@ -374,6 +376,12 @@ pub enum Happening {
         whole: bool,
         /// Known holes in it.
         gaps: Vec<LogGap>,
+        /// What each of the balancer's words in it means, as its adapter reads them.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        meanings: BTreeMap<String, String>,
+        /// What the balancer's other log says about its backends, each with how often.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        notices: BTreeMap<String, u64>,
     },
     /// Something that a reader should know; it changes no verdict by itself.
     Warning {

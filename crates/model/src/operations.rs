@@ -44,7 +44,7 @@ pub struct Operations {
     /// Puts it back.
     pub put_back: String,
     /// What its log says where a backend is lost, and what that means.
-    pub log_words: &'static [(&'static str, &'static str)],
+    pub log_words: Vec<(&'static str, &'static str)>,
 }
 
 impl Operations {

@@ -25,7 +25,7 @@ variants:
 fn build(control: &str, expect: &str, choice: &Choice) -> Result<Plan, String> {
     let text = format!("{BASE}control: [ {control} ]\nexpect: [ {expect} ]\n");
     let scenario = Scenario::parse("controlled.yaml", &text, &[]).map_err(|problems| problems.to_string())?;
-    Plan::build(&scenario, &Catalog { missing: vec![] }, choice).map_err(|problems| problems.to_string())
+    Plan::build(&scenario, &Catalog::default(), choice).map_err(|problems| problems.to_string())
 }
 
 fn refusal(control: &str, expect: &str) -> Option<String> {

@@ -27,6 +27,7 @@ fn catalog() -> Catalog {
             (Nginx, Capability::BalanceBesideSticky, "made up for this test"),
             (Envoy, Capability::ReloadDeregister, "it has no reload"),
         ],
+        signs: vec![(Envoy, "UO"), (Haproxy, "sQ"), (Nginx, "no live upstreams")],
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use model::history::BALANCER;
 use model::identity::RequestId;
 use model::ledger::Execution;
-use model::outcome::OutcomeKind;
+use model::outcome::{Outcome, OutcomeKind};
 use model::request::Request;
 use model::sessions::STORE;
 use model::units::Nanos;
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::evidence::Evidence;
 use crate::fate::{Fate, SubCause, store_was_away};
+use crate::figures::words;
 use crate::joined::Traces;
 use crate::phases::{Phase, Phases};
 
@@ -32,6 +33,39 @@ pub struct Source {
     pub sub_cause: SubCause,
 }
 
+impl Source {
+    /// Who had it.
+    pub fn who(&self) -> String {
+        match (&self.backend, self.generation, self.sub_cause) {
+            (Some(backend), Some(generation), _) => format!("{backend}/{generation}"),
+            (Some(backend), None, _) => backend.clone(),
+            (None, _, SubCause::Told(_)) => "the balancer itself".to_owned(),
+            (None, ..) => "unattributed".to_owned(),
+        }
+    }
+
+    /// How the client saw it end, as tables call it.
+    pub fn ended_as(&self) -> String {
+        let outcome = words(self.outcome);
+        outcome.strip_prefix("http ").unwrap_or(&outcome).to_owned()
+    }
+}
+
+impl DroppedGroup {
+    /// How clients saw them end: their status, where they got one.
+    pub fn seen_as(&self) -> String {
+        let each: Vec<_> = self.statuses.iter().collect();
+        match each.as_slice() {
+            [] => self.source.ended_as(),
+            [(status, _)] => status.to_string(),
+            several => {
+                let each: Vec<_> = several.iter().map(|(status, n)| format!("{n} × {status}")).collect();
+                format!("{} ({})", self.source.ended_as(), each.join(", "))
+            }
+        }
+    }
+}
+
 /// One source and its number of requests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DroppedGroup {
@@ -40,6 +74,9 @@ pub struct DroppedGroup {
     pub source: Source,
     /// How many.
     pub count: u64,
+    /// The statuses that clients got, each with their number.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub statuses: BTreeMap<u16, u64>,
     /// What the balancer's log says of them, `502 SH--`, each with their number; those without a line are absent.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub logged: BTreeMap<String, u64>,
@@ -57,12 +94,16 @@ pub fn attribute<'a>(
         let group = groups.entry(source.clone()).or_insert_with(|| DroppedGroup {
             source,
             count: 0,
+            statuses: BTreeMap::new(),
             logged: BTreeMap::new(),
         });
         group.count += 1;
+        if let Outcome::Answered { status, .. } = request.outcome {
+            *group.statuses.entry(status).or_default() += 1;
+        }
         if let Some(line) = joined.get(&request.id).and_then(|traces| traces.logged.last()) {
-            let words = format!("{} {}", line.status, line.flags);
-            *group.logged.entry(words.trim_end().to_owned()).or_default() += 1;
+            let said = format!("{} {}", line.status, line.flags);
+            *group.logged.entry(said.trim_end().to_owned()).or_default() += 1;
         }
     }
     groups.into_values().collect()

@@ -1,6 +1,5 @@
-//! The books of a cell: do the client's records, the backends' ledger and the balancer's log tell one story?
-//! Equations 1 to 4 invalidate the counts when they fail. Equation 5, on the access log, is computed and
-//! listed, but only warns as yet; it becomes invalidating later.
+//! The books of a cell: do the client's records, the backends' ledger and the balancer's log tell one story? What no
+//! named exception explains invalidates the counts, and is listed by id.
 
 use std::collections::BTreeMap;
 
@@ -33,6 +32,33 @@ pub struct Books {
     pub unmatched: Vec<Unmatched>,
     /// Whether the access log could be compared.
     pub access_log: AccessLog,
+    /// How many parties keep them.
+    #[serde(default)]
+    pub grade: Grade,
+}
+
+/// How many parties keep the books. What those can't know is unproven: never 0, and never a pass.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Grade {
+    /// Client, backends and balancer.
+    Full,
+    /// Client and backends: the balancer's log names no requests. How often it tried is not known.
+    TwoWay,
+    /// The client alone: no backend of rig's stands behind the balancer.
+    #[default]
+    ClientOnly,
+}
+
+impl Grade {
+    /// As reports name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Grade::Full => "full",
+            Grade::TwoWay => "two-way",
+            Grade::ClientOnly => "client only",
+        }
+    }
 }
 
 /// Whether equation 5 applies.
@@ -41,13 +67,30 @@ pub struct Books {
 pub enum AccessLog {
     /// The log is whole.
     Compared,
-    /// The balancer was killed or lines were unreadable: `n/a`.
+    /// The balancer was killed: `n/a`.
     Lost,
-    /// A line per connection, without ids, as at layer 4: two-way books.
+    /// A line per connection, without ids, as at layer 4.
     PerConnection,
-    /// No log was read: two-way books.
+    /// Not one of its lines has an id.
+    WithoutIds,
+    /// No log was read.
     #[default]
     Absent,
+}
+
+impl AccessLog {
+    /// Why it can't be compared; `None`: it was.
+    pub fn why_not(self) -> Option<&'static str> {
+        match self {
+            AccessLog::Compared => None,
+            AccessLog::Lost => Some("the balancer did not stop gracefully, so its access log is not whole"),
+            AccessLog::PerConnection => {
+                Some("at layer 4 the access log has a line per connection, without request ids")
+            }
+            AccessLog::WithoutIds => Some("no line of the access log has a request id (x-rig-seq)"),
+            AccessLog::Absent => Some("no access log was read"),
+        }
+    }
 }
 
 /// Requests that one finding is about.
@@ -63,18 +106,24 @@ pub struct Unmatched {
     pub ids: Vec<RequestId>,
 }
 
+impl Unmatched {
+    /// In words, with the ids.
+    pub fn words(&self) -> String {
+        let ids: Vec<_> = self.ids.iter().map(ToString::to_string).collect();
+        let more = if self.count > ids.len() as u64 { ", …" } else { "" };
+        format!("{} × {} (ids {}{more})", self.count, self.finding.words(), ids.join(", "))
+    }
+}
+
 impl Books {
-    /// The findings that invalidate the counts.
-    pub fn unexplained(&self) -> impl Iterator<Item = &Unmatched> {
-        self.unmatched.iter().filter(|unmatched| unmatched.equation != Equation::LogAgrees)
+    /// Why nobody knows how often the balancer tried a request; `None`: its log says so.
+    pub fn blind(&self) -> Option<String> {
+        let why = self.access_log.why_not()?;
+        (self.grade != Grade::Full).then(|| format!("{} books: {why}", self.grade.name()))
     }
-    /// The findings that only warn.
-    pub fn warnings(&self) -> impl Iterator<Item = &Unmatched> {
-        self.unmatched.iter().filter(|unmatched| unmatched.equation == Equation::LogAgrees)
-    }
-    /// Whether client and ledger tell one story.
+    /// Whether all that keep them tell one story.
     pub fn balance(&self) -> bool {
-        self.scheduled.is_some() && self.unexplained().next().is_none()
+        self.scheduled.is_some() && self.unmatched.is_empty()
     }
 }
 
@@ -91,7 +140,13 @@ pub fn keep(
             LogState::Whole => AccessLog::Compared,
             LogState::Lost => AccessLog::Lost,
             LogState::PerConnection => AccessLog::PerConnection,
+            LogState::WithoutIds => AccessLog::WithoutIds,
             LogState::Absent => AccessLog::Absent,
+        },
+        grade: match (evidence.ledgers, evidence.log) {
+            (false, _) => Grade::ClientOnly,
+            (true, LogState::Whole) => Grade::Full,
+            (true, _) => Grade::TwoWay,
         },
         ..Books::default()
     };
@@ -131,8 +186,9 @@ pub fn keep(
         }
         fates.insert(*id, fate);
     }
-    // Of connections, no line has one: that is no exception.
-    if lines_without_id > 0 && books.access_log != AccessLog::PerConnection {
+    // Where no line has one, that is no exception.
+    let some_have_ids = matches!(books.access_log, AccessLog::Compared | AccessLog::Lost);
+    if lines_without_id > 0 && some_have_ids {
         books.exceptions.insert(Exception::NoId, lines_without_id);
     }
     let found = findings.into_iter().map(|((equation, finding), (count, ids))| Unmatched {

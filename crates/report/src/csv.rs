@@ -36,6 +36,16 @@ fn fields(cell: &CellSummary) -> Vec<(String, String)> {
     for kind in OutcomeKind::ALL {
         add(&words(kind).replace(' ', "_"), cell.counts.of(kind).to_string());
     }
+    for status in [502, 503, 504] {
+        let count = cell.answers.statuses.get(&status).copied().unwrap_or(0);
+        add(&format!("status_{status}"), count.to_string());
+    }
+    let books = &cell.books;
+    add("books", books.grade.name().to_owned());
+    for (name, count) in [("masked", books.masked), ("duplicates", books.duplicates)] {
+        // Nobody knows: that is no zero.
+        add(name, if books.blind().is_some() { String::new() } else { count.to_string() });
+    }
     let latency = &cell.latency_ms;
     let quantiles = [
         ("p50_ms", latency.p50),

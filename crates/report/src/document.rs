@@ -1,5 +1,6 @@
 //! What a report says, in which order; how it looks is the dialects' matter.
 
+mod answers;
 mod faults;
 mod findings;
 mod lists;
@@ -8,6 +9,7 @@ mod reloads;
 mod repeats;
 mod resources;
 mod routing;
+mod strata;
 mod tables;
 mod tls;
 mod users;
@@ -114,7 +116,9 @@ pub fn compose(run: &RunSummary, detail: Detail) -> Document {
     let mut blocks = Vec::new();
     if !run.cells.is_empty() {
         blocks.push(Block::Table(tables::requests(run)));
+        blocks.extend(answers::answers(run).map(Block::Table));
         blocks.extend(latency(run, detail));
+        blocks.extend(strata::strata(run).map(Block::Table));
         blocks.extend(load::backends(run, detail).map(Block::Table));
         blocks.extend(users::users(run).map(Block::Table));
         blocks.extend(routing::classes(run).map(Block::Table));
@@ -131,6 +135,7 @@ pub fn compose(run: &RunSummary, detail: Detail) -> Document {
         ("Claims", lists::claims(run)),
         ("Reading", lists::readings(run)),
         ("Where the dropped requests come from", lists::sources(run)),
+        ("What the balancers' own logs say about their backends", answers::notices(run)),
         ("Drain windows", lists::windows(run)),
         ("What can be trusted", lists::validity(run)),
     ];

@@ -8,8 +8,10 @@ use model::access_log::LogGap;
 use model::history::{BALANCER, Event, Happening};
 use model::identity::Incarnation;
 use model::outcome::{Cause, Outcome};
+use model::plan::Variant;
 use model::request::Request;
 use model::timeline::FaultKind;
+use model::topology::Retries;
 use model::units::Nanos;
 
 /// How long after a kill, a hang or a reload something may still be explained by it.
@@ -27,10 +29,12 @@ pub(crate) const UNNOTICED: Duration = Duration::from_millis(250);
 pub enum LogState {
     /// The balancer ended gracefully and every line was readable.
     Whole,
-    /// Lines may be missing: the balancer was killed, or lines were unreadable.
+    /// Lines may be missing: the balancer did not end gracefully.
     Lost,
     /// It has a line per connection and no ids: the listener works at layer 4.
     PerConnection,
+    /// None of its lines carries an id.
+    WithoutIds,
     /// The history does not say that a log was read.
     #[default]
     Absent,
@@ -64,6 +68,12 @@ pub struct Evidence {
     pub log: LogState,
     /// Declared holes in it.
     pub gaps: Vec<LogGap>,
+    /// Whether backends of rig's stand behind the balancer, which write down what they receive.
+    pub ledgers: bool,
+    /// Whether the plan forbids the balancer to send a request again.
+    pub retries_off: bool,
+    /// How long the client waits, from the intended start; `None`: no plan says so.
+    pub timeout: Option<Duration>,
     ends: BTreeMap<Incarnation, End>,
     /// Per backend, the times in which it could not answer: from a death, a hang or a cut until it was ready again.
     gone: Times,
@@ -102,6 +112,16 @@ impl Evidence {
             evidence.take_log(event);
         }
         evidence
+    }
+
+    /// The same, beside what the plan asks for.
+    pub fn under(self, variant: Option<&Variant>) -> Evidence {
+        Evidence {
+            ledgers: variant.is_some_and(|v| v.topology.pools.iter().any(|pool| !pool.backends.is_empty())),
+            retries_off: variant.is_some_and(|variant| variant.topology.retries == Retries::Off),
+            timeout: variant.map(|variant| variant.traffic.timeout.0),
+            ..self
+        }
     }
 
     fn take(&mut self, event: &Event) {
@@ -147,10 +167,12 @@ impl Evidence {
 
     /// The log is read when everything has ended.
     fn take_log(&mut self, event: &Event) {
-        if let Happening::AccessLog { whole, unreadable, gaps, .. } = &event.what {
-            let complete = *whole && *unreadable == 0;
-            self.log = match complete {
+        if let Happening::AccessLog { whole, gaps, .. } = &event.what {
+            // A line that could not be read is one that is missing: where others have ids, the id that it had is not
+            // excused.
+            self.log = match whole {
                 _ if gaps.contains(&LogGap::PerConnection) => LogState::PerConnection,
+                _ if gaps.contains(&LogGap::WithoutIds) => LogState::WithoutIds,
                 true => LogState::Whole,
                 false => LogState::Lost,
             };

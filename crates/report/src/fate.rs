@@ -2,14 +2,21 @@
 //! balancer's log admits. Every oddity is either a named [`Exception`], by a predicate over this one id, or
 //! a [`Finding`] that nothing explains.
 
-use model::access_log::{LogGap, Logged};
+mod finding;
+
+use std::time::Duration;
+
+use model::access_log::{LogGap, Logged, Reason};
 use model::ledger::Execution;
 use model::outcome::{Cause, NotSent, Outcome, OutcomeKind, Stage};
 use model::request::Request;
 use model::sessions::SessionState;
 use serde::{Deserialize, Serialize};
 
+pub use finding::{Equation, Finding};
+
 use crate::evidence::{Evidence, LogState};
+use crate::figures::words;
 
 /// What became of one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +70,19 @@ pub enum SubCause {
     BrokenOff,
     /// The ledger can't tell.
     Undetermined,
+    /// What the balancer's log says, where the ledger has nothing to add.
+    #[serde(untagged)]
+    Told(Reason),
+}
+
+impl SubCause {
+    /// In words.
+    pub fn words(self) -> String {
+        match self {
+            SubCause::NotExecuted => "never reached a backend".to_owned(),
+            cause => words(cause),
+        }
+    }
 }
 
 /// A named, counted exception from the books. It explains a request; it changes no outcome.
@@ -94,57 +114,15 @@ pub enum Exception {
     NoId,
     /// The log isn't whole, so that it can't be held against this request.
     LogLost,
-}
-
-/// The equations of the books.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Equation {
-    /// 1: each scheduled request ends exactly once.
-    EndsOnce,
-    /// 2: what the client got, the stamped backend finished, and what it finished, the client got.
-    DeliveryMatchesExecution,
-    /// 4: what a backend received and did not finish has a reason.
-    UnfinishedIsExplained,
-    /// 5: the log has one line per request, with the client's status.
-    LogAgrees,
-}
-
-/// Something that no exception explains.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Finding {
-    /// No record of a scheduled request.
-    NoRecord,
-    /// More than one record.
-    SeveralRecords,
-    /// A backend or the log knows an id that was never scheduled.
-    NeverScheduled,
-    /// The client got a success that no backend stamped.
-    OkWithoutStamp,
-    /// The client got a success that the stamped backend did not finish.
-    OkNotFinished,
-    /// Never sent, and yet received.
-    ReceivedThoughNeverSent,
-    /// Finished, and lost without any event that explains it.
-    FinishedButLost,
-    /// Received and never finished, without a reason.
-    NeverFinished,
-    /// No line in the log.
-    NotLogged,
-    /// Several lines in the log.
-    LoggedSeveralTimes,
-    /// The log's status isn't the client's.
-    StatusDiffers,
-    /// The log names a backend that was well and did not receive it.
-    AttemptNotReceived,
+    /// The log says that no connection to the backend that it names was established, so that it received nothing.
+    NeverConnected,
 }
 
 /// Judges one request by its own records alone; time counts only as proximity to events.
 pub fn fate(request: &Request, executions: &[&Execution], logged: &[&Logged], evidence: &Evidence) -> Fate {
     let kind = request.outcome.kind();
     let finishes = executions.iter().filter(|e| e.finished.is_some()).count();
-    let attempts = logged.iter().map(|line| line.attempts.len()).max().unwrap_or(0);
+    let attempts = attempts(logged);
     let mut fate = Fate {
         kind,
         receipts: executions.len(),
@@ -154,12 +132,50 @@ pub fn fate(request: &Request, executions: &[&Execution], logged: &[&Logged], ev
         exceptions: Vec::new(),
         unmatched: Vec::new(),
     };
+    match_record(&mut fate, request, evidence);
     match_delivery(&mut fate, request, executions, logged, evidence);
+    match_receipts(&mut fate, logged, evidence);
     match_unfinished(&mut fate, request, executions, logged, evidence);
     match_log(&mut fate, request, executions, logged, evidence);
     match_attempts(&mut fate, request, executions, logged, evidence);
-    fate.sub_cause = kind.is_dropped().then(|| sub_cause(&fate, request));
+    fate.sub_cause = kind.is_dropped().then(|| sub_cause(&fate, request, logged));
     fate
+}
+
+/// How often the balancer admits to having tried.
+fn attempts(logged: &[&Logged]) -> usize {
+    logged.iter().map(|line| line.attempts.len()).max().unwrap_or(0)
+}
+
+/// What one record says by itself.
+fn match_record(fate: &mut Fate, request: &Request, evidence: &Evidence) {
+    let waited = request.end.since(request.due);
+    // Timers and clocks agree to far less than a millisecond.
+    let early = |timeout: Duration| waited + Duration::from_millis(1) < timeout;
+    if timed_out(request) && evidence.timeout.is_some_and(early) {
+        fate.find(Equation::RecordHolds, Finding::TimedOutEarly);
+    }
+    let headless = match request.outcome {
+        Outcome::NotSent(_) => true,
+        Outcome::Failed { stage, .. } => !matches!(stage, Stage::Head | Stage::Body),
+        Outcome::Answered { .. } => false,
+    };
+    if request.served_by.is_some() && headless {
+        fate.find(Equation::RecordHolds, Finding::StampedWithoutHead);
+    }
+}
+
+/// Equation 3. Where the log tells nothing of the request, what the plan allows is all there is.
+fn match_receipts(fate: &mut Fate, logged: &[&Logged], evidence: &Evidence) {
+    let equation = Equation::SentAsToldAndAllowed;
+    let attempts = attempts(logged);
+    if evidence.retries_off && attempts > 1 {
+        fate.find(equation, Finding::RetriedThoughOff);
+    }
+    let told = if logged.is_empty() { !evidence.retries_off } else { fate.receipts <= attempts };
+    if fate.receipts > 1 && !told {
+        fate.find(equation, Finding::ReceivedSeveralTimes);
+    }
 }
 
 /// Equation 2, both ways.
@@ -210,13 +226,14 @@ fn match_unfinished(
     logged: &[&Logged],
     evidence: &Evidence,
 ) {
-    let attempts = logged.iter().map(|line| line.attempts.len()).max().unwrap_or(0);
+    let attempts = attempts(logged);
     for execution in executions.iter().filter(|e| e.finished.is_none()) {
         if evidence.killed(&execution.by, execution.received, request.end) {
             fate.except(Exception::KilledInService);
         } else if timed_out(request) || logged.iter().any(|line| admits_client_abort(line)) {
             fate.except(Exception::ClientAbort);
         } else if gateway_timeout(request, logged)
+            || logged.iter().any(|line| line.reason == Some(Reason::BalancerEnded))
             || attempts > 1
             || evidence.died_with_balancer(request)
             || cut_off(request, execution, evidence)
@@ -242,7 +259,7 @@ fn match_log(
 ) {
     match (logged, request.outcome) {
         // No line is about a request: two-way books.
-        _ if evidence.log == LogState::PerConnection => {}
+        _ if matches!(evidence.log, LogState::PerConnection | LogState::WithoutIds) => {}
         (_, Outcome::NotSent(NotSent::Cancelled)) => {}
         ([], Outcome::NotSent(_)) => {}
         ([], Outcome::Failed { .. })
@@ -312,22 +329,30 @@ fn match_attempts(
         }
         if evidence.gone(backend, request.released, request.end) {
             fate.except(Exception::UnreadAtDeath);
-        } else {
+        } else if logged.iter().any(|line| never_connected(line)) {
+            fate.except(Exception::NeverConnected);
+        } else if !fate.exceptions.contains(&Exception::ClientAbort) {
+            // Else the client left while its request was on the way.
             fate.find(Equation::LogAgrees, Finding::AttemptNotReceived);
         }
     }
 }
 
-fn sub_cause(fate: &Fate, request: &Request) -> SubCause {
+/// What the ledger says, and in the balancer's words what it can't.
+fn sub_cause(fate: &Fate, request: &Request, logged: &[&Logged]) -> SubCause {
     let has = |exception| fate.exceptions.contains(&exception);
+    // That the client left is its own record's to say.
+    let told = logged.last().and_then(|line| line.reason).filter(|reason| *reason != Reason::ClientAbort);
     if fate.receipts == 0 {
-        SubCause::NotExecuted
+        told.map_or(SubCause::NotExecuted, SubCause::Told)
     } else if store_was_away(request) {
         SubCause::StoreAway
     } else if answered_by_backend(request) {
         SubCause::AnsweredByBackend
     } else if has(Exception::KilledInService) {
         SubCause::KilledInService
+    } else if told == Some(Reason::GatewayTimeout) {
+        SubCause::Told(Reason::GatewayTimeout)
     } else if has(Exception::FinishedUndelivered) {
         SubCause::FinishedUndelivered
     } else if fate.finishes < fate.receipts && (has(Exception::ClientAbort) || has(Exception::BalancerAbort))
@@ -336,7 +361,7 @@ fn sub_cause(fate: &Fate, request: &Request) -> SubCause {
     } else if has(Exception::BrokenOff) {
         SubCause::BrokenOff
     } else {
-        SubCause::Undetermined
+        told.map_or(SubCause::Undetermined, SubCause::Told)
     }
 }
 
@@ -404,9 +429,10 @@ fn gateway_timeout(request: &Request, logged: &[&Logged]) -> bool {
         || logged.iter().any(|line| line.status == 504)
 }
 
-/// The log says that the client left first: nginx's status 499, Envoy's response flag `DC`, a termination
-/// state of HAProxy that begins with `C`.
 fn admits_client_abort(line: &Logged) -> bool {
-    let state_of_four = line.flags.len() == 4 && line.flags.starts_with('C');
-    line.status == 499 || state_of_four || line.flags.split(',').any(|flag| flag == "DC")
+    line.reason == Some(Reason::ClientAbort)
+}
+
+fn never_connected(line: &Logged) -> bool {
+    matches!(line.reason, Some(Reason::ConnectRefused | Reason::ConnectTimeout))
 }

@@ -65,6 +65,11 @@ fn suite(run: &RunSummary, balancer: BalancerKind, suffix: &str) -> TestSuite {
     ];
     let known = properties.into_iter().filter(|(_, value)| !value.is_empty());
     suite.add_properties(known.map(|(name, value)| Property::new(name, value)));
+    suite.add_properties(cells.iter().map(|cell| {
+        let name = format!("books of {} #{}", cell.variant, cell.repeat);
+        let why = cell.books.blind().unwrap_or_else(|| cell.books.grade.name().to_owned());
+        Property::new(name, why)
+    }));
     let took: f64 = cells.iter().flat_map(|cell| cell.stages.values()).sum();
     if took > 0.0 {
         suite.set_time(Duration::from_secs_f64(took));

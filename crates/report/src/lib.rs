@@ -8,6 +8,7 @@
 //! [`document`] of [`table`]s, for a terminal, Markdown, CSV, JSON, JUnit or OpenMetrics. A cell's [`latency_log()`] goes
 //! from its records straight to other tools, and its [`series()`] is what the pictures of [`html()`] are drawn from.
 
+pub mod answers;
 pub mod attribution;
 pub mod backend_load;
 pub mod books;
@@ -38,6 +39,7 @@ pub mod runbook;
 pub mod series;
 pub mod sessions;
 pub mod shell;
+pub mod strata;
 pub mod summary;
 pub mod table;
 pub mod timeline;

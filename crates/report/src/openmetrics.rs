@@ -111,6 +111,21 @@ fn families(runs: &[&RunSummary]) -> Vec<Family> {
             trust,
         ),
         of_cells("rig_requests", "Measured requests, by how they ended.", None, requests),
+        of_cells("rig_books", "1 for the grade of the books: who could be compared.", None, |cell| {
+            vec![(vec![pair("grade", words(cell.books.grade))], 1.0)]
+        }),
+        of_cells("rig_responses", "Complete responses, by status.", None, |cell| {
+            labelled(cell, "status", cell.answers.statuses.iter())
+        }),
+        of_cells("rig_log_flags", "Measured requests, by the balancer's own words.", None, |cell| {
+            labelled(cell, "flag", cell.answers.flags.iter().flatten())
+        }),
+        of_cells("rig_masked_requests", "Ended well although an attempt had failed.", None, |cell| {
+            counted(cell, |cell| cell.books.blind().is_none().then_some(cell.books.masked as f64))
+        }),
+        of_cells("rig_duplicate_requests", "Received more than once by backends.", None, |cell| {
+            counted(cell, |cell| cell.books.blind().is_none().then_some(cell.books.duplicates as f64))
+        }),
         of_cells(
             "rig_dropped_requests",
             "Requests without a complete expected response in time.",
@@ -217,6 +232,19 @@ fn requests(cell: &CellSummary) -> Vec<(Labels, f64)> {
     let kinds = OutcomeKind::ALL.into_iter();
     kinds
         .map(|kind| (vec![pair("outcome", words(kind).replace(' ', "_"))], cell.counts.of(kind) as f64))
+        .collect()
+}
+
+/// Counts, each with its label.
+fn labelled<'a, L: ToString + 'a>(
+    cell: &CellSummary,
+    name: &str,
+    counts: impl Iterator<Item = (&'a L, &'a u64)>,
+) -> Vec<(Labels, f64)> {
+    let usable = cell.validity.counts.is_usable();
+    counts
+        .filter(|_| usable)
+        .map(|(label, count)| (vec![pair(name, label.to_string())], *count as f64))
         .collect()
 }
 

@@ -59,6 +59,17 @@ pub fn read(cell: &CellSummary, metric: Metric, facet: Option<&str>) -> Result<f
         | Metric::Refused
         | Metric::Timeout
         | Metric::NotSent => count(cell.counts.of_any(dropped_kinds(metric).unwrap_or_default())),
+        Metric::Status => {
+            let status: Option<u16> = facet.and_then(|status| status.parse().ok());
+            count(status.and_then(|status| cell.answers.statuses.get(&status)).copied().unwrap_or(0))
+        }
+        Metric::Flag => match &cell.answers.flags {
+            Some(flags) => count(facet.and_then(|flag| flags.get(flag)).copied().unwrap_or(0)),
+            None => Err(NoReading(cell.books.blind().unwrap_or_else(|| "no access log was read".to_owned()))),
+        },
+        Metric::Duplicates | Metric::Masked if cell.books.blind().is_some() => {
+            Err(NoReading(cell.books.blind().unwrap_or_default()))
+        }
         Metric::Duplicates => count(cell.books.duplicates),
         Metric::Masked => count(cell.books.masked),
         Metric::Misrouted => match cell.routing.as_ref().and_then(|routing| routing.expected) {

@@ -13,7 +13,7 @@ use crate::books::AccessLog;
 use crate::deploy::{DeployRecord, ReplacementRecord};
 use crate::document::{Line, Mark};
 use crate::fate::SubCause;
-use crate::figures::{NONE, millis, percent, span_of, words};
+use crate::figures::{NONE, millis, percent, span_of};
 use crate::page::{Page, Part, Section};
 use crate::run::Run;
 use crate::summary::CellSummary;
@@ -313,9 +313,8 @@ fn check_parts(operations: &Operations, check: &Check<'_>, number: u32) -> Vec<P
 fn seen(check: &Check<'_>) -> String {
     let mut kinds: BTreeMap<(String, String), u64> = BTreeMap::new();
     for (_, group) in &check.groups {
-        let outcome = words(group.source.outcome);
-        let outcome = outcome.strip_prefix("http ").unwrap_or(&outcome).to_owned();
-        *kinds.entry((outcome, words(group.source.sub_cause))).or_default() += group.count;
+        let kind = (group.source.ended_as(), group.source.sub_cause.words());
+        *kinds.entry(kind).or_default() += group.count;
     }
     let mut kinds: Vec<_> = kinds.into_iter().collect();
     kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
@@ -358,7 +357,7 @@ fn logged(operations: &Operations, check: &Check<'_>) -> Vec<String> {
         let without = group.count.saturating_sub(group.logged.values().sum());
         match cell.books.access_log {
             AccessLog::Compared => silent += without,
-            AccessLog::Lost | AccessLog::PerConnection | AccessLog::Absent => unknown += without,
+            _ => unknown += without,
         }
     }
     let mut lines: Vec<_> = lines.into_iter().collect();

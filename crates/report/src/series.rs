@@ -73,7 +73,7 @@ pub fn series(plan: &SavedPlan, records: &CellRecords) -> Option<Series> {
         .filter(|r| r.due >= origin)
         .collect();
     let grace = variant.topology.reload_grace.map_or(Duration::ZERO, |grace| grace.0);
-    let evidence = Evidence::gather(&records.history).with_reload_grace(grace);
+    let evidence = Evidence::gather(&records.history).with_reload_grace(grace).under(Some(variant));
     let phases = Phases::read(&records.history);
     let (_, fates) = books::keep(None, &joined, 0, &evidence);
     let fated = measured.iter().filter_map(|r| Some((*r, fates.get(&r.id)?)));

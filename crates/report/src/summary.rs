@@ -14,6 +14,7 @@ use model::request::Request;
 use model::units::Nanos;
 use serde::{Deserialize, Serialize};
 
+use crate::answers::Answers;
 use crate::attribution::{DroppedGroup, attribute};
 use crate::backend_load::{BackendLoad, backend_loads, imbalance};
 use crate::books::{self, Books};
@@ -32,6 +33,7 @@ use crate::phases::Phases;
 use crate::reloads::{Reloads, WithoutReloads};
 use crate::routing::Routing;
 use crate::sessions::UserRecord;
+use crate::strata::Strata;
 use crate::timeline;
 use crate::tls::TlsRecord;
 use crate::validity::{self, CellValidity, Trust, Validity};
@@ -98,6 +100,12 @@ pub struct CellSummary {
     /// What the same load dropped without the reloads; `None`: there were none, or nothing to compare with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub without_reloads: Option<WithoutReloads>,
+    /// What clients got, beside what the balancer's log says.
+    #[serde(default)]
+    pub answers: Answers,
+    /// Losses and latency by class and by connection.
+    #[serde(default)]
+    pub strata: Strata,
     /// Where the dropped requests come from.
     pub dropped: Vec<DroppedGroup>,
     /// What a zero among them proves, beside the control of the same run.
@@ -270,7 +278,7 @@ pub fn summarise(plan: &SavedPlan, records: &CellRecords) -> CellSummary {
     let frame = Frame::read(&records.history);
     let variant = plan.variant(&records.cell.variant);
     let grace = variant.and_then(|variant| variant.topology.reload_grace).unwrap_or_default();
-    let evidence = Evidence::gather(&records.history).with_reload_grace(grace.0);
+    let evidence = Evidence::gather(&records.history).with_reload_grace(grace.0).under(variant);
     let phases = Phases::read(&records.history);
     let joined = join(records);
     let without_id = records.access.iter().filter(|line| line.id.is_none()).count() as u64;
@@ -356,6 +364,8 @@ pub fn summarise(plan: &SavedPlan, records: &CellRecords) -> CellSummary {
         reloads: Reloads::of(evidence.reloads(), &dropped, &measured),
         dropped,
         zero: ZeroBound::over_replacements(deploy.as_ref().map_or(0, |d| d.replaced)),
+        answers: Answers::of(&measured, &joined, &records.history, &books),
+        strata: Strata::of(&measured, timeout_ms),
         faults: variant
             .map(|variant| faults::record(variant, &records.history, &measured, &joined, origin))
             .unwrap_or_default(),

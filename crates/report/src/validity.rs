@@ -17,7 +17,7 @@ use crate::books::Books;
 use crate::counts::Counts;
 use crate::cpu::{CpuTime, Usage};
 use crate::deploy::{DeployRecord, Proof};
-use crate::figures::{first_line, millis, percent, words};
+use crate::figures::{first_line, millis, percent};
 use crate::latency::{Quantile, rank};
 use crate::phases::Phases;
 
@@ -120,12 +120,8 @@ pub fn counts(
     for reason in incomplete(history, books) {
         validity.lower(Trust::Invalid, reason);
     }
-    for unmatched in books.unexplained() {
-        let ids: Vec<_> = unmatched.ids.iter().map(ToString::to_string).collect();
-        let more = if unmatched.count > ids.len() as u64 { ", …" } else { "" };
-        let finding = words(unmatched.finding);
-        let reason = format!("{} × {finding} (ids {}{more})", unmatched.count, ids.join(", "));
-        validity.lower(Trust::Invalid, reason);
+    for unmatched in &books.unmatched {
+        validity.lower(Trust::Invalid, unmatched.words());
     }
     let faults = counts.of(OutcomeKind::GeneratorFault);
     validity.lower(fault_trust(faults, counts.scheduled), own_fault(faults, measured));

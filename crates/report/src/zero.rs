@@ -4,7 +4,8 @@
 use model::claim::Metric;
 use serde::{Deserialize, Serialize};
 
-use crate::figures::percent_up;
+use crate::books::Books;
+use crate::figures::{NONE, percent_up};
 use crate::summary::CellSummary;
 
 /// How small "none lost" shows the true loss to be.
@@ -95,6 +96,8 @@ impl Words {
             Metric::Timeout => ("requests", "lost", " by timeout"),
             Metric::NotSent => ("requests", "lost", " unsent"),
             Metric::Harmed => ("requests", "lost", " by its fault"),
+            Metric::Status => ("requests", "answered", " with that status"),
+            Metric::Flag => ("requests", "logged", " with that word"),
             Metric::Duplicates => ("requests", "executed", " twice"),
             Metric::Misrouted => ("responses", "misrouted", ""),
             Metric::SessionsLost => ("sessions", "lost", ""),
@@ -115,8 +118,20 @@ pub(crate) fn dropped(cell: &CellSummary) -> String {
 }
 
 /// What a zero of lost requests may owe its being one to, and what it cost.
-pub(crate) fn shadows(masked: u64, duplicates: u64) -> String {
-    format!("{masked} masked, {duplicates} executed twice")
+pub(crate) fn shadows<'a>(books: impl Iterator<Item = &'a Books> + Clone) -> String {
+    match books.clone().find(|books| books.blind().is_some()) {
+        Some(blind) => format!("masked and executed twice not known ({} books)", blind.grade.name()),
+        None => {
+            let (masked, twice) = books.fold((0, 0), |(m, t), b| (m + b.masked, t + b.duplicates));
+            format!("{masked} masked, {twice} executed twice")
+        }
+    }
+}
+
+/// The same as cells of a table, of which nobody may know the figures.
+pub(crate) fn shadow_cells(books: &Books) -> [String; 2] {
+    let known = books.blind().is_none();
+    [books.masked, books.duplicates].map(|n| if known { n.to_string() } else { NONE.to_owned() })
 }
 
 /// Fewer than this part of requests has the property that none of `n` had: the rule of three.

@@ -180,6 +180,8 @@ fn logged() -> Logged {
             Attempt { backend: Some("web-1".into()), status: Some(200) },
         ],
         flags: String::new(),
+        signs: Vec::new(),
+        reason: None,
     }
 }
 

@@ -6,6 +6,7 @@ mod misfits;
 mod operations;
 mod settings;
 mod view;
+mod words;
 
 use std::time::Duration;
 
@@ -26,8 +27,8 @@ use super::layer4::{is_layer4, read_connection, set_of, sets, silence};
 use super::probing::in_a_row;
 use super::{
     Ask, BackendView, Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogLine, Misfit,
-    RELOADED_WITHIN, Rendered, Rotation, STDERR_FILE, Sighting, Signal, Site, SplitSteps, Standing, Step,
-    Trigger, Turn, View, ViewError, ViewQuery, deregistration, literal, logged_id, recognised_within,
+    RELOADED_WITHIN, Rendered, Rotation, STDERR_FILE, Sighting, Sign, Signal, Site, SplitSteps, Standing,
+    Step, Trigger, Turn, View, ViewError, ViewQuery, deregistration, literal, logged_id, recognised_within,
     routing_settings, setting, sticky_settings, tls, wall_nanos,
 };
 use crate::error::EngineError;
@@ -191,9 +192,12 @@ impl Balancer for Envoy {
             id: Option<String>,
             ts: String,
             status: u16,
+            #[serde(default)]
             ms: i64,
             upstream: Option<String>,
+            #[serde(default)]
             flags: String,
+            details: Option<String>,
             attempts: Option<u8>,
             pool: Option<String>,
         }
@@ -211,6 +215,7 @@ impl Balancer for Envoy {
                 unnamed.chain([Attempt { backend: Some(last), status: None }]).collect()
             }
         };
+        let (signs, reason) = words::read(&line.flags, line.details.as_deref().unwrap_or_default());
         Ok(Some(LogLine {
             id: logged_id(line.id.as_deref().unwrap_or("-"))?,
             wall: wall_nanos(&line.ts, line.ms)?,
@@ -218,7 +223,17 @@ impl Balancer for Envoy {
             pool: line.pool.filter(|pool| pool != "-"),
             attempts,
             flags: line.flags,
+            signs,
+            reason,
         }))
+    }
+
+    fn signs(&self) -> &'static [Sign] {
+        words::SIGNS
+    }
+
+    fn read_notice(&self, _line: &str, _site: &Site) -> Option<String> {
+        None
     }
 }
 

@@ -4,11 +4,12 @@ mod misfits;
 mod operations;
 mod settings;
 mod syntax;
+mod words;
 
 use std::time::Duration;
 
 use minijinja::{Value, context};
-use model::access_log::{Attempt, LogGap};
+use model::access_log::LogGap;
 use model::catalog::Capability;
 use model::detection::{DetectionBound, Symptom};
 use model::history::Setting;
@@ -18,15 +19,14 @@ use model::topology::{
     Balance, HeaderMatch, HealthCheck, PassiveHealth, Retries, Route, Topology, UpstreamKeepalive,
 };
 use model::units::Span;
-use serde::Deserialize;
 
-use super::layer4::{is_layer4, read_connection, set_of, sets, silence};
+use super::layer4::{is_layer4, set_of, sets, silence};
 use super::probing::in_a_row;
 use super::{
     Ask, BackendView, Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogLine, Misfit,
-    RELOADED_WITHIN, Rendered, Rotation, STDERR_FILE, STDOUT_FILE, Sighting, Signal, Site, SplitSteps,
-    Standing, Step, Trigger, Turn, View, ViewError, ViewQuery, deregistration, kept, logged_id,
-    recognised_within, routing_settings, setting, sticky_settings, tls, wall_nanos,
+    RELOADED_WITHIN, Rendered, Rotation, STDERR_FILE, STDOUT_FILE, Sighting, Sign, Signal, Site, SplitSteps,
+    Standing, Step, Trigger, Turn, View, ViewError, ViewQuery, deregistration, kept, recognised_within,
+    routing_settings, setting, sticky_settings, tls,
 };
 use crate::error::EngineError;
 use crate::templates::Templates;
@@ -242,43 +242,15 @@ impl Balancer for Haproxy {
     }
 
     fn read_log(&self, line: &str, site: &Site) -> Result<Option<LogLine>, LogError> {
-        #[derive(Deserialize)]
-        struct Line<'a> {
-            id: &'a str,
-            ts: &'a str,
-            status: i32,
-            active: i64,
-            server: &'a str,
-            flags: &'a str,
-            retries: &'a str,
-            pool: &'a str,
-        }
-        // Its own notices (a server is down, a proxy stopped) share the file.
-        if !line.starts_with('{') {
-            return Ok(None);
-        }
-        if let Some(connection) = read_connection(line, site) {
-            return connection.map(Some);
-        }
-        let line: Line<'_> = serde_json::from_str(line).map_err(|error| LogError(error.to_string()))?;
-        // The last server is named; the attempts before it are counted, with a `+` if they were at other servers.
-        let retries = line.retries.strip_prefix('+').unwrap_or(line.retries);
-        let retries: u8 =
-            retries.parse().map_err(|_| LogError(format!("`{}` is no count of retries", line.retries)))?;
-        let unnamed = (0..retries).map(|_| Attempt { backend: None, status: None });
-        let last = Some(line.server).filter(|server| !matches!(*server, "<NOSRV>" | ""));
-        let last = last.map(|server| Attempt { backend: Some(server.to_owned()), status: None });
-        let attempts = unnamed.chain(last).collect();
-        Ok(Some(LogLine {
-            id: logged_id(line.id)?,
-            wall: wall_nanos(line.ts, line.active.max(0))?,
-            // -1: nothing was sent to the client.
-            status: u16::try_from(line.status).unwrap_or(0),
-            // Where none was chosen, HAProxy names the frontend.
-            pool: Some(line.pool).filter(|pool| *pool != FRONTEND).map(str::to_owned),
-            attempts,
-            flags: line.flags.to_owned(),
-        }))
+        words::read_log(line, site)
+    }
+
+    fn signs(&self) -> &'static [Sign] {
+        words::SIGNS
+    }
+
+    fn read_notice(&self, line: &str, _site: &Site) -> Option<String> {
+        words::read_notice(line)
     }
 }
 

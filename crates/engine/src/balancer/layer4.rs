@@ -66,6 +66,8 @@ pub(super) fn read_connection(line: &str, site: &Site) -> Option<Result<LogLine,
             pool: None,
             attempts,
             flags: line.flags,
+            signs: Vec::new(),
+            reason: None,
         })
     };
     Some(read())

@@ -15,7 +15,7 @@ mod tls;
 
 use std::time::Duration;
 
-use model::access_log::{Attempt, LogGap};
+use model::access_log::{Attempt, LogGap, Reason};
 use model::catalog::{BalancerKind, Capability, Catalog};
 use model::detection::{DetectionBound, Symptom};
 use model::history::Setting;
@@ -104,6 +104,10 @@ pub trait Balancer: Sync {
     }
     /// Reads a line of its access log; `Ok(None)` for lines that are no requests.
     fn read_log(&self, line: &str, site: &Site) -> Result<Option<LogLine>, LogError>;
+    /// Its log's words for what can go wrong, each with its meaning.
+    fn signs(&self) -> &'static [Sign];
+    /// What a line of its other log says about its backends, in its own words; `None`: nothing.
+    fn read_notice(&self, line: &str, site: &Site) -> Option<String>;
 }
 
 /// The adapter of `kind`: the only place that matches on it.
@@ -123,7 +127,11 @@ pub fn catalog() -> Catalog {
             adapter(kind).missing().iter().map(move |(capability, reason)| (kind, *capability, *reason))
         })
         .collect();
-    Catalog { missing }
+    let signs = BalancerKind::ALL
+        .into_iter()
+        .flat_map(|kind| adapter(kind).signs().iter().map(move |sign| (kind, sign.word)))
+        .collect();
+    Catalog { missing, signs }
 }
 
 fn setting(name: &str, rendered: impl Into<String>) -> Setting {
@@ -294,6 +302,22 @@ pub const STDOUT_FILE: &str = "stdout.log";
 /// The file that a balancer's standard error goes to.
 pub const STDERR_FILE: &str = "stderr.log";
 
+/// A balancer's word for something that went wrong with a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Sign {
+    /// The word, as it logs it.
+    pub word: &'static str,
+    /// What it means in terms that all balancers share; `None`: it says nothing about why.
+    pub reason: Option<Reason>,
+    /// What it means, in plain English.
+    pub meaning: &'static str,
+}
+
+/// Each word with its meaning.
+fn meanings(signs: &[Sign]) -> Vec<(&'static str, &'static str)> {
+    signs.iter().map(|sign| (sign.word, sign.meaning)).collect()
+}
+
 /// A line of an access log, before its time is placed on the monotonic axis.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogLine {
@@ -309,6 +333,10 @@ pub struct LogLine {
     pub attempts: Vec<Attempt>,
     /// The balancer's own words about how it ended.
     pub flags: String,
+    /// Those of them that say that something went wrong.
+    pub signs: Vec<String>,
+    /// What they mean.
+    pub reason: Option<Reason>,
 }
 
 /// A line that isn't in the format that was configured.

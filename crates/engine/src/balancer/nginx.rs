@@ -7,11 +7,12 @@ mod routes;
 mod settings;
 mod sticky;
 mod syntax;
+mod words;
 
 use std::time::Duration;
 
 use minijinja::{Value, context};
-use model::access_log::{Attempt, LogGap};
+use model::access_log::LogGap;
 use model::catalog::Capability;
 use model::detection::{DetectionBound, Symptom};
 use model::history::Setting;
@@ -20,15 +21,14 @@ use model::timeline::{Deregister, Keeps};
 use model::topology::{
     Balance, HealthCheck, PassiveHealth, Pool, Retries, Route, Topology, UpstreamKeepalive,
 };
-use serde::Deserialize;
 
 use self::routes::{locations, split_clients};
-use super::layer4::{is_layer4, read_connection, sets, silence};
+use super::layer4::{is_layer4, sets, silence};
 use super::probing::never;
 use super::{
     Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogLine, Misfit, OldWorkers,
-    RELOADED_WITHIN, Rendered, Rotation, Sighting, Signal, Site, SplitSteps, Standing, Step, Trigger, Turn,
-    ViewQuery, deregistration, logged_id, routing_settings, setting, sticky_settings, tls, wall_nanos,
+    RELOADED_WITHIN, Rendered, Rotation, Sighting, Sign, Signal, Site, SplitSteps, Standing, Step, Trigger,
+    Turn, ViewQuery, deregistration, routing_settings, setting, sticky_settings, tls,
 };
 use crate::error::EngineError;
 use crate::templates::Templates;
@@ -225,40 +225,15 @@ impl Balancer for Nginx {
     }
 
     fn read_log(&self, line: &str, site: &Site) -> Result<Option<LogLine>, LogError> {
-        #[derive(Deserialize)]
-        struct Line<'a> {
-            id: &'a str,
-            ts: &'a str,
-            status: u16,
-            upstream: &'a str,
-            upstream_status: &'a str,
-            completion: &'a str,
-            pool: &'a str,
-        }
-        if let Some(connection) = read_connection(line, site) {
-            return connection.map(Some);
-        }
-        let line: Line<'_> = serde_json::from_str(line).map_err(|error| LogError(error.to_string()))?;
-        // Several attempts are separated by `, ` ($upstream_addr, $upstream_status).
-        let attempts = line
-            .upstream
-            .split(", ")
-            .zip(line.upstream_status.split(", "))
-            // With no live backend nginx logs the name of the upstream block instead of an address.
-            .filter(|(address, _)| address.contains(':'))
-            .map(|(address, status)| Attempt {
-                backend: Some(site.backend_at(address)),
-                status: status.parse().ok(),
-            })
-            .collect();
-        Ok(Some(LogLine {
-            id: logged_id(line.id)?,
-            wall: wall_nanos(line.ts, 0)?,
-            status: line.status,
-            pool: line.pool.split("_without_").next().filter(|pool| !pool.is_empty()).map(str::to_owned),
-            attempts,
-            flags: line.completion.to_owned(),
-        }))
+        words::read_log(line, site)
+    }
+
+    fn signs(&self) -> &'static [Sign] {
+        words::SIGNS
+    }
+
+    fn read_notice(&self, line: &str, site: &Site) -> Option<String> {
+        words::read_notice(line, site)
     }
 }
 

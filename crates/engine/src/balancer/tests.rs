@@ -49,6 +49,110 @@ fn nginx_without_a_live_backend_has_no_attempt() {
         r#"{"id":"1","ts":"1700000000.250","status":502,"upstream":"web_without_web-1","upstream_status":"502","completion":"","pool":"web_without_web-1"}"#,
     );
     assert_eq!(read.attempts, []);
+    assert_eq!((read.signs, read.reason), (vec!["no live upstreams".into()], Some(Reason::NoLiveBackend)));
+}
+
+/// What nginx says of a request with these variables of its last attempt.
+fn nginx_says(status: &str, upstream_status: &str, header: &str, sent: &str) -> Option<Reason> {
+    let text = format!(
+        r#"{{"id":"1","ts":"1700000000.250","status":{status},"upstream":"127.9.9.3:20000","upstream_status":"{upstream_status}","upstream_header":"{header}","upstream_sent":"{sent}","pool":"web"}}"#
+    );
+    let read = line(BalancerKind::Nginx, &text);
+    assert_eq!(read.reason.is_some(), read.signs.len() == 1);
+    read.reason
+}
+
+#[test]
+fn nginx_tells_502_and_504_apart_by_what_its_last_attempt_came_to() {
+    assert_eq!(nginx_says("200", "200", "0.010", "100"), None);
+    assert_eq!(nginx_says("502", "502", "-", "0"), Some(Reason::ConnectRefused));
+    assert_eq!(nginx_says("504", "504", "-", "0"), Some(Reason::ConnectTimeout));
+    assert_eq!(nginx_says("502", "502", "-", "100"), Some(Reason::BackendClosed));
+    assert_eq!(nginx_says("504", "504", "-", "100"), Some(Reason::GatewayTimeout));
+    assert_eq!(nginx_says("499", "-", "-", "100"), Some(Reason::ClientAbort));
+    // The backend's own answers, and those of a log that does not have the fields.
+    for status in ["502", "503", "504"] {
+        assert_eq!(nginx_says(status, status, "0.010", "100"), None);
+        assert_eq!(nginx_says(status, status, "", ""), None);
+    }
+    // Of several attempts the last one counts.
+    assert_eq!(nginx_says("504", "502, 504", "-, -", "0, 100"), Some(Reason::GatewayTimeout));
+}
+
+#[test]
+fn haproxy_says_who_ended_a_request_and_where() {
+    let says = |flags: &str, server: &str, pool: &str| {
+        let text = format!(
+            r#"{{"id":"7","ts":"1700000000.999","status":503,"active":12,"pool":"{pool}","server":"{server}","flags":"{flags}","retries":"0"}}"#
+        );
+        let read = line(BalancerKind::Haproxy, &text);
+        (read.signs, read.reason)
+    };
+    let one = |word: &str| vec![word.to_owned()];
+    assert_eq!(says("----", "web-1", "web"), (vec![], None));
+    assert_eq!(says("sQ--", "<NOSRV>", "web"), (one("sQ"), Some(Reason::QueueTimeout)));
+    assert_eq!(says("sH--", "web-1", "web"), (one("sH"), Some(Reason::GatewayTimeout)));
+    assert_eq!(says("SC--", "web-1", "web"), (one("SC"), Some(Reason::ConnectRefused)));
+    assert_eq!(
+        says("SC--", "<NOSRV>", "web"),
+        (vec!["SC".into(), "<NOSRV>".into()], Some(Reason::NoLiveBackend))
+    );
+    assert_eq!(says("SC--", "<NOSRV>", "the_listener"), (one("SC"), Some(Reason::NoRoute)));
+    assert_eq!(says("CDVN", "web-1", "web"), (one("CD"), Some(Reason::ClientAbort)));
+}
+
+#[test]
+fn envoys_flags_come_one_by_one_and_the_first_reason_counts() {
+    let says = |flags: &str, details: &str| {
+        let text = format!(
+            r#"{{"id":"3","ts":"1700000000.100","ms":5,"status":503,"upstream":"127.9.9.3:20000","flags":"{flags}","details":"{details}","attempts":1,"pool":"web"}}"#
+        );
+        let read = line(BalancerKind::Envoy, &text);
+        (read.signs.join(" "), read.reason)
+    };
+    assert_eq!(says("-", "via_upstream"), (String::new(), None));
+    assert_eq!(says("UO", "overflow"), ("UO".into(), Some(Reason::CircuitBreaker)));
+    assert_eq!(says("UH", "no_healthy_upstream"), ("UH".into(), Some(Reason::NoLiveBackend)));
+    assert_eq!(says("UF,URX", "remote_connection_failure"), ("UF URX".into(), Some(Reason::ConnectRefused)));
+    assert_eq!(says("URX,UF", "connection_timeout"), ("URX UF".into(), Some(Reason::ConnectTimeout)));
+    assert_eq!(says("UT,DC", ""), ("UT DC".into(), Some(Reason::ClientAbort)));
+    assert_eq!(says("XX", ""), ("XX".into(), None));
+}
+
+#[test]
+fn a_log_of_a_users_own_may_lack_ids_and_all_else_but_time_and_status() {
+    for kind in BalancerKind::ALL {
+        let read = line(kind, r#"{"ts":"1700000000.100","status":200}"#);
+        assert_eq!((read.id, read.status, read.attempts.len(), read.reason), (None, 200, 0, None), "{kind}");
+    }
+}
+
+#[test]
+fn every_word_of_a_log_has_one_meaning() {
+    for kind in BalancerKind::ALL {
+        let mut words: Vec<_> = adapter(kind).signs().iter().map(|sign| sign.word).collect();
+        words.sort_unstable();
+        let all = words.len();
+        words.dedup();
+        assert_eq!(words.len(), all, "{kind}");
+    }
+}
+
+#[test]
+fn notices_name_the_backend_and_what_happened_to_it() {
+    let say = |kind, line: &str| adapter(kind).read_notice(line, &site());
+    let disabled = r#"2026/11/25 12:00:00 [warn] 7#7: *5 upstream server temporarily disabled while connecting to upstream, client: 127.0.0.1, server: , request: "GET / HTTP/1.1", upstream: "http://127.9.9.3:20000/", host: "x""#;
+    let ejected = say(BalancerKind::Nginx, disabled);
+    assert_eq!(ejected.as_deref(), Some("web-1: upstream server temporarily disabled"));
+    let no_live = r#"2026/11/25 12:00:00 [error] 7#7: *5 no live upstreams while connecting to upstream, client: 127.0.0.1, server: , request: "GET / HTTP/1.1", upstream: "http://web/", host: "x""#;
+    assert_eq!(say(BalancerKind::Nginx, no_live).as_deref(), Some("no live upstreams"));
+    assert_eq!(say(BalancerKind::Nginx, "2026/11/25 12:00:00 [notice] 7#7: start worker processes"), None);
+    let down = "Server web/web-1 is DOWN, reason: Layer4 connection problem, check duration: 0ms.";
+    assert_eq!(say(BalancerKind::Haproxy, down).as_deref(), Some("web-1: DOWN"));
+    assert_eq!(
+        say(BalancerKind::Haproxy, "backend web has no server available!").as_deref(),
+        Some("web: no server available")
+    );
 }
 
 #[test]

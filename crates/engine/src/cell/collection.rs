@@ -35,16 +35,22 @@ impl<R: Runtime> Stand<'_, R> {
 
         let logs = adapter(kind).logs();
         let raw = self.site.directory.join(logs.access);
-        let log = read_access_log(kind, &raw, &self.site, offset)?;
+        let mut log = read_access_log(kind, &raw, &self.site, offset)?;
+        if logs.notices != logs.access {
+            log.read_notices(kind, &self.site.directory.join(logs.notices), &self.site);
+        }
         dir.write_access(&log.lines)?;
         self.recorder.record(Happening::AccessLog {
             lines: log.lines.len() as u64,
             unreadable: log.unreadable,
             whole: self.log_is_whole.get(),
             gaps: match self.variant.topology.listener.layer {
-                Layer::Seven => adapter(kind).log_gaps().to_vec(),
                 Layer::Four => vec![LogGap::PerConnection],
+                Layer::Seven if log.has_ids() => adapter(kind).log_gaps().to_vec(),
+                Layer::Seven => vec![LogGap::WithoutIds],
             },
+            meanings: log.meanings,
+            notices: log.notices,
         });
         keep(&raw, &dir.access_log())?;
         self.keep_own_words(logs.access)?;

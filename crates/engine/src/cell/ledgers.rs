@@ -55,6 +55,27 @@ pub(crate) fn read_ledger(incarnation: &Incarnation, path: &Path) -> Result<Ledg
 pub(super) struct AccessLog {
     pub(super) lines: Vec<Logged>,
     pub(super) unreadable: u64,
+    /// What the words in it mean.
+    pub(super) meanings: BTreeMap<String, String>,
+    /// What the balancer says in it about its backends, beside the requests.
+    pub(super) notices: BTreeMap<String, u64>,
+}
+
+impl AccessLog {
+    /// Whether any line says which request it is about.
+    pub(super) fn has_ids(&self) -> bool {
+        self.lines.iter().any(|line| line.id.is_some())
+    }
+
+    /// Counts what the balancer's other log, which may not be there, says about its backends.
+    pub(super) fn read_notices(&mut self, kind: BalancerKind, path: &Path, site: &Site) {
+        let bytes = std::fs::read(path).unwrap_or_default();
+        for line in String::from_utf8_lossy(&bytes).lines() {
+            if let Some(notice) = adapter(kind).read_notice(line, site) {
+                *self.notices.entry(notice).or_default() += 1;
+            }
+        }
+    }
 }
 
 /// Reads an access log; its wall-clock times become monotonic ones through `offset` (wall − monotonic).
@@ -69,18 +90,32 @@ pub(super) fn read_access_log(
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(EngineError::file(path)(error)),
     };
-    let mut log = AccessLog { lines: Vec::new(), unreadable: 0 };
-    for line in String::from_utf8_lossy(&bytes).lines() {
-        match adapter(kind).read_log(line, site) {
-            Ok(Some(line)) => log.lines.push(Logged {
-                id: line.id,
-                at: Nanos(line.wall.saturating_sub(offset)),
-                status: line.status,
-                pool: line.pool,
-                attempts: line.attempts,
-                flags: line.flags,
-            }),
-            Ok(None) => {}
+    let mut log =
+        AccessLog { lines: Vec::new(), unreadable: 0, meanings: BTreeMap::new(), notices: BTreeMap::new() };
+    let meaning = |word: &String| {
+        let sign = adapter(kind).signs().iter().find(|sign| sign.word == word)?;
+        Some((word.clone(), sign.meaning.to_owned()))
+    };
+    for text in String::from_utf8_lossy(&bytes).lines() {
+        match adapter(kind).read_log(text, site) {
+            Ok(Some(line)) => {
+                log.meanings.extend(line.signs.iter().filter_map(meaning));
+                log.lines.push(Logged {
+                    id: line.id,
+                    at: Nanos(line.wall.saturating_sub(offset)),
+                    status: line.status,
+                    pool: line.pool,
+                    attempts: line.attempts,
+                    flags: line.flags,
+                    signs: line.signs,
+                    reason: line.reason,
+                });
+            }
+            Ok(None) => {
+                if let Some(notice) = adapter(kind).read_notice(text, site) {
+                    *log.notices.entry(notice).or_default() += 1;
+                }
+            }
             Err(_) => log.unreadable += 1,
         }
     }

@@ -57,7 +57,7 @@ impl FromStr for Claim {
     /// the scenario's to say.
     fn from_str(text: &str) -> Result<Claim, ClaimError> {
         let whole = Part { text, start: 0 }.trim();
-        let Some(at) = whole.text.find(['=', '!', '<', '>']) else {
+        let Some(at) = comparison_begins(whole.text) else {
             return Err(whole.wrong("a claim compares two things").help("such as `with-drain.dropped == 0`"));
         };
         let (left, rest) = whole.split_at(at);
@@ -72,6 +72,19 @@ impl FromStr for Claim {
         let right = operand(right.trim(), &left)?;
         Ok(Claim { text: whole.text.to_owned(), left, comparison, right })
     }
+}
+
+/// Where the comparison begins: not within brackets, where a name may have its signs (`flag[<NOSRV>]`).
+fn comparison_begins(text: &str) -> Option<usize> {
+    let mut in_brackets = false;
+    text.char_indices().find_map(|(at, c)| {
+        match c {
+            '[' => in_brackets = true,
+            ']' => in_brackets = false,
+            _ => {}
+        }
+        (!in_brackets && matches!(c, '=' | '!' | '<' | '>')).then_some(at)
+    })
 }
 
 impl FromStr for Reading {
@@ -111,23 +124,41 @@ fn reading(part: Part<'_>, variant: Option<&str>) -> Result<Reading, ClaimError>
     };
     let facet = match (known.facet(), facet) {
         (None, None) => None,
-        (Some(_), Some(facet)) => {
+        (Some(what), Some(facet)) => {
             match facet.text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
+                Some(status) if what == "status" && !is_status(status) => {
+                    let help = "a status is a number from 100 to 599, such as `[504]`";
+                    return Err(facet.wrong(format!("`{status}` is no status")).help(help));
+                }
                 Some(name) if !name.is_empty() => Some(name.to_owned()),
                 _ => {
-                    return Err(facet.wrong("expected a name in brackets").help("such as `[web-1]`"));
+                    let help = format!("such as `[{}]`", example_of(what));
+                    return Err(facet.wrong("expected a name in brackets").help(help));
                 }
             }
         }
         (None, Some(facet)) => return Err(facet.wrong(format!("`{known}` has no parts"))),
         (Some(_), None) if known.without_facet().is_some() => None,
         (Some(what), None) => {
-            let example = if what == "pool" { "web" } else { "web-1" };
-            let help = format!("such as `{}.{known}[{example}]`", variant.text);
+            let help = format!("such as `{}.{known}[{}]`", variant.text, example_of(what));
             return Err(metric.wrong(format!("`{known}` needs a {what}")).help(help));
         }
     };
     Ok(Reading { variant: variant.text.to_owned(), metric: *known, facet })
+}
+
+/// A part of a metric whose parts are `what`.
+fn example_of(what: &str) -> &'static str {
+    match what {
+        "pool" => "web",
+        "status" => "504",
+        "flag" => "UO",
+        _ => "web-1",
+    }
+}
+
+fn is_status(text: &str) -> bool {
+    text.parse::<u16>().is_ok_and(|status| (100..600).contains(&status))
 }
 
 /// Reads what `left` is compared with.
@@ -214,7 +245,11 @@ mod tests {
     fn readings(unit: Unit) -> impl Strategy<Value = Reading> {
         let metrics: Vec<_> = Metric::ALL.iter().copied().filter(|metric| metric.unit() == unit).collect();
         ("[a-z0-9-]{1,8}", prop::sample::select(metrics), "[a-z0-9-]{1,8}").prop_map(
-            |(variant, metric, facet)| Reading { variant, metric, facet: metric.facet().map(|_| facet) },
+            |(variant, metric, name)| Reading {
+                variant,
+                metric,
+                facet: metric.facet().map(|what| if what == "status" { "504".to_owned() } else { name }),
+            },
         )
     }
 
@@ -281,6 +316,15 @@ mod tests {
     }
 
     #[test]
+    fn a_word_of_a_log_may_have_blanks_and_signs() {
+        for flag in ["no live upstreams", "<NOSRV>", "sQ"] {
+            let claim: Claim = format!("a.flag[{flag}] <= 2 × b.flag[{flag}]").parse().unwrap();
+            let names: Vec<_> = claim.readings().map(|reading| reading.facet.as_deref()).collect();
+            assert_eq!((names, claim.comparison), (vec![Some(flag); 2], Comparison::AtMost));
+        }
+    }
+
+    #[test]
     fn all_is_as_many_as_there_can_be() {
         assert_eq!("a.replaced == all".parse::<Claim>().unwrap().right, Operand::All);
         let error = "a.reloads == all".parse::<Claim>().unwrap_err();
@@ -308,6 +352,10 @@ mod tests {
             ("a.share > 3%", "share"),
             ("a.p99[web-1] > 3ms", "[web-1]"),
             ("a.share[web-1 > 3%", "[web-1"),
+            ("a.status[5xx] == 0", "[5xx]"),
+            ("a.status[600] == 0", "[600]"),
+            ("a.status == 0", "status"),
+            ("a.flag[] == 0", "[]"),
             ("dropped == 0", "dropped"),
             ("a.dropped", "a.dropped"),
         ] {

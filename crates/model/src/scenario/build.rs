@@ -48,8 +48,8 @@ impl Plan {
             .collect();
         let known: Vec<Known<'_>> =
             variants.iter().map(|(name, variant)| (*name, variant.as_ref())).collect();
-        let mut whole = whole(item, &known);
-        let fail_on = claims::fail_on(&choice.fail_on, &known, &found);
+        let mut whole = whole(item, &known, catalog);
+        let fail_on = claims::fail_on(&choice.fail_on, &known, catalog, &found);
         controls::check_promises(&fail_on, &whole.control, &known, &found);
         let fail_on: Vec<_> = fail_on.into_iter().map(|written| written.claim).collect();
         whole.expect.extend(fail_on.iter().cloned());
@@ -67,7 +67,7 @@ impl Plan {
 }
 
 /// The keys of the whole document. The plan has no variants yet.
-pub(super) fn whole(item: Item<'_>, variants: &[Known<'_>]) -> SavedPlan {
+pub(super) fn whole(item: Item<'_>, variants: &[Known<'_>], catalog: &Catalog) -> SavedPlan {
     let mut plan = SavedPlan {
         schema: SCHEMA,
         scenario: String::new(),
@@ -88,13 +88,13 @@ pub(super) fn whole(item: Item<'_>, variants: &[Known<'_>]) -> SavedPlan {
         fields.require("question", String::new(), |item| item.text("a question").map(str::to_owned));
     plan.seed = fields.read("seed", plan.seed, |item| item.whole(0..=u64::MAX));
     plan.repeats = fields.read("repeat", plan.repeats, |item| item.count(limits::REPEAT));
-    let control = fields.read("control", Vec::new(), |item| claims::claims(item, variants));
-    let expect = fields.read("expect", Vec::new(), |item| claims::claims(item, variants));
+    let control = fields.read("control", Vec::new(), |item| claims::claims(item, variants, catalog));
+    let expect = fields.read("expect", Vec::new(), |item| claims::claims(item, variants, catalog));
     controls::check_controls(&control, item.found);
     plan.control = control.into_iter().map(|written| written.claim).collect();
     controls::check_promises(&expect, &plan.control, variants, item.found);
     plan.expect = expect.into_iter().map(|written| written.claim).collect();
-    plan.reading = fields.get("reading").and_then(|item| claims::prose(item, variants));
+    plan.reading = fields.get("reading").and_then(|item| claims::prose(item, variants, catalog));
     fields.leave(&PATCHABLE);
     fields.leave(&["variants"]);
     fields.finish();

@@ -5,6 +5,7 @@ use super::problem::{Found, Place, Problem};
 use super::reader::Item;
 use super::suggest::suggestion;
 use super::tree::{Node, Value};
+use crate::catalog::Catalog;
 use crate::claim::{Claim, ClaimError, Reading};
 use crate::plan::Variant;
 use crate::prose::Prose;
@@ -18,20 +19,25 @@ pub(crate) struct Written {
     pub(crate) place: Place,
 }
 
-pub(crate) fn claims(item: Item<'_>, variants: &[Known<'_>]) -> Option<Vec<Written>> {
+pub(crate) fn claims(item: Item<'_>, variants: &[Known<'_>], catalog: &Catalog) -> Option<Vec<Written>> {
     let written = |item: Item<'_>| {
         let place = item.place().clone();
-        claim(item, variants).map(|claim| Written { claim, place })
+        claim(item, variants, catalog).map(|claim| Written { claim, place })
     };
     Some(item.list(limits::CLAIMS)?.into_iter().filter_map(written).collect())
 }
 
 /// What must not hold, as an expectation of the opposite: it is then judged, saved and shown like any other.
-pub(crate) fn fail_on(texts: &[String], variants: &[Known<'_>], found: &Found) -> Vec<Written> {
+pub(crate) fn fail_on(
+    texts: &[String],
+    variants: &[Known<'_>],
+    catalog: &Catalog,
+    found: &Found,
+) -> Vec<Written> {
     let opposite = |text: &String| {
         let place = Place::command_line(format!("--fail-on {text}"));
         let node = Node { place: place.clone(), value: Value::Scalar(text.clone()) };
-        let claim = claim(Item::document(&node, found), variants)?.opposite();
+        let claim = claim(Item::document(&node, found), variants, catalog)?.opposite();
         Some(Written { claim, place })
     };
     texts.iter().filter_map(opposite).collect()
@@ -44,12 +50,12 @@ pub(crate) fn about_nothing_that_runs(text: &str) -> Problem {
     problem.help("choose that variant as well, or leave out `--variant` and `--balancer`")
 }
 
-fn claim(item: Item<'_>, variants: &[Known<'_>]) -> Option<Claim> {
+fn claim(item: Item<'_>, variants: &[Known<'_>], catalog: &Catalog) -> Option<Claim> {
     let text = item.text("a claim, such as `with-drain.dropped == 0`")?;
     match text.parse::<Claim>() {
         Ok(claim) => {
             for reading in claim.readings() {
-                if let Some(error) = unknown(reading, text, variants) {
+                if let Some(error) = unknown(reading, text, variants, catalog) {
                     refuse(&item, text, error);
                 }
             }
@@ -62,11 +68,11 @@ fn claim(item: Item<'_>, variants: &[Known<'_>]) -> Option<Claim> {
     }
 }
 
-pub(crate) fn prose(item: Item<'_>, variants: &[Known<'_>]) -> Option<Prose> {
+pub(crate) fn prose(item: Item<'_>, variants: &[Known<'_>], catalog: &Catalog) -> Option<Prose> {
     let text = item.text("a paragraph with figures, such as `{with-drain.dropped}`")?;
     match text.parse::<Prose>() {
         Ok(prose) => {
-            for error in prose.figures().filter_map(|figure| unknown(figure, text, variants)) {
+            for error in prose.figures().filter_map(|figure| unknown(figure, text, variants, catalog)) {
                 refuse(&item, text, error);
             }
             Some(prose)
@@ -79,22 +85,21 @@ pub(crate) fn prose(item: Item<'_>, variants: &[Known<'_>]) -> Option<Prose> {
 }
 
 /// What of a reading doesn't exist.
-fn unknown(reading: &Reading, text: &str, variants: &[Known<'_>]) -> Option<ClaimError> {
+fn unknown(reading: &Reading, text: &str, variants: &[Known<'_>], catalog: &Catalog) -> Option<ClaimError> {
     let Some((_, variant)) = variants.iter().find(|(name, _)| *name == reading.variant) else {
         let names: Vec<_> = variants.iter().map(|(name, _)| *name).collect();
         return Some(missing("variant", &reading.variant, text, &names));
     };
     let (facet, variant) = (reading.facet.as_deref()?, (*variant)?);
-    if reading.metric.facet() == Some("pool") {
-        let pools: Vec<_> = variant.topology.pools.iter().map(|pool| pool.name.as_str()).collect();
-        return (!pools.contains(&facet)).then(|| missing("pool", facet, text, &pools));
-    }
-    if variant.topology.backend(facet).is_some() {
-        return None;
-    }
-    let backends: Vec<_> =
-        variant.topology.pools.iter().flat_map(|pool| &pool.backends).map(|b| b.id.as_str()).collect();
-    Some(missing("backend", facet, text, &backends))
+    let pools = &variant.topology.pools;
+    let (what, names): (_, Vec<&str>) = match reading.metric.facet()? {
+        // Any number that is a status may be answered.
+        "status" => return None,
+        "flag" => ("word of a log of these balancers,", catalog.signs_of(&variant.balancers).collect()),
+        "pool" => ("pool", pools.iter().map(|pool| pool.name.as_str()).collect()),
+        _ => ("backend", pools.iter().flat_map(|pool| &pool.backends).map(|b| b.id.as_str()).collect()),
+    };
+    (!names.contains(&facet)).then(|| missing(what, facet, text, &names))
 }
 
 fn missing(what: &str, name: &str, text: &str, known: &[&str]) -> ClaimError {

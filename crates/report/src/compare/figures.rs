@@ -1,5 +1,7 @@
 //! The figures that are compared, and which end of each is the better one.
 
+use std::collections::BTreeSet;
+
 use model::claim::Metric;
 use serde::Serialize;
 
@@ -48,6 +50,18 @@ pub(super) fn figures(cells: &[&CellSummary]) -> Vec<Figure> {
         [Metric::Http5xx, Metric::Reset, Metric::Closed, Metric::Refused, Metric::Timeout, Metric::NotSent]
             .map(|kind| metric(kind, Better::Neither, false)),
     );
+    let statuses: BTreeSet<u16> =
+        cells.iter().flat_map(|cell| cell.answers.statuses.keys()).filter(|s| **s >= 300).copied().collect();
+    let flags: BTreeSet<&String> =
+        cells.iter().flat_map(|cell| cell.answers.flags.iter().flatten()).map(|(flag, _)| flag).collect();
+    let statuses =
+        statuses.into_iter().map(|status| Source::Metric(Metric::Status, Some(status.to_string())));
+    let flags = flags.into_iter().map(|flag| Source::Metric(Metric::Flag, Some(flag.clone())));
+    figures.extend(statuses.chain(flags).map(|source| Figure {
+        source,
+        better: Better::Neither,
+        always: false,
+    }));
     let misrouting = [Metric::Misrouted, Metric::SplitDisagreements];
     figures.extend(misrouting.map(|kind| metric(kind, Better::Lower, true)));
     let latency = [Metric::P50, Metric::P90, Metric::P99, Metric::P999];

@@ -5,7 +5,7 @@ use model::records::{ContainerEngine, TemplateUsed};
 
 use super::{Line, Mark, Quote, label, mark, runtimes, trust_word};
 use crate::attribution::DroppedGroup;
-use crate::books::AccessLog;
+use crate::books::Grade;
 use crate::figures::{millis, percent_up, words};
 use crate::shell;
 use crate::summary::CellSummary;
@@ -13,7 +13,7 @@ use crate::validity::{Trust, Validity, cpu_window_suffices};
 use crate::verdict::{ClaimVerdict, Holding, PLAN_CHANGED, Problem, Proof, Role, RunSummary};
 use crate::zero::per_request;
 
-fn plain(text: String) -> Line {
+pub(super) fn plain(text: String) -> Line {
     Line { mark: Mark::None, text }
 }
 
@@ -89,14 +89,8 @@ pub(super) fn sources(run: &RunSummary) -> Vec<Line> {
 
 fn source(group: &DroppedGroup) -> String {
     let source = &group.source;
-    let who = match (&source.backend, source.generation) {
-        (Some(backend), Some(generation)) => format!("{backend}/{generation}"),
-        (Some(backend), None) => backend.clone(),
-        (None, _) => "unattributed".to_owned(),
-    };
-    let outcome = words(source.outcome);
-    let outcome = outcome.strip_prefix("http ").unwrap_or(&outcome);
-    format!("{who} {}: {} × {outcome}, {}", source.phase, group.count, words(source.sub_cause))
+    let (who, phase, count) = (source.who(), source.phase, group.count);
+    format!("{who} {phase}: {count} × {}, {}", group.seen_as(), source.sub_cause.words())
 }
 
 pub(super) fn windows(run: &RunSummary) -> Vec<Line> {
@@ -160,28 +154,19 @@ fn doubt(label: &str, name: &str, validity: &Validity) -> Line {
     Line { mark: Mark::Unknown, text: format!("{label}: {name} {word} ({})", validity.reasons.join("; ")) }
 }
 
-/// One line per cell: did client, ledger and log balance, and with which exceptions.
+/// One line per cell: who kept the books, did they balance, and with which exceptions; then what nothing explains.
 pub(super) fn books(run: &RunSummary) -> Vec<Line> {
-    run.cells
-        .iter()
-        .flat_map(|cell| {
-            let mut lines = vec![books_line(&label(run, cell), cell)];
-            lines.extend(cell.books.warnings().map(|warning| {
-                let ids: Vec<_> = warning.ids.iter().map(ToString::to_string).collect();
-                Line {
-                    mark: Mark::Unknown,
-                    text: format!(
-                        "{}: access log: {} × {} (ids {}): a warning only, as yet",
-                        label(run, cell),
-                        warning.count,
-                        words(warning.finding),
-                        ids.join(", ")
-                    ),
-                }
-            }));
-            lines
-        })
-        .collect()
+    let lines = |cell: &CellSummary| {
+        let label = label(run, cell);
+        let unmatched = cell
+            .books
+            .unmatched
+            .iter()
+            .map(|unmatched| Line { mark: Mark::Bad, text: format!("{label}: {}", unmatched.words()) });
+        let unmatched: Vec<_> = unmatched.collect();
+        std::iter::once(books_line(&label, cell)).chain(unmatched).collect::<Vec<_>>()
+    };
+    run.cells.iter().flat_map(lines).collect()
 }
 
 fn books_line(label: &str, cell: &CellSummary) -> Line {
@@ -190,15 +175,18 @@ fn books_line(label: &str, cell: &CellSummary) -> Line {
         true => (Mark::Good, "balanced"),
         false => (Mark::Bad, "not balanced"),
     };
-    let log = match books.access_log {
-        AccessLog::Compared => "access log compared",
-        AccessLog::Lost => "access log n/a (not whole)",
-        AccessLog::PerConnection => "access log n/a (layer 4: a line per connection, no ids)",
-        AccessLog::Absent => "access log n/a (none)",
+    let kept = match books.grade {
+        Grade::Full => "full (client, ledgers and access log)".to_owned(),
+        grade => {
+            let why = books.access_log.why_not().unwrap_or("no backend keeps a ledger");
+            format!("{} ({why})", grade.name())
+        }
     };
-    let mut text =
-        format!("{label}: {word}: {} requests, {} executions, {log}", books.recorded, books.executions);
-    for (count, name) in [(books.duplicates, "duplicates"), (books.masked, "masked")] {
+    let mut text = format!(
+        "{label}: {word}; books: {kept}; {} requests, {} executions",
+        books.recorded, books.executions
+    );
+    for (count, name) in [(books.duplicates, "executed more than once"), (books.masked, "masked")] {
         if count > 0 {
             text.push_str(&format!("; {count} {name}"));
         }

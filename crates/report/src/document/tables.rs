@@ -45,9 +45,8 @@ pub(super) fn requests(run: &RunSummary) -> Table {
             Cell::plain(counts.scheduled.to_string()),
             Cell::plain(counts.of(OutcomeKind::Ok).to_string()),
             dropped(cell),
-            Cell::plain(cell.books.masked.to_string()),
-            Cell::plain(cell.books.duplicates.to_string()),
         ];
+        numbers.extend(zero::shadow_cells(&cell.books).map(Cell::plain));
         numbers.extend((0..SPLIT.len()).filter(told).map(|kind| Cell::plain(split[kind].to_string())));
         let numbers = numbers.into_iter().map(struck_unless(cell.is_usable()));
         names(run, cell).into_iter().chain(numbers).chain([verdict(run, cell)]).collect()

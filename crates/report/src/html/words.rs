@@ -1,6 +1,6 @@
 //! What pictures show, in words: their captions, and what stands for them where they can't be seen.
 
-use crate::figures::{NONE, millis, number, percent, words};
+use crate::figures::{NONE, millis, number, percent};
 use crate::latency::{Level, Quantile};
 use crate::reading::beyond;
 use crate::series::{DroppedRequest, Group, Series, Window};
@@ -12,7 +12,7 @@ const BANDS: usize = 40;
 
 /// `298 dropped`, or a zero with its bound.
 pub(super) fn dropped(cell: &CellSummary) -> String {
-    let shadows = zero::shadows(cell.books.masked, cell.books.duplicates);
+    let shadows = zero::shadows(std::iter::once(&cell.books));
     match (cell.counts.dropped, &cell.zero.says) {
         (0, Some(bound)) => format!("0 dropped ({bound}), {shadows}"),
         (0, None) => format!("0 dropped, {shadows}"),
@@ -125,20 +125,13 @@ pub(super) const DROPPED: [&str; 7] =
 
 pub(super) fn dropped_row(drop: &DroppedRequest) -> [String; 7] {
     let source = &drop.source;
-    let backend = match (&source.backend, source.generation) {
-        (Some(backend), Some(generation)) => format!("{backend}/{generation}"),
-        (Some(backend), None) => backend.clone(),
-        (None, _) => "unattributed".to_owned(),
-    };
-    let outcome = words(source.outcome);
-    let outcome = outcome.strip_prefix("http ").unwrap_or(&outcome);
     [
         drop.id.to_string(),
         format!("{:.3} s", drop.due),
         millis(drop.after_ms),
         drop.class.clone(),
-        backend,
-        outcome.to_owned(),
-        format!("{}, {}", source.phase, words(source.sub_cause)),
+        source.who(),
+        source.ended_as(),
+        format!("{}, {}", source.phase, source.sub_cause.words()),
     ]
 }

@@ -135,7 +135,7 @@ impl Judge<'_> {
         let facet = claim.left.facet.as_deref();
         let none = read(cell, loss, facet) == Ok(0.0);
         if none && is_of_requests(loss) {
-            observed = format!("{observed}, {}", shadows(cell.books.masked, cell.books.duplicates));
+            observed = format!("{observed}, {}", shadows(std::iter::once(&cell.books)));
         }
         let power = match self.power(cell, loss, facet, Some(claim), controls) {
             Ok(Some(power)) => power,

@@ -117,7 +117,11 @@ impl Judge<'_> {
         let scheduled = sum(|cell| cell.counts.scheduled);
         let (masked, duplicates) = (sum(|cell| cell.books.masked), sum(|cell| cell.books.duplicates));
         let mut says = match is_of_requests(loss) {
-            true => format!("0 of {scheduled} in {} repeats, {}", cells.len(), shadows(masked, duplicates)),
+            true => format!(
+                "0 of {scheduled} in {} repeats, {}",
+                cells.len(),
+                shadows(cells.iter().map(|cell| &cell.books))
+            ),
             false => format!("0 in {} repeats", cells.len()),
         };
         says.extend(bound.words(loss, who).map(|words| format!("; {words}")));

@@ -8,14 +8,14 @@ use model::timeline::Drain;
 use super::topics::meaning;
 use crate::deploy::{DeployRecord, ReplacementRecord};
 use crate::document::{self, Line, Mark};
-use crate::figures::{NONE, millis, percent_up, span_of, words};
+use crate::figures::{NONE, millis, percent_up, span_of};
 use crate::page::Part;
 use crate::reading::dropped_kinds;
 use crate::run::Run;
 use crate::spread::interval;
 use crate::summary::CellSummary;
 use crate::table::{Cell, Column, Table};
-use crate::zero::per_request;
+use crate::zero::{self, per_request};
 
 /// Cells with a deploy.
 fn deployed<'a>(run: &'a Run<'_>) -> impl Iterator<Item = (&'a CellSummary, &'a DeployRecord)> {
@@ -171,7 +171,7 @@ pub(super) fn side_by_side(run: &Run<'_>) -> Vec<Part> {
             .map(|metric| counts.of_any(dropped_kinds(metric).unwrap_or_default()));
         let other = counts.dropped - kinds.iter().sum::<u64>();
         let dropped = document::dropped(cell);
-        let shadows = [cell.books.masked, cell.books.duplicates].map(|n| Cell::plain(n.to_string()));
+        let shadows = zero::shadow_cells(&cell.books).map(Cell::plain);
         let figures = [
             format!("{} of {}", deploy.replaced, deploy.planned),
             span_of(&deploy.at_deregistrations()),
@@ -206,9 +206,8 @@ pub(super) fn side_by_side(run: &Run<'_>) -> Vec<Part> {
 fn sources(run: &Run<'_>, cell: &CellSummary) -> Option<Line> {
     let mut kinds: BTreeMap<(String, String, String), u64> = BTreeMap::new();
     for group in &cell.dropped {
-        let outcome = words(group.source.outcome);
-        let outcome = outcome.strip_prefix("http ").unwrap_or(&outcome).to_owned();
-        let kind = (group.source.phase.to_string(), outcome, words(group.source.sub_cause));
+        let source = &group.source;
+        let kind = (source.phase.to_string(), source.ended_as(), source.sub_cause.words());
         *kinds.entry(kind).or_default() += group.count;
     }
     let mut kinds: Vec<_> = kinds.into_iter().collect();

@@ -1,8 +1,15 @@
+use model::access_log::LogGap;
+use model::history::Happening;
 use model::identity::RequestId;
+use model::ledger::Execution;
+use model::plan::SavedPlan;
 use model::records::CellRecords;
+use model::topology::Retries;
+use report::books::{AccessLog, Grade};
 use report::fate::{Exception, Finding};
-use report::summarise;
 use report::validity::Trust;
+use report::verdict::Holding;
+use report::{judge, summarise};
 
 use crate::build::*;
 
@@ -58,12 +65,119 @@ fn a_doubled_record_and_an_id_from_nowhere_invalidate_the_counts() {
 }
 
 #[test]
-fn a_lost_log_line_warns_and_does_not_invalidate_yet() {
+fn a_log_line_that_is_missing_doubled_or_of_another_status_invalidates_the_counts_and_is_named() {
+    let missing = summary(|records| drop(records.access.remove(7)));
+    let doubled = summary(|records| records.access.push(records.access[7].clone()));
+    let other = summary(|records| records.access[7].status = 404);
+    let nameless = summary(|records| records.access[7].id = None);
+    for (cell, finding) in [
+        (missing, Finding::NotLogged),
+        (doubled, Finding::LoggedSeveralTimes),
+        (other, Finding::StatusDiffers),
+        (nameless, Finding::NotLogged),
+    ] {
+        assert_eq!(findings(&cell), [(finding, 1, vec![RequestId(7)])]);
+        assert_eq!(cell.validity.counts.verdict, Trust::Invalid);
+        assert!(!cell.books.balance());
+    }
+}
+
+/// The gaps of the log, as its adapter and what was read of it tell them.
+fn log_with(records: &mut CellRecords, told: Happening) {
+    let log = records.history.iter_mut().find(|e| matches!(e.what, Happening::AccessLog { .. }));
+    log.expect("a log was read").what = told;
+}
+
+#[test]
+fn a_log_without_any_ids_makes_two_way_books_and_one_that_lacks_some_is_invalid() {
+    let without = |gaps: Vec<LogGap>| {
+        summary(|records| {
+            records.access.iter_mut().for_each(|line| line.id = None);
+            log_with(records, access_log_with(true, gaps));
+        })
+    };
+    for (gap, log) in
+        [(LogGap::WithoutIds, AccessLog::WithoutIds), (LogGap::PerConnection, AccessLog::PerConnection)]
+    {
+        let cell = without(vec![gap]);
+        assert_eq!((cell.books.access_log, cell.books.grade), (log, Grade::TwoWay));
+        assert_eq!(findings(&cell), []);
+        assert_eq!(cell.validity.counts.verdict, Trust::Valid);
+    }
+    // The history does not say that the log had none: its ids were removed.
+    let stripped = without(vec![]);
+    assert_eq!(findings(&stripped)[0].0, Finding::NotLogged);
+    assert_eq!((stripped.books.grade, stripped.validity.counts.verdict), (Grade::Full, Trust::Invalid));
+}
+
+#[test]
+fn a_line_that_could_not_be_read_excuses_no_id() {
     let cell = summary(|records| {
         records.access.remove(7);
+        let mut told = access_log(true);
+        if let Happening::AccessLog { unreadable, .. } = &mut told {
+            *unreadable = 1;
+        }
+        log_with(records, told);
     });
     assert_eq!(findings(&cell), [(Finding::NotLogged, 1, vec![RequestId(7)])]);
-    assert_eq!(cell.validity.counts.verdict, Trust::Valid);
+}
+
+#[test]
+fn the_log_of_a_balancer_that_was_killed_may_lack_lines_and_makes_two_way_books() {
+    let cell = summary(|records| {
+        records.access.truncate(100);
+        log_with(records, access_log(false));
+    });
+    assert_eq!((cell.books.grade, findings(&cell)), (Grade::TwoWay, vec![]));
+    assert_eq!(cell.books.exceptions[&Exception::LogLost], 7900);
+}
+
+#[test]
+fn what_two_way_books_cannot_know_is_no_zero() {
+    let claims = ["without-drain.masked == 0", "without-drain.duplicates == 0"];
+    let plan = SavedPlan { control: vec![], expect: claims.map(|c| c.parse().unwrap()).into(), ..plan() };
+    let run = |gap: Option<LogGap>| {
+        let mut records = cell(CONTROL);
+        log_with(&mut records, access_log_with(true, gap.into_iter().collect()));
+        judge(&plan, &environment(), vec![summarise(&plan, &records)], vec![])
+    };
+    for claim in run(Some(LogGap::PerConnection)).claims {
+        let Holding::Unproven(reason) = claim.holding else { panic!("{claim:?}") };
+        assert!(reason.starts_with("two-way books: at layer 4"), "{reason}");
+    }
+    for claim in run(None).claims {
+        let blind = matches!(&claim.holding, Holding::Unproven(reason) if reason.contains("books"));
+        assert!(!blind, "{claim:?}");
+    }
+}
+
+/// A request that web-2 executed as well, to which the log admits as `attempts` say.
+fn executed_twice(retries: Retries, attempts: &[&str]) -> report::CellSummary {
+    let mut plan = plan();
+    plan.variants.iter_mut().for_each(|variant| variant.topology.retries = retries);
+    let mut records = cell(CONTROL);
+    let first = records.executions[7].clone();
+    records.executions.push(Execution { by: inc("web-9", 1), ..first });
+    records.access[7] = logged(7, 200, attempts);
+    summarise(&plan, &records)
+}
+
+#[test]
+fn a_duplicate_is_explained_by_a_retry_that_is_allowed_and_that_the_log_admits_to() {
+    let (tried, served) = ("web-9", cell(CONTROL).executions[7].by.backend.clone());
+    let both = [tried, served.as_str()];
+    let retried = executed_twice(Retries::On { tries: 2 }, &both);
+    assert_eq!((findings(&retried), retried.books.duplicates, retried.books.masked), (vec![], 1, 1));
+    for (retries, attempts, finding) in [
+        (Retries::On { tries: 2 }, &both[1..], Finding::ReceivedSeveralTimes),
+        (Retries::Off, &both[1..], Finding::ReceivedSeveralTimes),
+        (Retries::Off, &both[..], Finding::RetriedThoughOff),
+    ] {
+        let cell = executed_twice(retries, attempts);
+        assert_eq!(findings(&cell), [(finding, 1, vec![RequestId(7)])]);
+        assert_eq!(cell.validity.counts.verdict, Trust::Invalid);
+    }
 }
 
 #[test]
@@ -90,7 +204,7 @@ fn lines_without_an_id_are_counted_and_excluded() {
 fn the_warm_up_is_reconciled_but_not_counted() {
     let cell = summary(|records| {
         for event in &mut records.history {
-            if let model::history::Happening::Scheduled { origin, .. } = &mut event.what {
+            if let Happening::Scheduled { origin, .. } = &mut event.what {
                 *origin = ms(1000.0);
             }
         }

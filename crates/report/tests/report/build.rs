@@ -1,7 +1,7 @@
 //! A cell's records, built by hand: 400 requests per second over 20 s on three backends that take 100 ms, and
 //! a rolling deploy from 4 s on. Everything is explained unless a test tampers with it.
 
-use model::access_log::{Attempt, Logged};
+use model::access_log::{Attempt, LogGap, Logged};
 use model::catalog::BalancerKind;
 use model::history::{Event, Happening, Setting, WindowDerivation};
 use model::identity::{CellId, Incarnation, RequestId};
@@ -80,6 +80,8 @@ pub(crate) fn logged(id: u64, status: u16, backends: &[&str]) -> Logged {
         pool: None,
         attempts: backends.iter().map(attempt).collect(),
         flags: String::new(),
+        signs: vec![],
+        reason: None,
     }
 }
 
@@ -88,7 +90,12 @@ pub(crate) fn event(at: f64, what: Happening) -> Event {
 }
 
 pub(crate) fn access_log(whole: bool) -> Happening {
-    Happening::AccessLog { lines: REQUESTS, unreadable: 0, whole, gaps: vec![] }
+    access_log_with(whole, vec![])
+}
+
+pub(crate) fn access_log_with(whole: bool, gaps: Vec<LogGap>) -> Happening {
+    let (meanings, notices) = (Default::default(), Default::default());
+    Happening::AccessLog { lines: REQUESTS, unreadable: 0, whole, gaps, meanings, notices }
 }
 
 pub(crate) fn load_finished() -> Happening {

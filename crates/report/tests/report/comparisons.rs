@@ -57,7 +57,7 @@ fn slower(cell: &mut CellSummary) {
 
 fn catalog() -> Catalog {
     let reason = "nginx OSS has passive checks only";
-    Catalog { missing: vec![(BalancerKind::Nginx, Capability::ActiveHealthChecks, reason)] }
+    Catalog { signs: vec![], missing: vec![(BalancerKind::Nginx, Capability::ActiveHealthChecks, reason)] }
 }
 
 fn side_by_side(plan: &SavedPlan, summary: &RunSummary) -> Comparison {

@@ -1,11 +1,13 @@
 //! What was not lost counts only beside a control with power: another variant with the same arrivals and the same deploy
 //! or fault that lost some of the same.
 
+use model::access_log::Reason;
 use model::claim::Claim;
 use model::history::Happening;
 use model::plan::SavedPlan;
 use model::records::CellRecords;
 use model::timeline::{Action, Entry, Fault, FaultKind, Reload, When};
+use model::topology::Retries;
 use model::units::{Nanos, Rate, Span};
 use report::verdict::{ClaimVerdict, Holding};
 use report::{Colour, Format, RunSummary, Style, Verdict, judge, render, summarise};
@@ -149,10 +151,12 @@ fn the_size_of_a_zero_is_what_the_control_lost_and_no_longer_load_flatters_it() 
 fn beside_a_zero_stand_its_shadows_wherever_it_is_shown() {
     let mut records = cell(DRAINED);
     let by = records.executions[7].by.clone();
+    records.access[7] = logged(7, 200, &[&by.backend, &by.backend]);
     records.executions.push(execution(7, by, 20.0, Some(110.0)));
-    let plan = plan_of(&["without-drain.dropped > 0"], &["with-drain.dropped == 0"]);
+    let mut plan = plan_of(&["without-drain.dropped > 0"], &["with-drain.dropped == 0"]);
+    plan.variants.iter_mut().for_each(|variant| variant.topology.retries = Retries::On { tries: 2 });
     let run = run(&plan, &[cell(CONTROL), records]);
-    let shadows = "0 of 8000, 0 masked, 1 executed twice";
+    let shadows = "0 of 8000, 1 masked, 1 executed twice";
     assert!(last(&run).observed.starts_with(shadows), "{}", last(&run).observed);
     let style = Style { width: 200, colour: Colour::Never };
     for format in [Format::Table, Format::Markdown, Format::Json, Format::Junit] {
@@ -193,6 +197,7 @@ fn a_timeout_beside_a_late_generator_is_unproven_and_a_reset_is_not() {
         records.requests[id].outcome = failed(Stage::FirstByte, cause);
         records.requests[id].served_by = None;
         records.access[id].status = 499;
+        records.access[id].reason = Some(Reason::ClientAbort);
         let run = run(&plan, &[cell(CONTROL), records]);
         assert_eq!(run.cells[1].counts.dropped, 1);
         let failed = last(&run).holding == Holding::Failed;

@@ -1,4 +1,4 @@
-use model::access_log::LogGap;
+use model::access_log::{LogGap, Reason};
 use model::history::{Event, Happening};
 use model::outcome::{Cause, NotSent, Outcome, OutcomeKind, Stage};
 use model::request::ConnectionUse;
@@ -73,10 +73,7 @@ fn a_silent_close_needs_a_declared_gap_a_reused_connection_and_a_death() {
     let eof = failed(Stage::FirstByte, Cause::Eof);
     let begun = [execution(0, inc("web-1", 1), 1.0, None)];
     let mut declared = death();
-    declared[2] = event(
-        9000.0,
-        Happening::AccessLog { lines: 1, unreadable: 0, whole: true, gaps: vec![LogGap::SilentClose] },
-    );
+    declared[2] = event(9000.0, access_log_with(true, vec![LogGap::SilentClose]));
     let fate = judge(eof, &begun, &[], &declared);
     assert_eq!(fate.exceptions, [Exception::KilledInService, Exception::SilentClose]);
     assert_eq!(fate.unmatched, []);
@@ -94,10 +91,7 @@ fn a_silent_close_needs_a_declared_gap_a_reused_connection_and_a_death() {
 #[test]
 fn a_status_that_was_logged_and_never_sent_is_a_silent_close_too() {
     let mut history = death();
-    history[2] = event(
-        9000.0,
-        Happening::AccessLog { lines: 1, unreadable: 0, whole: true, gaps: vec![LogGap::SilentClose] },
-    );
+    history[2] = event(9000.0, access_log_with(true, vec![LogGap::SilentClose]));
     let logged = [logged(0, 503, &["web-1"])];
     let close = failed(Stage::FirstByte, Cause::Eof);
     let fate = |nth: u32, history: &[Event]| {
@@ -138,7 +132,8 @@ fn a_frozen_backend_does_not_read_until_it_is_healed() {
     let line = [logged(0, 499, &["web-1"])];
     let during = judge(timeout, &[], &line, &freeze(-10.0, 5000.0));
     assert_eq!(during.exceptions, [Exception::ClientAbort, Exception::UnreadAtDeath]);
-    let long_before = judge(timeout, &[], &line, &freeze(-5000.0, -4000.0));
+    let line = [logged(0, 502, &["web-1"])];
+    let long_before = judge(answered(502), &[], &line, &freeze(-5000.0, -4000.0));
     assert_eq!(long_before.unmatched, [(Equation::LogAgrees, Finding::AttemptNotReceived)]);
 }
 
@@ -149,13 +144,10 @@ fn an_abort_by_the_client_is_admitted_by_the_log_or_by_its_own_timeout() {
     let fate = judge(timeout, &begun, &[logged(0, 499, &["web-1"])], &quiet());
     assert_eq!(fate.exceptions, [Exception::ClientAbort]);
     assert_eq!(fate.sub_cause, Some(SubCause::GivenUp));
-    for flags in ["CD--", "DC", "UT,DC"] {
-        let mut line = logged(0, 0, &["web-1"]);
-        line.flags = flags.into();
-        let reset = failed(Stage::FirstByte, Cause::Reset);
-        let fate = judge(reset, &begun, &[line], &quiet());
-        assert_eq!(fate.exceptions, [Exception::ClientAbort], "{flags}");
-    }
+    let mut line = logged(0, 0, &["web-1"]);
+    line.reason = Some(Reason::ClientAbort);
+    let fate = judge(failed(Stage::FirstByte, Cause::Reset), &begun, &[line], &quiet());
+    assert_eq!(fate.exceptions, [Exception::ClientAbort]);
 }
 
 #[test]

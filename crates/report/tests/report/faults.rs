@@ -8,6 +8,7 @@ use model::outcome::{Cause, Outcome, Stage};
 use model::plan::SavedPlan;
 use model::records::CellRecords;
 use model::timeline::FaultKind;
+use model::topology::Retries;
 use model::units::Span;
 use report::evidence::Evidence;
 use report::fate::{Equation, Exception, Finding, SubCause, fate};
@@ -189,7 +190,9 @@ fn a_balancer_that_tries_again_after_a_time_of_quiet_has_removed_the_backend() {
     let mut records = seen_and_removed();
     // Due at 8 s, more than 2 s after the last attempt at web-1.
     records.access[3200] = logged(3200, 200, &["web-1", "web-2"]);
-    let cell = summary(&records);
+    let mut plan = faulty_plan(&[]);
+    plan.variants.iter_mut().for_each(|variant| variant.topology.retries = Retries::Default);
+    let cell = summarise(&plan, &records);
     assert!(matches!(cell.faults[0].removal, Removal::After { tried_again: 1, .. }), "{:?}", cell.faults);
 }
 

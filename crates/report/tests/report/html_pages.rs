@@ -82,7 +82,7 @@ fn what_cannot_be_trusted_is_struck_on_a_page_too() {
     let page = html(&[Illustrated { run: &run, series: &series }]);
     assert!(page.contains("<s>7999</s>"));
     assert_eq!(page.matches("class=\"cell struck\"").count(), 1);
-    assert!(page.contains("INVALID: 1 × no record (ids 100)."));
+    assert!(page.contains("INVALID: 1 × no record of the client (ids 100)."));
 }
 
 #[test]

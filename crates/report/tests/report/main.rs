@@ -1,5 +1,6 @@
 //! The report, tested over hand-built records.
 
+mod answers;
 mod books;
 mod build;
 mod comparisons;
@@ -10,6 +11,7 @@ mod dialects;
 mod drains;
 mod evidence;
 mod failures;
+mod falsified;
 mod fates;
 mod faults;
 mod hostile;

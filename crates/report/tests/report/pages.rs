@@ -79,7 +79,7 @@ fn operations() -> Operations {
         errors: signal("ask ADMIN | errors"),
         take_out: "take BACKEND out".into(),
         put_back: "put BACKEND back".into(),
-        log_words: &[("502", "the backend broke it off")],
+        log_words: vec![("502", "the backend broke it off")],
     }
 }
 

@@ -54,6 +54,7 @@ fn without_a_drop(retried: bool) -> CellRecords {
             records.requests[id].served_by = Some(by.clone());
             records.access[id].status = 200;
             if retried {
+                records.access[id] = logged(id as u64, 200, &[&records.executions[id].by.backend, "web-9"]);
                 let second = execution(id as u64, by, due + 100.0, Some(due + 199.0));
                 records.executions.push(second);
             } else {

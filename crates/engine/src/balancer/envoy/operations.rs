@@ -40,13 +40,6 @@ pub(super) fn operations(at: &Whereabouts) -> Operations {
         },
         take_out: mark("HEALTHY", "DRAINING"),
         put_back: mark("DRAINING", "HEALTHY"),
-        log_words: &[
-            ("UF", "no connection to the backend: refused, or its host is gone"),
-            ("UC", "the backend ended the connection within a request"),
-            ("UH", "no healthy backend in the cluster"),
-            ("UT", "the backend did not answer within the route's timeout"),
-            ("UO", "a circuit breaker was open"),
-            ("DC", "the client went away"),
-        ],
+        log_words: super::super::meanings(super::words::SIGNS),
     }
 }

@@ -32,13 +32,6 @@ pub(super) fn operations(at: &Whereabouts) -> Operations {
         },
         take_out: say(&format!("set server {pool}/{backend} state drain")),
         put_back: say(&format!("set server {pool}/{backend} state ready")),
-        log_words: &[
-            ("SC", "no connection to the server: refused, or its host is gone"),
-            ("SH", "the server ended the connection before its response's head"),
-            ("SD", "the server ended the connection within the body"),
-            ("sH", "the server did not answer within `timeout server`"),
-            ("DH", "killed because its server was marked down"),
-            ("CD", "the client went away"),
-        ],
+        log_words: super::super::meanings(super::words::SIGNS),
     }
 }

@@ -36,10 +36,6 @@ pub(super) fn operations(at: &Whereabouts) -> Operations {
         },
         take_out: format!("touch {directory}/drain/{backend}"),
         put_back: format!("rm {directory}/drain/{backend}"),
-        log_words: &[
-            ("502", "the backend refused the connection or broke it off (error.log says which)"),
-            ("504", "the backend did not answer within `proxy_read_timeout`"),
-            ("499", "the client gave up first"),
-        ],
+        log_words: super::super::meanings(super::words::SIGNS),
     }
 }

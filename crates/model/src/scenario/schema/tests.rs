@@ -17,7 +17,7 @@ use crate::scenario::reader::Item;
 use crate::scenario::tree::{Node, Value};
 use crate::scenario::{Choice, Scenario, Set};
 
-const NOTHING_MISSING: Catalog = Catalog { missing: Vec::new() };
+const NOTHING_MISSING: Catalog = Catalog { missing: Vec::new(), signs: Vec::new() };
 
 fn here() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -84,7 +84,7 @@ fn asked(name: &str, text: &str) -> Vec<Asking> {
     let found = Found::default();
     let item = Item::document(scenario.document(), &found);
     variant_patches(item);
-    whole(item, &[]);
+    whole(item, &[], &NOTHING_MISSING);
     let mut of_the_whole = Vec::new();
     gather(scenario.document(), &mut Vec::new(), &found, &mut of_the_whole);
     // A patch is asked for the keys that it must not have; what it may have is read where it is merged.

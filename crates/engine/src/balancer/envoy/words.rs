@@ -1,0 +1,63 @@
+//! Envoy's response flags (access log documentation, `%RESPONSE_FLAGS%`).
+
+use model::access_log::Reason;
+
+use super::super::Sign;
+
+const fn sign(word: &'static str, reason: Option<Reason>, meaning: &'static str) -> Sign {
+    Sign { word, reason, meaning }
+}
+
+/// Where a line has several flags, the one that stands first here tells the reason.
+pub(super) const SIGNS: &[Sign] = &[
+    sign("DC", Some(Reason::ClientAbort), "the client closed the connection"),
+    sign("DR", Some(Reason::ClientAbort), "the client reset the stream"),
+    sign("UH", Some(Reason::NoLiveBackend), "the cluster has no healthy host"),
+    sign(
+        "UO",
+        Some(Reason::CircuitBreaker),
+        "a circuit breaker is open: a limit of the cluster was reached (overflow)",
+    ),
+    sign("DO", Some(Reason::CircuitBreaker), "dropped by the cluster's drop_overload policy"),
+    sign(
+        "UDO",
+        Some(Reason::CircuitBreaker),
+        "dropped by the cluster's drop_overload policy, without a status",
+    ),
+    sign("OM", Some(Reason::CircuitBreaker), "the overload manager ended the request"),
+    sign("UF", Some(Reason::ConnectRefused), "the connection to the host failed"),
+    sign("UC", Some(Reason::BackendClosed), "the host closed the connection"),
+    sign("UR", Some(Reason::BackendClosed), "the host reset the stream"),
+    sign("UT", Some(Reason::GatewayTimeout), "the host did not respond within the route's timeout"),
+    sign("UPE", Some(Reason::BackendProtocol), "the host's response is not valid HTTP"),
+    sign("NR", Some(Reason::NoRoute), "no route fits the request"),
+    sign("NC", Some(Reason::NoRoute), "the route's cluster does not exist"),
+    sign("LR", Some(Reason::BalancerEnded), "Envoy reset the stream itself"),
+    sign("LH", Some(Reason::BalancerEnded), "Envoy's own health check fails, so that it takes no requests"),
+    sign("SI", Some(Reason::BalancerEnded), "the stream was idle for too long"),
+    sign("DT", Some(Reason::BalancerEnded), "the connection or request lasted longer than it may"),
+    sign("UMSDR", Some(Reason::BalancerEnded), "the request lasted longer than a stream may"),
+    sign("RL", Some(Reason::BalancerEnded), "the rate limit refused the request"),
+    sign("RLSE", Some(Reason::BalancerEnded), "the rate limit's service failed"),
+    sign("UAEX", Some(Reason::BalancerEnded), "the external authorisation refused the request"),
+    sign("IH", Some(Reason::BalancerEnded), "a header of the request is not allowed"),
+    sign("FI", Some(Reason::BalancerEnded), "a fault was injected that ends the request"),
+    sign("DPE", Some(Reason::BalancerEnded), "the client's request is not valid HTTP"),
+    sign("NFCF", Some(Reason::BalancerEnded), "the configuration of a filter is missing"),
+    sign("RFCF", Some(Reason::BalancerEnded), "the configuration of a filter was not received"),
+    sign("DF", Some(Reason::NoLiveBackend), "the host's name could not be resolved"),
+    sign("DI", None, "a fault was injected that delays the request"),
+    sign("URX", None, "no attempt was left (retries or connects)"),
+];
+
+/// The flags of a line, and why it ended so. `details` is `%RESPONSE_CODE_DETAILS%`.
+pub(super) fn read(flags: &str, details: &str) -> (Vec<String>, Option<Reason>) {
+    let words: Vec<String> =
+        flags.split(',').filter(|flag| !matches!(*flag, "" | "-")).map(str::to_owned).collect();
+    let known = SIGNS.iter().find(|sign| sign.reason.is_some() && words.iter().any(|word| word == sign.word));
+    let reason = match known.and_then(|sign| sign.reason) {
+        Some(Reason::ConnectRefused) if details.contains("timeout") => Some(Reason::ConnectTimeout),
+        reason => reason,
+    };
+    (words, reason)
+}

@@ -1,0 +1,199 @@
+//! HAProxy's termination states (configuration manual, section 8.5, "Session state at disconnection"): who or what
+//! ended the session, and in which phase.
+
+use model::access_log::{Attempt, Reason};
+use serde::Deserialize;
+
+use super::super::layer4::read_connection;
+use super::super::{LogError, LogLine, Sign, Site, logged_id, wall_nanos};
+use super::FRONTEND;
+
+const fn sign(word: &'static str, reason: Option<Reason>, meaning: &'static str) -> Sign {
+    Sign { word, reason, meaning }
+}
+
+/// What the log has instead of a server's name where none was chosen.
+const NO_SERVER: &str = "<NOSRV>";
+
+pub(super) const SIGNS: &[Sign] = &[
+    sign(NO_SERVER, Some(Reason::NoLiveBackend), "no server of the pool was up, so none was chosen"),
+    sign(
+        "CC",
+        Some(Reason::ClientAbort),
+        "the client left before the connection to the server was established",
+    ),
+    sign("CD", Some(Reason::ClientAbort), "the client left during the transfer of data"),
+    sign("CH", Some(Reason::ClientAbort), "the client left while the server had not begun its response"),
+    sign("CL", Some(Reason::ClientAbort), "the client left while the rest of the response was being sent"),
+    sign("CQ", Some(Reason::ClientAbort), "the client left while its request waited in the queue"),
+    sign("CR", Some(Reason::ClientAbort), "the client left before it had sent a whole request"),
+    sign("CT", Some(Reason::ClientAbort), "the client left while it was tarpitted"),
+    sign("cD", None, "timeout client ran out: the client neither sent nor took data"),
+    sign("cH", None, "timeout client ran out while the body of the request was awaited"),
+    sign("cL", None, "timeout client ran out while the rest of the response was being sent"),
+    sign("cR", None, "timeout http-request ran out before a whole request had arrived"),
+    sign("SC", Some(Reason::ConnectRefused), "the server, or the network before it, refused the connection"),
+    sign("sC", Some(Reason::ConnectTimeout), "timeout connect ran out before the connection was established"),
+    sign("SD", Some(Reason::BackendClosed), "the connection to the server died during the transfer of data"),
+    sign("sD", Some(Reason::GatewayTimeout), "timeout server ran out during the transfer of data"),
+    sign(
+        "SH",
+        Some(Reason::BackendClosed),
+        "the server closed the connection before its response's headers were complete",
+    ),
+    sign(
+        "sH",
+        Some(Reason::GatewayTimeout),
+        "timeout server ran out before the response's headers had arrived",
+    ),
+    sign(
+        "SL",
+        Some(Reason::BackendClosed),
+        "the connection to the server died while the rest of the response was being sent",
+    ),
+    sign(
+        "sL",
+        Some(Reason::GatewayTimeout),
+        "timeout server ran out while the rest of the response was being sent",
+    ),
+    sign(
+        "SQ",
+        Some(Reason::BackendClosed),
+        "the server ended the session while the request waited in the queue",
+    ),
+    sign(
+        "sQ",
+        Some(Reason::QueueTimeout),
+        "timeout queue ran out: the request waited too long for a free server",
+    ),
+    sign("PC", Some(Reason::BalancerExhausted), "HAProxy's own limit of sockets was reached"),
+    sign("PD", Some(Reason::BackendProtocol), "HAProxy blocked a message whose chunks are wrong"),
+    sign(
+        "PH",
+        Some(Reason::BackendProtocol),
+        "HAProxy blocked the server's response: it was invalid or incomplete",
+    ),
+    sign(
+        "PR",
+        Some(Reason::BalancerEnded),
+        "HAProxy refused the request: by a rule, or because it is invalid",
+    ),
+    sign("PT", Some(Reason::BalancerEnded), "HAProxy tarpitted the request and answered it itself"),
+    sign("LR", Some(Reason::BalancerEnded), "HAProxy answered the request itself"),
+    sign("LH", Some(Reason::BalancerEnded), "HAProxy answered in the server's place"),
+    sign("LC", Some(Reason::BalancerEnded), "HAProxy answered the request itself"),
+    sign(
+        "RC",
+        Some(Reason::BalancerExhausted),
+        "the machine ran out of memory, sockets or ports for the connection",
+    ),
+    sign(
+        "IC",
+        Some(Reason::BalancerEnded),
+        "an internal error of HAProxy before the connection was established",
+    ),
+    sign("IH", Some(Reason::BalancerEnded), "an internal error of HAProxy before the response's headers"),
+    sign("ID", Some(Reason::BalancerEnded), "an internal error of HAProxy during the transfer of data"),
+    sign("IR", Some(Reason::BalancerEnded), "an internal error of HAProxy while it read the request"),
+    sign("DC", Some(Reason::BalancerEnded), "HAProxy ended the session because the server was marked down"),
+    sign("DH", Some(Reason::BalancerEnded), "HAProxy ended the session because the server was marked down"),
+    sign("DD", Some(Reason::BalancerEnded), "HAProxy ended the session because the server was marked down"),
+    sign(
+        "KC",
+        Some(Reason::BalancerEnded),
+        "ended by an operator, or because the grace of a reload was over (hard-stop-after)",
+    ),
+    sign(
+        "KH",
+        Some(Reason::BalancerEnded),
+        "ended by an operator, or because the grace of a reload was over (hard-stop-after)",
+    ),
+    sign(
+        "KD",
+        Some(Reason::BalancerEnded),
+        "ended by an operator, or because the grace of a reload was over (hard-stop-after)",
+    ),
+];
+
+/// Reads a line of the access log.
+pub(super) fn read_log(line: &str, site: &Site) -> Result<Option<LogLine>, LogError> {
+    // A configuration of the user's own may log less; what it doesn't log, nobody knows.
+    #[derive(Deserialize)]
+    struct Line<'a> {
+        #[serde(default)]
+        id: &'a str,
+        ts: &'a str,
+        status: i32,
+        #[serde(default)]
+        active: i64,
+        #[serde(default)]
+        server: &'a str,
+        #[serde(default)]
+        flags: &'a str,
+        #[serde(default)]
+        retries: &'a str,
+        #[serde(default)]
+        pool: &'a str,
+    }
+    // Its own notices (a server is down, a proxy stopped) share the file.
+    if !line.starts_with('{') {
+        return Ok(None);
+    }
+    if let Some(connection) = read_connection(line, site) {
+        return connection.map(Some);
+    }
+    let line: Line<'_> = serde_json::from_str(line).map_err(|error| LogError(error.to_string()))?;
+    // The last server is named; the attempts before it are counted, with a `+` if they were at other servers.
+    let retries = line.retries.strip_prefix('+').unwrap_or(line.retries);
+    let retries: u8 = if retries.is_empty() { "0" } else { retries }
+        .parse()
+        .map_err(|_| LogError(format!("`{}` is no count of retries", line.retries)))?;
+    let unnamed = (0..retries).map(|_| Attempt { backend: None, status: None });
+    let last = Some(line.server).filter(|server| !matches!(*server, NO_SERVER | ""));
+    let last = last.map(|server| Attempt { backend: Some(server.to_owned()), status: None });
+    let attempts = unnamed.chain(last).collect();
+    // Where none was chosen, HAProxy names the frontend.
+    let pool = Some(line.pool).filter(|pool| !matches!(*pool, FRONTEND | ""));
+    let (signs, reason) = read(line.flags, line.server, pool.is_some());
+    Ok(Some(LogLine {
+        id: logged_id(line.id)?,
+        wall: wall_nanos(line.ts, line.active.max(0))?,
+        // -1: nothing was sent to the client.
+        status: u16::try_from(line.status).unwrap_or(0),
+        pool: pool.map(str::to_owned),
+        attempts,
+        flags: line.flags.to_owned(),
+        signs,
+        reason,
+    }))
+}
+
+/// The words of a line: the first two letters of its termination state, and whether a server had been chosen.
+/// Where there was no route to any pool, `routed` is false.
+fn read(flags: &str, server: &str, routed: bool) -> (Vec<String>, Option<Reason>) {
+    let state = flags.get(..2).unwrap_or_default();
+    if matches!(state, "" | "--") {
+        return (Vec::new(), None);
+    }
+    let unserved = state == "SC" && server == NO_SERVER;
+    let mut words = vec![state.to_owned()];
+    if unserved && !routed {
+        return (words, Some(Reason::NoRoute));
+    }
+    words.extend(unserved.then(|| NO_SERVER.to_owned()));
+    let reason = words.last().and_then(|word| SIGNS.iter().find(|sign| sign.word == word));
+    let reason = reason.and_then(|sign| sign.reason);
+    (words, reason)
+}
+
+/// What HAProxy says about its servers: `web-1: DOWN`, `web: no server available`.
+pub(super) fn read_notice(line: &str) -> Option<String> {
+    let of = |words: &str| line.split_once(words).map(|(_, rest)| rest);
+    if let Some(rest) = of("Server ") {
+        let name = rest.split_once('/')?.1.split(' ').next()?;
+        let state = ["is DOWN", "is UP"].into_iter().find(|state| rest.contains(state))?;
+        return Some(format!("{name}: {}", state.trim_start_matches("is ")));
+    }
+    let pool = of("backend ")?.strip_suffix(" has no server available!")?;
+    Some(format!("{pool}: no server available"))
+}

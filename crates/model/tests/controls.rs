@@ -116,11 +116,14 @@ fn a_control_is_run_for_those_who_rest_on_it_and_for_nobody_else() {
     let runs = |chosen: &str| {
         let variants = Some(vec![chosen.to_owned()]);
         let control = "undrained.dropped > 0, crashed.dropped > 0, calm.sessions_lost > 0";
-        let plan = build(control, "drained.dropped == 0", &Choice { variants, ..Choice::default() }).unwrap();
+        let expect = "drained.dropped == 0, stopped.dropped < 2 × deployed-and-crashed.dropped";
+        let plan = build(control, expect, &Choice { variants, ..Choice::default() }).unwrap();
         plan.variants.iter().map(|variant| variant.name.clone()).collect::<Vec<_>>()
     };
     assert_eq!(runs("drained"), ["undrained", "drained", "calm"]);
     assert_eq!(runs("busy"), ["calm", "busy"]);
+    // Its claim is left out, as the other variant isn't run.
+    assert_eq!(runs("stopped"), ["calm", "stopped"]);
 }
 
 #[test]

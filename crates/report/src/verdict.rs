@@ -231,6 +231,11 @@ fn verdict(
         Problem::CellMissing { .. } | Problem::PlanChanged => Verdict::Invalid,
         Problem::Note(_) => Verdict::Passed,
     });
+    if judge.changed {
+        // Not even a failure can be told by such a plan.
+        let interrupted = cells.chain(problems).any(|verdict| verdict == Verdict::Interrupted);
+        return if interrupted { Verdict::Interrupted } else { Verdict::Invalid };
+    }
     let nothing = judge.plan.cells().is_empty().then_some(Verdict::Invalid);
     claims.chain(cells).chain(problems).chain(nothing).max().unwrap_or(Verdict::Invalid)
 }

@@ -95,7 +95,11 @@ impl Judge<'_> {
                 let other = match read(cells[1], reading.metric, reading.facet.as_deref()) {
                     Ok(other) => other,
                     // What never happened happened within no time, known or not.
-                    Err(none) if is_never(left.metric, value) && promises_soon(claim.comparison) => {
+                    Err(none)
+                        if is_never(left.metric, value)
+                            && promises_soon(claim.comparison)
+                            && trust.iter().all(|validity| validity.is_usable()) =>
+                    {
                         return Judgement::new(Holding::Failed, format!("{observed}; {}", none.0));
                     }
                     Err(none) => return Judgement::unproven(none.0, observed),

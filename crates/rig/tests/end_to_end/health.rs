@@ -26,7 +26,7 @@ fn a_crash_is_seen_by_probes_and_goes_on_costing_without_them() {
     let ended = said(
         rig(dir.path(), &["run", &scenario, "--runtime", "process", "--balancer", "nginx,haproxy"])
             .args(short)
-            .args(["--set", "control=[]", "--set", "timeline.fault.for=2500ms", "--set", "load.for=4s"]),
+            .args(["--set", "timeline.fault.for=2500ms", "--set", "load.for=5s"]),
     );
     assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{}", ended.out);
     let run: Value = serde_json::from_str(&ended.out).unwrap();
@@ -47,11 +47,9 @@ fn a_crash_is_seen_by_probes_and_goes_on_costing_without_them() {
             "--variant",
             "fast-crash",
             "--set",
-            "control=[]",
-            "--set",
             "topology.health_check=off",
             "--set",
-            "load.for=3s",
+            "load.for=4s",
             "--set",
             "timeline.fault.for=1s",
             "--quiet",

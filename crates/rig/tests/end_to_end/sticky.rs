@@ -13,6 +13,12 @@ fn run(dir: &Path, more: &[&str]) -> (i32, Value) {
     command.args(["--balancer", "envoy", "--variant", "redis-deploy"]).args(more);
     command.args(["--set", "variants.even.load.for=500ms", "--set", "variants.redis-deploy.load.for=4s"]);
     command.args(["--set", "variants.undrained-deploy.load.for=3500ms"]);
+    command.args([
+        "--set",
+        "variants.jwt-deploy.load.for=4s",
+        "--set",
+        "variants.jwt-key-replaced.load.for=4s",
+    ]);
     let ended = said(&mut command);
     let run = serde_json::from_str(&ended.out).unwrap_or_else(|_| panic!("{}{}", ended.out, ended.err));
     (ended.code, run)

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 
 use model::identity::RequestId;
+use model::outcome::Outcome;
+use model::units::Nanos;
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::{Evidence, LogState};
@@ -159,6 +161,7 @@ pub fn keep(
         }
     };
     let mut fates = BTreeMap::new();
+    let mut due = Nanos(i64::MIN);
     for (id, traces) in joined {
         books.executions += traces.executions.len() as u64;
         let Some(request) = traces.requests.first() else {
@@ -171,6 +174,13 @@ pub fn keep(
         books.recorded += 1;
         if traces.requests.len() > 1 {
             find(Equation::EndsOnce, Finding::SeveralRecords, *id);
+        }
+        // The schedule is in the order of ids: whoever moves a request in time, e.g. into the warm-up, breaks it.
+        let answered = matches!(request.outcome, Outcome::Answered { .. });
+        if request.due < due || (answered && request.end < request.due) {
+            find(Equation::EndsOnce, Finding::OutOfOrder, *id);
+        } else {
+            due = request.due;
         }
         if scheduled.is_some_and(|n| id.0 >= n) {
             find(Equation::EndsOnce, Finding::NeverScheduled, *id);

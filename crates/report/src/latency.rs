@@ -115,7 +115,7 @@ impl Latency {
         let mut failed = 0;
         for request in requests {
             if request.outcome.kind() == OutcomeKind::Ok {
-                times.push(request.end.millis_from(request.due));
+                times.push(request.end.millis_from(request.due).max(0.0));
             } else {
                 failed += 1;
             }

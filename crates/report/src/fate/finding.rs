@@ -31,6 +31,8 @@ pub enum Finding {
     SeveralRecords,
     /// A backend or the log knows an id that was never scheduled.
     NeverScheduled,
+    /// Due before an earlier request, or answered before it was due.
+    OutOfOrder,
     /// A time-out that ended before the client's time was up.
     TimedOutEarly,
     /// A backend's stamp on a response whose head never arrived.
@@ -66,6 +68,7 @@ impl Finding {
             Finding::NoRecord => "no record of the client",
             Finding::SeveralRecords => "several records of the client",
             Finding::NeverScheduled => "never scheduled, and yet known to a backend or to the access log",
+            Finding::OutOfOrder => "due before an earlier request, or answered before it was due",
             Finding::TimedOutEarly => "timed out before the client's timeout was over",
             Finding::StampedWithoutHead => "stamped by a backend although no response head arrived",
             Finding::ReceivedSeveralTimes => {

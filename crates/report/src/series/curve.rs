@@ -22,7 +22,7 @@ pub struct Curve {
 impl Curve {
     pub(super) fn of(measured: &[&Request]) -> Curve {
         let ok = measured.iter().filter(|request| request.outcome.kind() == OutcomeKind::Ok);
-        let mut times: Vec<f64> = ok.map(|request| request.end.millis_from(request.due)).collect();
+        let mut times: Vec<f64> = ok.map(|request| request.end.millis_from(request.due).max(0.0)).collect();
         times.sort_by(f64::total_cmp);
         let total = measured.len() as u64;
         let failed = total - times.len() as u64;

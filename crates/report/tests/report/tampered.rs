@@ -282,6 +282,18 @@ proptest! {
 }
 
 #[test]
+fn a_lost_request_that_was_moved_into_the_warm_up_is_found() {
+    let mut records = one_dropped();
+    let lost = records.requests.iter_mut().find(|request| request.outcome == answered(500)).unwrap();
+    lost.due = ms(-10.0);
+    let run = reported(&control(), &records);
+    assert_eq!(run.verdict, Verdict::Invalid, "{:?}", run.claims);
+    // And one that ended before it began is drawn all the same.
+    records.requests[100].end = model::units::Nanos(i64::MIN);
+    assert_eq!(reported(&control(), &records).verdict, Verdict::Invalid);
+}
+
+#[test]
 fn what_is_tampered_with_is_a_pass_and_a_failure() {
     let control = control();
     assert_eq!(reported(&control, &thin(DRAINED)).verdict, Verdict::Passed);

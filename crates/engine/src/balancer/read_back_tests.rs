@@ -113,7 +113,7 @@ fn a_changed_template_changes_what_is_said_and_nothing_else() {
             "{{ response_timeout_ms }}ms",
             "7s",
             "response_timeout",
-            "proxy_read_timeout 6000ms;",
+            "proxy_read_timeout 11000ms;",
             "proxy_read_timeout 7s;",
         ),
         (
@@ -194,7 +194,7 @@ fn a_changed_template_changes_what_is_said_and_nothing_else() {
             "timeout server {{ response_timeout_ms }}ms",
             "timeout server 9s",
             "response_timeout",
-            "timeout server 6000ms",
+            "timeout server 11000ms",
             "timeout server 9s",
         ),
         (

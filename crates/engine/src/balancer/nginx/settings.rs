@@ -157,8 +157,10 @@ impl Read<'_> {
 
     /// Whether requests test the files by which rig takes a backend out.
     fn live_deregistration(&self, layer4: bool) -> String {
-        let tests =
-            |it: &Directive| it.name == "if" && it.arguments.iter().any(|word| word.contains("/drain/"));
+        let exists = |it: &Directive| it.arguments.first().is_some_and(|word| word == "(-f");
+        let tests = |it: &Directive| {
+            it.name == "if" && exists(it) && it.arguments.iter().any(|word| word.contains("/drain/"))
+        };
         match self.all().any(tests) {
             true => "route flag: if (-f drain/BACKEND) { set $pool POOL_without_BACKEND; }".to_owned(),
             false if layer4 => "(not at layer 4)".to_owned(),

@@ -30,6 +30,13 @@ pub(super) fn misfits(files: &[ConfigFile], site: &Site, topology: &Topology) ->
         let fix = "write it to \"{{ directory }}/access.log\", in the built-in format";
         found.push(Misfit::lacks(main, "rig would have no access log to read", fix));
     }
+    if !text.contains(&site.admin.display().to_string()) {
+        found.push(Misfit::lacks(
+            main,
+            "rig could not ask Envoy anything",
+            "let `admin` listen on {{ admin }}",
+        ));
+    }
     let lacking = unnamed(topology, site, is_known);
     if !lacking.is_empty() {
         let what = format!("no endpoint has the address of {}", lacking.join(", "));

@@ -1,5 +1,7 @@
 //! What HAProxy could not be run with. `daemon` is none of it: `-db` outweighs it.
 
+use std::path::Path;
+
 use model::topology::Topology;
 
 use super::syntax::{Line, parse};
@@ -46,8 +48,12 @@ fn misfit(line: &Line, file: &ConfigFile, site: &Site) -> Option<Misfit> {
         "chroot" => remove("the cell's directory would be out of its reach"),
         "pidfile" => remove("its pid file would be written outside the cell's directory"),
         "log" if !matches!(first, "stdout" | "global") => remove("rig could not read this log"),
-        "stats" if first == "socket" && leaves(line.words.get(2).map_or("", String::as_str), site) => {
-            remove("this socket is outside the cell's directory")
+        "stats" if first == "socket" => {
+            let path = line.words.get(2).map_or("", String::as_str);
+            let is_outside = leaves(path, site) && Path::new(path) != site.admin;
+            is_outside.then(|| {
+                Misfit::of(file, line.number, "this socket is outside the cell's directory", "remove it")
+            })
         }
         _ => None,
     }

@@ -16,7 +16,7 @@ fn run_within(out: &Path, wrapper: &[&str], within: &str, file: &str) -> Said {
     let shell = ["sh", "-c", within, env!("CARGO_BIN_EXE_rig"), "run", file];
     let words: Vec<&str> = wrapper.iter().copied().chain(shell).collect();
     let mut command = Command::new(words[0]);
-    command.args(&words[1..]).args(["--runtime", "process", "--balancer", "haproxy", "--quiet"]);
+    command.args(&words[1..]).args(["--runtime", "process", "--balancer", "nginx", "--quiet"]);
     said(command.current_dir(out))
 }
 

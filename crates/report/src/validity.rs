@@ -236,7 +236,7 @@ pub fn cpu(history: &[Event], origin: Nanos, cpu: &CpuTime) -> Validity {
         None => validity.lower(Trust::Invalid, "steal time was not measured"),
     }
     if let Some(foreign) = cpu.foreign {
-        validity.lower(graded(foreign, FOREIGN.0, FOREIGN.1), foreign_words(foreign));
+        validity.lower(graded(foreign, FOREIGN.0, 0.3), foreign_words(foreign));
     }
     validity
 }

@@ -15,7 +15,7 @@ use crate::latency::{Latency, Level, Quantile};
 use crate::lateness::Lateness;
 
 /// Beyond this part of the processors, what others do bears on figures; beyond the second, figures are theirs.
-pub(super) const FOREIGN: (f64, f64) = (0.1, 0.3);
+pub(super) const FOREIGN: (f64, f64) = (0.1, 0.6);
 /// Of one processor: beyond this the generator may have been the bottleneck, beyond the second it was.
 const OWN_CPU: (f64, f64) = (0.8, 0.95);
 /// Lateness that is allowed beside any percentile, in milliseconds: at least, as a part of it, and at most. Beyond the

@@ -119,14 +119,13 @@ fn a_timeout_beside_a_backend_that_stood_still_is_nobodys() {
 }
 
 #[test]
-fn a_reset_fails_the_claim_however_late_everything_was() {
+fn an_error_that_the_balancer_logged_fails_the_claim_however_late_everything_was() {
     let mut records = cell(DRAINED);
     records.requests.iter_mut().for_each(|request| request.released = request.due + Span::millis(400).0);
-    records.requests[100].outcome = failed(Stage::FirstByte, Cause::Reset);
+    records.requests[100].outcome = answered(503);
     records.requests[100].served_by = None;
-    records.executions[100].finished = None;
-    records.access[100] = logged(100, 499, &["web-2"]);
-    records.executions[100].by = inc("web-2", 1);
+    records.access[100] = logged(100, 503, &[]);
+    records.executions.remove(100);
     let summary = summarise(&impatient(), &records);
     assert_eq!((summary.validity.counts.verdict, summary.books.balance()), (Trust::Invalid, true));
     assert_eq!(zero(&records).0, Holding::Failed);
@@ -308,5 +307,7 @@ fn what_others_use_of_the_processors_is_measured_and_bears_on_latency_and_cpu_ti
     assert_eq!(of(0.099), (Valid, Valid));
     assert_eq!(of(0.101), (Degraded, Degraded));
     assert_eq!(of(0.299), (Degraded, Degraded));
-    assert_eq!(of(0.301), (Invalid, Invalid));
+    assert_eq!(of(0.301), (Degraded, Invalid));
+    assert_eq!(of(0.599), (Degraded, Invalid));
+    assert_eq!(of(0.601), (Invalid, Invalid));
 }

@@ -99,7 +99,7 @@ fn a_machine_that_works_for_others_never_fails_a_claim() {
     let done = AtomicBool::new(false);
     let out = tempfile::tempdir().unwrap();
     std::thread::scope(|scope| {
-        for _ in 0..2 {
+        for _ in 0..std::thread::available_parallelism().unwrap().get() {
             scope.spawn(|| {
                 while !done.load(Ordering::Relaxed) {
                     std::hint::spin_loop();
@@ -114,7 +114,7 @@ fn a_machine_that_works_for_others_never_fails_a_claim() {
         assert_eq!(ended.code, 4, "{:#}", run["claims"]);
         let cell = &run["cells"][0];
         let foreign = cell["cpu"]["foreign"].as_f64().unwrap();
-        assert!(foreign > 0.3, "{:#}", cell["cpu"]);
+        assert!(foreign > 0.6, "{:#}", cell["cpu"]);
         assert_eq!(cell["validity"]["percentiles"]["p50"]["verdict"], "INVALID", "{:#}", cell["validity"]);
     });
 }

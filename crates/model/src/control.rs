@@ -96,7 +96,11 @@ impl Claim {
         let metric = self.left.metric;
         let from_above = matches!(self.comparison, Equal | Less | AtMost);
         let from_below = matches!(self.comparison, Equal | Greater | AtLeast);
+        // Where all that a variant lost was lost in one way, it is said how, and not how much.
+        let among_its_own = matches!(&self.right, Operand::Multiple { reading, .. }
+            if reading.variant == self.left.variant && reading.metric.is_loss());
         match self.says() {
+            _ if among_its_own => None,
             Says::Perhaps(loss) if metric.is_loss() && from_above => Some(loss),
             // That some went well, or half as many as elsewhere, promises little.
             Says::Perhaps(loss) if !metric.is_loss() && from_below => {

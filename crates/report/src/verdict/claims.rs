@@ -116,6 +116,15 @@ impl Judge<'_> {
             (Some(_), false, Role::Expect) if is_plainly_broken(claim, cells[0], bound) => {
                 Judgement::new(Holding::Failed, observed)
             }
+            // That retries hid what was lost is seen whatever became of the deploy, which they may have kept from ending.
+            (Some(_), false, Role::Control)
+                if cells[0].validity.counts.is_usable() && is_masked(claim, cells[0]) =>
+            {
+                Judgement::new(
+                    Holding::Masked,
+                    format!("{observed}, {}", shadows(std::iter::once(&cells[0].books))),
+                )
+            }
             (Some(reason), ..) => Judgement::unproven(reason.clone(), observed),
             (None, false, Role::Expect) => Judgement::new(Holding::Failed, observed),
             (None, false, Role::Control) => Judgement::new(failed_control(claim, cells[0]), observed),
@@ -181,14 +190,18 @@ fn is_plainly_broken(claim: &Claim, cell: &CellSummary, bound: f64) -> bool {
     is_constant && plain > 0 && !compare(plain as f64, claim.comparison, bound)
 }
 
+/// Whether retries were seen to hide all that a control was to lose.
+fn is_masked(claim: &Claim, cell: &CellSummary) -> bool {
+    is_of_requests(claim.left.metric) && cell.counts.dropped == 0 && cell.books.masked > 0
+}
+
 /// A control that does not show the loss is no control. Retries that were seen to hide it explain that;
 /// retries that were merely allowed, and anything else, do not.
 fn failed_control(claim: &Claim, cell: &CellSummary) -> Holding {
     if !is_of_requests(claim.left.metric) {
         return Holding::Unproven("the control does not show what it should".to_owned());
     }
-    let masked = cell.counts.dropped == 0 && cell.books.masked > 0;
-    if masked {
+    if is_masked(claim, cell) {
         return Holding::Masked;
     }
     let in_flight: Option<u64> = cell.deploy.as_ref().map(|deploy| deploy.at_terminations().iter().sum());

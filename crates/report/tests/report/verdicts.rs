@@ -264,3 +264,16 @@ fn a_plan_that_was_changed_after_the_run_judges_nothing() {
         assert!(run.claims.iter().all(told), "{:?}", run.claims);
     }
 }
+
+#[test]
+fn what_retries_hid_is_seen_even_if_the_deploy_did_not_end() {
+    let mut records = without_a_drop(true);
+    records.history.retain(|event| !matches!(event.what, Happening::DeployFinished { .. }));
+    let mut plan = plan();
+    plan.variants[0].topology.retries = Retries::On { tries: 2 };
+    let run = run_with(&plan, &[records, cell(DRAINED)]);
+    assert!(!run.cells[0].is_usable());
+    assert_eq!(control(&run), &Holding::Masked);
+    assert!(matches!(zero(&run), Holding::Unproven(reason) if reason.starts_with("masked")));
+    assert_eq!(run.verdict, Verdict::Failed);
+}

@@ -77,14 +77,17 @@ impl FromStr for Claim {
 /// Where the comparison begins: not within brackets, where a name may have its signs (`flag[<NOSRV>]`).
 fn comparison_begins(text: &str) -> Option<usize> {
     let mut in_brackets = false;
-    text.char_indices().find_map(|(at, c)| {
+    let is_sign = |c: char| matches!(c, '=' | '!' | '<' | '>');
+    let outside = text.char_indices().find_map(|(at, c)| {
         match c {
             '[' => in_brackets = true,
             ']' => in_brackets = false,
             _ => {}
         }
-        (!in_brackets && matches!(c, '=' | '!' | '<' | '>')).then_some(at)
-    })
+        (!in_brackets && is_sign(c)).then_some(at)
+    });
+    // Of a bracket that is never closed the reader of names complains.
+    outside.or_else(|| text.find(is_sign))
 }
 
 impl FromStr for Reading {

@@ -93,7 +93,7 @@ fn the_bundled_scenario_builds_with_the_values_that_it_shows() {
         rise: 1,
     };
     assert_eq!(topology.health_check, Some(check));
-    assert_eq!(topology.response_timeout, Span::millis(6000));
+    assert_eq!(topology.response_timeout, Span::millis(3000));
 
     let traffic = &with.traffic;
     assert_eq!((traffic.rate, traffic.duration), (Rate(400.0), Span::millis(20_000)));

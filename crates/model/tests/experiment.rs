@@ -13,7 +13,7 @@ const SMALL: &str = "name: small\nquestion: Is it told?\ntopology:\n  pools: { w
 fn told(text: &str, sets: &[&str]) -> String {
     let sets: Vec<Set> = sets.iter().map(|set| set.parse().unwrap()).collect();
     let scenario = Scenario::parse("small.yaml", &format!("{SMALL}{text}"), &sets).unwrap();
-    let plan = Plan::build(&scenario, &Catalog { missing: vec![], signs: vec![] }, &Choice::default());
+    let plan = Plan::build(&scenario, &Catalog::default(), &Choice::default());
     experiment(&plan.unwrap_or_else(|problems| panic!("{problems}")))
 }
 

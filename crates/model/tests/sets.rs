@@ -20,8 +20,7 @@ variants:
 fn build(sets: &[&str]) -> Result<Plan, String> {
     let sets: Vec<Set> = sets.iter().map(|set| set.parse().expect("a key and a value")).collect();
     let scenario = Scenario::parse("sets.yaml", TEXT, &sets).map_err(|problems| problems.to_string())?;
-    Plan::build(&scenario, &Catalog { missing: vec![], signs: vec![] }, &Choice::default())
-        .map_err(|problems| problems.to_string())
+    Plan::build(&scenario, &Catalog::default(), &Choice::default()).map_err(|problems| problems.to_string())
 }
 
 fn plan(sets: &[&str]) -> Plan {

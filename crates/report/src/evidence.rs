@@ -120,6 +120,9 @@ impl Evidence {
             ledgers: variant.is_some_and(|v| v.topology.pools.iter().any(|pool| !pool.backends.is_empty())),
             retries_off: variant.is_some_and(|variant| variant.topology.retries == Retries::Off),
             timeout: variant.map(|variant| variant.traffic.timeout.0),
+            reload_grace: variant
+                .and_then(|variant| variant.topology.reload_grace)
+                .map_or(Duration::ZERO, |grace| grace.0),
             ..self
         }
     }

@@ -72,8 +72,7 @@ pub fn series(plan: &SavedPlan, records: &CellRecords) -> Option<Series> {
         .filter_map(|traces| traces.requests.first().copied())
         .filter(|r| r.due >= origin)
         .collect();
-    let grace = variant.topology.reload_grace.map_or(Duration::ZERO, |grace| grace.0);
-    let evidence = Evidence::gather(&records.history).with_reload_grace(grace).under(Some(variant));
+    let evidence = Evidence::gather(&records.history).under(Some(variant));
     let phases = Phases::read(&records.history);
     let (_, fates) = books::keep(None, &joined, 0, &evidence);
     let fated = measured.iter().filter_map(|r| Some((*r, fates.get(&r.id)?)));

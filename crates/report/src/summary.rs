@@ -277,8 +277,7 @@ pub fn summarise(plan: &SavedPlan, records: &CellRecords) -> CellSummary {
     let records = &*lateness::judged(plan, records);
     let frame = Frame::read(&records.history);
     let variant = plan.variant(&records.cell.variant);
-    let grace = variant.and_then(|variant| variant.topology.reload_grace).unwrap_or_default();
-    let evidence = Evidence::gather(&records.history).with_reload_grace(grace.0).under(variant);
+    let evidence = Evidence::gather(&records.history).under(variant);
     let phases = Phases::read(&records.history);
     let joined = join(records);
     let without_id = records.access.iter().filter(|line| line.id.is_none()).count() as u64;

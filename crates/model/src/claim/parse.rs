@@ -305,15 +305,6 @@ mod tests {
     }
 
     #[test]
-    fn a_word_of_a_log_may_have_blanks_and_signs() {
-        for flag in ["no live upstreams", "<NOSRV>", "sQ"] {
-            let claim: Claim = format!("a.flag[{flag}] <= 2 × b.flag[{flag}]").parse().unwrap();
-            let names: Vec<_> = claim.readings().map(|reading| reading.facet.as_deref()).collect();
-            assert_eq!((names, claim.comparison), (vec![Some(flag); 2], Comparison::AtMost));
-        }
-    }
-
-    #[test]
     fn a_metric_alone_is_of_the_same_variant() {
         for (text, times, same) in [
             ("tls.handshakes_full == scheduled", 1.0, "tls.scheduled"),

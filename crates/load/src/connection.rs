@@ -98,6 +98,11 @@ impl Connection {
         self.wire.is_quiet()
     }
 
+    /// Whether the peer has sent something that nobody asked for, on an idle connection that isn't quiet any more.
+    pub(crate) fn has_surplus(&mut self) -> bool {
+        self.wire.has_surplus()
+    }
+
     /// Resolves when the connection isn't quiet any more.
     pub(crate) async fn disturbed(&mut self) {
         self.wire.disturbed().await;

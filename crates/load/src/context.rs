@@ -46,6 +46,7 @@ pub(crate) struct Tally {
     pub(crate) opened: Cell<u64>,
     pub(crate) unannounced_closes: Cell<u64>,
     pub(crate) announced_closes: Cell<u64>,
+    pub(crate) surplus: Cell<u64>,
 }
 
 /// Adds one and returns the count before.
@@ -82,6 +83,7 @@ impl Context {
             due: released.arrival.due,
             released: released.at,
             sent: None,
+            waited: released.waited_until(end),
             first_byte: None,
             end,
             on: None,

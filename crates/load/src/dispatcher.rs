@@ -62,7 +62,7 @@ impl Dispatcher {
     }
 
     fn place(&mut self, arrival: Arrival, now: Nanos) {
-        let released = Released { arrival, at: now };
+        let released = Released { arrival, at: now, queued: false };
         self.context.recorder.borrow_mut().count_due();
         if self.context.deadline(&released) <= now {
             return self.context.record_unsent(&released, now, NotSent::Stall);
@@ -81,7 +81,7 @@ impl Dispatcher {
             self.context.record_unsent(&waiting, now, NotSent::Cancelled);
         }
         for arrival in self.schedule {
-            let released = Released { arrival, at: now };
+            let released = Released { arrival, at: now, queued: false };
             self.context.record_unsent(&released, now, NotSent::Cancelled);
         }
     }

@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use agent::clock;
 use model::outcome::{Cause, Stage};
+use model::traffic::Method;
 use model::units::Nanos;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -30,11 +31,11 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    pub(crate) fn new(request: RequestBytes, pace: Option<Pace>) -> Exchange {
+    pub(crate) fn new(method: Method, request: RequestBytes, pace: Option<Pace>) -> Exchange {
         Exchange {
             request,
             pace,
-            response: ResponseReader::new(),
+            response: ResponseReader::new(method),
             sent: 0,
             received: 0,
             first_byte: None,
@@ -74,7 +75,8 @@ impl Exchange {
 
     /// Whether another exchange may follow on the connection after a complete response.
     pub(crate) fn leaves_reusable(&self) -> bool {
-        self.is_sent() && !self.ended_by_close && !self.response.head().close
+        let left_alone = !self.ended_by_close && !self.response.has_surplus();
+        self.is_sent() && left_alone && !self.response.head().close
     }
 
     fn is_sent(&self) -> bool {

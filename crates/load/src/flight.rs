@@ -17,6 +17,8 @@ use crate::users::Held;
 pub(crate) struct Flight {
     pub(crate) context: Rc<Context>,
     pub(crate) released: Released,
+    /// When a worker took it up: from then on it had a connection, or could open one.
+    pub(crate) begun: Nanos,
     pub(crate) sent: Option<Nanos>,
     /// How far its connection has come, before there is an exchange.
     pub(crate) opening: Stage,
@@ -33,6 +35,7 @@ impl Flight {
         Flight {
             context,
             released,
+            begun: clock::now(),
             sent: None,
             opening: Stage::Connect,
             on: None,
@@ -67,6 +70,7 @@ impl Drop for Flight {
             due: arrival.due,
             released: self.released.at,
             sent: self.sent,
+            waited: self.released.waited_until(self.begun),
             first_byte: exchange.and_then(Exchange::first_byte),
             end: clock::now(),
             on: self.on,

@@ -108,6 +108,7 @@ pub async fn generate(
         unannounced_closes: context.tally.unannounced_closes.get(),
         announced_closes: context.tally.announced_closes.get(),
         busiest_second: busiest.share(),
+        surplus: context.tally.surplus.get(),
     })
 }
 

@@ -14,6 +14,15 @@ pub(crate) struct Released {
     pub(crate) arrival: Arrival,
     /// When the generator took it up.
     pub(crate) at: Nanos,
+    /// Whether every connection was taken then, so that it had to wait for one.
+    pub(crate) queued: bool,
+}
+
+impl Released {
+    /// Nanoseconds that it waited for a connection, if it got one, or gave up, at `then`.
+    pub(crate) fn waited_until(&self, then: Nanos) -> i64 {
+        if self.queued { then.0 - self.at.0 } else { 0 }
+    }
 }
 
 /// What becomes of a released request.
@@ -58,7 +67,7 @@ impl Pool {
         if self.hand_to_idle(released, |_| true) {
             return Placement::Taken;
         }
-        self.waiting.push_back(released);
+        self.waiting.push_back(Released { queued: true, ..released });
         Placement::Queued
     }
 
@@ -100,7 +109,11 @@ mod tests {
 
     fn request(id: u64, connect: Connect) -> Released {
         let (id, due) = (RequestId(id), Nanos(0));
-        Released { arrival: Arrival { id, due, class: 0, connect, user: None, source: None }, at: Nanos(0) }
+        Released {
+            arrival: Arrival { id, due, class: 0, connect, user: None, source: None },
+            at: Nanos(0),
+            queued: false,
+        }
     }
 
     #[test]
@@ -123,7 +136,8 @@ mod tests {
         for id in 2..4 {
             assert_eq!(pool.place(request(id, Connect::Reuse)), Placement::Queued);
         }
-        assert_eq!(pool.pop_waiting().unwrap().arrival.id, RequestId(2));
+        let waited = pool.pop_waiting().unwrap();
+        assert_eq!((waited.arrival.id, waited.queued), (RequestId(2), true));
         pool.leave();
         let released = request(4, Connect::Reuse);
         assert_eq!(pool.place(released), Placement::NewWorker(released));

@@ -101,6 +101,7 @@ mod tests {
             body: Bytes(body),
             cost: Factor::ONE,
             expected_pool: None,
+            expect_status: None,
             upload: None,
         }
     }

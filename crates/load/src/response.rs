@@ -5,6 +5,7 @@ use httparse::{EMPTY_HEADER, Header, Status};
 use model::identity::{CHECKSUM_HEADER, Incarnation, STAMP_HEADER};
 use model::outcome::{BodyCheck, Stage};
 use model::sessions::{SESSION_HEADER, SessionAnswer};
+use model::traffic::Method;
 
 use crate::chunked::{BrokenChunk, Chunked};
 use crate::users::SetCookie;
@@ -16,7 +17,7 @@ const HEADERS_LIMIT: usize = 128;
 /// The longest body, in bytes.
 const BODY_LIMIT: u64 = 1 << 30;
 
-/// What arrived isn't HTTP/1.1, is more than the response, or is beyond a limit.
+/// What arrived isn't HTTP/1.1, or is beyond a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
 
@@ -35,6 +36,10 @@ pub(crate) struct ResponseReader {
     checksum: crc32fast::Hasher,
     received: u64,
     head: Head,
+    /// Whether it answers a HEAD, and so has no body.
+    to_head: bool,
+    /// Whether more arrived with it than belongs to it.
+    surplus: bool,
 }
 
 #[derive(Debug)]
@@ -72,9 +77,12 @@ enum Checksum {
 }
 
 impl ResponseReader {
-    pub(crate) fn new() -> ResponseReader {
+    /// A reader of the response to a request of `method`.
+    pub(crate) fn new(method: Method) -> ResponseReader {
         ResponseReader {
             state: State::Start,
+            to_head: method == Method::Head,
+            surplus: false,
             partial: Vec::new(),
             checksum: crc32fast::Hasher::new(),
             received: 0,
@@ -96,6 +104,12 @@ impl ResponseReader {
         matches!(self.state, State::Complete)
     }
 
+    /// Whether more arrived with a complete response than belongs to it. Nobody can tell whose that is: the connection
+    /// must not be used again.
+    pub(crate) fn has_surplus(&self) -> bool {
+        self.surplus
+    }
+
     /// The head; empty before [`Stage::Body`].
     pub(crate) fn head(&self) -> &Head {
         &self.head
@@ -104,6 +118,7 @@ impl ResponseReader {
     /// What the checksum says about a complete body.
     pub(crate) fn body_check(&self) -> BodyCheck {
         match self.head.checksum {
+            _ if self.to_head => BodyCheck::Unstamped,
             Checksum::Absent => BodyCheck::Unstamped,
             Checksum::Is(expected) if expected == self.checksum.clone().finalize() => BodyCheck::Verified,
             Checksum::Is(_) | Checksum::Unreadable => BodyCheck::Mismatch,
@@ -152,8 +167,10 @@ impl ResponseReader {
                     }
                     return Ok(());
                 }
-                // More than the response.
-                State::Complete => return Err(Malformed),
+                State::Complete => {
+                    self.surplus = true;
+                    return Ok(());
+                }
             }
         }
         Ok(())
@@ -197,6 +214,7 @@ impl ResponseReader {
             // An interim response: the head of the final one follows.
             100..=199 => return Ok(Some(parsed.length - before)),
             204 | 304 => State::Complete,
+            _ if self.to_head => State::Complete,
             _ => parsed.framing,
         };
         self.state = framing;

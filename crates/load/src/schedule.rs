@@ -172,6 +172,7 @@ mod tests {
             body: Bytes(0),
             cost: Factor::ONE,
             expected_pool: None,
+            expect_status: None,
             upload: None,
         }
     }
@@ -184,6 +185,7 @@ mod tests {
             warmup: Span::millis(warmup_ms),
             timeout: Span::millis(1_000),
             connections: 10,
+            connections_from: model::traffic::Cap::Scenario,
             fresh_connections: Share(0.1),
             resumption: true,
             mix: vec![class(0.25), class(0.75)],

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::response::ResponseReader;
+use model::traffic::Method;
 
 fn users(count: u32, skew: Skew, identity: Identity) -> Users {
     Users { count, skew, identity }
@@ -88,7 +89,7 @@ fn a_jar_keeps_the_last_value_of_each_cookie_and_forgets_the_deleted() {
 /// The head of a response with this answer, and the session's cookie if there is one.
 fn head(answer: &str, cookie: Option<&str>) -> Head {
     let cookie = cookie.map_or(String::new(), |cookie| format!("Set-Cookie: {cookie}\r\n"));
-    let mut reader = ResponseReader::new();
+    let mut reader = ResponseReader::new(Method::Get);
     let text = format!("HTTP/1.1 200 OK\r\nX-Rig-Session: {answer}\r\n{cookie}Content-Length: 0\r\n\r\n");
     reader.read(text.as_bytes()).unwrap();
     reader.head().clone()

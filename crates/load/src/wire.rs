@@ -33,13 +33,24 @@ impl Wire {
     /// unusable; tickets for later sessions do not. Asks the kernel, because the runtime may not have heard yet.
     pub(crate) fn is_quiet(&mut self) -> bool {
         let found = match self {
-            Wire::Plain(stream) => peek(stream),
+            Wire::Plain(stream) => peek(stream).map(drop),
             Wire::Tls(stream) => {
                 let (stream, session) = stream.get_mut();
                 settle(stream, session)
             }
         };
         found.is_err_and(|errno| errno == Errno::AGAIN)
+    }
+
+    /// Whether what disturbed the idle connection is data, and not its end.
+    pub(crate) fn has_surplus(&mut self) -> bool {
+        match self {
+            Wire::Plain(stream) => peek(stream).is_ok_and(|length| length > 0),
+            Wire::Tls(stream) => {
+                let state = stream.get_mut().1.process_new_packets();
+                state.is_ok_and(|state| state.plaintext_bytes_to_read() > 0)
+            }
+        }
     }
 
     /// Resolves when the connection isn't quiet any more.
@@ -49,7 +60,7 @@ impl Wire {
         match self {
             Wire::Plain(stream) => {
                 while stream.readable().await.is_ok() {
-                    let peeked = stream.try_io(Interest::READABLE, || Ok(peek(stream)?));
+                    let peeked = stream.try_io(Interest::READABLE, || Ok(peek(stream).map(drop)?));
                     if !quiet_again(peeked) {
                         return;
                     }
@@ -68,10 +79,10 @@ impl Wire {
     }
 }
 
-/// Whether there is something to read, a FIN or an error included; EAGAIN: there is nothing.
-fn peek(stream: &TcpStream) -> Result<(), Errno> {
+/// How much of one byte there is to read: none is a FIN. EAGAIN: there is nothing.
+fn peek(stream: &TcpStream) -> Result<usize, Errno> {
     let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
-    rustix::net::recv(stream, &mut [0u8; 1], flags).map(drop)
+    rustix::net::recv(stream, &mut [0u8; 1], flags).map(|(length, _)| length)
 }
 
 /// Reads what the peer sent meanwhile. As long as these are tickets and their like, it is nothing (EAGAIN).

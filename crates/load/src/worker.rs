@@ -7,7 +7,7 @@ use agent::clock;
 use model::outcome::Outcome;
 
 use crate::connection::Connection;
-use crate::context::{Context, count};
+use crate::context::{Context, Tally, count};
 use crate::exchange::Exchange;
 use crate::failure::opening_outcome;
 use crate::flight::Flight;
@@ -46,7 +46,7 @@ async fn idle(context: &Context, connection: &mut Connection) -> Option<Released
         biased;
         next = inbox => next.ok(),
         () = connection.disturbed() => {
-            count(&context.tally.unannounced_closes);
+            count_end(context, connection);
             None
         }
     }
@@ -105,16 +105,23 @@ async fn attempt(flight: &mut Flight, idle: Option<Connection>) -> (Outcome, Opt
     let (more, held) = context.holdings.borrow().send(arrival.user);
     flight.held = held;
     let request = context.templates[arrival.class].request(arrival.id, arrival.connect, &more);
-    let upload = context.classes[arrival.class].upload;
-    let pace = upload.map(|over| Pace::new(context.timer.clone(), over.0));
-    let exchange = flight.exchange.insert(Exchange::new(request, pace));
+    let class = &context.classes[arrival.class];
+    let pace = class.upload.map(|over| Pace::new(context.timer.clone(), over.0));
+    let exchange = flight.exchange.insert(Exchange::new(class.method, request, pace));
     if let Err(cause) = connection.carry(exchange, &context.read_buffer).await {
         let stage = exchange.stage();
         return (Outcome::Failed { stage, cause }, None);
     }
     let head = exchange.response().head();
     on.close_announced = head.close;
-    let outcome = Outcome::Answered { status: head.status, body: exchange.response().body_check() };
+    let outcome = Outcome::Answered {
+        status: head.status,
+        body: exchange.response().body_check(),
+        expected: class.expect_status.as_ref().map(|statuses| statuses.contain(head.status)),
+    };
+    if exchange.response().has_surplus() {
+        count(&context.tally.surplus);
+    }
     // What we asked to be closed says nothing about the peer.
     if head.close && arrival.connect == Connect::Reuse {
         count(&context.tally.announced_closes);
@@ -128,8 +135,14 @@ fn reusable(context: &Context, arrival: &Arrival, idle: Option<Connection>) -> O
     let fits = |idle: &Connection| arrival.connect == Connect::Reuse && idle.source() == arrival.source;
     let mut connection = idle.filter(fits)?;
     if !connection.is_quiet() {
-        count(&context.tally.unannounced_closes);
+        count_end(context, &mut connection);
         return None;
     }
     Some(connection)
+}
+
+/// Counts an idle connection that the peer did not leave alone.
+fn count_end(context: &Context, connection: &mut Connection) {
+    let Tally { surplus, unannounced_closes, .. } = &context.tally;
+    count(if connection.has_surplus() { surplus } else { unannounced_closes });
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use fault_server::{FaultServer, Reply};
 use harness::{job, run, run_until};
 use model::outcome::{BodyCheck, Cause, NotSent, Outcome, OutcomeKind, Stage};
+use model::statuses::Statuses;
 use model::traffic::{Arrivals, Method};
 use model::units::{Bytes, Rate, Share, Span};
 use socket2::SockRef;
@@ -25,7 +26,7 @@ fn say(text: &str) -> Reply {
 }
 
 fn answered(status: u16, body: BodyCheck) -> Outcome {
-    Outcome::Answered { status, body }
+    Outcome::Answered { status, body, expected: None }
 }
 
 fn failed(stage: Stage, cause: Cause) -> Outcome {
@@ -100,7 +101,6 @@ async fn every_way_to_break_off_is_told_by_its_stage_and_cause() {
     }
     for (garbage, stage) in [
         ("SSH-2.0-OpenSSH_9.2\r\n".to_owned(), Stage::Head),
-        (format!("{OK}surplus"), Stage::Body),
         ("HTTP/1.1 101 Switching Protocols\r\n\r\n".to_owned(), Stage::Head),
         (format!("{chunk}zz\r\n"), Stage::Body),
     ] {
@@ -209,6 +209,55 @@ async fn fresh_requests_have_a_connection_of_their_own_and_others_share() {
     assert!(run.report.connections >= fresh.len() as u64);
 }
 
+/// Every second request gets more than its response, with it or while its connection is idle. Both are one thing: the
+/// response that was complete counts, and nothing follows on the connection.
+#[tokio::test(flavor = "local")]
+async fn surplus_bytes_end_alike_whenever_they_come() {
+    let together = |_| say(&format!("{OK}surplus"));
+    let later = |_| Reply::Trickle(vec![OK.into(), "surplus".into()], Duration::from_millis(1));
+    let scripts: [fn(u64) -> Reply; 2] = [together, later];
+    for script in scripts {
+        let server = FaultServer::start(move |id| if id % 2 == 0 { script(id) } else { say(OK) });
+        // Far enough apart that a surplus comes before the next request.
+        let mut job = job(server.address, 500);
+        job.traffic.rate = Rate(10.0);
+        let run = run(job).await;
+        assert_eq!(run.kinds(), [(OutcomeKind::Ok, 5)].into());
+        // The last one may come when nobody listens any more.
+        assert!((2..=3).contains(&run.report.surplus), "{}", run.report.surplus);
+        let report = run.report;
+        assert_eq!((report.unannounced_closes, report.announced_closes), (0, 0));
+        for odd in run.records.iter().filter(|record| record.id.0 % 2 == 1) {
+            assert_eq!(odd.on.unwrap().nth, 1, "nothing follows on a connection with surplus bytes");
+        }
+        assert_eq!(server.finish().accepted, run.report.connections);
+    }
+}
+
+#[tokio::test(flavor = "local")]
+async fn a_status_that_is_declared_is_expected_and_any_other_is_dropped() {
+    let reply = |status: &str| say(&OK.replace("200 OK", status));
+    let server =
+        FaultServer::start(move |id| reply(["404 Not Found", "200 OK", "500 Oops"][id as usize % 3]));
+    let mut job = job(server.address, 30);
+    job.traffic.mix[0].expect_status = Some(Statuses(vec!["404".parse().unwrap()]));
+    let run = run(job).await;
+    let ended = [(OutcomeKind::ExpectedStatus, 10), (OutcomeKind::HttpOther, 10), (OutcomeKind::Http5xx, 10)];
+    assert_eq!(run.kinds(), ended.into());
+    server.finish();
+}
+
+#[tokio::test(flavor = "local")]
+async fn a_response_to_a_head_has_no_body_whatever_it_says() {
+    let server = FaultServer::start(|_| say(&OK[..OK.len() - 5]));
+    let mut job = job(server.address, 50);
+    job.traffic.mix[0].method = Method::Head;
+    let run = run(job).await;
+    assert_eq!(run.kinds(), [(OutcomeKind::Ok, 50)].into());
+    let seen = server.finish();
+    assert_eq!((seen.received.len(), seen.accepted), (50, run.report.connections));
+}
+
 #[tokio::test(flavor = "local")]
 async fn beyond_the_connection_limit_requests_wait_and_end_unsent() {
     let server = FaultServer::start(|_| Reply::Hang(String::new()));
@@ -226,6 +275,9 @@ async fn beyond_the_connection_limit_requests_wait_and_end_unsent() {
     for record in &run.records {
         let unsent = record.outcome == Outcome::NotSent(NotSent::Backlog);
         assert_eq!(unsent, record.sent.is_none(), "{record:?}");
+        let until = record.sent.unwrap_or(record.end);
+        assert_eq!(record.waited > 0, record.id.0 >= 2, "who had no connection at once waited: {record:?}");
+        assert!(record.waited <= until.0 - record.released.0, "{record:?}");
     }
     assert!(server.finish().received.len() as u64 <= timeouts);
 }

@@ -251,7 +251,7 @@ async fn a_response_that_is_cut_is_told_from_one_that_ends() {
     const SIZED: &str = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhello";
     const UNTIL_CLOSE: &str = "HTTP/1.1 200 OK\r\n\r\nhello";
     let files = Files::make(SERVER_NAME);
-    let complete = Outcome::Answered { status: 200, body: BodyCheck::Unstamped };
+    let complete = Outcome::Answered { status: 200, body: BodyCheck::Unstamped, expected: None };
     let truncated = failed(Stage::Body, Cause::Eof);
     for (reply, outcome) in [
         (Reply::Cut(SIZED), truncated),

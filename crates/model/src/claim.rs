@@ -196,6 +196,8 @@ metrics! {
     Scheduled = "scheduled" in Count;
     /// Complete expected responses.
     Ok = "ok" in Count of "requests";
+    /// Complete responses with a status other than 2xx that `expect_status` declares.
+    ExpectedStatus = "expected_status" in Count of "requests";
     /// Everything that a user would call a failed request.
     Dropped = "dropped" in Count of "requests";
     /// Dropped as a status of 500 or more.

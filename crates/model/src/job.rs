@@ -187,4 +187,7 @@ pub struct GeneratorReport {
     /// was too short, or an earlier version did not look.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub busiest_second: Option<f64>,
+    /// Connections that were given up because the peer sent more than its response, beside it or while they were idle.
+    #[serde(default)]
+    pub surplus: u64,
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::errno::Errno;
+
 /// The one end of a scheduled request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -12,6 +14,9 @@ pub enum Outcome {
         status: u16,
         /// What the checksum said.
         body: BodyCheck,
+        /// Whether the scenario expects this status, by `expect_status`; `None`: it does not say, and expects 2xx.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expected: Option<bool>,
     },
     /// The request was begun and no complete response arrived.
     Failed {
@@ -64,12 +69,12 @@ pub enum Cause {
     Reset,
     /// The peer closed (FIN).
     Eof,
-    /// The time-out, counted from the intended start, ran out.
+    /// The timeout, counted from the intended start, ran out.
     Timeout,
     /// The time-out ran out and need not have: the generator was late itself, at the beginning or at the end. The
     /// generator never writes it; the judgement says it in the place of what the generator wrote.
     Late,
-    /// What arrived isn't HTTP/1.1, or more than the response; in a handshake, the peer broke it off or broke its rules.
+    /// What arrived isn't HTTP/1.1; in a handshake, the peer broke it off or broke its rules.
     Protocol,
     /// The peer's certificate can't be verified.
     Untrusted,
@@ -95,18 +100,22 @@ pub enum NotSent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OutcomeKind {
-    /// The complete expected response, in time.
+    /// The complete expected response, in time, with a status of 2xx.
     Ok,
-    /// A complete response with a status other than 2xx, below 500.
+    /// The complete expected response, in time, with another status that the scenario declares by `expect_status`.
+    ExpectedStatus,
+    /// A complete response with a status below 500 that was not expected.
     HttpOther,
-    /// A complete response with a status of 500 or more.
+    /// A complete response with a status of 500 or more that was not expected.
     #[serde(rename = "http_5xx")]
     Http5xx,
     /// The connection was refused.
     Refused,
+    /// No way there: no route, the host or its network is down, or a rule of the client's machine forbids it.
+    Unreachable,
     /// The connection attempt was reset.
     ConnectReset,
-    /// The connection attempt took too long.
+    /// The connection attempt took too long, by the client's timeout or the kernel's.
     ConnectTimeout,
     /// Reset after the connection stood.
     Reset,
@@ -130,11 +139,13 @@ pub enum OutcomeKind {
 
 impl OutcomeKind {
     /// Every kind, in the order of tables.
-    pub const ALL: [OutcomeKind; 15] = [
+    pub const ALL: [OutcomeKind; 17] = [
         OutcomeKind::Ok,
+        OutcomeKind::ExpectedStatus,
         OutcomeKind::HttpOther,
         OutcomeKind::Http5xx,
         OutcomeKind::Refused,
+        OutcomeKind::Unreachable,
         OutcomeKind::ConnectReset,
         OutcomeKind::ConnectTimeout,
         OutcomeKind::Reset,
@@ -151,7 +162,12 @@ impl OutcomeKind {
     /// Whether a user would call it a failed request: everything but a complete expected response, unless the
     /// failing is proved to be the generator's.
     pub fn is_dropped(self) -> bool {
-        !matches!(self, OutcomeKind::Ok | OutcomeKind::GeneratorFault | OutcomeKind::Cancelled)
+        !self.is_delivered() && !matches!(self, OutcomeKind::GeneratorFault | OutcomeKind::Cancelled)
+    }
+
+    /// Whether the complete expected response arrived in time.
+    pub fn is_delivered(self) -> bool {
+        matches!(self, OutcomeKind::Ok | OutcomeKind::ExpectedStatus)
     }
 }
 
@@ -159,25 +175,56 @@ impl Outcome {
     /// The kind of this outcome.
     pub fn kind(self) -> OutcomeKind {
         match self {
-            Outcome::Answered { body: BodyCheck::Mismatch, .. } => OutcomeKind::BodyMismatch,
-            Outcome::Answered { status: 200..=299, .. } => OutcomeKind::Ok,
-            Outcome::Answered { status: 500.., .. } => OutcomeKind::Http5xx,
-            Outcome::Answered { .. } => OutcomeKind::HttpOther,
-            Outcome::Failed { stage, cause } => match (stage, cause) {
-                (_, Cause::Late) => OutcomeKind::GeneratorFault,
-                (Stage::Connect, Cause::Refused) => OutcomeKind::Refused,
-                (Stage::Connect, Cause::Timeout) => OutcomeKind::ConnectTimeout,
-                (Stage::Connect, _) => OutcomeKind::ConnectReset,
-                (Stage::Tls, Cause::Timeout) => OutcomeKind::Timeout,
-                (Stage::Tls, _) => OutcomeKind::Tls,
-                (_, Cause::Protocol | Cause::Untrusted) => OutcomeKind::Protocol,
-                (_, Cause::Timeout) => OutcomeKind::Timeout,
-                (_, Cause::Eof) => OutcomeKind::Closed,
-                (_, Cause::Reset | Cause::Refused | Cause::Errno(_)) => OutcomeKind::Reset,
-            },
+            Outcome::Answered { status, body, expected } => answered(status, body, expected),
+            Outcome::Failed { stage, cause } => failed(stage, cause),
             Outcome::NotSent(NotSent::Backlog) => OutcomeKind::NotSentBacklog,
             Outcome::NotSent(NotSent::LocalResource(_) | NotSent::Stall) => OutcomeKind::GeneratorFault,
             Outcome::NotSent(NotSent::Cancelled) => OutcomeKind::Cancelled,
         }
     }
+
+    /// The number of the system's error that it ended with, if it is known by nothing else.
+    pub fn errno(self) -> Option<Errno> {
+        match self {
+            Outcome::Failed { cause: Cause::Errno(number), .. }
+            | Outcome::NotSent(NotSent::LocalResource(number)) => Some(Errno(number)),
+            _ => None,
+        }
+    }
 }
+
+fn answered(status: u16, body: BodyCheck, expected: Option<bool>) -> OutcomeKind {
+    let succeeded = (200..300).contains(&status);
+    match status {
+        _ if body == BodyCheck::Mismatch => OutcomeKind::BodyMismatch,
+        _ if expected.unwrap_or(succeeded) && succeeded => OutcomeKind::Ok,
+        _ if expected == Some(true) => OutcomeKind::ExpectedStatus,
+        500.. => OutcomeKind::Http5xx,
+        _ => OutcomeKind::HttpOther,
+    }
+}
+
+fn failed(stage: Stage, cause: Cause) -> OutcomeKind {
+    let timed_out = match cause {
+        Cause::Errno(number) => Errno(number).is_timeout(),
+        _ => cause == Cause::Timeout,
+    };
+    match (stage, cause) {
+        (_, Cause::Late) => OutcomeKind::GeneratorFault,
+        (Stage::Connect, _) if timed_out => OutcomeKind::ConnectTimeout,
+        _ if timed_out => OutcomeKind::Timeout,
+        (Stage::Tls, _) => OutcomeKind::Tls,
+        (Stage::Connect, Cause::Refused) => OutcomeKind::Refused,
+        // Whatever else keeps a connection from being opened is named by its number.
+        (Stage::Connect, Cause::Errno(_)) => OutcomeKind::Unreachable,
+        (Stage::Connect, _) => OutcomeKind::ConnectReset,
+        (_, Cause::Errno(number)) if Errno(number).is_unreachable() => OutcomeKind::Unreachable,
+        (_, Cause::Protocol | Cause::Untrusted) => OutcomeKind::Protocol,
+        (_, Cause::Eof) => OutcomeKind::Closed,
+        (_, Cause::Reset | Cause::Refused | Cause::Errno(_) | Cause::Timeout) => OutcomeKind::Reset,
+    }
+}
+
+#[cfg(test)]
+#[path = "outcome_tests.rs"]
+mod tests;

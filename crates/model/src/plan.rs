@@ -188,6 +188,13 @@ impl Plan {
         Plan { saved }
     }
 
+    /// This plan where a load can have no more than `connections`: caps that the scenario leaves open are lowered to that.
+    pub fn carried(&self, connections: u32) -> Plan {
+        let mut plan = self.clone();
+        plan.saved.variants.iter_mut().for_each(|variant| variant.traffic.within(connections));
+        plan
+    }
+
     /// This plan in a runtime that can't do everything: `lacks` says why it can't do one thing, `None` that it
     /// can. A variant that needs such a thing becomes [`Unavailable`], for the runtime called `runtime`. Fails
     /// where that leaves no cell.

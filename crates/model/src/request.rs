@@ -22,9 +22,12 @@ pub struct Request {
     pub due: Nanos,
     /// When the generator took it up; `released - due` is the generator's own lateness.
     pub released: Nanos,
-    /// When its first byte was written (or the connection attempt began); `sent - released` is time spent
-    /// waiting for a free connection, which is the system's under test.
+    /// When its first byte was written (or the connection attempt began).
     pub sent: Option<Nanos>,
+    /// Nanoseconds from `released` on that it waited for a connection, because `load.connections` of them were taken;
+    /// 0: it did not have to.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub waited: i64,
     /// When the first byte of the response arrived.
     pub first_byte: Option<Nanos>,
     /// When it ended.
@@ -45,6 +48,10 @@ pub struct Request {
     /// What became of its session; `None`: no backend said anything about one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<SessionUse>,
+}
+
+fn is_zero(nanos: &i64) -> bool {
+    *nanos == 0
 }
 
 /// How a connection was used by one request.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::sessions::Sessions;
 use crate::split::Split;
+use crate::statuses::Statuses;
 use crate::tls::Tls;
 use crate::units::{Bytes, Share, Span};
 
@@ -224,6 +225,9 @@ pub struct Route {
     /// The cookie by which the balancer sends a user to the backend that he had before; `None`: it doesn't.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sticky: Option<Sticky>,
+    /// The statuses that its requests expect, unless their class says it; `None`: 2xx.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect_status: Option<Statuses>,
 }
 
 /// Affinity of users to backends, at the balancer.

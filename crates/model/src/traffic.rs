@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::statuses::Statuses;
 use crate::units::{Bytes, Factor, Rate, Share, Span};
 
 /// The load, resolved.
@@ -16,10 +17,13 @@ pub struct Traffic {
     pub duration: Span,
     /// Arrivals before t = 0: sent, recorded and reconciled, but not in the counts.
     pub warmup: Span,
-    /// Counted from the intended start; a request that isn't complete by then is a time-out.
+    /// Counted from the intended start; a request that isn't complete by then is a timeout.
     pub timeout: Span,
     /// The most connections open at once.
     pub connections: u32,
+    /// Where that number comes from.
+    #[serde(default)]
+    pub connections_from: Cap,
     /// Requests that open a connection of their own and close it.
     pub fresh_connections: Share,
     /// Whether clients take up TLS sessions again; without TLS there are none.
@@ -65,7 +69,33 @@ pub enum Identity {
     SourceAddress,
 }
 
+/// A cap is never derived lower than this.
+pub(crate) const FEWEST_CONNECTIONS: u32 = 64;
+
+/// Where the most connections of a load come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cap {
+    /// The scenario says it, or an earlier version derived it from the mean latency: it may bind.
+    #[default]
+    Scenario,
+    /// It is what the load can need: arrivals within one timeout. It can't bind.
+    Load,
+    /// What the load can need is more than this machine carries. Where it binds, that is the machine's shortage.
+    Machine,
+}
+
 impl Traffic {
+    /// Lowers a derived cap to `carried`, where that is less, though not below [`FEWEST_CONNECTIONS`]; the scenario's own
+    /// cap stays as it is.
+    pub(crate) fn within(&mut self, carried: u32) {
+        let carried = carried.max(FEWEST_CONNECTIONS);
+        if self.connections_from != Cap::Scenario && carried < self.connections {
+            self.connections = carried;
+            self.connections_from = Cap::Machine;
+        }
+    }
+
     /// Whether each user has a source address of his own.
     pub fn has_sources(&self) -> bool {
         self.users.is_some_and(|users| users.identity == Identity::SourceAddress)
@@ -75,6 +105,13 @@ impl Traffic {
 /// What every client had before scenarios could say it.
 fn resumption() -> bool {
     true
+}
+
+/// As many requests as can be unfinished at once: the mean number of arrivals within `timeout`, six standard deviations of
+/// it as Poisson arrivals have them, and one. A cap at this never binds.
+pub(crate) fn most_in_flight(rate: Rate, timeout: Span) -> u64 {
+    let mean = rate.0 * timeout.seconds();
+    (mean + 6.0 * mean.sqrt()).ceil() as u64 + 1
 }
 
 /// How arrivals are spaced in time.
@@ -109,6 +146,9 @@ pub struct RequestClass {
     /// The pool that should answer; `None`: the scenario doesn't say.
     #[serde(default)]
     pub expected_pool: Option<String>,
+    /// The statuses that count as delivered; `None`: the scenario doesn't say, and expects 2xx.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect_status: Option<Statuses>,
     /// The time over which the body is sent, evenly, after the head; `None`: as fast as the connection takes it.
     #[serde(default)]
     pub upload: Option<Span>,
@@ -126,6 +166,8 @@ pub enum Method {
     /// Idempotent: balancers may send it again.
     #[default]
     Get,
+    /// Idempotent, and its response has no body, whatever its head says.
+    Head,
     /// Not idempotent.
     Post,
 }
@@ -135,6 +177,7 @@ impl Method {
     pub fn name(self) -> &'static str {
         match self {
             Method::Get => "GET",
+            Method::Head => "HEAD",
             Method::Post => "POST",
         }
     }

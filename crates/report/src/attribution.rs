@@ -11,6 +11,7 @@ use model::sessions::STORE;
 use model::units::Nanos;
 use serde::{Deserialize, Serialize};
 
+use crate::errors::Errors;
 use crate::evidence::Evidence;
 use crate::fate::{Fate, SubCause, store_was_away};
 use crate::figures::words;
@@ -80,6 +81,9 @@ pub struct DroppedGroup {
     /// What the balancer's log says of them, `502 SH--`, each with their number; those without a line are absent.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub logged: BTreeMap<String, u64>,
+    /// The system's errors that ended them, each with its number.
+    #[serde(default, skip_serializing_if = "Errors::is_empty")]
+    pub errors: Errors,
 }
 
 /// Groups the dropped requests among `measured`, in the order of backends and phases.
@@ -96,10 +100,14 @@ pub fn attribute<'a>(
             count: 0,
             statuses: BTreeMap::new(),
             logged: BTreeMap::new(),
+            errors: Errors::new(),
         });
         group.count += 1;
         if let Outcome::Answered { status, .. } = request.outcome {
             *group.statuses.entry(status).or_default() += 1;
+        }
+        if let Some(errno) = request.outcome.errno() {
+            *group.errors.entry(errno).or_default() += 1;
         }
         if let Some(line) = joined.get(&request.id).and_then(|traces| traces.logged.last()) {
             let said = format!("{} {}", line.status, line.flags);

@@ -57,6 +57,9 @@ fn fields(cell: &CellSummary) -> Vec<(String, String)> {
     for (name, quantile) in quantiles {
         add(name, quantile.map_or(String::new(), |ms| format!("{ms:.3}")));
     }
+    let waiting = cell.waiting.as_ref();
+    add("waited_for_connection", waiting.map_or(0, |waiting| waiting.requests).to_string());
+    add("wait_p99_ms", waiting.map_or(String::new(), |waiting| format!("{:.3}", waiting.p99_ms)));
     let deploy = cell.deploy.as_ref();
     add("replaced", deploy.map_or(String::new(), |d| d.replaced.to_string()));
     let longest = deploy.and_then(|d| d.longest_drain);

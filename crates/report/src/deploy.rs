@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use model::history::{Event, Happening, WindowDerivation};
 use model::identity::{Incarnation, RequestId};
-use model::outcome::OutcomeKind;
 use model::plan::Variant;
 use model::timeline::{Drain, Strategy};
 use model::units::{Nanos, Span};
@@ -246,7 +245,7 @@ fn was_killed(history: &[Event], incarnation: &Incarnation) -> bool {
 fn serving<'a>(joined: &BTreeMap<RequestId, Traces<'a>>) -> BTreeSet<&'a Incarnation> {
     let requests = joined.values().flat_map(|traces| &traces.requests);
     requests
-        .filter(|request| request.outcome.kind() == OutcomeKind::Ok)
+        .filter(|request| request.outcome.kind().is_delivered())
         .filter_map(|request| request.served_by.as_ref())
         .collect()
 }

@@ -128,7 +128,7 @@ pub fn fate(request: &Request, executions: &[&Execution], logged: &[&Logged], ev
         receipts: executions.len(),
         finishes,
         sub_cause: None,
-        masked: kind == OutcomeKind::Ok && (attempts > 1 || finishes < executions.len()),
+        masked: kind.is_delivered() && (attempts > 1 || finishes < executions.len()),
         exceptions: Vec::new(),
         unmatched: Vec::new(),
     };
@@ -195,11 +195,16 @@ fn match_delivery(
             }
             Some(_) => {}
         }
+    } else if fate.kind == OutcomeKind::ExpectedStatus && request.served_by.is_some() {
+        let finished = |e: &&Execution| Some(&e.by) == request.served_by.as_ref() && e.finished.is_some();
+        if !executions.iter().any(finished) {
+            fate.find(equation, Finding::OkNotFinished);
+        }
     } else if never_sent(request) {
         if fate.receipts > 0 {
             fate.find(equation, Finding::ReceivedThoughNeverSent);
         }
-    } else if fate.kind.is_dropped() && fate.finishes > 0 && !answered_by_backend(request) {
+    } else if fate.kind != OutcomeKind::Cancelled && fate.finishes > 0 && !answered_by_backend(request) {
         let explained = |execution: &&Execution| {
             let lost = |finished| {
                 evidence.died_before(&execution.by, request.end)

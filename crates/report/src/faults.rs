@@ -7,7 +7,6 @@ use std::time::Duration;
 use model::detection::DetectionBound;
 use model::history::{Event, Happening};
 use model::identity::{Incarnation, RequestId};
-use model::outcome::OutcomeKind;
 use model::plan::Variant;
 use model::request::Request;
 use model::sessions::STORE;
@@ -348,7 +347,7 @@ impl Cell<'_> {
 }
 
 fn is_ok(request: &Request) -> bool {
-    request.outcome.kind() == OutcomeKind::Ok
+    request.outcome.kind().is_delivered()
 }
 
 /// When it was sent, or should have been.

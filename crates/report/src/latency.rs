@@ -2,7 +2,6 @@
 //! infinite, so that losing the slowest requests cannot make a balancer look fast.
 
 use model::claim::Metric;
-use model::outcome::OutcomeKind;
 use model::request::Request;
 use serde::{Deserialize, Serialize};
 
@@ -114,7 +113,7 @@ impl Latency {
         let mut times = Vec::new();
         let mut failed = 0;
         for request in requests {
-            if request.outcome.kind() == OutcomeKind::Ok {
+            if request.outcome.kind().is_delivered() {
                 times.push(request.end.millis_from(request.due).max(0.0));
             } else {
                 failed += 1;

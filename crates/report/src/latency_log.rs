@@ -7,7 +7,6 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 use model::history::Happening;
-use model::outcome::OutcomeKind;
 use model::plan::SavedPlan;
 use model::records::CellRecords;
 use model::units::Nanos;
@@ -95,7 +94,7 @@ fn samples(records: &CellRecords) -> Vec<Sample> {
         .filter(|request| request.due >= origin)
         .map(|request| Sample {
             second: u32::try_from(request.due.since(origin).as_secs()).unwrap_or(u32::MAX),
-            tag: if request.outcome.kind() == OutcomeKind::Ok { Ended::Ok } else { Ended::Failed },
+            tag: if request.outcome.kind().is_delivered() { Ended::Ok } else { Ended::Failed },
             micros: u64::try_from(request.end.since(request.due).as_micros()).unwrap_or(u64::MAX),
         })
         .collect();

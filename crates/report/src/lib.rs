@@ -20,6 +20,7 @@ pub mod deaths;
 pub mod deploy;
 pub mod document;
 pub mod ejections;
+pub mod errors;
 pub mod evidence;
 pub mod fate;
 pub mod faults;
@@ -46,6 +47,7 @@ pub mod timeline;
 pub mod tls;
 pub mod validity;
 pub mod verdict;
+pub mod waiting;
 pub mod writeup;
 pub mod zero;
 

@@ -52,6 +52,7 @@ pub fn read(cell: &CellSummary, metric: Metric, facet: Option<&str>) -> Result<f
     match metric {
         Metric::Scheduled => count(cell.counts.scheduled),
         Metric::Ok => count(cell.counts.of(OutcomeKind::Ok)),
+        Metric::ExpectedStatus => count(cell.counts.of(OutcomeKind::ExpectedStatus)),
         Metric::Dropped => count(cell.counts.dropped),
         Metric::Http5xx
         | Metric::Reset

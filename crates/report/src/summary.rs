@@ -37,6 +37,7 @@ use crate::strata::Strata;
 use crate::timeline;
 use crate::tls::TlsRecord;
 use crate::validity::{self, CellValidity, Trust, Validity};
+use crate::waiting::{self, Waiting};
 use crate::zero::ZeroBound;
 
 /// Everything that is known of one cell, in numbers.
@@ -125,6 +126,9 @@ pub struct CellSummary {
     /// CPU time of the components over the measured load.
     #[serde(default)]
     pub cpu: CpuTime,
+    /// What requests waited for a connection of the generator's; `None`: none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Waiting>,
     /// What TLS did; `None`: nobody speaks it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsRecord>,
@@ -219,6 +223,9 @@ pub struct Generator {
     pub unannounced_closes: u64,
     /// Connections whose end a response had announced.
     pub announced_closes: u64,
+    /// Connections that were given up because the peer sent more than its responses.
+    #[serde(default)]
+    pub surplus: u64,
 }
 
 /// What the history says about the cell as a whole.
@@ -331,6 +338,11 @@ pub fn summarise(plan: &SavedPlan, records: &CellRecords) -> CellSummary {
         timeline: variant.and_then(|v| timeline::validity(v, &records.history, frame.origin)),
         cpu: Some(validity::cpu(&records.history, origin, &cpu)),
     };
+    let waited = variant.and_then(|variant| Waiting::of(&variant.traffic, &measured));
+    if let Some(waited) = &waited {
+        validity.counts.lower(waited.trust(), waited.reason());
+        validity.lower_latency(waited.trust(), &waited.reason());
+    }
     if !validity.counts.is_usable() {
         validity.lower_latency(Trust::Invalid, "the counts are INVALID");
     }
@@ -369,6 +381,7 @@ pub fn summarise(plan: &SavedPlan, records: &CellRecords) -> CellSummary {
             .map(|variant| faults::record(variant, &records.history, &measured, &joined, origin))
             .unwrap_or_default(),
         counts,
+        waiting: waited,
         deploy,
         books,
         settings: frame.settings,
@@ -377,7 +390,11 @@ pub fn summarise(plan: &SavedPlan, records: &CellRecords) -> CellSummary {
         stages: frame.stages,
         generator: Generator { quantum_ms: quantum, ..generator(frame.generator, late_p50, late_p99) },
         lateness,
-        warnings: frame.warnings,
+        warnings: frame
+            .warnings
+            .into_iter()
+            .chain(variant.and_then(|v| waiting::lowered(&v.traffic)))
+            .collect(),
         failures: frame.failures,
     }
 }
@@ -430,6 +447,7 @@ fn generator(report: Option<GeneratorReport>, late_p50: f64, late_p99: f64) -> G
         connections: report.connections,
         unannounced_closes: report.unannounced_closes,
         announced_closes: report.announced_closes,
+        surplus: report.surplus,
     }
 }
 

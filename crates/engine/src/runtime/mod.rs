@@ -1,6 +1,7 @@
 //! Where components run. A runtime is a trait with few verbs, and no caller asks which one it has.
 
 mod binaries;
+mod carries;
 pub mod checkup;
 pub mod docker;
 mod lease;
@@ -160,6 +161,8 @@ pub trait Runtime {
     async fn describe(&self, kind: BalancerKind) -> Result<BalancerBuild, EngineError>;
     /// The version and executable or image of the session store.
     async fn describe_store(&self) -> Result<BalancerBuild, EngineError>;
+    /// The most connections that a load can have here, by the limits of open files and ports.
+    fn connections(&self) -> u32;
     /// Whether balancers run as root.
     fn as_root(&self) -> bool;
     /// Prepares for a cell whose components share `directories`, which are absolute.

@@ -24,7 +24,9 @@ use tokio::sync::{mpsc, watch};
 
 use super::lease::Leases;
 use super::strays::{self, Launched};
-use super::{CpuTime, Handle, Launch, Pod, PodOrder, Process, Program, Reach, Runtime, binaries, proc};
+use super::{
+    CpuTime, Handle, Launch, Pod, PodOrder, Process, Program, Reach, Runtime, binaries, carries, proc,
+};
 use crate::balancer::{STDERR_FILE, STDOUT_FILE, Signal};
 use crate::error::EngineError;
 
@@ -156,6 +158,11 @@ impl Runtime for ProcessRuntime {
 
     async fn describe_store(&self) -> Result<BalancerBuild, EngineError> {
         binaries::describe_store().await
+    }
+
+    fn connections(&self) -> u32 {
+        let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+        carries::connections(files, carries::ports())
     }
 
     fn as_root(&self) -> bool {

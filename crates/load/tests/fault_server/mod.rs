@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -16,6 +17,8 @@ use tokio::sync::Notify;
 pub(crate) enum Reply {
     /// Writes this and reads the next request.
     Say(String),
+    /// Writes these one after the other, each so long after the one before, and reads the next request.
+    Trickle(Vec<String>, Duration),
     /// Writes this, if anything, and closes; both arrive at once.
     Fin(String),
     /// Writes this, if anything, and resets.
@@ -61,7 +64,7 @@ impl FaultServer {
         let (script, counts, ended): (Script, _, _) = (Arc::new(script), seen.clone(), end.clone());
         // A thread and runtime of its own: when the runtime is dropped, every socket closes at once.
         let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let listener = TcpListener::from_std(listener).unwrap();
                 let accept = async {
@@ -111,6 +114,18 @@ async fn converse(mut stream: TcpStream, script: Script, seen: Arc<Mutex<Seen>>,
                 stream.write_all(text.as_bytes()).await.unwrap();
                 seen.lock().unwrap().said += 1;
             }
+            Reply::Trickle(texts, gap) => {
+                for (n, text) in texts.iter().enumerate() {
+                    if n > 0 {
+                        tokio::time::sleep(gap).await;
+                    }
+                    // The client may have had enough.
+                    if stream.write_all(text.as_bytes()).await.is_err() {
+                        return;
+                    }
+                }
+                seen.lock().unwrap().said += 1;
+            }
             Reply::Fin(text) => {
                 // Corked, so that the FIN comes in the same segment as the text.
                 SockRef::from(&stream).set_tcp_cork(true).unwrap();
@@ -134,7 +149,7 @@ async fn converse(mut stream: TcpStream, script: Script, seen: Arc<Mutex<Seen>>,
 
 /// Makes the close that follows a reset.
 fn reset(stream: &TcpStream) {
-    SockRef::from(stream).set_linger(Some(std::time::Duration::ZERO)).unwrap();
+    SockRef::from(stream).set_linger(Some(Duration::ZERO)).unwrap();
 }
 
 /// Reads up to the end of a head; `None` if the client closed before it began one.

@@ -24,6 +24,7 @@ pub(crate) fn job(target: SocketAddr, requests: u64) -> LoadJob {
             warmup: Span::millis(0),
             timeout: Span::millis(20_000),
             connections: 64,
+            connections_from: model::traffic::Cap::Scenario,
             fresh_connections: Share(0.0),
             resumption: true,
             mix: vec![RequestClass {
@@ -35,6 +36,7 @@ pub(crate) fn job(target: SocketAddr, requests: u64) -> LoadJob {
                 body: Bytes(0),
                 cost: Factor::ONE,
                 expected_pool: None,
+                expect_status: None,
                 upload: None,
             }],
             users: None,

@@ -13,7 +13,7 @@ use crate::topology::{
     Backend, Balance, Latency, Layer, Limits, OnTerm, PassiveHealth, Pool, Retries, Threshold, Topology,
     UpstreamKeepalive,
 };
-use crate::traffic::{Arrivals, Identity, Skew, Traffic};
+use crate::traffic::{Arrivals, Cap, Identity, Skew, Traffic};
 use crate::units::Span;
 
 /// Every resolved value of every variant. The text is itself a scenario, which builds the same plan.
@@ -90,7 +90,9 @@ fn topology(out: &mut Lines, topology: &Topology) {
         let sticky = route.sticky.as_ref();
         let sticky =
             sticky.map_or(String::new(), |it| format!(", sticky: {{ cookie: {} }}", quoted(&it.cookie)));
-        out.line(4, format_args!("{name}: {{ path: {path}{header}, to: {}{sticky} }}", route.to));
+        let expected = route.expect_status.as_ref();
+        let expected = expected.map_or(String::new(), |it| format!(", expect_status: {it}"));
+        out.line(4, format_args!("{name}: {{ path: {path}{header}, to: {}{sticky}{expected} }}", route.to));
     }
     let layer = match topology.listener.layer {
         Layer::Four => 4,
@@ -204,7 +206,13 @@ fn traffic(out: &mut Lines, traffic: &Traffic, tls: Tls) {
     out.line(3, format_args!("for: {}", traffic.duration));
     out.line(3, format_args!("warmup: {}", traffic.warmup));
     out.line(3, format_args!("timeout: {}", traffic.timeout));
-    out.line(3, format_args!("connections: {}", traffic.connections));
+    match traffic.connections_from {
+        Cap::Scenario => out.line(3, format_args!("connections: {}", traffic.connections)),
+        // Written out, it would be the scenario's own, and could bind on another machine.
+        Cap::Load | Cap::Machine => {
+            out.line(3, format_args!("# connections: {}, as many as the load can need", traffic.connections));
+        }
+    }
     out.line(3, format_args!("fresh_connections: {}", traffic.fresh_connections));
     // Without TLS there are no sessions, and nothing to say.
     match traffic.resumption {
@@ -232,6 +240,10 @@ fn traffic(out: &mut Lines, traffic: &Traffic, tls: Tls) {
         out.line(5, format_args!("headers: {}", headers(&class.headers)));
         if let Some(pool) = &class.expected_pool {
             out.line(5, format_args!("expect: {{ pool: {pool} }}"));
+        }
+        match &class.expect_status {
+            Some(statuses) => out.line(5, format_args!("expect_status: {statuses}")),
+            None => out.line(5, "expect_status: 2xx"),
         }
         out.line(5, format_args!("body: {}", class.body));
         out.line(5, format_args!("cost: {}", class.cost));

@@ -28,6 +28,7 @@ pub(crate) const CLASSES: usize = 16;
 pub(crate) const USERS: RangeInclusive<u64> = 1..=10_000;
 pub(crate) const ZIPF: RangeInclusive<f64> = 0.1..=5.0;
 pub(crate) const HEADERS: usize = 32;
+pub(crate) const STATUSES: usize = 16;
 pub(crate) const TIMELINE: usize = 64;
 pub(crate) const CLAIMS: usize = 64;
 
@@ -37,7 +38,8 @@ pub(crate) const AT_ONCE: RangeInclusive<u64> = 1..=100_000;
 pub(crate) const QUEUE: RangeInclusive<u64> = 0..=1_000_000;
 pub(crate) const IN_A_ROW: RangeInclusive<u64> = 1..=100;
 pub(crate) const TRIES: RangeInclusive<u64> = 2..=10;
-pub(crate) const CONNECTIONS: RangeInclusive<u64> = 1..=8192;
+/// One address has that many ports towards another, above those that only root may take.
+pub(crate) const CONNECTIONS: RangeInclusive<u64> = 1..=64_512;
 
 pub(crate) const BOOT: RangeInclusive<Span> = Span::millis(0)..=Span::millis(60_000);
 pub(crate) const LATENCY: RangeInclusive<Span> = Span::millis(0)..=Span::millis(60_000);
@@ -67,5 +69,3 @@ pub(crate) const SLOWER: RangeInclusive<Factor> = Factor(1.0)..=Factor(1000.0);
 pub(crate) const REQUESTS: f64 = 5_000_000.0;
 /// The least measured load before a deploy whose drain window is derived from it.
 pub(crate) const BASELINE: Span = Span::millis(1000);
-/// The connection cap is never derived lower than this.
-pub(crate) const FEWEST_CONNECTIONS: f64 = 64.0;

@@ -7,6 +7,7 @@ use super::read_users;
 use super::reader::Item;
 use super::suggest::suggestion;
 use crate::split::{Part, Split};
+use crate::statuses::Statuses;
 use crate::topology::{HeaderMatch, Route};
 use crate::units::Share;
 
@@ -27,6 +28,7 @@ pub(super) fn routes(item: Item<'_>, pools: &[&str]) -> Option<Vec<Route>> {
             header: header_item.and_then(header),
             to: fields.require("to", Split::all_to(""), |item| split(item, pools)),
             sticky: fields.read("sticky", None, read_users::sticky),
+            expect_status: fields.get("expect_status").and_then(statuses).and_then(Statuses::unusual),
         };
         fields.finish();
         let unread = header_item.is_some() && route.header.is_none();
@@ -94,6 +96,23 @@ fn header(item: Item<'_>) -> Option<HeaderMatch> {
         return item.refuse(problem.help("letters, digits and `- . _ ~ : / = @` are allowed"));
     }
     Some(HeaderMatch { name: header.name.to_owned(), value: value.to_owned() })
+}
+
+/// One status or class of statuses, or a list of them.
+pub(super) fn statuses(item: Item<'_>) -> Option<Statuses> {
+    let items = if item.is_list() { item.list(limits::STATUSES)? } else { vec![item] };
+    if items.is_empty() {
+        return item
+            .refuse(item.wrong("`expect_status` needs a status").help("such as `[200, 404]`, or `2xx`"));
+    }
+    let one = |item: Item<'_>| {
+        let text = item.text("a status")?;
+        match text.parse() {
+            Ok(status) => Some(status),
+            Err(error) => item.refuse(item.wrong(format!("`{}`: {error}", item.name))),
+        }
+    };
+    items.into_iter().map(one).collect::<Option<Vec<_>>>().map(Statuses)
 }
 
 /// A pool, or several with shares that sum to 100 %.

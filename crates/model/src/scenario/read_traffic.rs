@@ -2,15 +2,19 @@
 
 use super::limits;
 use super::problem::Problem;
+use super::read_routes::statuses;
 use super::read_users;
 use super::reader::{Fields, Item};
 use crate::split::Part;
+use crate::statuses::Statuses;
 use crate::topology::{Backend, Latency, Layer, Pool, Topology};
-use crate::traffic::{Arrivals, Identity, Method, RequestClass, Traffic};
+use crate::traffic::{
+    Arrivals, Cap, FEWEST_CONNECTIONS, Identity, Method, RequestClass, Traffic, most_in_flight,
+};
 use crate::units::{Bytes, Factor, Rate, Share, Span};
 
 /// How long a client waits unless the scenario says otherwise. Read on its own, before the topology, whose own
-/// time-out follows it.
+/// timeout follows it.
 pub(crate) fn timeout(load: &mut Fields<'_>) -> Span {
     load.read("timeout", Span::millis(10_000), |item| item.quantity(limits::TIMEOUT))
 }
@@ -37,7 +41,7 @@ pub(crate) fn traffic(mut fields: Fields<'_>, timeout: Span, topology: &Topology
     }
     let sources =
         users.filter(|users| users.identity == Identity::SourceAddress).map_or(0, |users| users.count);
-    let connections = connections(&mut fields, rate, latency, sources);
+    let (connections, connections_from) = connections(&mut fields, rate, timeout, latency, sources);
     fields.finish();
 
     let requests = rate.0 * (duration.seconds() + warmup.seconds());
@@ -58,6 +62,7 @@ pub(crate) fn traffic(mut fields: Fields<'_>, timeout: Span, topology: &Topology
         warmup,
         timeout,
         connections,
+        connections_from,
         fresh_connections,
         resumption,
         mix,
@@ -65,30 +70,42 @@ pub(crate) fn traffic(mut fields: Fields<'_>, timeout: Span, topology: &Topology
     }
 }
 
-/// The most connections, one more for each of the `sources` that keep their own. A cap that the load can't live with
-/// would measure the cap, so it is refused.
-fn connections(fields: &mut Fields<'_>, Rate(rate): Rate, latency: Span, sources: u32) -> u32 {
-    let busy = (rate * latency.seconds()).ceil();
-    let most = *limits::CONNECTIONS.end() as f64;
-    let arithmetic = format!("{} × {latency} mean latency keeps {busy} requests in flight", Rate(rate));
-    let derived = (4.0 * rate * latency.seconds()).ceil() + f64::from(sources);
-    let derived = derived.clamp(limits::FEWEST_CONNECTIONS, most);
+/// The most connections: as many as the load can need, and one more for each of the `sources` that keep their own. A
+/// cap that the load can't live with would measure the cap, so it is refused.
+fn connections(
+    fields: &mut Fields<'_>,
+    rate: Rate,
+    timeout: Span,
+    latency: Span,
+    sources: u32,
+) -> (u32, Cap) {
+    let most = *limits::CONNECTIONS.end();
+    let busy = (rate.0 * latency.seconds()).ceil() as u64;
+    let arithmetic = format!("{rate} × {latency} mean latency keeps {busy} requests in flight");
+    let needed = most_in_flight(rate, timeout).max(u64::from(FEWEST_CONNECTIONS)) + u64::from(sources);
+    let derived = u32::try_from(needed.min(most)).unwrap_or(u32::MAX);
+    let from = if needed <= most { Cap::Load } else { Cap::Machine };
+    if busy > most {
+        let message = format!(
+            "the load is too large: {arithmetic}; one address can have {most} connections to another"
+        );
+        fields
+            .item
+            .found
+            .add(fields.item.wrong(message).help("lower `rate`, or the latency of the backends"));
+    }
     let Some(item) = fields.get("connections") else {
-        if busy > most {
-            let message =
-                format!("the load is too large: {arithmetic}; at most {most} connections are allowed");
-            fields.item.found.add(fields.item.wrong(message));
-        }
-        return derived as u32;
+        return (derived, from);
     };
     let Some(connections) = item.count(limits::CONNECTIONS) else {
-        return derived as u32;
+        return (derived, from);
     };
-    if f64::from(connections) < busy {
+    if u64::from(connections) < busy && busy <= most {
         let problem = item.wrong(format!("{connections} connections cannot carry the load: {arithmetic}"));
-        item.found.add(problem.help(format!("leave `connections` out for 4 times as many: {derived}")));
+        let help = format!("leave `connections` out: the load then has as many as it can need, {derived}");
+        item.found.add(problem.help(help));
     }
-    connections
+    (connections, Cap::Scenario)
 }
 
 /// The mean time of a request of this mix, its upload included, the load spread evenly within each pool.
@@ -124,7 +141,8 @@ fn mean_latency_of<'b>(backends: impl Iterator<Item = &'b Backend>) -> f64 {
     means.iter().sum::<f64>() / means.len().max(1) as f64
 }
 
-const OF_A_CLASS: [&str; 7] = ["method", "path", "headers", "body", "cost", "expect", "upload"];
+const OF_A_CLASS: [&str; 8] =
+    ["method", "path", "headers", "body", "cost", "expect", "expect_status", "upload"];
 
 /// The kinds of requests: those of `mix`, or a single one that the load itself describes.
 fn mix(fields: &mut Fields<'_>, topology: &Topology) -> Vec<RequestClass> {
@@ -162,12 +180,14 @@ fn mix(fields: &mut Fields<'_>, topology: &Topology) -> Vec<RequestClass> {
 /// What a class, or a load of one class, says of its requests.
 fn class(fields: &mut Fields<'_>, topology: &Topology) -> RequestClass {
     let owner = fields.item;
-    let method = fields
-        .read("method", Method::default(), |item| item.word(&[("GET", Method::Get), ("POST", Method::Post)]));
+    let method = fields.read("method", Method::default(), |item| {
+        item.word(&[("GET", Method::Get), ("HEAD", Method::Head), ("POST", Method::Post)])
+    });
     let body_item = fields.get("body");
     let body = body_item.and_then(|item| item.quantity(limits::BODY)).unwrap_or(Bytes(0));
-    if let (Some(item), Method::Get) = (body_item.filter(|_| body > Bytes(0)), method) {
-        item.found.add(Problem::new("a GET has no body", item.key()).help("`method: POST` has one"));
+    if let Some(item) = body_item.filter(|_| body > Bytes(0) && method != Method::Post) {
+        let problem = Problem::new(format!("a {} has no body", method.name()), item.key());
+        item.found.add(problem.help("`method: POST` has one"));
     }
     let upload_item = fields.get("upload");
     let upload = upload_item.and_then(|item| item.quantity(limits::UPLOAD));
@@ -188,6 +208,12 @@ fn class(fields: &mut Fields<'_>, topology: &Topology) -> RequestClass {
         owner.found.add(problem.help("add a route, such as `all: { path: /, to: POOL }`"));
     }
     let path = path.unwrap_or_default();
+    let of_the_route = || {
+        let route = topology.route_of(&path, &headers).filter(|_| topology.listener.layer == Layer::Seven);
+        route.and_then(|route| route.expect_status.clone())
+    };
+    let expect_status = fields.get("expect_status").map_or_else(of_the_route, statuses);
+    let expect_status = expect_status.and_then(Statuses::unusual);
     RequestClass {
         name: String::new(),
         share: Share::default(),
@@ -197,6 +223,7 @@ fn class(fields: &mut Fields<'_>, topology: &Topology) -> RequestClass {
         headers,
         body,
         expected_pool,
+        expect_status,
         upload,
     }
 }

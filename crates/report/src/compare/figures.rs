@@ -47,8 +47,16 @@ pub(super) fn figures(cells: &[&CellSummary]) -> Vec<Figure> {
         metric(Metric::Duplicates, Better::Lower, true),
     ];
     figures.extend(
-        [Metric::Http5xx, Metric::Reset, Metric::Closed, Metric::Refused, Metric::Timeout, Metric::NotSent]
-            .map(|kind| metric(kind, Better::Neither, false)),
+        [
+            Metric::Http5xx,
+            Metric::Reset,
+            Metric::Closed,
+            Metric::Refused,
+            Metric::Timeout,
+            Metric::NotSent,
+            Metric::ExpectedStatus,
+        ]
+        .map(|kind| metric(kind, Better::Neither, false)),
     );
     let statuses: BTreeSet<u16> =
         cells.iter().flat_map(|cell| cell.answers.statuses.keys()).filter(|s| **s >= 300).copied().collect();

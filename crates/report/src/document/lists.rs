@@ -6,6 +6,7 @@ use model::records::{ContainerEngine, TemplateUsed};
 use super::{Line, Mark, Quote, label, mark, runtimes, trust_word};
 use crate::attribution::DroppedGroup;
 use crate::books::Grade;
+use crate::errors;
 use crate::figures::{millis, percent_up, words};
 use crate::shell;
 use crate::summary::CellSummary;
@@ -90,7 +91,8 @@ pub(super) fn sources(run: &RunSummary) -> Vec<Line> {
 fn source(group: &DroppedGroup) -> String {
     let source = &group.source;
     let (who, phase, count) = (source.who(), source.phase, group.count);
-    format!("{who} {phase}: {count} × {}, {}", group.seen_as(), source.sub_cause.words())
+    let errors = errors::words(&group.errors).map_or(String::new(), |errors| format!(" ({errors})"));
+    format!("{who} {phase}: {count} × {}{errors}, {}", group.seen_as(), source.sub_cause.words())
 }
 
 pub(super) fn windows(run: &RunSummary) -> Vec<Line> {
@@ -211,6 +213,14 @@ pub(super) fn notes(run: &RunSummary) -> Vec<Line> {
         if let Some(published) = &cell.published {
             let label = label(run, cell);
             lines.push(plain(format!("{label}: while it ran, the listener was published at {published}")));
+        }
+        if cell.generator.surplus > 0 {
+            lines.push(plain(format!(
+                "{}: on {} connections more arrived than the responses that were asked for; the complete responses \
+                 count, and the connections were closed",
+                label(run, cell),
+                cell.generator.surplus
+            )));
         }
         let warnings = cell.warnings.iter();
         lines.extend(warnings.map(|warning| plain(format!("{}: {warning}", label(run, cell)))));

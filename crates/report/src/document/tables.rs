@@ -30,8 +30,12 @@ pub(crate) fn struck_unless(usable: bool) -> impl Fn(Cell) -> Cell {
 
 /// How the measured requests ended.
 pub(super) fn requests(run: &RunSummary) -> Table {
+    // Only a scenario that declares statuses has any.
+    let declared = run.cells.iter().any(|cell| cell.counts.of(OutcomeKind::ExpectedStatus) > 0);
     let mut columns = Vec::from(Column::left(["balancer", "variant"]));
-    columns.extend(Column::right(["scheduled", "ok", "dropped", "masked", "twice"]));
+    columns.extend(Column::right(["scheduled", "ok"]));
+    columns.extend(declared.then(|| Column::right(["expected status"])).into_iter().flatten());
+    columns.extend(Column::right(["dropped", "masked", "twice"]));
     // What no cell has needs no column.
     let split: Vec<_> = run.cells.iter().map(split).collect();
     let is_told: Vec<bool> =
@@ -44,8 +48,9 @@ pub(super) fn requests(run: &RunSummary) -> Table {
         let mut numbers = vec![
             Cell::plain(counts.scheduled.to_string()),
             Cell::plain(counts.of(OutcomeKind::Ok).to_string()),
-            dropped(cell),
         ];
+        numbers.extend(declared.then(|| Cell::plain(counts.of(OutcomeKind::ExpectedStatus).to_string())));
+        numbers.push(dropped(cell));
         numbers.extend(zero::shadow_cells(&cell.books).map(Cell::plain));
         numbers.extend((0..SPLIT.len()).filter(told).map(|kind| Cell::plain(split[kind].to_string())));
         let numbers = numbers.into_iter().map(struck_unless(cell.is_usable()));

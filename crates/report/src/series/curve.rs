@@ -1,6 +1,5 @@
 //! The percentile curve of a cell: how slow the slowest so many are.
 
-use model::outcome::OutcomeKind;
 use model::request::Request;
 
 use crate::latency::rank;
@@ -21,7 +20,7 @@ pub struct Curve {
 
 impl Curve {
     pub(super) fn of(measured: &[&Request]) -> Curve {
-        let ok = measured.iter().filter(|request| request.outcome.kind() == OutcomeKind::Ok);
+        let ok = measured.iter().filter(|request| request.outcome.kind().is_delivered());
         let mut times: Vec<f64> = ok.map(|request| request.end.millis_from(request.due).max(0.0)).collect();
         times.sort_by(f64::total_cmp);
         let total = measured.len() as u64;

@@ -12,6 +12,8 @@ use crate::reading::dropped_kinds;
 pub enum Group {
     /// The complete expected response, in time.
     Ok,
+    /// The complete expected response, with a status other than 2xx that the scenario declares.
+    ExpectedStatus,
     /// A status of 500 or more.
     Http5xx,
     /// Reset.
@@ -32,8 +34,9 @@ pub enum Group {
 
 impl Group {
     /// Every group, from the bottom of a stack to its top.
-    pub const ALL: [Group; 9] = [
+    pub const ALL: [Group; 10] = [
         Group::Ok,
+        Group::ExpectedStatus,
         Group::Http5xx,
         Group::Reset,
         Group::Closed,
@@ -48,6 +51,7 @@ impl Group {
     pub fn name(self) -> &'static str {
         match self {
             Group::Ok => "ok",
+            Group::ExpectedStatus => "expected status",
             Group::Http5xx => "5xx",
             Group::Reset => "reset",
             Group::Closed => "closed",
@@ -61,7 +65,7 @@ impl Group {
 
     /// Whether a user would call it a failed request.
     pub fn is_dropped(self) -> bool {
-        !matches!(self, Group::Ok | Group::Uncounted)
+        !matches!(self, Group::Ok | Group::ExpectedStatus | Group::Uncounted)
     }
 
     fn of(kind: OutcomeKind) -> Group {
@@ -79,6 +83,7 @@ impl Group {
         match (column, kind) {
             (Some((_, group)), _) => group,
             (None, OutcomeKind::Ok) => Group::Ok,
+            (None, OutcomeKind::ExpectedStatus) => Group::ExpectedStatus,
             (None, kind) if kind.is_dropped() => Group::Other,
             (None, _) => Group::Uncounted,
         }

@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 
 use model::history::{Event, Happening};
-use model::outcome::{NotSent, Outcome};
+use model::outcome::{NotSent, Outcome, OutcomeKind};
 use model::request::Request;
 use model::units::Nanos;
 
 use super::{Trust, Validity};
 use crate::cpu::CpuTime;
+use crate::errors;
 use crate::figures::{first_line, millis, percent};
 use crate::latency::{Latency, Level, Quantile};
 use crate::lateness::Lateness;
@@ -173,5 +174,7 @@ pub(super) fn own_fault(faults: u64, measured: &[&Request]) -> String {
     ];
     let parts = parts.iter().filter(|(n, _)| *n > 0).map(|(n, words)| format!("{n} {words}"));
     let parts = parts.collect::<Vec<_>>().join(", ");
-    format!("{faults} requests failed through the generator's own fault: {parts}")
+    let errors = errors::words(&errors::of_kind(measured, OutcomeKind::GeneratorFault));
+    let errors = errors.map_or(String::new(), |errors| format!(" ({errors})"));
+    format!("{faults} requests failed through the generator's own fault: {parts}{errors}")
 }

@@ -32,7 +32,7 @@ pub(crate) fn inc(backend: &str, generation: u32) -> Incarnation {
 
 pub(crate) fn answered(status: u16) -> Outcome {
     let body = if status < 300 { BodyCheck::Verified } else { BodyCheck::Unstamped };
-    Outcome::Answered { status, body }
+    Outcome::Answered { status, body, expected: None }
 }
 
 pub(crate) fn failed(stage: Stage, cause: Cause) -> Outcome {
@@ -49,6 +49,7 @@ pub(crate) fn request(id: u64, due: f64, outcome: Outcome) -> Request {
         due: ms(due),
         released: ms(due + 0.1),
         sent: Some(ms(due + 0.2)),
+        waited: 0,
         first_byte: complete.then(|| ms(due + 99.0)),
         end: ms(due + 100.0),
         on: Some(ConnectionUse {
@@ -232,6 +233,7 @@ fn history(variant: &str, drained: bool) -> Vec<Event> {
         unannounced_closes: 0,
         announced_closes: 3,
         busiest_second: Some(0.1),
+        surplus: 0,
     };
     events.push(event(20_100.0, Happening::LoadFinished { generator }));
     events.push(event(20_200.0, access_log(true)));

@@ -75,6 +75,7 @@ fn variant(name: &str, drain: Drain) -> Variant {
             warmup: Span::millis(0),
             timeout: Span::millis(5_000),
             connections: 200,
+            connections_from: model::traffic::Cap::Scenario,
             fresh_connections: Share(0.0),
             resumption: true,
             mix: vec![],

@@ -30,7 +30,7 @@ fn outcome() -> impl Strategy<Value = Outcome> {
         Just(NotSent::Cancelled)
     ];
     prop_oneof![
-        (200_u16..600, body).prop_map(|(status, body)| Outcome::Answered { status, body }),
+        (200_u16..600, body).prop_map(|(status, body)| Outcome::Answered { status, body, expected: None }),
         (stage, cause).prop_map(|(stage, cause)| Outcome::Failed { stage, cause }),
         not_sent.prop_map(Outcome::NotSent),
     ]

@@ -30,8 +30,14 @@ pub(crate) fn two_pools() -> SavedPlan {
             health_path: "/health".into(),
             sessions: None,
         });
-        topology.routes =
-            vec![Route { name: "all".into(), path: "/".into(), header: None, to: split(0.1), sticky: None }];
+        topology.routes = vec![Route {
+            name: "all".into(),
+            path: "/".into(),
+            header: None,
+            to: split(0.1),
+            sticky: None,
+            expect_status: None,
+        }];
         variant.traffic.mix = vec![RequestClass {
             name: "get".into(),
             share: Share(1.0),
@@ -41,6 +47,7 @@ pub(crate) fn two_pools() -> SavedPlan {
             body: Bytes(0),
             cost: model::units::Factor::ONE,
             upload: None,
+            expect_status: None,
             expected_pool: Some("web".into()),
         }];
     }

@@ -204,6 +204,7 @@ impl Job<'_> {
         let asked = launched();
         let plan = &planned.plan.within(asked.name(), |need| asked.lacks(need));
         let plan = plan.as_ref().map_err(|nothing| Failure::environment(nothing.clone()))?;
+        let plan = &plan.carried(asked.connections());
         let runs = |variant: &&Variant| plan.why_unavailable(&variant.name).is_none();
         if plan.variants.iter().filter(runs).any(Variant::curls) {
             find_curl().map_err(Failure::environment)?;
@@ -304,7 +305,12 @@ fn conclude(stored: &store::Run) -> Result<Judged, StoreError> {
 /// One line about a cell that has ended.
 fn result_line(cell: &CellSummary) -> String {
     let counts = &cell.counts;
-    format!("{} scheduled, {} ok, {} dropped", counts.scheduled, counts.of(OutcomeKind::Ok), counts.dropped)
+    let expected = match counts.of(OutcomeKind::ExpectedStatus) {
+        0 => String::new(),
+        expected => format!(", {expected} expected status"),
+    };
+    let ok = counts.of(OutcomeKind::Ok);
+    format!("{} scheduled, {ok} ok{expected}, {} dropped", counts.scheduled, counts.dropped)
 }
 
 /// The cells in an order drawn from the seed, so that a machine that changes in mid-run favours nobody.

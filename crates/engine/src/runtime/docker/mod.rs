@@ -53,7 +53,7 @@ use self::engine::user;
 use self::images::Part;
 use self::network::Network;
 use self::owner::{CELL, RUN};
-use super::{CpuTime, Handle, Launch, Pod, PodOrder, Process, Program, Reach, Runtime};
+use super::{CpuTime, Handle, Launch, Pod, PodOrder, Process, Program, Reach, Runtime, carries};
 use crate::balancer::{STDERR_FILE, STDOUT_FILE, Signal};
 use crate::error::EngineError;
 
@@ -247,6 +247,12 @@ impl Runtime for DockerRuntime<'_> {
 
     async fn describe_store(&self) -> Result<BalancerBuild, EngineError> {
         self.engine.describe_store().await
+    }
+
+    fn connections(&self) -> u32 {
+        let files = self.engine.open_files().and_then(|files| u64::try_from(files).ok());
+        // A network namespace has ports of its own, as the kernel sets them: more than enough for what files allow.
+        carries::connections(files, None)
     }
 
     fn as_root(&self) -> bool {

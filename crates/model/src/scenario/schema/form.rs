@@ -51,6 +51,8 @@ pub(crate) enum Text {
     HeaderName,
     HeaderValue,
     CookieName,
+    /// A status, or a class of them.
+    Status,
     /// A plain number: the exponent of Zipf's law.
     Exponent,
 }

@@ -185,6 +185,11 @@ fn text_schema(text: Text) -> Value {
         Text::CookieName => {
             json!({ "type": "string", "pattern": format!("^[A-Za-z0-9_]{{1,{}}}$", limits::NAME) })
         }
+        // YAML takes an unquoted status for a number.
+        Text::Status => json!({ "anyOf": [
+            { "type": "integer", "minimum": 200, "maximum": 599 },
+            { "type": "string", "pattern": "^[2-5]([0-9][0-9]|xx)$" },
+        ] }),
         Text::Exponent => {
             json!({ "type": "number", "minimum": limits::ZIPF.start(), "maximum": limits::ZIPF.end() })
         }

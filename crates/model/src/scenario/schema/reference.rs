@@ -84,6 +84,7 @@ fn value(form: &Form) -> String {
             Text::HeaderName => "header".to_owned(),
             Text::HeaderValue => "text".to_owned(),
             Text::CookieName => "name of a cookie".to_owned(),
+            Text::Status => "status such as `404`, or a class such as `2xx`".to_owned(),
             Text::Exponent => format!("number from {} to {}", limits::ZIPF.start(), limits::ZIPF.end()),
         },
         Form::Words(words) => listed(words),

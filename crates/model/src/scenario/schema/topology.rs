@@ -187,6 +187,12 @@ fn route() -> Section {
             "Whether the balancer keeps users at the backends that they had before.",
         )
         .default("off"),
+        key(
+            "expect_status",
+            super::traffic::statuses(),
+            "The statuses that count as delivered on this route, unless the class of a request says it.",
+        )
+        .default("2xx"),
     ];
     Section::new("route", "Requests, and the pool that they go to.", keys)
 }

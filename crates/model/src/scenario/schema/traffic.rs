@@ -20,8 +20,14 @@ pub(super) fn load() -> Section {
         )
         .default("10%"),
         key("resumption", words(&["on", "off"]), "Whether clients take up TLS sessions again.").default("on"),
-        key("connections", Form::Whole(limits::CONNECTIONS), "The most connections at a time.")
-            .default_told("4 × rate × mean service time, at least 64"),
+        key(
+            "connections",
+            Form::Whole(limits::CONNECTIONS),
+            "The most connections at a time. A smaller number can make requests wait for one.",
+        )
+        .default_told(
+            "as many as the load can need (rate × timeout and some), as far as the machine carries them",
+        ),
         key(
             "users",
             Form::Fields(users()),
@@ -73,7 +79,7 @@ fn class() -> Section {
 /// What a class, or a load of one class, says of its requests.
 fn request() -> Vec<Key> {
     vec![
-        key("method", words(&["GET", "POST"]), "The method; a POST can have a body.").default("GET"),
+        key("method", words(&["GET", "HEAD", "POST"]), "The method; a POST can have a body.").default("GET"),
         key("path", Form::Text(Text::Target), "What is asked for: a path, with or without a query.").default("/"),
         key("headers", request_headers(), "Headers; a list of values repeats one.").default("{}"),
         key("body", quantity(&limits::BODY), "The size of a request's body.").default("0B"),
@@ -86,7 +92,19 @@ fn request() -> Vec<Key> {
         .default_told("at once"),
         key("cost", quantity(&limits::COST), "Multiplies the service time of these requests.").default("1x"),
         key("expect", Form::Fields(expectation()), "Who should answer: another is counted as `misrouted`."),
+        key(
+            "expect_status",
+            statuses(),
+            "The statuses that count as delivered, such as `404`, `[200, 404]` or `3xx`; any other is dropped.",
+        )
+        .default_told("what the route says, else `2xx`"),
     ]
+}
+
+/// Of a class, or of a route.
+pub(super) fn statuses() -> Form {
+    let status = || Form::Text(Text::Status);
+    Form::Either(vec![status(), list(status(), 1, limits::STATUSES)])
 }
 
 /// Of a class, or of a curl.

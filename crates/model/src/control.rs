@@ -35,6 +35,7 @@ impl Metric {
             Ok => Some(Dropped),
             SessionsKept => Some(SessionsLost),
             Scheduled
+            | ExpectedStatus
             | Masked
             | SplitDisagreements
             | PoolShare

@@ -227,7 +227,7 @@ pub fn record(
 /// that ended well, at least a second, and never longer than a client waits.
 fn settles_within(variant: &Variant, joined: &BTreeMap<RequestId, Traces<'_>>) -> Duration {
     let requests = joined.values().flat_map(|traces| &traces.requests);
-    let ok = requests.filter(|request| request.outcome.kind() == OutcomeKind::Ok);
+    let ok = requests.filter(|request| request.outcome.kind().is_delivered());
     let slowest = ok.map(|request| request.end.since(request.due)).max().unwrap_or_default();
     variant.traffic.timeout.0.min(SETTLED.max(2 * slowest))
 }

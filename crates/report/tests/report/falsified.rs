@@ -40,7 +40,7 @@ fn change() -> impl Strategy<Value = Change> {
         .prop_map(|(stage, cause)| Outcome::Failed { stage, cause });
     let bodies = [BodyCheck::Verified, BodyCheck::Unstamped];
     let answered = (200_u16..600, prop::sample::select(bodies.to_vec()))
-        .prop_map(|(status, body)| Outcome::Answered { status, body });
+        .prop_map(|(status, body)| Outcome::Answered { status, body, expected: None });
     let outcome = prop_oneof![failed, answered, Just(Outcome::NotSent(NotSent::Backlog))];
     let backend = || prop::sample::select(BACKENDS.to_vec());
     let reasons =

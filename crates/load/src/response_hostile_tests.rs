@@ -21,7 +21,7 @@ struct Reading {
 
 /// Reads `pieces`, and then the connection's end if there is one.
 fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, ends: bool) -> Result<Reading, Malformed> {
-    let mut reader = ResponseReader::new();
+    let mut reader = ResponseReader::new(model::traffic::Method::Get);
     for piece in pieces {
         reader.read(piece)?;
     }

@@ -139,19 +139,6 @@ fn a_problem_can_be_coloured_for_a_terminal() {
 }
 
 #[test]
-fn a_set_value_wins_in_every_variant_over_what_it_patches() {
-    let plan = drain_with(
-        &["load.rate=800/s", "timeline.rollout.deploy.drain=300ms", "repeat=3"],
-        &Choice::default(),
-    );
-    assert_eq!(plan.repeats, 3);
-    for variant in &plan.variants {
-        assert_eq!(variant.traffic.rate, Rate(800.0));
-        assert_eq!(variant.deploys().next().unwrap().drain, Drain::For(Span::millis(300)));
-    }
-}
-
-#[test]
 fn a_control_is_run_even_if_it_is_not_chosen() {
     let choice = Choice { variants: Some(vec!["with-drain".into()]), ..Choice::default() };
     assert_eq!(drain_with(&[], &choice).variants.len(), 2);

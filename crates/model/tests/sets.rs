@@ -80,3 +80,9 @@ fn a_set_makes_no_variant_and_removes_none() {
         assert!(refused.contains("command line"), "{set}: {refused}");
     }
 }
+
+#[test]
+fn a_set_outside_of_variants_wins_in_every_one_over_what_it_patches() {
+    let plan = plan(&["load.rate=800/s", "repeat=3"]);
+    assert_eq!((plan.repeats, rates(&plan)), (3, [800.0; 3].map(Rate).to_vec()));
+}

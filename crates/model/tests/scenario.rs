@@ -98,8 +98,8 @@ fn the_bundled_scenario_builds_with_the_values_that_it_shows() {
 
     let traffic = &with.traffic;
     assert_eq!((traffic.rate, traffic.duration), (Rate(400.0), Span::millis(20_000)));
-    // 400/s × 5 s, and six times the square root of that, and one.
-    assert_eq!((traffic.connections, traffic.connections_from), (2270, Cap::Load));
+    // 400/s × 2 s, and six times the square root of that, and one.
+    assert_eq!((traffic.connections, traffic.connections_from), (971, Cap::Load));
     assert_eq!((traffic.mix.len(), traffic.mix[0].name.as_str()), (1, "all"));
 }
 

@@ -18,7 +18,7 @@ use crate::phases::{Phases, Replacement};
 /// How long a deregistration may need until everyone in the balancer follows it.
 pub const LATE_WORD: Duration = Duration::from_millis(100);
 /// The least time for which the load goes on after a deploy.
-const SETTLED: Duration = Duration::from_secs(1);
+const SETTLED: Duration = Duration::from_millis(500);
 
 /// What the deploys of a cell did.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -224,7 +224,7 @@ pub fn record(
 }
 
 /// For how long after a deploy the load has to go on so that its last effects show in it: twice the slowest response
-/// that ended well, at least a second, and never longer than a client waits.
+/// that ended well, at least half a second, and never longer than a client waits.
 fn settles_within(variant: &Variant, joined: &BTreeMap<RequestId, Traces<'_>>) -> Duration {
     let requests = joined.values().flat_map(|traces| &traces.requests);
     let ok = requests.filter(|request| request.outcome.kind().is_delivered());

@@ -29,7 +29,8 @@ pub(super) fn reloads(run: &RunSummary) -> Option<Table> {
         columns,
         rows,
         notes: vec![
-            "Dropped by them: within a second of a reload, while nothing was done to the backend in question."
+            "Dropped by them: within a second of a reload, or begun before it and cut off when its grace was over, while \
+             nothing was done to the backend in question."
                 .to_owned(),
         ],
     })

@@ -119,9 +119,9 @@ fn a_deploy_must_settle_before_the_load_ends() {
             }
         }
     };
-    // Responses take 100 ms: a second is the least.
-    assert_eq!(deploy_trust(finished_at(19_000.0)), Trust::Valid);
-    assert_eq!(deploy_trust(finished_at(19_001.0)), Trust::Invalid);
+    // Responses take 100 ms: half a second is the least.
+    assert_eq!(deploy_trust(finished_at(19_500.0)), Trust::Valid);
+    assert_eq!(deploy_trust(finished_at(19_501.0)), Trust::Invalid);
     // Twice as long as the slowest of them …
     let slow = |at: f64, took: f64| {
         deploy_trust(|records| {

@@ -87,8 +87,19 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(out: &Path, arguments: &[&str]) -> Running {
-        let child = rig(out, arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        Running::of(out, &mut rig(out, arguments))
+    }
+
+    /// The command, its results below `out`.
+    pub(crate) fn of(out: &Path, command: &mut Command) -> Running {
+        let said = std::fs::File::create(out.join("said")).unwrap();
+        let child = command.stdout(said.try_clone().unwrap()).stderr(said).spawn();
         Running { child: child.expect("rig can be executed"), out: out.to_owned() }
+    }
+
+    /// What it has said so far.
+    pub(crate) fn said(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(self.out.join("said")).unwrap()).into_owned()
     }
 
     /// Waits until the first cell's history has `event`, and returns the history.

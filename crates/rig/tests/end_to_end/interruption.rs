@@ -13,6 +13,7 @@ use crate::harness::{
     Running, alive, eventually, files, has_docker, histories, launched, machine, made_by, rig, said,
     scenario, within,
 };
+use crate::nemesis::{draw, fresh_seed};
 use crate::shared::processes_below;
 
 fn send(running: &Running, signal: Signal) {
@@ -126,43 +127,38 @@ fn ctrl_c_leaves_no_container_and_exits_130() {
 }
 
 #[test]
-fn kill_9_at_any_moment_leaves_no_process() {
-    let _machine = machine();
-    killed_at_any_moment("process");
-}
-
-#[test]
 fn kill_9_at_any_moment_leaves_no_container_and_no_network() {
-    let _machine = machine();
-    if has_docker() {
-        killed_at_any_moment("docker");
-    }
-}
-
-/// Kills runs between their first moments and the middle of a deploy.
-fn killed_at_any_moment(runtime: &str) {
     const MOMENTS: u64 = 5;
     const LATEST: Duration = Duration::from_secs(3);
+    let _machine = machine();
+    if !has_docker() {
+        return;
+    }
+    let seed = fresh_seed();
     let mut ran = 0;
     for n in 0..MOMENTS {
         // Drawn once in each stretch: at any moment, and not always at the same.
-        let draw = agent::draw::uniform(1, agent::draw::Decision::CellOrder, n);
-        let moment = LATEST.mul_f64((n as f64 + draw) / MOMENTS as f64);
+        let moment = LATEST.mul_f64((n as f64 + draw(seed, n)) / MOMENTS as f64);
+        let balancer = ["nginx", "haproxy", "envoy"][((seed + n) % 3) as usize];
+        let round = format!("RIG_NEMESIS_SEED={seed} ({balancer}, {moment:?})");
         let dir = tempfile::tempdir().unwrap();
-        let arguments = ["run", &scenario("short-drain"), "--balancer", "nginx", "--runtime", runtime];
+        let arguments = ["run", &scenario("short-drain"), "--balancer", balancer, "--runtime", "docker"];
         let mut running = Running::start(dir.path(), &arguments);
         let pid = running.child.id();
         std::thread::sleep(moment);
         let left = || [processes_below(dir.path()), made_by(pid)].concat();
         ran += left().len();
         send(&running, Signal::KILL);
-        assert_eq!(running.child.wait().unwrap().signal(), Some(9), "{runtime} {moment:?}");
-        within(Duration::from_secs(10), &format!("{runtime}: all to be gone, {moment:?}"), || {
+        assert_eq!(running.child.wait().unwrap().signal(), Some(9), "{round}");
+        within(Duration::from_secs(10), &format!("all to be gone: {round}"), || {
             left().is_empty().then_some(())
         });
     }
     // rig itself is one at each; the rest is what had to go, more of it on a faster machine.
-    assert!(ran > MOMENTS as usize, "{runtime}: only {ran} processes, containers and networks were seen");
+    assert!(
+        ran > MOMENTS as usize,
+        "RIG_NEMESIS_SEED={seed}: only {ran} processes, containers and networks were seen"
+    );
 }
 
 #[test]

@@ -17,11 +17,13 @@ mod environment;
 mod harness;
 mod health;
 mod interruption;
+mod nemesis;
 mod pages;
 mod proof;
 mod routing;
 #[path = "../shared/mod.rs"]
 mod shared;
+mod shortages;
 mod sticky;
 mod templates;
 mod tls;

@@ -138,8 +138,9 @@ fn errors_of_the_system_are_named() {
         records.access.retain(|line| line.id != Some(id));
     };
     let cell = summary(&plan(), own);
-    assert_eq!(cell.validity.counts.verdict, Trust::Degraded);
-    let reason = &cell.validity.counts.reasons[0];
+    // One port or descriptor that was lacking is the machine's shortage.
+    assert_eq!(cell.validity.counts.verdict, Trust::Invalid);
+    let reason = cell.validity.counts.reasons.join("; ");
     assert!(
         reason.contains("(1 × EMFILE (24), too many open files: raise the limit: `sudo prlimit"),
         "{reason}"

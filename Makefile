@@ -2,12 +2,13 @@
 
 RIG := target/debug/rig
 
-.PHONY: help demo test nemesis check docs-test setup build clean scenarios reference schema man
+.PHONY: help demo test nemesis fuzz check docs-test setup build clean scenarios reference schema man
 
 help:
 	@echo "make demo    install what is missing, build, and prove zero-drop deploys on nginx, HAProxy and Envoy"
 	@echo "make test    install what is missing, and run every test (real balancers included)"
 	@echo "make nemesis runs while processes of theirs are killed, stopped and starved; ROUNDS=30"
+	@echo "make fuzz    property tests of what is read from outside, with a fresh seed; CASES=20000, SEED=…"
 	@echo "make scenarios   every bundled scenario, two at a time; FULL=1: five repeats of each, one at a time"
 	@echo "make reference   every bundled scenario once, one at a time: 21 minutes; renews results/reference and what the READMEs show"
 	@echo "make schema  after a change of the scenario language: its JSON Schema and reference"
@@ -39,6 +40,11 @@ man: build
 # Kills, stops and starves processes of runs at random moments, three runs at a time; RIG_NEMESIS_SEED=… does it again.
 nemesis: setup
 	RIG_NEMESIS_ROUNDS=$(or $(ROUNDS),30) cargo test --locked --package rig --test end_to_end nemesis:: -- --nocapture
+
+# Property tests of what is read from outside, with many cases and a seed that nobody has seen: it is printed.
+fuzz:
+	@seed=$${SEED:-$$(date +%s)}; echo "PROPTEST_RNG_SEED=$$seed"; \
+	PROPTEST_RNG_SEED=$$seed PROPTEST_CASES=$(or $(CASES),20000) cargo test --locked -p load -p engine -p agent -p model --lib -- hostile parse frames
 
 test: setup
 	cargo test --workspace --locked

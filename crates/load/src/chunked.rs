@@ -24,7 +24,9 @@ enum At {
     Size,
     /// After a digit of a size.
     SizeDigits,
-    /// Behind a size, before the line's end.
+    /// In the blanks behind a size.
+    Blank,
+    /// Behind the semicolon, before the line's end.
     Extension,
     /// Expects the LF of a size line.
     SizeEnd,
@@ -36,8 +38,12 @@ enum At {
     DataLf,
     /// At the start of a trailer line, or of the empty line that ends the body.
     TrailerStart,
-    /// Inside a trailer line.
+    /// Inside the name of a trailer.
+    TrailerName,
+    /// Behind the colon of a trailer.
     Trailer,
+    /// Expects the LF of a trailer line.
+    TrailerEnd,
     /// Expects the last LF.
     LastLf,
     /// The body is complete.
@@ -81,8 +87,9 @@ impl Chunked {
                 self.rest = self.rest << 4 | u64::from(digit);
                 Ok(At::SizeDigits)
             }
-            (At::SizeDigits | At::Extension, b'\r') => Ok(At::SizeEnd),
-            (At::SizeDigits, b';' | b' ' | b'\t') => self.overhead(At::Extension),
+            (At::SizeDigits | At::Blank | At::Extension, b'\r') => Ok(At::SizeEnd),
+            (At::SizeDigits | At::Blank, b' ' | b'\t') => self.overhead(At::Blank),
+            (At::SizeDigits | At::Blank, b';') => self.overhead(At::Extension),
             (At::Extension, byte) if byte != b'\n' => self.overhead(At::Extension),
             (At::SizeEnd, b'\n') => Ok(match self.rest {
                 0 => At::TrailerStart,
@@ -92,9 +99,12 @@ impl Chunked {
             (At::DataLf, b'\n') => Ok(At::Size),
             (At::TrailerStart, b'\r') => Ok(At::LastLf),
             (At::LastLf, b'\n') => Ok(At::Done),
-            (At::Trailer, b'\n') => Ok(At::TrailerStart),
-            (At::TrailerStart, b'\n') => Err(BrokenChunk),
-            (At::TrailerStart | At::Trailer, _) => self.overhead(At::Trailer),
+            (At::TrailerEnd, b'\n') => Ok(At::TrailerStart),
+            (At::Trailer, b'\r') => Ok(At::TrailerEnd),
+            (At::TrailerName, b':') => self.overhead(At::Trailer),
+            (At::TrailerStart | At::TrailerName, byte) if is_token(byte) => self.overhead(At::TrailerName),
+            // A field's value has no control characters but the tab (RFC 9110, section 5.5).
+            (At::Trailer, b'\t' | b' '..=b'~' | 0x80..) => self.overhead(At::Trailer),
             _ => Err(BrokenChunk),
         }
     }
@@ -106,6 +116,11 @@ impl Chunked {
             false => Ok(next),
         }
     }
+}
+
+/// Whether a field's name may have `byte` (RFC 9110, section 5.6.2).
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 #[cfg(test)]
@@ -120,6 +135,19 @@ mod tests {
             assert_eq!(taken, piece.len(), "nothing lies behind the body");
         }
         Ok((body, chunked.is_done()))
+    }
+
+    #[test]
+    fn a_trailer_is_a_field() {
+        for trailer in ["x: 1\r\n", "x:\r\ny: caf\u{e9}\r\n"] {
+            let text = format!("0\r\n{trailer}\r\n");
+            assert_eq!(decode(&[text.as_bytes()]), Ok((vec![], true)), "{trailer}");
+        }
+        for trailer in ["x\r\n", ": 1\r\n", "x : 1\r\n", " x: 1\r\n", "x: \u{1}\r\n", "x: 1\r\r\n", "x: 1\n"]
+        {
+            let text = format!("0\r\n{trailer}\r\n");
+            assert_eq!(decode(&[text.as_bytes()]), Err(BrokenChunk), "{trailer}");
+        }
     }
 
     #[test]

@@ -38,12 +38,12 @@ pub(crate) fn fresh_seed() -> u64 {
     })
 }
 
-/// What is played: by default a seed that nobody has seen, and two that were, so that each balancer has a round.
+/// What is played: by default one round of each balancer, the same in every run of the tests; else as many as are asked for.
 fn seeds() -> Vec<u64> {
-    let fresh = fresh_seed();
     match (number("RIG_NEMESIS_ROUNDS"), number("RIG_NEMESIS_SEED")) {
-        (None, None) => vec![(fresh + 1) % 3, (fresh + 2) % 3, fresh],
-        (rounds, _) => (fresh..).take(rounds.unwrap_or(1) as usize).collect(),
+        // One of each balancer, the same in every run of the tests.
+        (None, None) => vec![0, 1, 2],
+        (rounds, _) => (fresh_seed()..).take(rounds.unwrap_or(1) as usize).collect(),
     }
 }
 

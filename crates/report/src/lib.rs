@@ -25,6 +25,7 @@ pub mod evidence;
 pub mod fate;
 pub mod faults;
 pub mod figures;
+mod frame;
 pub mod html;
 pub mod joined;
 pub mod latency;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use model::catalog::BalancerKind;
-use model::history::{CellStage, Event, Happening, Setting};
+use model::history::{CellStage, Setting};
 use model::identity::CellId;
 use model::job::{GeneratorReport, WAKE_QUANTUM};
 use model::outcome::OutcomeKind;
@@ -26,6 +26,7 @@ use crate::deploy::{self, DeployRecord};
 use crate::ejections::{self, Ejections};
 use crate::evidence::Evidence;
 use crate::faults::{self, FaultRecord};
+use crate::frame::Frame;
 use crate::joined::join;
 use crate::latency::Latency;
 use crate::lateness::{self, Lateness, Machine, depends_on_time};
@@ -226,57 +227,6 @@ pub struct Generator {
     /// Connections that were given up because the peer sent more than its responses.
     #[serde(default)]
     pub surplus: u64,
-}
-
-/// What the history says about the cell as a whole.
-#[derive(Default)]
-struct Frame {
-    runtime: String,
-    balancer_version: String,
-    settings: Vec<Setting>,
-    published: Option<String>,
-    stages: BTreeMap<CellStage, f64>,
-    scheduled: Option<u64>,
-    origin: Option<Nanos>,
-    generator: Option<GeneratorReport>,
-    ending: Ending,
-    warnings: Vec<String>,
-    failures: Vec<String>,
-}
-
-impl Frame {
-    fn read(history: &[Event]) -> Frame {
-        let mut frame = Frame::default();
-        for event in history {
-            match &event.what {
-                Happening::CellStarted { runtime, .. } => frame.runtime.clone_from(runtime),
-                Happening::StageEnded { stage, took } => {
-                    frame.stages.insert(*stage, took.seconds());
-                }
-                Happening::Balancer { version, settings, published, .. } => {
-                    frame.published.clone_from(published);
-                    frame.balancer_version.clone_from(version);
-                    frame.settings.clone_from(settings);
-                }
-                Happening::Scheduled { requests, origin } => {
-                    frame.scheduled = Some(*requests);
-                    frame.origin = Some(*origin);
-                }
-                Happening::LoadFinished { generator } => frame.generator = Some(*generator),
-                Happening::Warning { message } => frame.warnings.push(message.clone()),
-                Happening::Failed { message } => {
-                    frame.failures.push(message.clone());
-                    frame.ending = frame.ending.max(Ending::Failed);
-                }
-                Happening::Interrupted => frame.ending = Ending::Interrupted,
-                _ => {}
-            }
-        }
-        if frame.generator.is_none() && frame.ending == Ending::Complete {
-            frame.ending = Ending::Truncated;
-        }
-        frame
-    }
 }
 
 /// Sums up a cell. Whatever its records lack makes it INVALID, with the reason.

@@ -10,6 +10,7 @@ mod ending;
 mod fleet;
 mod frames;
 mod generator;
+mod last_words;
 mod ledgers;
 mod lookout;
 mod losses;

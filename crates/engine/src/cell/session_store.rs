@@ -14,8 +14,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+use super::last_words::LAST_BYTES;
 use super::recorder::Recorder;
-use super::stand::LAST_BYTES;
 use crate::balancer::{STDERR_FILE, STDOUT_FILE, Signal};
 use crate::certificates::write_secret;
 use crate::error::EngineError;

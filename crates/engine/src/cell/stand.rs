@@ -3,7 +3,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -26,7 +25,7 @@ use super::session_store::SessionStore;
 use super::stages::Stages;
 use super::token_keys::{TokenKeys, password};
 use super::{Drive, Order, generator, lookout, losses, machine, readiness, sampling, timeline, variant_of};
-use crate::balancer::{ConfigFile, Rendered, Rotation, STDERR_FILE, STDOUT_FILE, Site, adapter};
+use crate::balancer::{ConfigFile, Rendered, Rotation, Site, adapter};
 use crate::certificates::{CERTIFICATES, Certificates};
 use crate::error::EngineError;
 use crate::owner;
@@ -37,10 +36,6 @@ use crate::runtime::{Handle, Launch, Pod, PodOrder, Process, Program, Reach, Run
 const READY_WITHIN: Duration = Duration::from_secs(20);
 /// The balancer's control interface, in its private directory.
 const ADMIN: &str = "admin.sock";
-/// Bytes at the end of a log in which its last words are looked for.
-pub(super) const LAST_BYTES: u64 = 64 << 10;
-/// Lines of a balancer's own words that an error shows.
-const WORDS: usize = 20;
 /// How long the exit of a balancer may take to be noticed after it has ceased to answer.
 const DYING: Duration = Duration::from_secs(1);
 
@@ -395,64 +390,5 @@ impl<'a, R: Runtime> Stand<'a, R> {
                 Err(EngineError::NotReady { kind, seconds, missing, words: self.last_words() })
             }
         }
-    }
-
-    fn exited(&self, balancer: &Handle) -> EngineError {
-        EngineError::BalancerExited {
-            kind: self.order.cell.balancer,
-            status: balancer.exited().unwrap_or_default(),
-            words: self.last_words(),
-            config: self.order.dir.config_dir(),
-        }
-    }
-
-    pub(super) async fn unexpected_exit(&self, balancer: &Handle) -> EngineError {
-        tokio::select! {
-            never = self.note_exit(balancer) => match never {},
-            () = async { let _ = balancer.exit.clone().wait_for(Option::is_some).await; } => {}
-        }
-        self.exited(balancer)
-    }
-
-    /// Writes down when the balancer exits.
-    async fn note_exit(&self, balancer: &Handle) -> Infallible {
-        let _ = balancer.exit.clone().wait_for(Option::is_some).await;
-        let status = balancer.exited().unwrap_or_default();
-        let component = BALANCER.to_owned();
-        self.recorder.record(Happening::Exited { component, status, expected: false });
-        std::future::pending().await
-    }
-
-    /// Ends when a pod loses what keeps its address.
-    pub(super) async fn pod_lost(&self) -> EngineError {
-        let pods = self.backends.pods.values().chain([&self.balancer_pod, &self.generator_pod]);
-        let pods = pods.chain(self.backends.store.as_ref().map(|store| &store.pod));
-        let lost = pods.map(|pod| {
-            Box::pin(async move { EngineError::PodLost { pod: pod.name.clone(), status: pod.lost().await } })
-        });
-        futures_util::future::select_all(lost).await.0
-    }
-
-    /// The end of what the balancer wrote about itself.
-    fn last_words(&self) -> String {
-        let access = adapter(self.order.cell.balancer).logs().access;
-        let lines: Vec<String> = self
-            .own_words()
-            .iter()
-            .filter(|name| **name != access)
-            .filter_map(|name| store::read_end(&self.site.directory.join(name), LAST_BYTES).ok())
-            .flat_map(|bytes| String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect::<Vec<_>>())
-            .collect();
-        let shown: Vec<String> =
-            lines[lines.len().saturating_sub(WORDS)..].iter().map(|line| format!("    {line}")).collect();
-        if shown.is_empty() { "    (it said nothing)".into() } else { shown.join("\n") }
-    }
-
-    pub(super) fn own_words(&self) -> Vec<&'static str> {
-        let mut names = vec![STDERR_FILE, STDOUT_FILE, adapter(self.order.cell.balancer).logs().notices];
-        names.dedup();
-        names.sort_unstable();
-        names.dedup();
-        names
     }
 }

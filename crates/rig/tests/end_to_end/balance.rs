@@ -27,7 +27,7 @@ fn holding<'a>(run: &'a Value, balancer: &str, text: &str) -> &'a Value {
     &claim.unwrap_or_else(|| panic!("no claim `{text}`"))["holding"]["is"]
 }
 
-const QUEUED: &str = "rr.queue_max[web-1] > 10";
+const QUEUED: &str = "rr.queue_growth[web-1] > 5";
 const SPARED: &str = "lc.share[web-1] < 0.5 × rr.share[web-1]";
 
 #[test]

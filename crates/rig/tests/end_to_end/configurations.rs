@@ -24,7 +24,12 @@ const CASES: [(&str, &[&str]); 20] = [
     ("no health check", &["topology.health_check=off"]),
     (
         "a slow health check",
-        &["topology.health_check={ path: /a-b_c~d, every: 60s, timeout: 60s, fall: 100 }"],
+        &[
+            "topology.health_check={ path: /a-b_c~d, every: 60s, timeout: 60s, fall: 100 }",
+            "topology.pools.404.health_path=/a-b_c~d",
+            "topology.pools.in.health_path=/a-b_c~d",
+            "topology.pools.null.health_path=/a-b_c~d",
+        ],
     ),
     ("a fast health check", &["topology.health_check={ every: 10ms, timeout: 1ms, rise: 100 }"]),
     ("the balancer's own defaults", &["topology.retries=default", "topology.passive_health=default"]),

@@ -112,7 +112,7 @@ fn pems(addresses: impl Iterator<Item = IpAddr>) -> Result<Pems, rcgen::Error> {
 /// Writes, or replaces, a file that only its user can read.
 pub(crate) fn write_secret(path: &Path, text: &str) -> io::Result<()> {
     match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => write(path, text, 0o600),
     }
 }

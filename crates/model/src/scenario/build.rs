@@ -245,7 +245,7 @@ fn chosen(plan: SavedPlan, choice: &Choice) -> SavedPlan {
         |name: &str| choice.variants.as_ref().is_none_or(|names| names.iter().any(|chosen| chosen == name));
     let is_control = |variant: &Variant| {
         let about = |claim: &&Claim| claim.variants().any(|name| name == variant.name);
-        plan.control.iter().filter(about).any(|control| controls::is_asked_for(control, &plan, &named))
+        plan.control.iter().filter(about).any(|control| controls::is_asked_for(control, &plan, named))
     };
     let is_chosen =
         |variant: &&Variant| !variant.balancers.is_empty() && (named(&variant.name) || is_control(variant));

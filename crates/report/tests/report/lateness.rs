@@ -94,7 +94,8 @@ fn zero(records: &CellRecords) -> (Holding, Verdict) {
     let plan = impatient();
     let cells = [&cell(CONTROL), records].map(|records| summarise(&plan, records));
     let run = judge(&plan, &environment(), cells.into(), vec![]);
-    let claim = run.claims.iter().find(|claim| claim.text == "with-drain.dropped == 0").unwrap();
+    let claim =
+        run.claims.iter().find(|claim| claim.text == "with-drain.dropped == 0").expect("it is judged");
     (claim.holding.clone(), run.verdict)
 }
 

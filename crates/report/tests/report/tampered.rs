@@ -34,7 +34,7 @@ fn thin_plan() -> SavedPlan {
 fn thin(variant: &str) -> CellRecords {
     let mut records = cell(variant);
     let kept = |id: &mut model::identity::RequestId| {
-        let kept = id.0 % KEPT == 0;
+        let kept = id.0.is_multiple_of(KEPT);
         id.0 /= KEPT;
         kept
     };
@@ -70,7 +70,7 @@ const FILES: usize = 5;
 
 fn text_of(records: &CellRecords, file: usize) -> String {
     fn lines<T: Serialize>(records: &[T]) -> String {
-        records.iter().map(|record| serde_json::to_string(record).unwrap() + "\n").collect()
+        records.iter().map(|record| serde_json::to_string(record).expect("it is a record") + "\n").collect()
     }
     match file {
         0 => lines(&records.history),

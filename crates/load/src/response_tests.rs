@@ -122,7 +122,7 @@ fn what_follows_a_complete_response_is_surplus_wherever_it_is_cut() {
         for cut in 1..whole.len() {
             let mut reader = read(&whole[..cut]).unwrap();
             assert_eq!(reader.has_surplus(), cut > text.len());
-            reader.read(whole[cut..].as_bytes()).unwrap();
+            reader.read(&whole.as_bytes()[cut..]).unwrap();
             assert!(reader.is_complete() && reader.has_surplus());
         }
         assert!(!read(text).unwrap().has_surplus());

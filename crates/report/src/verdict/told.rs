@@ -48,7 +48,7 @@ impl Judge<'_> {
             });
             Told { balancer, text: sentences(&words.collect::<String>()) }
         };
-        BalancerKind::ALL.into_iter().filter(ran).map(tell).collect()
+        BalancerKind::ALL.into_iter().filter(ran).map(tell).filter(|told| !told.text.is_empty()).collect()
     }
 
     /// What repeats say of the difference of two figures that vary from run to run by themselves: nothing if their ranges

@@ -65,7 +65,7 @@ fn responses_that_break_off_end_as_told_and_those_in_the_body_eject_nobody() {
     let dir = tempfile::tempdir().unwrap();
     let arguments = ["run", &bundled("half-dead"), "--variant", "truncations", "--format", "json", "--quiet"];
     let short =
-        ["--runtime", "process", "--set", "control=[]", "--set", "expect=[]", "--set", "load.for=2500ms"];
+        ["--runtime", "process", "--set", "control=[]", "--set", "expect=[]", "--set", "load.for=3500ms"];
     let ended = said(rig(dir.path(), &arguments).args(short));
     assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{}", ended.out);
     let run: Value = serde_json::from_str(&ended.out).unwrap();

@@ -1,8 +1,7 @@
 //! An environment that cannot run a scenario: exit 3, a message that says what to do, nothing left running.
 
-use std::path::Path;
-
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::Command;
 
 use crate::harness::{alive, files, histories, launched, machine, rig, said, scenario};

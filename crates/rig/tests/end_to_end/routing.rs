@@ -72,6 +72,7 @@ fn a_canary_gets_those_who_ask_for_it_and_a_ramp_more_of_the_others() {
     let dir = tempfile::tempdir().unwrap();
     let short = [
         "load.warmup=200ms",
+        "load.timeout=500ms",
         "variants.no-route.load.for=700ms",
         "variants.header.load.for=1200ms",
         "variants.header.timeline=null",
@@ -133,7 +134,7 @@ fn a_misspelt_header_and_swapped_routes_turn_the_verdict() {
 fn a_timeline_that_asks_for_a_curl_that_is_not_there_is_refused_before_the_run() {
     let dir = tempfile::tempdir().unwrap();
     let mut command = rig(dir.path(), &["run", &bundled("path-routing"), "--runtime", "process", "--quiet"]);
-    let ended = said(command.env("PATH", dir.path()));
+    let ended = said(command.env("RIG_CURL", dir.path().join("curl")));
     assert_eq!(ended.code, 3, "{}", ended.err);
     assert!(ended.err.contains("curl is not installed"), "{}", ended.err);
     assert_eq!(crate::harness::files(dir.path()).len(), 0);

@@ -11,7 +11,7 @@ use tokio::process::Command;
 
 use crate::certificates::Certificates;
 use crate::error::EngineError;
-use crate::runtime::search::Places;
+use crate::runtime::binaries;
 
 /// How long curl may take, which it is told itself as well.
 const WITHIN: Duration = Duration::from_secs(5);
@@ -25,7 +25,7 @@ const BODY: usize = 200;
 /// # Errors
 /// If there is none.
 pub fn find_curl() -> Result<PathBuf, EngineError> {
-    Places::here().find("curl").map(|found| found.path).map_err(|_| EngineError::CurlMissing)
+    binaries::find_curl().ok_or(EngineError::CurlMissing)
 }
 
 /// Asks `target`, on a connection of its own, over TLS if there are `certificates`. The request has no id, so that it is no part of the load.

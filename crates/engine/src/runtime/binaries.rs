@@ -53,6 +53,11 @@ fn found_store() -> Result<Found, EngineError> {
     })
 }
 
+/// curl: `RIG_CURL`, else where [`Places`] finds it; `None`: there is none.
+pub(crate) fn find_curl() -> Option<PathBuf> {
+    executable("curl", "RIG_CURL").ok().map(|found| found.path)
+}
+
 fn no_executable(variable: &str) -> String {
     format!("{variable} names it, and it is no executable file")
 }

@@ -1,6 +1,6 @@
 //! Where components run. A runtime is a trait with few verbs, and no caller asks which one it has.
 
-mod binaries;
+pub(crate) mod binaries;
 mod carries;
 pub mod checkup;
 pub mod docker;

@@ -83,6 +83,16 @@ impl FaultServer {
         FaultServer { address, seen, end, thread: Some(thread) }
     }
 
+    /// What it has seen so far.
+    pub(crate) fn seen(&self) -> Seen {
+        self.seen.lock().unwrap().clone()
+    }
+
+    /// Counts from zero again.
+    pub(crate) fn forget(&self) {
+        *self.seen.lock().unwrap() = Seen::default();
+    }
+
     /// Ends the server and says what it saw.
     pub(crate) fn finish(mut self) -> Seen {
         self.end.notify_one();
@@ -100,8 +110,13 @@ impl Drop for FaultServer {
 async fn converse(mut stream: TcpStream, script: Script, seen: Arc<Mutex<Seen>>, end: Arc<Notify>) {
     let mut input = Vec::new();
     while let Ok(Some(head)) = read_head(&mut stream, &mut input).await {
-        let id = header(&head, "x-rig-seq").unwrap().parse().unwrap();
-        *seen.lock().unwrap().received.entry(id).or_default() += 1;
+        let id = {
+            let received = &mut seen.lock().unwrap().received;
+            // Other clients than rig's send no ids: theirs are numbered.
+            let id = header(&head, "x-rig-seq").map_or(received.len() as u64, |id| id.parse().unwrap());
+            *received.entry(id).or_default() += 1;
+            id
+        };
         let reply = script(id);
         if !matches!(reply, Reply::Early(_)) {
             let Ok(intact) = read_body(&mut stream, &mut input, &head).await else {

@@ -1,0 +1,49 @@
+//! The fault matrix: what a client sees of each fault of a server, directly and through each balancer. For every fault the
+//! client's counts equal the server's own, and its classes are what the table in `faults.rs` says. `docs/fault-matrix.md`
+//! is that table; `RIG_WRITE_FAULT_MATRIX=1` renews it.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod document;
+#[path = "../../../load/tests/fault_server/mod.rs"]
+#[allow(dead_code, reason = "the server can do more than is asked of it here")]
+mod fault_server;
+mod faults;
+mod kernel;
+mod peers;
+mod sending;
+mod standing;
+
+use std::thread;
+
+use model::catalog::BalancerKind;
+
+use crate::faults::{FAULTS, Fault, VERSIONS};
+use crate::standing::{Standing, is_version};
+
+#[test]
+fn what_a_client_sees_of_each_fault_is_what_the_table_says() {
+    let ways = [None].into_iter().chain(VERSIONS.map(Some)).enumerate();
+    // Side by side, each in two parts with a server of its own: most of the time nobody does anything.
+    let parts = ways.flat_map(|way| FAULTS.chunks(FAULTS.len().div_ceil(2)).map(move |faults| (way, faults)));
+    let parts: Vec<_> = parts
+        .map(|((n, way), faults)| (n, way, faults, thread::spawn(move || meet(faults, way.map(|it| it.0)))))
+        .collect();
+    let mut wrong = Vec::new();
+    for (n, way, faults, seen) in parts {
+        let seen = seen.join().unwrap();
+        if way.is_some_and(|(kind, version)| !is_version(kind, version)) {
+            continue;
+        }
+        let name = way.map_or("directly", |(kind, _)| kind.name());
+        for (fault, seen) in faults.iter().zip(seen).filter(|(fault, seen)| fault.expected[n] != seen) {
+            wrong.push(format!("{}, {name}: expected {}, seen {seen}", fault.name, fault.expected[n]));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Meets each of `faults`, directly or through a balancer.
+fn meet(faults: &[Fault], kind: Option<BalancerKind>) -> Vec<String> {
+    let standing = Standing::up(kind);
+    faults.iter().map(|fault| standing.meet(fault)).collect()
+}

@@ -75,7 +75,7 @@ pub(crate) enum Command {
         rig compare results/drain/20261122T135148Z results/drain/latest\n\n\
         Balancers: runs the scenarios named, or all bundled ones (canary, drain, drain-edges, half-dead, health-check, \
         path-routing, reload, round-robin-vs-least-connections, sticky-sessions, tls), on each of them, five times unless --repeat says \
-        otherwise, cells in an order drawn from the seed. For two balancers all bundled ones are about 11 minutes of \
+        otherwise, cells in an order drawn from the seed. For two balancers all bundled ones are about 13 minutes of \
         load per repeat, besides what it takes to start and end each cell: half a second as local processes, three in \
         Docker. --repeat 1 gives a first look, and marks nothing. \
         Variants that not all of the balancers can run are listed and left out. The runs are saved like any other.\n\n\

@@ -20,6 +20,10 @@ pub struct Told {
     pub text: String,
 }
 
+fn is_untrusted(cell: &CellSummary, figure: &Reading) -> bool {
+    inputs(cell, figure.metric).iter().any(|input| input.verdict == Trust::Invalid)
+}
+
 /// Stands where a figure of a variant would stand that did not run. No text has it.
 const NOT_RUN: &str = "\0";
 
@@ -57,10 +61,17 @@ impl Judge<'_> {
         if !is_latency(left.metric) && !is_cpu(left.metric) {
             return "";
         }
+        let cells = |figure: &Reading| -> Vec<&CellSummary> {
+            (1..=self.plan.repeats).filter_map(|n| self.cell(&figure.variant, balancer, n)).collect()
+        };
+        if [left, right].iter().any(|figure| cells(figure).iter().any(|cell| is_untrusted(cell, figure))) {
+            return "";
+        }
         let range = |figure: &Reading| {
-            let cells = (1..=self.plan.repeats).filter_map(|n| self.cell(&figure.variant, balancer, n));
-            let values: Vec<f64> =
-                cells.filter_map(|cell| read(cell, figure.metric, figure.facet.as_deref()).ok()).collect();
+            let values: Vec<f64> = cells(figure)
+                .iter()
+                .filter_map(|cell| read(cell, figure.metric, figure.facet.as_deref()).ok())
+                .collect();
             let (least, most) = values
                 .iter()
                 .fold((f64::INFINITY, 0.0), |(least, most): (f64, f64), v| (least.min(*v), most.max(*v)));
@@ -84,10 +95,7 @@ impl Judge<'_> {
         if cells.is_empty() {
             return NOT_RUN.to_owned();
         }
-        let untrusted = |cell: &&CellSummary| {
-            inputs(cell, figure.metric).iter().any(|input| input.verdict == Trust::Invalid)
-        };
-        if cells.iter().any(untrusted) {
+        if cells.iter().any(|cell| is_untrusted(cell, figure)) {
             return format!("(not trusted: {figure})");
         }
         let value = |cell: &&CellSummary| read(cell, figure.metric, figure.facet.as_deref()).ok();

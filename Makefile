@@ -10,7 +10,7 @@ help:
 	@echo "make nemesis runs while processes of theirs are killed, stopped and starved; ROUNDS=30"
 	@echo "make fuzz    property tests of what is read from outside, with a fresh seed; CASES=20000, SEED=…"
 	@echo "make scenarios   every bundled scenario, two at a time; FULL=1: five repeats of each, one at a time"
-	@echo "make reference   every bundled scenario once, one at a time: 21 minutes; renews results/reference and what the READMEs show"
+	@echo "make reference   every bundled scenario once, one at a time: 30 minutes; renews results/reference and what the READMEs show"
 	@echo "make schema  after a change of the scenario language: its JSON Schema and reference"
 	@echo "make man     manual pages into target/man"
 	@echo "make check   formatting, lints, scenarios, workflows, dependencies"

@@ -177,6 +177,11 @@ mod tests {
         let five = ZeroBound::over(vec![repeat; 5].iter());
         assert_eq!((five.lost, five.says.as_deref(), five.replacements), (1490, Some("< 0.3 %"), 15));
         assert_eq!(ZeroBound::over([].iter()).words(Metric::Dropped, "drained"), None);
+        assert_eq!(
+            ZeroBound::over_replacements(0).per_replacement,
+            None,
+            "where nobody was replaced there is no bound"
+        );
     }
 
     #[test]

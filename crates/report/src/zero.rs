@@ -186,6 +186,13 @@ mod tests {
 
     #[test]
     fn every_loss_is_told_in_its_own_words() {
+        let mut losses: Vec<Metric> = Metric::ALL.iter().copied().filter(|m| m.loss() == Some(*m)).collect();
+        losses.retain(|loss| *loss != Metric::Dropped);
+        let mut words: Vec<_> = losses.iter().map(|loss| Words::of(*loss)).collect();
+        words.sort_by_key(|words| (words.noun, words.verb, words.how));
+        words.dedup_by_key(|words| (words.noun, words.verb, words.how));
+        assert_eq!(words.len(), losses.len(), "two losses are told in the same words");
+        assert!(words.iter().all(|words| (words.noun, words.verb, words.how) != ("requests", "lost", "")));
         let reload = ZeroBound::default().beside("cut-off", 2);
         assert_eq!(
             reload.words(Metric::Duplicates, "post").as_deref(),

@@ -1,5 +1,5 @@
 //! Whether this process runs when it should. It wakes up at even distances, and notes where it could not: it was
-//! stopped, or the machine had no processor for it. Nobody else would know: requests that come meanwhile wait in the
+//! stopped, or the machine had no processor for it. Nothing else would show it: requests that come meanwhile wait in the
 //! kernel, and are received late.
 
 use std::convert::Infallible;

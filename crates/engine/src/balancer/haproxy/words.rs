@@ -117,7 +117,7 @@ pub(super) const SIGNS: &[Sign] = &[
 
 /// Reads a line of the access log.
 pub(super) fn read_log(line: &str, site: &Site) -> Result<Option<LogLine>, LogError> {
-    // A configuration of the user's own may log less; what it doesn't log, nobody knows.
+    // A configuration of the user's own may log less; what it doesn't log is not known.
     #[derive(Deserialize)]
     struct Line<'a> {
         #[serde(default)]

@@ -22,15 +22,18 @@ pub struct Claim {
     pub comparison: Comparison,
     /// What it is compared with.
     pub right: Operand,
+    /// Whether it is a gate: what `--fail-on` forbids, turned round.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gate: bool,
 }
 
 impl Claim {
-    /// The claim that holds where this one does not.
-    pub fn opposite(&self) -> Claim {
+    /// The gate that holds where this claim does not.
+    pub fn forbidden(&self) -> Claim {
         let comparison = self.comparison.opposite();
         // A claim has one sign.
         let text = self.text.replacen(self.comparison.sign(), comparison.sign(), 1);
-        Claim { text, comparison, ..self.clone() }
+        Claim { text, comparison, gate: true, ..self.clone() }
     }
 
     /// What must be measured to judge it.

@@ -70,7 +70,7 @@ impl FromStr for Claim {
         })?;
         let left = reading(left.trim(), None)?;
         let right = operand(right.trim(), &left)?;
-        Ok(Claim { text: whole.text.to_owned(), left, comparison, right })
+        Ok(Claim { text: whole.text.to_owned(), left, comparison, right, gate: false })
     }
 }
 
@@ -271,7 +271,7 @@ mod tests {
         });
         (sides, prop::sample::select(Comparison::ALL.to_vec())).prop_map(|((left, right), comparison)| {
             let text = format!("{left} {comparison} {right}");
-            Claim { text, left, comparison, right }
+            Claim { text, left, comparison, right, gate: false }
         })
     }
 

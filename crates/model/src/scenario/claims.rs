@@ -37,7 +37,7 @@ pub(crate) fn fail_on(
     let opposite = |text: &String| {
         let place = Place::command_line(format!("--fail-on {text}"));
         let node = Node { place: place.clone(), value: Value::Scalar(text.clone()) };
-        let claim = claim(Item::document(&node, found), variants, catalog)?.opposite();
+        let claim = claim(Item::document(&node, found), variants, catalog)?.forbidden();
         Some(Written { claim, place })
     };
     texts.iter().filter_map(opposite).collect()

@@ -150,7 +150,15 @@ impl Judge<'_> {
         if none && is_of_requests(loss) {
             observed = format!("{observed}, {}", shadows(std::iter::once(&cell.books)));
         }
-        let power = match self.power(cell, loss, facet, Some(claim), controls) {
+        let (loss, power) = match self.power(cell, loss, facet, Some(claim), controls) {
+            // A gate asks for no proof of its own: who dropped nothing, where that is proved, lost none in this way either.
+            Err(reason) if claim.gate && is_of_requests(loss) && cell.counts.dropped == 0 => {
+                let power = self.power(cell, Metric::Dropped, None, None, controls);
+                (Metric::Dropped, power.map_err(|_| reason))
+            }
+            power => (loss, power),
+        };
+        let power = match power {
             Ok(Some(power)) => power,
             Ok(None) => return Judgement::new(Holding::Held, observed),
             Err(reason) => return Judgement::unproven(reason, observed),

@@ -91,6 +91,25 @@ fn a_control_that_lost_none_in_that_way_proves_nothing_of_it() {
 }
 
 #[test]
+fn a_gate_on_one_way_to_lose_rests_on_the_proof_that_nothing_was_lost_in_any() {
+    let gated = |control: &str, dropped: u64| {
+        let gate = "with-drain.reset > 0".parse::<Claim>().expect("a claim").forbidden();
+        let plan = SavedPlan { expect: vec![gate], ..plan_of(&[control], &[]) };
+        let mut cells = [CONTROL, DRAINED].map(|variant| summarise(&plan, &cell(variant)));
+        cells[1].counts.dropped = dropped;
+        judge(&plan, &environment(), cells.into(), vec![])
+    };
+    let proved = gated("without-drain.dropped > 0", 0);
+    assert_eq!(last(&proved).holding, Holding::Held);
+    let size = format!("of the {LOST} requests that the control without-drain lost, with-drain saved all");
+    assert!(last(&proved).observed.contains(&size), "{}", last(&proved).observed);
+    // Neither does it hold beside a control that shows nothing, nor where requests were lost in another way.
+    assert_eq!(unproven(&gated("without-drain.p50 > 1ms", 0)), "no negative control");
+    let reason = "the control without-drain lost none by reset";
+    assert_eq!(unproven(&gated("without-drain.dropped > 0", 1)), reason);
+}
+
+#[test]
 fn a_control_that_the_promise_would_hold_for_as_well_tells_nothing_apart() {
     let beside = |promise: &str| both(&plan_of(&["without-drain.dropped > 0"], &[promise]));
     assert_eq!(last(&beside("with-drain.dropped < 39")).holding, Holding::Held);

@@ -18,6 +18,7 @@ fn claim(variant: &str, metric: Metric, comparison: Comparison, count: u64, text
         left: Reading { variant: variant.into(), metric, facet: None },
         comparison,
         right: Operand::Count(count),
+        gate: false,
     }
 }
 

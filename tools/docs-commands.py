@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Runs every command that the documents show, in their order, on shortened scenarios.
+"""Runs every command that the documents show, in order, on shortened scenarios.
 
     tools/docs-commands.py target/debug/rig README.md docs/tutorial.md
 
 A command is a line of a block that begins with ```sh. It must exit with 0, or as its comment says (`# exit 1`). Each
-document has a directory of its own, with a copy of scenarios/ whose loads are short: so the very command that a reader
-types is run, and takes seconds. `rig up` runs beside the commands that follow it, until the last that talks to it.
-What is left out is printed, with the reason.
+document has its own directory, with a copy of scenarios/ whose loads are short, so the very command that a reader types runs
+and takes seconds. `rig up` runs beside the commands that follow it, until the last one that talks to it. Commands that are
+left out are printed, with the reason.
 """
 import os
 import pathlib
@@ -19,14 +19,14 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-# The longest command runs ten cells of a few seconds each.
+# In seconds. The longest command runs ten cells of a few seconds each.
 PATIENCE = 240
 # Commands that are not run here, and why.
 LEFT_OUT = {
     r"make ": "make is what runs this",
-    r"export PATH": "the PATH is set",
-    r"git clone|cd ": "this is the clone",
-    r"docker ": "no registry need be reachable",
+    r"export PATH": "the PATH is set already",
+    r"git clone|cd ": "this is the clone already",
+    r"docker ": "no registry may be reachable",
 }
 NEEDS_AN_ENGINE = r"--runtime docker|rig (images|clean|doctor|up)"
 # What makes a scenario short: the same experiment on a smaller scale.
@@ -61,7 +61,7 @@ def prepare(directory):
 
 
 class Standing:
-    """A `rig up` that runs beside what follows it."""
+    """A `rig up` that runs beside the commands that follow it."""
 
     def __init__(self, command, directory, environment):
         self.command, self.log = command, directory / "up.log"
@@ -91,7 +91,7 @@ def end(standing):
 def perform(command, wanted, directory, environment):
     begun = time.monotonic()
     if not re.search(NEEDS_AN_ENGINE, command):
-        # Where a machine has an engine as well, either runtime would do, and processes are quicker.
+        # Either runtime would do, and processes are faster.
         environment = {**environment, "DOCKER_HOST": "unix:///nonexistent/docker.sock"}
     done = subprocess.run(
         ["bash", "-eu", "-o", "pipefail", "-c", command], cwd=directory, env=environment,
@@ -124,7 +124,7 @@ def run(document, environment):
         finally:
             end(standing)
         if number == 0:
-            sys.exit(f"{document} shows no command: this looks for the wrong thing")
+            sys.exit(f"{document} shows no command: the search is wrong")
 
 
 def main():

@@ -42,7 +42,7 @@ pub(crate) fn requested() -> Result<watch::Receiver<bool>, Failure> {
                 end_at_once(terminal.as_ref());
             }
             if !is_drawing() {
-                tell("\nstopping: ending what was launched; once more ends rig at once …");
+                tell("\nstopping what was launched; press Ctrl-C again to stop at once …");
             }
         }
         // Whoever waits for the flag must not take the end of this for a wish.
@@ -65,8 +65,8 @@ fn end_at_once(terminal: Option<&Termios>) -> ! {
     }
     kill_children();
     tell(
-        "\nended at once: local processes were killed, and the reaper removes containers and networks; \
-         `rig clean` removes what they leave",
+        "\nstopped at once: local processes were killed, and the reaper removes containers and networks. \
+         Run `rig clean` to remove their files",
     );
     std::process::exit(Exit::Interrupted.code().into())
 }

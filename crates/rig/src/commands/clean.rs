@@ -19,7 +19,7 @@ pub(crate) fn perform(wanted: &Clean) -> Result<Exit, Failure> {
     match cleaned {
         Ok(lines) => print_plain(&lines)?,
         Err(error @ DockerError::Unreachable { .. }) if !wanted.images => {
-            print_plain(&format!("containers: not looked for: {error}\n"))?;
+            print_plain(&format!("containers were not checked: {error}\n"))?;
         }
         Err(error) => return Err(Failure::environment(error)),
     }
@@ -37,10 +37,10 @@ fn files(wanted: &Clean) -> Result<(String, Vec<String>), Failure> {
     let mut treat = |path: &std::path::Path, life: Life, remove: &dyn Fn() -> anyhow::Result<()>| {
         let path = path.display();
         match life {
-            Life::Lives => lines.push_str(&format!("spared: {path}: its owner lives\n")),
+            Life::Lives => lines.push_str(&format!("kept: {path}: its run is live\n")),
             Life::Unknown if !wanted.unseen => {
                 lines.push_str(&format!(
-                    "spared: {path}: its owner can't be seen from here; --unseen removes it\n"
+                    "kept: {path}: its owner can't be seen from here; --unseen removes it\n"
                 ));
             }
             Life::Unknown | Life::Gone => match remove() {
@@ -64,11 +64,11 @@ async fn containers(wanted: &Clean) -> Result<String, DockerError> {
     let cleaned = clean(&docker, wanted.unseen).await?;
     let mut lines = format!("removed: {} containers and networks of dead runs\n", cleaned.removed);
     for spared in &cleaned.spared {
-        lines.push_str(&format!("spared: {spared}\n"));
+        lines.push_str(&format!("kept: {spared}\n"));
     }
     if wanted.images {
         let images = remove_packed_images(&docker).await?;
-        lines.push_str(&format!("removed: {images} packed images\n"));
+        lines.push_str(&format!("removed: {images} images that rig built\n"));
     }
     Ok(lines)
 }

@@ -32,7 +32,7 @@ pub(crate) fn perform(wanted: &Compare) -> Result<Exit, Failure> {
         Targets::Balancers { kinds, scenarios } => {
             if wanted.force {
                 return Err(Failure::usage(anyhow::anyhow!(
-                    "--force is for saved runs: cells of one run are alike"
+                    "--force is for saved runs; the cells of one run are always comparable"
                 )));
             }
             let jobs = jobs(wanted, &kinds, &scenarios)?;
@@ -49,7 +49,7 @@ pub(crate) fn perform(wanted: &Compare) -> Result<Exit, Failure> {
 fn saved(wanted: &Compare, [a, b]: &[PathBuf; 2]) -> Result<Exit, Failure> {
     if wanted.repeat.is_some() || wanted.seed.is_some() || !wanted.sets.is_empty() {
         return Err(Failure::usage(anyhow::anyhow!(
-            "--repeat, --seed and --set are for balancers that are to be run: these runs have been"
+            "--repeat, --seed and --set apply to new runs of balancers, not to saved runs"
         )));
     }
     let (a, b) = (Read::from(a)?, Read::from(b)?);
@@ -158,7 +158,7 @@ fn amount(jobs: &[Job]) -> String {
     };
     let scenarios = if jobs.len() == 1 { "1 scenario".into() } else { format!("{} scenarios", jobs.len()) };
     let cells: usize = jobs.iter().map(|job| job.planned.plan.cells().len()).sum();
-    format!("{scenarios}, {cells} cells: {took} of load, and what it takes to start and end them")
+    format!("{scenarios}, {cells} cells: {took} of load, plus the time to start and stop them")
 }
 
 /// How long the loads of all cells take, one after another.

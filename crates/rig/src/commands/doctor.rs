@@ -1,4 +1,4 @@
-//! `rig doctor`: what this machine can do for rig, and how to mend what it can't.
+//! `rig doctor`: what rig can run on this machine, and how to fix what it can't.
 
 mod containers;
 mod results;

@@ -16,8 +16,8 @@ use crate::cli::{FormatName, Output};
 use crate::exit::{Exit, Failure};
 
 /// What a reader should know of a run that an earlier version saved.
-const UNSEALED: &str = "the run was saved without a digest of its plan: whether plan.json, and its claims with it, was \
-                        changed since is not known";
+const UNSEALED: &str = "the run was saved without a digest of its plan, so rig can't tell whether plan.json and its \
+                        claims were changed since";
 
 /// A run, judged, with what its pictures are drawn from.
 pub(super) struct Judged {
@@ -39,7 +39,7 @@ fn whole(saved: &SavedRun, cell: &CellId) -> Result<LoadedCell, StoreError> {
     if records.history.iter().any(|event| matches!(event.what, Happening::CellFinished)) {
         return Ok(loaded);
     }
-    let mut missing = vec!["its timeline has no end".to_owned()];
+    let mut missing = vec!["its timeline did not end".to_owned()];
     if records.executions.is_empty() {
         match engine::salvage::executions(&saved.dir(cell)) {
             Ok(executions) => records.executions = executions,

@@ -81,8 +81,7 @@ fn of_scenarios(scenarios: &[Listed]) -> Table {
         columns: vec![name, question, balancers, variants, cells, load],
         rows: scenarios.iter().map(row).collect(),
         notes: vec![
-            "load: how long the loads of all cells take together; launching and ending them comes on top"
-                .into(),
+            "load: the duration of the load of all cells together, without starting and stopping them".into(),
         ],
     }
 }
@@ -96,7 +95,7 @@ fn of_balancers(balancers: &[Check]) -> Table {
         title: "Balancers, as local processes".to_owned(),
         columns: Column::left(["name", "found"]).into(),
         rows: balancers.iter().map(row).collect(),
-        notes: vec!["containers: `rig images`; how to mend what is missing: `rig doctor`".into()],
+        notes: vec!["for containers, see `rig images`; `rig doctor` says how to fix what is missing".into()],
     }
 }
 

@@ -107,14 +107,14 @@ fn text(path: &Path) -> Result<(String, String), Failure> {
         (Err(error), None) => {
             let mut message = format!("the scenario {} can't be read: {error}", path.display());
             if path.components().count() == 1 && path.extension().is_none() {
-                message += "\n  help: `rig list` shows the names of those that are bundled";
+                message += "\n  help: `rig list` shows the names of the bundled scenarios";
             }
             return Err(Failure::usage(anyhow::anyhow!(message)));
         }
     };
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        Failure::usage(anyhow::anyhow!("{}: byte {at} is no UTF-8", path.display()))
+        Failure::usage(anyhow::anyhow!("{} is not valid UTF-8 at byte {at}", path.display()))
     })?;
     Ok((path.display().to_string(), text))
 }

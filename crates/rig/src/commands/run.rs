@@ -144,19 +144,15 @@ pub(super) async fn run(
     let kinds: BTreeSet<BalancerKind> = plan.cells().iter().map(|cell| cell.balancer).collect();
     let kinds: Vec<BalancerKind> = kinds.into_iter().collect();
     if let Some(controls) = beside_the_chosen(plan, &wanted.choice.variant).filter(|_| !wanted.quiet) {
-        eprintln!("also run, as controls of what was chosen: {controls}");
+        eprintln!("also running, as controls of the chosen variants: {controls}");
     }
     let store = plan.variants.iter().any(|variant| variant.topology.has_session_store());
     let parts: Vec<Part> =
         kinds.iter().map(|kind| Part::Balancer(*kind)).chain(store.then_some(Part::Store)).collect();
     let job = Job { wanted, planned, templates, kinds: &kinds, interrupted: interrupted.clone() };
-    if !wanted.quiet
-        && let dead @ 1.. = leftovers::dead(&wanted.out).len()
-    {
+    if !wanted.quiet && !leftovers::dead(&wanted.out).is_empty() {
         let out = wanted.out.display();
-        tell(&format!(
-            "killed runs have left {dead} directories below {out}; `rig clean --out {out}` removes them"
-        ));
+        tell(&format!("killed runs left files in {out}; `rig clean --out {out}` removes them"));
     }
     let show = Show::for_stderr(wanted.quiet);
     match place::choose(wanted.runtime, wanted.pull, &parts, show, interrupted).await? {
@@ -234,7 +230,7 @@ impl Job<'_> {
                 Ok(End::Interrupted) => break,
                 Ok(End::Completed | End::Failed(_)) => {}
                 Err(failure) => {
-                    progress.finish("could not be run");
+                    progress.finish("could not run");
                     broken = Some(failure);
                     break;
                 }

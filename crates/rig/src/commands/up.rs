@@ -44,11 +44,11 @@ pub(crate) fn perform(wanted: &Up) -> Result<Exit, Failure> {
     if let Some(pool) = &wanted.deploy {
         return door::ask(wanted.scenario.as_deref(), pool, wanted.drain);
     }
-    let missing = || Failure::usage(anyhow::anyhow!("a scenario and a balancer are needed"));
+    let missing = || Failure::usage(anyhow::anyhow!("name a scenario and a balancer"));
     let (path, balancer) =
         (wanted.scenario.as_ref().ok_or_else(missing)?, wanted.balancer.ok_or_else(missing)?);
     if wanted.load.is_some_and(|rate| rate > MOST || rate.0 <= 0.0) {
-        return Err(Failure::usage(anyhow::anyhow!("--load: up to {MOST}; `rig run` measures more")));
+        return Err(Failure::usage(anyhow::anyhow!("--load must be at most {MOST}; use `rig run` for more")));
     }
     let choice = Choice {
         balancers: Some(vec![balancer]),

@@ -173,7 +173,7 @@ fn state(event: &Happening) -> Option<(&Incarnation, String)> {
         Happening::Confirmed { incarnation, .. }
         | Happening::Reached { incarnation, .. }
         | Happening::Healed { incarnation } => (incarnation, ""),
-        Happening::Unconfirmed { incarnation, .. } => (incarnation, "less than its part"),
+        Happening::Unconfirmed { incarnation, .. } => (incarnation, "less than its share"),
         Happening::DeployAborted { incarnation, .. } => (incarnation, "never healthy"),
         Happening::Faulted { incarnation, fault } => (incarnation, fault.name()),
         Happening::Degraded { incarnation, misbehaviour } => {
@@ -204,8 +204,8 @@ fn phase(event: &Happening) -> Option<String> {
         Happening::DeployFinished { .. } => "settled".into(),
         Happening::DeployAborted { .. } => "deploy aborted".into(),
         Happening::Splitting { route, to, .. } => format!("{route}: {to}"),
-        Happening::LoadFinished { .. } => "ending".into(),
-        Happening::Interrupted => "interrupted: ending what was launched".into(),
+        Happening::LoadFinished { .. } => "stopping".into(),
+        Happening::Interrupted => "interrupted: stopping what was launched".into(),
         _ => return None,
     })
 }

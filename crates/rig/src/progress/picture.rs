@@ -70,7 +70,7 @@ fn row<'a>(id: &'a str, backend: &'a Backend, sees: Option<bool>) -> Row<'a> {
     let says = match &backend.balancer {
         Some((true, words)) => Span::from(words.as_str()).green(),
         Some((false, words)) => Span::from(words.as_str()).red(),
-        None if sees == Some(false) => "it has no view".dim(),
+        None if sees == Some(false) => "no view".dim(),
         None => "–".into(),
     };
     let state = match (backend.state.as_str(), &backend.status) {

@@ -25,24 +25,24 @@ pub(super) enum Targets {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum WrongTargets {
     #[error(
-        "`{0}` is no balancer ({known}), no bundled scenario, no file and no saved run\n  \
+        "`{0}` is no balancer ({known}), bundled scenario, file or saved run\n  \
          help: rig compare nginx envoy [SCENARIO…], or rig compare RUN RUN with the directories of two runs",
         known = names()
     )]
     Unknown(String),
-    #[error("{balancer} is a balancer and {run} a saved run: compare balancers, or saved runs")]
+    #[error("{balancer} is a balancer and {run} a saved run; compare either balancers or saved runs")]
     Mixed { balancer: BalancerKind, run: String },
     #[error(
-        "{scenario} is a scenario and {run} a saved run: a saved run has its scenario with it; compare it with another run"
+        "{scenario} is a scenario and {run} a saved run; a saved run brings its scenario, so compare it with another run"
     )]
     ScenarioAndRun { scenario: String, run: String },
-    #[error("{0} alone is no comparison: name another balancer ({known})", known = names())]
+    #[error("{0} alone can't be compared; name another balancer ({known})", known = names())]
     OneBalancer(BalancerKind),
-    #[error("no balancer is named: name at least two of {known}, then the scenarios", known = names())]
+    #[error("no balancer is named; name at least two of {known}, then the scenarios", known = names())]
     NoBalancer,
-    #[error("{0} is named twice; versions of it are compared by their saved runs: rig compare RUN RUN")]
+    #[error("{0} is named twice; to compare two versions of it, compare saved runs: rig compare RUN RUN")]
     Twice(BalancerKind),
-    #[error("two saved runs make a comparison, and here {} named", if *.0 == 1 { "1 is".to_owned() } else { format!("{} are", .0) })]
+    #[error("a comparison needs two saved runs, and {} named", if *.0 == 1 { "1 is".to_owned() } else { format!("{} are", .0) })]
     NotTwoRuns(usize),
 }
 

@@ -11,7 +11,7 @@ use engine::runtime::docker::{DockerError, DockerRuntime, Engine};
 use super::{Section, usable};
 use crate::commands::doctor::results::nearest;
 
-const LOOK: &str = "docker info   # says whether the engine is well";
+const LOOK: &str = "docker info   # shows whether the engine works";
 
 /// Checks the engine; `progress` is told what takes time.
 pub(super) async fn section(executable: PathBuf, results: &Path, progress: &dyn Fn(&str)) -> Section {
@@ -31,7 +31,7 @@ async fn checks(
 ) -> (Vec<&'static str>, Vec<Check>) {
     // Before the trial makes something of its own.
     let leftovers = engine.leftovers().await;
-    progress("asking for images");
+    progress("looking for images");
     let (mut balancers, mut stores, mut agents) = (Vec::new(), Vec::new(), Vec::new());
     for (part, check) in engine.images(executable.clone()).await {
         match part {
@@ -43,9 +43,9 @@ async fn checks(
     }
     let location = engine.location();
     let trial = match location.iter().chain(&agents).find(|check| check.has_failed()) {
-        Some(obstacle) => untried(&format!("`{}` is in the way", obstacle.name)),
+        Some(obstacle) => untried(&format!("`{}` failed", obstacle.name)),
         None => {
-            progress("running a toy backend in one");
+            progress("running a toy backend in a container");
             tried(engine, executable, results, progress).await
         }
     };
@@ -76,7 +76,7 @@ async fn tried(
     let [components, ..] = CHECKS;
     let directory = match Scratch::make(results) {
         Ok(directory) => directory,
-        Err(error) => return untried(&format!("a directory for it can't be made: {error}")),
+        Err(error) => return untried(&format!("its directory can't be created: {error}")),
     };
     let (docker, endpoint) = (answering.docker.clone(), answering.endpoint.clone());
     let mut engine = match Engine::new(docker, endpoint, Pull::Missing, executable).await {

@@ -22,7 +22,7 @@ pub(super) fn section(results: &Path) -> Section {
         Err(error) => checks.push(Check::broken(
             "killed runs",
             &error,
-            "ls -l results/*/*/cells   # shows whose they are",
+            "ls -l results/*/*/cells   # shows who owns them",
         )),
     }
     Section { name: "results", title: "Results", runs: None, checks }
@@ -51,7 +51,7 @@ fn place(results: &Path) -> Check {
 
 /// By the bytes that are free.
 fn room(named: &str, free: u64) -> Check {
-    let found = format!("{named}{} are free", size(free));
+    let found = format!("{named}{} free", size(free));
     if free < GIB {
         Check::limits("directory", found, "du -sh results/*/* | sort -h   # shows which runs to delete")
     } else {
@@ -62,7 +62,7 @@ fn room(named: &str, free: u64) -> Check {
 fn listed(results: &Path, leftovers: &[Leftover]) -> Vec<Check> {
     let name = "killed runs";
     let checks: Vec<Check> = leftovers.iter().filter_map(|it| leftover(name, results, it)).collect();
-    if checks.is_empty() { vec![Check::ok(name, "no cell has files of its components left")] } else { checks }
+    if checks.is_empty() { vec![Check::ok(name, "none has left files")] } else { checks }
 }
 
 /// `None`: its owner lives.
@@ -72,7 +72,7 @@ fn leftover(name: &str, results: &Path, leftover: &Leftover) -> Option<Check> {
     let user = rustix::process::geteuid();
     let owner = fs::metadata(&path).ok()?.uid();
     if !user.is_root() && owner != user.as_raw() {
-        let why = format!("{found}, of another user (id {owner}): whether that run is live can't be seen");
+        let why = format!("{found}, owned by user {owner}: can't tell whether that run is live");
         return Some(Check::not_checked(name, why));
     }
     let unseen = match leftover.life() {
@@ -114,7 +114,7 @@ mod tests {
         assert_eq!(room("", GIB).state, State::Ok);
         let little = room("results: ", GIB - 1);
         assert_eq!(little.state, State::Limits);
-        assert_eq!(little.found, "results: 1024.0 MiB are free");
+        assert_eq!(little.found, "results: 1024.0 MiB free");
     }
 
     #[test]

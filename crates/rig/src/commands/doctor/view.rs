@@ -90,7 +90,7 @@ fn conclusion(checkup: &Checkup) -> String {
         .filter(|(count, _)| *count > 0)
         .map(|(count, words)| format!("{count} {words}"))
         .collect();
-    let counts = if counts.is_empty() { "all is well".to_owned() } else { counts.join(", ") };
+    let counts = if counts.is_empty() { "all passed".to_owned() } else { counts.join(", ") };
     format!("{verdict}. Of {} checks: {counts}.\n", checks().count())
 }
 

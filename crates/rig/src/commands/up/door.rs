@@ -70,7 +70,7 @@ impl Door {
             std::fs::write(directory.path().join(NAME), name)?;
             Ok::<_, std::io::Error>(listener)
         };
-        let listener = open().context("deploys can't be listened for").map_err(Failure::environment)?;
+        let listener = open().context("can't listen for deploys").map_err(Failure::environment)?;
         Ok(Door { listener, _directory: directory })
     }
 
@@ -134,7 +134,7 @@ pub(super) fn ask(which: Option<&Path>, pool: &str, drain: Option<Drain>) -> Res
     let talk = || -> anyhow::Result<Result<Exit, Failure>> {
         let mut stream = UnixStream::connect(directory.join(SOCKET))?;
         if !is_trusted(&stream) {
-            anyhow::bail!("another user answers there: {}", directory.display());
+            anyhow::bail!("another user's process answers at {}", directory.display());
         }
         let request = serde_json::to_string(&Request { pool: pool.to_owned(), drain })? + "\n";
         stream.write_all(request.as_bytes())?;
@@ -147,7 +147,7 @@ pub(super) fn ask(which: Option<&Path>, pool: &str, drain: Option<Drain>) -> Res
                 Answer::Failed(why) => anyhow::bail!("no deploy: {why}"),
             }
         }
-        anyhow::bail!("what stood has ended")
+        anyhow::bail!("the topology has stopped")
     };
     talk().map_err(Failure::environment)?
 }
@@ -159,15 +159,14 @@ fn door(which: Option<&Path>) -> Result<PathBuf, Failure> {
     match doors.as_slice() {
         [(one, _)] => Ok(one.clone()),
         [] => {
-            let help = "nothing stands here\n  help: rig up SCENARIO --balancer NAME, in another shell";
+            let help =
+                "no topology is running\n  help: start one in another shell: rig up SCENARIO --balancer NAME";
             Err(Failure::environment(anyhow::anyhow!(help)))
         }
         several => {
             let names: Vec<_> = several.iter().map(|(_, name)| name.as_str()).collect();
-            let message = format!("several stand here: {}", names.join(", "));
-            Err(Failure::usage(anyhow::anyhow!(
-                "{message}\n  help: rig up SCENARIO --deploy POOL says which"
-            )))
+            let message = format!("several topologies are running: {}", names.join(", "));
+            Err(Failure::usage(anyhow::anyhow!("{message}\n  help: name one: rig up SCENARIO --deploy POOL")))
         }
     }
 }

@@ -17,12 +17,12 @@ pub(super) fn has_keyboard() -> bool {
 
 /// What the keys do.
 pub(super) fn help(pools: &[&str]) -> String {
-    let deploy = "d deploys with draining, u without, q ends";
+    let deploy = "d deploys with draining, u without, q quits";
     match pools {
         [_] => deploy.to_owned(),
         several => {
             let numbered: Vec<_> = several.iter().zip(1..).map(|(pool, n)| format!("{n} {pool}")).collect();
-            format!("{deploy}; which pool: {}", numbered.join(", "))
+            format!("{deploy}; choose a pool: {}", numbered.join(", "))
         }
     }
 }
@@ -51,7 +51,7 @@ pub(super) async fn follow(wishes: &Wishes<'_>) {
                         }
                         key = keys.recv() => match key {
                             Some('q') | None => return,
-                            Some(_) => tell("one deploy at a time; q ends"),
+                            Some(_) => tell("a deploy is running; q quits"),
                         }
                     }
                 }

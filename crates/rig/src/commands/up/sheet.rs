@@ -35,7 +35,7 @@ fn write_sheet(
     let (curl, url) = asking(standing);
     writeln!(out, "\n{balancer} listens on {listener}\n")?;
     match variant.topology.listener.layer {
-        Layer::Four => writeln!(out, "  {curl} {url}/   # any backend: at layer 4 no route applies")?,
+        Layer::Four => writeln!(out, "  {curl} {url}/   # any backend: routes do not apply at layer 4")?,
         Layer::Seven => {
             for route in &variant.topology.routes {
                 let header = route.header.as_ref();
@@ -57,7 +57,7 @@ fn write_sheet(
     if keys::has_keyboard() {
         writeln!(out, "keys: {}", keys::help(&pools))?;
     }
-    writeln!(out, "Ctrl-C ends it")
+    writeln!(out, "Ctrl-C stops it")
 }
 
 /// curl with what it needs to trust the listener, and where that is.

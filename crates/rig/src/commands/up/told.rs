@@ -101,8 +101,8 @@ fn words(event: &Happening) -> Option<String> {
             format!("{incarnation}: drained after {:.0} ms ({proof})", waited.as_millis())
         }
         Happening::DrainExpired { incarnation, in_flight } => {
-            let left = in_flight.map_or("nobody knows how many".to_owned(), |n| n.to_string());
-            format!("{incarnation}: drain window over, {left} in flight")
+            let left = in_flight.map_or("an unknown number".to_owned(), |n| n.to_string());
+            format!("{incarnation}: drain window expired with {left} in flight")
         }
         Happening::Terminated { incarnation, signal } => format!("{incarnation}: {signal}"),
         Happening::Exited { component, status, .. } => format!("{component}: {status}"),
@@ -114,16 +114,16 @@ fn words(event: &Happening) -> Option<String> {
             format!("{incarnation}: confirmed, {:.0} % of {of} requests", 100.0 * share.0)
         }
         Happening::Reached { incarnation, probes } => {
-            format!("{incarnation}: answers who comes anew, after {probes} probes")
+            format!("{incarnation}: answered a new client ({probes} probes)")
         }
         Happening::Unconfirmed { incarnation, share, of } => {
-            format!("{incarnation}: gets {:.0} % of {of} requests, less than its part", 100.0 * share.0)
+            format!("{incarnation}: gets {:.0} % of {of} requests, less than its share", 100.0 * share.0)
         }
         Happening::DeployFinished { replaced, .. } => format!("deploy finished: {replaced} replaced"),
         Happening::DeployAborted { incarnation, reason } => {
-            format!("deploy aborted, {incarnation} is not used: {reason}")
+            format!("deploy aborted, {incarnation} gets no requests: {reason}")
         }
-        Happening::Interrupted => "ending".to_owned(),
+        Happening::Interrupted => "stopping".to_owned(),
         Happening::Warning { message } | Happening::Failed { message } => message.clone(),
         _ => return None,
     })

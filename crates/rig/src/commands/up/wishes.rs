@@ -57,12 +57,12 @@ impl<'a> Wishes<'a> {
     pub(super) async fn deploy(&self, pool: &str, drain: Option<Drain>) -> Result<(), Refusal> {
         let wanted = self.wanted(pool, drain).map_err(Refusal::Wrong)?;
         let (ended, end) = oneshot::channel();
-        let gone = || Refusal::Failed("what stood is ending".to_owned());
+        let gone = || Refusal::Failed("the topology is stopping".to_owned());
         let sender = self.sender.borrow().clone().ok_or_else(gone)?;
         match sender.try_send(Wish { deploy: wanted, ended }) {
             Ok(()) => {}
             Err(mpsc::error::TrySendError::Full(_)) => {
-                return Err(Refusal::Failed("a deploy is waiting already".to_owned()));
+                return Err(Refusal::Failed("another deploy is already waiting".to_owned()));
             }
             Err(mpsc::error::TrySendError::Closed(_)) => return Err(gone()),
         }
@@ -75,9 +75,11 @@ impl<'a> Wishes<'a> {
         let topology = &self.variant.topology;
         let known = topology
             .pool(pool)
-            .ok_or_else(|| format!("there is no pool `{pool}`; there is {}", self.pools().join(", ")))?;
+            .ok_or_else(|| format!("there is no pool `{pool}`; the pools are {}", self.pools().join(", ")))?;
         if known.serving().count() < 2 {
-            return Err(format!("`{pool}` has one backend: while it is replaced in place, nobody serves"));
+            return Err(format!(
+                "`{pool}` has one backend, so nothing would serve while it is replaced in place"
+            ));
         }
         let drain = drain.unwrap_or(if self.loaded { Drain::Auto } else { WINDOW });
         let own = self.variant.deploys().find(|deploy| deploy.pool == pool).cloned();

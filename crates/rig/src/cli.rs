@@ -1,4 +1,4 @@
-//! The command line: every command with its arguments. What several commands choose from is in `names`.
+//! The command line: every command with its arguments. Values that several commands share are in `names`.
 
 mod agents;
 mod names;

@@ -1,4 +1,4 @@
-//! What arguments choose from.
+//! The values that arguments can have.
 
 use clap::ValueEnum;
 use engine::runtime::docker::images::Pull;

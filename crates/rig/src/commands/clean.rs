@@ -1,4 +1,4 @@
-//! `rig clean`: removes what dead runs have left, on disk and on the Docker engine.
+//! `rig clean`: removes what dead runs left, on disk and on the Docker engine.
 
 use engine::owner::Life;
 use engine::private;
@@ -9,7 +9,7 @@ use super::leftovers;
 use crate::cli::Clean;
 use crate::exit::{Exit, Failure, print_plain};
 
-/// Removes, and says what was removed and what was spared.
+/// Removes leftovers, and prints what it removed and what it kept.
 pub(crate) fn perform(wanted: &Clean) -> Result<Exit, Failure> {
     let (lines, failed) = files(wanted)?;
     print_plain(&lines)?;
@@ -30,8 +30,8 @@ pub(crate) fn perform(wanted: &Clean) -> Result<Exit, Failure> {
     }
 }
 
-/// Directories of components below the results, and private ones of control interfaces: those whose owner is gone. A live
-/// run's is never touched.
+/// Removes directories of components below the results, and private directories of control interfaces, if their owner is
+/// gone. Those of live runs stay.
 fn files(wanted: &Clean) -> Result<(String, Vec<String>), Failure> {
     let (mut removed, mut lines, mut failed) = (0, String::new(), Vec::new());
     let mut treat = |path: &std::path::Path, life: Life, remove: &dyn Fn() -> anyhow::Result<()>| {

@@ -1,4 +1,4 @@
-//! `rig list`: what can be asked here, and of whom.
+//! `rig list`: the bundled scenarios, and the balancers of this machine.
 
 use engine::checkup::Check;
 use engine::runtime::checkup::executables;
@@ -35,7 +35,7 @@ pub(crate) fn perform(wanted: &cli::List) -> Result<Exit, Failure> {
     Ok(Exit::Held)
 }
 
-/// A bundled scenario, and what a run of it amounts to.
+/// A bundled scenario and its plan.
 struct Listed {
     name: &'static str,
     plan: Plan,
@@ -54,7 +54,7 @@ impl Listed {
         names
     }
 
-    /// How long the loads of all cells take together.
+    /// The duration of the load of all cells together.
     fn load_seconds(&self) -> f64 {
         let cells = self.plan.cells();
         let variants = cells.iter().filter_map(|cell| self.plan.variant(&cell.variant));

@@ -44,7 +44,7 @@ pub(crate) fn perform(wanted: &Render) -> Result<Exit, Failure> {
             file.path, variant.name, file.text
         ))?;
     }
-    // What it looks like helps to see what is wrong with it.
+    // Print first: the text helps to see what is wrong with it.
     preflight(&plan, &templates).map_err(Failure::usage)?;
     Ok(Exit::Held)
 }

@@ -1,4 +1,4 @@
-//! `rig writeup`: what runs showed, written up.
+//! `rig writeup`: a page about what runs showed.
 
 use model::plan::SavedPlan;
 use model::scenario::Choice;

@@ -1,4 +1,4 @@
-//! What the words after `rig compare` mean: balancers and scenarios, or two saved runs.
+//! The arguments of `rig compare`: balancers and scenarios, or two saved runs.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use model::catalog::BalancerKind;
 use super::is_run;
 use crate::bundled;
 
-/// What is to be compared.
+/// What to compare.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Targets {
     /// Balancers, by running scenarios on them; no scenario: all bundled ones.
@@ -21,7 +21,7 @@ pub(super) enum Targets {
     Runs([PathBuf; 2]),
 }
 
-/// Words that are no comparison.
+/// Arguments that can't be compared.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum WrongTargets {
     #[error(
@@ -51,7 +51,7 @@ fn names() -> String {
 }
 
 impl Targets {
-    /// Tells what `words` mean. A balancer's name is always that: a directory called so is `./nginx`.
+    /// Interprets `words`. A balancer's name always means the balancer; a directory of that name is `./nginx`.
     pub(super) fn of(words: &[String]) -> Result<Targets, WrongTargets> {
         let (mut kinds, mut scenarios, mut runs) = (Vec::new(), Vec::new(), Vec::new());
         for word in words {

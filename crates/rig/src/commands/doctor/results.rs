@@ -1,4 +1,4 @@
-//! Where results go: room for more, and what killed runs have left.
+//! The results directory: free space, and what killed runs left.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -28,7 +28,7 @@ pub(super) fn section(results: &Path) -> Section {
     Section { name: "results", title: "Results", runs: None, checks }
 }
 
-/// `path`, or the nearest directory above it that is there.
+/// `path`, or the nearest directory above it that exists.
 pub(super) fn nearest(path: &Path) -> &Path {
     let there = path.ancestors().find(|above| above.is_dir());
     // The last ancestor of a relative path is empty, and means the current directory.
@@ -49,7 +49,7 @@ fn place(results: &Path) -> Check {
     }
 }
 
-/// By the bytes that are free.
+/// Judges the free bytes.
 fn room(named: &str, free: u64) -> Check {
     let found = format!("{named}{} free", size(free));
     if free < GIB {
@@ -84,7 +84,7 @@ fn leftover(name: &str, results: &Path, leftover: &Leftover) -> Option<Check> {
     Some(Check::limits(name, found, format!("rig clean --out '{out}'{unseen}")))
 }
 
-/// Bytes in files below `directory`; what can't be read counts nothing.
+/// Bytes in files below `directory`; unreadable files count as nothing.
 fn bytes(directory: &Path) -> u64 {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     entries

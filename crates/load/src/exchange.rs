@@ -15,7 +15,7 @@ use crate::pace::Pace;
 use crate::request::RequestBytes;
 use crate::response::ResponseReader;
 
-/// An exchange, kept outside the task's futures: it tells how far the request came if the time-out ends it.
+/// An exchange, kept outside the task's futures: it says how far the request came if the timeout ends it.
 pub(crate) struct Exchange {
     request: RequestBytes,
     /// `None`: the body goes as fast as the connection takes it.

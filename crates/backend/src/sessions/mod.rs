@@ -38,7 +38,7 @@ enum Kept {
 struct Found {
     id: String,
     count: u64,
-    /// What the user is to hold from now on; `None`: what he holds.
+    /// What the user must hold from now on; `None`: unchanged.
     cookie: Option<String>,
 }
 

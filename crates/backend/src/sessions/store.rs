@@ -7,7 +7,7 @@ use model::sessions::Password;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, RedisError};
 
-/// How long the store may take to answer. Short beside any client's time-out: a request whose session can't be had is
+/// How long the store may take to answer. Short beside any client's timeout: a request whose session can't be had is
 /// told so while its client still listens.
 const ANSWER_WITHIN: Duration = Duration::from_millis(250);
 

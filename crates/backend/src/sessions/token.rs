@@ -1,5 +1,5 @@
 //! Sessions that users carry themselves, in signed tokens (RFC 7519, HS256). Of two answers to one user at once the one
-//! that arrives last is the token that he goes on with: the other's update is lost, which the report counts.
+//! that arrives last is the user's next token: the other's update is lost, which the report counts.
 
 use std::sync::Once;
 

@@ -194,12 +194,10 @@ fn literals(source: &str) -> Vec<&str> {
             let end = end.unwrap_or(quoted.len());
             found.push(&quoted[..end]);
             quoted.get(end + 1..).unwrap_or_default()
-        } else if from.starts_with("'\"'") {
-            &from[3..]
-        } else if from.starts_with("'\\\"'") || from.starts_with("'\\''") {
-            &from[4..]
         } else {
-            &from[1..]
+            // A quote as a character literal begins no string.
+            let characters = ["'\"'", "'\\\"'", "'\\''"];
+            characters.iter().find_map(|it| from.strip_prefix(it)).unwrap_or(&from[1..])
         };
     }
     found

@@ -63,7 +63,7 @@ struct Holding {
     session: Option<Session>,
 }
 
-/// A session as its user knows it: by the word of the backends, as the cookie may be opaque.
+/// A session as its user knows it, from the backends' headers, because the cookie may be opaque.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Session {
     id: String,
@@ -103,7 +103,7 @@ impl Holdings {
             let carried = head.cookies.iter().any(|cookie| cookie.name == SESSION_COOKIE);
             match &mut holding.session {
                 Some(session) if session.id == *id => session.seen = session.seen.max(*count),
-                // An answer about an earlier session brings no cookie, and changes nothing.
+                // A response about an earlier session sets no cookie, and changes nothing.
                 session if carried => *session = Some(Session { id: id.clone(), seen: *count }),
                 _ => {}
             }

@@ -102,6 +102,7 @@ fn a_log_without_any_ids_makes_two_way_books_and_one_that_lacks_some_is_invalid(
         let cell = without(vec![gap]);
         assert_eq!((cell.books.access_log, cell.books.grade), (log, Grade::TwoWay));
         assert_eq!(findings(&cell), []);
+        assert_eq!(cell.books.exceptions.get(&Exception::LogLost), None, "it never had their lines");
         assert_eq!(cell.validity.counts.verdict, Trust::Valid);
     }
     // The history does not say that the log had none: its ids were removed.

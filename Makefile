@@ -59,7 +59,7 @@ check:
 docs-test: build
 	@tools/setup.sh --docs
 	tools/docs-test.sh $(RIG)
-	tools/docs-commands.py $(RIG) README.md docs/tutorial.md
+	cargo test --locked --package rig --test documents -- --include-ignored --nocapture
 
 # The README's picture, from a run of `make demo`.
 docs/drain.svg: FORCE

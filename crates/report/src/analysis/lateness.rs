@@ -169,7 +169,15 @@ pub struct Lateness {
     pub unproven_timeouts: u64,
 }
 
+/// Lateness at p99, in milliseconds, from which on it may have decided what a backend had finished in time.
+const MUCH_MS: f64 = 50.0;
+
 impl Lateness {
+    /// Whether the machine let the backends wait so long that what they lost may be its doing.
+    pub(crate) fn backends_were_much_late(&self) -> bool {
+        self.backends_ms.get(&Quantile::P99).is_some_and(|late| *late >= MUCH_MS)
+    }
+
     /// That of `measured` requests.
     pub(crate) fn of<'a>(
         machine: &Machine,

@@ -158,12 +158,14 @@ impl CellSummary {
     }
 
     /// How many of its dropped requests of `kinds` were dropped whatever becomes of the trust in its counts: client and
-    /// ledger agree on them, the machine ran out of nothing, and no lateness makes a reset or a 5xx.
+    /// ledger agree on them, the machine ran out of nothing, and no lateness of the generator makes a reset or a 5xx. That
+    /// of backends does: what has to wait for the processor outlasts its drain window and fails its probes.
     pub(crate) fn surely_dropped(&self, kinds: &[OutcomeKind]) -> u64 {
-        if !self.books.balance() || !self.validity.shortages.is_empty() {
+        let usable = self.validity.counts.is_usable();
+        let stood = !usable && self.lateness.backends_were_much_late();
+        if !self.books.balance() || !self.validity.shortages.is_empty() || stood {
             return 0;
         }
-        let usable = self.validity.counts.is_usable();
         let sure = |kind: &&OutcomeKind| kind.is_dropped() && (usable || !depends_on_time(**kind));
         kinds.iter().filter(sure).map(|kind| self.counts.of(*kind)).sum()
     }

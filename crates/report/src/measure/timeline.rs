@@ -2,14 +2,18 @@
 //! fault found something to harm. What is claimed about a cell in which it did not is unproven.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use model::history::{Event, Happening};
 use model::plan::Variant;
-use model::timeline::{Action, Entry};
+use model::timeline::{Action, Entry, Fault};
 use model::units::Nanos;
 
 use crate::measure::validity::{Trust, Validity};
 use crate::numbers::millis;
+
+/// How long a healthy machine may take to start a process or a container.
+const TO_START: Duration = Duration::from_secs(1);
 
 /// When an entry began and ended.
 #[derive(Clone, Copy, Default)]
@@ -34,14 +38,20 @@ pub fn validity(variant: &Variant, history: &[Event], origin: Option<Nanos>) -> 
     let mut validity = Validity::default();
     for entry in &variant.timeline {
         let course = courses.get(entry.name.as_str()).copied().unwrap_or_default();
-        if let Some(problem) = problem(entry, course, settled_by, history) {
+        if let Some(problem) = problem(variant, entry, course, settled_by, history) {
             validity.lower(Trust::Invalid, problem);
         }
     }
     Some(validity)
 }
 
-fn problem(entry: &Entry, course: Course, settled_by: Nanos, history: &[Event]) -> Option<String> {
+fn problem(
+    variant: &Variant,
+    entry: &Entry,
+    course: Course,
+    settled_by: Nanos,
+    history: &[Event],
+) -> Option<String> {
     let name = &entry.name;
     let Course { began: Some(began), ended } = course else {
         return Some(format!("`{name}` of the timeline never began"));
@@ -80,6 +90,11 @@ fn problem(entry: &Entry, course: Course, settled_by: Nanos, history: &[Event]) 
             ));
         }
     }
+    if let Action::Fault(fault) = &entry.action
+        && let Some(longer) = lasted_longer(fault, variant, began, history)
+    {
+        return Some(format!("`{name}` of the timeline {longer}"));
+    }
     // curl asks once and harms nobody.
     let late = ended.millis_from(settled_by);
     let harms = !matches!(entry.action, Action::Curl(_));
@@ -88,6 +103,24 @@ fn problem(entry: &Entry, course: Course, settled_by: Nanos, history: &[Event]) 
         format!(
             "`{name}` of the timeline ended {late} too late: less than one client timeout before the load did"
         )
+    })
+}
+
+/// How much longer a fault was than the plan says and the start of a process can explain: then it was another fault, and
+/// what it cost is the machine's as well.
+fn lasted_longer(fault: &Fault, variant: &Variant, began: Nanos, history: &[Event]) -> Option<String> {
+    let planned = fault.lasts?.0;
+    let boot = variant.topology.backend(&fault.backend).map_or(Duration::ZERO, |backend| backend.boot.0);
+    let healed = history.iter().find_map(|event| match &event.what {
+        Happening::Healed { incarnation } if incarnation.backend == fault.backend => {
+            (event.at > began).then_some(event.at)
+        }
+        _ => None,
+    })?;
+    let lasted = healed.since(began);
+    (lasted > planned + boot + TO_START).then(|| {
+        let [planned, lasted] = [planned, lasted].map(|span| millis(span.as_secs_f64() * 1e3));
+        format!("lasted {lasted} instead of {planned}: {} could not be started again sooner", fault.backend)
     })
 }
 

@@ -1,4 +1,4 @@
-//! What one needs to know about a topology that stands: how to ask it, and where it can be looked into.
+//! The instructions for a running topology: how to send it requests, and where to look.
 
 use std::fmt::Write;
 
@@ -9,33 +9,33 @@ use model::plan::Variant;
 use model::tls::SERVER_NAME;
 use model::topology::Layer;
 
+use super::deploys::Deploys;
 use super::keys;
-use super::wishes::Wishes;
 
-/// The whole sheet.
-pub(super) fn sheet(
+/// All instructions.
+pub(super) fn instructions(
     variant: &Variant,
     balancer: BalancerKind,
     standing: &Standing,
-    wishes: &Wishes<'_>,
+    deploys: &Deploys<'_>,
 ) -> String {
     let mut out = String::new();
-    write_sheet(&mut out, variant, balancer, standing, wishes).expect("a String takes any text");
+    write_instructions(&mut out, variant, balancer, standing, deploys).expect("a String takes any text");
     out
 }
 
-fn write_sheet(
+fn write_instructions(
     out: &mut String,
     variant: &Variant,
     balancer: BalancerKind,
     standing: &Standing,
-    wishes: &Wishes<'_>,
+    deploys: &Deploys<'_>,
 ) -> std::fmt::Result {
     let Standing { listener, directory, operations, .. } = standing;
     let (curl, url) = asking(standing);
     writeln!(out, "\n{balancer} listens on {listener}\n")?;
     match variant.topology.listener.layer {
-        Layer::Four => writeln!(out, "  {curl} {url}/   # any backend: at layer 4 no route applies")?,
+        Layer::Four => writeln!(out, "  {curl} {url}/   # any backend: routes do not apply at layer 4")?,
         Layer::Seven => {
             for route in &variant.topology.routes {
                 let header = route.header.as_ref();
@@ -52,15 +52,15 @@ fn write_sheet(
         let Operations { take_out, put_back, .. } = operations;
         writeln!(out, "\ntake a backend out by hand, and put it back:\n  {take_out}\n  {put_back}")?;
     }
-    let pools = wishes.pools();
+    let pools = deploys.pools();
     writeln!(out, "\nfrom another shell: rig up --deploy {} [--drain off|auto|300ms]", pools.join("|"))?;
     if keys::has_keyboard() {
         writeln!(out, "keys: {}", keys::help(&pools))?;
     }
-    writeln!(out, "Ctrl-C ends it")
+    writeln!(out, "Ctrl-C stops it")
 }
 
-/// curl with what it needs to trust the listener, and where that is.
+/// The curl command with what it needs to trust the listener, and the URL.
 fn asking(standing: &Standing) -> (String, String) {
     let listener = standing.listener;
     let Some(authority) = &standing.authority else {

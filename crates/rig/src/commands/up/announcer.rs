@@ -1,4 +1,4 @@
-//! What happens to a topology that stands, line by line, for everyone who looks.
+//! Announces what happens to a running topology, line by line.
 
 use std::cell::{Cell, RefCell};
 
@@ -11,41 +11,41 @@ use tokio::sync::mpsc;
 
 use crate::exit::tell;
 
-/// Tells standard error, and whoever asked from another shell.
-pub(super) struct Told {
+/// Announces to standard error, and to the shell that asked for a deploy.
+pub(super) struct Announcer {
     began: Nanos,
     progress: Cell<Option<Progress>>,
-    /// What of it was told last.
-    told: Cell<Option<Progress>>,
+    /// The progress that was announced last.
+    announced: Cell<Option<Progress>>,
     listener: RefCell<Option<mpsc::UnboundedSender<String>>>,
-    /// Whether the last deploy was broken off.
+    /// Whether the last deploy was aborted.
     aborted: Cell<bool>,
 }
 
-impl Told {
-    pub(super) fn new() -> Told {
-        Told {
+impl Announcer {
+    pub(super) fn new() -> Announcer {
+        Announcer {
             began: agent::clock::now(),
             progress: Cell::default(),
-            told: Cell::default(),
+            announced: Cell::default(),
             listener: RefCell::default(),
             aborted: Cell::new(false),
         }
     }
 
-    /// From now on lines go to a new listener as well.
+    /// From now on, lines also go to a new listener.
     pub(super) fn listen(&self) -> mpsc::UnboundedReceiver<String> {
         let (sender, lines) = mpsc::unbounded_channel();
         self.listener.replace(Some(sender));
         lines
     }
 
-    /// Whether the last deploy was broken off.
+    /// Whether the last deploy was aborted.
     pub(super) fn was_aborted(&self) -> bool {
         self.aborted.get()
     }
 
-    /// Takes in what the engine tells.
+    /// Takes in an observation of the engine.
     pub(super) fn observe(&self, observation: Observation<'_>) {
         match observation {
             Observation::Progress(progress) => self.progress.set(Some(progress)),
@@ -65,20 +65,20 @@ impl Told {
 
     fn tell(&self, at: Nanos, words: &str) {
         let progress = self.progress.get();
-        let news = progress.filter(|_| self.told.replace(progress) != progress);
+        let news = progress.filter(|_| self.announced.replace(progress) != progress);
         let load = news.map_or_else(String::new, |Progress { ok, dropped, .. }| {
             format!("   load: {ok} ok, {dropped} dropped")
         });
         let line = format!("{:>8.2} s  {words}{load}", at.millis_from(self.began) / 1e3);
         tell(&line);
         if let Some(listener) = &*self.listener.borrow() {
-            // Who asked may be gone.
+            // The other shell may be gone.
             let _ = listener.send(line);
         }
     }
 }
 
-/// What is worth a line; `None`: nothing to look at.
+/// The words for an event; `None`: it is not announced.
 fn words(event: &Happening) -> Option<String> {
     Some(match event {
         Happening::DeployStarted { pool, drain, backends, .. } => {
@@ -101,8 +101,8 @@ fn words(event: &Happening) -> Option<String> {
             format!("{incarnation}: drained after {:.0} ms ({proof})", waited.as_millis())
         }
         Happening::DrainExpired { incarnation, in_flight } => {
-            let left = in_flight.map_or("nobody knows how many".to_owned(), |n| n.to_string());
-            format!("{incarnation}: drain window over, {left} in flight")
+            let left = in_flight.map_or("an unknown number".to_owned(), |n| n.to_string());
+            format!("{incarnation}: drain window expired with {left} in flight")
         }
         Happening::Terminated { incarnation, signal } => format!("{incarnation}: {signal}"),
         Happening::Exited { component, status, .. } => format!("{component}: {status}"),
@@ -114,16 +114,16 @@ fn words(event: &Happening) -> Option<String> {
             format!("{incarnation}: confirmed, {:.0} % of {of} requests", 100.0 * share.0)
         }
         Happening::Reached { incarnation, probes } => {
-            format!("{incarnation}: answers who comes anew, after {probes} probes")
+            format!("{incarnation}: answered a new client ({probes} probes)")
         }
         Happening::Unconfirmed { incarnation, share, of } => {
-            format!("{incarnation}: gets {:.0} % of {of} requests, less than its part", 100.0 * share.0)
+            format!("{incarnation}: gets {:.0} % of {of} requests, less than its share", 100.0 * share.0)
         }
         Happening::DeployFinished { replaced, .. } => format!("deploy finished: {replaced} replaced"),
         Happening::DeployAborted { incarnation, reason } => {
-            format!("deploy aborted, {incarnation} is not used: {reason}")
+            format!("deploy aborted, {incarnation} gets no requests: {reason}")
         }
-        Happening::Interrupted => "ending".to_owned(),
+        Happening::Interrupted => "stopping".to_owned(),
         Happening::Warning { message } | Happening::Failed { message } => message.clone(),
         _ => return None,
     })

@@ -1,5 +1,5 @@
-//! Deploys from another shell: a unix socket in a private directory, which is found by looking through the user's own
-//! private directories. Both sides look who the other is.
+//! Deploys from another shell: a unix socket in a private directory, found by searching the user's own private
+//! directories. Each side checks the user of the other.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::AsFd;
@@ -16,8 +16,8 @@ use rustix::net::sockopt::socket_peercred;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 
-use super::told::Told;
-use super::wishes::{Refusal, Wishes};
+use super::announcer::Announcer;
+use super::deploys::{Deploys, Refusal};
 use crate::exit::{Exit, Failure, print_plain};
 
 /// The socket in its private directory.
@@ -26,17 +26,17 @@ const SOCKET: &str = "up.sock";
 const NAME: &str = "up.name";
 /// The longest request, and the longest line of an answer.
 const LONGEST: u64 = 64 << 10;
-/// How long who knocks may take to say what is wanted, and to read what is answered.
+/// How long a client may take to send its request, and to read the answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What is asked for.
+/// A client's request.
 #[derive(Debug, Serialize, Deserialize)]
 struct Request {
     pool: String,
     drain: Option<Drain>,
 }
 
-/// What is answered, line by line.
+/// The answer, line by line.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Answer {
@@ -44,24 +44,24 @@ enum Answer {
     Line(String),
     /// Every backend was replaced.
     Finished,
-    /// The deploy was broken off; the lines say why.
+    /// The deploy was aborted; the lines say why.
     Aborted,
-    /// There can be no such deploy.
+    /// The request is wrong.
     Wrong(String),
-    /// There was no deploy, or it did not end.
+    /// The deploy did not start, or did not end.
     Failed(String),
 }
 
-/// Where others ask for deploys.
-pub(super) struct Door {
+/// The socket on which other shells ask for deploys.
+pub(super) struct DeploySocket {
     listener: tokio::net::UnixListener,
-    /// Gone with this.
+    /// Removed with this.
     _directory: PrivateDirectory,
 }
 
-impl Door {
-    /// Opens a door for what stands, within a runtime.
-    pub(super) fn open(name: &str) -> Result<Door, Failure> {
+impl DeploySocket {
+    /// Opens a socket for a running topology. Needs a tokio runtime.
+    pub(super) fn open(name: &str) -> Result<DeploySocket, Failure> {
         let directory = PrivateDirectory::make().map_err(Failure::environment)?;
         let open = || {
             let socket = directory.path().join(SOCKET);
@@ -70,21 +70,21 @@ impl Door {
             std::fs::write(directory.path().join(NAME), name)?;
             Ok::<_, std::io::Error>(listener)
         };
-        let listener = open().context("deploys can't be listened for").map_err(Failure::environment)?;
-        Ok(Door { listener, _directory: directory })
+        let listener = open().context("can't listen for deploys").map_err(Failure::environment)?;
+        Ok(DeploySocket { listener, _directory: directory })
     }
 
-    /// Serves whoever asks, one after the other.
-    pub(super) async fn serve(&self, wishes: &Wishes<'_>, told: &Told) {
+    /// Serves clients, one after the other.
+    pub(super) async fn serve(&self, deploys: &Deploys<'_>, announcer: &Announcer) {
         loop {
             let Ok((stream, _)) = self.listener.accept().await else {
-                // Too many open files, say: nobody is heard until that is over.
+                // Too many open files, for example: try again later.
                 tokio::time::sleep(PATIENCE).await;
                 continue;
             };
             if is_trusted(&stream) {
-                // Who went away in the middle knows.
-                let _ = answer(stream, wishes, told).await;
+                // A client that goes away early needs no answer.
+                let _ = answer(stream, deploys, announcer).await;
             }
         }
     }
@@ -96,20 +96,24 @@ fn is_trusted(stream: impl AsFd) -> bool {
     socket_peercred(stream).is_ok_and(|peer| peer.uid == user || peer.uid.is_root())
 }
 
-async fn answer(stream: tokio::net::UnixStream, wishes: &Wishes<'_>, told: &Told) -> std::io::Result<()> {
+async fn answer(
+    stream: tokio::net::UnixStream,
+    deploys: &Deploys<'_>,
+    announcer: &Announcer,
+) -> std::io::Result<()> {
     let (input, mut output) = stream.into_split();
     let mut line = String::new();
     let mut input = tokio::io::BufReader::new(input.take(LONGEST));
     tokio::time::timeout(PATIENCE, input.read_line(&mut line)).await??;
     let Request { pool, drain } = serde_json::from_str(&line)?;
-    let mut lines = told.listen();
-    let mut deploy = std::pin::pin!(wishes.deploy(&pool, drain));
+    let mut lines = announcer.listen();
+    let mut deploy = std::pin::pin!(deploys.deploy(&pool, drain));
     let end = loop {
         tokio::select! {
             biased;
             Some(line) = lines.recv() => say(&mut output, &Answer::Line(line)).await?,
             ended = &mut deploy => break match ended {
-                Ok(()) if told.was_aborted() => Answer::Aborted,
+                Ok(()) if announcer.was_aborted() => Answer::Aborted,
                 Ok(()) => Answer::Finished,
                 Err(Refusal::Wrong(why)) => Answer::Wrong(why),
                 Err(Refusal::Failed(why)) => Answer::Failed(why),
@@ -124,17 +128,17 @@ async fn answer(stream: tokio::net::UnixStream, wishes: &Wishes<'_>, told: &Told
 
 async fn say(output: &mut tokio::net::unix::OwnedWriteHalf, answer: &Answer) -> std::io::Result<()> {
     let line = serde_json::to_string(answer)? + "\n";
-    // Who doesn't read keeps nobody else waiting.
+    // A client that doesn't read must not keep others waiting.
     tokio::time::timeout(PATIENCE, output.write_all(line.as_bytes())).await?
 }
 
-/// Asks what stands for a deploy, and tells what happens.
+/// Asks the running topology for a deploy, and prints what happens.
 pub(super) fn ask(which: Option<&Path>, pool: &str, drain: Option<Drain>) -> Result<Exit, Failure> {
-    let directory = door(which)?;
+    let directory = running(which)?;
     let talk = || -> anyhow::Result<Result<Exit, Failure>> {
         let mut stream = UnixStream::connect(directory.join(SOCKET))?;
         if !is_trusted(&stream) {
-            anyhow::bail!("another user answers there: {}", directory.display());
+            anyhow::bail!("another user's process answers at {}", directory.display());
         }
         let request = serde_json::to_string(&Request { pool: pool.to_owned(), drain })? + "\n";
         stream.write_all(request.as_bytes())?;
@@ -147,34 +151,33 @@ pub(super) fn ask(which: Option<&Path>, pool: &str, drain: Option<Drain>) -> Res
                 Answer::Failed(why) => anyhow::bail!("no deploy: {why}"),
             }
         }
-        anyhow::bail!("what stood has ended")
+        anyhow::bail!("the topology has stopped")
     };
     talk().map_err(Failure::environment)?
 }
 
-/// The directory of the door of what stands, which must be one.
-fn door(which: Option<&Path>) -> Result<PathBuf, Failure> {
+/// The directory of the running topology's socket. There must be exactly one.
+fn running(which: Option<&Path>) -> Result<PathBuf, Failure> {
     let wanted = which.and_then(Path::file_stem).map(|stem| stem.to_string_lossy().into_owned());
-    let doors = doors(&private::all(), wanted.as_deref());
-    match doors.as_slice() {
+    let sockets = sockets(&private::all(), wanted.as_deref());
+    match sockets.as_slice() {
         [(one, _)] => Ok(one.clone()),
         [] => {
-            let help = "nothing stands here\n  help: rig up SCENARIO --balancer NAME, in another shell";
+            let help =
+                "no topology is running\n  help: start one in another shell: rig up SCENARIO --balancer NAME";
             Err(Failure::environment(anyhow::anyhow!(help)))
         }
         several => {
             let names: Vec<_> = several.iter().map(|(_, name)| name.as_str()).collect();
-            let message = format!("several stand here: {}", names.join(", "));
-            Err(Failure::usage(anyhow::anyhow!(
-                "{message}\n  help: rig up SCENARIO --deploy POOL says which"
-            )))
+            let message = format!("several topologies are running: {}", names.join(", "));
+            Err(Failure::usage(anyhow::anyhow!("{message}\n  help: name one: rig up SCENARIO --deploy POOL")))
         }
     }
 }
 
-/// Those of `directories` that have a door, each with its scenario's name; of `wanted` only if that is said. What a killed
-/// rig has left is none.
-fn doors(directories: &[(PathBuf, Life)], wanted: Option<&str>) -> Vec<(PathBuf, String)> {
+/// Those of `directories` that have a socket, each with its scenario's name; only those of `wanted`, if given. What a killed
+/// rig left is ignored.
+fn sockets(directories: &[(PathBuf, Life)], wanted: Option<&str>) -> Vec<(PathBuf, String)> {
     let living = directories.iter().filter(|(_, life)| *life != Life::Gone).map(|(path, _)| path);
     let named = living.filter_map(|path| {
         let name = store::read_bounded(&path.join(NAME), LONGEST).ok()?;
@@ -188,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_door_is_found_by_name_unless_its_owner_is_gone() {
+    fn a_socket_is_found_by_name_unless_its_owner_is_gone() {
         let place = tempfile::tempdir().unwrap();
         let directory = |name: &str, life| {
             let path = place.path().join(name);
@@ -205,7 +208,7 @@ mod tests {
             std::fs::write(directories[n].0.join(NAME), name).unwrap();
         }
         let found =
-            |wanted| doors(&directories, wanted).into_iter().map(|(_, name)| name).collect::<Vec<_>>();
+            |wanted| sockets(&directories, wanted).into_iter().map(|(_, name)| name).collect::<Vec<_>>();
         assert_eq!(found(None), ["drain", "canary"]);
         assert_eq!(found(Some("canary")), ["canary"]);
         assert_eq!(found(Some("reload")), [""; 0]);

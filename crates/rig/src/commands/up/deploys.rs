@@ -1,4 +1,4 @@
-//! Deploys that are wished for by a key or from another shell: one at a time.
+//! Deploys by hand, by key or from another shell: one at a time.
 
 use std::cell::RefCell;
 
@@ -11,36 +11,36 @@ use model::topology::Layer;
 use model::units::Span;
 use tokio::sync::{mpsc, oneshot};
 
-/// The window of a drain that nothing was said about, where there is no load to derive it from.
+/// The drain window if none is given and there is no load to derive it from.
 const WINDOW: Drain = Drain::For(Span::millis(1000));
 
-/// Why there is no deploy.
+/// Why a deploy was refused.
 #[derive(Debug)]
 pub(super) enum Refusal {
-    /// It can't be wished for.
+    /// The request is wrong.
     Wrong(String),
-    /// It was wished for in vain.
+    /// The deploy did not happen.
     Failed(String),
 }
 
-/// Where wishes go.
-pub(super) struct Wishes<'a> {
+/// Asks the cell for deploys.
+pub(super) struct Deploys<'a> {
     variant: &'a Variant,
     balancer: BalancerKind,
     /// Whether there is a load.
     loaded: bool,
-    /// `None`: nothing is granted any more.
+    /// `None`: no deploys any more.
     sender: RefCell<Option<mpsc::Sender<Wish>>>,
 }
 
-impl<'a> Wishes<'a> {
+impl<'a> Deploys<'a> {
     pub(super) fn new(
         variant: &'a Variant,
         balancer: BalancerKind,
         loaded: bool,
-    ) -> (Wishes<'a>, mpsc::Receiver<Wish>) {
+    ) -> (Deploys<'a>, mpsc::Receiver<Wish>) {
         let (sender, wished) = mpsc::channel(1);
-        (Wishes { variant, balancer, loaded, sender: RefCell::new(Some(sender)) }, wished)
+        (Deploys { variant, balancer, loaded, sender: RefCell::new(Some(sender)) }, wished)
     }
 
     /// The pools that can be deployed.
@@ -48,21 +48,21 @@ impl<'a> Wishes<'a> {
         self.variant.topology.pools.iter().map(|pool| pool.name.as_str()).collect()
     }
 
-    /// Nothing is granted any more: what stands may end.
+    /// Refuses further deploys, so that the topology can stop.
     pub(super) fn close(&self) {
         self.sender.borrow_mut().take();
     }
 
-    /// Deploys `pool` and waits for its end; the error says why that is not to be had.
+    /// Deploys `pool` and waits for the end; the error says why it was refused.
     pub(super) async fn deploy(&self, pool: &str, drain: Option<Drain>) -> Result<(), Refusal> {
         let wanted = self.wanted(pool, drain).map_err(Refusal::Wrong)?;
         let (ended, end) = oneshot::channel();
-        let gone = || Refusal::Failed("what stood is ending".to_owned());
+        let gone = || Refusal::Failed("the topology is stopping".to_owned());
         let sender = self.sender.borrow().clone().ok_or_else(gone)?;
         match sender.try_send(Wish { deploy: wanted, ended }) {
             Ok(()) => {}
             Err(mpsc::error::TrySendError::Full(_)) => {
-                return Err(Refusal::Failed("a deploy is waiting already".to_owned()));
+                return Err(Refusal::Failed("another deploy is already waiting".to_owned()));
             }
             Err(mpsc::error::TrySendError::Closed(_)) => return Err(gone()),
         }
@@ -70,14 +70,16 @@ impl<'a> Wishes<'a> {
         end.await.map_err(|_| gone())?.map_err(|error| Refusal::Failed(error.to_string()))
     }
 
-    /// A deploy in place, as the scenario deploys this pool if it does.
+    /// A deploy in place, with the settings of the scenario's own deploy of this pool, if it has one.
     fn wanted(&self, pool: &str, drain: Option<Drain>) -> Result<Deploy, String> {
         let topology = &self.variant.topology;
         let known = topology
             .pool(pool)
-            .ok_or_else(|| format!("there is no pool `{pool}`; there is {}", self.pools().join(", ")))?;
+            .ok_or_else(|| format!("there is no pool `{pool}`; the pools are {}", self.pools().join(", ")))?;
         if known.serving().count() < 2 {
-            return Err(format!("`{pool}` has one backend: while it is replaced in place, nobody serves"));
+            return Err(format!(
+                "`{pool}` has one backend, so nothing would serve while it is replaced in place"
+            ));
         }
         let drain = drain.unwrap_or(if self.loaded { Drain::Auto } else { WINDOW });
         let own = self.variant.deploys().find(|deploy| deploy.pool == pool).cloned();
@@ -91,11 +93,11 @@ impl<'a> Wishes<'a> {
             new_generation_unhealthy: false,
             jwt_keys: JwtKeys::Same,
         };
-        // A surge leaves backends on other places than it found them: the next one could not begin from the plan.
+        // A surge leaves backends at other addresses than in the plan, so the next deploy could not start from it.
         Ok(Deploy { strategy: Strategy::InPlace, drain, ..own.unwrap_or(unless_said) })
     }
 
-    /// Live where the balancer can.
+    /// Live, if the balancer can.
     fn deregister(&self, layer: Layer) -> Deregister {
         let live = match layer {
             Layer::Seven => Capability::LiveDeregister,

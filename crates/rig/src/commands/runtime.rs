@@ -1,4 +1,4 @@
-//! Where cells run: which runtime, and why. The first line of output says it.
+//! Chooses the runtime for the cells. The first line of output says which, and why.
 
 use std::path::PathBuf;
 
@@ -11,25 +11,25 @@ use crate::cli::{PullName, RuntimeName};
 use crate::exit::{Failure, tell};
 use crate::progress::{Preparation, Show};
 
-/// A runtime that is ready for cells.
-pub(crate) enum Place {
+/// The chosen runtime, ready for cells.
+pub(crate) enum Chosen {
     /// Local processes; agents are this executable.
     Processes(PathBuf),
     /// A container engine.
     Docker(Box<Engine>),
 }
 
-/// Chooses as the user `wanted` for `parts`, which are to run beside rig's agents; `None`: the user stopped it.
+/// Chooses a runtime for `parts` and rig's agents, as the user `wanted`; `None`: the user interrupted it.
 ///
 /// # Errors
-/// If what was asked for by name can't be had, or what was chosen can't be made ready.
+/// If the named runtime is not available, or the chosen one can't be made ready.
 pub(crate) async fn choose(
     wanted: RuntimeName,
     pull: PullName,
     parts: &[Part],
     show: Show,
     mut interrupted: watch::Receiver<bool>,
-) -> Result<Option<Place>, Failure> {
+) -> Result<Option<Chosen>, Failure> {
     let executable = std::env::current_exe().map_err(Failure::environment)?;
     let asked = match wanted {
         RuntimeName::Auto => "auto",
@@ -37,7 +37,7 @@ pub(crate) async fn choose(
     };
     if wanted == RuntimeName::Process {
         say(show, "process", asked, "");
-        return Ok(Some(Place::Processes(executable)));
+        return Ok(Some(Chosen::Processes(executable)));
     }
     let available = tokio::select! {
         available = available(pull, executable.clone(), parts) => available,
@@ -48,7 +48,7 @@ pub(crate) async fn choose(
         Err(error) if wanted == RuntimeName::Docker => return Err(Failure::environment(error)),
         Err(error) => {
             say(show, "process", asked, &on_one_line(&error));
-            return Ok(Some(Place::Processes(executable)));
+            return Ok(Some(Chosen::Processes(executable)));
         }
     };
     let endpoint = engine.endpoint();
@@ -61,16 +61,16 @@ pub(crate) async fn choose(
         _ = interrupted.wait_for(|stop| *stop) => Ok(false),
     };
     match begun {
-        Ok(true) => Ok(Some(Place::Docker(Box::new(engine)))),
+        Ok(true) => Ok(Some(Chosen::Docker(Box::new(engine)))),
         broken_off => {
             let abandoned = engine.abandon().await.map_err(Failure::environment);
-            // Why it can't be used says more than what it has left.
+            // The reason says more than what it left behind.
             broken_off.and_then(|_| abandoned.map(|()| None))
         }
     }
 }
 
-/// The engine, if it answers and there is a way to every image.
+/// The engine, if it answers and every image can be had.
 async fn available(pull: PullName, executable: PathBuf, parts: &[Part]) -> Result<Engine, DockerError> {
     let endpoint = Endpoint::find(&|name| std::env::var_os(name))?;
     let docker = endpoint.connect().await?;
@@ -79,7 +79,7 @@ async fn available(pull: PullName, executable: PathBuf, parts: &[Part]) -> Resul
     Ok(engine)
 }
 
-/// An error without its help, which is for those who asked for what failed.
+/// An error without its help, which is meant for users who asked for Docker.
 fn on_one_line(error: &DockerError) -> String {
     let text = error.to_string();
     let words = text.split("\n  help:").next().unwrap_or_default();

@@ -7,8 +7,8 @@ use model::identity::CellId;
 use model::units::Nanos;
 use report::verdict::Problem;
 use report::{
-    Colour, Format, Illustrated, RunSummary, Series, Style, Verdict, html, judge, render, render_overview,
-    series, summarise,
+    Analysis, Colour, Corrected, Format, Illustrated, RunSummary, Series, Style, Verdict, html, judge,
+    render, render_overview,
 };
 use store::{LoadedCell, PlanIs, SavedRun, StoreError};
 
@@ -74,8 +74,10 @@ pub(super) fn judged(saved: &SavedRun) -> Result<Judged, StoreError> {
     for cell in saved.cells() {
         let loaded = whole(saved, &cell)?;
         problems.extend(loaded.warnings.iter().map(|warning| Problem::Note(format!("{cell}: {warning}"))));
-        cells.push(summarise(saved.plan(), &loaded.records));
-        pictured.extend(series(saved.plan(), &loaded.records));
+        let records = Corrected::of(saved.plan(), &loaded.records);
+        let analysis = Analysis::of(saved.plan(), &records);
+        cells.push(analysis.summary());
+        pictured.extend(analysis.series());
     }
     Ok(Judged { run: judge(saved.plan(), saved.environment(), cells, problems), series: pictured })
 }

@@ -18,7 +18,7 @@ use model::outcome::OutcomeKind;
 use model::plan::{Plan, SavedPlan, Variant};
 use model::scenario::Choice;
 use model::sessions::STORE;
-use report::{CellSummary, Format, latency_log, render, summarise, verdict_json};
+use report::{Analysis, CellSummary, Corrected, Format, render, verdict_json};
 use store::{SavedRun, StoreError};
 use tokio::sync::watch;
 
@@ -274,9 +274,11 @@ impl Job<'_> {
         let end = engine::cell::run(runtime, &order).await.map_err(Failure::environment)?;
         let saved = SavedRun::open(stored.path()).map_err(Failure::environment)?;
         let records = saved.records(cell).map_err(Failure::environment)?.records;
-        let summary = summarise(saved.plan(), &records);
+        let records = Corrected::of(saved.plan(), &records);
+        let analysis = Analysis::of(saved.plan(), &records);
+        let summary = analysis.summary();
         dir.write_summary(&summary).map_err(Failure::environment)?;
-        dir.write_latency_log(&latency_log(saved.plan(), &records)).map_err(Failure::environment)?;
+        dir.write_latency_log(&analysis.latency_log()).map_err(Failure::environment)?;
         progress.finish(&match &end {
             End::Completed => result_line(&summary),
             End::Failed(why) => format!("failed: {}", why.lines().next().unwrap_or_default()),

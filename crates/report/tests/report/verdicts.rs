@@ -203,6 +203,18 @@ fn a_control_that_dropped_nothing_says_whether_anything_was_in_flight_to_be_drop
         let told = unproven(claim, control);
         assert!(!told.contains("although"), "{told}");
     }
+    let condition = unproven("without-drain.replaced == 4", cell(CONTROL));
+    assert_eq!(condition, "the control does not show what it should");
+}
+
+#[test]
+fn a_control_that_lost_some_is_not_masked_by_those_that_were_rescued() {
+    let control = vec!["without-drain.dropped > 1000".parse().expect("a claim")];
+    let plan = SavedPlan { control, ..plan() };
+    let mut cells = [CONTROL, DRAINED].map(|variant| summarise(&plan, &cell(variant)));
+    cells[0].books.masked = 1;
+    let run = judge(&plan, &environment(), cells.into(), vec![]);
+    assert!(matches!(run.claims[0].holding, Holding::Unproven(_)), "{:?}", run.claims[0]);
 }
 
 #[test]

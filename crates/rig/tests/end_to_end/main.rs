@@ -28,3 +28,9 @@ mod sticky;
 mod templates;
 mod tls;
 mod up;
+
+use testing::Rig;
+
+/// The binary under test.
+const RIG: Rig =
+    Rig::new(env!("CARGO_BIN_EXE_rig"), concat!(env!("CARGO_MANIFEST_DIR"), "/tests/end_to_end/scenarios"));

@@ -14,15 +14,12 @@ mod docker;
 mod doctor;
 mod edges;
 mod environment;
-mod harness;
 mod health;
 mod interruption;
 mod nemesis;
 mod pages;
 mod proof;
 mod routing;
-#[path = "../shared/mod.rs"]
-mod shared;
 mod shortages;
 mod sticky;
 mod templates;

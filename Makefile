@@ -2,11 +2,12 @@
 
 RIG := target/debug/rig
 
-.PHONY: help demo test nemesis fuzz check docs-test setup build clean scenarios reference schema man
+.PHONY: help demo test test-fast nemesis fuzz check docs-test setup build clean scenarios reference schema man
 
 help:
 	@echo "make demo    install what is missing, build, and prove zero-drop deploys on nginx, HAProxy and Envoy"
 	@echo "make test    install what is missing, and run every test (real balancers included)"
+	@echo "make test-fast   those tests that launch no balancer and no container: under a minute, once built"
 	@echo "make nemesis runs while processes of theirs are killed, stopped and starved; ROUNDS=30"
 	@echo "make fuzz    property tests of what is read from outside, with a fresh seed; CASES=20000, SEED=…"
 	@echo "make scenarios   every bundled scenario, two at a time; FULL=1: five repeats of each, one at a time"
@@ -48,6 +49,15 @@ fuzz:
 
 test: setup
 	cargo test --workspace --locked
+
+# All tests but these, which launch balancers and containers; a new file of tests is in it by itself.
+LAUNCHING := end_to_end fault_matrix runtime_contract docker_images
+TESTS := $(basename $(notdir $(wildcard crates/*/tests/*.rs))) $(notdir $(patsubst %/main.rs,%,$(wildcard crates/*/tests/*/main.rs)))
+# nextest runs the tests of all crates at once, where it is installed; the tests are the same.
+RUN_TESTS := $(if $(shell command -v cargo-nextest),cargo nextest run,cargo test)
+
+test-fast:
+	$(RUN_TESTS) --workspace --locked --lib --bins $(addprefix --test ,$(filter-out $(LAUNCHING),$(TESTS)))
 
 check:
 	cargo fmt --all --check

@@ -112,7 +112,7 @@ fn what_a_killed_run_left_is_named_with_the_command_that_deletes_it() {
 /// Where an engine answers; elsewhere the section has one line, as above.
 #[test]
 fn an_engine_is_tried_and_nothing_is_left_in_the_directory() {
-    let ended = RIG.alone().command(["doctor", "--format", "json"]).ends().leaves_nothing();
+    let ended = RIG.beside_others().command(["doctor", "--format", "json"]).ends().leaves_nothing();
     let checkup: Checkup = ended.read();
     let runs = checkup.some_runtime_runs();
     assert_eq!((ended.code, checkup.can_run), (if runs { 0 } else { 3 }, runs));

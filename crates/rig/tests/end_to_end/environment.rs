@@ -46,7 +46,7 @@ fn an_engine_that_is_not_there_is_named_with_what_says_where_it_is() {
 
 #[test]
 fn a_balancer_that_refuses_its_configuration_is_quoted_and_nothing_keeps_running() {
-    let machine = RIG.alone();
+    let machine = RIG.beside_others();
     for (balancer, file, text, words) in [
         (Nginx, "nginx.conf", "no_such_directive;\n", "unknown directive \"no_such_directive\""),
         (Haproxy, "haproxy.cfg", "no_such_directive\n", "unknown keyword 'no_such_directive'"),

@@ -17,7 +17,7 @@ use crate::nemesis::{draw, fresh_seed};
 
 #[test]
 fn kill_9_in_mid_run_leaves_no_process_of_any_balancer() {
-    let machine = RIG.alone();
+    let machine = RIG.beside_others();
     for balancer in BALANCERS {
         let rig = machine.fresh();
         let mut running = rig.run("short-drain").on([balancer]).variants(["with-drain"]).loud().begin();
@@ -48,7 +48,7 @@ fn what_is_left_on_disk_is_told_salvaged_and_removed(rig: &Sandbox, balancer: Ba
 
 #[test]
 fn kill_9_leaves_no_balancer_that_stands_still() {
-    let machine = RIG.alone();
+    let machine = RIG.beside_others();
     for balancer in BALANCERS {
         let rig = machine.fresh();
         let mut running = rig.run("short-drain").on([balancer]).loud().begin();
@@ -64,7 +64,7 @@ fn kill_9_leaves_no_balancer_that_stands_still() {
 
 #[test]
 fn ctrl_c_ends_everything_in_order_and_exits_130() {
-    let machine = RIG.alone();
+    let machine = RIG.beside_others();
     for signal in [Signal::INT, Signal::TERM] {
         let rig = machine.fresh();
         let mut running = rig.run("short-drain").on([Nginx]).loud().begin();
@@ -79,7 +79,7 @@ fn ctrl_c_ends_everything_in_order_and_exits_130() {
 
 #[test]
 fn ctrl_c_leaves_no_container_and_exits_130() {
-    let Some(machine) = RIG.alone().with_docker() else { return };
+    let Some(machine) = RIG.beside_others().with_docker() else { return };
     // While things come up, and under load.
     for event in ["cell_started", "scheduled"] {
         let rig = machine.fresh();
@@ -97,7 +97,7 @@ fn ctrl_c_leaves_no_container_and_exits_130() {
 fn kill_9_at_any_moment_leaves_no_container_and_no_network() {
     const MOMENTS: u64 = 5;
     const LATEST: Duration = Duration::from_secs(3);
-    let Some(machine) = RIG.alone().with_docker() else { return };
+    let Some(machine) = RIG.beside_others().with_docker() else { return };
     let seed = fresh_seed();
     let mut ran = 0;
     for n in 0..MOMENTS {
@@ -126,7 +126,7 @@ fn kill_9_at_any_moment_leaves_no_container_and_no_network() {
 
 #[test]
 fn a_balancer_that_dies_under_load_is_a_result_and_its_workers_are_ended() {
-    let machine = RIG.alone();
+    let machine = RIG.beside_others();
     // nginx's workers outlive a master that had no time to end them.
     for (balancer, signal) in [(Haproxy, Signal::TERM), (Nginx, Signal::KILL)] {
         let run = machine.fresh().run("short-drain").on([balancer]).variants(["without-drain"]);
@@ -140,7 +140,7 @@ fn a_balancer_that_dies_under_load_is_a_result_and_its_workers_are_ended() {
 
 #[test]
 fn a_backend_that_dies_by_itself_is_a_result() {
-    let rig = RIG.alone();
+    let rig = RIG.beside_others();
     let mut running = rig.run("short-drain").on([Nginx]).variants(["without-drain"]).loud().begin();
     let history = running.until("scheduled");
     kill_process(history.pid_of("web-2/1"), Signal::KILL).unwrap();
@@ -177,7 +177,7 @@ fn ctrl_c_ends_rig_while_an_engine_never_answers() {
 
 #[test]
 fn a_second_ctrl_c_ends_rig_while_a_balancer_does_not_follow_the_first() {
-    let rig = RIG.alone();
+    let rig = RIG.beside_others();
     let mut child = overheard(rig.run("short-drain").on([Haproxy]).loud().as_command());
     let mut told = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
     let history = under_load(&rig);
@@ -192,7 +192,7 @@ fn a_second_ctrl_c_ends_rig_while_a_balancer_does_not_follow_the_first() {
 
 #[test]
 fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
-    let rig = RIG.alone();
+    let rig = RIG.beside_others();
     let mut running = rig.run("standing").on([Nginx]).variants(["plain"]).after("trap '' HUP").begin();
     under_load(&rig);
     running.signal(Signal::HUP);

@@ -1,7 +1,7 @@
 //! rig as its users have it: the real binary, real nginx, HAProxy and Envoy, as local processes and in containers.
 //!
-//! Cells are run one at a time: two of them on one machine would measure each other. Counts and order are
-//! asserted, never times.
+//! Counts, order, messages and what is left are asserted, never times: such tests share the machine. What would disturb
+//! others, or be judged wrongly beside them, has it alone.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod asking;

@@ -53,7 +53,7 @@ fn whereabouts(out: &Path) -> Whereabouts {
 
 #[test]
 fn the_commands_of_every_runbook_work_on_a_balancer_that_serves() {
-    let machine = RIG.alone();
+    let machine = RIG.beside_others();
     for (kind, drained) in BalancerKind::ALL.into_iter().zip(["web-1", "DRAIN", "eds_status_draining"]) {
         let rig = machine.fresh();
         let balancer = kind.name();
@@ -121,7 +121,7 @@ struct Absent {
 
 #[test]
 fn balancers_are_compared_by_running_them_and_runs_by_reading_them() {
-    let rig = RIG.alone();
+    let rig = RIG.beside_others();
     let standing = RIG.scenario("standing");
     let compared = rig.command(["compare", "haproxy", "nginx", &standing, "--repeat", "1"]);
     let ended = compared.args(["--format", "json", "--runtime", "process", "--quiet"]).exits(0);

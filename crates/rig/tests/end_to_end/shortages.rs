@@ -26,7 +26,7 @@ fn apart(run: Invocation, namespaces: &str, setup: &str) -> Option<Ended> {
 
 #[test]
 fn a_full_disk_is_named_whenever_it_fills_up() {
-    let machine = RIG.alone();
+    let machine = RIG.beside_others();
     // Full before the first cell, in mid-load, and at the end.
     for (size, balancer) in [("16k", Nginx), ("200k", Haproxy), ("600k", Nginx), ("1200k", Envoy)] {
         let rig = machine.fresh();
@@ -41,7 +41,7 @@ fn a_full_disk_is_named_whenever_it_fills_up() {
 
 #[test]
 fn too_few_ports_are_the_machines_fault() {
-    let rig = RIG.alone();
+    let rig = RIG.beside_others();
     let setup = "ip link set lo up && echo 40000 40031 >/proc/sys/net/ipv4/ip_local_port_range";
     let run = rig.run("short-drain").on([Haproxy]).args(["--out=results"]);
     if let Some(ended) = apart(run, "-n", setup) {
@@ -105,7 +105,7 @@ fn pass(mut from: UnixStream, mut to: UnixStream) {
 
 #[test]
 fn an_engine_that_goes_away_in_mid_run_is_named_and_nothing_is_left_when_it_is_back() {
-    let Some(machine) = RIG.alone().with_docker() else { return };
+    let Some(machine) = RIG.beside_others().with_docker() else { return };
     let endpoint = docker::ask(async |endpoint, _| endpoint.clone()).unwrap();
     let Some(engine) = endpoint.socket() else {
         eprintln!("not tested: {} is no socket", endpoint.url);

@@ -18,7 +18,7 @@ fn lost(cell: &CellSummary) -> u64 {
 
 #[test]
 fn a_deploy_loses_sessions_from_memory_and_none_from_redis() {
-    let rig = RIG.alone();
+    let rig = RIG.beside_others();
     let run = short(&rig, ["redis-deploy", "cookie-deploy"]).json();
     run.exits(0);
     let [even, memory, redis] =
@@ -36,7 +36,7 @@ fn a_deploy_loses_sessions_from_memory_and_none_from_redis() {
 
 #[test]
 fn a_store_that_keeps_nothing_turns_the_claim_red() {
-    let forgetful = short(&RIG.alone(), ["redis-deploy"]);
+    let forgetful = short(&RIG.beside_others(), ["redis-deploy"]);
     let run = forgetful.set("variants.redis-deploy.topology.pools.web.sessions", "memory").json();
     run.exits(1);
     assert_eq!(*run.claim(Envoy, "even.sessions_lost > 0"), Holding::Held);

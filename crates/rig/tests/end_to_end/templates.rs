@@ -53,7 +53,7 @@ const CALM: &str = "name: calm\nquestion: Whose settings?\nbalancers: [nginx]\nt
 
 #[test]
 fn a_report_states_the_settings_of_the_users_template_and_nginx_stays_in_the_foreground_without_being_told() {
-    let rig = RIG.alone();
+    let rig = RIG.beside_others();
     rig.write("calm.yaml", CALM);
     let own = own(&rig, "nginx/nginx.conf", |text| {
         let next = "proxy_next_upstream error http_502;";

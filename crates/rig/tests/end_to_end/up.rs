@@ -96,19 +96,19 @@ fn stands_and_ends(rig: Sandbox, runtime: &str) {
 
 #[test]
 fn what_stands_can_be_asked_and_deployed_and_ends_clean() {
-    stands_and_ends(RIG.alone(), "process");
+    stands_and_ends(RIG.beside_others(), "process");
 }
 
 #[test]
 fn it_stands_in_containers_as_well() {
-    if let Some(rig) = RIG.alone().with_docker() {
+    if let Some(rig) = RIG.beside_others().with_docker() {
         stands_and_ends(rig, "docker");
     }
 }
 
 #[test]
 fn nothing_stands_when_rig_is_killed() {
-    let mut up = Up::begin(RIG.alone(), "process");
+    let mut up = Up::begin(RIG.beside_others(), "process");
     let processes = up.processes();
     assert!(!left::alive(&processes).is_empty());
     up.signal(Signal::KILL);

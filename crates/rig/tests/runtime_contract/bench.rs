@@ -28,9 +28,9 @@ pub(crate) struct Bench<R> {
     pub(crate) docker: Option<Docker>,
 }
 
-/// Checks a clause on local processes.
+/// Checks a clause on local processes; what is left of others is not below its directory.
 pub(crate) fn on_processes(clause: impl AsyncFnOnce(&Bench<ProcessRuntime>)) {
-    let _machine = Machine::alone();
+    let _machine = Machine::shared();
     block_on(async {
         let bench = Bench::open(ProcessRuntime::new(rig()), None).await;
         clause(&bench).await;

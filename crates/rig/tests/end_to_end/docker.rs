@@ -200,8 +200,8 @@ fn clean_removes_what_dead_runs_have_left_and_spares_the_rest() {
     assert_eq!(left.iter().filter(|name| name.ends_with("/rig-test-unseen")).count(), 2, "{left:?}");
     assert_eq!(spared, kept);
     let run = &its.labels["rig.run"];
-    let ended = ended.exits(0).says(&format!("spared: run {run}: it is live: process {pid}\n"));
-    ended.says("spared: run unseen: its owner can't be seen from here");
+    let ended = ended.exits(0).says(&format!("kept: run {run}: it is live: process {pid}\n"));
+    ended.says("kept: run unseen: its owner can't be seen from here");
 }
 
 fn all_made() -> Vec<String> {

@@ -47,8 +47,9 @@ fuzz:
 	@seed=$${SEED:-$$(date +%s)}; echo "PROPTEST_RNG_SEED=$$seed"; \
 	PROPTEST_RNG_SEED=$$seed PROPTEST_CASES=$(or $(CASES),20000) cargo test --locked -p load -p engine -p agent -p model --lib -- hostile parse frames
 
+# Most of the time a test waits for the end of a load: one more at a time than there are processors.
 test: setup
-	cargo test --workspace --locked
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(($$(nproc) + 1))} cargo test --workspace --locked
 
 # All tests but these, which launch balancers and containers; a new file of tests is in it by itself.
 LAUNCHING := end_to_end fault_matrix runtime_contract docker_images

@@ -113,7 +113,7 @@ impl Invocation {
     #[track_caller]
     pub fn json(self) -> Run {
         let ended = self.args(["--format", "json"]).ends();
-        let summary = ended.read();
+        let summary = ended.summary();
         Run { summary, code: ended.code, said: ended.err, sandbox: ended.sandbox }
     }
 

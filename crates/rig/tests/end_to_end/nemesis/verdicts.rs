@@ -52,7 +52,7 @@ pub(crate) fn complaints(
     }
     match report.code {
         0 => complaints.extend(why_no_pass(&cells)),
-        1 => complaints.extend(why_no_charge(&cells[1], deeds, &report.read())),
+        1 => complaints.extend(why_no_charge(&cells[1], deeds, &report.summary())),
         _ => {}
     }
     complaints

@@ -10,8 +10,7 @@ use crate::RIG;
 /// Runs a drained deploy, kills `component` at its first deregistration, and returns the run.
 fn killed(balancer: BalancerKind, component: &str) -> Run {
     let drained = RIG.beside_others().run("short-drain").on([balancer]).variants(["with-drain"]);
-    // No control: a death is no pass, whatever the claims say.
-    let mut running = drained.set("control", "[]").begin();
+    let mut running = drained.begin();
     let history = running.until("deregistered");
     kill_process(history.pid_of(component), Signal::KILL).unwrap();
     let run = running.finished();

@@ -37,9 +37,7 @@ fn a_deploy_loses_sessions_from_memory_and_none_from_redis() {
 #[test]
 fn a_store_that_keeps_nothing_turns_the_claim_red() {
     let forgetful = short(&RIG.beside_others(), ["redis-deploy"]);
-    let forgetful = forgetful.set("variants.redis-deploy.topology.pools.web.sessions", "memory");
-    // The other controls, and what they need to run, are the test's above.
-    let run = forgetful.set("control", "[ even.sessions_lost > 0 ]").json();
+    let run = forgetful.set("variants.redis-deploy.topology.pools.web.sessions", "memory").json();
     run.exits(1);
     assert_eq!(*run.claim(Envoy, "even.sessions_lost > 0"), Holding::Held);
     assert_eq!(*run.claim(Envoy, "redis-deploy.sessions_lost == 0"), Holding::Failed);

@@ -65,7 +65,7 @@ impl Up {
     }
 }
 
-fn stands_and_ends(rig: Sandbox, runtime: &str) {
+fn stands_and_ends(rig: &Sandbox, runtime: &str) {
     let mut up = Up::begin(rig.clone(), runtime);
     assert!(up.ask().starts_with("web-"), "{}", up.ask());
 
@@ -96,13 +96,13 @@ fn stands_and_ends(rig: Sandbox, runtime: &str) {
 
 #[test]
 fn what_stands_can_be_asked_and_deployed_and_ends_clean() {
-    stands_and_ends(RIG.beside_others(), "process");
+    stands_and_ends(&RIG.beside_others(), "process");
 }
 
 #[test]
 fn it_stands_in_containers_as_well() {
     if let Some(rig) = RIG.beside_others().with_docker() {
-        stands_and_ends(rig, "docker");
+        stands_and_ends(&rig, "docker");
     }
 }
 

@@ -14,7 +14,7 @@ mod documents;
 const LONGEST_FILE: usize = 450;
 
 /// What each crate may use of the others.
-const MAY_USE: [(&str, &[&str]); 8] = [
+const MAY_USE: [(&str, &[&str]); 9] = [
     ("model", &[]),
     ("agent", &["model"]),
     ("load", &["model", "agent"]),
@@ -22,7 +22,8 @@ const MAY_USE: [(&str, &[&str]); 8] = [
     ("store", &["model"]),
     ("engine", &["model", "agent", "store"]),
     ("report", &["model"]),
-    ("rig", &["model", "agent", "load", "backend", "store", "engine", "report"]),
+    ("testing", &["model", "engine", "report"]),
+    ("rig", &["model", "agent", "load", "backend", "store", "engine", "report", "testing"]),
 ];
 
 fn root() -> PathBuf {

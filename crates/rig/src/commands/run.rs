@@ -4,20 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use anyhow::Context;
-use engine::capacity::Capacity;
+use engine::balancer::{Templates, adapter};
+use engine::capacity;
 use engine::cell::{End, Order, find_curl};
+use engine::host::limits::Limits;
 use engine::preflight::preflight;
+use engine::program::{Program, REDIS};
 use engine::runtime::Runtime;
-use engine::runtime::docker::images::Part;
 use engine::runtime::docker::{DockerRuntime, Engine};
 use engine::runtime::process::ProcessRuntime;
-use engine::templates::Templates;
 use model::catalog::BalancerKind;
 use model::identity::CellId;
 use model::outcome::OutcomeKind;
 use model::plan::{Plan, SavedPlan, Variant};
 use model::scenario::Choice;
-use model::sessions::STORE;
 use report::{CellSummary, Format, latency_log, render, summarise, verdict_json};
 use store::{SavedRun, StoreError};
 use tokio::sync::watch;
@@ -25,12 +25,12 @@ use tokio::sync::watch;
 use super::judged::{Judged, SAVED, exit, judged, overview, page, rendered};
 use super::leftovers;
 use super::place::{self, Place};
-use super::{Planned, plans, reproduce, templates};
+use super::planning::{Planned, plans, templates};
+use super::reproduce;
 use crate::cli;
 use crate::environment;
-use crate::exit::{Exit, Failure, print, tell, with_causes};
+use crate::exit::{Exit, Failure, print, tell};
 use crate::interrupt;
-
 use crate::progress::{CellProgress, Show};
 
 /// Runs the scenarios. All of them are checked before the first is run.
@@ -112,9 +112,9 @@ async fn together(
             Err(failure) => Some(failure),
         };
         // The others may well run.
-        if let Some(Failure { exit, error }) = broken {
-            worst = worst.max(exit);
-            failures.push(format!("{}: {}", plan.scenario, with_causes(&error)));
+        if let Some(failure) = broken {
+            worst = worst.max(failure.exit);
+            failures.push(format!("{}: {}", plan.scenario, failure.text()));
         }
     }
     print(&overview(&runs, &wanted.output)?)?;
@@ -147,8 +147,8 @@ pub(super) async fn run(
         eprintln!("also run, as controls of what was chosen: {controls}");
     }
     let store = plan.variants.iter().any(|variant| variant.topology.has_session_store());
-    let parts: Vec<Part> =
-        kinds.iter().map(|kind| Part::Balancer(*kind)).chain(store.then_some(Part::Store)).collect();
+    let programs: Vec<&'static Program> =
+        kinds.iter().map(|kind| adapter(*kind).program()).chain(store.then_some(&REDIS)).collect();
     let job = Job { wanted, planned, templates, kinds: &kinds, interrupted: interrupted.clone() };
     if !wanted.quiet
         && let dead @ 1.. = leftovers::dead(&wanted.out).len()
@@ -159,10 +159,10 @@ pub(super) async fn run(
         ));
     }
     let show = Show::for_stderr(wanted.quiet);
-    match place::choose(wanted.runtime, wanted.pull, &parts, show, interrupted).await? {
+    match place::choose(wanted.runtime, wanted.pull, &programs, show, interrupted).await? {
         None => Err(Failure::interrupted()),
         Some(Place::Processes(executable)) => {
-            Capacity::here().check(plan).map_err(Failure::environment)?;
+            capacity::check(Limits::here(), plan).map_err(Failure::environment)?;
             job.perform(&|| ProcessRuntime::new(executable.clone()), None).await
         }
         Some(Place::Docker(engine)) => {
@@ -210,13 +210,11 @@ impl Job<'_> {
             find_curl().map_err(Failure::environment)?;
         }
         let mut builds = BTreeMap::new();
-        for kind in self.kinds {
-            let build = asked.describe(*kind).await.map_err(Failure::environment)?;
-            builds.insert(kind.name().to_owned(), build);
-        }
-        if plan.variants.iter().filter(runs).any(|variant| variant.topology.has_session_store()) {
-            let build = asked.describe_store().await.map_err(Failure::environment)?;
-            builds.insert(STORE.to_owned(), build);
+        let store = plan.variants.iter().filter(runs).any(|variant| variant.topology.has_session_store());
+        let balancers = self.kinds.iter().map(|kind| adapter(*kind).program());
+        for program in balancers.chain(store.then_some(&REDIS)) {
+            let build = asked.describe(program).await.map_err(Failure::environment)?;
+            builds.insert(program.name.to_owned(), build);
         }
         let mut environment = environment::gather(builds, engine.map(Engine::facts));
         environment.command = reproduce::command(wanted, planned, plan, asked.name());

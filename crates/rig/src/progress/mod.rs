@@ -18,8 +18,7 @@ use ratatui::backend::CrosstermBackend;
 use ratatui::{Terminal, TerminalOptions, Viewport};
 
 use self::board::Board;
-use crate::commands::wants_colour;
-use crate::exit::tell;
+use crate::exit::{tell, wants_colour};
 
 /// Between two pictures: more often nobody sees, and drawing costs CPU time beside the measurement.
 const REDRAW: Duration = Duration::from_millis(200);

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
-use engine::balancer::Signal;
+use engine::host::Signal;
 use engine::runtime::{PodOrder, Reach, Runtime};
 use model::identity::RequestId;
 use model::ledger::LedgerLine;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::archive::Archive;
 use super::digest::sha256_hex;
 use super::error::DockerError;
-use crate::runtime::search::Places;
+use crate::host::executables::SearchPath;
 
 const SHELL: &str = "/bin/sh";
 /// The label of every packed image.
@@ -116,7 +116,8 @@ fn modules(name: &str) -> Result<Vec<PathBuf>, String> {
 
 /// Every library that the loader opens for `executable`, the loader itself included; none if it is static.
 async fn libraries(executable: &Path) -> Result<Vec<PathBuf>, String> {
-    let ldd = Places::here().find("ldd").map_err(|_| "`ldd`, which lists its libraries, is not installed")?;
+    let ldd =
+        SearchPath::here().find("ldd").map_err(|_| "`ldd`, which lists its libraries, is not installed")?;
     let output = tokio::process::Command::new(ldd.path)
         .arg(executable)
         .env("LC_ALL", "C")

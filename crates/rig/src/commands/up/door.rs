@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
-use engine::owner::Life;
-use engine::private::{self, PrivateDirectory};
+use engine::host::owner::Life;
+use engine::host::private::{self, PrivateDirectory};
 use model::timeline::Drain;
 use rustix::net::sockopt::socket_peercred;
 use serde::{Deserialize, Serialize};
@@ -159,15 +159,13 @@ fn door(which: Option<&Path>) -> Result<PathBuf, Failure> {
     match doors.as_slice() {
         [(one, _)] => Ok(one.clone()),
         [] => {
-            let help = "nothing stands here\n  help: rig up SCENARIO --balancer NAME, in another shell";
-            Err(Failure::environment(anyhow::anyhow!(help)))
+            let nothing = Failure::environment(anyhow::anyhow!("nothing stands here"));
+            Err(nothing.help("rig up SCENARIO --balancer NAME, in another shell"))
         }
         several => {
             let names: Vec<_> = several.iter().map(|(_, name)| name.as_str()).collect();
-            let message = format!("several stand here: {}", names.join(", "));
-            Err(Failure::usage(anyhow::anyhow!(
-                "{message}\n  help: rig up SCENARIO --deploy POOL says which"
-            )))
+            let several = Failure::usage(anyhow::anyhow!("several stand here: {}", names.join(", ")));
+            Err(several.help("rig up SCENARIO --deploy POOL says which"))
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::cli::{self, ListFormat};
 use crate::exit::{Exit, Failure, print};
 use crate::progress::{Preparation, Show};
 
-/// A digest's first digits tell it from others; the JSON has all of it.
+/// The first digits of a digest are enough in a table; the JSON has all of it.
 const SHORT_DIGEST: usize = "sha256:".len() + 12;
 
 /// Lists the image of everything that has one; with `--fetch`, brings them onto the engine first.
@@ -34,7 +34,7 @@ async fn list(wanted: &cli::Images) -> Result<Exit, Failure> {
         let choice = if wanted.fetch { fetched(&images, of).await } else { images.choose(of).await };
         match choice {
             Ok(choice) => choices.push(choice),
-            // The others are worth knowing all the same.
+            // The other images are still worth listing.
             Err(error) => failed.push(with_help(&error)),
         }
     }
@@ -75,7 +75,7 @@ fn table(endpoint: &Endpoint, choices: &[Choice]) -> Table {
             image,
             Cell::plain(digest),
             Cell::plain(present),
-            // An error's words come with a line of help.
+            // An error has a line of help.
             Cell::plain(choice.why.split_whitespace().collect::<Vec<_>>().join(" ")),
         ]
     };

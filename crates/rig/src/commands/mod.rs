@@ -10,13 +10,13 @@ mod judged;
 mod leftovers;
 mod list;
 mod man;
-mod place;
 mod planning;
 mod render;
 mod report;
 mod reproduce;
 mod run;
 mod runbook;
+mod runtime;
 mod saved;
 mod schema;
 mod up;
@@ -29,7 +29,7 @@ use crate::cli::{Cli, Command};
 use crate::exit::Failure;
 use crate::trace;
 
-/// Performs what the command line says.
+/// Runs the command.
 pub(crate) fn perform(cli: Cli) -> Result<ExitCode, Failure> {
     trace::begin();
     let exit = match cli.command {

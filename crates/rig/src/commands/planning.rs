@@ -9,24 +9,24 @@ use model::scenario::{Choice, LONGEST_FILE, Problems, Scenario, Set};
 use crate::bundled;
 use crate::exit::{Failure, LaidOut, wants_colour};
 
-/// A scenario that is to be run, and how the user asked for it.
+/// A scenario to run, and how the user asked for it.
 pub(super) struct Planned {
-    /// As the user calls it.
+    /// As the user wrote it.
     pub(super) path: PathBuf,
-    /// What was changed in it.
+    /// The changes by --set.
     pub(super) sets: Vec<Set>,
-    /// What of it was chosen.
+    /// The chosen balancers, variants and repeats.
     pub(super) choice: Choice,
     pub(super) document: Scenario,
     pub(super) plan: Plan,
 }
 
-/// The templates that `directory` has, else those of this build.
+/// The templates in `directory`, and built-in ones for those that it lacks.
 pub(super) fn templates(directory: Option<&Path>) -> Result<Templates, Failure> {
     directory.map_or_else(|| Ok(Templates::embedded()), Templates::with_directory).map_err(Failure::usage)
 }
 
-/// Reads scenarios and builds their plans; the problems of all of them are told together.
+/// Reads scenarios and builds their plans; reports the problems of all of them at once.
 pub(super) fn plans(paths: &[PathBuf], sets: &[Set], choice: &Choice) -> Result<Vec<Planned>, Failure> {
     let (mut plans, mut broken) = (Vec::new(), Vec::new());
     for path in paths {
@@ -50,7 +50,7 @@ pub(super) fn plan(path: &Path, sets: &[Set], choice: &Choice) -> Result<(Scenar
     Ok((scenario, plan))
 }
 
-/// The text of the file at `path`, else of the bundled scenario of that name, and what messages call it.
+/// The text of the file at `path`, or of the bundled scenario of that name, and its name for messages.
 fn text(path: &Path) -> Result<(String, String), Failure> {
     let bytes = match (store::read_bounded(path, LONGEST_FILE as u64), bundled::find(path)) {
         (Ok(bytes), _) => bytes,
@@ -60,14 +60,14 @@ fn text(path: &Path) -> Result<(String, String), Failure> {
             let failure = Failure::usage(unread);
             let is_a_name = path.components().count() == 1 && path.extension().is_none();
             return Err(match is_a_name {
-                true => failure.help("`rig list` shows the names of those that are bundled"),
+                true => failure.help("`rig list` shows the names of the bundled scenarios"),
                 false => failure,
             });
         }
     };
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        Failure::usage(anyhow::anyhow!("{}: byte {at} is no UTF-8", path.display()))
+        Failure::usage(anyhow::anyhow!("{} is not valid UTF-8 at byte {at}", path.display()))
     })?;
     Ok((path.display().to_string(), text))
 }

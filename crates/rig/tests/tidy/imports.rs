@@ -7,8 +7,8 @@ use std::path::Path;
 /// Part → the parts of the same folder that it uses.
 type Uses = BTreeMap<String, BTreeSet<String>>;
 
-/// Circles among the parts of each folder of a crate, in words. `sources` are its files below `src`, with their text.
-pub(crate) fn circles(sources: &[(&Path, &str)]) -> Vec<String> {
+/// Folders of a crate in which there is a circle, each with one. `sources` are its files below `src`, with their text.
+pub(crate) fn circles(sources: &[(&Path, &str)]) -> Vec<(String, String)> {
     let modules: Vec<(Vec<String>, &str)> =
         sources.iter().map(|(path, text)| (module_of(path), before_tests(text))).collect();
     let known: BTreeSet<&[String]> = modules.iter().map(|(path, _)| path.as_slice()).collect();
@@ -24,15 +24,12 @@ pub(crate) fn circles(sources: &[(&Path, &str)]) -> Vec<String> {
             }
         }
     }
-    let told = folders.iter().filter_map(|(folder, uses)| {
-        let circle = circle_in(uses)?;
-        Some(format!(
-            "in {}: {}",
-            ["src"].into_iter().chain(folder.iter().map(String::as_str)).collect::<Vec<_>>().join("/"),
-            circle.join(" → ")
-        ))
+    let circular = folders.iter().filter_map(|(folder, uses)| Some((folder, circle_in(uses)?)));
+    let named = circular.map(|(folder, circle)| {
+        let folder: Vec<&str> = ["src"].into_iter().chain(folder.iter().map(String::as_str)).collect();
+        (folder.join("/"), circle.join(" → "))
     });
-    told.collect()
+    named.collect()
 }
 
 /// `a/b.rs` and `a/b/mod.rs` are `a::b`; the root is nothing.
@@ -129,19 +126,18 @@ fn circle_in(uses: &Uses) -> Option<Vec<String>> {
 #[test]
 fn a_circle_is_found_through_groups_parents_and_folders_and_not_in_comments_or_tests() {
     let found = |sources: &[(&str, &str)]| {
-        circles(&sources.iter().map(|(path, text)| (Path::new(*path), *text)).collect::<Vec<_>>())
+        let sources: Vec<_> = sources.iter().map(|(path, text)| (Path::new(*path), *text)).collect();
+        let told = circles(&sources).into_iter().map(|(folder, circle)| format!("{folder}: {circle}"));
+        told.collect::<Vec<_>>()
     };
     let up = ("low/mod.rs", "mod a;\nuse crate::{\n    high::{Thing, other},\n    third,\n};");
     let down = ("high.rs", "fn f() -> crate::low::a::B { super::low::a::b() }");
     let rest = [("low/a.rs", "use super::Own;"), ("third.rs", "")];
-    assert_eq!(found(&[up, down, rest[0], rest[1]]), ["in src: high → low → high"]);
+    assert_eq!(found(&[up, down, rest[0], rest[1]]), ["src: high → low → high"]);
     assert_eq!(found(&[("low/mod.rs", "// crate::high"), down, rest[0], rest[1]]), [""; 0]);
     let tests = ("low/mod.rs", "fn f() {}\n#[cfg(test)]\nmod tests { use crate::high; }");
     assert_eq!(found(&[tests, down, rest[0], rest[1]]), [""; 0]);
-    let nested = [
-        ("x/mod.rs", "mod a; mod b;"),
-        ("x/a.rs", "use super::b::B;"),
-        ("x/b.rs", "use super::a::{self, A};"),
-    ];
-    assert_eq!(found(&nested), ["in src/x: a → b → a"]);
+    let a = ("x/a.rs", "use super::b::B;");
+    let nested = [("x/mod.rs", "mod a; mod b;"), a, ("x/b.rs", "use super::a::{self, A};")];
+    assert_eq!(found(&nested), ["src/x: a → b → a"]);
 }

@@ -187,6 +187,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::help::with_help;
 
     /// Go's names, which are the engine's.
     fn this_machine() -> &'static str {
@@ -225,7 +226,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_the_engine_cannot_execute_is_refused() {
-        let told = pack("true", Path::new("/bin/true"), "s390x").await.unwrap_err().to_string();
+        let told = with_help(&pack("true", Path::new("/bin/true"), "s390x").await.unwrap_err());
         assert!(
             told.contains("the engine's machine is s390x") && told.contains("docker/README.md"),
             "{told}"

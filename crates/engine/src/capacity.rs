@@ -4,67 +4,55 @@
 use model::plan::{SavedPlan, Variant};
 use model::topology::{Backend, Latency};
 use model::traffic::Identity;
-use rustix::process::{Resource, getrlimit};
 
-use crate::error::EngineError;
-use crate::runtime::checkup::RAISE;
+use crate::help::Help;
+use crate::host::limits::{Limits, RAISE, WIDEN, files_for};
 
-/// Open files of a balancer beside those of the load: its own, and what its configuration is rendered for.
-const OTHER_FILES: u64 = 640;
 /// The fewest connections that a load has at its worst moments.
 const FEWEST: u64 = 16;
 /// A load that is served has more than the mean in flight at times.
 const CHANCE: f64 = 2.0;
 
-/// What a machine allows; `None`: no limit, or nobody says.
-#[derive(Clone, Copy, Debug)]
-pub struct Capacity {
-    /// Open files of a process.
-    pub open_files: Option<u64>,
-    /// Ports for connections from one address to another.
-    pub ports: Option<u64>,
+/// The machine allows less of something than a load needs.
+#[derive(Debug, thiserror::Error)]
+#[error("the load of `{variant}` needs {needed} {what}, and this machine allows {has}")]
+pub struct TooSmall {
+    /// Whose load.
+    variant: String,
+    /// Of what.
+    what: &'static str,
+    /// How much the load needs.
+    needed: u64,
+    /// How much there is.
+    has: u64,
+    /// How to get more.
+    raise: &'static str,
 }
 
-impl Capacity {
-    /// What this machine allows local processes. The limit of files is the one that children inherit.
-    pub fn here() -> Capacity {
-        let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok();
-        Capacity {
-            open_files: getrlimit(Resource::Nofile).current,
-            ports: range.and_then(|range| {
-                let mut ends = range.split_whitespace().map(str::parse::<u64>);
-                let (from, to) = (ends.next()?.ok()?, ends.next()?.ok()?);
-                Some(to.checked_sub(from)? + 1)
-            }),
-        }
+impl Help for TooSmall {
+    fn help(&self) -> Option<String> {
+        Some(format!("{}\n        or lower `load.rate`", self.raise))
     }
+}
 
-    /// Whether it is enough for every variant of `plan`.
-    ///
-    /// # Errors
-    /// If it is not: with what is needed, what there is, and what to do.
-    pub fn check(self, plan: &SavedPlan) -> Result<(), EngineError> {
-        let runs = |variant: &&Variant| plan.why_unavailable(&variant.name).is_none();
-        for variant in plan.variants.iter().filter(runs) {
-            let connections = connections(variant);
-            // One towards the client, one towards the backend.
-            let files = OTHER_FILES + 2 * connections;
-            let short = |what, needed: u64, has: Option<u64>, help: &str| match has {
-                Some(has) if has < needed => Err(EngineError::TooSmall {
-                    variant: variant.name.clone(),
-                    what,
-                    needed,
-                    has,
-                    help: help.to_owned(),
-                }),
-                _ => Ok(()),
-            };
-            short("open files in a process", files, self.open_files, RAISE)?;
-            let widen = "sudo sysctl net.ipv4.ip_local_port_range='32768 60999'";
-            short("local ports (net.ipv4.ip_local_port_range)", connections, self.ports, widen)?;
-        }
-        Ok(())
+/// Whether `limits` are enough for every variant of `plan`.
+///
+/// # Errors
+/// If they are not: with what is needed, what there is, and what to do.
+pub fn check(limits: Limits, plan: &SavedPlan) -> Result<(), TooSmall> {
+    let runs = |variant: &&Variant| plan.why_unavailable(&variant.name).is_none();
+    for variant in plan.variants.iter().filter(runs) {
+        let connections = connections(variant);
+        let short = |what, needed: u64, has: Option<u64>, raise| match has {
+            Some(has) if has < needed => {
+                Err(TooSmall { variant: variant.name.clone(), what, needed, has, raise })
+            }
+            _ => Ok(()),
+        };
+        short("open files in a process", files_for(connections), limits.open_files, RAISE)?;
+        short("local ports (net.ipv4.ip_local_port_range)", connections, limits.ports, WIDEN)?;
     }
+    Ok(())
 }
 
 /// The connections that the load of a variant has at once while it is served.
@@ -98,6 +86,7 @@ mod tests {
 
     use super::*;
     use crate::balancer::catalog;
+    use crate::help::with_help;
 
     /// 400 a second of 100 ms keep 40 in flight: twice that, and 40 fresh ones.
     fn plan() -> SavedPlan {
@@ -109,7 +98,7 @@ mod tests {
     }
 
     fn refused(open_files: Option<u64>, ports: Option<u64>) -> Option<String> {
-        Capacity { open_files, ports }.check(&plan()).err().map(|error| error.to_string())
+        check(Limits { open_files, ports }, &plan()).err().map(|error| with_help(&error))
     }
 
     #[test]
@@ -121,10 +110,5 @@ mod tests {
         assert!(files.contains("\n  help: sudo prlimit"), "{files}");
         let ports = refused(Some(880), Some(119)).unwrap();
         assert!(ports.contains("needs 120 local ports") && ports.contains("119"), "{ports}");
-    }
-
-    #[test]
-    fn this_machine_tells_what_it_allows() {
-        assert!(Capacity::here().ports.is_some());
     }
 }

@@ -1,11 +1,8 @@
 //! What was looked at to see whether rig can work here, what was found, and what to do about it.
 
-use std::fmt::Display;
-
 use serde::Serialize;
 
-/// How errors of this crate lead over to what can be done about them.
-const HELP: &str = "\n  help: ";
+use crate::help::Help;
 
 /// The outcome of one check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -50,14 +47,9 @@ impl Check {
         Check { name: name.into(), state: State::Failed, found: found.into(), fix: Some(fix.into()) }
     }
 
-    /// It keeps something from working, as `error` says; what it says after `help:` is the fix, else `otherwise`.
-    pub fn broken(name: impl Into<String>, error: &impl Display, otherwise: &str) -> Check {
-        let text = error.to_string();
-        let (found, fix) = match text.split_once(HELP) {
-            Some((found, fix)) => (found.to_owned(), fix.to_owned()),
-            None => (text, otherwise.to_owned()),
-        };
-        Check::failed(name, found, fix)
+    /// It keeps something from working, as `error` says; its help is the fix, else `otherwise`.
+    pub fn broken(name: impl Into<String>, error: &impl Help, otherwise: &str) -> Check {
+        Check::failed(name, error.to_string(), error.help().unwrap_or_else(|| otherwise.to_owned()))
     }
 
     /// This check of something that only some scenarios need: what is missing limits rig, and stops nothing else.
@@ -83,16 +75,15 @@ impl Check {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::EngineError;
+    use crate::host::HostError;
 
     #[test]
     fn the_help_of_an_error_is_the_fix() {
-        let error =
-            EngineError::AddressBusy { address: "127.0.0.1:80".into(), help: "free it\nor not".into() };
+        let error = HostError::AddressBusy { address: "127.0.0.1:80".into(), help: "free it\nor not".into() };
         let check = Check::broken("address", &error, "look");
         assert_eq!(check.found, "127.0.0.1:80 is taken by another program");
         assert_eq!(check.fix.as_deref(), Some("free it\nor not"));
-        let check = Check::broken("address", &"no more than that", "look");
+        let check = Check::broken("address", &HostError::Certificates("no more".into()), "look");
         assert_eq!(check.fix.as_deref(), Some("look"));
     }
 }

@@ -12,12 +12,11 @@
 pub mod balancer;
 pub mod capacity;
 pub mod cell;
-pub mod certificates;
 pub mod checkup;
-pub mod error;
-pub mod owner;
+pub mod components;
+pub mod help;
+pub mod host;
 pub mod preflight;
-pub mod private;
+pub mod program;
 pub mod runtime;
 pub mod salvage;
-pub mod templates;

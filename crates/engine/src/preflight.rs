@@ -7,9 +7,7 @@ use model::catalog::BalancerKind;
 use model::plan::SavedPlan;
 use model::records::TemplateUsed;
 
-use crate::balancer::{Misfit, Rotation, adapter, example_site};
-use crate::error::EngineError;
-use crate::templates::Templates;
+use crate::balancer::{Misfit, RenderError, Rotation, Templates, adapter, example_site};
 
 /// The templates that `plan` is rendered from, by name.
 ///
@@ -18,7 +16,7 @@ use crate::templates::Templates;
 pub fn preflight(
     plan: &SavedPlan,
     templates: &Templates,
-) -> Result<BTreeMap<String, TemplateUsed>, EngineError> {
+) -> Result<BTreeMap<String, TemplateUsed>, RenderError> {
     let cells = plan.cells();
     let pairs: BTreeSet<(BalancerKind, &str)> =
         cells.iter().map(|cell| (cell.balancer, cell.variant.as_str())).collect();
@@ -47,7 +45,7 @@ pub fn preflight(
         let path = templates.own(name).map_or_else(|| name.to_owned(), |path| path.display().to_string());
         lines.extend(misfits.iter().filter(|it| it.template == name).map(|it| told(it, &path, templates)));
     }
-    Err(EngineError::Misfits(lines))
+    Err(RenderError::Misfits(lines))
 }
 
 /// `nginx/nginx.conf:1: user www-data;: …: remove it`.

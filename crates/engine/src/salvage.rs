@@ -7,15 +7,14 @@ use model::identity::Incarnation;
 use model::ledger::Execution;
 use store::CellDir;
 
-use crate::balancer::{STDERR_FILE, STDOUT_FILE};
-use crate::cell::read_ledger;
-use crate::error::EngineError;
+use crate::cell::{CellError, read_ledger};
+use crate::program::{STDERR_FILE, STDOUT_FILE};
 
 /// What backends of the cell received and finished, as far as they wrote it.
 ///
 /// # Errors
 /// A ledger that can't be read.
-pub fn executions(dir: &CellDir) -> Result<Vec<Execution>, EngineError> {
+pub fn executions(dir: &CellDir) -> Result<Vec<Execution>, CellError> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(dir.scratch()).into_iter().flatten().flatten() {
         // The directory of `web-1/2` is `web-1.2`.
@@ -36,7 +35,7 @@ pub fn executions(dir: &CellDir) -> Result<Vec<Execution>, EngineError> {
 ///
 /// # Errors
 /// Files that can't be read, written or removed.
-pub fn keep(dir: &CellDir) -> Result<(), EngineError> {
+pub fn keep(dir: &CellDir) -> Result<(), CellError> {
     if !dir.ledger().exists() {
         dir.write_ledger(&executions(dir)?)?;
     }
@@ -49,12 +48,12 @@ pub fn keep(dir: &CellDir) -> Result<(), EngineError> {
     ] {
         copy_if_new(&from, &to)?;
     }
-    std::fs::remove_dir_all(dir.scratch()).map_err(EngineError::file(dir.scratch()))
+    std::fs::remove_dir_all(dir.scratch()).map_err(CellError::file(dir.scratch()))
 }
 
-fn copy_if_new(from: &Path, to: &PathBuf) -> Result<(), EngineError> {
+fn copy_if_new(from: &Path, to: &PathBuf) -> Result<(), CellError> {
     match from.is_file() && !to.exists() {
-        true => std::fs::copy(from, to).map(drop).map_err(EngineError::file(to)),
+        true => std::fs::copy(from, to).map(drop).map_err(CellError::file(to)),
         false => Ok(()),
     }
 }

@@ -10,7 +10,7 @@ use bollard::query_parameters::{
 };
 use engine::runtime::docker::endpoint::Endpoint;
 use engine::runtime::docker::error::DockerError;
-use engine::runtime::docker::images::{Images, Part, Pull};
+use engine::runtime::docker::images::{ImageOf, Images, Pull};
 use futures_util::StreamExt;
 
 mod skip;
@@ -57,10 +57,11 @@ async fn a_packed_image_runs_its_program_and_its_shell_and_is_imported_once() {
     std::fs::copy("/bin/echo", &executable).unwrap();
     let images = Images { docker: docker.clone(), pull: Pull::Never, executable };
 
-    let before = images.choose(Part::Agent).await.unwrap();
+    let before = images.choose(ImageOf::Agent).await.unwrap();
     assert!(!before.present, "{before:?}");
     let told = RefCell::new(Vec::new());
-    let used = images.ensure(Part::Agent, &|words| told.borrow_mut().push(words.to_owned())).await.unwrap();
+    let used =
+        images.ensure(ImageOf::Agent, &|words| told.borrow_mut().push(words.to_owned())).await.unwrap();
     assert_eq!(before.reference.as_ref(), Some(&used.reference));
 
     // The program by its plain name; the shell as a balancer is started by it, by a user who isn't root.
@@ -68,8 +69,9 @@ async fn a_packed_image_runs_its_program_and_its_shell_and_is_imported_once() {
     let shell = ["sh", "-c", r#"cd /tmp; "$0" "$@" >>out.log 2>>err.log; read line <out.log; echo "$line""#];
     let redirected =
         output(&docker, &used.reference, "nobody", &[&shell[..], &["rig", "well", "met"]].concat()).await;
-    let again = images.ensure(Part::Agent, &|words| told.borrow_mut().push(words.to_owned())).await.unwrap();
-    let after = images.choose(Part::Agent).await.unwrap();
+    let again =
+        images.ensure(ImageOf::Agent, &|words| told.borrow_mut().push(words.to_owned())).await.unwrap();
+    let after = images.choose(ImageOf::Agent).await.unwrap();
     let image = docker.inspect_image(&used.reference).await.unwrap();
     docker.remove_image(&used.reference, None::<RemoveImageOptions>, None).await.unwrap();
 

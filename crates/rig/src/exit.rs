@@ -1,8 +1,16 @@
 //! All exit codes. A test compares the README's table with this file.
 
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
 
+use engine::balancer::{RenderError, TemplatesError};
+use engine::capacity::TooSmall;
+use engine::cell::CellError;
+use engine::help::{Help, laid_out};
+use engine::host::HostError;
+use engine::program::ProgramError;
+use engine::runtime::RuntimeError;
+use engine::runtime::docker::DockerError;
 use model::visible::visible;
 use report::Verdict;
 
@@ -62,22 +70,39 @@ pub(crate) struct Failure {
     pub(crate) exit: Exit,
     /// The message; it may have several lines.
     pub(crate) error: anyhow::Error,
+    /// What to do about it, if the error does not say so itself.
+    help: Option<&'static str>,
 }
 
 impl Failure {
     /// Wrong usage, or an invalid scenario.
     pub(crate) fn usage(error: impl Into<anyhow::Error>) -> Failure {
-        Failure { exit: Exit::Usage, error: error.into() }
+        Failure { exit: Exit::Usage, error: error.into(), help: None }
     }
 
     /// The user interrupted it before there was a result.
     pub(crate) fn interrupted() -> Failure {
-        Failure { exit: Exit::Interrupted, error: anyhow::anyhow!("interrupted before the first cell") }
+        Failure {
+            exit: Exit::Interrupted,
+            error: anyhow::anyhow!("interrupted before the first cell"),
+            help: None,
+        }
     }
 
     /// The environment cannot run it.
     pub(crate) fn environment(error: impl Into<anyhow::Error>) -> Failure {
-        Failure { exit: Exit::Environment, error: error.into() }
+        Failure { exit: Exit::Environment, error: error.into(), help: None }
+    }
+
+    /// This, with what to do about it.
+    pub(crate) fn help(self, help: &'static str) -> Failure {
+        Failure { help: Some(help), ..self }
+    }
+
+    /// What the user is told, with what to do about it.
+    pub(crate) fn text(&self) -> String {
+        let help = self.help.map(str::to_owned).or_else(|| help_in(&self.error));
+        laid_out(&with_causes(&self.error), help.map(|help| visible(&help).into_owned()).as_deref())
     }
 }
 
@@ -86,7 +111,7 @@ pub(crate) fn code_of(result: Result<ExitCode, Failure>) -> ExitCode {
     match result {
         Ok(code) => code,
         Err(failure) => {
-            let text = with_causes(&failure.error);
+            let text = failure.text();
             // The problems of a scenario already begin with "error".
             let prefix = if text.starts_with("error") { "" } else { "error: " };
             // The text is already safe to print; colours of problems may be in it.
@@ -102,7 +127,7 @@ pub(crate) fn code_of(result: Result<ExitCode, Failure>) -> ExitCode {
 pub(crate) struct LaidOut(pub(crate) String);
 
 /// The error and its causes, each once, because many errors quote theirs. Escapes in foreign text are made visible.
-pub(crate) fn with_causes(error: &anyhow::Error) -> String {
+fn with_causes(error: &anyhow::Error) -> String {
     if let Some(LaidOut(text)) = error.downcast_ref() {
         return text.clone();
     }
@@ -111,6 +136,31 @@ pub(crate) fn with_causes(error: &anyhow::Error) -> String {
         new => format!("{text}: {new}"),
     });
     visible(&text).into_owned()
+}
+
+/// What the error, or a cause of it, says one can do.
+fn help_in(error: &anyhow::Error) -> Option<String> {
+    type Cause<'a> = &'a (dyn std::error::Error + 'static);
+    fn of<E: Help + 'static>(cause: Cause<'_>) -> Option<String> {
+        cause.downcast_ref::<E>()?.help()
+    }
+    let helpful: [fn(Cause<'_>) -> Option<String>; 8] = [
+        of::<CellError>,
+        of::<RuntimeError>,
+        of::<DockerError>,
+        of::<ProgramError>,
+        of::<HostError>,
+        of::<RenderError>,
+        of::<TemplatesError>,
+        of::<TooSmall>,
+    ];
+    error.chain().find_map(|cause| helpful.iter().find_map(|help| help(cause)))
+}
+
+/// Whether standard error is a terminal whose user has not declined colours.
+pub(crate) fn wants_colour() -> bool {
+    let declined = std::env::var_os("NO_COLOR").is_some() || std::env::args_os().any(|a| a == "--no-color");
+    std::io::stderr().is_terminal() && !declined
 }
 
 /// Prints to standard error, with escapes in foreign text made visible. A closed standard error is no error.
@@ -144,6 +194,19 @@ mod tests {
         assert_eq!(told, "a.json can't be written: no storage space");
         let told = with_causes(&anyhow::anyhow!("no such file").context("a.json can't be read"));
         assert_eq!(told, "a.json can't be read: no such file");
+    }
+
+    #[test]
+    fn the_help_of_an_engines_error_is_told_once_and_last() {
+        let busy = || HostError::AddressBusy { address: "127.0.0.1:80".into(), help: "free it".into() };
+        let told = Failure::environment(CellError::from(RuntimeError::from(busy()))).text();
+        assert_eq!(told, "127.0.0.1:80 is taken by another program\n  help: free it");
+        let wrapped = anyhow::Error::new(RuntimeError::from(busy())).context("the cell could not be run");
+        let told = Failure::environment(wrapped).text();
+        let expected = "the cell could not be run: 127.0.0.1:80 is taken by another program\n  help: free it";
+        assert_eq!(told, expected);
+        let own = Failure::usage(anyhow::anyhow!("no run")).help("rig run drain").text();
+        assert_eq!(own, "no run\n  help: rig run drain");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! change the rotation, and how to read its status and its log. What it can't do it declares as missing.
 
 mod envoy;
+mod error;
 mod haproxy;
 mod layer4;
 mod misfit;
@@ -11,6 +12,7 @@ mod procedure;
 mod read_back;
 mod shortage;
 mod site;
+mod templates;
 mod tls;
 
 use std::time::Duration;
@@ -25,15 +27,17 @@ use model::plan::Variant;
 use model::timeline::{Deregister, Keeps};
 use model::topology::{HeaderMatch, HealthCheck, Route, Topology};
 
-use crate::error::EngineError;
-use crate::templates::Templates;
+use crate::host::Signal;
+use crate::program::Program;
 
+pub use error::RenderError;
 pub use misfit::Misfit;
 pub use probing::detection_bound;
 pub use procedure::{Change, DrainSignal, OldWorkers, Sighting, SplitSteps, Step, Trigger};
 pub use read_back::Rendered;
 pub(crate) use shortage::tells_of_shortage;
 pub use site::{ConfigFile, Rotation, Site, Standing, example_site};
+pub use templates::{Templates, TemplatesError};
 
 /// A balancer, as data. Implementations are unit structs.
 pub trait Balancer: Sync {
@@ -41,12 +45,8 @@ pub trait Balancer: Sync {
     fn missing(&self) -> &'static [(Capability, &'static str)];
     /// Known holes in its access log.
     fn log_gaps(&self) -> &'static [LogGap];
-    /// The arguments that make it print its version.
-    fn version_arguments(&self) -> &'static [&'static str];
-    /// The modules that it has to load for a listener at layer 4, by their files, given what it prints as its version.
-    fn modules(&self, _said: &str) -> Vec<String> {
-        Vec::new()
-    }
+    /// Its program.
+    fn program(&self) -> &'static Program;
     /// The settings that decide about drops, read from what was rendered.
     fn settings(&self, rendered: &Rendered<'_>) -> Vec<Setting>;
     /// Its configuration files, with `rotation` as the initial state.
@@ -56,7 +56,7 @@ pub trait Balancer: Sync {
         site: &Site,
         rotation: &Rotation,
         templates: &Templates,
-    ) -> Result<Vec<ConfigFile>, EngineError>;
+    ) -> Result<Vec<ConfigFile>, RenderError>;
     /// What in its `files` it could not be run with.
     fn misfits(&self, topology: &Topology, site: &Site, files: &[ConfigFile]) -> Vec<Misfit>;
     /// The arguments that run it in the foreground with its `files`.
@@ -68,7 +68,7 @@ pub trait Balancer: Sync {
         site: &Site,
         turn: Turn<'_>,
         templates: &Templates,
-    ) -> Result<Change, EngineError>;
+    ) -> Result<Change, RenderError>;
     /// What brings it to the shares of `route` in `topology`, where every other route stands as it is.
     fn split(
         &self,
@@ -76,7 +76,7 @@ pub trait Balancer: Sync {
         site: &Site,
         route: &Route,
         templates: &Templates,
-    ) -> Result<SplitSteps, EngineError>;
+    ) -> Result<SplitSteps, RenderError>;
     /// What makes it read its configuration for the `nth` time after its start, with what the reload `keeps` of
     /// `rotation`, until the new one serves. Envoy's hot restart and HAProxy's `-sf` aren't here: each needs a second process at once.
     fn reload(
@@ -87,7 +87,7 @@ pub trait Balancer: Sync {
         keeps: Keeps,
         nth: u32,
         templates: &Templates,
-    ) -> Result<Vec<Step>, EngineError>;
+    ) -> Result<Vec<Step>, RenderError>;
     /// How to ask it for its view of the backends; `None`: it has none.
     fn view(&self, site: &Site) -> Option<ViewQuery>;
     /// How people read its signals and take a backend out by hand.
@@ -257,37 +257,6 @@ pub struct BackendView {
 #[error("its view can't be read: {0}")]
 pub struct ViewError(pub String);
 
-/// Signals that rig sends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Signal {
-    /// SIGTERM.
-    Term,
-    /// SIGQUIT.
-    Quit,
-    /// SIGHUP.
-    Hup,
-    /// SIGUSR1.
-    Usr1,
-    /// SIGUSR2.
-    Usr2,
-    /// SIGKILL.
-    Kill,
-}
-
-impl Signal {
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Signal::Term => "SIGTERM",
-            Signal::Quit => "SIGQUIT",
-            Signal::Hup => "SIGHUP",
-            Signal::Usr1 => "SIGUSR1",
-            Signal::Usr2 => "SIGUSR2",
-            Signal::Kill => "SIGKILL",
-        }
-    }
-}
-
 /// Where a balancer's own words go, relative to its directory.
 #[derive(Clone, Copy, Debug)]
 pub struct LogFiles {
@@ -296,11 +265,6 @@ pub struct LogFiles {
     /// Notices and errors.
     pub notices: &'static str,
 }
-
-/// The file that a balancer's standard output goes to.
-pub const STDOUT_FILE: &str = "stdout.log";
-/// The file that a balancer's standard error goes to.
-pub const STDERR_FILE: &str = "stderr.log";
 
 /// A balancer's word for something that went wrong with a request.
 #[derive(Clone, Copy, Debug)]

@@ -4,8 +4,7 @@
 use model::history::Setting;
 use model::plan::Variant;
 
-use super::{ConfigFile, setting};
-use crate::templates::Templates;
+use super::{ConfigFile, Templates, setting};
 
 /// What is said of a setting that may be anything.
 pub(super) const NOT_KNOWN: &str = "own file: not known";

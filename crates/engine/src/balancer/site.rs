@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use model::plan::Variant;
 
-use crate::certificates::Certificates;
+use crate::host::certificates::Certificates;
 
 /// Where a balancer stands: addresses and its private directory.
 #[derive(Clone, Debug)]

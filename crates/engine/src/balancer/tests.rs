@@ -305,7 +305,7 @@ fn a_line_about_a_connection_has_a_backend_and_no_id() {
 
 #[test]
 fn nginx_loads_the_stream_module_where_it_is_one() {
-    let modules = |said: &str| adapter(BalancerKind::Nginx).modules(said);
+    let modules = |said: &str| (adapter(BalancerKind::Nginx).program().modules)(said);
     let debian = "configure arguments: --prefix=/usr/share/nginx --modules-path=/usr/lib/nginx/modules --with-stream=dynamic";
     assert_eq!(modules(debian), ["/usr/lib/nginx/modules/ngx_stream_module.so"]);
     let own = "configure arguments: --prefix=/opt/nginx --with-stream=dynamic";

@@ -7,12 +7,12 @@ use model::tls::{SERVER_NAME, Tls};
 use model::topology::Topology;
 
 use super::{Site, setting};
-use crate::certificates::KEY;
+use crate::host::certificates::KEY;
 
 /// What templates know of it.
 pub(super) fn values(topology: &Topology, site: &Site) -> Value {
     let tls = topology.listener.tls;
-    let file = |path: fn(&crate::certificates::Certificates) -> std::path::PathBuf| {
+    let file = |path: fn(&crate::host::certificates::Certificates) -> std::path::PathBuf| {
         site.certificates.as_ref().map(|certificates| path(certificates).display().to_string())
     };
     context! {
@@ -20,9 +20,9 @@ pub(super) fn values(topology: &Topology, site: &Site) -> Value {
         reencrypts => tls == Tls::Reencrypt,
         passes => tls == Tls::Passthrough,
         name => SERVER_NAME,
-        authority => file(crate::certificates::Certificates::authority),
-        certificate => file(crate::certificates::Certificates::certificate),
-        key => file(crate::certificates::Certificates::key),
+        authority => file(crate::host::certificates::Certificates::authority),
+        certificate => file(crate::host::certificates::Certificates::certificate),
+        key => file(crate::host::certificates::Certificates::key),
     }
 }
 

@@ -15,15 +15,15 @@ use model::plan::Variant;
 use model::topology::Topology;
 use model::units::Nanos;
 
+use super::error::CellError;
 use super::frames::{frame, greet, next_frame, tell};
 use super::ledgers::read_ledger;
 use super::recorder::Recorder;
 use super::session_store::SessionStore;
 use super::token_keys::TokenKeys;
-use crate::balancer::Signal;
-use crate::certificates::Certificates;
-use crate::error::EngineError;
-use crate::runtime::{CpuTime, Handle, Launch, Pod, Process, Program, Runtime};
+use crate::host::Signal;
+use crate::host::certificates::Certificates;
+use crate::runtime::{CpuTime, Handle, Launch, Pod, Process, Runs, Runtime};
 
 /// How long a backend may take to listen, beyond its declared boot time.
 const LISTEN_WITHIN: Duration = Duration::from_secs(15);
@@ -79,10 +79,10 @@ pub(super) struct Loss {
 
 impl Loss {
     /// That rig itself could not do what it should.
-    pub(super) fn failure(self) -> EngineError {
+    pub(super) fn failure(self) -> CellError {
         let Loss { incarnation, status, words } = self;
         let reason = std::iter::once(format!("it exited in mid-run ({status})")).chain(words);
-        EngineError::BackendFailed { incarnation, reason: reason.collect::<Vec<_>>().join(": ") }
+        CellError::BackendFailed { incarnation, reason: reason.collect::<Vec<_>>().join(": ") }
     }
 }
 
@@ -99,14 +99,14 @@ impl<R: Runtime> Backends<'_, R> {
     }
 
     /// Launches `incarnation` and waits until it listens. Meanwhile it can be harmed like any other.
-    pub(super) async fn launch(&self, incarnation: &Incarnation, unhealthy: bool) -> Result<(), EngineError> {
-        let failed = |reason: String| EngineError::BackendFailed { incarnation: incarnation.clone(), reason };
+    pub(super) async fn launch(&self, incarnation: &Incarnation, unhealthy: bool) -> Result<(), CellError> {
+        let failed = |reason: String| CellError::BackendFailed { incarnation: incarnation.clone(), reason };
         let backend = self
             .topology()
             .backend(&incarnation.backend)
             .ok_or_else(|| failed("the topology has no such backend".into()))?;
         let directory = self.directory.join(incarnation.to_string().replace('/', "."));
-        std::fs::create_dir_all(&directory).map_err(EngineError::file(&directory))?;
+        std::fs::create_dir_all(&directory).map_err(CellError::file(&directory))?;
         let ledger = directory.join("ledger.ndjson");
         let pod = &self.pods[&incarnation.backend];
         let job = Job::Backend(BackendJob {
@@ -129,7 +129,7 @@ impl<R: Runtime> Backends<'_, R> {
             .start(Launch {
                 component: incarnation.to_string(),
                 pod,
-                program: Program::Agent("backend"),
+                runs: Runs::Agent("backend"),
                 arguments: vec![],
                 directory,
             })
@@ -188,7 +188,7 @@ impl<R: Runtime> Backends<'_, R> {
         &self,
         backend: &str,
         signal: Signal,
-    ) -> Result<Option<(Incarnation, Nanos)>, EngineError> {
+    ) -> Result<Option<(Incarnation, Nanos)>, CellError> {
         let running = self.running(backend).filter(|(_, handle)| handle.exited().is_none());
         let Some((incarnation, handle)) = running else { return Ok(None) };
         for life in self.lives.borrow_mut().iter_mut().filter(|life| life.incarnation == incarnation) {
@@ -204,12 +204,12 @@ impl<R: Runtime> Backends<'_, R> {
         &self,
         backend: &str,
         misbehaviour: Option<Misbehaviour>,
-    ) -> Result<Option<(Incarnation, Nanos)>, EngineError> {
+    ) -> Result<Option<(Incarnation, Nanos)>, CellError> {
         let Some((incarnation, handle)) = self.running(backend) else { return Ok(None) };
         if handle.exited().is_some() || !self.listens(&incarnation) {
             return Ok(None);
         }
-        let failed = |reason: String| EngineError::BackendFailed { incarnation: incarnation.clone(), reason };
+        let failed = |reason: String| CellError::BackendFailed { incarnation: incarnation.clone(), reason };
         let line = serde_json::to_string(&Command::Degrade(misbehaviour))
             .map_err(|error| failed(error.to_string()))?;
         let input =
@@ -272,7 +272,7 @@ impl<R: Runtime> Backends<'_, R> {
     }
 
     /// Waits until the process at `backend` is gone, and records it.
-    pub(super) async fn exited(&self, backend: &str, within: Duration) -> Result<(), EngineError> {
+    pub(super) async fn exited(&self, backend: &str, within: Duration) -> Result<(), CellError> {
         let (component, mut exit) = {
             let lives = self.lives.borrow();
             let Some(life) = lives.iter().rev().find(|life| life.incarnation.backend == backend) else {
@@ -316,7 +316,7 @@ impl<R: Runtime> Backends<'_, R> {
     }
 
     /// Ends when a backend, or the session store, exits that nobody has ended, with what it said about that.
-    pub(super) async fn unexpected_exit(&self) -> EngineError {
+    pub(super) async fn unexpected_exit(&self) -> CellError {
         match &self.store {
             None => self.next_loss().await.failure(),
             Some(store) => tokio::select! {
@@ -351,7 +351,7 @@ impl<R: Runtime> Backends<'_, R> {
         }
     }
 
-    pub(super) async fn status(&self, backend: &str) -> Result<BackendStatus, EngineError> {
+    pub(super) async fn status(&self, backend: &str) -> Result<BackendStatus, CellError> {
         self.status_within(backend, ANSWER_WITHIN).await
     }
 
@@ -359,16 +359,16 @@ impl<R: Runtime> Backends<'_, R> {
         &self,
         backend: &str,
         within: Duration,
-    ) -> Result<BackendStatus, EngineError> {
+    ) -> Result<BackendStatus, CellError> {
         let url = format!("http://{}{STATUS_PATH}", self.address(backend));
         let asked = async { self.http.get(&url).timeout(within).send().await?.json().await };
-        asked.await.map_err(|error| EngineError::BackendFailed {
+        asked.await.map_err(|error| CellError::BackendFailed {
             incarnation: self.latest(backend),
             reason: format!("its status can't be read: {error}"),
         })
     }
 
-    pub(super) fn ledgers(&self, pool: &str) -> Result<Vec<Execution>, EngineError> {
+    pub(super) fn ledgers(&self, pool: &str) -> Result<Vec<Execution>, CellError> {
         let members: Vec<(Incarnation, PathBuf)> = self
             .lives
             .borrow()

@@ -7,16 +7,17 @@ use model::history::{BALANCER, Happening};
 use model::topology::Layer;
 use store::StoreError;
 
+use super::error::CellError;
 use super::ledgers::{read_access_log, read_ledger};
 use super::stand::Stand;
-use crate::balancer::{STDERR_FILE, adapter, tells_of_shortage};
-use crate::error::EngineError;
+use crate::balancer::{adapter, tells_of_shortage};
+use crate::program::STDERR_FILE;
 use crate::runtime::Runtime;
 
 impl<R: Runtime> Stand<'_, R> {
     /// Reads ledgers and logs into the cell's directory, keeps the configuration, removes the rest. Everything
     /// has exited before.
-    pub(super) fn collect(&self) -> Result<(), EngineError> {
+    pub(super) fn collect(&self) -> Result<(), CellError> {
         let offset = self.read_clocks();
         let dir = self.order.dir;
         let kind = self.order.cell.balancer;
@@ -62,7 +63,7 @@ impl<R: Runtime> Stand<'_, R> {
             Err(StoreError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
             compressed => compressed?,
         }
-        std::fs::remove_dir_all(&self.scratch).map_err(EngineError::file(&self.scratch))
+        std::fs::remove_dir_all(&self.scratch).map_err(CellError::file(&self.scratch))
     }
 
     /// Whether the balancer says that it ran out of something.
@@ -88,7 +89,7 @@ impl<R: Runtime> Stand<'_, R> {
     }
 
     /// Everything that balancer and agents said about themselves, in one file.
-    fn keep_own_words(&self, access: &str) -> Result<(), EngineError> {
+    fn keep_own_words(&self, access: &str) -> Result<(), CellError> {
         let mut words = Vec::new();
         for name in self.own_words().into_iter().filter(|name| *name != access) {
             words.extend(std::fs::read(self.site.directory.join(name)).unwrap_or_default());
@@ -99,17 +100,17 @@ impl<R: Runtime> Stand<'_, R> {
             words.extend(std::fs::read(directory.join(STDERR_FILE)).unwrap_or_default());
         }
         let path = self.order.dir.balancer_log();
-        std::fs::write(&path, words).map_err(EngineError::file(path))
+        std::fs::write(&path, words).map_err(CellError::file(path))
     }
 }
 
 /// Copies a file that may not be there.
-fn keep(from: &Path, to: &Path) -> Result<(), EngineError> {
+fn keep(from: &Path, to: &Path) -> Result<(), CellError> {
     if !from.is_file() {
         return Ok(());
     }
     if let Some(directory) = to.parent() {
-        std::fs::create_dir_all(directory).map_err(EngineError::file(directory))?;
+        std::fs::create_dir_all(directory).map_err(CellError::file(directory))?;
     }
-    std::fs::copy(from, to).map(drop).map_err(EngineError::file(to))
+    std::fs::copy(from, to).map(drop).map_err(CellError::file(to))
 }

@@ -15,13 +15,13 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::backends::Backends;
+use super::error::CellError;
+use crate::balancer::Templates;
 use crate::balancer::{
     Ask, BackendView, Balancer, Change, ConfigFile, DrainSignal, OldWorkers, Rotation, Sighting, Site,
     SplitSteps, Standing, Step, Trigger, Turn, View, adapter,
 };
-use crate::error::EngineError;
 use crate::runtime::{Handle, Runtime};
-use crate::templates::Templates;
 
 /// How often a sighting is looked for.
 const POLL: Duration = Duration::from_millis(10);
@@ -78,7 +78,7 @@ impl<'a, R: Runtime> Control<'a, R> {
     }
 
     /// Gives a route its new shares and returns what confirmed it.
-    pub(super) async fn split(&self, change: &SplitChange) -> Result<&'static str, EngineError> {
+    pub(super) async fn split(&self, change: &SplitChange) -> Result<&'static str, CellError> {
         let _alone = self.changing.lock().await;
         let to = self.topology.borrow().with_split(&change.route, &change.to);
         let route = to.route(&change.route);
@@ -96,8 +96,8 @@ impl<'a, R: Runtime> Control<'a, R> {
         adapter(self.kind)
     }
 
-    fn failed(&self, reason: impl Into<String>) -> EngineError {
-        EngineError::Control { kind: self.kind, reason: reason.into() }
+    fn failed(&self, reason: impl Into<String>) -> CellError {
+        CellError::Control { kind: self.kind, reason: reason.into() }
     }
 
     /// Gives `backend` a standing and returns what confirmed it.
@@ -106,7 +106,7 @@ impl<'a, R: Runtime> Control<'a, R> {
         backend: &str,
         standing: Standing,
         how: Deregister,
-    ) -> Result<&'static str, EngineError> {
+    ) -> Result<&'static str, CellError> {
         let _alone = self.changing.lock().await;
         let to = self.rotation.borrow().with(backend, standing);
         let turn = Turn { to: &to, backend, how };
@@ -123,7 +123,7 @@ impl<'a, R: Runtime> Control<'a, R> {
     }
 
     /// Lets the balancer read its configuration again, and waits until the new one serves.
-    pub(super) async fn reload(&self, keeps: Keeps) -> Result<(), EngineError> {
+    pub(super) async fn reload(&self, keeps: Keeps) -> Result<(), CellError> {
         let _alone = self.changing.lock().await;
         let nth = self.reloads.get() + 1;
         self.reloads.set(nth);
@@ -138,7 +138,7 @@ impl<'a, R: Runtime> Control<'a, R> {
     }
 
     /// What tells that `backend`, which has been turned, is drained; for a log, whether it says so already.
-    pub(super) fn drain_signal(&self, backend: &str) -> Result<(DrainSignal, bool), EngineError> {
+    pub(super) fn drain_signal(&self, backend: &str) -> Result<(DrainSignal, bool), CellError> {
         let turned = self.turned.borrow();
         let (signal, log_began) =
             turned.get(backend).ok_or_else(|| self.failed(format!("{backend} has not been deregistered")))?;
@@ -149,7 +149,7 @@ impl<'a, R: Runtime> Control<'a, R> {
         Ok((signal.clone(), seen))
     }
 
-    async fn perform(&self, step: Step, log_began: u64) -> Result<(), EngineError> {
+    async fn perform(&self, step: Step, log_began: u64) -> Result<(), CellError> {
         tracing::debug!(balancer = %self.kind, ?step);
         match step {
             Step::Write { path, text } => write_file(self.site, &ConfigFile::new(path, text)),
@@ -157,7 +157,7 @@ impl<'a, R: Runtime> Control<'a, R> {
                 let path = self.site.directory.join(path);
                 match std::fs::remove_file(&path) {
                     Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                        Err(EngineError::file(path)(error))
+                        Err(CellError::file(path)(error))
                     }
                     _ => Ok(()),
                 }
@@ -185,12 +185,7 @@ impl<'a, R: Runtime> Control<'a, R> {
         }
     }
 
-    async fn wait_for(
-        &self,
-        sighting: &Sighting,
-        within: Duration,
-        log_began: u64,
-    ) -> Result<(), EngineError> {
+    async fn wait_for(&self, sighting: &Sighting, within: Duration, log_began: u64) -> Result<(), CellError> {
         let begun = Instant::now();
         loop {
             let (seen, instead) = match sighting {
@@ -231,7 +226,7 @@ impl<'a, R: Runtime> Control<'a, R> {
     }
 
     /// The balancer's view of its backends; `None`: it has none.
-    pub(super) async fn view(&self) -> Result<Option<View>, EngineError> {
+    pub(super) async fn view(&self) -> Result<Option<View>, CellError> {
         let Some(query) = self.adapter().view(self.site) else {
             return Ok(None);
         };
@@ -239,14 +234,14 @@ impl<'a, R: Runtime> Control<'a, R> {
         (query.read)(&answer, self.site).map(Some).map_err(|error| self.failed(error.to_string()))
     }
 
-    async fn ask(&self, ask: &Ask) -> Result<String, EngineError> {
+    async fn ask(&self, ask: &Ask) -> Result<String, CellError> {
         match ask {
             Ask::Line(line) => self.ask_line(line).await,
             Ask::Get(path) => self.get(path).await,
         }
     }
 
-    async fn view_of(&self, backend: &str) -> Result<Option<BackendView>, EngineError> {
+    async fn view_of(&self, backend: &str) -> Result<Option<BackendView>, CellError> {
         Ok(self.view().await?.unwrap_or_default().into_iter().find(|view| view.backend == backend))
     }
 
@@ -256,13 +251,13 @@ impl<'a, R: Runtime> Control<'a, R> {
     }
 
     /// Requests in flight at `backend`, as the balancer counts them.
-    pub(super) async fn in_flight(&self, backend: &str) -> Result<u64, EngineError> {
+    pub(super) async fn in_flight(&self, backend: &str) -> Result<u64, CellError> {
         let view = self.view_of(backend).await?;
         view.map(|view| view.in_flight)
             .ok_or_else(|| self.failed(format!("its view does not list {backend}")))
     }
 
-    async fn ask_line(&self, line: &str) -> Result<String, EngineError> {
+    async fn ask_line(&self, line: &str) -> Result<String, CellError> {
         let ask = || async {
             let mut stream = UnixStream::connect(&self.site.admin).await?;
             stream.write_all(format!("{line}\n").as_bytes()).await?;
@@ -285,7 +280,7 @@ impl<'a, R: Runtime> Control<'a, R> {
         }
     }
 
-    async fn get(&self, path: &str) -> Result<String, EngineError> {
+    async fn get(&self, path: &str) -> Result<String, CellError> {
         let url = format!("http://{}{path}", self.kind);
         let asked = async {
             self.http()?.get(&url).timeout(ANSWER_WITHIN).send().await?.error_for_status()?.text().await
@@ -312,17 +307,17 @@ impl<'a, R: Runtime> Control<'a, R> {
     }
 
     /// Whether a line that was written since the change began contains `text`.
-    fn logged_since(&self, change_began: u64, log: &str, text: &str) -> Result<bool, EngineError> {
+    fn logged_since(&self, change_began: u64, log: &str, text: &str) -> Result<bool, CellError> {
         let path = self.site.directory.join(log);
-        let log = std::fs::read(&path).map_err(EngineError::file(path))?;
+        let log = std::fs::read(&path).map_err(CellError::file(path))?;
         let since = &log[log.len().min(usize::try_from(change_began).unwrap_or(usize::MAX))..];
         Ok(String::from_utf8_lossy(since).contains(text))
     }
 
     /// Whether the log says what is waited for of every worker that had begun before `change_began`.
-    fn all_did(&self, workers: &OldWorkers, change_began: u64) -> Result<bool, EngineError> {
+    fn all_did(&self, workers: &OldWorkers, change_began: u64) -> Result<bool, CellError> {
         let path = self.site.directory.join(workers.log);
-        let log = std::fs::read(&path).map_err(EngineError::file(path))?;
+        let log = std::fs::read(&path).map_err(CellError::file(path))?;
         let before = &log[..log.len().min(usize::try_from(change_began).unwrap_or(usize::MAX))];
         let count = |part: &[u8], text| {
             String::from_utf8_lossy(part).lines().filter(|line| line.contains(text)).count()
@@ -338,10 +333,10 @@ fn words(backend: &str, view: Option<BackendView>) -> String {
 }
 
 /// Writes a file of a balancer's by temporary file and rename, so that a watcher never sees half of it.
-pub(super) fn write_file(site: &Site, file: &ConfigFile) -> Result<(), EngineError> {
+pub(super) fn write_file(site: &Site, file: &ConfigFile) -> Result<(), CellError> {
     let path = site.directory.join(&file.path);
     if let Some(directory) = path.parent() {
-        std::fs::create_dir_all(directory).map_err(EngineError::file(directory))?;
+        std::fs::create_dir_all(directory).map_err(CellError::file(directory))?;
     }
     store::write_atomic(&path, file.text.as_bytes())?;
     Ok(())

@@ -9,9 +9,10 @@ use model::timeline::CurlRequest;
 use model::tls::SERVER_NAME;
 use tokio::process::Command;
 
-use crate::certificates::Certificates;
-use crate::error::EngineError;
-use crate::runtime::binaries;
+use super::error::CellError;
+use crate::host::certificates::Certificates;
+use crate::program::{CURL, installed};
+use crate::runtime::RuntimeError;
 
 /// How long curl may take, which it is told itself as well.
 const WITHIN: Duration = Duration::from_secs(5);
@@ -24,8 +25,8 @@ const BODY: usize = 200;
 ///
 /// # Errors
 /// If there is none.
-pub fn find_curl() -> Result<PathBuf, EngineError> {
-    binaries::find_curl().ok_or(EngineError::CurlMissing)
+pub fn find_curl() -> Result<PathBuf, CellError> {
+    installed::find(&CURL).map_err(|_| CellError::CurlMissing)
 }
 
 /// Asks `target`, on a connection of its own, over TLS if there are `certificates`. The request has no id, so that it is no part of the load.
@@ -34,7 +35,7 @@ pub(super) async fn curl(
     request: &CurlRequest,
     target: std::net::SocketAddr,
     certificates: Option<&Certificates>,
-) -> Result<Happening, EngineError> {
+) -> Result<Happening, CellError> {
     // A user's own settings and proxies are none of the experiment's.
     let mut arguments: Vec<String> =
         ["-q", "-sv", "--noproxy", "*", "--max-time", &WITHIN.as_secs().to_string()]
@@ -53,7 +54,7 @@ pub(super) async fn curl(
             format!("https://{SERVER_NAME}:{}{}", target.port(), request.path),
         ],
     });
-    let failed = |source| EngineError::Launch { component: "curl".into(), source };
+    let failed = |source| RuntimeError::Launch { component: "curl".into(), source };
     let child = Command::new(find_curl()?)
         .args(&arguments)
         .stdin(Stdio::null())

@@ -13,8 +13,8 @@ use model::topology::Pool;
 use model::units::{Share, Span};
 use tokio::time::Instant;
 
+use super::error::CellError;
 use crate::balancer::Standing;
-use crate::error::EngineError;
 
 /// How often a drain, a health endpoint or a share is looked at.
 const POLL: Duration = Duration::from_millis(20);
@@ -43,15 +43,15 @@ pub(super) trait Fleet {
     /// The incarnation that runs, or ran last, at `backend`; generation 0 if none did.
     fn incarnation(&self, backend: &str) -> Incarnation;
     /// Gives `backend` a standing in the balancer and waits until that is confirmed; returns the proof.
-    async fn turn(&self, backend: &str, standing: Standing, how: Deregister) -> Result<String, EngineError>;
+    async fn turn(&self, backend: &str, standing: Standing, how: Deregister) -> Result<String, CellError>;
     /// What is known about the requests that a deregistered `backend` still has.
-    async fn drain_reading(&self, backend: &str) -> Result<DrainReading, EngineError>;
+    async fn drain_reading(&self, backend: &str) -> Result<DrainReading, CellError>;
     /// Sends SIGTERM to the process at `backend` and records it.
-    async fn terminate(&self, backend: &str) -> Result<(), EngineError>;
+    async fn terminate(&self, backend: &str) -> Result<(), CellError>;
     /// Waits until the process at `backend` is gone and records it.
-    async fn exited(&self, backend: &str, within: Duration) -> Result<(), EngineError>;
+    async fn exited(&self, backend: &str, within: Duration) -> Result<(), CellError>;
     /// Launches `incarnation`, of the new generation, and waits until it accepts connections.
-    async fn launch(&self, incarnation: &Incarnation, unhealthy: bool) -> Result<(), EngineError>;
+    async fn launch(&self, incarnation: &Incarnation, unhealthy: bool) -> Result<(), CellError>;
     /// Whether the process at `backend` has ended.
     fn is_gone(&self, backend: &str) -> bool;
     /// Whether the health endpoint of `backend` says 200.
@@ -61,11 +61,11 @@ pub(super) trait Fleet {
     /// Asks through the listener, as a user who comes anew, until `new` answers; returns how often it took.
     async fn answers_newcomers(&self, new: &Incarnation, within: Duration) -> Option<u64>;
     /// Requests of the load that each running backend of `pool` has received in its present life.
-    async fn received(&self, pool: &str) -> Result<BTreeMap<String, u64>, EngineError>;
+    async fn received(&self, pool: &str) -> Result<BTreeMap<String, u64>, CellError>;
     /// The slowest service time so far in the ledgers of `pool`, and of how many; `None`: no request has been served.
-    fn slowest(&self, pool: &str) -> Result<Option<WindowDerivation>, EngineError>;
+    fn slowest(&self, pool: &str) -> Result<Option<WindowDerivation>, CellError>;
     /// The error of a deploy that can't be.
-    fn refused(&self, reason: &str) -> EngineError;
+    fn refused(&self, reason: &str) -> CellError;
 }
 
 /// What is known about the requests that a deregistered backend still has.
@@ -96,7 +96,7 @@ pub(super) async fn deploy<F: Fleet>(
     entry: &str,
     deploy: &Deploy,
     pool: &Pool,
-) -> Result<(), EngineError> {
+) -> Result<(), CellError> {
     let backends: Vec<String> = pool.serving().map(|b| b.id.clone()).collect();
     fleet.record(Happening::DeployStarted {
         entry: entry.to_owned(),
@@ -144,7 +144,7 @@ pub(super) async fn deploy<F: Fleet>(
 }
 
 /// The drain window; `None`: no draining. `auto` is 1.2 × the slowest service time so far + 250 ms.
-async fn window<F: Fleet>(fleet: &F, deploy: &Deploy) -> Result<Option<Duration>, EngineError> {
+async fn window<F: Fleet>(fleet: &F, deploy: &Deploy) -> Result<Option<Duration>, CellError> {
     let (window, derived) = match deploy.drain {
         Drain::Off => return Ok(None),
         Drain::For(window) => (window, None),
@@ -158,7 +158,7 @@ async fn window<F: Fleet>(fleet: &F, deploy: &Deploy) -> Result<Option<Duration>
 }
 
 /// The slowest service time so far. A deploy by hand may come before the first request has been served.
-async fn baseline<F: Fleet>(fleet: &F, pool: &str) -> Result<WindowDerivation, EngineError> {
+async fn baseline<F: Fleet>(fleet: &F, pool: &str) -> Result<WindowDerivation, CellError> {
     let begun = Instant::now();
     loop {
         if let Some(derived) = fleet.slowest(pool)? {
@@ -200,7 +200,7 @@ struct Rollout<'a, F> {
 
 impl<F: Fleet> Rollout<'_, F> {
     /// Deregister → drain → SIGTERM → exit.
-    async fn leave(&self, old: &Incarnation) -> Result<(), EngineError> {
+    async fn leave(&self, old: &Incarnation) -> Result<(), CellError> {
         if let Some(window) = self.window {
             self.deregister(old, Standing::Draining).await?;
             self.drain(old, window).await?;
@@ -214,7 +214,7 @@ impl<F: Fleet> Rollout<'_, F> {
         Ok(())
     }
 
-    async fn deregister(&self, old: &Incarnation, standing: Standing) -> Result<(), EngineError> {
+    async fn deregister(&self, old: &Incarnation, standing: Standing) -> Result<(), CellError> {
         self.fleet.record(Happening::Deregistering { incarnation: old.clone() });
         let proof = self.fleet.turn(&old.backend, standing, self.deploy.deregister).await?;
         self.fleet.record(Happening::Deregistered { incarnation: old.clone(), proof });
@@ -222,7 +222,7 @@ impl<F: Fleet> Rollout<'_, F> {
     }
 
     /// Waits until nothing is in flight, or for the whole window, as the deploy says.
-    async fn drain(&self, old: &Incarnation, window: Duration) -> Result<(), EngineError> {
+    async fn drain(&self, old: &Incarnation, window: Duration) -> Result<(), CellError> {
         let begun = Instant::now();
         let mut quiet = Quiet::default();
         let mut drained = false;
@@ -266,12 +266,12 @@ impl<F: Fleet> Rollout<'_, F> {
     }
 
     /// New generation → ready → register → confirm. `false`: it did not become healthy, the deploy is aborted.
-    async fn arrive(&self, new: &Incarnation, pace: Pace) -> Result<bool, EngineError> {
+    async fn arrive(&self, new: &Incarnation, pace: Pace) -> Result<bool, CellError> {
         let within = self.deploy.ready_within;
         let reason = match tokio::time::timeout(within.0, self.becomes_healthy(new)).await {
             Ok(Ok(())) => None,
             // It is the new generation's failure, not rig's: a result.
-            Ok(Err(error @ (EngineError::BackendFailed { .. } | EngineError::AgentFailed { .. }))) => {
+            Ok(Err(error @ (CellError::BackendFailed { .. } | CellError::AgentFailed { .. }))) => {
                 Some(error.to_string())
             }
             Ok(Err(error)) => return Err(error),
@@ -318,12 +318,12 @@ impl<F: Fleet> Rollout<'_, F> {
         });
     }
 
-    async fn becomes_healthy(&self, new: &Incarnation) -> Result<(), EngineError> {
+    async fn becomes_healthy(&self, new: &Incarnation) -> Result<(), CellError> {
         self.fleet.launch(new, self.deploy.new_generation_unhealthy).await?;
         while !self.fleet.healthy(&new.backend).await {
             if self.fleet.is_gone(&new.backend) {
                 let reason = "it died before it was healthy".to_owned();
-                return Err(EngineError::BackendFailed { incarnation: new.clone(), reason });
+                return Err(CellError::BackendFailed { incarnation: new.clone(), reason });
             }
             tokio::time::sleep(POLL).await;
         }
@@ -339,7 +339,7 @@ impl<F: Fleet> Rollout<'_, F> {
 
     /// Waits until the new generation gets its part of the pool's requests. Judged over a window of requests,
     /// and over the next one if that fails: a balancer may take a moment to use what it says it would use.
-    async fn confirm(&self, new: &Incarnation, patience: Duration) -> Result<(), EngineError> {
+    async fn confirm(&self, new: &Incarnation, patience: Duration) -> Result<(), CellError> {
         let begun = Instant::now();
         let mut before = self.fleet.received(&self.pool.name).await?;
         loop {

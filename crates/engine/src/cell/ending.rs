@@ -5,9 +5,10 @@ use std::time::Duration;
 use model::history::{BALANCER, Happening};
 use tokio::time::Instant;
 
+use super::error::CellError;
 use super::stand::Stand;
 use crate::balancer::adapter;
-use crate::error::EngineError;
+use crate::help::with_help;
 use crate::runtime::{Handle, Runtime};
 
 /// How long a balancer may take to stop gracefully; then its log counts as incomplete.
@@ -40,7 +41,7 @@ impl<R: Runtime> Stand<'_, R> {
             return;
         }
         if let Err(error) = self.runtime.signal(balancer, adapter(kind).graceful_stop()).await {
-            self.recorder.record(Happening::Warning { message: error.to_string() });
+            self.recorder.record(Happening::Warning { message: with_help(&error) });
         }
         match balancer.wait(STOP_WITHIN).await {
             Some(status) => {
@@ -63,12 +64,12 @@ impl<R: Runtime> Stand<'_, R> {
     ///
     /// # Errors
     /// If something is still there.
-    pub(super) async fn end(&self) -> Result<(), EngineError> {
+    pub(super) async fn end(&self) -> Result<(), CellError> {
         // What has died by itself until here is reported as such.
         self.backends.report_exits();
         self.backends.expect_the_end();
         let ended = self.runtime.end().await;
         self.backends.report_exits();
-        ended
+        Ok(ended?)
     }
 }

@@ -13,10 +13,11 @@ use super::backends::{ANSWER_WITHIN, Backends};
 use super::control::Control;
 use super::deploy::{DrainReading, Fleet};
 use super::door::Door;
+use super::error::CellError;
 use super::lookout::Lookout;
 use super::readiness;
-use crate::balancer::{DrainSignal, Signal, Standing};
-use crate::error::EngineError;
+use crate::balancer::{DrainSignal, Standing};
+use crate::host::Signal;
 use crate::runtime::Runtime;
 
 /// For how long the load should go on after a deploy.
@@ -70,11 +71,11 @@ impl<R: Runtime> Fleet for CellFleet<'_, R> {
         self.backends.latest(backend)
     }
 
-    async fn turn(&self, backend: &str, standing: Standing, how: Deregister) -> Result<String, EngineError> {
+    async fn turn(&self, backend: &str, standing: Standing, how: Deregister) -> Result<String, CellError> {
         self.control.turn(backend, standing, how).await.map(str::to_owned)
     }
 
-    async fn drain_reading(&self, backend: &str) -> Result<DrainReading, EngineError> {
+    async fn drain_reading(&self, backend: &str) -> Result<DrainReading, CellError> {
         if self.backends.is_gone(backend) {
             return Ok(DrainReading::Dead);
         }
@@ -106,7 +107,7 @@ impl<R: Runtime> Fleet for CellFleet<'_, R> {
         })
     }
 
-    async fn terminate(&self, backend: &str) -> Result<(), EngineError> {
+    async fn terminate(&self, backend: &str) -> Result<(), CellError> {
         if let Some((incarnation, at)) = self.backends.end(backend, Signal::Term).await? {
             let signal = Signal::Term.name().to_owned();
             self.backends.recorder.record_at(at, Happening::Terminated { incarnation, signal });
@@ -114,11 +115,11 @@ impl<R: Runtime> Fleet for CellFleet<'_, R> {
         Ok(())
     }
 
-    async fn exited(&self, backend: &str, within: Duration) -> Result<(), EngineError> {
+    async fn exited(&self, backend: &str, within: Duration) -> Result<(), CellError> {
         self.backends.exited(backend, within).await
     }
 
-    async fn launch(&self, incarnation: &Incarnation, unhealthy: bool) -> Result<(), EngineError> {
+    async fn launch(&self, incarnation: &Incarnation, unhealthy: bool) -> Result<(), CellError> {
         self.backends.keys.renew(&incarnation.backend);
         self.backends.launch(incarnation, unhealthy).await
     }
@@ -143,7 +144,7 @@ impl<R: Runtime> Fleet for CellFleet<'_, R> {
         asked.is_ok_and(|answer| answer.status().is_success())
     }
 
-    async fn received(&self, pool: &str) -> Result<BTreeMap<String, u64>, EngineError> {
+    async fn received(&self, pool: &str) -> Result<BTreeMap<String, u64>, CellError> {
         let mut received = BTreeMap::new();
         let running: Vec<String> = {
             let lives = self.backends.lives.borrow();
@@ -161,7 +162,7 @@ impl<R: Runtime> Fleet for CellFleet<'_, R> {
         Ok(received)
     }
 
-    fn slowest(&self, pool: &str) -> Result<Option<WindowDerivation>, EngineError> {
+    fn slowest(&self, pool: &str) -> Result<Option<WindowDerivation>, CellError> {
         let served: Vec<Duration> = self
             .backends
             .ledgers(pool)?
@@ -172,7 +173,7 @@ impl<R: Runtime> Fleet for CellFleet<'_, R> {
         Ok(served.iter().max().map(|slowest| WindowDerivation { slowest: Span(*slowest), samples }))
     }
 
-    fn refused(&self, reason: &str) -> EngineError {
-        EngineError::Control { kind: self.control.kind, reason: reason.to_owned() }
+    fn refused(&self, reason: &str) -> CellError {
+        CellError::Control { kind: self.control.kind, reason: reason.to_owned() }
     }
 }

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use model::job::{Frame, Job, PROTOCOL};
 
-use crate::error::EngineError;
+use super::error::CellError;
 use crate::runtime::Process;
 
 /// The next frame of `process`, or why there is none.
-pub(super) async fn next_frame(process: &mut Process, within: Duration) -> Result<Frame, EngineError> {
-    let failed = |agent: &Process, reason: String| EngineError::AgentFailed {
+pub(super) async fn next_frame(process: &mut Process, within: Duration) -> Result<Frame, CellError> {
+    let failed = |agent: &Process, reason: String| CellError::AgentFailed {
         agent: agent.handle.component.clone(),
         reason,
     };
@@ -28,8 +28,8 @@ pub(super) async fn next_frame(process: &mut Process, within: Duration) -> Resul
 }
 
 /// The frame in a line of `agent`'s; an error if the agent says that it can't go on.
-pub(super) fn frame(agent: &str, line: &str) -> Result<Frame, EngineError> {
-    let failed = |reason: String| EngineError::AgentFailed { agent: agent.to_owned(), reason };
+pub(super) fn frame(agent: &str, line: &str) -> Result<Frame, CellError> {
+    let failed = |reason: String| CellError::AgentFailed { agent: agent.to_owned(), reason };
     match serde_json::from_str(line) {
         Ok(Frame::Fault { message }) => Err(failed(message)),
         Ok(frame) => Ok(frame),
@@ -38,8 +38,8 @@ pub(super) fn frame(agent: &str, line: &str) -> Result<Frame, EngineError> {
 }
 
 /// Reads the hello, which comes first, and refuses an agent that speaks another protocol.
-pub(super) async fn greet(process: &mut Process) -> Result<(), EngineError> {
-    let failed = |agent: &Process, reason: String| EngineError::AgentFailed {
+pub(super) async fn greet(process: &mut Process) -> Result<(), CellError> {
+    let failed = |agent: &Process, reason: String| CellError::AgentFailed {
         agent: agent.handle.component.clone(),
         reason,
     };
@@ -57,9 +57,8 @@ pub(super) async fn greet(process: &mut Process) -> Result<(), EngineError> {
 }
 
 /// Gives an agent its job.
-pub(super) async fn tell(process: &mut Process, job: &Job) -> Result<(), EngineError> {
-    let failed =
-        |reason: String| EngineError::AgentFailed { agent: process.handle.component.clone(), reason };
+pub(super) async fn tell(process: &mut Process, job: &Job) -> Result<(), CellError> {
+    let failed = |reason: String| CellError::AgentFailed { agent: process.handle.component.clone(), reason };
     let line = serde_json::to_string(job).map_err(|error| failed(error.to_string()))?;
     // An agent that is gone says why when its next frame is missed.
     let _ = process.input.send(line).await;

@@ -7,11 +7,11 @@ use model::history::Happening;
 use model::job::{Frame, Job, LoadJob};
 use model::units::Nanos;
 
+use super::error::CellError;
 use super::frames::{greet, next_frame, tell};
 use super::recorder::{Observation, Recorder};
-use crate::balancer::Signal;
-use crate::error::EngineError;
-use crate::runtime::{Launch, Pod, Process, Program, Runtime};
+use crate::host::Signal;
+use crate::runtime::{Launch, Pod, Process, Runs, Runtime};
 
 /// Between the job and the first arrival: the agent must have its schedule by then.
 const LEAD: Duration = Duration::from_millis(200);
@@ -44,13 +44,13 @@ pub(super) async fn launch<R: Runtime>(
     recorder: &Recorder<'_>,
     pod: &Pod,
     directory: &Path,
-) -> Result<Idle, EngineError> {
-    std::fs::create_dir_all(directory).map_err(EngineError::file(directory))?;
+) -> Result<Idle, CellError> {
+    std::fs::create_dir_all(directory).map_err(CellError::file(directory))?;
     let mut process = runtime
         .start(Launch {
             component: COMPONENT.into(),
             pod,
-            program: Program::Agent("load"),
+            runs: Runs::Agent("load"),
             arguments: vec![],
             directory: directory.to_owned(),
         })
@@ -66,14 +66,14 @@ impl Idle {
         mut self,
         recorder: &Recorder<'_>,
         job: LoadJob,
-    ) -> Result<Generator, EngineError> {
+    ) -> Result<Generator, CellError> {
         let origin = agent::clock::now() + LEAD + job.traffic.warmup.0;
         tell(&mut self.process, &Job::Load(LoadJob { origin, ..job })).await?;
         match next_frame(&mut self.process, SILENCE).await? {
             Frame::Scheduled { requests } => recorder.record(Happening::Scheduled { requests, origin }),
             other => {
                 let reason = format!("expected its schedule, it said {other:?}");
-                return Err(EngineError::AgentFailed { agent: COMPONENT.into(), reason });
+                return Err(CellError::AgentFailed { agent: COMPONENT.into(), reason });
             }
         }
         Ok(Generator { process: self.process, measured: false, origin })
@@ -90,7 +90,7 @@ impl Generator {
     }
 
     /// Follows the generator until every request has ended, and records its account.
-    pub(super) async fn finish(&mut self, recorder: &Recorder<'_>) -> Result<(), EngineError> {
+    pub(super) async fn finish(&mut self, recorder: &Recorder<'_>) -> Result<(), CellError> {
         loop {
             match next_frame(&mut self.process, SILENCE).await? {
                 Frame::Progress(progress) => {
@@ -107,7 +107,7 @@ impl Generator {
                 }
                 other => {
                     let reason = format!("expected progress, it said {other:?}");
-                    return Err(EngineError::AgentFailed { agent: COMPONENT.into(), reason });
+                    return Err(CellError::AgentFailed { agent: COMPONENT.into(), reason });
                 }
             }
         }

@@ -4,19 +4,19 @@ use std::convert::Infallible;
 
 use model::history::{BALANCER, Happening};
 
+use super::error::CellError;
+use super::log_tail::last_lines;
 use super::stand::Stand;
-use crate::balancer::{STDERR_FILE, STDOUT_FILE, adapter};
-use crate::error::EngineError;
+use crate::balancer::adapter;
+use crate::program::{STDERR_FILE, STDOUT_FILE};
 use crate::runtime::{Handle, Runtime};
 
-/// Bytes at the end of a log in which its last words are looked for.
-pub(super) const LAST_BYTES: u64 = 64 << 10;
 /// Lines of a balancer's own words that an error shows.
 const WORDS: usize = 20;
 
 impl<R: Runtime> Stand<'_, R> {
-    pub(super) fn exited(&self, balancer: &Handle) -> EngineError {
-        EngineError::BalancerExited {
+    pub(super) fn exited(&self, balancer: &Handle) -> CellError {
+        CellError::BalancerExited {
             kind: self.order.cell.balancer,
             status: balancer.exited().unwrap_or_default(),
             words: self.last_words(),
@@ -24,7 +24,7 @@ impl<R: Runtime> Stand<'_, R> {
         }
     }
 
-    pub(super) async fn unexpected_exit(&self, balancer: &Handle) -> EngineError {
+    pub(super) async fn unexpected_exit(&self, balancer: &Handle) -> CellError {
         tokio::select! {
             never = self.note_exit(balancer) => match never {},
             () = async { let _ = balancer.exit.clone().wait_for(Option::is_some).await; } => {}
@@ -42,11 +42,11 @@ impl<R: Runtime> Stand<'_, R> {
     }
 
     /// Ends when a pod loses what keeps its address.
-    pub(super) async fn pod_lost(&self) -> EngineError {
+    pub(super) async fn pod_lost(&self) -> CellError {
         let pods = self.backends.pods.values().chain([&self.balancer_pod, &self.generator_pod]);
         let pods = pods.chain(self.backends.store.as_ref().map(|store| &store.pod));
         let lost = pods.map(|pod| {
-            Box::pin(async move { EngineError::PodLost { pod: pod.name.clone(), status: pod.lost().await } })
+            Box::pin(async move { CellError::PodLost { pod: pod.name.clone(), status: pod.lost().await } })
         });
         futures_util::future::select_all(lost).await.0
     }
@@ -54,16 +54,10 @@ impl<R: Runtime> Stand<'_, R> {
     /// The end of what the balancer wrote about itself.
     pub(super) fn last_words(&self) -> String {
         let access = adapter(self.order.cell.balancer).logs().access;
-        let lines: Vec<String> = self
-            .own_words()
-            .iter()
-            .filter(|name| **name != access)
-            .filter_map(|name| store::read_end(&self.site.directory.join(name), LAST_BYTES).ok())
-            .flat_map(|bytes| String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect::<Vec<_>>())
-            .collect();
-        let shown: Vec<String> =
-            lines[lines.len().saturating_sub(WORDS)..].iter().map(|line| format!("    {line}")).collect();
-        if shown.is_empty() { "    (it said nothing)".into() } else { shown.join("\n") }
+        let own_words = self.own_words();
+        let names = own_words.iter().filter(|name| **name != access);
+        let words = last_lines(names.map(|name| self.site.directory.join(name)), WORDS);
+        if words.is_empty() { "    (it said nothing)".into() } else { words }
     }
 
     pub(super) fn own_words(&self) -> Vec<&'static str> {

@@ -9,8 +9,8 @@ use model::identity::Incarnation;
 use model::ledger::{Execution, LedgerLine};
 use model::units::Nanos;
 
+use super::error::CellError;
 use crate::balancer::{Site, adapter};
-use crate::error::EngineError;
 
 /// What one incarnation wrote.
 #[derive(Debug, Default)]
@@ -21,11 +21,11 @@ pub(crate) struct Ledger {
 }
 
 /// The ledger of one incarnation. A last line without its end was being written when the process died; it is left out.
-pub(crate) fn read_ledger(incarnation: &Incarnation, path: &Path) -> Result<Ledger, EngineError> {
+pub(crate) fn read_ledger(incarnation: &Incarnation, path: &Path) -> Result<Ledger, CellError> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Ledger::default()),
-        Err(error) => return Err(EngineError::file(path)(error)),
+        Err(error) => return Err(CellError::file(path)(error)),
     };
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
     let mut executions = BTreeMap::new();
@@ -33,7 +33,7 @@ pub(crate) fn read_ledger(incarnation: &Incarnation, path: &Path) -> Result<Ledg
     for (number, line) in whole.lines().enumerate() {
         let line = serde_json::from_str(line).map_err(|error| {
             let words = format!("line {}: {error}", number + 1);
-            EngineError::file(path)(std::io::Error::new(std::io::ErrorKind::InvalidData, words))
+            CellError::file(path)(std::io::Error::new(std::io::ErrorKind::InvalidData, words))
         })?;
         match line {
             LedgerLine::Received { n, id, at } => {
@@ -84,11 +84,11 @@ pub(super) fn read_access_log(
     path: &Path,
     site: &Site,
     offset: i64,
-) -> Result<AccessLog, EngineError> {
+) -> Result<AccessLog, CellError> {
     let bytes = match std::fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => return Err(EngineError::file(path)(error)),
+        Err(error) => return Err(CellError::file(path)(error)),
     };
     let mut log =
         AccessLog { lines: Vec::new(), unreadable: 0, meanings: BTreeMap::new(), notices: BTreeMap::new() };

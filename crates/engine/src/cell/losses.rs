@@ -3,9 +3,9 @@
 use model::detection::Symptom;
 
 use super::backends::Loss;
+use super::error::CellError;
 use super::fleet::CellFleet;
 use super::timeline::look_out;
-use crate::error::EngineError;
 use crate::runtime::Runtime;
 
 /// How a toy backend ends that has a bug.
@@ -13,7 +13,7 @@ const PANIC: &str = "exit status: 101";
 
 /// Follows the backends for as long as it is polled; ends when one says, or shows, that it could not go on: that is
 /// rig's own failure.
-pub(super) async fn follow<R: Runtime>(fleet: &CellFleet<'_, R>) -> EngineError {
+pub(super) async fn follow<R: Runtime>(fleet: &CellFleet<'_, R>) -> CellError {
     let backends = async {
         loop {
             let loss: Loss = fleet.backends.next_loss().await;

@@ -7,12 +7,12 @@ use model::history::Happening;
 use rustix::process::nice;
 use rustix::thread::{CpuSet, sched_getaffinity};
 
-use crate::error::EngineError;
+use super::error::CellError;
 
 /// Reads `/proc/stat`, which counts since the machine's boot in hundredths of a second.
 pub(super) fn read() -> Happening {
     let path = Path::new("/proc/stat");
-    let text = std::fs::read_to_string(path).map_err(EngineError::file(path));
+    let text = std::fs::read_to_string(path).map_err(CellError::file(path));
     let ours = sched_getaffinity(None).ok();
     let is_ours = |cpu| ours.as_ref().is_none_or(|ours| cpu < CpuSet::MAX_CPU && ours.is_set(cpu));
     // Work at a lower priority gives way, unless ours has that priority as well.

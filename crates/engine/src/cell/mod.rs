@@ -7,11 +7,13 @@ mod curl;
 mod deploy;
 mod door;
 mod ending;
+mod error;
 mod fleet;
 mod frames;
 mod generator;
 mod last_words;
 mod ledgers;
+mod log_tail;
 mod lookout;
 mod losses;
 mod machine;
@@ -36,6 +38,7 @@ use store::CellDir;
 use tokio::sync::watch;
 
 pub use curl::find_curl;
+pub use error::CellError;
 pub(crate) use ledgers::read_ledger;
 pub use recorder::{Observation, Watcher};
 pub use standing::{Light, Standing, Wish, up};
@@ -44,10 +47,10 @@ pub use trial::trial;
 use self::recorder::Recorder;
 use self::stages::Stages;
 use self::stand::Stand;
-use crate::certificates::{CERTIFICATES, Swept};
-use crate::error::EngineError;
+use crate::balancer::Templates;
+use crate::help::with_help;
+use crate::host::certificates::{CERTIFICATES, Swept};
 use crate::runtime::Runtime;
-use crate::templates::Templates;
 
 /// What a cell needs beside its runtime.
 pub struct Order<'a> {
@@ -84,7 +87,7 @@ pub enum End {
 /// # Errors
 /// If the environment can't run the cell: a balancer is missing or refuses its configuration, an address is
 /// taken, an agent doesn't start, a file can't be written.
-pub async fn run<R: Runtime>(runtime: &R, order: &Order<'_>) -> Result<End, EngineError> {
+pub async fn run<R: Runtime>(runtime: &R, order: &Order<'_>) -> Result<End, CellError> {
     perform(runtime, order, async |stand, stages, began| stand.drive(stages, began).await).await
 }
 
@@ -92,8 +95,8 @@ pub async fn run<R: Runtime>(runtime: &R, order: &Order<'_>) -> Result<End, Engi
 async fn perform<R: Runtime>(
     runtime: &R,
     order: &Order<'_>,
-    usage: impl AsyncFnOnce(&Stand<'_, R>, &Stages<'_>, &Cell<bool>) -> Result<Drive, EngineError>,
-) -> Result<End, EngineError> {
+    usage: impl AsyncFnOnce(&Stand<'_, R>, &Stages<'_>, &Cell<bool>) -> Result<Drive, CellError>,
+) -> Result<End, CellError> {
     let recorder = Recorder::new(order.dir, order.watcher)?;
     let _swept = Swept::from(order.dir.scratch().join(CERTIFICATES));
     recorder.record(Happening::CellStarted { cell: order.cell.clone(), runtime: runtime.name().to_owned() });
@@ -107,13 +110,13 @@ async fn perform<R: Runtime>(
         Ok(Some(stand)) => stand,
         Ok(None) => {
             recorder.record(Happening::Interrupted);
-            let ended = runtime.end().await;
+            let ended = runtime.end().await.map_err(CellError::from);
             recorder.record(Happening::CellFinished);
             return ended.map(|()| End::Interrupted);
         }
         Err(error) => {
-            recorder.record(Happening::Failed { message: error.to_string() });
-            let ended = runtime.end().await;
+            recorder.record(Happening::Failed { message: with_help(&error) });
+            let ended = runtime.end().await.map_err(CellError::from);
             recorder.record(Happening::CellFinished);
             return Err(error.and(ended));
         }
@@ -126,7 +129,7 @@ async fn perform<R: Runtime>(
         }
     };
     if let Err(error) = &driven {
-        recorder.record(Happening::Failed { message: error.to_string() });
+        recorder.record(Happening::Failed { message: with_help(error) });
     }
     let ended = stand.end().await;
     stages.ended(CellStage::Teardown);
@@ -136,7 +139,7 @@ async fn perform<R: Runtime>(
         Ok(Drive::Completed) => End::Completed,
         Ok(Drive::Interrupted) => End::Interrupted,
         // There are records, and they are no trusted measurement.
-        Err(error) if load_began.get() => End::Failed(error.to_string()),
+        Err(error) if load_began.get() => End::Failed(with_help(&error)),
         Err(error) => return Err(error.and(ended)),
     };
     ended?;
@@ -160,8 +163,8 @@ enum Drive {
     Interrupted,
 }
 
-fn variant_of<'a>(plan: &'a Plan, cell: &CellId) -> Result<&'a Variant, EngineError> {
-    plan.variant(&cell.variant).ok_or_else(|| EngineError::Control {
+fn variant_of<'a>(plan: &'a Plan, cell: &CellId) -> Result<&'a Variant, CellError> {
+    plan.variant(&cell.variant).ok_or_else(|| CellError::Control {
         kind: cell.balancer,
         reason: format!("the plan has no variant `{}`", cell.variant),
     })

@@ -14,12 +14,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use super::last_words::LAST_BYTES;
+use super::error::CellError;
+use super::log_tail::last_lines;
 use super::recorder::Recorder;
-use crate::balancer::{STDERR_FILE, STDOUT_FILE, Signal};
-use crate::certificates::write_secret;
-use crate::error::EngineError;
-use crate::runtime::{Handle, Launch, Pod, Program, Runtime};
+use crate::help::with_help;
+use crate::host::Signal;
+use crate::host::certificates::write_secret;
+use crate::program::{REDIS, STDERR_FILE, STDOUT_FILE};
+use crate::runtime::{Handle, Launch, Pod, Runs, Runtime, RuntimeError};
 
 /// How long it may take to answer a PING.
 const READY_WITHIN: Duration = Duration::from_secs(10);
@@ -59,10 +61,10 @@ impl<R: Runtime> SessionStore<'_, R> {
     }
 
     /// Launches its next life, and waits until it answers a PING.
-    pub(super) async fn launch(&self) -> Result<Incarnation, EngineError> {
+    pub(super) async fn launch(&self) -> Result<Incarnation, CellError> {
         let generation = u32::try_from(self.lives.borrow().len() + 1).unwrap_or(u32::MAX);
         let incarnation = Incarnation::new(STORE, generation);
-        std::fs::create_dir_all(&self.directory).map_err(EngineError::file(&self.directory))?;
+        std::fs::create_dir_all(&self.directory).map_err(CellError::file(&self.directory))?;
         let (ip, port) = (self.address().ip().to_string(), self.address().port().to_string());
         // Nothing is kept on disk.
         let lines = [
@@ -73,14 +75,14 @@ impl<R: Runtime> SessionStore<'_, R> {
             format!("requirepass {}", self.password.0),
         ];
         let configuration = self.directory.join(CONFIGURATION);
-        write_secret(&configuration, &lines.join("\n")).map_err(EngineError::file(&configuration))?;
+        write_secret(&configuration, &lines.join("\n")).map_err(CellError::file(&configuration))?;
         let arguments = vec![CONFIGURATION.to_owned()];
         let process = self
             .runtime
             .start(Launch {
                 component: incarnation.to_string(),
                 pod: &self.pod,
-                program: Program::Store,
+                runs: Runs::Program(&REDIS),
                 arguments,
                 directory: self.directory.clone(),
             })
@@ -119,18 +121,14 @@ impl<R: Runtime> SessionStore<'_, R> {
             .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
     }
 
-    fn failed(&self, status: &str) -> EngineError {
-        let words =
-            [STDOUT_FILE, STDERR_FILE].map(|name| store::read_end(&self.directory.join(name), LAST_BYTES));
-        let words = words.into_iter().flatten().flatten().collect::<Vec<u8>>();
-        let words = String::from_utf8_lossy(&words);
-        let lines: Vec<_> = words.lines().collect();
-        let words = lines[lines.len().saturating_sub(WORDS)..].join("\n    ");
-        EngineError::StoreFailed { status: status.to_owned(), words }
+    fn failed(&self, status: &str) -> CellError {
+        let files = [STDOUT_FILE, STDERR_FILE].map(|name| self.directory.join(name));
+        let words = last_lines(files.into_iter(), WORDS);
+        CellError::StoreFailed { status: status.to_owned(), words }
     }
 
     /// Suffers a fault, and is healed if the fault says when.
-    pub(super) async fn suffer(&self, fault: &Fault) -> Result<(), EngineError> {
+    pub(super) async fn suffer(&self, fault: &Fault) -> Result<(), CellError> {
         let Some((incarnation, handle)) = self.current() else { return Ok(()) };
         let at = match fault.kind {
             FaultKind::Crash => self.end(&incarnation, &handle, Signal::Kill).await?,
@@ -141,7 +139,9 @@ impl<R: Runtime> SessionStore<'_, R> {
             }
             FaultKind::Partition | FaultKind::HostLoss => {
                 let reason = "validation lets only its process be harmed";
-                return Err(EngineError::Incapable { verb: fault.kind.name(), of: STORE.into(), reason });
+                return Err(
+                    RuntimeError::Incapable { verb: fault.kind.name(), of: STORE.into(), reason }.into()
+                );
             }
         };
         let harmed = incarnation.clone();
@@ -183,9 +183,9 @@ impl<R: Runtime> SessionStore<'_, R> {
         incarnation: &Incarnation,
         handle: &Handle,
         signal: Signal,
-    ) -> Result<model::units::Nanos, EngineError> {
+    ) -> Result<model::units::Nanos, CellError> {
         self.with(incarnation, |life| life.ending = true);
-        self.runtime.signal(handle, signal).await
+        Ok(self.runtime.signal(handle, signal).await?)
     }
 
     /// Waits until it is gone, and records it.
@@ -206,13 +206,13 @@ impl<R: Runtime> SessionStore<'_, R> {
         let frozen = self.lives.borrow().last().is_some_and(|life| life.frozen);
         let signal = if frozen { Signal::Kill } else { Signal::Term };
         if let Err(error) = self.end(&incarnation, &handle, signal).await {
-            self.recorder.record(Happening::Warning { message: error.to_string() });
+            self.recorder.record(Happening::Warning { message: with_help(&error) });
         }
         self.gone(&incarnation, &handle).await;
     }
 
     /// Ends when it exits and nobody has ended it.
-    pub(super) async fn unexpected_exit(&self) -> EngineError {
+    pub(super) async fn unexpected_exit(&self) -> CellError {
         loop {
             let died = self.lives.borrow().iter().find_map(|life| {
                 let status = life.handle.exited().filter(|_| !life.ending)?;

@@ -19,6 +19,7 @@ use model::units::Nanos;
 use super::backends::Backends;
 use super::control::{Control, write_file};
 use super::door::Door;
+use super::error::CellError;
 use super::fleet::{CellFleet, Load};
 use super::recorder::Recorder;
 use super::session_store::SessionStore;
@@ -26,11 +27,10 @@ use super::stages::Stages;
 use super::token_keys::{TokenKeys, password};
 use super::{Drive, Order, generator, lookout, losses, machine, readiness, sampling, timeline, variant_of};
 use crate::balancer::{ConfigFile, Rendered, Rotation, Site, adapter};
-use crate::certificates::{CERTIFICATES, Certificates};
-use crate::error::EngineError;
-use crate::owner;
-use crate::private::PrivateDirectory;
-use crate::runtime::{Handle, Launch, Pod, PodOrder, Process, Program, Reach, Runtime};
+use crate::host::certificates::{CERTIFICATES, Certificates};
+use crate::host::owner;
+use crate::host::private::PrivateDirectory;
+use crate::runtime::{Handle, Launch, Pod, PodOrder, Process, Reach, Runs, Runtime, RuntimeError};
 
 /// How long a balancer may take until every backend has answered through it.
 const READY_WITHIN: Duration = Duration::from_secs(20);
@@ -65,15 +65,15 @@ impl<'a, R: Runtime> Stand<'a, R> {
         runtime: &'a R,
         order: &'a Order<'a>,
         recorder: &'a Recorder<'a>,
-    ) -> Result<Stand<'a, R>, EngineError> {
+    ) -> Result<Stand<'a, R>, CellError> {
         let variant = variant_of(order.plan, order.cell)?;
-        let own = std::path::absolute(order.dir.path()).map_err(EngineError::file(order.dir.path()))?;
-        let scratch = std::path::absolute(order.dir.scratch()).map_err(EngineError::file(&own))?;
+        let own = std::path::absolute(order.dir.path()).map_err(CellError::file(order.dir.path()))?;
+        let scratch = std::path::absolute(order.dir.scratch()).map_err(CellError::file(&own))?;
         let directory = scratch.join("balancer");
         // Keys and logs are in there, which are nobody else's.
-        std::fs::DirBuilder::new().mode(0o700).create(&scratch).map_err(EngineError::file(&scratch))?;
-        owner::mark(&scratch).map_err(EngineError::file(&scratch))?;
-        std::fs::create_dir_all(&directory).map_err(EngineError::file(&directory))?;
+        std::fs::DirBuilder::new().mode(0o700).create(&scratch).map_err(CellError::file(&scratch))?;
+        owner::mark(&scratch).map_err(CellError::file(&scratch))?;
+        std::fs::create_dir_all(&directory).map_err(CellError::file(&directory))?;
         let private = PrivateDirectory::make()?;
         runtime.open(&[&own, private.path()]).await?;
         let reach = Reach::People(order.listen);
@@ -82,7 +82,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
         let backends = variant.topology.pools.iter().flat_map(|pool| &pool.backends);
         let backends = backends.map(|backend| async {
             let pod = runtime.pod(PodOrder { name: &backend.id, ports: 1, reach: Reach::Cell }).await?;
-            Ok::<_, EngineError>((backend.id.clone(), pod))
+            Ok::<_, RuntimeError>((backend.id.clone(), pod))
         });
         let store = async {
             match variant.topology.has_session_store() {
@@ -96,7 +96,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
         let (balancer_pod, generator_pod, pods, store) =
             tokio::try_join!(balancer, generator, futures_util::future::try_join_all(backends), store)?;
         let pods: BTreeMap<String, Pod> = pods.into_iter().collect();
-        let build = runtime.describe(order.cell.balancer).await?;
+        let build = runtime.describe(adapter(order.cell.balancer).program()).await?;
         let tls = variant.topology.listener.tls;
         let addresses = pods.values().chain([&balancer_pod]).map(|pod| pod.addresses[0].ip());
         let certificates = (tls.at_listener())
@@ -119,7 +119,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
         let http = reqwest::Client::builder()
             .no_proxy()
             .build()
-            .map_err(|error| EngineError::Control { kind: order.cell.balancer, reason: error.to_string() })?;
+            .map_err(|error| CellError::Control { kind: order.cell.balancer, reason: error.to_string() })?;
         let backends = Backends {
             runtime,
             variant,
@@ -135,7 +135,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
             store: store
                 .map(|pod| {
                     let (directory, password) = (scratch.join(STORE), password()?);
-                    Ok::<_, EngineError>(SessionStore {
+                    Ok::<_, CellError>(SessionStore {
                         runtime,
                         recorder,
                         pod,
@@ -169,8 +169,8 @@ impl<'a, R: Runtime> Stand<'a, R> {
     pub(super) async fn raise<T>(
         &self,
         stages: &Stages<'_>,
-        beside: impl Future<Output = Result<T, EngineError>>,
-    ) -> Result<(T, Handle), EngineError> {
+        beside: impl Future<Output = Result<T, CellError>>,
+    ) -> Result<(T, Handle), CellError> {
         self.describe_balancer();
         // The balancer comes last: it resolves and probes what is there.
         let (launched, ()) = tokio::try_join!(beside, self.start_backends())?;
@@ -182,7 +182,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
     }
 
     /// What the generator is to do.
-    pub(super) fn job(&self, traffic: Traffic) -> Result<LoadJob, EngineError> {
+    pub(super) fn job(&self, traffic: Traffic) -> Result<LoadJob, CellError> {
         Ok(LoadJob {
             target: self.site.listener,
             // Set at the launch.
@@ -190,7 +190,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
             tls: self.site.certificates.as_ref().map(|it| it.for_client(traffic.resumption)),
             traffic,
             seed: self.backends.seed,
-            records: std::path::absolute(self.order.dir.requests()).map_err(EngineError::file("requests"))?,
+            records: std::path::absolute(self.order.dir.requests()).map_err(CellError::file("requests"))?,
         })
     }
 
@@ -199,7 +199,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
         &self,
         stages: &Stages<'_>,
         load_began: &Cell<bool>,
-    ) -> Result<Drive, EngineError> {
+    ) -> Result<Drive, CellError> {
         let directory = self.scratch.join("generator");
         let generator = generator::launch(self.runtime, self.recorder, &self.generator_pod, &directory);
         let (generator, balancer) = self.raise(stages, generator).await?;
@@ -249,10 +249,10 @@ impl<'a, R: Runtime> Stand<'a, R> {
     /// the last has ended.
     async fn measured(
         &self,
-        load: impl Future<Output = Result<(), EngineError>>,
+        load: impl Future<Output = Result<(), CellError>>,
         origin: Nanos,
         balancer: &Handle,
-    ) -> Result<(), EngineError> {
+    ) -> Result<(), CellError> {
         let read = || async {
             self.backends.read_cpu(balancer).await;
             self.backends.read_every_cpu().await;
@@ -277,10 +277,10 @@ impl<'a, R: Runtime> Stand<'a, R> {
     /// result.
     async fn beside(
         &self,
-        load: impl Future<Output = Result<(), EngineError>>,
-        performance: impl Future<Output = Result<(), EngineError>>,
+        load: impl Future<Output = Result<(), CellError>>,
+        performance: impl Future<Output = Result<(), CellError>>,
         balancer: &Handle,
-    ) -> Result<(), EngineError> {
+    ) -> Result<(), CellError> {
         tokio::pin!(load, performance);
         let mut exit = balancer.exit.clone();
         tokio::select! {
@@ -334,7 +334,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
     }
 
     /// The session store first, if there is one: backends look for it.
-    async fn start_backends(&self) -> Result<(), EngineError> {
+    async fn start_backends(&self) -> Result<(), CellError> {
         if let Some(store) = &self.backends.store {
             store.launch().await?;
         }
@@ -344,12 +344,12 @@ impl<'a, R: Runtime> Stand<'a, R> {
             self.backends.launch(incarnation, false).await?;
             let proof = "it listens".to_owned();
             self.recorder.record(Happening::Ready { component: incarnation.to_string(), proof });
-            Ok::<(), EngineError>(())
+            Ok::<(), CellError>(())
         });
         futures_util::future::try_join_all(launches).await.map(drop)
     }
 
-    async fn launch_balancer(&self) -> Result<Process, EngineError> {
+    async fn launch_balancer(&self) -> Result<Process, CellError> {
         let kind = self.order.cell.balancer;
         for file in &self.files {
             write_file(&self.site, file)?;
@@ -359,7 +359,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
             .start(Launch {
                 component: BALANCER.to_owned(),
                 pod: &self.balancer_pod,
-                program: Program::Balancer(kind),
+                runs: Runs::Program(adapter(kind).program()),
                 arguments: adapter(kind).arguments(&self.variant.topology, &self.site, &self.files),
                 directory: self.site.directory.clone(),
             })
@@ -368,7 +368,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
         Ok(process)
     }
 
-    async fn wait_until_ready(&self, balancer: &Handle) -> Result<(), EngineError> {
+    async fn wait_until_ready(&self, balancer: &Handle) -> Result<(), CellError> {
         let kind = self.order.cell.balancer;
         let gone = || balancer.exited().is_some();
         let door = Door::of(&self.site)?;
@@ -387,7 +387,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
             Err(_) if balancer.exited().is_some() => Err(self.exited(balancer)),
             Err(missing) => {
                 let seconds = READY_WITHIN.as_secs();
-                Err(EngineError::NotReady { kind, seconds, missing, words: self.last_words() })
+                Err(CellError::NotReady { kind, seconds, missing, words: self.last_words() })
             }
         }
     }

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::control::Control;
 use super::deploy::deploy;
+use super::error::CellError;
 use super::fleet::{CellFleet, Load};
 use super::generator::{self, Generator};
 use super::lookout;
@@ -18,8 +19,7 @@ use super::stages::Stages;
 use super::stand::Stand;
 use super::{Drive, End, Order, perform};
 use crate::balancer::adapter;
-use crate::certificates::Certificates;
-use crate::error::EngineError;
+use crate::host::certificates::Certificates;
 use crate::runtime::{Handle, Runtime};
 
 /// What a wished deploy is called in the history.
@@ -48,7 +48,7 @@ pub struct Wish {
     /// The deploy.
     pub deploy: Deploy,
     /// Told how it ended: not at all is an error, and what stands goes on standing.
-    pub ended: oneshot::Sender<Result<(), EngineError>>,
+    pub ended: oneshot::Sender<Result<(), CellError>>,
 }
 
 /// Leaves a cell's topology standing until the user stops it. `told` learns where, once it is ready.
@@ -61,7 +61,7 @@ pub async fn up<R: Runtime>(
     light: Option<Light>,
     wishes: mpsc::Receiver<Wish>,
     told: impl FnOnce(&Standing),
-) -> Result<End, EngineError> {
+) -> Result<End, CellError> {
     perform(runtime, order, async |stand, stages, began| {
         stand.serve(stages, began, light, wishes, told).await
     })
@@ -76,7 +76,7 @@ impl<R: Runtime> Stand<'_, R> {
         light: Option<Light>,
         mut wishes: mpsc::Receiver<Wish>,
         told: impl FnOnce(&Standing),
-    ) -> Result<Drive, EngineError> {
+    ) -> Result<Drive, CellError> {
         let directory = self.scratch.join("generator");
         let generator = async {
             match light {
@@ -136,7 +136,7 @@ impl<R: Runtime> Stand<'_, R> {
     }
 
     /// Follows the load; what stands outlives it.
-    async fn loaded(&self, generator: &mut Option<Generator>) -> EngineError {
+    async fn loaded(&self, generator: &mut Option<Generator>) -> CellError {
         if let Some(generator) = generator
             && let Err(error) = generator.finish(self.recorder).await
         {

@@ -15,9 +15,10 @@ use tokio::sync::watch;
 
 use super::curl::curl;
 use super::deploy::{Fleet, deploy};
+use super::error::CellError;
 use super::fleet::CellFleet;
-use crate::balancer::{Signal, detection_bound};
-use crate::error::EngineError;
+use crate::balancer::detection_bound;
+use crate::host::Signal;
 use crate::runtime::{Handle, Runtime};
 
 /// How long a crashed process may take to be gone.
@@ -28,7 +29,7 @@ pub(super) async fn perform<R: Runtime>(
     fleet: &CellFleet<'_, R>,
     entries: &[Entry],
     origin: Nanos,
-) -> Result<(), EngineError> {
+) -> Result<(), CellError> {
     let ended: Vec<(&str, watch::Sender<bool>)> =
         entries.iter().map(|entry| (entry.name.as_str(), watch::Sender::new(false))).collect();
     let performances = entries.iter().zip(&ended).enumerate().map(|(place, (entry, (_, this)))| {
@@ -52,13 +53,13 @@ pub(super) async fn perform<R: Runtime>(
             act(fleet, entry).await?;
             fleet.record(Happening::ActionFinished { entry: entry.name.clone() });
             this.send_replace(true);
-            Ok::<(), EngineError>(())
+            Ok::<(), CellError>(())
         }
     });
     try_join_all(performances).await.map(drop)
 }
 
-async fn act<R: Runtime>(fleet: &CellFleet<'_, R>, entry: &Entry) -> Result<(), EngineError> {
+async fn act<R: Runtime>(fleet: &CellFleet<'_, R>, entry: &Entry) -> Result<(), CellError> {
     match &entry.action {
         Action::Deploy(wanted) => match fleet.backends.topology().pool(&wanted.pool) {
             Some(pool) => deploy(fleet, &entry.name, wanted, pool).await,
@@ -95,7 +96,7 @@ async fn act<R: Runtime>(fleet: &CellFleet<'_, R>, entry: &Entry) -> Result<(), 
 }
 
 /// One after the other, each once the one before has taken effect.
-async fn reload<R: Runtime>(fleet: &CellFleet<'_, R>, wanted: Reload) -> Result<(), EngineError> {
+async fn reload<R: Runtime>(fleet: &CellFleet<'_, R>, wanted: Reload) -> Result<(), CellError> {
     let mut due = agent::clock::now();
     for _ in 0..wanted.times {
         sleep_until(due).await;
@@ -110,7 +111,7 @@ async fn make<R: Runtime>(
     fleet: &CellFleet<'_, R>,
     entry: &str,
     fault: &Fault,
-) -> Result<Option<(Incarnation, Handle)>, EngineError> {
+) -> Result<Option<(Incarnation, Handle)>, CellError> {
     let backends = fleet.backends;
     let backend = fault.backend.as_str();
     let running = backends.running(backend).filter(|(_, handle)| handle.exited().is_none());
@@ -155,7 +156,7 @@ async fn heal<R: Runtime>(
     fleet: &CellFleet<'_, R>,
     fault: &Fault,
     (incarnation, handle): (Incarnation, Handle),
-) -> Result<(), EngineError> {
+) -> Result<(), CellError> {
     let backends = fleet.backends;
     let backend = fault.backend.as_str();
     let pod = &backends.pods[backend];
@@ -185,7 +186,7 @@ async fn degrade<R: Runtime>(
     fleet: &CellFleet<'_, R>,
     entry: &str,
     wanted: &Degrade,
-) -> Result<(), EngineError> {
+) -> Result<(), CellError> {
     let Degrade { backend, misbehaviour, lasts } = wanted;
     let backends = fleet.backends;
     let Some((incarnation, at)) = backends.behave(backend, Some(*misbehaviour)).await? else {

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use model::plan::Variant;
 use model::sessions::{JwtKey, JwtKeys, Password, Sessions, SessionsJob};
 
-use crate::error::EngineError;
+use super::error::CellError;
 
 /// As many bytes as the hash has (RFC 7518, section 3.2).
 const LENGTH: usize = 32;
@@ -23,7 +23,7 @@ pub(super) struct TokenKeys {
 }
 
 impl TokenKeys {
-    pub(super) fn make() -> Result<TokenKeys, EngineError> {
+    pub(super) fn make() -> Result<TokenKeys, CellError> {
         Ok(TokenKeys { old: key()?, new: key()?, renewed: RefCell::default() })
     }
 
@@ -59,18 +59,18 @@ impl TokenKeys {
 }
 
 /// A password for the session store.
-pub(super) fn password() -> Result<Password, EngineError> {
+pub(super) fn password() -> Result<Password, CellError> {
     secret().map(Password)
 }
 
-fn key() -> Result<JwtKey, EngineError> {
+fn key() -> Result<JwtKey, CellError> {
     secret().map(JwtKey)
 }
 
-fn secret() -> Result<String, EngineError> {
+fn secret() -> Result<String, CellError> {
     let mut bytes = [0; LENGTH];
     std::fs::File::open(RANDOM)
         .and_then(|mut random| random.read_exact(&mut bytes))
-        .map_err(EngineError::file(RANDOM))?;
+        .map_err(CellError::file(RANDOM))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

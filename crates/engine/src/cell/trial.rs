@@ -10,10 +10,10 @@ use model::job::{BackendJob, BackendStatus, Frame, Job, STATUS_PATH};
 use model::topology::{Backend, Latency, OnTerm};
 use model::units::{Bytes, Span};
 
+use super::error::CellError;
 use super::frames::{greet, next_frame, tell};
 use crate::checkup::Check;
-use crate::error::EngineError;
-use crate::runtime::{Launch, PodOrder, Process, Program, Reach, Runtime};
+use crate::runtime::{Launch, PodOrder, Process, Reach, Runs, Runtime};
 
 /// What a trial checks, in this order.
 pub const CHECKS: [&str; 3] = ["components", "addresses", "CPU time"];
@@ -50,16 +50,16 @@ pub async fn trial(runtime: &impl Runtime, directory: &Path) -> Vec<Check> {
     checks
 }
 
-async fn launched(runtime: &impl Runtime, directory: &Path) -> Result<(Process, SocketAddr), EngineError> {
+async fn launched(runtime: &impl Runtime, directory: &Path) -> Result<(Process, SocketAddr), CellError> {
     runtime.open(&[directory]).await?;
     let pod = runtime.pod(PodOrder { name: NAME, ports: 1, reach: Reach::Cell }).await?;
     let incarnation = Incarnation::new(NAME, 1);
-    let failed = |reason| EngineError::BackendFailed { incarnation: incarnation.clone(), reason };
+    let failed = |reason| CellError::BackendFailed { incarnation: incarnation.clone(), reason };
     let address = *pod.addresses.first().ok_or_else(|| failed("its pod has no address".to_owned()))?;
     let launch = Launch {
         component: incarnation.to_string(),
         pod: &pod,
-        program: Program::Agent("backend"),
+        runs: Runs::Agent("backend"),
         arguments: vec![],
         directory: directory.to_owned(),
     };

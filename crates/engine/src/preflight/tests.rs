@@ -6,6 +6,7 @@ use model::scenario::{Choice, Scenario, Set};
 
 use super::*;
 use crate::balancer::catalog;
+use crate::help::with_help;
 
 const SCENARIO: &str = "name: own\nquestion: Can it be used?\ntopology:\n  pools: { web: { backends: 2 } }\n  routes: { \
                         all: { path: /, to: web } }\nload: { rate: 10/s, for: 5s }\n";
@@ -23,7 +24,7 @@ fn said(name: &str, change: impl Fn(&str) -> String) -> Result<(), String> {
     let path = directory.path().join(name);
     fs::write(&path, change(&fs::read_to_string(&path).unwrap())).unwrap();
     let templates = Templates::with_directory(directory.path()).unwrap();
-    preflight(&plan(&[]), &templates).map(drop).map_err(|error| error.to_string())
+    preflight(&plan(&[]), &templates).map(drop).map_err(|error| with_help(&error))
 }
 
 #[test]

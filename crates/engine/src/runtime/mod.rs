@@ -1,35 +1,28 @@
 //! Where components run. A runtime is a trait with few verbs, and no caller asks which one it has.
 
-pub(crate) mod binaries;
-mod carries;
-pub mod checkup;
 pub mod docker;
-mod lease;
-mod proc;
+mod error;
 pub mod process;
-pub(crate) mod search;
-mod strays;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use model::catalog::BalancerKind;
 use model::plan::Need;
 use model::records::BalancerBuild;
 use model::units::Nanos;
 use tokio::sync::{mpsc, watch};
 
-use crate::balancer::Signal;
-use crate::error::EngineError;
+pub use error::RuntimeError;
 
-/// What a component is, for finding its program.
+use crate::host::Signal;
+use crate::program::Program;
+
+/// What a component runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Program {
-    /// A balancer.
-    Balancer(BalancerKind),
-    /// The session store: a Redis.
-    Store,
+pub enum Runs {
+    /// A program that is not rig's own.
+    Program(&'static Program),
     /// rig's own `agent load` or `agent backend`.
     Agent(&'static str),
 }
@@ -86,8 +79,8 @@ pub struct Launch<'a> {
     pub component: String,
     /// Where it runs.
     pub pod: &'a Pod,
-    /// Its program.
-    pub program: Program,
+    /// What it runs.
+    pub runs: Runs,
     /// Its arguments.
     pub arguments: Vec<String>,
     /// Its working directory, below the one that the runtime was opened with. Its standard error becomes a file
@@ -157,35 +150,33 @@ pub trait Runtime {
     fn name(&self) -> &'static str;
     /// Why it can't do this; `None`: it can.
     fn lacks(&self, need: Need) -> Option<&'static str>;
-    /// The version and executable or image of a balancer.
-    async fn describe(&self, kind: BalancerKind) -> Result<BalancerBuild, EngineError>;
-    /// The version and executable or image of the session store.
-    async fn describe_store(&self) -> Result<BalancerBuild, EngineError>;
+    /// The version and executable or image of a program.
+    async fn describe(&self, program: &'static Program) -> Result<BalancerBuild, RuntimeError>;
     /// The most connections that a load can have here, by the limits of open files and ports.
     fn connections(&self) -> u32;
     /// Whether balancers run as root.
     fn as_root(&self) -> bool;
     /// Prepares for a cell whose components share `directories`, which are absolute.
-    async fn open(&self, directories: &[&Path]) -> Result<(), EngineError>;
+    async fn open(&self, directories: &[&Path]) -> Result<(), RuntimeError>;
     /// Opens a pod.
-    async fn pod(&self, order: PodOrder<'_>) -> Result<Pod, EngineError>;
+    async fn pod(&self, order: PodOrder<'_>) -> Result<Pod, RuntimeError>;
     /// Launches a component.
-    async fn start(&self, launch: Launch<'_>) -> Result<Process, EngineError>;
+    async fn start(&self, launch: Launch<'_>) -> Result<Process, RuntimeError>;
     /// Sends a signal.
-    async fn signal(&self, process: &Handle, signal: Signal) -> Result<Nanos, EngineError>;
+    async fn signal(&self, process: &Handle, signal: Signal) -> Result<Nanos, RuntimeError>;
     /// Lets a process stand still, with its connections open.
-    async fn freeze(&self, process: &Handle) -> Result<Nanos, EngineError>;
+    async fn freeze(&self, process: &Handle) -> Result<Nanos, RuntimeError>;
     /// Lets a frozen process go on.
-    async fn thaw(&self, process: &Handle) -> Result<Nanos, EngineError>;
+    async fn thaw(&self, process: &Handle) -> Result<Nanos, RuntimeError>;
     /// Cuts a pod off the network: packets to and from it vanish.
-    async fn partition(&self, pod: &Pod) -> Result<Nanos, EngineError>;
+    async fn partition(&self, pod: &Pod) -> Result<Nanos, RuntimeError>;
     /// Connects a partitioned pod again, at its old addresses.
-    async fn heal(&self, pod: &Pod) -> Result<Nanos, EngineError>;
+    async fn heal(&self, pod: &Pod) -> Result<Nanos, RuntimeError>;
     /// The CPU time that a process has used so far.
-    async fn cpu_time(&self, process: &Handle) -> Result<CpuTime, EngineError>;
+    async fn cpu_time(&self, process: &Handle) -> Result<CpuTime, RuntimeError>;
     /// Ends whatever still runs, removes whatever was made, and waits for it.
     ///
     /// # Errors
     /// If something could not be removed, with what to do about it.
-    async fn end(&self) -> Result<(), EngineError>;
+    async fn end(&self) -> Result<(), RuntimeError>;
 }

@@ -12,23 +12,21 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use agent::keep::DONE;
-use model::catalog::BalancerKind;
 use model::plan::Need;
 use model::records::BalancerBuild;
 use model::timeline::FaultKind;
 use model::units::Nanos;
-use rustix::process::Signal as Number;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, watch};
 
-use super::lease::Leases;
-use super::strays::{self, Launched};
-use super::{
-    CpuTime, Handle, Launch, Pod, PodOrder, Process, Program, Reach, Runtime, binaries, carries, proc,
-};
-use crate::balancer::{STDERR_FILE, STDOUT_FILE, Signal};
-use crate::error::EngineError;
+use super::{CpuTime, Handle, Launch, Pod, PodOrder, Process, Reach, Runs, Runtime, RuntimeError};
+use crate::host::leases::Leases;
+use crate::host::limits::Limits;
+use crate::host::orphans::{self, Launched};
+use crate::host::processes::{children_of, go_on, group_cpu_seconds, send, send_group, stop};
+use crate::host::{HostError, Signal};
+use crate::program::{Program, STDERR_FILE, STDOUT_FILE, installed};
 
 /// How long a component may take to follow SIGTERM before it gets SIGKILL.
 const GRACE: Duration = Duration::from_secs(5);
@@ -49,9 +47,9 @@ pub struct ProcessRuntime {
 /// A child that may still run.
 struct Living {
     pid: u32,
-    program: Program,
+    runs: Runs,
     exit: watch::Receiver<Option<String>>,
-    /// What ends a balancer's group if rig dies.
+    /// What ends its group if rig dies and it has workers.
     keeper: Option<Child>,
 }
 
@@ -70,36 +68,34 @@ impl Living {
         self.exit.borrow().is_none()
     }
 
-    /// Ends what a balancer that is gone has left of its process group: nginx's workers outlive a killed master.
+    /// Ends what is left of its process group once it is gone: nginx's workers outlive a killed master.
     fn sweep(&self) {
-        if matches!(self.program, Program::Balancer(_)) {
+        if has_workers(self.runs) {
             send_group(self.pid, Signal::Kill);
         }
     }
 
-    /// The signal that ends it: a balancer needs SIGTERM so that it ends its workers; the others may be stopped,
-    /// and only SIGKILL reaches those.
+    /// The signal that ends it: what has workers needs SIGTERM so that it ends them; the others may be stopped, and
+    /// only SIGKILL reaches those.
     fn ending(&self) -> Signal {
-        match self.program {
-            Program::Balancer(_) => Signal::Term,
-            Program::Store | Program::Agent(_) => Signal::Kill,
-        }
+        if has_workers(self.runs) { Signal::Term } else { Signal::Kill }
     }
 }
 
 impl ProcessRuntime {
     /// A runtime whose agents are `executable`: rig itself.
     pub fn new(executable: PathBuf) -> ProcessRuntime {
-        strays::adopt();
+        orphans::adopt();
         let leases = Leases::default();
         ProcessRuntime { executable, leases, launched: RefCell::default(), children: RefCell::default() }
     }
 
-    /// Sends `signal`; returns when. A pid stays ours until its exit has been collected, which happens on this thread.
-    fn act(&self, process: &Handle, signal: Number) -> Nanos {
+    /// Does `act` to a process that runs; returns when. A pid stays ours until its exit has been collected, which
+    /// happens on this thread.
+    fn act(&self, process: &Handle, act: impl FnOnce(u32)) -> Nanos {
         let ordered = agent::clock::now();
         if process.exited().is_none() {
-            send(process.pid, signal);
+            act(process.pid);
         }
         ordered
     }
@@ -112,11 +108,11 @@ impl ProcessRuntime {
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
     }
 
-    fn command(&self, launch: &Launch<'_>) -> Result<Command, EngineError> {
-        let (signal, program) = match launch.program {
-            Program::Balancer(kind) => ("TERM", binaries::find(kind)?),
-            Program::Store => ("KILL", binaries::find_store()?),
-            Program::Agent(_) => ("KILL", self.executable.clone()),
+    fn command(&self, launch: &Launch<'_>) -> Result<Command, RuntimeError> {
+        let signal = if has_workers(launch.runs) { "TERM" } else { "KILL" };
+        let program = match launch.runs {
+            Runs::Program(program) => installed::find(program)?,
+            Runs::Agent(_) => self.executable.clone(),
         };
         let mut command = Command::new(&self.executable);
         command.args([
@@ -129,7 +125,7 @@ impl ProcessRuntime {
             "--",
         ]);
         command.arg(program);
-        if let Program::Agent(role) = launch.program {
+        if let Runs::Agent(role) = launch.runs {
             command.args(["agent", role]);
         }
         // A group of its own: Ctrl-C on the terminal is rig's to handle, in order.
@@ -152,28 +148,23 @@ impl Runtime for ProcessRuntime {
         }
     }
 
-    async fn describe(&self, kind: BalancerKind) -> Result<BalancerBuild, EngineError> {
-        binaries::describe(kind).await
-    }
-
-    async fn describe_store(&self) -> Result<BalancerBuild, EngineError> {
-        binaries::describe_store().await
+    async fn describe(&self, program: &'static Program) -> Result<BalancerBuild, RuntimeError> {
+        Ok(installed::describe(program).await?)
     }
 
     fn connections(&self) -> u32 {
-        let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-        carries::connections(files, carries::ports())
+        Limits::here().connections()
     }
 
     fn as_root(&self) -> bool {
         rustix::process::geteuid().is_root()
     }
 
-    async fn open(&self, _directories: &[&Path]) -> Result<(), EngineError> {
+    async fn open(&self, _directories: &[&Path]) -> Result<(), RuntimeError> {
         Ok(())
     }
 
-    async fn pod(&self, order: PodOrder<'_>) -> Result<Pod, EngineError> {
+    async fn pod(&self, order: PodOrder<'_>) -> Result<Pod, RuntimeError> {
         let mut addresses = Vec::new();
         for port in 0..order.ports {
             match order.reach {
@@ -187,17 +178,21 @@ impl Runtime for ProcessRuntime {
         Ok(Pod { name: order.name.to_owned(), addresses, published: None, keeper: None })
     }
 
-    async fn start(&self, launch: Launch<'_>) -> Result<Process, EngineError> {
-        let failed = |source| EngineError::Launch { component: launch.component.clone(), source };
+    async fn start(&self, launch: Launch<'_>) -> Result<Process, RuntimeError> {
+        let failed = |source| RuntimeError::Launch { component: launch.component.clone(), source };
         let log = |name: &str| {
             let path = launch.directory.join(name);
-            OpenOptions::new().create(true).append(true).open(&path).map_err(EngineError::file(path))
+            OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(&path)
+                .map_err(HostError::file::<RuntimeError>(path))
         };
         let mut command = self.command(&launch)?;
         command.stderr(log(STDERR_FILE)?);
-        match launch.program {
-            Program::Agent(_) => command.stdin(Stdio::piped()).stdout(Stdio::piped()),
-            Program::Balancer(_) | Program::Store => command.stdin(Stdio::null()).stdout(log(STDOUT_FILE)?),
+        match launch.runs {
+            Runs::Agent(_) => command.stdin(Stdio::piped()).stdout(Stdio::piped()),
+            Runs::Program(_) => command.stdin(Stdio::null()).stdout(log(STDOUT_FILE)?),
         };
         tracing::debug!(component = launch.component, command = ?command.as_std());
         let mut child = command.spawn().map_err(failed)?;
@@ -229,44 +224,41 @@ impl Runtime for ProcessRuntime {
             launched.groups.extend(i32::try_from(pid));
             launched.directories.extend(std::fs::canonicalize(&launch.directory));
         }
-        let keeper = match launch.program {
-            Program::Balancer(_) => Some(self.keeper_of(pid).map_err(failed)?),
-            Program::Store | Program::Agent(_) => None,
-        };
-        self.children.borrow_mut().push(Living { pid, program: launch.program, exit: exit.clone(), keeper });
+        let keeper = has_workers(launch.runs).then(|| self.keeper_of(pid)).transpose().map_err(failed)?;
+        self.children.borrow_mut().push(Living { pid, runs: launch.runs, exit: exit.clone(), keeper });
         let handle = Handle { component: launch.component, id: pid.to_string(), pid, exit };
         Ok(Process { handle, input, lines })
     }
 
-    async fn signal(&self, process: &Handle, signal: Signal) -> Result<Nanos, EngineError> {
-        Ok(self.act(process, number(signal)))
+    async fn signal(&self, process: &Handle, signal: Signal) -> Result<Nanos, RuntimeError> {
+        Ok(self.act(process, |pid| send(pid, signal)))
     }
 
-    async fn freeze(&self, process: &Handle) -> Result<Nanos, EngineError> {
-        Ok(self.act(process, Number::STOP))
+    async fn freeze(&self, process: &Handle) -> Result<Nanos, RuntimeError> {
+        Ok(self.act(process, stop))
     }
 
-    async fn thaw(&self, process: &Handle) -> Result<Nanos, EngineError> {
-        Ok(self.act(process, Number::CONT))
+    async fn thaw(&self, process: &Handle) -> Result<Nanos, RuntimeError> {
+        Ok(self.act(process, go_on))
     }
 
-    async fn partition(&self, pod: &Pod) -> Result<Nanos, EngineError> {
-        Err(EngineError::Incapable { verb: "partition", of: pod.name.clone(), reason: ONE_HOST })
+    async fn partition(&self, pod: &Pod) -> Result<Nanos, RuntimeError> {
+        Err(RuntimeError::Incapable { verb: "partition", of: pod.name.clone(), reason: ONE_HOST })
     }
 
-    async fn heal(&self, pod: &Pod) -> Result<Nanos, EngineError> {
-        Err(EngineError::Incapable { verb: "heal", of: pod.name.clone(), reason: ONE_HOST })
+    async fn heal(&self, pod: &Pod) -> Result<Nanos, RuntimeError> {
+        Err(RuntimeError::Incapable { verb: "heal", of: pod.name.clone(), reason: ONE_HOST })
     }
 
-    async fn cpu_time(&self, process: &Handle) -> Result<CpuTime, EngineError> {
-        let seconds = proc::group_cpu_seconds(process.pid).map_err(EngineError::file("/proc"))?;
+    async fn cpu_time(&self, process: &Handle) -> Result<CpuTime, RuntimeError> {
+        let seconds = group_cpu_seconds(process.pid).map_err(HostError::file::<RuntimeError>("/proc"))?;
         Ok(CpuTime { seconds, source: "/proc/PID/stat, all processes of its group" })
     }
 
-    async fn end(&self) -> Result<(), EngineError> {
+    async fn end(&self) -> Result<(), RuntimeError> {
         let children = std::mem::take(&mut *self.children.borrow_mut());
         for child in children.iter().filter(|child| child.runs()) {
-            send(child.pid, number(child.ending()));
+            send(child.pid, child.ending());
         }
         for mut child in children {
             let mut exit = child.exit.clone();
@@ -280,7 +272,7 @@ impl Runtime for ProcessRuntime {
         let launched = std::mem::take(&mut *self.launched.borrow_mut());
         match launched.end(GRACE).await.as_slice() {
             [] => Ok(()),
-            left => Err(EngineError::LeftBehind { pids: left.to_vec() }),
+            left => Err(RuntimeError::LeftBehind { pids: left.to_vec() }),
         }
     }
 }
@@ -290,7 +282,7 @@ impl Drop for ProcessRuntime {
     fn drop(&mut self) {
         for child in self.children.borrow().iter() {
             if child.runs() {
-                send(child.pid, number(child.ending()));
+                send(child.pid, child.ending());
             } else {
                 child.sweep();
             }
@@ -301,7 +293,7 @@ impl Drop for ProcessRuntime {
 /// Kills every process that this one has launched, and its group, without waiting: for an end that must not hang. What
 /// stands in for the reaper is spared, for it outlives rig.
 pub fn kill_children() {
-    for child in proc::children_of(std::process::id(), "reap") {
+    for child in children_of(std::process::id(), "reap") {
         send_group(child, Signal::Kill);
     }
 }
@@ -319,29 +311,7 @@ fn watched(mut child: Child) -> watch::Receiver<Option<String>> {
     exit
 }
 
-fn send(pid: u32, signal: Number) {
-    if let Some(pid) = known(pid) {
-        let _ = rustix::process::kill_process(pid, signal);
-    }
-}
-
-fn send_group(pid: u32, signal: Signal) {
-    if let Some(pid) = known(pid) {
-        let _ = rustix::process::kill_process_group(pid, number(signal));
-    }
-}
-
-fn known(pid: u32) -> Option<rustix::process::Pid> {
-    i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw)
-}
-
-fn number(signal: Signal) -> Number {
-    match signal {
-        Signal::Term => Number::TERM,
-        Signal::Quit => Number::QUIT,
-        Signal::Hup => Number::HUP,
-        Signal::Usr1 => Number::USR1,
-        Signal::Usr2 => Number::USR2,
-        Signal::Kill => Number::KILL,
-    }
+/// Whether a component has processes of its own, which it ends itself on SIGTERM.
+fn has_workers(runs: Runs) -> bool {
+    matches!(runs, Runs::Program(program) if program.has_workers)
 }

@@ -1,7 +1,8 @@
 //! `rig clean`: removes what dead runs left, on disk and on the Docker engine.
 
-use engine::owner::Life;
-use engine::private;
+use engine::help::with_help;
+use engine::host::owner::Life;
+use engine::host::private;
 use engine::runtime::docker::endpoint::Endpoint;
 use engine::runtime::docker::{DockerError, clean, remove_packed_images};
 
@@ -19,7 +20,7 @@ pub(crate) fn perform(wanted: &Clean) -> Result<Exit, Failure> {
     match cleaned {
         Ok(lines) => print_plain(&lines)?,
         Err(error @ DockerError::Unreachable { .. }) if !wanted.images => {
-            print_plain(&format!("containers were not checked: {error}\n"))?;
+            print_plain(&format!("containers were not checked: {}\n", with_help(&error)))?;
         }
         Err(error) => return Err(Failure::environment(error)),
     }

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use engine::balancer::Templates;
 use engine::balancer::catalog;
 use engine::preflight::preflight;
-use engine::templates::Templates;
 use model::catalog::BalancerKind;
 use model::plan::SavedPlan;
 use model::scenario::Choice;
@@ -14,12 +14,12 @@ use report::{Format, render_comparisons};
 use tokio::sync::watch;
 
 use super::judged::{exit, style};
+use super::planning::{Planned, plans, templates};
 use super::run::{Done, controlled, run};
 use super::saved::Read;
-use super::{Planned, plans, templates};
 use crate::bundled;
 use crate::cli::{self, Compare, ComparisonFormat, FormatName};
-use crate::exit::{Exit, Failure, print, tell, with_causes};
+use crate::exit::{Exit, Failure, print, tell};
 
 mod targets;
 
@@ -27,7 +27,7 @@ use targets::Targets;
 
 /// Compares what the user names.
 pub(crate) fn perform(wanted: &Compare) -> Result<Exit, Failure> {
-    match Targets::of(&wanted.targets).map_err(Failure::usage)? {
+    match Targets::of(&wanted.targets)? {
         Targets::Runs(paths) => saved(wanted, &paths),
         Targets::Balancers { kinds, scenarios } => {
             if wanted.force {
@@ -138,9 +138,9 @@ async fn side_by_side(
             Err(failure) => Some(failure),
         };
         // The other scenarios may still run.
-        if let Some(Failure { exit, error }) = broken {
-            worst = worst.max(exit);
-            failures.push(format!("{}: {}", job.planned.plan.scenario, with_causes(&error)));
+        if let Some(failure) = broken {
+            worst = worst.max(failure.exit);
+            failures.push(format!("{}: {}", job.planned.plan.scenario, failure.text()));
         }
     }
     show(wanted, &comparisons)?;

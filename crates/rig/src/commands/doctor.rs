@@ -7,8 +7,9 @@ mod view;
 use std::path::Path;
 
 use engine::checkup::Check;
-use engine::runtime::checkup::{executables, loopback, machine, session_store};
-use model::catalog::BalancerKind;
+use engine::components::programs;
+use engine::host::checkup::{loopback, machine};
+use engine::program::{Program, installed};
 
 use super::judged::style;
 use crate::cli::{Doctor, ListFormat, RESULTS};
@@ -82,13 +83,15 @@ async fn checkup(results: &Path) -> Result<Checkup, Failure> {
 
 async fn processes() -> Section {
     let loopback = loopback();
-    let (executables, store) = (executables().await, session_store().await);
+    let executables = installed::checks(programs()).await;
     let runs = if loopback.has_failed() { Vec::new() } else { usable(&executables) };
-    let checks = executables.into_iter().map(|(_, check)| check).chain([store, loopback]).collect();
+    let checks = executables.into_iter().map(|(_, check)| check).chain([loopback]).collect();
     Section { name: "process", title: "Process runtime", runs: Some(runs), checks }
 }
 
-/// The balancers whose checks have not failed.
-fn usable(checks: &[(BalancerKind, Check)]) -> Vec<&'static str> {
-    checks.iter().filter(|(_, check)| !check.has_failed()).map(|(kind, _)| kind.name()).collect()
+/// Of what every scenario needs one of, the balancers: those whose checks have not failed.
+fn usable(checks: &[(&'static Program, Check)]) -> Vec<&'static str> {
+    let able =
+        checks.iter().filter(|(program, check)| program.needed_because.is_none() && !check.has_failed());
+    able.map(|(program, _)| program.name).collect()
 }

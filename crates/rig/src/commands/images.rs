@@ -1,8 +1,10 @@
 //! `rig images`: which images containers run from, and why.
 
+use engine::components::programs;
+use engine::help::with_help;
 use engine::runtime::docker::endpoint::Endpoint;
 use engine::runtime::docker::error::DockerError;
-use engine::runtime::docker::images::{Choice, Images, Part};
+use engine::runtime::docker::images::{Choice, ImageOf, Images};
 use report::render_table;
 use report::table::{Cell, Column, Emphasis, Table};
 
@@ -14,7 +16,7 @@ use crate::progress::{Preparation, Show};
 /// The first digits of a digest are enough in a table; the JSON has all of it.
 const SHORT_DIGEST: usize = "sha256:".len() + 12;
 
-/// Lists the image of every part; with `--fetch`, brings them onto the engine first.
+/// Lists the image of everything that has one; with `--fetch`, brings them onto the engine first.
 pub(crate) fn perform(wanted: &cli::Images) -> Result<Exit, Failure> {
     let controller =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::environment)?;
@@ -28,12 +30,12 @@ async fn list(wanted: &cli::Images) -> Result<Exit, Failure> {
     let images = Images { docker, pull: wanted.pull.into(), executable };
     let mut choices = Vec::new();
     let mut failed = Vec::new();
-    for part in Part::all() {
-        let choice = if wanted.fetch { fetched(&images, part).await } else { images.choose(part).await };
+    for of in programs().map(ImageOf::Program).chain([ImageOf::Agent]) {
+        let choice = if wanted.fetch { fetched(&images, of).await } else { images.choose(of).await };
         match choice {
             Ok(choice) => choices.push(choice),
             // The other images are still worth listing.
-            Err(error) => failed.push(error.to_string()),
+            Err(error) => failed.push(with_help(&error)),
         }
     }
     print(&match wanted.format {
@@ -52,10 +54,10 @@ async fn list(wanted: &cli::Images) -> Result<Exit, Failure> {
     }
 }
 
-async fn fetched(images: &Images, part: Part) -> Result<Choice, DockerError> {
-    let progress = Preparation::begin(Show::for_stderr(false), part.name());
-    let used = images.ensure(part, &|words| progress.tell(words)).await?;
-    Ok(Choice::made(part, used))
+async fn fetched(images: &Images, of: ImageOf) -> Result<Choice, DockerError> {
+    let progress = Preparation::begin(Show::for_stderr(false), of.name());
+    let used = images.ensure(of, &|words| progress.tell(words)).await?;
+    Ok(Choice::made(of, used))
 }
 
 fn table(endpoint: &Endpoint, choices: &[Choice]) -> Table {

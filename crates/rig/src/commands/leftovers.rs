@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use engine::owner::{Life, life_of};
+use engine::host::owner::{Life, life_of};
 use store::{CellDir, StoreError, unfinished};
 
 /// How the homes of `rig up` begin, below the results.
@@ -102,7 +102,7 @@ mod tests {
             fs::write(cell.join("run/web-1.1/ledger.ndjson"), line).unwrap();
             cell
         });
-        engine::owner::mark(&living.join("run")).unwrap();
+        engine::host::owner::mark(&living.join("run")).unwrap();
         let found = super::dead(results.path());
         assert_eq!(found.iter().map(Leftover::path).collect::<Vec<_>>(), [dead.join("run")]);
         found[0].remove().unwrap();

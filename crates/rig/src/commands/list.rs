@@ -1,14 +1,15 @@
 //! `rig list`: the bundled scenarios, and the balancers of this machine.
 
 use engine::checkup::Check;
-use engine::runtime::checkup::executables;
+use engine::components::balancers;
+use engine::program::installed;
 use model::plan::Plan;
 use model::scenario::{Choice, Scenario};
 use report::render_table;
 use report::table::{Cell, Column, Emphasis, Table};
 
 use super::judged::style;
-use super::problems;
+use super::planning::problems;
 use crate::bundled;
 use crate::cli::{self, ListFormat};
 use crate::exit::{Exit, Failure, print};
@@ -17,8 +18,8 @@ use crate::exit::{Exit, Failure, print};
 pub(crate) fn perform(wanted: &cli::List) -> Result<Exit, Failure> {
     let controller =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::environment)?;
-    let balancers: Vec<Check> =
-        controller.block_on(executables()).into_iter().map(|(_, check)| check).collect();
+    let balancers = controller.block_on(installed::checks(balancers()));
+    let balancers: Vec<Check> = balancers.into_iter().map(|(_, check)| check).collect();
     let scenarios =
         bundled::all().iter().map(|(name, text)| listed(name, text)).collect::<Result<Vec<_>, _>>()?;
     print(&match wanted.format {

@@ -1,12 +1,12 @@
 //! `rig render`: the configuration that a balancer would get, with example addresses.
 
+use engine::balancer::Templates;
 use engine::balancer::{Rotation, adapter, example_site};
 use engine::preflight::preflight;
-use engine::templates::Templates;
 use model::scenario::Choice;
 
+use super::planning::{plan, templates};
 use crate::cli::Render;
-use crate::commands::{plan, templates};
 use crate::exit::{Exit, Failure, print_plain};
 
 /// Prints every file with its name.

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use clap::ValueEnum;
 use model::plan::SavedPlan;
 
-use super::Planned;
+use super::planning::Planned;
 use crate::cli::{PullName, Run};
 
 /// The words of the command that runs `plan` again, which came from `planned`, in the runtime of that name.

@@ -4,33 +4,33 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use anyhow::Context;
-use engine::capacity::Capacity;
+use engine::balancer::{Templates, adapter};
+use engine::capacity;
 use engine::cell::{End, Order, find_curl};
+use engine::host::limits::Limits;
 use engine::preflight::preflight;
+use engine::program::{Program, REDIS};
 use engine::runtime::Runtime;
-use engine::runtime::docker::images::Part;
 use engine::runtime::docker::{DockerRuntime, Engine};
 use engine::runtime::process::ProcessRuntime;
-use engine::templates::Templates;
 use model::catalog::BalancerKind;
 use model::identity::CellId;
 use model::outcome::OutcomeKind;
 use model::plan::{Plan, SavedPlan, Variant};
 use model::scenario::Choice;
-use model::sessions::STORE;
 use report::{Analysis, CellSummary, Corrected, Format, render, verdict_json};
 use store::{SavedRun, StoreError};
 use tokio::sync::watch;
 
 use super::judged::{Judged, SAVED, exit, judged, overview, page, rendered};
 use super::leftovers;
+use super::planning::{Planned, plans, templates};
+use super::reproduce;
 use super::runtime::{self, Chosen};
-use super::{Planned, plans, reproduce, templates};
 use crate::cli;
 use crate::environment;
-use crate::exit::{Exit, Failure, print, tell, with_causes};
+use crate::exit::{Exit, Failure, print, tell};
 use crate::interrupt;
-
 use crate::progress::{CellProgress, Show};
 
 /// Runs the scenarios, after checking all of them.
@@ -112,9 +112,9 @@ async fn together(
             Err(failure) => Some(failure),
         };
         // The other scenarios may still run.
-        if let Some(Failure { exit, error }) = broken {
-            worst = worst.max(exit);
-            failures.push(format!("{}: {}", plan.scenario, with_causes(&error)));
+        if let Some(failure) = broken {
+            worst = worst.max(failure.exit);
+            failures.push(format!("{}: {}", plan.scenario, failure.text()));
         }
     }
     print(&overview(&runs, &wanted.output)?)?;
@@ -147,18 +147,18 @@ pub(super) async fn run(
         eprintln!("also running, as controls of the chosen variants: {controls}");
     }
     let store = plan.variants.iter().any(|variant| variant.topology.has_session_store());
-    let parts: Vec<Part> =
-        kinds.iter().map(|kind| Part::Balancer(*kind)).chain(store.then_some(Part::Store)).collect();
+    let programs: Vec<&'static Program> =
+        kinds.iter().map(|kind| adapter(*kind).program()).chain(store.then_some(&REDIS)).collect();
     let job = Job { wanted, planned, templates, kinds: &kinds, interrupted: interrupted.clone() };
     if !wanted.quiet && !leftovers::dead(&wanted.out).is_empty() {
         let out = wanted.out.display();
         tell(&format!("killed runs left files in {out}; `rig clean --out {out}` removes them"));
     }
     let show = Show::for_stderr(wanted.quiet);
-    match runtime::choose(wanted.runtime, wanted.pull, &parts, show, interrupted).await? {
+    match runtime::choose(wanted.runtime, wanted.pull, &programs, show, interrupted).await? {
         None => Err(Failure::interrupted()),
         Some(Chosen::Processes(executable)) => {
-            Capacity::here().check(plan).map_err(Failure::environment)?;
+            capacity::check(Limits::here(), plan).map_err(Failure::environment)?;
             job.perform(&|| ProcessRuntime::new(executable.clone()), None).await
         }
         Some(Chosen::Docker(engine)) => {
@@ -206,13 +206,11 @@ impl Job<'_> {
             find_curl().map_err(Failure::environment)?;
         }
         let mut builds = BTreeMap::new();
-        for kind in self.kinds {
-            let build = asked.describe(*kind).await.map_err(Failure::environment)?;
-            builds.insert(kind.name().to_owned(), build);
-        }
-        if plan.variants.iter().filter(runs).any(|variant| variant.topology.has_session_store()) {
-            let build = asked.describe_store().await.map_err(Failure::environment)?;
-            builds.insert(STORE.to_owned(), build);
+        let store = plan.variants.iter().filter(runs).any(|variant| variant.topology.has_session_store());
+        let balancers = self.kinds.iter().map(|kind| adapter(*kind).program());
+        for program in balancers.chain(store.then_some(&REDIS)) {
+            let build = asked.describe(program).await.map_err(Failure::environment)?;
+            builds.insert(program.name.to_owned(), build);
         }
         let mut environment = environment::gather(builds, engine.map(Engine::facts));
         environment.command = reproduce::command(wanted, planned, plan, asked.name());

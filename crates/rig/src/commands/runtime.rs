@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
+use engine::program::Program;
 use engine::runtime::docker::endpoint::Endpoint;
-use engine::runtime::docker::images::Part;
 use engine::runtime::docker::{DockerError, Engine};
 use tokio::sync::watch;
 
@@ -19,14 +19,14 @@ pub(crate) enum Chosen {
     Docker(Box<Engine>),
 }
 
-/// Chooses a runtime for `parts` and rig's agents, as the user `wanted`; `None`: the user interrupted it.
+/// Chooses a runtime for `programs` and rig's agents, as the user `wanted`; `None`: the user interrupted it.
 ///
 /// # Errors
 /// If the named runtime is not available, or the chosen one can't be made ready.
 pub(crate) async fn choose(
     wanted: RuntimeName,
     pull: PullName,
-    parts: &[Part],
+    programs: &[&'static Program],
     show: Show,
     mut interrupted: watch::Receiver<bool>,
 ) -> Result<Option<Chosen>, Failure> {
@@ -40,14 +40,15 @@ pub(crate) async fn choose(
         return Ok(Some(Chosen::Processes(executable)));
     }
     let available = tokio::select! {
-        available = available(pull, executable.clone(), parts) => available,
+        available = available(pull, executable.clone(), programs) => available,
         _ = interrupted.wait_for(|stop| *stop) => return Ok(None),
     };
     let mut engine = match available {
         Ok(engine) => engine,
         Err(error) if wanted == RuntimeName::Docker => return Err(Failure::environment(error)),
         Err(error) => {
-            say(show, "process", asked, &on_one_line(&error));
+            // The help is meant for users who asked for Docker.
+            say(show, "process", asked, &on_one_line(&error.to_string()));
             return Ok(Some(Chosen::Processes(executable)));
         }
     };
@@ -57,7 +58,7 @@ pub(crate) async fn choose(
     let preparation = Preparation::begin(show, "images");
     let progress = |words: &str| preparation.tell(words);
     let begun = tokio::select! {
-        begun = engine.begin(parts, &progress) => begun.map_err(Failure::environment).map(|()| true),
+        begun = engine.begin(programs, &progress) => begun.map_err(Failure::environment).map(|()| true),
         _ = interrupted.wait_for(|stop| *stop) => Ok(false),
     };
     match begun {
@@ -71,19 +72,20 @@ pub(crate) async fn choose(
 }
 
 /// The engine, if it answers and every image can be had.
-async fn available(pull: PullName, executable: PathBuf, parts: &[Part]) -> Result<Engine, DockerError> {
+async fn available(
+    pull: PullName,
+    executable: PathBuf,
+    programs: &[&'static Program],
+) -> Result<Engine, DockerError> {
     let endpoint = Endpoint::find(&|name| std::env::var_os(name))?;
     let docker = endpoint.connect().await?;
     let engine = Engine::new(docker, endpoint, pull.into(), executable).await?;
-    engine.choose(parts).await?;
+    engine.choose(programs).await?;
     Ok(engine)
 }
 
-/// An error without its help, which is meant for users who asked for Docker.
-fn on_one_line(error: &DockerError) -> String {
-    let text = error.to_string();
-    let words = text.split("\n  help:").next().unwrap_or_default();
-    words.split_whitespace().collect::<Vec<_>>().join(" ")
+fn on_one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn say(show: Show, runtime: &str, asked: &str, why: &str) {

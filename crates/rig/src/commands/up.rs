@@ -9,13 +9,14 @@ mod socket;
 use std::convert::Infallible;
 
 use anyhow::Context;
+use engine::balancer::Templates;
+use engine::balancer::adapter;
 use engine::cell::{End, Light, Order};
 use engine::preflight::preflight;
+use engine::program::{Program, REDIS};
 use engine::runtime::Runtime;
 use engine::runtime::docker::DockerRuntime;
-use engine::runtime::docker::images::Part;
 use engine::runtime::process::ProcessRuntime;
-use engine::templates::Templates;
 use model::identity::CellId;
 use model::plan::{Plan, Variant};
 use model::scenario::{Choice, Scenario};
@@ -26,8 +27,8 @@ use tokio::sync::watch;
 use self::announcer::Announcer;
 use self::deploys::Deploys;
 use super::leftovers::UP;
+use super::planning::{plan, templates};
 use super::runtime::{self, Chosen};
-use super::{plan, templates};
 use crate::cli::Up;
 use crate::environment;
 use crate::exit::{Exit, Failure, print};
@@ -86,10 +87,11 @@ struct Job<'a> {
 impl Job<'_> {
     async fn choose_runtime(&self) -> Result<Exit, Failure> {
         let Up { runtime, pull, .. } = self.wanted;
-        let store = self.variant.topology.has_session_store().then_some(Part::Store);
-        let parts: Vec<Part> = [Part::Balancer(self.cell.balancer)].into_iter().chain(store).collect();
+        let store = self.variant.topology.has_session_store().then_some(&REDIS);
+        let balancer = adapter(self.cell.balancer).program();
+        let programs: Vec<&'static Program> = [balancer].into_iter().chain(store).collect();
         let show = Show::for_stderr(false);
-        match runtime::choose(*runtime, *pull, &parts, show, self.interrupted.clone()).await? {
+        match runtime::choose(*runtime, *pull, &programs, show, self.interrupted.clone()).await? {
             None => Err(Failure::interrupted()),
             Some(Chosen::Processes(executable)) => self.stand(&ProcessRuntime::new(executable)).await,
             Some(Chosen::Docker(engine)) => {
@@ -108,7 +110,7 @@ impl Job<'_> {
         let stored = store::Run::create(&home, self.plan, self.scenario.text(), &environment)
             .with_context(|| format!("files can't be written to {}", home.display()))
             .map_err(Failure::environment)?;
-        engine::owner::mark(&home).map_err(Failure::environment)?;
+        engine::host::owner::mark(&home).map_err(Failure::environment)?;
         let stood = self.serve(runtime, &stored).await;
         // After a failure the files stay: the message may name them.
         if stood.is_ok() {

@@ -3,9 +3,9 @@
 use engine::preflight::preflight;
 use model::scenario::{Choice, explain};
 
+use super::planning::{plan, templates};
 use crate::cli::Validate;
-use crate::commands::{plan, templates};
-use crate::exit::{Exit, Failure, LaidOut, print_plain, with_causes};
+use crate::exit::{Exit, Failure, LaidOut, print_plain};
 
 /// Checks every file and reports all of them before it fails.
 pub(crate) fn perform(wanted: &Validate) -> Result<Exit, Failure> {
@@ -27,7 +27,7 @@ pub(crate) fn perform(wanted: &Validate) -> Result<Exit, Failure> {
                     plan.variants.len()
                 ))?;
             }
-            Err(failure) => broken.push(with_causes(&failure.error)),
+            Err(failure) => broken.push(failure.text()),
         }
     }
     if broken.is_empty() {

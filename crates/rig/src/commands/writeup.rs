@@ -5,7 +5,8 @@ use model::scenario::Choice;
 use report::run::Run;
 use report::{render_page, writeup};
 
-use super::{plan, saved};
+use super::planning::plan;
+use super::saved;
 use crate::bundled;
 use crate::cli::Writeup;
 use crate::exit::{Exit, Failure, print};
@@ -14,9 +15,8 @@ use crate::exit::{Exit, Failure, print};
 pub(crate) fn perform(wanted: &Writeup) -> Result<Exit, Failure> {
     let read = saved::read(&wanted.runs)?;
     if read.is_empty() {
-        return Err(Failure::usage(anyhow::anyhow!(
-            "there is no run in results/ yet\n  help: rig run scenarios/*.yaml, or name the directories of runs"
-        )));
+        return Err(Failure::usage(anyhow::anyhow!("there is no run in results/ yet"))
+            .help("rig run scenarios/*.yaml, or name the directories of runs"));
     }
     let runs: Vec<Run<'_>> = read.iter().map(saved::Read::run).collect();
     let of_bundled =

@@ -17,8 +17,7 @@ use ratatui::backend::CrosstermBackend;
 use ratatui::{Terminal, TerminalOptions, Viewport};
 
 use self::board::Board;
-use crate::commands::wants_colour;
-use crate::exit::tell;
+use crate::exit::{tell, wants_colour};
 
 /// The time between two pictures. Drawing costs CPU time during the measurement.
 const REDRAW: Duration = Duration::from_millis(200);

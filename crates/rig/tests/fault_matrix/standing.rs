@@ -6,8 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use engine::balancer::Templates;
 use engine::balancer::{Rotation, adapter, example_site};
-use engine::templates::Templates;
 use model::catalog::BalancerKind;
 use model::plan::Plan;
 use model::scenario::{Choice, Scenario};
@@ -188,7 +188,8 @@ fn free() -> SocketAddr {
 
 /// Whether `kind` is here in the version `wanted`; if not, that is printed.
 pub(crate) fn is_version(kind: BalancerKind, wanted: &str) -> bool {
-    let output = Command::new(program::of(kind)).args(adapter(kind).version_arguments()).output().unwrap();
+    let output =
+        Command::new(program::of(kind)).args(adapter(kind).program().version_arguments).output().unwrap();
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     let same = said.contains(wanted);
     if !same {

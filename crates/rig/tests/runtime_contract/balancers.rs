@@ -5,15 +5,17 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use engine::balancer::{STDERR_FILE, STDOUT_FILE, Signal};
-use engine::runtime::{Launch, Pod, PodOrder, Process, Program, Reach, Runtime};
+use engine::balancer::adapter;
+use engine::host::Signal;
+use engine::program::{STDERR_FILE, STDOUT_FILE};
+use engine::runtime::{Launch, Pod, PodOrder, Process, Reach, Runs, Runtime};
 use model::catalog::BalancerKind;
 
 use crate::bench::{Bench, timed};
 use crate::client::{PATIENCE, get, refused};
 
 pub(crate) async fn a_balancer_is_operated<R: Runtime>(bench: &Bench<R>) {
-    let build = bench.runtime.describe(BalancerKind::Nginx).await.unwrap();
+    let build = bench.runtime.describe(adapter(BalancerKind::Nginx).program()).await.unwrap();
     assert!(build.version.contains('.') && !build.binary.is_empty(), "{build:?}");
 
     let (Balancer { process, pod }, directory) = nginx(bench).await;
@@ -48,7 +50,7 @@ pub(crate) async fn nginx<R: Runtime>(bench: &Bench<R>) -> (Balancer, PathBuf) {
     let launch = Launch {
         component: "nginx".into(),
         pod: &pod,
-        program: Program::Balancer(BalancerKind::Nginx),
+        runs: Runs::Program(adapter(BalancerKind::Nginx).program()),
         arguments: vec![
             "-p".into(),
             place.to_string(),

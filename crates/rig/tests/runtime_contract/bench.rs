@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bollard::Docker;
-use engine::balancer::Signal;
+use engine::host::Signal;
 use engine::runtime::docker::images::Pull;
 use engine::runtime::docker::{DockerRuntime, Engine};
 use engine::runtime::process::ProcessRuntime;
-use engine::runtime::{Handle, Launch, Pod, PodOrder, Process, Program, Reach, Runtime};
+use engine::runtime::{Handle, Launch, Pod, PodOrder, Process, Reach, Runs, Runtime};
 use model::identity::Incarnation;
 use model::job::{BackendJob, Frame, Job};
 use model::topology::{Backend, Latency, OnTerm};
@@ -120,7 +120,7 @@ impl<R: Runtime> Bench<R> {
             .start(Launch {
                 component: incarnation.to_string(),
                 pod,
-                program: Program::Agent("backend"),
+                runs: Runs::Agent("backend"),
                 arguments: vec![],
                 directory,
             })

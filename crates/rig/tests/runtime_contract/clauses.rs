@@ -4,7 +4,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
-use engine::balancer::Signal;
+use engine::help::with_help;
+use engine::host::Signal;
 use engine::runtime::{PodOrder, Reach, Runtime};
 use model::identity::RequestId;
 use model::ledger::LedgerLine;
@@ -165,7 +166,7 @@ pub(crate) async fn a_taken_listener_is_named<R: Runtime>(bench: &Bench<R>) {
     let stranger = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
     let taken = stranger.local_addr().unwrap();
     let order = PodOrder { name: "balancer", ports: 1, reach: Reach::People(Some(taken)) };
-    let error = bench.runtime.pod(order).await.unwrap_err().to_string();
+    let error = with_help(&bench.runtime.pod(order).await.unwrap_err());
     assert!(error.starts_with(&format!("{taken} ")) && error.contains("--listen"), "{error}");
 }
 

@@ -63,7 +63,7 @@ impl Fleet for Scripted {
     fn incarnation(&self, backend: &str) -> Incarnation {
         Incarnation::new(backend, self.generations.borrow().get(backend).copied().unwrap_or(0))
     }
-    async fn turn(&self, backend: &str, standing: Standing, _how: Deregister) -> Result<String, EngineError> {
+    async fn turn(&self, backend: &str, standing: Standing, _how: Deregister) -> Result<String, CellError> {
         self.call(format!("{backend} {standing:?}"));
         self.draining.borrow_mut().insert(backend.to_owned(), Instant::now());
         if self.never_up && standing == Standing::In {
@@ -71,7 +71,7 @@ impl Fleet for Scripted {
         }
         Ok("scripted".into())
     }
-    async fn drain_reading(&self, backend: &str) -> Result<DrainReading, EngineError> {
+    async fn drain_reading(&self, backend: &str) -> Result<DrainReading, CellError> {
         if self.is_gone(backend) {
             return Ok(DrainReading::Dead);
         }
@@ -84,21 +84,21 @@ impl Fleet for Scripted {
             source: "scripted",
         })
     }
-    async fn terminate(&self, backend: &str) -> Result<(), EngineError> {
+    async fn terminate(&self, backend: &str) -> Result<(), CellError> {
         self.call(format!("{backend} SIGTERM"));
         let (incarnation, signal) = (self.incarnation(backend), "SIGTERM".to_owned());
         self.record(Happening::Terminated { incarnation, signal });
         Ok(())
     }
-    async fn exited(&self, backend: &str, _within: Duration) -> Result<(), EngineError> {
+    async fn exited(&self, backend: &str, _within: Duration) -> Result<(), CellError> {
         self.call(format!("{backend} exited"));
         Ok(())
     }
-    async fn launch(&self, incarnation: &Incarnation, _unhealthy: bool) -> Result<(), EngineError> {
+    async fn launch(&self, incarnation: &Incarnation, _unhealthy: bool) -> Result<(), CellError> {
         self.call(format!("{incarnation} launched"));
         if self.stillborn {
             let reason = "it exited at once".into();
-            return Err(EngineError::BackendFailed { incarnation: incarnation.clone(), reason });
+            return Err(CellError::BackendFailed { incarnation: incarnation.clone(), reason });
         }
         self.generations.borrow_mut().insert(incarnation.backend.clone(), incarnation.generation);
         match self.dies_after_its_launch {
@@ -120,7 +120,7 @@ impl Fleet for Scripted {
         self.call(format!("{new} asked for"));
         (!self.unfair).then_some(3)
     }
-    async fn received(&self, _pool: &str) -> Result<BTreeMap<String, u64>, EngineError> {
+    async fn received(&self, _pool: &str) -> Result<BTreeMap<String, u64>, CellError> {
         let asked = *self.asked.borrow() + 1;
         *self.asked.borrow_mut() = asked;
         let places = ["web-1", "web-2", "web-3"];
@@ -129,12 +129,12 @@ impl Fleet for Scripted {
         };
         Ok(places.into_iter().map(|place| (place.to_owned(), count(place))).collect())
     }
-    fn slowest(&self, _pool: &str) -> Result<Option<WindowDerivation>, EngineError> {
+    fn slowest(&self, _pool: &str) -> Result<Option<WindowDerivation>, CellError> {
         Ok(Some(WindowDerivation { slowest: Span::millis(800), samples: 1200 }))
     }
 
-    fn refused(&self, reason: &str) -> EngineError {
-        EngineError::Control { kind: model::catalog::BalancerKind::ALL[0], reason: reason.to_owned() }
+    fn refused(&self, reason: &str) -> CellError {
+        CellError::Control { kind: model::catalog::BalancerKind::ALL[0], reason: reason.to_owned() }
     }
 }
 

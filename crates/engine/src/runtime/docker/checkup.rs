@@ -10,12 +10,13 @@ use futures_util::future::join_all;
 
 use super::endpoint::Endpoint;
 use super::error::{DockerError, words};
-use super::images::{Choice, Images, Part, Pull};
+use super::images::{Choice, ImageOf, Images, Pull};
 use super::network::{SUBNETS, routed};
 use super::official::Official;
 use super::sweep::leftovers;
 use crate::checkup::Check;
-use crate::runtime::checkup::{open_files, told};
+use crate::host::checkup::{open_files, told};
+use crate::program::Program;
 
 /// How long a registry may take to say what it has, the engine's attempts included.
 const REGISTRY_WITHIN: Duration = Duration::from_secs(5);
@@ -80,24 +81,30 @@ impl Answering {
         ]
     }
 
-    /// The image that each part would run from; agents are `executable`. Nothing changes on the engine.
-    pub async fn images(&self, executable: PathBuf) -> Vec<(Part, Check)> {
+    /// The image that each of `programs`, and rig's agents, would run from; agents are `executable`. Nothing changes on the
+    /// engine.
+    pub async fn images(
+        &self,
+        programs: impl Iterator<Item = &'static Program>,
+        executable: PathBuf,
+    ) -> Vec<(ImageOf, Check)> {
         let with = |pull| Images { docker: self.docker.clone(), pull, executable: executable.clone() };
         let (missing, never) = (with(Pull::Missing), with(Pull::Never));
-        let checks = Part::all().map(async |part| (part, self.image(part, &missing, &never).await));
+        let images = programs.map(ImageOf::Program).chain([ImageOf::Agent]);
+        let checks = images.map(async |of| (of, self.image(of, &missing, &never).await));
         join_all(checks).await
     }
 
-    async fn image(&self, part: Part, missing: &Images, never: &Images) -> Check {
-        let name = image_name(part);
-        let chosen = match missing.choose(part).await {
+    async fn image(&self, of: ImageOf, missing: &Images, never: &Images) -> Check {
+        let name = image_name(of);
+        let chosen = match missing.choose(of).await {
             Ok(chosen) => chosen,
             Err(error) => return Check::broken(name, &error, LOG),
         };
-        if chosen.present || part == Part::Agent {
+        if chosen.present || of == ImageOf::Agent {
             return image(name, &chosen, None);
         }
-        let official = Official::of(part.name());
+        let official = Official::of(of.name());
         let pinned = official.pinned();
         let asked = self.docker.inspect_registry_image(&pinned, None);
         let refusal = match tokio::time::timeout(REGISTRY_WITHIN, asked).await {
@@ -105,7 +112,7 @@ impl Answering {
             Ok(Err(error)) => words(&error),
             Err(_) => format!("the registry did not answer within {} s", REGISTRY_WITHIN.as_secs()),
         };
-        match never.choose(part).await {
+        match never.choose(of).await {
             Ok(packed) => image(name, &packed, Some(&refusal)),
             Err(error) => Check::broken(name, &error, LOG),
         }
@@ -145,10 +152,10 @@ pub fn container_files(limit: Option<i64>) -> Check {
 
 const FILES_HELP: &str = "sudo systemctl edit docker   # [Service] LimitNOFILE=1048576, then restart docker";
 
-fn image_name(part: Part) -> String {
-    match part {
-        Part::Balancer(_) | Part::Store => format!("image for {}", part.name()),
-        Part::Agent => "image for agents".to_owned(),
+fn image_name(of: ImageOf) -> String {
+    match of {
+        ImageOf::Program(program) => format!("image for {}", program.name),
+        ImageOf::Agent => "image for agents".to_owned(),
     }
 }
 

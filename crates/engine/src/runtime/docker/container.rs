@@ -16,7 +16,7 @@ use futures_util::StreamExt;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
-use super::engine::Engine;
+use super::creations::Creations;
 use super::error::{DockerError, words};
 
 /// How many lines may wait on either side of an agent's standard input and output.
@@ -41,7 +41,7 @@ pub(super) struct Spec {
     pub(super) directory: Option<PathBuf>,
     /// Files of this machine that it sees under the same path.
     pub(super) shared: Vec<PathBuf>,
-    pub(super) network: Place,
+    pub(super) network: Placement,
     /// Its limit of open files; `None`: the engine's.
     pub(super) open_files: Option<i64>,
     /// Whether rig talks with it on its standard input and output.
@@ -54,7 +54,7 @@ pub(super) struct Spec {
 }
 
 /// Where in the network a container stands.
-pub(super) enum Place {
+pub(super) enum Placement {
     /// At an address of its own; the port is published to people on this machine.
     At { network: String, address: Ipv4Addr, published: Option<(u16, SocketAddr)> },
     /// Where another container stands.
@@ -66,11 +66,15 @@ pub(super) enum Place {
 }
 
 /// Creates it and returns its id.
-pub(super) async fn create(engine: &Engine, spec: &Spec) -> Result<String, DockerError> {
+pub(super) async fn create(
+    docker: &Docker,
+    creations: &Creations,
+    spec: &Spec,
+) -> Result<String, DockerError> {
     let options = CreateContainerOptionsBuilder::default().name(&spec.name).build();
-    let (docker, body) = (engine.docker.clone(), body(spec));
+    let (docker, body) = (docker.clone(), body(spec));
     let request = async move { docker.create_container(Some(options), body).await };
-    let created = engine.making.make(request).await;
+    let created = creations.create(request).await;
     let created = created.map_err(|error| match elsewhere(spec, &error) {
         Some(directory) => DockerError::Elsewhere { directory, reason: words(&error) },
         None => DockerError::refused(format!("create the container {}", spec.name))(error),
@@ -91,15 +95,15 @@ fn body(spec: &Spec) -> ContainerCreateBody {
         .split_first()
         .map_or((vec![], vec![]), |(program, arguments)| (vec![program.clone()], arguments.to_vec()));
     let (network_mode, networking_config, ports) = match &spec.network {
-        Place::At { network, address, published } => {
+        Placement::At { network, address, published } => {
             let ipam = EndpointIpamConfig { ipv4_address: Some(address.to_string()), ..Default::default() };
             let endpoint = EndpointSettings { ipam_config: Some(ipam), ..Default::default() };
             let endpoints = HashMap::from([(network.clone(), endpoint)]);
             (network.clone(), Some(NetworkingConfig { endpoints_config: Some(endpoints) }), *published)
         }
-        Place::With(container) => (format!("container:{container}"), None, None),
-        Place::Nowhere => ("none".to_owned(), None, None),
-        Place::Host => ("host".to_owned(), None, None),
+        Placement::With(container) => (format!("container:{container}"), None, None),
+        Placement::Nowhere => ("none".to_owned(), None, None),
+        Placement::Host => ("host".to_owned(), None, None),
     };
     let binding = |to: SocketAddr| PortBinding {
         host_ip: Some(to.ip().to_string()),

@@ -1,6 +1,7 @@
 //! Endpoints, from environments and configurations of the Docker CLI that these tests make up.
 
 use super::*;
+use crate::help::with_help;
 
 /// What is found with these variables set and nothing else.
 fn found(variables: &[(&str, &str)]) -> Result<Endpoint, DockerError> {
@@ -13,7 +14,7 @@ fn url(variables: &[(&str, &str)]) -> String {
 }
 
 fn complaint(variables: &[(&str, &str)]) -> String {
-    found(variables).unwrap_err().to_string()
+    with_help(&found(variables).unwrap_err())
 }
 
 /// A configuration directory whose current context is `current`, with one context `colima`.
@@ -133,7 +134,7 @@ fn tls_is_refused_wherever_it_is_asked_for() {
 #[tokio::test]
 async fn an_engine_that_is_not_there_is_told_with_its_reason() {
     let endpoint = found(&[("DOCKER_HOST", "unix:///nowhere")]).unwrap();
-    let told = endpoint.connect().await.unwrap_err().to_string();
+    let told = with_help(&endpoint.connect().await.unwrap_err());
     let first = "no Docker engine answers at unix:///nowhere (from DOCKER_HOST): No such file or directory\n";
     assert!(told.starts_with(first) && told.contains("help: start Docker"), "{told}");
 }
@@ -142,7 +143,7 @@ async fn an_engine_that_is_not_there_is_told_with_its_reason() {
 fn a_socket_that_is_closed_to_the_user_tells_of_the_docker_group() {
     // Not with a real socket: root may use every one.
     let refused = std::io::Error::from_raw_os_error(rustix::io::Errno::ACCESS.raw_os_error());
-    let told = found(&[]).unwrap().not_reached(&refused).to_string();
+    let told = with_help(&found(&[]).unwrap().not_reached(&refused));
     assert!(told.contains(": Permission denied\n") && told.contains("usermod -aG docker"), "{told}");
 }
 
@@ -167,7 +168,7 @@ async fn engine_that_speaks(api: &str) -> Endpoint {
 #[tokio::test]
 async fn an_engine_of_before_20_10_is_too_old() {
     assert!(engine_that_speaks("1.41").await.connect().await.is_ok());
-    let told = engine_that_speaks("1.40").await.connect().await.unwrap_err().to_string();
+    let told = with_help(&engine_that_speaks("1.40").await.connect().await.unwrap_err());
     assert!(told.contains("it speaks version 1.40 of the API, and rig needs 1.41"), "{told}");
 }
 
@@ -176,6 +177,6 @@ async fn an_engine_that_is_silent_is_waited_for_five_seconds() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("tcp://{}", listener.local_addr().unwrap());
     let endpoint = Endpoint { url, found_by: "DOCKER_HOST".into() };
-    let told = endpoint.connect().await.unwrap_err().to_string();
+    let told = with_help(&endpoint.connect().await.unwrap_err());
     assert!(told.contains("no answer within 5 s"), "{told}");
 }

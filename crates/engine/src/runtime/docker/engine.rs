@@ -8,31 +8,29 @@ use std::time::Duration;
 use bollard::Docker;
 use bollard::errors::Error;
 use bollard::query_parameters::{InspectContainerOptions, StartContainerOptions};
-use model::catalog::BalancerKind;
 use model::records::{BalancerBuild, ContainerEngine, ImageUsed};
 use sha2::{Digest, Sha256};
 use tokio::sync::{Semaphore, watch};
 
-use super::container::{Place, Spec, Talk, attach, create};
+use super::container::{Placement, Spec, Talk, attach, create};
+use super::creations::Creations;
 use super::endpoint::Endpoint;
 use super::error::DockerError;
 use super::events::Events;
 use super::guard::Guard;
-use super::images::{Images, Part, Pull};
-use super::making::Making;
+use super::images::{ImageOf, Images, Pull};
 use super::network::DRIVER;
 use super::owner::{CELL, COMPONENT, OWNER, Owner, REAPER, RUN};
 use super::reaper::{DONE, READY};
 use super::sweep::sweep_all;
-use crate::balancer::adapter;
-use crate::error::EngineError;
-use crate::runtime::binaries;
+use crate::program::{Program, installed};
+use crate::runtime::RuntimeError;
 
 /// How long the reaper may take to be ready, and to be gone.
 const REAPER_WITHIN: Duration = Duration::from_secs(20);
 /// How often one looks whether it is gone.
 const LOOK: Duration = Duration::from_millis(50);
-/// How long a balancer may take to print its version.
+/// How long a program may take to print its version.
 const VERSION_WITHIN: Duration = Duration::from_secs(20);
 
 /// A container engine, for one run of rig.
@@ -45,13 +43,13 @@ pub struct Engine {
     owner: Owner,
     pub(super) events: Events,
     /// What is being made.
-    pub(super) making: Making,
+    pub(super) creations: Creations,
     /// Bounds how many containers are being started at once.
     pub(super) starts: Semaphore,
     /// The limit of open files that the engine lets containers have.
     pub(super) open_files: Option<i64>,
     used: RefCell<BTreeMap<&'static str, ImageUsed>>,
-    builds: RefCell<BTreeMap<BalancerKind, BalancerBuild>>,
+    builds: RefCell<BTreeMap<&'static str, BalancerBuild>>,
     cells: Cell<u32>,
     reaper: Option<Reaper>,
     facts: ContainerEngine,
@@ -86,7 +84,7 @@ impl Engine {
             run: name_of_run(&owner),
             owner,
             events: Events::listen(&docker),
-            making: Making::default(),
+            creations: Creations::default(),
             starts: Semaphore::new(cores.max(2)),
             open_files: None,
             used: RefCell::default(),
@@ -99,17 +97,17 @@ impl Engine {
         })
     }
 
-    /// Which image each of `parts` and rig's agents would run from, without changing anything.
+    /// Which image each of `programs` and rig's agents would run from, without changing anything.
     ///
     /// # Errors
     /// If there is no way to one of them.
-    pub async fn choose(&self, parts: &[Part]) -> Result<(), DockerError> {
-        for part in parts.iter().copied().chain([Part::Agent]) {
-            let choice = self.images.choose(part).await?;
+    pub async fn choose(&self, programs: &[&'static Program]) -> Result<(), DockerError> {
+        for of in programs.iter().copied().map(ImageOf::Program).chain([ImageOf::Agent]) {
+            let choice = self.images.choose(of).await?;
             if choice.reference.is_none() {
                 let help = "`rig images` lists what there is, and why".to_owned();
                 return Err(DockerError::NoImage {
-                    component: part.name().into(),
+                    component: of.name().into(),
                     tried: vec![choice.why],
                     help,
                 });
@@ -118,16 +116,20 @@ impl Engine {
         Ok(())
     }
 
-    /// Puts the images of `parts` and rig's own on the engine, and starts the reaper; `progress` is told of what takes
+    /// Puts the images of `programs` and rig's own on the engine, and starts the reaper; `progress` is told of what takes
     /// long. What is not begun to its end has to be [abandoned](Engine::abandon).
     ///
     /// # Errors
     /// If an image can't be had in any way, or the engine doesn't let itself be used.
-    pub async fn begin(&mut self, parts: &[Part], progress: &dyn Fn(&str)) -> Result<(), DockerError> {
-        self.image(Part::Agent, progress).await?;
+    pub async fn begin(
+        &mut self,
+        programs: &[&'static Program],
+        progress: &dyn Fn(&str),
+    ) -> Result<(), DockerError> {
+        self.image(ImageOf::Agent, progress).await?;
         self.start_reaper().await?;
-        for part in parts {
-            self.image(*part, progress).await?;
+        for program in programs {
+            self.image(ImageOf::Program(program), progress).await?;
         }
         Ok(())
     }
@@ -137,7 +139,7 @@ impl Engine {
     /// # Errors
     /// If something is still there.
     pub async fn abandon(self) -> Result<(), DockerError> {
-        self.making.settled().await;
+        self.creations.settled().await;
         sweep_all(&self.docker, &[format!("{RUN}={}", self.run)]).await.map(drop)
     }
 
@@ -169,13 +171,13 @@ impl Engine {
         &self.endpoint
     }
 
-    pub(super) async fn image(&self, part: Part, progress: &dyn Fn(&str)) -> Result<ImageUsed, DockerError> {
-        let known = self.used.borrow().get(part.name()).cloned();
+    pub(super) async fn image(&self, of: ImageOf, progress: &dyn Fn(&str)) -> Result<ImageUsed, DockerError> {
+        let known = self.used.borrow().get(of.name()).cloned();
         if let Some(known) = known {
             return Ok(known);
         }
-        let image = self.images.ensure(part, progress).await?;
-        self.used.borrow_mut().insert(part.name(), image.clone());
+        let image = self.images.ensure(of, progress).await?;
+        self.used.borrow_mut().insert(of.name(), image.clone());
         Ok(image)
     }
 
@@ -206,50 +208,30 @@ impl Engine {
         Ok(pid.unwrap_or(0))
     }
 
-    /// The version that the balancer in the image prints, and the image.
-    pub(super) async fn describe(&self, kind: BalancerKind) -> Result<BalancerBuild, EngineError> {
-        let known = self.builds.borrow().get(&kind).cloned();
+    /// The version that the program in its image prints, and the image.
+    pub(super) async fn describe(&self, program: &'static Program) -> Result<BalancerBuild, RuntimeError> {
+        let known = self.builds.borrow().get(program.name).cloned();
         if let Some(known) = known {
             return Ok(known);
         }
-        let part = Part::Balancer(kind);
-        let image = self.image(part, &|_| {}).await?;
-        let words = self.version_words(part, adapter(kind).version_arguments(), &image).await?;
-        let version = binaries::version_in(&words).ok_or_else(|| EngineError::BalancerBroken {
-            kind,
-            binary: PathBuf::from(&image.reference),
-            reason: format!("it prints no version: {}", words.lines().next().unwrap_or("")),
-        })?;
+        let image = self.image(ImageOf::Program(program), &|_| {}).await?;
+        let words = self.version_words(program, &image).await?;
         let binary = format!("{} ({})", image.reference, image.origin);
-        let modules = adapter(kind).modules(&words);
-        let build = BalancerBuild { version, binary, modules };
-        self.builds.borrow_mut().insert(kind, build.clone());
+        let build = installed::build(program, &binary, &words)?;
+        self.builds.borrow_mut().insert(program.name, build.clone());
         Ok(build)
-    }
-
-    /// The version that the session store in the image prints, and the image.
-    pub(super) async fn describe_store(&self) -> Result<BalancerBuild, EngineError> {
-        let image = self.image(Part::Store, &|_| {}).await?;
-        let words = self.version_words(Part::Store, &["--version"], &image).await?;
-        let version = binaries::version_in(&words).ok_or_else(|| EngineError::StoreBroken {
-            binary: PathBuf::from(&image.reference),
-            reason: format!("it prints no version: {}", words.lines().next().unwrap_or("")),
-        })?;
-        let binary = format!("{} ({})", image.reference, image.origin);
-        Ok(BalancerBuild { version, binary, modules: Vec::new() })
     }
 
     async fn version_words(
         &self,
-        part: Part,
-        arguments: &[&str],
+        program: &'static Program,
         image: &ImageUsed,
     ) -> Result<String, DockerError> {
-        let mut command = vec![part.program().to_owned()];
-        command.extend(arguments.iter().map(|&argument| argument.to_owned()));
+        let mut command = vec![program.executable.to_owned()];
+        command.extend(program.version_arguments.iter().map(|&argument| argument.to_owned()));
         // Some print to standard error, which an agent's lines don't have.
         let shell = ["/bin/sh", "-c", "exec \"$0\" \"$@\" 2>&1"].map(str::to_owned);
-        let component = format!("{}-version", part.name());
+        let component = format!("{}-version", program.name);
         let spec = Spec {
             name: format!("rig-{}-{component}", self.run),
             image: image.reference.clone(),
@@ -258,14 +240,14 @@ impl Engine {
             labels: self.labels(None, &component),
             directory: None,
             shared: vec![],
-            network: Place::Nowhere,
+            network: Placement::Nowhere,
             open_files: None,
             attached: true,
             transient: true,
             environment: vec![],
             capabilities: &[],
         };
-        let id = create(self, &spec).await?;
+        let id = create(&self.docker, &self.creations, &spec).await?;
         let mut talk = attach(&self.docker, &id, None).await?;
         self.start(&id, &component).await?;
         let mut words = String::new();
@@ -280,7 +262,7 @@ impl Engine {
     }
 
     async fn start_reaper(&mut self) -> Result<(), DockerError> {
-        let image = self.image(Part::Agent, &|_| {}).await?;
+        let image = self.image(ImageOf::Agent, &|_| {}).await?;
         let guard = Guard::stand(&self.images.executable, &self.endpoint, &self.run)?;
         let socket = self.endpoint.socket().map(Path::to_owned);
         let spec = Spec {
@@ -291,7 +273,7 @@ impl Engine {
             user: "0:0".into(),
             labels: self.labels(None, REAPER),
             directory: None,
-            network: if socket.is_some() { Place::Nowhere } else { Place::Host },
+            network: if socket.is_some() { Placement::Nowhere } else { Placement::Host },
             shared: socket.into_iter().collect(),
             open_files: None,
             attached: true,
@@ -299,7 +281,7 @@ impl Engine {
             environment: vec![format!("DOCKER_HOST={}", self.endpoint.url)],
             capabilities: &[],
         };
-        let id = create(self, &spec).await?;
+        let id = create(&self.docker, &self.creations, &spec).await?;
         let exit = self.events.exit_of(&id);
         let mut talk = attach(&self.docker, &id, None).await?;
         let pid = self.start(&id, "the reaper").await?;
@@ -320,7 +302,7 @@ impl Engine {
     /// If it doesn't go.
     pub async fn close(mut self) -> Result<(), DockerError> {
         let Some(Reaper { id, talk, .. }) = self.reaper.take() else { return Ok(()) };
-        self.making.settled().await;
+        self.creations.settled().await;
         // One that is gone can't be told, and its end is waited for all the same.
         let _ = talk.input.send(DONE.to_owned()).await;
         drop(talk.input);

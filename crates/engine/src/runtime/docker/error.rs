@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use bollard::errors::Error;
 
+use crate::help::Help;
+
 /// What rig can't do for lack of an engine, an image, or the means to make one.
 #[derive(Debug, thiserror::Error)]
 pub enum DockerError {
     /// The engine isn't there, or doesn't answer as one.
-    #[error("no Docker engine answers at {url} (from {found_by}): {reason}\n  help: {help}")]
+    #[error("no Docker engine answers at {url} (from {found_by}): {reason}")]
     Unreachable {
         /// Where it should be.
         url: String,
@@ -20,10 +22,7 @@ pub enum DockerError {
         help: &'static str,
     },
     /// The engine's address is of a kind that rig can't use.
-    #[error(
-        "the Docker engine at {url} (from {found_by}) can't be used: {reason}\n  help: rig speaks to \
-         unix:///path/to/docker.sock, and to tcp://host:port without TLS; forward such a socket with `ssh -L`"
-    )]
+    #[error("the Docker engine at {url} (from {found_by}) can't be used: {reason}")]
     Unsupported {
         /// Its address.
         url: String,
@@ -33,11 +32,7 @@ pub enum DockerError {
         reason: &'static str,
     },
     /// A context of the Docker CLI doesn't exist, or has no usable description.
-    #[error(
-        "the Docker context `{name}` (from {found_by}) can't be used: {}: {reason}\n  help: `docker context ls` \
-         lists what there is; choose one with DOCKER_CONTEXT, or name the engine itself with DOCKER_HOST",
-        path.display()
-    )]
+    #[error("the Docker context `{name}` (from {found_by}) can't be used: {}: {reason}", path.display())]
     Context {
         /// Which.
         name: String,
@@ -49,11 +44,7 @@ pub enum DockerError {
         reason: String,
     },
     /// The Docker CLI's configuration can't be read.
-    #[error(
-        "the Docker CLI's configuration {} can't be read: {reason}\n  help: repair it, or name the engine with \
-         DOCKER_HOST",
-        path.display()
-    )]
+    #[error("the Docker CLI's configuration {} can't be read: {reason}", path.display())]
     Configuration {
         /// The file.
         path: PathBuf,
@@ -62,8 +53,7 @@ pub enum DockerError {
     },
     /// The engine is older than what rig needs.
     #[error(
-        "the Docker engine at {url} is too old: it speaks version {api} of the API, and rig needs {needed}\n  \
-         help: update it to Docker Engine 20.10 or newer"
+        "the Docker engine at {url} is too old: it speaks version {api} of the API, and rig needs {needed}"
     )]
     TooOld {
         /// Where it is.
@@ -82,7 +72,7 @@ pub enum DockerError {
         reason: String,
     },
     /// There is no way to an image.
-    #[error("there is no image for {component}:\n{}\n  help: {help}", indented(tried))]
+    #[error("there is no image for {component}:\n{}", indented(tried))]
     NoImage {
         /// The component that should run from it.
         component: String,
@@ -92,10 +82,7 @@ pub enum DockerError {
         help: String,
     },
     /// A program of this system can't be made into an image.
-    #[error(
-        "{} can't be packed into an image: {reason}\n  help: docker/README.md says how to build or load images instead",
-        program.display()
-    )]
+    #[error("{} can't be packed into an image: {reason}", program.display())]
     Packing {
         /// The program.
         program: PathBuf,
@@ -111,17 +98,14 @@ pub enum DockerError {
         reason: String,
     },
     /// What happens to containers is not heard of any more, or nobody would remove them after rig's death.
-    #[error(
-        "the Docker engine has been lost: {reason}\n  help: `rig doctor` checks it; run again when it answers"
-    )]
+    #[error("the Docker engine has been lost: {reason}")]
     Lost {
         /// Why.
         reason: String,
     },
     /// Every subnet is taken.
     #[error(
-        "the Docker engine has no free subnet for the cell's network: {tried} of 198.18.0.0/15 were tried: {last}\n  \
-         help: `rig clean` removes what dead runs have left; `docker network ls` shows the rest"
+        "the Docker engine has no free subnet for the cell's network: {tried} of 198.18.0.0/15 were tried: {last}"
     )]
     NoSubnet {
         /// How many were tried.
@@ -130,11 +114,7 @@ pub enum DockerError {
         last: String,
     },
     /// The engine does not see this machine's files.
-    #[error(
-        "the Docker engine does not see {directory} of this machine: {reason}\n  \
-         help: rig shares the results' directory with containers, so the engine must run on the same machine; \
-         `--runtime process` needs none"
-    )]
+    #[error("the Docker engine does not see {directory} of this machine: {reason}")]
     Elsewhere {
         /// The directory.
         directory: String,
@@ -142,14 +122,42 @@ pub enum DockerError {
         reason: String,
     },
     /// Something of the run is still there.
-    #[error(
-        "not everything of this run could be removed from the Docker engine: {reason}\n  \
-         help: run `rig clean` when the engine answers again"
-    )]
+    #[error("not everything of this run could be removed from the Docker engine: {reason}")]
     Leftover {
         /// Why.
         reason: String,
     },
+}
+
+impl Help for DockerError {
+    fn help(&self) -> Option<String> {
+        let help = match self {
+            DockerError::Unreachable { help, .. } => help,
+            DockerError::NoImage { help, .. } => help.as_str(),
+            DockerError::Unsupported { .. } => {
+                "rig speaks to unix:///path/to/docker.sock, and to tcp://host:port without TLS; forward such a socket \
+                 with `ssh -L`"
+            }
+            DockerError::Context { .. } => {
+                "`docker context ls` lists what there is; choose one with DOCKER_CONTEXT, or name the engine itself with \
+                 DOCKER_HOST"
+            }
+            DockerError::Configuration { .. } => "repair it, or name the engine with DOCKER_HOST",
+            DockerError::TooOld { .. } => "update it to Docker Engine 20.10 or newer",
+            DockerError::Packing { .. } => "docker/README.md says how to build or load images instead",
+            DockerError::Lost { .. } => "`rig doctor` checks it; run again when it answers",
+            DockerError::NoSubnet { .. } => {
+                "`rig clean` removes what dead runs have left; `docker network ls` shows the rest"
+            }
+            DockerError::Elsewhere { .. } => {
+                "rig shares the results' directory with containers, so the engine must run on the same machine; \
+                 `--runtime process` needs none"
+            }
+            DockerError::Leftover { .. } => "run `rig clean` when the engine answers again",
+            DockerError::Refused { .. } | DockerError::NoEvent { .. } => return None,
+        };
+        Some(help.to_owned())
+    }
 }
 
 impl DockerError {

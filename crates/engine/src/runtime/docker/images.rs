@@ -8,17 +8,15 @@ use bollard::errors::Error;
 use bollard::models::ImageInspect;
 use bollard::query_parameters::CreateImageOptionsBuilder;
 use futures_util::StreamExt;
-use model::catalog::BalancerKind;
 use model::records::ImageUsed;
-use model::sessions::STORE;
 use serde::Serialize;
 
 use super::error::DockerError;
 use super::official::Official;
 use super::packing::{Packed, pack};
 use super::pulling::pull;
-use crate::error::EngineError;
-use crate::runtime::binaries;
+use crate::help::with_help;
+use crate::program::{Program, installed};
 
 /// Names an image of rig that takes the place of the packed one.
 const AGENT_IMAGE: &str = "RIG_AGENT_IMAGE";
@@ -57,63 +55,45 @@ impl Pull {
     }
 }
 
-/// What runs in a container.
+/// What an image is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// A balancer.
-    Balancer(BalancerKind),
-    /// The session store.
-    Store,
+pub enum ImageOf {
+    /// A program that is not rig's own.
+    Program(&'static Program),
     /// rig's own agents: generator, backends, reaper.
     Agent,
 }
 
-impl Part {
-    /// Every part, in the order of tables.
-    pub fn all() -> impl Iterator<Item = Part> {
-        BalancerKind::ALL.into_iter().map(Part::Balancer).chain([Part::Store, Part::Agent])
-    }
-
+impl ImageOf {
     /// Its name in records and tables.
     pub fn name(self) -> &'static str {
         match self {
-            Part::Balancer(kind) => kind.name(),
-            Part::Store => STORE,
-            Part::Agent => "agent",
+            ImageOf::Program(program) => program.name,
+            ImageOf::Agent => "agent",
         }
     }
 
-    /// The plain name of its program, which is on the PATH of its image.
-    pub fn program(self) -> &'static str {
+    /// The plain name of its program, which is on the PATH of the image.
+    pub fn executable(self) -> &'static str {
         match self {
-            Part::Balancer(kind) => kind.name(),
-            Part::Store => "redis-server",
-            Part::Agent => "rig",
-        }
-    }
-
-    /// Its executable on this machine, unless it is rig itself.
-    fn find(self) -> Result<PathBuf, EngineError> {
-        match self {
-            Part::Balancer(kind) => binaries::find(kind),
-            Part::Store => binaries::find_store(),
-            Part::Agent => Ok(std::env::current_exe().map_err(EngineError::file("rig"))?),
+            ImageOf::Program(program) => program.executable,
+            ImageOf::Agent => "rig",
         }
     }
 
     /// Where its packed images are kept.
     fn repository(self) -> String {
         match self {
-            Part::Balancer(_) | Part::Store => format!("rig-packed/{}", self.name()),
-            Part::Agent => "rig-agent".to_owned(),
+            ImageOf::Program(program) => format!("rig-packed/{}", program.name),
+            ImageOf::Agent => "rig-agent".to_owned(),
         }
     }
 }
 
-/// What a part would run from, as things stand.
+/// What a component would run from, as things stand.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Choice {
-    /// The part's name.
+    /// Whose image it is.
     pub component: &'static str,
     /// The image; `None`: there is no way to one.
     pub reference: Option<String>,
@@ -126,10 +106,10 @@ pub struct Choice {
 }
 
 impl Choice {
-    /// What a part does run from.
-    pub fn made(part: Part, used: ImageUsed) -> Choice {
+    /// What a component does run from.
+    pub fn made(of: ImageOf, used: ImageUsed) -> Choice {
         Choice {
-            component: part.name(),
+            component: of.name(),
             reference: Some(used.reference),
             digest: Some(used.digest),
             present: true,
@@ -137,9 +117,9 @@ impl Choice {
         }
     }
 
-    /// There is no image for `part`.
-    fn none(part: Part, why: String) -> Choice {
-        Choice { component: part.name(), reference: None, digest: None, present: false, why }
+    /// There is no image for it.
+    fn none(of: ImageOf, why: String) -> Choice {
+        Choice { component: of.name(), reference: None, digest: None, present: false, why }
     }
 }
 
@@ -155,43 +135,41 @@ pub struct Images {
 }
 
 impl Images {
-    /// Makes sure that the image of `part` is on the engine, and says what it is; `progress` is told what takes
+    /// Makes sure that the image is on the engine, and says what it is; `progress` is told what takes
     /// time. Errors: there is no way to an image, each with its reason; the engine fails.
-    pub async fn ensure(&self, part: Part, progress: &dyn Fn(&str)) -> Result<ImageUsed, DockerError> {
-        match part {
-            Part::Balancer(_) | Part::Store => self.server(part, &Official::of(part.name()), progress).await,
-            Part::Agent => self.agent(progress).await,
+    pub async fn ensure(&self, of: ImageOf, progress: &dyn Fn(&str)) -> Result<ImageUsed, DockerError> {
+        match of {
+            ImageOf::Program(program) => self.server(program, &Official::of(program.name), progress).await,
+            ImageOf::Agent => self.agent(progress).await,
         }
     }
 
     /// What `ensure` would settle on, as far as can be told without changing anything on the engine. Errors: the
     /// engine fails, or `RIG_AGENT_IMAGE` names an image that it lacks.
-    pub async fn choose(&self, part: Part) -> Result<Choice, DockerError> {
-        if part == Part::Agent {
-            return self.choose_agent().await;
-        }
-        let official = Official::of(part.name());
-        let program = part.find();
+    pub async fn choose(&self, of: ImageOf) -> Result<Choice, DockerError> {
+        let ImageOf::Program(program) = of else { return self.choose_agent().await };
+        let official = Official::of(program.name);
+        let executable = installed::find(program);
         if self.pull != Pull::Always
             && let Some(used) = self.local(&official).await?
         {
-            return Ok(Choice::made(part, used));
+            return Ok(Choice::made(of, used));
         }
         if self.pull == Pull::Never {
-            return match program {
-                Ok(program) => {
-                    let why = format!("packed from {}: {NOT_PULLED}", program.display());
-                    self.choose_packed(part, &program, why).await
+            return match executable {
+                Ok(executable) => {
+                    let why = format!("packed from {}: {NOT_PULLED}", executable.display());
+                    self.choose_packed(of, &executable, why).await
                 }
-                Err(error) => Ok(Choice::none(part, error.to_string())),
+                Err(error) => Ok(Choice::none(of, with_help(&error))),
             };
         }
-        let otherwise = match program {
-            Ok(program) => format!("packed from {}", program.display()),
-            Err(error) => format!("nothing: {error}"),
+        let otherwise = match executable {
+            Ok(executable) => format!("packed from {}", executable.display()),
+            Err(error) => format!("nothing: {}", with_help(&error)),
         };
         Ok(Choice {
-            component: part.name(),
+            component: of.name(),
             present: self.inspected(&official.pinned()).await?.is_some(),
             reference: Some(official.pinned()),
             digest: Some(official.digest),
@@ -201,7 +179,7 @@ impl Images {
 
     async fn server(
         &self,
-        part: Part,
+        program: &'static Program,
         official: &Official,
         progress: &dyn Fn(&str),
     ) -> Result<ImageUsed, DockerError> {
@@ -223,40 +201,43 @@ impl Images {
                     Ok(()) => return self.pulled(official).await,
                     Err(reason) => failed.push(format!("{} can't be pulled: {reason}", official.tagged())),
                 },
-                Way::Pack => match part.find() {
-                    Ok(program) => match self.packed(part, &program, progress).await {
-                        Ok((reference, digest)) => {
-                            let origin = format!("packed from {}: {}", program.display(), failed.join("; "));
-                            return Ok(ImageUsed { reference, digest, origin });
+                Way::Pack => match installed::find(program) {
+                    Ok(executable) => {
+                        match self.packed(ImageOf::Program(program), &executable, progress).await {
+                            Ok((reference, digest)) => {
+                                let failed = failed.join("; ");
+                                let origin = format!("packed from {}: {failed}", executable.display());
+                                return Ok(ImageUsed { reference, digest, origin });
+                            }
+                            Err(error @ DockerError::Packing { .. }) => failed.push(with_help(&error)),
+                            Err(error) => return Err(error),
                         }
-                        Err(error @ DockerError::Packing { .. }) => failed.push(error.to_string()),
-                        Err(error) => return Err(error),
-                    },
-                    Err(error) => failed.push(error.to_string()),
+                    }
+                    Err(error) => failed.push(with_help(&error)),
                 },
             }
         }
         let help = format!(
             "let the engine reach a registry, bring the image with `docker load`, or install {} on this machine",
-            part.program()
+            program.executable
         );
-        Err(DockerError::NoImage { component: part.name().to_owned(), tried: failed, help })
+        Err(DockerError::NoImage { component: program.name.to_owned(), tried: failed, help })
     }
 
     async fn agent(&self, progress: &dyn Fn(&str)) -> Result<ImageUsed, DockerError> {
         if let Some(used) = self.named_agent().await? {
             return Ok(used);
         }
-        let (reference, digest) = self.packed(Part::Agent, &self.executable, progress).await?;
+        let (reference, digest) = self.packed(ImageOf::Agent, &self.executable, progress).await?;
         Ok(ImageUsed { reference, digest, origin: format!("packed from {}", self.executable.display()) })
     }
 
     async fn choose_agent(&self) -> Result<Choice, DockerError> {
         match self.named_agent().await? {
-            Some(used) => Ok(Choice::made(Part::Agent, used)),
+            Some(used) => Ok(Choice::made(ImageOf::Agent, used)),
             None => {
                 let why = format!("packed from {}", self.executable.display());
-                self.choose_packed(Part::Agent, &self.executable, why).await
+                self.choose_packed(ImageOf::Agent, &self.executable, why).await
             }
         }
     }
@@ -273,7 +254,7 @@ impl Images {
                 Ok(Some(ImageUsed { reference, digest, origin: format!("local, named by {AGENT_IMAGE}") }))
             }
             None => Err(DockerError::NoImage {
-                component: Part::Agent.name().to_owned(),
+                component: ImageOf::Agent.name().to_owned(),
                 tried: vec![format!("{AGENT_IMAGE} names `{reference}`, and the engine has no such image")],
                 help: format!("build it as docker/README.md says, or unset {AGENT_IMAGE}"),
             }),
@@ -308,13 +289,13 @@ impl Images {
     /// Imports the image of `program` unless the engine has it; its name, and its id.
     async fn packed(
         &self,
-        part: Part,
+        of: ImageOf,
         program: &Path,
         progress: &dyn Fn(&str),
     ) -> Result<(String, String), DockerError> {
         progress(&format!("packing {}", program.display()));
-        let packed = pack(part.program(), program, &self.architecture().await?).await?;
-        let reference = packed_reference(part, &packed);
+        let packed = pack(of.executable(), program, &self.architecture().await?).await?;
+        let reference = packed_reference(of, &packed);
         if let Some(image) = self.inspected(&reference).await? {
             return Ok((reference, content(&image)));
         }
@@ -343,16 +324,16 @@ impl Images {
         Ok(())
     }
 
-    async fn choose_packed(&self, part: Part, program: &Path, why: String) -> Result<Choice, DockerError> {
-        let packed = match pack(part.program(), program, &self.architecture().await?).await {
+    async fn choose_packed(&self, of: ImageOf, program: &Path, why: String) -> Result<Choice, DockerError> {
+        let packed = match pack(of.executable(), program, &self.architecture().await?).await {
             Ok(packed) => packed,
-            Err(error @ DockerError::Packing { .. }) => return Ok(Choice::none(part, error.to_string())),
+            Err(error @ DockerError::Packing { .. }) => return Ok(Choice::none(of, with_help(&error))),
             Err(error) => return Err(error),
         };
-        let reference = packed_reference(part, &packed);
+        let reference = packed_reference(of, &packed);
         let image = self.inspected(&reference).await?;
         Ok(Choice {
-            component: part.name(),
+            component: of.name(),
             reference: Some(reference),
             digest: image.as_ref().map(content),
             present: image.is_some(),
@@ -376,8 +357,8 @@ impl Images {
     }
 }
 
-fn packed_reference(part: Part, packed: &Packed) -> String {
-    format!("{}:{}", part.repository(), &packed.digest[..TAG_DIGITS])
+fn packed_reference(of: ImageOf, packed: &Packed) -> String {
+    format!("{}:{}", of.repository(), &packed.digest[..TAG_DIGITS])
 }
 
 /// The registry's digest of an image, else its id.

@@ -9,6 +9,7 @@ mod archive;
 mod cgroup;
 pub mod checkup;
 mod container;
+mod creations;
 mod digest;
 pub mod endpoint;
 mod engine;
@@ -16,7 +17,6 @@ pub mod error;
 mod events;
 mod guard;
 pub mod images;
-mod making;
 mod network;
 mod official;
 mod owner;
@@ -37,7 +37,6 @@ use bollard::models::{
     EndpointIpamConfig, EndpointSettings, NetworkConnectRequest, NetworkDisconnectRequest,
 };
 use bollard::query_parameters::{InspectContainerOptions, KillContainerOptionsBuilder};
-use model::catalog::BalancerKind;
 use model::plan::Need;
 use model::records::BalancerBuild;
 use model::units::Nanos;
@@ -48,14 +47,15 @@ pub use error::DockerError;
 pub use reaper::{Extent, reap};
 pub use sweep::{Cleaned, clean, remove_packed_images};
 
-use self::container::{Place, Spec, Talk, attach, create};
+use self::container::{Placement, Spec, Talk, attach, create};
 use self::engine::user;
-use self::images::Part;
+use self::images::ImageOf;
 use self::network::Network;
 use self::owner::{CELL, RUN};
-use super::{CpuTime, Handle, Launch, Pod, PodOrder, Process, Program, Reach, Runtime, carries};
-use crate::balancer::{STDERR_FILE, STDOUT_FILE, Signal};
-use crate::error::EngineError;
+use super::{CpuTime, Handle, Launch, Pod, PodOrder, Process, Reach, Runs, Runtime, RuntimeError};
+use crate::host::limits::Limits;
+use crate::host::{HostError, Signal};
+use crate::program::{Program, STDERR_FILE, STDOUT_FILE};
 
 /// The first port in a pod.
 const PORT: u16 = 8080;
@@ -124,7 +124,7 @@ impl<'e> DockerRuntime<'e> {
     }
 
     /// A container of this cell, without what its kind decides.
-    fn spec(&self, component: &str, image: String, network: Place) -> Spec {
+    fn spec(&self, component: &str, image: String, network: Placement) -> Spec {
         Spec {
             name: format!("rig-{}-{}-{}", self.engine.run, self.cell, component.replace('/', ".")),
             image,
@@ -149,18 +149,18 @@ impl<'e> DockerRuntime<'e> {
         network: String,
         address: Ipv4Addr,
     ) -> Result<(String, watch::Receiver<Option<String>>), DockerError> {
-        let image = self.engine.image(Part::Agent, &|_| {}).await?;
+        let image = self.engine.image(ImageOf::Agent, &|_| {}).await?;
         let published = match order.reach {
             Reach::Cell => None,
             Reach::People(at) => {
                 Some((PORT, at.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))))
             }
         };
-        let place = Place::At { network, address, published };
+        let place = Placement::At { network, address, published };
         let mut spec = self.spec(order.name, image.reference, place);
         spec.command = ["rig", "agent", "pause"].map(str::to_owned).to_vec();
         let _turn = self.engine.starts.acquire().await;
-        let container = create(self.engine, &spec).await?;
+        let container = create(&self.engine.docker, &self.engine.creations, &spec).await?;
         let keeper = self.engine.events.exit_of(&container);
         self.engine.start(&container, order.name).await?;
         Ok((container, keeper))
@@ -173,7 +173,7 @@ impl<'e> DockerRuntime<'e> {
         container: &str,
         action: &'static str,
         request: impl Future<Output = Result<(), Error>>,
-    ) -> Result<Nanos, EngineError> {
+    ) -> Result<Nanos, RuntimeError> {
         let (count, ordered) = (self.engine.events.count(), agent::clock::now());
         match request.await {
             Ok(()) => {
@@ -190,7 +190,7 @@ impl<'e> DockerRuntime<'e> {
         process: &Handle,
         action: &'static str,
         request: impl Future<Output = Result<(), Error>>,
-    ) -> Result<Nanos, EngineError> {
+    ) -> Result<Nanos, RuntimeError> {
         let (count, ordered) = (self.engine.events.count(), agent::clock::now());
         match request.await {
             Ok(()) => {
@@ -211,7 +211,7 @@ impl<'e> DockerRuntime<'e> {
     async fn remove_everything(&self, last: &Cell<Option<DockerError>>) {
         let labels = [format!("{RUN}={}", self.engine.run), format!("{CELL}={}", self.cell)];
         // A cell that is broken off gives up requests that make something.
-        self.engine.making.settled().await;
+        self.engine.creations.settled().await;
         let mut pause = Duration::ZERO;
         loop {
             tokio::time::sleep(pause).await;
@@ -241,37 +241,34 @@ impl Runtime for DockerRuntime<'_> {
         }
     }
 
-    async fn describe(&self, kind: BalancerKind) -> Result<BalancerBuild, EngineError> {
-        self.engine.describe(kind).await
-    }
-
-    async fn describe_store(&self) -> Result<BalancerBuild, EngineError> {
-        self.engine.describe_store().await
+    async fn describe(&self, program: &'static Program) -> Result<BalancerBuild, RuntimeError> {
+        self.engine.describe(program).await
     }
 
     fn connections(&self) -> u32 {
-        let files = self.engine.open_files().and_then(|files| u64::try_from(files).ok());
+        let open_files = self.engine.open_files().and_then(|files| u64::try_from(files).ok());
         // A network namespace has ports of its own, as the kernel sets them: more than enough for what files allow.
-        carries::connections(files, None)
+        Limits { open_files, ports: None }.connections()
     }
 
     fn as_root(&self) -> bool {
         rustix::process::geteuid().is_root()
     }
 
-    async fn open(&self, directories: &[&Path]) -> Result<(), EngineError> {
+    async fn open(&self, directories: &[&Path]) -> Result<(), RuntimeError> {
         self.engine.is_usable()?;
         let name = format!("rig-{}-{}", self.engine.run, self.cell);
         let labels = self.engine.labels(Some(self.cell), "network");
         // Two runs at once begin at different subnets.
         let draw = u32::from_str_radix(&self.engine.run, 16).unwrap_or(0).wrapping_add(self.cell);
-        let network = Network::create(self.engine, &name, &labels, draw).await?;
+        let network =
+            Network::create(&self.engine.docker, &self.engine.creations, &name, &labels, draw).await?;
         let _ = self.network.set(network);
         let _ = self.shared.set(directories.iter().map(|path| (*path).to_owned()).collect());
         Ok(())
     }
 
-    async fn pod(&self, order: PodOrder<'_>) -> Result<Pod, EngineError> {
+    async fn pod(&self, order: PodOrder<'_>) -> Result<Pod, RuntimeError> {
         let network = self.network()?.id.clone();
         let address = self.network()?.address(self.next.replace(self.next.get() + 1));
         let (mut published, mut keeper) = (None, None);
@@ -292,17 +289,16 @@ impl Runtime for DockerRuntime<'_> {
         Ok(Pod { name: order.name.to_owned(), addresses, published, keeper })
     }
 
-    async fn start(&self, launch: Launch<'_>) -> Result<Process, EngineError> {
-        let part = match launch.program {
-            Program::Balancer(kind) => Part::Balancer(kind),
-            Program::Store => Part::Store,
-            Program::Agent(_) => Part::Agent,
+    async fn start(&self, launch: Launch<'_>) -> Result<Process, RuntimeError> {
+        let of = match launch.runs {
+            Runs::Program(program) => ImageOf::Program(program),
+            Runs::Agent(_) => ImageOf::Agent,
         };
-        let image = self.engine.image(part, &|_| {}).await?;
+        let image = self.engine.image(of, &|_| {}).await?;
         let Stake { address, pause } = self.stake(launch.pod)?;
         let place = match pause {
-            Some(pause) => Place::With(pause),
-            None => Place::At { network: self.network()?.id.clone(), address, published: None },
+            Some(pause) => Placement::With(pause),
+            None => Placement::At { network: self.network()?.id.clone(), address, published: None },
         };
         // The pod has the plain name.
         let component = match launch.component == launch.pod.name {
@@ -310,25 +306,25 @@ impl Runtime for DockerRuntime<'_> {
             false => launch.component.clone(),
         };
         let mut spec = self.spec(&component, image.reference, place);
-        spec.command = match launch.program {
-            Program::Agent(role) => ["rig", "agent", role].map(str::to_owned).to_vec(),
+        spec.command = match launch.runs {
+            Runs::Agent(role) => ["rig", "agent", role].map(str::to_owned).to_vec(),
             // Regular files: a pipe that is full would lose lines of a log.
-            Program::Balancer(_) | Program::Store => {
+            Runs::Program(program) => {
                 let redirect = format!("exec \"$0\" \"$@\" >>{STDOUT_FILE} 2>>{STDERR_FILE}");
-                vec!["/bin/sh".into(), "-c".into(), redirect, part.program().into()]
+                vec!["/bin/sh".into(), "-c".into(), redirect, program.executable.into()]
             }
         };
         spec.command.extend(launch.arguments);
         spec.shared = self.shared.get().cloned().unwrap_or_default();
         spec.directory = Some(launch.directory.clone());
-        spec.attached = matches!(launch.program, Program::Agent(_));
+        spec.attached = matches!(launch.runs, Runs::Agent(_));
         // A server that root starts sets the groups of its workers.
-        if matches!(launch.program, Program::Balancer(_)) && self.as_root() {
+        if matches!(launch.runs, Runs::Program(program) if program.has_workers) && self.as_root() {
             spec.capabilities = &["SETGID"];
         }
 
         let _turn = self.engine.starts.acquire().await;
-        let id = create(self.engine, &spec).await?;
+        let id = create(&self.engine.docker, &self.engine.creations, &spec).await?;
         let exit = self.engine.events.exit_of(&id);
         let talk = match spec.attached {
             true => attach(&self.engine.docker, &id, Some(&launch.directory.join(STDERR_FILE))).await?,
@@ -339,7 +335,7 @@ impl Runtime for DockerRuntime<'_> {
         Ok(Process { handle, input: talk.input, lines: talk.lines })
     }
 
-    async fn signal(&self, process: &Handle, signal: Signal) -> Result<Nanos, EngineError> {
+    async fn signal(&self, process: &Handle, signal: Signal) -> Result<Nanos, RuntimeError> {
         // As the kernel has it: only SIGKILL reaches what stands still. The engine would let it go on.
         if signal != Signal::Kill
             && let Some(waiting) = self.frozen.borrow_mut().get_mut(&process.id)
@@ -351,13 +347,13 @@ impl Runtime for DockerRuntime<'_> {
         self.act(process, "kill", self.engine.docker.kill_container(&process.id, Some(options))).await
     }
 
-    async fn freeze(&self, process: &Handle) -> Result<Nanos, EngineError> {
+    async fn freeze(&self, process: &Handle) -> Result<Nanos, RuntimeError> {
         let at = self.act(process, "pause", self.engine.docker.pause_container(&process.id)).await?;
         self.frozen.borrow_mut().insert(process.id.clone(), Vec::new());
         Ok(at)
     }
 
-    async fn thaw(&self, process: &Handle) -> Result<Nanos, EngineError> {
+    async fn thaw(&self, process: &Handle) -> Result<Nanos, RuntimeError> {
         let at = self.act(process, "unpause", self.engine.docker.unpause_container(&process.id)).await?;
         let waiting = self.frozen.borrow_mut().remove(&process.id).unwrap_or_default();
         for signal in waiting {
@@ -366,14 +362,14 @@ impl Runtime for DockerRuntime<'_> {
         Ok(at)
     }
 
-    async fn partition(&self, pod: &Pod) -> Result<Nanos, EngineError> {
+    async fn partition(&self, pod: &Pod) -> Result<Nanos, RuntimeError> {
         let (container, _) = self.connected(pod)?;
         let request = NetworkDisconnectRequest { container: container.clone(), force: Some(false) };
         let request = self.engine.docker.disconnect_network(&self.network()?.id, request);
         self.timed(&container, "disconnect", request).await
     }
 
-    async fn heal(&self, pod: &Pod) -> Result<Nanos, EngineError> {
+    async fn heal(&self, pod: &Pod) -> Result<Nanos, RuntimeError> {
         let (container, address) = self.connected(pod)?;
         let ipam = EndpointIpamConfig { ipv4_address: Some(address.to_string()), ..Default::default() };
         let request = NetworkConnectRequest {
@@ -384,7 +380,7 @@ impl Runtime for DockerRuntime<'_> {
         self.timed(&container, "connect", request).await
     }
 
-    async fn cpu_time(&self, process: &Handle) -> Result<CpuTime, EngineError> {
+    async fn cpu_time(&self, process: &Handle) -> Result<CpuTime, RuntimeError> {
         match cgroup::cpu_time(process.pid, &process.id) {
             Ok(time) => Ok(time),
             // The hierarchy may be hidden from rig, as it is in a container.
@@ -392,7 +388,7 @@ impl Runtime for DockerRuntime<'_> {
         }
     }
 
-    async fn end(&self) -> Result<(), EngineError> {
+    async fn end(&self) -> Result<(), RuntimeError> {
         let last = Cell::new(None);
         match tokio::time::timeout(END_WITHIN, self.remove_everything(&last)).await {
             Ok(()) => Ok(()),
@@ -408,16 +404,17 @@ impl Runtime for DockerRuntime<'_> {
 }
 
 /// The same, unless it says that another program has the address that people want.
-fn or_taken(reach: Reach, error: DockerError) -> EngineError {
+fn or_taken(reach: Reach, error: DockerError) -> RuntimeError {
     let taken = ["address already in use", "port is already allocated"];
     match (reach, &error) {
         (Reach::People(Some(listener)), DockerError::Refused { reason, .. })
             if taken.iter().any(|words| reason.contains(words)) =>
         {
-            EngineError::AddressBusy {
+            HostError::AddressBusy {
                 address: format!("{listener} ({reason})"),
                 help: "free it, or choose another with --listen".into(),
             }
+            .into()
         }
         _ => error.into(),
     }

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
+use bollard::Docker;
 use bollard::errors::Error;
 use bollard::models::{Ipam, IpamConfig, NetworkCreateRequest};
 
-use super::engine::Engine;
+use super::creations::Creations;
 use super::error::DockerError;
 
 /// Subnets are taken from 198.18.0.0/15, which RFC 2544 sets aside for benchmarks of network devices.
@@ -26,7 +27,8 @@ pub(super) struct Network {
 impl Network {
     /// Creates a network called `name`; the first subnet that is tried depends on `draw`.
     pub(super) async fn create(
-        engine: &Engine,
+        docker: &Docker,
+        creations: &Creations,
         name: &str,
         labels: &HashMap<String, String>,
         draw: u32,
@@ -40,8 +42,8 @@ impl Network {
             if is_routed(&routed, subnet) {
                 continue;
             }
-            let (docker, request) = (engine.docker.clone(), request(name, labels, subnet));
-            match engine.making.make(async move { docker.create_network(request).await }).await {
+            let (docker, request) = (docker.clone(), request(name, labels, subnet));
+            match creations.create(async move { docker.create_network(request).await }).await {
                 Ok(created) => return Ok(Network { id: created.id, subnet }),
                 Err(Error::DockerResponseServerError { message, .. }) if is_taken(&message) => last = message,
                 Err(error) => return Err(DockerError::refused("create the cell's network")(error)),

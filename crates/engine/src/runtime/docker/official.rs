@@ -42,12 +42,11 @@ fn all() -> BTreeMap<String, Official> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::runtime::docker::images::Part;
 
     #[test]
-    fn every_part_but_rigs_own_has_an_image_that_is_pinned() {
-        for part in Part::all().filter(|part| *part != Part::Agent) {
-            assert!(all().contains_key(part.name()), "docker/images.yaml lacks {}", part.name());
+    fn every_program_that_a_component_runs_has_an_image_that_is_pinned() {
+        for program in crate::components::programs() {
+            assert!(all().contains_key(program.name), "docker/images.yaml lacks {}", program.name);
         }
         for (name, image) in all() {
             let digits = image.digest.strip_prefix("sha256:").unwrap_or_default();

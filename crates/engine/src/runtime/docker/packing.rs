@@ -11,7 +11,7 @@ use super::archive::Archive;
 use super::container::TEMPORARY;
 use super::digest::sha256_hex;
 use super::error::DockerError;
-use crate::runtime::search::Places;
+use crate::host::executables::SearchPath;
 
 const SHELL: &str = "/bin/sh";
 /// The label of every packed image.
@@ -115,7 +115,8 @@ fn modules(name: &str) -> Result<Vec<PathBuf>, String> {
 
 /// Every library that the loader opens for `executable`, the loader itself included; none if it is static.
 async fn libraries(executable: &Path) -> Result<Vec<PathBuf>, String> {
-    let ldd = Places::here().find("ldd").map_err(|_| "`ldd`, which lists its libraries, is not installed")?;
+    let ldd =
+        SearchPath::here().find("ldd").map_err(|_| "`ldd`, which lists its libraries, is not installed")?;
     let output = tokio::process::Command::new(ldd.path)
         .arg(executable)
         .env("LC_ALL", "C")
@@ -186,6 +187,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::help::with_help;
 
     /// Go's names, which are the engine's.
     fn this_machine() -> &'static str {
@@ -224,7 +226,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_the_engine_cannot_execute_is_refused() {
-        let told = pack("true", Path::new("/bin/true"), "s390x").await.unwrap_err().to_string();
+        let told = with_help(&pack("true", Path::new("/bin/true"), "s390x").await.unwrap_err());
         assert!(
             told.contains("the engine's machine is s390x") && told.contains("docker/README.md"),
             "{told}"

@@ -6,6 +6,7 @@ use model::catalog::BalancerKind;
 
 use super::is_run;
 use crate::bundled;
+use crate::exit::Failure;
 
 /// What to compare.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,11 +25,7 @@ pub(super) enum Targets {
 /// Arguments that can't be compared.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum WrongTargets {
-    #[error(
-        "`{0}` is no balancer ({known}), bundled scenario, file or saved run\n  \
-         help: rig compare nginx envoy [SCENARIO…], or rig compare RUN RUN with the directories of two runs",
-        known = names()
-    )]
+    #[error("`{0}` is no balancer ({known}), bundled scenario, file or saved run", known = names())]
     Unknown(String),
     #[error("{balancer} is a balancer and {run} a saved run; compare either balancers or saved runs")]
     Mixed { balancer: BalancerKind, run: String },
@@ -44,6 +41,19 @@ pub(super) enum WrongTargets {
     Twice(BalancerKind),
     #[error("a comparison needs two saved runs, and {} named", if *.0 == 1 { "1 is".to_owned() } else { format!("{} are", .0) })]
     NotTwoRuns(usize),
+}
+
+impl From<WrongTargets> for Failure {
+    fn from(wrong: WrongTargets) -> Failure {
+        let is_unknown = matches!(wrong, WrongTargets::Unknown(_));
+        let failure = Failure::usage(wrong);
+        match is_unknown {
+            true => failure.help(
+                "rig compare nginx envoy [SCENARIO…], or rig compare RUN RUN with the directories of two runs",
+            ),
+            false => failure,
+        }
+    }
 }
 
 fn names() -> String {

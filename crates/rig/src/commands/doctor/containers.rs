@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use engine::cell::trial::CHECKS;
 use engine::checkup::Check;
+use engine::components::programs;
 use engine::runtime::docker::checkup::{Answering, container_files};
-use engine::runtime::docker::images::{Part, Pull};
+use engine::runtime::docker::images::{ImageOf, Pull};
 use engine::runtime::docker::{DockerError, DockerRuntime, Engine};
 
 use super::{Section, usable};
@@ -32,13 +33,15 @@ async fn checks(
     // Before the trial creates something itself.
     let leftovers = engine.leftovers().await;
     progress("looking for images");
-    let (mut balancers, mut stores, mut agents) = (Vec::new(), Vec::new(), Vec::new());
-    for (part, check) in engine.images(executable.clone()).await {
-        match part {
-            Part::Balancer(kind) => balancers.push((kind, check)),
-            // Without it, only scenarios about sessions can't run.
-            Part::Store => stores.push(check.wanted_by_some()),
-            Part::Agent => agents.push(check),
+    let (mut servers, mut agents) = (Vec::new(), Vec::new());
+    for (of, check) in engine.images(programs(), executable.clone()).await {
+        match of {
+            // Without it, only some scenarios can't run.
+            ImageOf::Program(program) if program.needed_because.is_some() => {
+                servers.push((program, check.wanted_by_some()));
+            }
+            ImageOf::Program(program) => servers.push((program, check)),
+            ImageOf::Agent => agents.push(check),
         }
     }
     let location = engine.location();
@@ -50,8 +53,8 @@ async fn checks(
         }
     };
     let works = !location.iter().chain(&agents).chain(&trial).any(Check::has_failed);
-    let runs = if works { usable(&balancers) } else { Vec::new() };
-    let images = balancers.into_iter().map(|(_, check)| check).chain(stores).chain(agents);
+    let runs = if works { usable(&servers) } else { Vec::new() };
+    let images = servers.into_iter().map(|(_, check)| check).chain(agents);
     let checks = [engine.engine()]
         .into_iter()
         .chain(location)

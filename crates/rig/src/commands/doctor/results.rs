@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use engine::checkup::Check;
-use engine::owner::Life;
+use engine::host::owner::Life;
 use rustix::fs::{Access, access, statvfs};
 
 use super::super::leftovers::{self, Leftover};
@@ -19,9 +19,9 @@ pub(super) fn section(results: &Path) -> Section {
     let mut checks = vec![place(results)];
     match leftovers::all(results) {
         Ok(found) => checks.extend(listed(results, &found)),
-        Err(error) => checks.push(Check::broken(
+        Err(error) => checks.push(Check::failed(
             "killed runs",
-            &error,
+            error.to_string(),
             "ls -l results/*/*/cells   # shows who owns them",
         )),
     }

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
-use engine::owner::Life;
-use engine::private::{self, PrivateDirectory};
+use engine::host::owner::Life;
+use engine::host::private::{self, PrivateDirectory};
 use model::timeline::Drain;
 use rustix::net::sockopt::socket_peercred;
 use serde::{Deserialize, Serialize};
@@ -163,14 +163,14 @@ fn running(which: Option<&Path>) -> Result<PathBuf, Failure> {
     match sockets.as_slice() {
         [(one, _)] => Ok(one.clone()),
         [] => {
-            let help =
-                "no topology is running\n  help: start one in another shell: rig up SCENARIO --balancer NAME";
-            Err(Failure::environment(anyhow::anyhow!(help)))
+            let nothing = Failure::environment(anyhow::anyhow!("no topology is running"));
+            Err(nothing.help("start one in another shell: rig up SCENARIO --balancer NAME"))
         }
         several => {
             let names: Vec<_> = several.iter().map(|(_, name)| name.as_str()).collect();
-            let message = format!("several topologies are running: {}", names.join(", "));
-            Err(Failure::usage(anyhow::anyhow!("{message}\n  help: name one: rig up SCENARIO --deploy POOL")))
+            let names = names.join(", ");
+            let several = Failure::usage(anyhow::anyhow!("several topologies are running: {names}"));
+            Err(several.help("name one: rig up SCENARIO --deploy POOL"))
         }
     }
 }

@@ -7,13 +7,13 @@ use tokio::sync::RwLock;
 
 /// The requests that are under way.
 #[derive(Debug, Default)]
-pub(super) struct Making {
+pub(super) struct Creations {
     under_way: Arc<RwLock<()>>,
 }
 
-impl Making {
+impl Creations {
     /// Does `request`, to its end.
-    pub(super) async fn make<T: Send + 'static>(
+    pub(super) async fn create<T: Send + 'static>(
         &self,
         request: impl Future<Output = T> + Send + 'static,
     ) -> T {
@@ -43,10 +43,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_request_that_is_given_up_is_waited_for() {
-        let making = Making::default();
+        let creations = Creations::default();
         let (answer, answered) = oneshot::channel::<()>();
         let (made, mut is_made) = oneshot::channel();
-        let request = making.make(async move {
+        let request = creations.create(async move {
             answered.await.unwrap();
             made.send(()).unwrap();
         });
@@ -58,11 +58,11 @@ mod tests {
         }
         tokio::select! {
             biased;
-            () = making.settled() => panic!("one is under way"),
+            () = creations.settled() => panic!("one is under way"),
             () = tokio::task::yield_now() => {}
         }
         answer.send(()).unwrap();
-        making.settled().await;
+        creations.settled().await;
         is_made.try_recv().unwrap();
     }
 }

@@ -1,12 +1,47 @@
-//! CPU time of local processes, from /proc (proc(5)).
+//! Local processes: signals to them, and what /proc says of them (proc(5)).
 
 use std::io;
 
 use rustix::param::clock_ticks_per_second;
+use rustix::process::{Pid, Signal as Number, kill_process, kill_process_group};
+
+use super::Signal;
+
+/// Sends `signal` to a process; one that is gone needs none.
+pub(crate) fn send(pid: u32, signal: Signal) {
+    send_number(pid, signal.number());
+}
+
+/// Lets a process stand still.
+pub(crate) fn stop(pid: u32) {
+    send_number(pid, Number::STOP);
+}
+
+/// Lets a process that stands still go on.
+pub(crate) fn go_on(pid: u32) {
+    send_number(pid, Number::CONT);
+}
+
+/// Sends `signal` to a process group.
+pub(crate) fn send_group(group: u32, signal: Signal) {
+    if let Some(group) = known(group) {
+        let _ = kill_process_group(group, signal.number());
+    }
+}
+
+fn send_number(pid: u32, signal: Number) {
+    if let Some(pid) = known(pid) {
+        let _ = kill_process(pid, signal);
+    }
+}
+
+fn known(pid: u32) -> Option<Pid> {
+    i32::try_from(pid).ok().and_then(Pid::from_raw)
+}
 
 /// CPU seconds that the process group `group` has used: its living processes, and the children that they have
 /// collected. In steps of a clock tick, usually 10 ms.
-pub(super) fn group_cpu_seconds(group: u32) -> io::Result<f64> {
+pub(crate) fn group_cpu_seconds(group: u32) -> io::Result<f64> {
     let mut ticks = 0;
     for entry in std::fs::read_dir("/proc")?.flatten() {
         if !entry.file_name().to_string_lossy().starts_with(|c: char| c.is_ascii_digit()) {
@@ -20,7 +55,7 @@ pub(super) fn group_cpu_seconds(group: u32) -> io::Result<f64> {
 }
 
 /// The processes whose parent is `parent`, but for those whose command line has `spared`.
-pub(super) fn children_of(parent: u32, spared: &str) -> Vec<u32> {
+pub(crate) fn children_of(parent: u32, spared: &str) -> Vec<u32> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     let is_child = |pid: &u32| {

@@ -27,17 +27,41 @@ use super::layer4::{is_layer4, sets, silence};
 use super::probing::never;
 use super::{
     Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogLine, Misfit, OldWorkers,
-    RELOADED_WITHIN, Rendered, Rotation, Sighting, Sign, Signal, Site, SplitSteps, Standing, Step, Trigger,
-    Turn, ViewQuery, deregistration, routing_settings, setting, sticky_settings, tls,
+    RELOADED_WITHIN, RenderError, Rendered, Rotation, Sighting, Sign, Site, SplitSteps, Standing, Step,
+    Templates, Trigger, Turn, ViewQuery, deregistration, routing_settings, setting, sticky_settings, tls,
 };
-use crate::error::EngineError;
-use crate::templates::Templates;
+use crate::host::Signal;
+use crate::program::Program;
 
 pub(super) struct Nginx;
 
 const CONFIG: &str = "nginx.conf";
 const NOTICES: &str = "error.log";
 const PASSIVE_ONLY: &str = "nginx OSS has passive checks only";
+
+static PROGRAM: Program = Program {
+    name: "nginx",
+    executable: "nginx",
+    // With its configure arguments, which tell whether `stream` is a module to load.
+    version_arguments: &["-V"],
+    modules,
+    needed_because: None,
+    has_workers: true,
+};
+
+/// The module for a listener at layer 4, if it isn't built in.
+fn modules(said: &str) -> Vec<String> {
+    let mut arguments = said.split_whitespace().map(|word| word.trim_matches('\''));
+    if !arguments.clone().any(|argument| argument == "--with-stream=dynamic") {
+        return Vec::new();
+    }
+    let named = |name| move |argument: &str| argument.strip_prefix(name).map(str::to_owned);
+    let directory = arguments.clone().find_map(named("--modules-path=")).unwrap_or_else(|| {
+        let prefix = arguments.find_map(named("--prefix=")).unwrap_or_else(|| "/usr/local/nginx".to_owned());
+        format!("{prefix}/modules")
+    });
+    vec![format!("{directory}/ngx_stream_module.so")]
+}
 
 impl Balancer for Nginx {
     fn missing(&self) -> &'static [(Capability, &'static str)] {
@@ -61,23 +85,8 @@ impl Balancer for Nginx {
         &[]
     }
 
-    fn version_arguments(&self) -> &'static [&'static str] {
-        // With its configure arguments, which tell whether `stream` is a module to load.
-        &["-V"]
-    }
-
-    fn modules(&self, said: &str) -> Vec<String> {
-        let mut arguments = said.split_whitespace().map(|word| word.trim_matches('\''));
-        if !arguments.clone().any(|argument| argument == "--with-stream=dynamic") {
-            return Vec::new();
-        }
-        let named = |name| move |argument: &str| argument.strip_prefix(name).map(str::to_owned);
-        let directory = arguments.clone().find_map(named("--modules-path=")).unwrap_or_else(|| {
-            let prefix =
-                arguments.find_map(named("--prefix=")).unwrap_or_else(|| "/usr/local/nginx".to_owned());
-            format!("{prefix}/modules")
-        });
-        vec![format!("{directory}/ngx_stream_module.so")]
+    fn program(&self) -> &'static Program {
+        &PROGRAM
     }
 
     fn settings(&self, rendered: &Rendered<'_>) -> Vec<Setting> {
@@ -90,7 +99,7 @@ impl Balancer for Nginx {
         site: &Site,
         rotation: &Rotation,
         templates: &Templates,
-    ) -> Result<Vec<ConfigFile>, EngineError> {
+    ) -> Result<Vec<ConfigFile>, RenderError> {
         // The scratch files make the directories that nginx expects to find.
         let mut files = vec![
             configuration(topology, site, &Rotation::default(), templates)?,
@@ -134,7 +143,7 @@ impl Balancer for Nginx {
         site: &Site,
         turn: Turn<'_>,
         templates: &Templates,
-    ) -> Result<Change, EngineError> {
+    ) -> Result<Change, RenderError> {
         let admitted = turn.to.of(turn.backend) == Standing::In;
         debug_assert!(
             turn.how == Deregister::Reload || !is_layer4(topology),
@@ -172,7 +181,7 @@ impl Balancer for Nginx {
         site: &Site,
         _route: &Route,
         templates: &Templates,
-    ) -> Result<SplitSteps, EngineError> {
+    ) -> Result<SplitSteps, RenderError> {
         // No deploy stands beside a split, so nothing is down.
         let config = configuration(topology, site, &Rotation::default(), templates)?;
         let write = Step::Write { path: config.path, text: config.text };
@@ -190,7 +199,7 @@ impl Balancer for Nginx {
         keeps: Keeps,
         _nth: u32,
         templates: &Templates,
-    ) -> Result<Vec<Step>, EngineError> {
+    ) -> Result<Vec<Step>, RenderError> {
         // Its files are what the rotation is: who is `down` is so in the main one. Flags are none of its configuration.
         let original = match keeps {
             Keeps::Rotation => None,
@@ -311,7 +320,7 @@ fn configuration(
     site: &Site,
     rotation: &Rotation,
     templates: &Templates,
-) -> Result<ConfigFile, EngineError> {
+) -> Result<ConfigFile, RenderError> {
     let down = |id: &str| rotation != &Rotation::default() && rotation.of(id) != Standing::In;
     let upstreams: Vec<Value> = sets(topology)
         .iter()

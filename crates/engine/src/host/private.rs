@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::error::EngineError;
-use crate::owner::{self, Life};
+use super::HostError;
+use super::owner::{self, Life};
 
 /// How their names begin.
 const PREFIX: &str = "rig-";
@@ -25,17 +25,17 @@ impl PrivateDirectory {
     ///
     /// # Errors
     /// It can't be made.
-    pub fn make() -> Result<PrivateDirectory, EngineError> {
+    pub fn make() -> Result<PrivateDirectory, HostError> {
         let mut failed = None;
         for place in places() {
             let only_its_users = Permissions::from_mode(0o700);
             let made = tempfile::Builder::new().prefix(PREFIX).permissions(only_its_users).tempdir_in(&place);
             match made.and_then(|made| owner::mark(made.path()).map(|()| made)) {
                 Ok(made) => return Ok(PrivateDirectory(made)),
-                Err(error) => failed = Some(EngineError::file(place)(error)),
+                Err(error) => failed = Some(HostError::file(place)(error)),
             }
         }
-        Err(failed.unwrap_or_else(|| EngineError::file("/tmp")(std::io::ErrorKind::NotFound.into())))
+        Err(failed.unwrap_or_else(|| HostError::file("/tmp")(std::io::ErrorKind::NotFound.into())))
     }
 
     /// Where it is.

@@ -3,16 +3,14 @@
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, TcpListener};
 
-use model::catalog::BalancerKind;
-use model::sessions::STORE;
 use rustix::process::{Resource, getrlimit};
 
-use super::binaries;
-use super::lease::PORTS;
+use super::leases::PORTS;
+use super::limits::{PORT_RANGE, RAISE, WIDEN};
 use crate::checkup::Check;
 
 /// Open descriptors that a load of a thousand connections needs, balancer and backends included, with room.
-pub(super) const OPEN_FILES: u64 = 4096;
+pub(crate) const OPEN_FILES: u64 = 4096;
 /// Ports that a load of a thousand fresh connections a second needs, with room.
 const PORTS_ENOUGH: u32 = 4096;
 /// Runnable tasks per CPU beyond which others take turns with rig.
@@ -31,7 +29,7 @@ pub fn machine() -> Vec<Check> {
         cpus.map_or_else(|| Check::not_checked("CPUs", "the system doesn't tell how many"), self::cpus),
         told("load", "/proc/loadavg", |text| load(text, cpus.unwrap_or(1))),
         open_files("open files", getrlimit(Resource::Nofile).maximum, RAISE),
-        told("ephemeral ports", "/proc/sys/net/ipv4/ip_local_port_range", ephemeral_ports),
+        told("ephemeral ports", PORT_RANGE, ephemeral_ports),
         told("tcp_tw_reuse", "/proc/sys/net/ipv4/tcp_tw_reuse", |text| Some(time_wait_reuse(text))),
         told("clock source", &format!("{CLOCKS}/current_clocksource"), |current| {
             let others = std::fs::read_to_string(format!("{CLOCKS}/available_clocksource"));
@@ -56,37 +54,8 @@ pub fn loopback() -> Check {
     }
 }
 
-/// Each balancer's version and executable, and where that was found.
-pub async fn executables() -> Vec<(BalancerKind, Check)> {
-    let checks = BalancerKind::ALL.into_iter().map(|kind| async move {
-        let check = match binaries::look(kind).await {
-            Ok(found) => Check::ok(kind.name(), found),
-            Err(error) => {
-                let name = kind.name();
-                let fix = format!("make setup   # or set RIG_{}=/path/to/{name}", name.to_uppercase());
-                Check::broken(name, &error, &fix)
-            }
-        };
-        (kind, check)
-    });
-    futures_util::future::join_all(checks).await
-}
-
-/// The session store's executable and version. Without it, only scenarios that keep sessions there can't be run.
-pub async fn session_store() -> Check {
-    match binaries::look_for_store().await {
-        Ok(found) => Check::ok(STORE, found),
-        Err(error) => Check::broken(STORE, &error, "make setup   # or set RIG_REDIS=/path/to/redis-server")
-            .wanted_by_some(),
-    }
-}
-
-/// How people let a process open more files.
-pub(crate) const RAISE: &str =
-    "sudo prlimit --pid $$ --nofile=65536:65536   # for this shell and what it starts";
-
 /// Checks what a file of the system says; `None` of `check`: it says something else than it should.
-pub(super) fn told(name: &str, path: &str, check: impl FnOnce(&str) -> Option<Check>) -> Check {
+pub(crate) fn told(name: &str, path: &str, check: impl FnOnce(&str) -> Option<Check>) -> Check {
     match std::fs::read_to_string(path) {
         Ok(text) => check(text.trim()).unwrap_or_else(|| {
             Check::not_checked(name, format!("{path} says something unknown: {}", text.trim()))
@@ -123,7 +92,7 @@ fn load(loadavg: &str, cpus: usize) -> Option<Check> {
 }
 
 /// By the hard limit, up to which rig raises its own; `None` is unlimited.
-pub(super) fn open_files(name: &str, limit: Option<u64>, raise: &str) -> Check {
+pub(crate) fn open_files(name: &str, limit: Option<u64>, raise: &str) -> Check {
     match limit {
         None => Check::ok(name, "unlimited"),
         Some(limit) if limit >= OPEN_FILES => Check::ok(name, format!("up to {limit}")),
@@ -147,11 +116,11 @@ fn ephemeral_ports(range: &str) -> Option<Check> {
                 PORTS.start,
                 PORTS.end - 1
             ),
-            "sudo sysctl net.ipv4.ip_local_port_range='32768 60999'",
+            WIDEN,
         )
     } else if count < PORTS_ENOUGH {
         let found = format!("{found}: a load with many will find no port");
-        Check::limits("ephemeral ports", found, "sudo sysctl net.ipv4.ip_local_port_range='32768 60999'")
+        Check::limits("ephemeral ports", found, WIDEN)
     } else {
         Check::ok("ephemeral ports", found)
     })

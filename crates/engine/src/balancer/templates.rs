@@ -9,17 +9,18 @@ use minijinja::{Environment, UndefinedBehavior, Value};
 use model::records::TemplateUsed;
 use sha2::{Digest, Sha256};
 
-use crate::balancer::ConfigFile;
-use crate::error::EngineError;
+use super::{ConfigFile, RenderError};
+use crate::help::Help;
+use crate::host::HostError;
 
 const EMBEDDED: [(&str, &str); 7] = [
-    ("nginx/nginx.conf", include_str!("../../../proxy-configs/nginx/nginx.conf")),
-    ("nginx/layer4.conf", include_str!("../../../proxy-configs/nginx/layer4.conf")),
-    ("haproxy/haproxy.cfg", include_str!("../../../proxy-configs/haproxy/haproxy.cfg")),
-    ("haproxy/layer4.cfg", include_str!("../../../proxy-configs/haproxy/layer4.cfg")),
-    ("envoy/envoy.yaml", include_str!("../../../proxy-configs/envoy/envoy.yaml")),
-    ("envoy/routes.yaml", include_str!("../../../proxy-configs/envoy/routes.yaml")),
-    ("envoy/endpoints.yaml", include_str!("../../../proxy-configs/envoy/endpoints.yaml")),
+    ("nginx/nginx.conf", include_str!("../../../../proxy-configs/nginx/nginx.conf")),
+    ("nginx/layer4.conf", include_str!("../../../../proxy-configs/nginx/layer4.conf")),
+    ("haproxy/haproxy.cfg", include_str!("../../../../proxy-configs/haproxy/haproxy.cfg")),
+    ("haproxy/layer4.cfg", include_str!("../../../../proxy-configs/haproxy/layer4.cfg")),
+    ("envoy/envoy.yaml", include_str!("../../../../proxy-configs/envoy/envoy.yaml")),
+    ("envoy/routes.yaml", include_str!("../../../../proxy-configs/envoy/routes.yaml")),
+    ("envoy/endpoints.yaml", include_str!("../../../../proxy-configs/envoy/endpoints.yaml")),
 ];
 
 /// The largest template that is read: nobody writes a longer one by hand.
@@ -52,19 +53,26 @@ pub enum TemplatesError {
         source: io::Error,
     },
     /// It has files that rig would never look at, or none.
-    #[error(
-        "--proxy-configs {}: {}\n  help: a template has one of these names, and what is missing is built in: {}; \
-         `rig render --templates DIR` writes the built-in ones",
-        directory.display(),
-        found.join("\n  "),
-        names().collect::<Vec<_>>().join(", ")
-    )]
+    #[error("--proxy-configs {}: {}", directory.display(), found.join("\n  "))]
     Layout {
         /// The directory.
         directory: PathBuf,
         /// What is wrong with it.
         found: Vec<String>,
     },
+}
+
+impl Help for TemplatesError {
+    fn help(&self) -> Option<String> {
+        match self {
+            TemplatesError::Unreadable { .. } => None,
+            TemplatesError::Layout { .. } => Some(format!(
+                "a template has one of these names, and what is missing is built in: {}; `rig render --templates DIR` \
+                 writes the built-in ones",
+                names().collect::<Vec<_>>().join(", ")
+            )),
+        }
+    }
 }
 
 /// The names that templates have.
@@ -114,7 +122,7 @@ impl Templates {
     ///
     /// # Errors
     /// If a file can't be written, or is there.
-    pub fn write_embedded(directory: &Path) -> Result<Vec<PathBuf>, EngineError> {
+    pub fn write_embedded(directory: &Path) -> Result<Vec<PathBuf>, HostError> {
         let mut written = Vec::new();
         for (name, text) in EMBEDDED {
             let path = directory.join(name);
@@ -123,7 +131,7 @@ impl Templates {
                 let mut file = std::fs::File::create_new(&path)?;
                 io::Write::write_all(&mut file, text.as_bytes())
             };
-            make().map_err(EngineError::file(&path))?;
+            make().map_err(HostError::file::<HostError>(&path))?;
             written.push(path);
         }
         Ok(written)
@@ -135,12 +143,12 @@ impl Templates {
         path: impl Into<String>,
         name: &'static str,
         values: Value,
-    ) -> Result<ConfigFile, EngineError> {
+    ) -> Result<ConfigFile, RenderError> {
         let template = match self.own.get(name) {
             Some(own) => own.path.display().to_string(),
             None => name.to_owned(),
         };
-        let failed = |error: minijinja::Error| EngineError::Template {
+        let failed = |error: minijinja::Error| RenderError::Template {
             template: template.clone(),
             reason: format!("{error:#}"),
         };
@@ -240,6 +248,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::help::with_help;
 
     fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {
         let directory = tempfile::tempdir().unwrap();
@@ -252,7 +261,7 @@ mod tests {
     }
 
     fn refused(files: &[(&str, &str)]) -> String {
-        Templates::with_directory(directory(files).path()).unwrap_err().to_string()
+        with_help(&Templates::with_directory(directory(files).path()).unwrap_err())
     }
 
     #[test]

@@ -24,12 +24,12 @@ use super::layer4::{is_layer4, set_of, sets, silence};
 use super::probing::in_a_row;
 use super::{
     Ask, BackendView, Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogLine, Misfit,
-    RELOADED_WITHIN, Rendered, Rotation, STDERR_FILE, STDOUT_FILE, Sighting, Sign, Signal, Site, SplitSteps,
-    Standing, Step, Trigger, Turn, View, ViewError, ViewQuery, deregistration, kept, recognised_within,
+    RELOADED_WITHIN, RenderError, Rendered, Rotation, Sighting, Sign, Site, SplitSteps, Standing, Step,
+    Templates, Trigger, Turn, View, ViewError, ViewQuery, deregistration, kept, recognised_within,
     routing_settings, setting, sticky_settings, tls,
 };
-use crate::error::EngineError;
-use crate::templates::Templates;
+use crate::host::Signal;
+use crate::program::{Program, STDERR_FILE, STDOUT_FILE, no_modules};
 
 pub(super) struct Haproxy;
 
@@ -39,6 +39,15 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const SPLITS: &str = "splits.map";
 /// The name of the frontend: no pool is called so, as names have no underscores.
 const FRONTEND: &str = "the_listener";
+
+static PROGRAM: Program = Program {
+    name: "haproxy",
+    executable: "haproxy",
+    version_arguments: &["-v"],
+    modules: no_modules,
+    needed_because: None,
+    has_workers: true,
+};
 
 impl Balancer for Haproxy {
     fn missing(&self) -> &'static [(Capability, &'static str)] {
@@ -57,8 +66,8 @@ impl Balancer for Haproxy {
         &[LogGap::SilentClose]
     }
 
-    fn version_arguments(&self) -> &'static [&'static str] {
-        &["-v"]
+    fn program(&self) -> &'static Program {
+        &PROGRAM
     }
 
     fn settings(&self, rendered: &Rendered<'_>) -> Vec<Setting> {
@@ -71,7 +80,7 @@ impl Balancer for Haproxy {
         site: &Site,
         rotation: &Rotation,
         templates: &Templates,
-    ) -> Result<Vec<ConfigFile>, EngineError> {
+    ) -> Result<Vec<ConfigFile>, RenderError> {
         let pools: Vec<Value> = sets(topology)
             .iter()
             .map(|pool| {
@@ -135,7 +144,7 @@ impl Balancer for Haproxy {
         _site: &Site,
         turn: Turn<'_>,
         _templates: &Templates,
-    ) -> Result<Change, EngineError> {
+    ) -> Result<Change, RenderError> {
         debug_assert_eq!(turn.how, Deregister::Live, "validation rejects what the catalog says is missing");
         let pool = set_of(topology, turn.backend);
         let backend = turn.backend.to_owned();
@@ -166,7 +175,7 @@ impl Balancer for Haproxy {
         site: &Site,
         route: &Route,
         _templates: &Templates,
-    ) -> Result<SplitSteps, EngineError> {
+    ) -> Result<SplitSteps, RenderError> {
         let file = site.directory.join(SPLITS).display().to_string();
         let set = |(key, bound): (String, u32)| Step::Send(format!("set map {file} {key} {bound}"));
         Ok(SplitSteps {
@@ -183,7 +192,7 @@ impl Balancer for Haproxy {
         keeps: Keeps,
         _nth: u32,
         templates: &Templates,
-    ) -> Result<Vec<Step>, EngineError> {
+    ) -> Result<Vec<Step>, RenderError> {
         // The new worker knows nothing of what the old one was told through its socket.
         let mut steps: Vec<Step> = self
             .files(topology, site, &kept(keeps, rotation, topology), templates)?

@@ -17,7 +17,7 @@ const TARGET: &str = "target";
 pub(crate) struct Found {
     /// Its absolute path.
     pub(crate) path: PathBuf,
-    pub(crate) by: By,
+    pub(crate) by: FoundBy,
     /// Executables of that name that come first, and why they were not taken.
     pub(crate) skipped: Vec<Skipped>,
 }
@@ -31,7 +31,7 @@ impl fmt::Display for Found {
 
 /// How an executable was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum By {
+pub(crate) enum FoundBy {
     /// This variable names it.
     Variable(String),
     Path,
@@ -39,13 +39,13 @@ pub(crate) enum By {
     Tools,
 }
 
-impl fmt::Display for By {
+impl fmt::Display for FoundBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            By::Variable(name) => write!(f, "set by {name}"),
-            By::Path => f.write_str("on PATH"),
-            By::System => f.write_str("in a system directory"),
-            By::Tools => f.write_str("in tools/bin of rig's own checkout"),
+            FoundBy::Variable(name) => write!(f, "set by {name}"),
+            FoundBy::Path => f.write_str("on PATH"),
+            FoundBy::System => f.write_str("in a system directory"),
+            FoundBy::Tools => f.write_str("in tools/bin of rig's own checkout"),
         }
     }
 }
@@ -65,7 +65,7 @@ impl fmt::Display for Skipped {
 
 /// Where this process looks for executables.
 #[derive(Debug)]
-pub(crate) struct Places {
+pub(crate) struct SearchPath {
     path: OsString,
     /// The checkout that rig was built in, if it still is there.
     checkout: Option<PathBuf>,
@@ -73,10 +73,10 @@ pub(crate) struct Places {
     user: u32,
 }
 
-impl Places {
+impl SearchPath {
     /// By this process's environment and executable.
-    pub(crate) fn here() -> Places {
-        Places {
+    pub(crate) fn here() -> SearchPath {
+        SearchPath {
             path: std::env::var_os("PATH").unwrap_or_default(),
             checkout: std::env::current_exe().ok().and_then(|rig| checkout(&rig)),
             user: rustix::process::geteuid().as_raw(),
@@ -89,9 +89,9 @@ impl Places {
     /// # Errors
     /// There is none; what was skipped.
     pub(crate) fn find(&self, name: &str) -> Result<Found, Vec<Skipped>> {
-        let on_path = std::env::split_paths(&self.path).map(|directory| (directory, By::Path));
-        let system = SYSTEM.iter().map(|directory| (PathBuf::from(directory), By::System));
-        let tools = self.checkout.iter().map(|checkout| (checkout.join(TOOLS), By::Tools));
+        let on_path = std::env::split_paths(&self.path).map(|directory| (directory, FoundBy::Path));
+        let system = SYSTEM.iter().map(|directory| (PathBuf::from(directory), FoundBy::System));
+        let tools = self.checkout.iter().map(|checkout| (checkout.join(TOOLS), FoundBy::Tools));
         let mut skipped = Vec::new();
         for (directory, by) in on_path.chain(system).chain(tools) {
             let path = directory.join(name);
@@ -99,8 +99,10 @@ impl Places {
                 continue;
             }
             let doubt = match by {
-                By::Path if !directory.is_absolute() => Some("its place on PATH is not absolute".to_owned()),
-                By::Tools => self.doubt_about_tools(&directory, &path),
+                FoundBy::Path if !directory.is_absolute() => {
+                    Some("its place on PATH is not absolute".to_owned())
+                }
+                FoundBy::Tools => self.doubt_about_tools(&directory, &path),
                 _ => open_to_everybody(&path),
             };
             match doubt {
@@ -165,8 +167,8 @@ mod tests {
 
     const NAME: &str = "no-such-program-on-any-system";
 
-    fn places(path: &str, checkout: Option<&Path>) -> Places {
-        Places {
+    fn places(path: &str, checkout: Option<&Path>) -> SearchPath {
+        SearchPath {
             path: path.into(),
             checkout: checkout.map(Path::to_owned),
             user: rustix::process::geteuid().as_raw(),
@@ -202,7 +204,7 @@ mod tests {
         let root = dir.path().join("root");
         let file = program(&root.join(TOOLS));
         let found = places("", Some(&root)).find(NAME).unwrap();
-        assert_eq!((found.path, found.by), (file, By::Tools));
+        assert_eq!((found.path, found.by), (file, FoundBy::Tools));
         assert!(places("", None).find(NAME).unwrap_err().is_empty());
     }
 
@@ -213,7 +215,7 @@ mod tests {
         let planted = program(&root.join(TOOLS)).with_file_name("sh");
         fs::write(&planted, "").unwrap();
         mode(&planted, 0o755);
-        assert_eq!(places("", Some(&root)).find("sh").unwrap().by, By::System);
+        assert_eq!(places("", Some(&root)).find("sh").unwrap().by, FoundBy::System);
     }
 
     #[test]
@@ -240,7 +242,7 @@ mod tests {
         let file = program(&dir.path().join("a/b"));
         let directory = file.parent().unwrap();
         let search = || places(directory.to_str().unwrap(), None).find(NAME);
-        assert_eq!(search().unwrap().by, By::Path);
+        assert_eq!(search().unwrap().by, FoundBy::Path);
         for open in [directory, file.as_path(), directory.parent().unwrap()] {
             mode(open, 0o777);
             let why = why(search());

@@ -11,23 +11,23 @@ use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, set_child_
 const STEP: Duration = Duration::from_millis(5);
 
 /// From now on, orphans below this process are its children.
-pub(super) fn adopt() {
+pub(crate) fn adopt() {
     // A kernel that refuses leaves orphans to init, as it was before.
     let _ = set_child_subreaper(Some(getpid()));
 }
 
 /// What was launched: by these, what is left of it is known.
 #[derive(Default)]
-pub(super) struct Launched {
+pub(crate) struct Launched {
     /// The process groups.
-    pub(super) groups: BTreeSet<i32>,
+    pub(crate) groups: BTreeSet<i32>,
     /// Where they began. What leaves its group to be a daemon stays there, or is found before it has gone.
-    pub(super) directories: BTreeSet<PathBuf>,
+    pub(crate) directories: BTreeSet<PathBuf>,
 }
 
 impl Launched {
     /// Ends everything that is left of it, and collects it. Says what could not be ended `within` that time.
-    pub(super) async fn end(&self, within: Duration) -> Vec<i32> {
+    pub(crate) async fn end(&self, within: Duration) -> Vec<i32> {
         let deadline = Instant::now() + within;
         let mut doomed = BTreeSet::new();
         loop {

@@ -27,18 +27,27 @@ use super::layer4::{is_layer4, read_connection, set_of, sets, silence};
 use super::probing::in_a_row;
 use super::{
     Ask, BackendView, Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogLine, Misfit,
-    RELOADED_WITHIN, Rendered, Rotation, STDERR_FILE, Sighting, Sign, Signal, Site, SplitSteps, Standing,
-    Step, Trigger, Turn, View, ViewError, ViewQuery, deregistration, literal, logged_id, recognised_within,
-    routing_settings, setting, sticky_settings, tls, wall_nanos,
+    RELOADED_WITHIN, RenderError, Rendered, Rotation, Sighting, Sign, Site, SplitSteps, Standing, Step,
+    Templates, Trigger, Turn, View, ViewError, ViewQuery, deregistration, literal, logged_id,
+    recognised_within, routing_settings, setting, sticky_settings, tls, wall_nanos,
 };
-use crate::error::EngineError;
-use crate::templates::Templates;
+use crate::host::Signal;
+use crate::program::{Program, STDERR_FILE, no_modules};
 
 pub(super) struct Envoy;
 
 const CONFIG: &str = "envoy.yaml";
 /// In a directory of its own: Envoy watches the directory, and a rename in it must mean this file.
 const LISTENER: &str = "listener/listener.yaml";
+
+static PROGRAM: Program = Program {
+    name: "envoy",
+    executable: "envoy",
+    version_arguments: &["--version"],
+    modules: no_modules,
+    needed_because: None,
+    has_workers: true,
+};
 
 impl Balancer for Envoy {
     fn missing(&self) -> &'static [(Capability, &'static str)] {
@@ -58,8 +67,8 @@ impl Balancer for Envoy {
         &[]
     }
 
-    fn version_arguments(&self) -> &'static [&'static str] {
-        &["--version"]
+    fn program(&self) -> &'static Program {
+        &PROGRAM
     }
 
     fn settings(&self, rendered: &Rendered<'_>) -> Vec<Setting> {
@@ -72,7 +81,7 @@ impl Balancer for Envoy {
         site: &Site,
         rotation: &Rotation,
         templates: &Templates,
-    ) -> Result<Vec<ConfigFile>, EngineError> {
+    ) -> Result<Vec<ConfigFile>, RenderError> {
         files(topology, site, rotation, 0, templates)
     }
 
@@ -96,7 +105,7 @@ impl Balancer for Envoy {
         site: &Site,
         turn: Turn<'_>,
         templates: &Templates,
-    ) -> Result<Change, EngineError> {
+    ) -> Result<Change, RenderError> {
         debug_assert_eq!(turn.how, Deregister::Live, "validation rejects what the catalog says is missing");
         let pool = set_of(topology, turn.backend);
         let file = endpoints(topology, site, &pool, turn.to, templates)?;
@@ -124,7 +133,7 @@ impl Balancer for Envoy {
         _site: &Site,
         _route: &Route,
         templates: &Templates,
-    ) -> Result<SplitSteps, EngineError> {
+    ) -> Result<SplitSteps, RenderError> {
         let file = routes(topology, templates)?;
         let ask = Ask::Get("/config_dump?resource=dynamic_route_configs".into());
         let sighting = Sighting::Says { ask, text: routes_version(topology) };
@@ -145,7 +154,7 @@ impl Balancer for Envoy {
         keeps: Keeps,
         nth: u32,
         templates: &Templates,
-    ) -> Result<Vec<Step>, EngineError> {
+    ) -> Result<Vec<Step>, RenderError> {
         debug_assert_eq!(keeps, Keeps::Rotation, "validation rejects what the catalog says is missing");
         let files = files(topology, site, rotation, nth, templates)?;
         let listener = files.into_iter().find(|file| file.path == LISTENER);
@@ -244,7 +253,7 @@ fn files(
     rotation: &Rotation,
     version: u32,
     templates: &Templates,
-) -> Result<Vec<ConfigFile>, EngineError> {
+) -> Result<Vec<ConfigFile>, RenderError> {
     let sets = sets(topology);
     let pools: Vec<Value> = sets
         .iter()
@@ -350,7 +359,7 @@ fn algorithm(balance: Balance) -> &'static str {
 /// The routes, in a directory of their own for the same reason as endpoints.
 const ROUTES: &str = "routes/routes.yaml";
 
-fn routes(topology: &Topology, templates: &Templates) -> Result<ConfigFile, EngineError> {
+fn routes(topology: &Topology, templates: &Templates) -> Result<ConfigFile, RenderError> {
     let route = |route: &Route| {
         let mut begins = 0;
         let bounds = route.to.bounds().into_iter().map(|(_, bound)| bound).chain([Split::PARTS]);
@@ -413,7 +422,7 @@ fn endpoints(
     pool: &str,
     rotation: &Rotation,
     templates: &Templates,
-) -> Result<ConfigFile, EngineError> {
+) -> Result<ConfigFile, RenderError> {
     let hosts: Vec<Value> = sets(topology)
         .iter()
         .filter(|set| set.name == pool)

@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use socket2::{Domain, Socket, Type};
 
-use crate::error::EngineError;
+use super::HostError;
 
 /// Below the range of ephemeral ports, so that no outgoing connection takes one.
-pub(super) const PORTS: std::ops::Range<u16> = 20_000..28_000;
+pub(crate) const PORTS: std::ops::Range<u16> = 20_000..28_000;
 
 /// How many ports are tried for one address.
 const ATTEMPTS: u16 = 64;
@@ -23,13 +23,13 @@ static NEXT: AtomicU16 = AtomicU16::new(0);
 
 /// The addresses of one runtime: each its own 127.a.b.c, where the system has all of 127/8.
 #[derive(Debug, Default)]
-pub(super) struct Leases {
+pub(crate) struct Leases {
     held: RefCell<Vec<Socket>>,
 }
 
 impl Leases {
     /// A new address.
-    pub(super) fn take(&self) -> Result<SocketAddr, EngineError> {
+    pub(crate) fn take(&self) -> Result<SocketAddr, HostError> {
         // The process id keeps two runs on one host apart; the port moves on where it doesn't.
         let pid = std::process::id();
         let [_, high, middle, low] = pid.to_be_bytes();
@@ -55,16 +55,16 @@ impl Leases {
         let (address, error) = last.unwrap_or_else(|| {
             (SocketAddr::from((Ipv4Addr::LOCALHOST, PORTS.start)), io::ErrorKind::AddrNotAvailable.into())
         });
-        Err(EngineError::AddressBusy {
+        Err(HostError::AddressBusy {
             address: format!("{address} (the last of {ATTEMPTS} tried: {error})"),
             help: format!("free some ports from {} to {} on loopback", PORTS.start, PORTS.end),
         })
     }
 
     /// Exactly `address`.
-    pub(super) fn take_at(&self, address: SocketAddr) -> Result<(), EngineError> {
+    pub(crate) fn take_at(&self, address: SocketAddr) -> Result<(), HostError> {
         // Connections that an earlier cell left in TIME_WAIT are no obstacle; a listener is.
-        self.hold(address, Sharing::Address).map_err(|error| EngineError::AddressBusy {
+        self.hold(address, Sharing::Address).map_err(|error| HostError::AddressBusy {
             address: format!("{address} ({error})"),
             help: "free it, or choose another with --listen".into(),
         })
@@ -118,6 +118,6 @@ mod tests {
         assert_ne!(first, leases.take().unwrap());
         let stranger = TcpListener::bind("127.0.0.1:0").unwrap();
         let refused = leases.take_at(stranger.local_addr().unwrap());
-        assert!(matches!(refused, Err(EngineError::AddressBusy { .. })));
+        assert!(matches!(refused, Err(HostError::AddressBusy { .. })));
     }
 }

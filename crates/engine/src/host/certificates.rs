@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use model::tls::{ClientTls, SERVER_NAME, ServerTls};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
 
-use crate::error::EngineError;
+use super::HostError;
 
 /// What makes a server's key, in words.
 pub const KEY: &str = "ECDSA P-256";
@@ -50,12 +50,12 @@ impl Certificates {
     pub fn make(
         directory: &Path,
         addresses: impl Iterator<Item = IpAddr>,
-    ) -> Result<Certificates, EngineError> {
+    ) -> Result<Certificates, HostError> {
         let made = Certificates::at(directory);
-        std::fs::create_dir_all(directory).map_err(EngineError::file(directory))?;
-        let pem = pems(addresses).map_err(|error| EngineError::Certificates(error.to_string()))?;
+        std::fs::create_dir_all(directory).map_err(HostError::file(directory))?;
+        let pem = pems(addresses).map_err(|error| HostError::Certificates(error.to_string()))?;
         let write =
-            |path: PathBuf, text: &str, mode: u32| write(&path, text, mode).map_err(EngineError::file(&path));
+            |path: PathBuf, text: &str, mode: u32| write(&path, text, mode).map_err(HostError::file(&path));
         write(made.authority(), &pem.authority, 0o644)?;
         write(made.certificate(), &pem.certificate, 0o644)?;
         write(made.key(), &pem.key, 0o600)?;

@@ -1,0 +1,78 @@
+//! From what the user names to plans: scenarios read and validated, templates chosen.
+
+use std::path::{Path, PathBuf};
+
+use engine::balancer::Templates;
+use model::plan::Plan;
+use model::scenario::{Choice, LONGEST_FILE, Problems, Scenario, Set};
+
+use crate::bundled;
+use crate::exit::{Failure, LaidOut, wants_colour};
+
+/// A scenario to run, and how the user asked for it.
+pub(super) struct Planned {
+    /// As the user wrote it.
+    pub(super) path: PathBuf,
+    /// The changes by --set.
+    pub(super) sets: Vec<Set>,
+    /// The chosen balancers, variants and repeats.
+    pub(super) choice: Choice,
+    pub(super) document: Scenario,
+    pub(super) plan: Plan,
+}
+
+/// The templates in `directory`, and built-in ones for those that it lacks.
+pub(super) fn templates(directory: Option<&Path>) -> Result<Templates, Failure> {
+    directory.map_or_else(|| Ok(Templates::embedded()), Templates::with_directory).map_err(Failure::usage)
+}
+
+/// Reads scenarios and builds their plans; reports the problems of all of them at once.
+pub(super) fn plans(paths: &[PathBuf], sets: &[Set], choice: &Choice) -> Result<Vec<Planned>, Failure> {
+    let (mut plans, mut broken) = (Vec::new(), Vec::new());
+    for path in paths {
+        match plan(path, sets, choice) {
+            Ok((document, plan)) => {
+                let (path, sets, choice) = (path.clone(), sets.to_vec(), choice.clone());
+                plans.push(Planned { path, sets, choice, document, plan });
+            }
+            Err(failure) => broken.push(failure.text()),
+        }
+    }
+    if broken.is_empty() { Ok(plans) } else { Err(Failure::usage(LaidOut(broken.join("\n\n")))) }
+}
+
+/// Reads a scenario and builds its plan.
+pub(super) fn plan(path: &Path, sets: &[Set], choice: &Choice) -> Result<(Scenario, Plan), Failure> {
+    let (name, text) = text(path)?;
+    let scenario = Scenario::parse(&name, &text, sets).map_err(|found| problems(&found))?;
+    let plan =
+        Plan::build(&scenario, &engine::balancer::catalog(), choice).map_err(|found| problems(&found))?;
+    Ok((scenario, plan))
+}
+
+/// The text of the file at `path`, or of the bundled scenario of that name, and its name for messages.
+fn text(path: &Path) -> Result<(String, String), Failure> {
+    let bytes = match (store::read_bounded(path, LONGEST_FILE as u64), bundled::find(path)) {
+        (Ok(bytes), _) => bytes,
+        (Err(_), Some((name, text))) => return Ok((format!("{name} (bundled)"), text.to_owned())),
+        (Err(error), None) => {
+            let unread = anyhow::anyhow!("the scenario {} can't be read: {error}", path.display());
+            let failure = Failure::usage(unread);
+            let is_a_name = path.components().count() == 1 && path.extension().is_none();
+            return Err(match is_a_name {
+                true => failure.help("`rig list` shows the names of the bundled scenarios"),
+                false => failure,
+            });
+        }
+    };
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Failure::usage(anyhow::anyhow!("{} is not valid UTF-8 at byte {at}", path.display()))
+    })?;
+    Ok((path.display().to_string(), text))
+}
+
+pub(super) fn problems(problems: &Problems) -> Failure {
+    let text = if wants_colour() { problems.coloured() } else { problems.to_string() };
+    Failure::usage(LaidOut(text))
+}

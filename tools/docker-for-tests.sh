@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs a command with a Docker engine that answers: the one that rig finds, else one that is started for it, and
-# ended with it. Installs Docker from Debian where dockerd is missing too; starts no service.
+# Runs a command with a Docker engine: the one that rig finds, or else one that is started for the command and stopped after
+# it. Installs Docker from Debian if dockerd is missing. Starts no service.
 #
 #   tools/docker-for-tests.sh make test
 set -eu
@@ -8,12 +8,12 @@ set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 socket=unix:///var/run/docker.sock
-# How many half seconds dockerd may take until it answers.
+# How many half seconds dockerd may take to answer.
 patience=120
 
 say() { printf 'docker-for-tests: %s\n' "$@" >&2; }
 
-# rig itself looks for the engine, so that the tests find what is found here.
+# rig itself looks for the engine, so the tests will find the same one.
 answers() { cargo run --quiet --locked --package rig -- images --pull never >/dev/null 2>"$state/answer"; }
 
 # Starts dockerd with these options, and waits until it answers.
@@ -45,7 +45,7 @@ trap 'stop; rm -rf "$state"' EXIT
 trap 'exit 130' INT TERM
 
 cd "$here/.."
-# An answer is quick once it is built.
+# Build first, so that `answers` measures the engine and not the build.
 cargo build --quiet --locked --package rig
 if ! answers; then
     say "$(head -n 1 "$state/answer")"
@@ -55,16 +55,16 @@ if ! answers; then
     fi
     "$here/setup.sh" --docker
     if [ "$(id -u)" != 0 ]; then
-        say "only root can start one: start Docker, or run this as root"
+        say "only root can start an engine: start Docker, or run this as root"
         exit 3
     fi
     export DOCKER_HOST="$socket"
     say "starting dockerd"
     if ! start; then
-        say "it does not start; again with --storage-driver=vfs, which needs nothing of the kernel. It said:"
+        say "dockerd does not start. Trying --storage-driver=vfs, which needs nothing from the kernel. Its log:"
         tail -n 5 "$state/dockerd.log" >&2
         if ! start --storage-driver=vfs; then
-            say "it does not start with that either. It said:"
+            say "dockerd does not start with that either. Its log:"
             tail -n 20 "$state/dockerd.log" >&2
             exit 3
         fi

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the examples of docs/records.md over a cell of a few seconds. Their Python packages go into target/docs-venv, and
-# nowhere else. Where PyPI can't be reached it says so and ends; with RIG_REQUIRE_DOCS it fails.
+# Runs the examples of docs/records.md over a cell of a few seconds. Their Python packages go into target/docs-venv. If PyPI
+# can't be reached, this says so and exits with 0; with RIG_REQUIRE_DOCS it fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 rig=${1:-target/debug/rig}

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the README's headline table anew, from the summary of a run of scenarios/drain.yaml.
+"""Rewrites the headline table of the README from the summary of a run of scenarios/drain.yaml.
 
     tools/headline.py results/reference/drain/summary.json README.md
 """
@@ -48,7 +48,7 @@ def row(cell):
 heading = ["balancer", "deploy", "requests", "dropped", "5xx", "closed", "in flight at deregistration", "at termination",
            "drain window", "longest drain"]
 if run["verdict"] != "passed":
-    sys.exit(f"{summary} has not passed, but {run['verdict']}: it is no headline")
+    sys.exit(f"{summary}: the run did not pass ({run['verdict']}), so the table stays as it is")
 versions = dict.fromkeys(f"{cell['balancer']} {cell['balancer_version']}" for cell in run["cells"])
 table = [heading, ["---", "---"] + ["---:"] * 8] + [row(cell) for cell in run["cells"]]
 text = "\n".join(f"| {' | '.join(cells)} |" for cells in table)
@@ -56,5 +56,5 @@ text += f"\n\n({', '.join(versions)}; {run['environment']['cpus']} CPUs; seed {r
 page = open(readme, encoding="utf-8").read()
 page, found = re.subn(f"(?s){re.escape(BEGIN)}.*?{re.escape(END)}", lambda _: BEGIN + text + END, page)
 if found != 1:
-    sys.exit(f"{readme} has no place for the table")
+    sys.exit(f"{readme} has no markers for the table")
 open(readme, "w", encoding="utf-8").write(page)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Checks what the compiler doesn't see: workflows, the action, and the scenarios as an editor checks them. Offline.
+# Checks what the compiler can't see: workflows, the action, and the scenarios as an editor would. Works offline.
 set -eu
 
 cd "$(dirname -- "$0")/.."

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Takes the pictures of two cells out of a run's report.html and puts them side by side, as one SVG for a README.
+"""Takes the pictures of two cells from a run's report.html and puts them side by side in one SVG.
 
     rig report results/drain/latest --format html | tools/picture.py /dev/stdin haproxy without-drain with-drain > docs/drain.svg
 """

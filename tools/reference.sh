@@ -1,6 +1,6 @@
 #!/bin/sh
-# Keeps of the newest run of each bundled scenario what is worth committing, in results/reference: its figures, the
-# report and the page; no records. The README's table and picture are made of the same run.
+# Copies figures, report and page of the newest run of each bundled scenario to results/reference, without records. Then
+# renews the README's table and picture from the same runs.
 set -eu
 
 cd "$(dirname -- "$0")/.."
@@ -11,7 +11,7 @@ for scenario in scenarios/*.yaml; do
     [ -e "$latest/summary.json" ] || { echo "$scenario has not been run here: make scenarios" >&2; exit 3; }
     mkdir -p "results/reference/$name"
     for form in json:summary.json markdown:report.md html:report.html; do
-        # It ends as the run did. Where the repository lies is nobody's concern.
+        # `rig report` exits as the run did. Paths of this machine are removed.
         { "$rig" report "$latest" --format "${form%%:*}" || [ $? -ne 3 ]; } |
             sed "s,$PWD/,,g" >"results/reference/$name/${form##*:}"
     done

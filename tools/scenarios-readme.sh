@@ -1,5 +1,5 @@
 #!/bin/sh
-# Prints scenarios/README.md: each question, its file, and what the newest run of it on this machine answered.
+# Prints scenarios/README.md: each question, its file, and what its newest run on this machine answered.
 set -eu
 
 rig=$1
@@ -13,16 +13,16 @@ done
 cat <<'HEAD'
 # Scenarios
 
-Each file asks one question of the load balancers that it names, and answers it by itself: its header says how, and what
-would refute the expected answer; its claims make it pass or fail; its `reading` says what the numbers mean.
+Each file asks the load balancers that it names one question, and judges the answer itself. Its header describes the method, and
+what would refute the expected answer. Its claims make the run pass or fail. Its `reading` says what the numbers mean.
 
 ```
-rig run scenarios/drain.yaml                       # one
-make scenarios                                     # all, in their short form
-make scenarios FULL=1                              # all, five repeats of each
+rig run scenarios/drain.yaml                       # one scenario
+make scenarios                                     # all of them, once
+make scenarios FULL=1                              # all of them, five repeats each
 ```
 HEAD
-# A failed claim is an answer as well.
+# A failed claim is an answer, too.
 # shellcheck disable=SC2086
 "$rig" report $runs --format markdown || [ $? -ne 3 ]
 printf '\nMeasured on %s CPUs, %s; in full: `rig report results/SCENARIO/latest`.\n' "$(nproc)" "$(date -u +%Y-%m-%d)"

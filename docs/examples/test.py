@@ -1,4 +1,4 @@
-"""Runs the examples of docs/records.md over a real cell, and holds their figures against the cell's summary."""
+"""Runs the examples of docs/records.md over a real cell, and compares their figures with the cell's summary."""
 import json
 import pathlib
 import subprocess
@@ -47,7 +47,7 @@ for line, name in zip(said("latency.py").splitlines(), ("p50", "p90", "p99", "p9
     _, value, _, _, total = line.split()
     assert int(total) == counts["ok"], line
     if summary["ok_only_latency_ms"][name] is None:
-        continue  # too few requests lie beyond it: rig does not tell it
+        continue  # too few requests are slower: rig does not print it
     close(float(value), summary["ok_only_latency_ms"][name])
     print(f"ok  HdrHistogram: {line}")
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs scenarios as an action does: the report becomes the job's summary, each failed claim an annotation, and rig's
-# exit code the step's. Everything that it needs comes in the environment, so that it can be tried anywhere:
+# Runs scenarios for the action: the report becomes the job's summary, each failed claim an annotation, and rig's exit code the
+# step's. All input comes from the environment, so it can be tried anywhere:
 #
 #   RIG=target/debug/rig SCENARIOS=drain GITHUB_OUTPUT=/dev/stderr GITHUB_STEP_SUMMARY=summary.md .github/actions/rig/run.sh
 set -eu
@@ -26,10 +26,10 @@ cat "$begun.md" >>"$GITHUB_STEP_SUMMARY"
 cat "$begun.md"
 rm -f "$begun.md"
 
-# The runs that have a summary since then.
+# The runs whose summary is newer.
 runs=$(find "$results" -mindepth 3 -maxdepth 3 -name summary.json -newer "$begun" | sort | sed 's,/summary.json$,,')
 for run in $runs; do
-    # A value of an annotation has its % and line ends written as numbers.
+    # In an annotation, % and line ends are escaped.
     jq -r '
         def escaped: gsub("%"; "%25") | gsub("\r"; "%0D") | gsub("\n"; "%0A");
         .scenario as $scenario | .claims[]

@@ -1,4 +1,4 @@
-//! Reproducible chance: a draw is a pure function of a seed, of what it decides, and of a request's place in
+//! Reproducible randomness: a draw is a pure function of a seed, of what it decides, and of a request's place in
 //! the schedule. So a request is the same in every variant and behind every balancer, whatever happened
 //! before it.
 
@@ -7,7 +7,7 @@
 pub enum Decision {
     /// Which class of the mix a request belongs to.
     Class,
-    /// Whether a request opens a connection of its own.
+    /// Whether a request opens a new connection.
     FreshConnection,
     /// How long after the arrival before it a request arrives.
     Gap,
@@ -15,7 +15,7 @@ pub enum Decision {
     ServiceTime,
     /// Whether a service time belongs to the slow tail.
     SlowTail,
-    /// When a cell of a run has its turn.
+    /// The order of the cells of a run.
     CellOrder,
     /// How much later than its time an entry of the timeline begins.
     Jitter,

@@ -1,5 +1,4 @@
-//! An agent's conversation with its controller: a job line in, frames out, and the end of stdin as the news
-//! that the controller died.
+//! How an agent talks with its controller: a job line in, frames out. The end of stdin means that the controller died.
 
 use std::io::{self, BufRead, Write};
 use std::process::ExitCode;
@@ -46,7 +45,7 @@ fn read_job(input: &mut impl BufRead) -> Result<Job, JobError> {
     Ok(serde_json::from_str(&line)?)
 }
 
-/// Writes one frame to stdout. Ends the process if nobody reads them any more: the controller is gone.
+/// Writes one frame to stdout. Ends the process if stdout is closed: the controller is gone.
 pub fn send(frame: &Frame) {
     if write_frame(&mut io::stdout().lock(), frame).is_err() {
         std::process::exit(EXIT_ENVIRONMENT.into());
@@ -68,7 +67,7 @@ pub fn fault(reason: &dyn std::fmt::Display) -> ExitCode {
 
 /// Resolves when stdin ends: the controller died. To be called after the job has been read.
 ///
-/// A thread of its own blocks on stdin, because tokio's stdin would keep the runtime from ending.
+/// A separate thread blocks on stdin, because tokio's stdin would keep the runtime from ending.
 pub async fn controller_gone() {
     let (gone, heard) = oneshot::channel::<()>();
     std::thread::spawn(move || {

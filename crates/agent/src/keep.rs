@@ -1,6 +1,6 @@
-//! What ends a balancer whose controller is gone. The signal at the parent's death reaches one process, and not what it has
-//! launched; and a balancer that stands still may lose it. So a keeper waits for the end of its standard input, which is
-//! the end of the controller however that came, and then ends the whole process group.
+//! Stops a balancer whose controller is gone. The parent-death signal reaches one process, not its children, and a stopped
+//! balancer may miss it. So a keeper waits for the end of its standard input, which comes when the controller ends in any
+//! way, and then stops the whole process group.
 
 use std::io::Read;
 use std::thread::sleep;
@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 pub const DONE: &str = "done";
 /// How long the group may take to follow SIGTERM.
 const GRACE: Duration = Duration::from_secs(3);
-/// Between two looks. SIGTERM is said again each time: who was reading its configuration may have missed it.
+/// The polling interval. SIGTERM is sent again each time: a process that was reading its configuration may have missed it.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// Waits for the end of `input`, and ends the process group `group` unless its controller has done so.
@@ -28,7 +28,7 @@ pub fn keep(group: u32, mut input: impl Read) {
 
 fn end(group: Pid) {
     let begun = Instant::now();
-    // One that is gone already is what is wanted.
+    // It may be gone already, which is the goal.
     while test_kill_process_group(group).is_ok() {
         let signal = if begun.elapsed() < GRACE { Signal::TERM } else { Signal::KILL };
         let _ = kill_process_group(group, signal);
@@ -55,7 +55,7 @@ mod tests {
         assert_eq!(child.try_wait().unwrap(), None);
         let group = child.id();
         let keeper = std::thread::spawn(move || keep(group, std::io::empty()));
-        // Only what is collected is gone.
+        // A process is gone only after it was collected.
         assert_eq!(child.wait().unwrap().signal(), Some(Signal::TERM.as_raw()));
         keeper.join().unwrap();
     }

@@ -1,6 +1,6 @@
-//! What the processes in the measured path share.
+//! What the processes in the measured path have in common.
 //!
-//! An agent is born through [`exec`], which ties its life to its parent's. It says hello and reads its job
+//! An agent is started through [`exec`], which ties its life to its parent's. It says hello and reads its job
 //! ([`frames`]), works by a [`clock`] that all processes of the host share and a [`timer`] that is precise to
 //! some ten microseconds, decides by reproducible [`draw`]s, and states at its end what it cost ([`usage`]).
 

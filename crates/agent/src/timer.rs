@@ -66,7 +66,7 @@ async fn drive(shared: Rc<Shared>, mut expirations: pipe::Receiver) {
         while let Some(waker) = shared.pop_passed(now) {
             waker.wake();
         }
-        // Who was woken may sleep again; after that the timer is set once instead of twice.
+        // A woken task may sleep again. Setting the timer after that saves one call.
         tokio::task::yield_now().await;
         shared.arm();
     }

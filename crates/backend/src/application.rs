@@ -63,11 +63,11 @@ impl Application {
         self: Rc<Application>,
         request: Request<Incoming>,
     ) -> Result<Response<Stamped>, hyper::Error> {
-        // What carries an id is load, whatever its path: it must be in the ledger.
+        // A request with an id is load, whatever its path, so it must be in the ledger.
         let of_the_load = request.headers().contains_key(REQUEST_ID_HEADER);
         match request.uri().path() {
             _ if of_the_load => self.work(request).await,
-            // Behind whatever prefix a route has.
+            // A route may add a prefix.
             path if path.ends_with(STATUS_PATH) => Ok(self.status()),
             path if path == self.job.health_path => Ok(self.health().await),
             _ => self.work(request).await,
@@ -106,7 +106,7 @@ impl Application {
         let id = request_id(&request);
         let mut receipt = id.map(|id| self.ledger.receive(id));
         let cost = cost(&request);
-        // Probes and curl are nobody's requests.
+        // Probes and curl have no user.
         let asked = id.and_then(|_| self.sessions.asked(request.headers()));
         if !body_is_intact(request).await? {
             return Ok(self.say(
@@ -171,7 +171,7 @@ impl Application {
     }
 }
 
-/// The response with what became of the session.
+/// The response, with the state of the session.
 fn with(visit: Option<&Visit>, mut response: Response<Stamped>) -> Response<Stamped> {
     if let Some(visit) = visit {
         visit.write(response.headers_mut());

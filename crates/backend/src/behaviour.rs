@@ -1,4 +1,4 @@
-//! How a backend is told to misbehave, and the connection whose response it breaks off.
+//! How a backend misbehaves when told to, and the connection on which it breaks off a response.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, IoSlice};
@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::response::Stamped;
 use crate::transport::Transport;
 
-/// How a backend behaves, shared with whoever tells it.
+/// How a backend behaves, shared with the code that receives commands.
 #[derive(Clone, Debug, Default)]
 pub struct Behaviour(Rc<Cell<Option<Misbehaviour>>>);
 
@@ -56,7 +56,7 @@ impl Axe {
     }
 }
 
-/// The part of `response` before the place where it is broken off. The server writes no part of a head: so it is
+/// The part of `response` before the place where it is broken off. The server never writes part of a head, so it is
 /// written here.
 fn stump(response: &Response<Stamped>, stage: ResponseStage) -> Vec<u8> {
     let mut bytes = format!("HTTP/1.1 {}\r\n", response.status()).into_bytes();
@@ -78,7 +78,7 @@ fn stump(response: &Response<Stamped>, stage: ResponseStage) -> Vec<u8> {
     bytes
 }
 
-/// A connection: as the stream below it, until the axe has come down.
+/// A connection that passes everything through, until a response must be broken off.
 pub(crate) struct Wire {
     stream: Transport,
     axe: Axe,

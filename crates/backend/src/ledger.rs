@@ -1,4 +1,4 @@
-//! What this incarnation received and finished, written so that no death of it loses a line.
+//! What this incarnation received and finished, written so that its death loses no line.
 
 use std::cell::{Cell, RefCell};
 use std::fs::{File, OpenOptions};
@@ -57,7 +57,7 @@ impl Ledger {
         self.write(&LedgerLine::Stood { from, to });
     }
 
-    /// Resolves when a line could not be written: a backend that keeps no ledger must not go on.
+    /// Resolves when a line could not be written: a backend without a ledger must stop.
     pub(crate) async fn failure(&self) -> io::Error {
         loop {
             let failed = self.failed.notified();
@@ -68,7 +68,7 @@ impl Ledger {
         }
     }
 
-    /// Writes a line with a single `write(2)`: appended as a whole, and in the kernel's hands if we are killed.
+    /// Writes a line with a single `write(2)`: appended as a whole, and safe in the kernel if this process is killed.
     fn write(&self, line: &LedgerLine) {
         let written = serde_json::to_vec(line).map_err(io::Error::from).and_then(|mut text| {
             text.push(b'\n');

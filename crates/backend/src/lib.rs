@@ -1,11 +1,11 @@
-//! The toy backend: what stands behind a balancer in a cell.
+//! The toy backend: the server behind a balancer in a cell.
 //!
 //! It answers each request after a reproducible [`service_time`], stamps its incarnation on the response, and
 //! writes what it received and finished to its ledger, which outlives it. The data flow of one request:
 //! head read → ledger line *received* → body read and checked → a place (or the queue, or 503) → its session, if the
 //! backend keeps any (or 503) → service time → head written → ledger line *finished* → last byte written.
 //!
-//! It runs as a process of its own ([`run`]); tests serve in-process ([`serve`]).
+//! It runs as a separate process ([`run`]); tests serve in-process ([`serve`]).
 
 mod application;
 mod behaviour;

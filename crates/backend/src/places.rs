@@ -1,4 +1,4 @@
-//! How many requests a backend works on at once, and how many may wait for that.
+//! How many requests a backend works on at a time, and how many may wait.
 
 use std::cell::Cell;
 
@@ -31,12 +31,12 @@ impl Places {
         self.queued.get()
     }
 
-    /// Takes a place, after all that came before have got theirs.
+    /// Takes a place, after all earlier requests got theirs.
     pub(crate) async fn take(&self) -> Result<Place<'_>, QueueFull> {
         let Some(free) = &self.free else {
             return Ok(Place { _permit: None });
         };
-        // The semaphore is fair: a free permit means that nobody waits.
+        // The semaphore is fair: a free permit means that no request waits.
         if let Ok(permit) = free.try_acquire() {
             return Ok(Place { _permit: Some(permit) });
         }
@@ -49,7 +49,7 @@ impl Places {
     }
 }
 
-/// Counts a request that waits, also if its client gives up.
+/// Counts a waiting request, also if its client gives up.
 struct Waiting<'a>(&'a Cell<u32>);
 
 impl<'a> Waiting<'a> {

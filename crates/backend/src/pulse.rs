@@ -1,6 +1,6 @@
-//! Whether this process runs when it should. It wakes up at even distances, and notes where it could not: it was
-//! stopped, or the machine had no processor for it. Nothing else would show it: requests that come meanwhile wait in the
-//! kernel, and are received late.
+//! Whether this process runs when it should. It wakes up at regular intervals, and notes when it could not: it was stopped,
+//! or the machine had no processor for it. Nothing else would show that: requests that arrive meanwhile wait in the kernel,
+//! and are received late.
 
 use std::convert::Infallible;
 use std::rc::Rc;
@@ -11,9 +11,9 @@ use agent::timer::Timer;
 
 use crate::ledger::Ledger;
 
-/// From one look to the next: seldom enough to cost next to nothing.
+/// The time between two wake-ups: long enough to cost almost nothing.
 const BEAT: Duration = Duration::from_millis(25);
-/// What is shorter is a scheduler's everyday work, and shows in the requests themselves.
+/// Shorter pauses are normal scheduling, and show in the requests themselves.
 const STOOD: Duration = Duration::from_millis(5);
 
 /// Watches until it is dropped.

@@ -1,4 +1,4 @@
-//! Serving: the listener, its connections, and what becomes of both on SIGTERM.
+//! The server: the listener, its connections, and what SIGTERM does to both.
 
 use std::future::Future;
 use std::io;
@@ -125,7 +125,7 @@ pub async fn serve(
                     let reception = reception.clone();
                     connections.spawn_local(converse(stream, reception, application.clone(), finishing.clone()));
                 }
-                // Out of descriptors, or the peer has gone already: neither ends a server.
+                // Out of descriptors, or the peer is already gone: neither stops a server.
                 Err(_) => timer.sleep_until(clock::now() + ACCEPT_PAUSE).await,
             },
             Some(_) = connections.join_next() => {}
@@ -171,16 +171,16 @@ async fn converse(
     application: Rc<Application>,
     mut finishing: watch::Receiver<()>,
 ) {
-    // A refusal leaves a slower connection, not a wrong one.
+    // If this fails, the connection is slower, not wrong.
     let _ = stream.set_nodelay(true);
     let stream = tokio::select! {
         biased;
         welcomed = reception.welcome(stream) => match welcomed {
             Ok(stream) => stream,
-            // A broken handshake is its peer's to tell.
+            // The peer reports a broken handshake.
             Err(_) => return,
         },
-        // It has asked for nothing yet.
+        // It has not sent a request yet.
         _ = finishing.changed() => return,
     };
     let axe = Axe::default();
@@ -198,6 +198,6 @@ async fn converse(
             connection.await
         }
     };
-    // How a connection ended is the client's to say; the ledger has what the backend knows of it.
+    // The client reports how a connection ended; the ledger has what the backend knows.
     let _ = ended;
 }

@@ -1,5 +1,5 @@
-//! What a connection of the backend speaks: plain TCP, or TLS over it. Whoever begins with a handshake gets TLS, and
-//! anyone else plain HTTP: so rig's own looks at its status cost no cryptography, which is measured.
+//! What a connection of the backend speaks: plain TCP, or TLS over it. A client that starts with a handshake gets TLS, any
+//! other plain HTTP. So rig's own status requests cost no cryptography, which is measured.
 
 use std::cell::Cell;
 use std::io::{self, IoSlice};
@@ -28,7 +28,7 @@ pub(crate) struct Reception {
 }
 
 impl Reception {
-    /// `acceptor`: who speaks TLS; `None`: nobody does.
+    /// `acceptor`: speaks TLS; `None`: plain HTTP only.
     pub(crate) fn new(acceptor: Option<TlsAcceptor>) -> Reception {
         Reception { acceptor, handshakes: Cell::default() }
     }

@@ -1,4 +1,4 @@
-//! How near the generator came to the most that one processor can do.
+//! How close the generator came to the limit of one processor.
 
 use std::collections::VecDeque;
 use std::time::Duration;

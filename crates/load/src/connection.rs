@@ -1,5 +1,4 @@
-//! One connection of the generator, and whether it can still be used. What is said on it is an
-//! [`Exchange`].
+//! One connection of the generator, and whether it can still be used. It carries [`Exchange`]s.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -93,12 +92,12 @@ impl Connection {
         ended
     }
 
-    /// Whether the peer has left the idle connection alone.
+    /// Whether the idle connection can still be used.
     pub(crate) fn is_quiet(&mut self) -> bool {
         self.wire.is_quiet()
     }
 
-    /// Whether the peer has sent something that nobody asked for, on an idle connection that isn't quiet any more.
+    /// Whether the peer sent unexpected data on the idle connection.
     pub(crate) fn has_surplus(&mut self) -> bool {
         self.wire.has_surplus()
     }

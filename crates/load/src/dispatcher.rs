@@ -15,7 +15,7 @@ use crate::pool::{Placement, Released};
 use crate::schedule::{Arrival, Schedule};
 use crate::worker::work;
 
-/// The open loop: nothing that a response does or doesn't do moves the schedule.
+/// The open loop: no response, early, late or missing, moves the schedule.
 pub(crate) struct Dispatcher {
     context: Rc<Context>,
     schedule: Peekable<Schedule>,
@@ -41,7 +41,7 @@ impl Dispatcher {
         }
     }
 
-    /// When a request is due or one in the queue is out of time; never, if neither is to come.
+    /// When the next request is due, or one in the queue times out; never, if there is none.
     fn next_wake(&mut self) -> Nanos {
         let due = self.schedule.peek().map(|arrival| arrival.due);
         let pool = self.context.pool.borrow();
@@ -49,9 +49,9 @@ impl Dispatcher {
         due.into_iter().chain(expiry).min().unwrap_or(Nanos(i64::MAX))
     }
 
-    /// Releases all that is due, however late it is.
+    /// Releases everything that is due, however late.
     fn release(&mut self, now: Nanos) {
-        // Forgets workers that have ended; a worker's panic is a bug, and must not pass for a slow server.
+        // Forgets workers that have ended. A worker's panic is a bug, and must not look like a slow server.
         while let Some(ended) = self.workers.try_join_next() {
             ended.expect("a worker doesn't panic");
         }

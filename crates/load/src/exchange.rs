@@ -15,7 +15,7 @@ use crate::pace::Pace;
 use crate::request::RequestBytes;
 use crate::response::ResponseReader;
 
-/// An exchange, kept outside the task's futures: it tells how far the request came if the time-out ends it.
+/// An exchange, kept outside the task's futures: it says how far the request came if the timeout ends it.
 pub(crate) struct Exchange {
     request: RequestBytes,
     /// `None`: the body goes as fast as the connection takes it.
@@ -24,7 +24,7 @@ pub(crate) struct Exchange {
     sent: usize,
     received: u64,
     first_byte: Option<Nanos>,
-    /// Whether bytes that the connection has taken may not be on their way yet: TLS keeps what the kernel doesn't take.
+    /// Whether bytes may still be buffered: TLS keeps what the kernel has not accepted.
     to_flush: bool,
     write_failure: Option<Cause>,
     ended_by_close: bool,
@@ -116,8 +116,8 @@ impl Exchange {
         }
     }
 
-    /// Writes as much as the pace allows and the kernel takes. A failure is kept and not returned: the peer's response, or the
-    /// beginning of it, may have arrived before.
+    /// Writes as much as the pace allows and the kernel accepts. A failure is kept and not returned, because the peer's
+    /// response, or its beginning, may have arrived before.
     fn poll_send(&mut self, cx: &mut Context<'_>, stream: &mut (impl AsyncWrite + Unpin)) {
         while self.write_failure.is_none() && !self.is_sent() {
             let body = self.request.body_length();

@@ -6,7 +6,7 @@ use model::outcome::{Cause, NotSent, Outcome, Stage};
 use rustix::io::Errno;
 use tokio_rustls::rustls as tls;
 
-/// What ended a request on a connection that stood or was being opened.
+/// What ended a request on an open connection, or one being opened.
 pub(crate) fn cause(error: &io::Error) -> Cause {
     match errno(error) {
         Errno::CONNREFUSED => Cause::Refused,
@@ -16,7 +16,7 @@ pub(crate) fn cause(error: &io::Error) -> Cause {
     }
 }
 
-/// TLS has errors without a number. A FIN without a farewell (close_notify) is one of them.
+/// TLS has errors without a number. A FIN without close_notify is one of them.
 fn of_tls(error: &io::Error) -> Cause {
     match agent::tls::refusal(error) {
         Some(tls::Error::InvalidCertificate(_)) => Cause::Untrusted,
@@ -31,7 +31,7 @@ pub(crate) fn opening_outcome(error: &io::Error, stage: Stage) -> Outcome {
     let errno = errno(error);
     match errno {
         _ if stage == Stage::Tls => Outcome::Failed { stage, cause: cause(error) },
-        // No port, no descriptor, no memory: the peer has had no part in it.
+        // No port, no descriptor, no memory: the peer is not to blame.
         Errno::ADDRNOTAVAIL
         | Errno::MFILE
         | Errno::NFILE

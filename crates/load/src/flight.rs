@@ -12,12 +12,12 @@ use crate::exchange::Exchange;
 use crate::pool::Released;
 use crate::users::Held;
 
-/// A request that a worker has taken up. It is recorded when this is dropped, so that no way out of a worker,
-/// not even being aborted, can lose a request.
+/// A request that a worker has taken up. It is recorded when this is dropped, so that no request is lost, however the
+/// worker ends.
 pub(crate) struct Flight {
     pub(crate) context: Rc<Context>,
     pub(crate) released: Released,
-    /// When a worker took it up: from then on it had a connection, or could open one.
+    /// When a worker took it up. From then on it had a connection, or could open one.
     pub(crate) begun: Nanos,
     pub(crate) sent: Option<Nanos>,
     /// How far its connection has come, before there is an exchange.
@@ -58,7 +58,7 @@ impl Drop for Flight {
         let class = &self.context.classes[arrival.class];
         let exchange = self.exchange.take();
         let exchange = exchange.as_ref();
-        // A user agent takes cookies in as soon as it has read the head, whatever becomes of the body.
+        // A browser stores cookies as soon as it has read the head, whatever happens to the body.
         let session = exchange.and_then(|exchange| {
             let head = exchange.response().head();
             self.context.holdings.borrow_mut().receive(arrival.user, &self.held, head)

@@ -6,9 +6,9 @@
 //!
 //! Three rules make its numbers worth reading. A request's intended start is computed, never read from a
 //! clock, so a stall of the generator shows as latency. A request is never sent again once a byte of it was
-//! handed to the kernel. And every request that was taken up is recorded, even when its task is dropped.
+//! given to the kernel. And every request that was taken up is recorded, even if its task is dropped.
 //!
-//! It runs as a process of its own ([`run`]); tests generate in-process ([`generate`]).
+//! It runs as a separate process ([`run`]); tests generate in-process ([`generate`]).
 
 mod busiest;
 mod chunked;

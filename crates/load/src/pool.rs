@@ -25,12 +25,12 @@ impl Released {
     }
 }
 
-/// What becomes of a released request.
+/// What happens to a released request.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Placement {
     /// An idle worker has it.
     Taken,
-    /// A new worker is to be started with it; its place is already counted.
+    /// Start a new worker with it; its place is already counted.
     NewWorker(Released),
     /// Every worker is busy: it waits.
     Queued,
@@ -63,7 +63,7 @@ impl Pool {
             self.workers += 1;
             return Placement::NewWorker(released);
         }
-        // A connection from another address gives way to one from the right one.
+        // Close a connection from another address to make room for one from the right address.
         if self.hand_to_idle(released, |_| true) {
             return Placement::Taken;
         }

@@ -40,7 +40,7 @@ impl Recorder {
         self.progress.due += 1;
     }
 
-    /// Takes the record of a request that has ended. A failure to write shows at the next [`Recorder::flush`].
+    /// Takes the record of a finished request. A failure to write shows at the next [`Recorder::flush`].
     pub(crate) fn record(&mut self, request: &Request) {
         let kind = request.outcome.kind();
         self.progress.ended += 1;

@@ -20,7 +20,7 @@ pub struct Arrival {
     pub class: usize,
     /// The connection that it wants.
     pub connect: Connect,
-    /// Who makes it; `None`: nobody in particular.
+    /// Its user; `None`: no user in particular.
     pub user: Option<u32>,
     /// The address that its connection has to come from; `None`: any.
     pub source: Option<IpAddr>,
@@ -31,7 +31,7 @@ pub struct Arrival {
 pub enum Connect {
     /// Any idle one.
     Reuse,
-    /// One of its own, closed afterwards.
+    /// A new one, closed afterwards.
     Fresh,
 }
 

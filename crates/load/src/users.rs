@@ -1,4 +1,4 @@
-//! Those who make the requests: who makes which, what each holds in his cookie jar, and the address that each has.
+//! The users: who sends which request, what is in each user's cookie jar, and which address each user has.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -12,7 +12,7 @@ use crate::response::Head;
 #[derive(Clone, Debug)]
 pub(crate) struct Crowd {
     seed: u64,
-    /// For each user the share of all users up to him.
+    /// For each user, the cumulative share of the users up to this one.
     shares: Vec<f64>,
     sources: bool,
 }
@@ -31,8 +31,8 @@ impl Crowd {
         Crowd { seed, shares: shares.collect(), sources: users.identity == Identity::SourceAddress }
     }
 
-    /// The user who makes the `n`-th request. The first of each come in order, so that nobody collects two cookies at
-    /// once and everybody has his before anything is measured.
+    /// The user of the `n`-th request. The first requests of all users come in order, so that no user collects two cookies at
+    /// once and each has one before the measurement begins.
     pub(crate) fn user_of(&self, n: u64) -> u32 {
         let count = self.shares.len();
         let user = match usize::try_from(n) {
@@ -63,7 +63,7 @@ struct Holding {
     session: Option<Session>,
 }
 
-/// A session as its user knows it: by the word of the backends, as the cookie may be opaque.
+/// A session as its user knows it, from the backends' headers, because the cookie may be opaque.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Session {
     id: String,
@@ -80,7 +80,7 @@ impl Holdings {
         Holdings(vec![Holding::default(); users.map_or(0, |users| users.count as usize)])
     }
 
-    /// The header lines that a request of `user` has beside others, each ended, and what he holds as it is sent.
+    /// The additional header lines for a request of `user`, each with its line end, and what the user holds when it is sent.
     pub(crate) fn send(&self, user: Option<u32>) -> (String, Held) {
         let Some(holding) = user.and_then(|user| self.0.get(user as usize)) else {
             return (String::new(), Held::default());
@@ -92,7 +92,7 @@ impl Holdings {
         (lines, Held(holding.session.clone()))
     }
 
-    /// Takes in what a response says to `user`, who held `held` when he asked, and returns what became of his session.
+    /// Takes in a response to `user`, who held `held` when the request was sent, and returns what became of the session.
     pub(crate) fn receive(&mut self, user: Option<u32>, held: &Held, head: &Head) -> Option<SessionUse> {
         let holding = user.and_then(|user| self.0.get_mut(user as usize))?;
         for cookie in &head.cookies {
@@ -103,7 +103,7 @@ impl Holdings {
             let carried = head.cookies.iter().any(|cookie| cookie.name == SESSION_COOKIE);
             match &mut holding.session {
                 Some(session) if session.id == *id => session.seen = session.seen.max(*count),
-                // An answer about an earlier session brings no cookie, and changes nothing.
+                // A response about an earlier session sets no cookie, and changes nothing.
                 session if carried => *session = Some(Session { id: id.clone(), seen: *count }),
                 _ => {}
             }

@@ -127,6 +127,6 @@ fn a_session_is_followed_from_its_beginning_to_its_loss() {
     assert_eq!(holdings.receive(one, &late, &head("kept 4 w-0", None)), used("w-0", Kept, 3, Some(4)));
     assert_eq!(holdings.send(one).0, "Cookie: rig-session=v-0\r\nx-rig-session-seen: 1\r\n");
 
-    assert_eq!(holdings.send(Some(0)).0, "", "the other user has a jar of his own");
+    assert_eq!(holdings.send(Some(0)).0, "", "the other user has a separate jar");
     assert_eq!(holdings.receive(None, &Held::default(), &head("new 1 w-0", None)), None);
 }

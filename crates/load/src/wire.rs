@@ -29,8 +29,8 @@ impl Wire {
         Ok((Wire::Tls(Box::new(stream)), handshake))
     }
 
-    /// Whether the peer has left the idle connection alone. A FIN, a reset or data that nobody asked for make it
-    /// unusable; tickets for later sessions do not. Asks the kernel, because the runtime may not have heard yet.
+    /// Whether the idle connection can still be used. A FIN, a reset or unexpected data make it unusable; tickets for later
+    /// sessions do not. Asks the kernel, because the runtime may not know yet.
     pub(crate) fn is_quiet(&mut self) -> bool {
         let found = match self {
             Wire::Plain(stream) => peek(stream).map(drop),
@@ -42,7 +42,7 @@ impl Wire {
         found.is_err_and(|errno| errno == Errno::AGAIN)
     }
 
-    /// Whether what disturbed the idle connection is data, and not its end.
+    /// Whether the idle connection received data, and not its end.
     pub(crate) fn has_surplus(&mut self) -> bool {
         match self {
             Wire::Plain(stream) => peek(stream).is_ok_and(|length| length > 0),
@@ -90,7 +90,7 @@ fn settle(stream: &TcpStream, session: &mut ClientConnection) -> Result<(), Errn
     let mut buffer = [0u8; 4096];
     loop {
         let (length, _) = match rustix::net::recv(stream, &mut buffer, RecvFlags::DONTWAIT) {
-            // What had been read before and given to nobody disturbs as well.
+            // Data that was read before but not used counts as well.
             Err(Errno::AGAIN) if has_data(session) => return Ok(()),
             other => other?,
         };

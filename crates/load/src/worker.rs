@@ -15,7 +15,7 @@ use crate::pace::Pace;
 use crate::pool::Released;
 use crate::schedule::{Arrival, Connect};
 
-/// Carries `first`, then what waits, then what it is handed while idle; ends when its connection does.
+/// Carries `first`, then waiting requests, then those that it gets while idle. Ends when its connection ends.
 pub(crate) async fn work(context: Rc<Context>, first: Released) {
     let _place = Place(&context);
     let mut connection = None;
@@ -77,8 +77,8 @@ async fn carry(context: &Rc<Context>, released: Released, idle: Option<Connectio
     connection
 }
 
-/// The one attempt at a request. Nothing here sends it twice: before its first byte is written another
-/// connection may be chosen, afterwards it ends as its connection does.
+/// The one attempt at a request. It is never sent twice: before its first byte is written, another connection may be chosen;
+/// afterwards it ends as its connection does.
 async fn attempt(flight: &mut Flight, idle: Option<Connection>) -> (Outcome, Option<Connection>) {
     let context = flight.context.clone();
     let arrival = flight.released.arrival;
@@ -122,7 +122,7 @@ async fn attempt(flight: &mut Flight, idle: Option<Connection>) -> (Outcome, Opt
     if exchange.response().has_surplus() {
         count(&context.tally.surplus);
     }
-    // What we asked to be closed says nothing about the peer.
+    // The close was requested, so it says nothing about the peer.
     if head.close && arrival.connect == Connect::Reuse {
         count(&context.tally.announced_closes);
     }
@@ -130,7 +130,7 @@ async fn attempt(flight: &mut Flight, idle: Option<Connection>) -> (Outcome, Opt
     (outcome, keep.then_some(connection))
 }
 
-/// The worker's connection, if the request may go there and the peer hasn't ended it while it was idle.
+/// The worker's connection, if the request may use it and the peer hasn't closed it while it was idle.
 fn reusable(context: &Context, arrival: &Arrival, idle: Option<Connection>) -> Option<Connection> {
     let fits = |idle: &Connection| arrival.connect == Connect::Reuse && idle.source() == arrival.source;
     let mut connection = idle.filter(fits)?;
@@ -141,7 +141,7 @@ fn reusable(context: &Context, arrival: &Arrival, idle: Option<Connection>) -> O
     Some(connection)
 }
 
-/// Counts an idle connection that the peer did not leave alone.
+/// Counts an idle connection that the peer closed or wrote to.
 fn count_end(context: &Context, connection: &mut Connection) {
     let Tally { surplus, unannounced_closes, .. } = &context.tally;
     count(if connection.has_surplus() { surplus } else { unannounced_closes });

@@ -1,4 +1,4 @@
-//! Users against a server that keeps sessions: each has a jar and, if he is told apart by it, an address of his own.
+//! Users against a server that keeps sessions: each has a cookie jar, and an address if that identifies users.
 
 // Clippy excuses test functions, and not the helpers that they share.
 #![allow(clippy::unwrap_used)]

@@ -1,73 +1,56 @@
 //! Records in, strings out. Nothing here does I/O, reads a clock or draws a random number: the same records
 //! give the same bytes, whether a cell has just ended or its run is a year old.
 //!
-//! A cell's records are [joined](joined::join) by id; each request has a [`fate`](fate::fate), told by its own records and
-//! the [`evidence`] of the history; the [`books`] say whether client, ledger and log agree, the [`phases`]
-//! when a deploy did what. [`summarise`] makes a [`CellSummary`] of it, [`judge`] holds all cells of a run
-//! against the plan's claims, and [`render()`] lays the [`RunSummary`] out as a format-neutral
-//! [`document`] of [`table`]s, for a terminal, Markdown, CSV, JSON, JUnit or OpenMetrics. A cell's [`latency_log()`] goes
-//! from its records straight to other tools, and its [`series()`] is what the pictures of [`html()`] are drawn from.
+//! A folder is a stage, and each uses only itself and those before it:
+//!
+//! 1. [`analysis`]: a cell's records are joined by id; each request has a fate, told by its own records and the evidence of
+//!    the history; the books say whether client, ledger and log agree. All of it is one [`Analysis`].
+//! 2. [`measure`]: the [`CellSummary`], in numbers, with what can be trusted; and its [`Series`] over time.
+//! 3. [`figure`]: one number of it by its name, how several are told together, and what a zero proves.
+//! 4. [`judge`](mod@judge): all cells of a run against the plan's claims, a [`RunSummary`]; and runs against each other.
+//! 5. [`compose`]: what is said and in which order, in blocks and [`table`]s.
+//! 6. [`dialect`]: how it looks, for a terminal, Markdown, HTML, CSV, JSON, JUnit, OpenMetrics, HdrHistogram.
 
-pub mod answers;
-pub mod attribution;
-pub mod backend_load;
-pub mod books;
-pub mod compare;
-pub mod counts;
-pub mod cpu;
-pub mod curl;
-pub mod deaths;
-pub mod deploy;
-pub mod document;
-pub mod ejections;
-pub mod errors;
-pub mod evidence;
-pub mod fate;
-pub mod faults;
-pub mod figures;
-mod frame;
-pub mod html;
-pub mod joined;
-pub mod latency;
-pub mod lateness;
-pub mod page;
-pub mod phases;
-pub mod reading;
-pub mod reloads;
-pub mod render;
-pub mod routing;
-pub mod run;
-pub mod runbook;
-pub mod series;
-pub mod sessions;
-pub mod shell;
-pub mod strata;
-pub mod summary;
-pub mod table;
-pub mod timeline;
-pub mod tls;
-pub mod validity;
-pub mod verdict;
-pub mod waiting;
-pub mod writeup;
-pub mod zero;
+pub mod analysis;
+pub mod compose;
+pub mod dialect;
+pub mod figure;
+pub mod judge;
+pub mod measure;
+pub mod numbers;
 
-mod csv;
-mod junit;
-mod latency_log;
-mod markdown;
-mod openmetrics;
-mod overview;
-mod spread;
-mod terminal;
+use model::plan::SavedPlan;
+use model::records::CellRecords;
 
-pub use html::{Illustrated, html};
-pub use latency_log::latency_log;
-pub use openmetrics::SameScenario;
-pub use render::{
+pub use analysis::lateness::Corrected;
+pub use analysis::{
+    Analysis, attribution, books, deaths, errors, evidence, fate, faults, joined, lateness, phases,
+};
+pub use compose::{comparison, document, page, runbook, shell, table, writeup};
+pub use dialect::html::{Illustrated, html};
+pub use dialect::openmetrics::SameScenario;
+pub use dialect::render::{
     Colour, Format, Style, render, render_comparisons, render_overview, render_page, render_table,
     verdict_json,
 };
-pub use series::{Series, series};
-pub use summary::{CellSummary, summarise};
-pub use verdict::{RunSummary, Verdict, judge};
+pub use figure::reading;
+pub use judge::verdict::{RunSummary, Verdict, judge};
+pub use judge::{compare, handshakes, run, verdict};
+pub use measure::series::Series;
+pub use measure::summary::CellSummary;
+pub use measure::{cpu, deploy, latency, routing, series, sessions, strata, summary, tls, validity, zero};
+
+/// Sums up one cell.
+pub fn summarise(plan: &SavedPlan, records: &CellRecords) -> CellSummary {
+    Analysis::of(plan, &Corrected::of(plan, records)).summary()
+}
+
+/// One cell over time; `None`: its load never began.
+pub fn series(plan: &SavedPlan, records: &CellRecords) -> Option<Series> {
+    Analysis::of(plan, &Corrected::of(plan, records)).series()
+}
+
+/// The latency of one cell as a log that other tools read.
+pub fn latency_log(plan: &SavedPlan, records: &CellRecords) -> String {
+    Analysis::of(plan, &Corrected::of(plan, records)).latency_log()
+}

@@ -1,4 +1,4 @@
-//! The bundled scenarios, embedded in the binary: they can be had by name where there is no checkout.
+//! The bundled scenarios, embedded in the binary, so that they run by name without a checkout.
 
 use std::path::Path;
 
@@ -23,7 +23,7 @@ pub(crate) fn all() -> &'static [(&'static str, &'static str)] {
     &EMBEDDED
 }
 
-/// The scenario that `path` names, if it is a bundled one's bare name.
+/// The bundled scenario that `path` names, if it is a bare name.
 pub(crate) fn find(path: &Path) -> Option<(&'static str, &'static str)> {
     all().iter().find(|(name, _)| Path::new(name) == path).copied()
 }

@@ -1,4 +1,4 @@
-//! The command line: every command with its arguments. What several commands choose from is in `names`.
+//! The command line: every command with its arguments. Values that several commands share are in `names`.
 
 mod agents;
 mod names;
@@ -20,8 +20,8 @@ pub(crate) use up::Up;
 #[command(
     version,
     propagate_version = true,
-    after_help = "Exit codes: 0 every expectation held · 1 an expectation failed · 2 usage, or an invalid scenario · \
-                  3 the environment cannot run it · 4 the measurement is invalid · 130 interrupted"
+    after_help = "Exit codes: 0 every expectation held · 1 an expectation failed · 2 wrong usage, or an invalid scenario · \
+                  3 this environment can't run it · 4 the measurement is invalid · 130 interrupted"
 )]
 pub(crate) struct Cli {
     /// What to do.
@@ -52,14 +52,14 @@ pub(crate) enum Command {
         rig render --templates my-configs                     # the built-in templates, to start from\n  \
         rig render drain --balancer haproxy --proxy-configs my-configs")]
     Render(Render),
-    /// Leave a scenario's topology standing, to look at it and deploy by hand
+    /// Launch a scenario's topology and keep it running, to look at it and deploy by hand
     #[command(after_help = "Examples:\n  \
-        rig up canary --balancer haproxy                      # curl lines for each route; Ctrl-C ends it\n  \
-        rig up drain --balancer nginx --load                  # a light load; press d to deploy with draining, u without\n  \
-        rig up --deploy web --drain off                       # from another shell, to the one that stands\n\n\
-        Nothing is measured, and nothing is kept.")]
+        rig up canary --balancer haproxy                      # prints a curl command for each route; Ctrl-C stops it\n  \
+        rig up drain --balancer nginx --load                  # with background load; d deploys with draining, u without\n  \
+        rig up --deploy web --drain off                       # from another shell\n\n\
+        Nothing is measured, and no results are saved.")]
     Up(Up),
-    /// Render a saved run again, from its records
+    /// Print the report of a saved run again, from its records
     #[command(after_help = "Examples:\n  \
         rig report results/drain/latest\n  \
         rig report results/drain/latest --format markdown > drain.md\n  \
@@ -73,62 +73,63 @@ pub(crate) enum Command {
         rig compare nginx haproxy scenarios/drain.yaml --repeat 6\n  \
         rig compare haproxy envoy reload health-check --repeat 10 --format markdown > compared.md\n  \
         rig compare results/drain/20261122T135148Z results/drain/latest\n\n\
-        Balancers: runs the scenarios named, or all bundled ones (canary, drain, drain-edges, half-dead, health-check, \
-        path-routing, reload, round-robin-vs-least-connections, sticky-sessions, tls), on each of them, five times unless --repeat says \
-        otherwise, cells in an order drawn from the seed. For two balancers all bundled ones are about 13 minutes of \
-        load per repeat, besides what it takes to start and end each cell: half a second as local processes, three in \
-        Docker. --repeat 1 gives a first look, and marks nothing. \
-        Variants that not all of the balancers can run are listed and left out. The runs are saved like any other.\n\n\
-        Saved runs: their plans must be alike but for the balancer, its version and its settings (topology.*, without \
-        pools and routes); what else differs is an error that names the keys.\n\n\
-        A figure is marked ✓ only if it is better at 1 % by an exact rank test over at least five repeats on each side.\n\n\
-        Exit codes: those of the runs, as rig run and rig report give them.")]
+        Balancers: runs the named scenarios, or all bundled ones (canary, drain, drain-edges, half-dead, health-check, \
+        path-routing, reload, round-robin-vs-least-connections, sticky-sessions, tls), on each of them. Each cell \
+        runs five times unless you set --repeat; cells run in an order drawn from the seed. All bundled scenarios on two \
+        balancers take about 13 minutes of load per repeat, plus the time to start and stop each cell: half a second as \
+        local processes, three seconds in Docker. --repeat 1 gives a first look, and marks nothing. Variants that one of \
+        the balancers can't run are listed and left out. The runs are saved like any other.\n\n\
+        Saved runs: their plans may differ only in the balancer, its version and its settings (topology.*, without pools \
+        and routes). Any other difference is an error that names the keys.\n\n\
+        A figure is marked ✓ only if it is better at the 1 % level, by an exact rank test over at least five repeats on \
+        each side.\n\n\
+        Exit codes: those of the runs, as for rig run and rig report.")]
     Compare(Compare),
     /// Write up what runs showed, as Markdown: layer, drain window, deploy sequence, both load tests, limits
     #[command(after_help = "Examples:\n  \
         rig writeup > writeup.md\n  \
         rig writeup results/drain/latest results/path-routing/latest\n\n\
-        Every figure is from the runs. A section is there if a run has what it is about; what no run has is listed at the \
-        end, with the command that would show it.")]
+        Every figure is from the runs. A section is left out if no run covers it; the end lists these, with the command \
+        that would show them.")]
     Writeup(Writeup),
     /// Print a page for on-call about a balancer, as Markdown: its signals, the safe deploy, what to check first
     #[command(after_help = "Examples:\n  \
         rig runbook --balancer haproxy > runbook.md\n  \
         rig runbook results/drain/latest results/drain-edges/latest --balancer nginx\n\n\
-        Commands name what you have to fill in: ADMIN, DIRECTORY, POOL, BACKEND. Times, and the patterns of lost requests, \
-        are from the runs.")]
+        In the commands, replace ADMIN, DIRECTORY, POOL and BACKEND. Times, and the patterns of lost requests, are from the \
+        runs.")]
     Runbook(Runbook),
     /// Show which images containers run from, and bring them onto the engine
     #[command(after_help = "Examples:\n  \
         rig images\n  \
         rig images --fetch\n  \
         rig images --pull never --format json | jq '.images[] | select(.present | not)'\n\n\
-        The engine is found as the docker command finds it: DOCKER_HOST, DOCKER_CONTEXT, its current context, \
+        rig finds the engine as the docker command does: by DOCKER_HOST, DOCKER_CONTEXT, the current context, or \
         /var/run/docker.sock.")]
     Images(Images),
-    /// Check what this machine can do for rig, and say how to mend what it can't
+    /// Check what rig can run on this machine, and how to fix what it can't
     #[command(after_help = "Examples:\n  \
         rig doctor\n  \
         rig doctor --format json | jq '.sections[].checks[] | select(.state == \"failed\")'\n\n\
-        Marks: ✓ as it should be · ✗ keeps something from working · ! limits figures · – not checked, and why\n\n\
+        Marks: ✓ fine · ✗ prevents something · ! limits what the figures are worth · – not checked, with the reason\n\n\
         Exit codes: 0 at least one runtime can run at least one balancer · 3 none can · 130 interrupted\n\n\
-        On a Docker engine it packs rig's own image if that is not there, runs one toy backend in a container, as \
-        a cell would, and removes it. Results are looked for in results/.")]
+        On a Docker engine, it builds rig's own image if it is missing, runs one toy backend in a container as a cell would, \
+        and removes it. It looks for results in results/.")]
     Doctor(Doctor),
     /// Show the bundled scenarios, and the balancers that this machine has
     #[command(after_help = "Examples:\n  \
         rig list\n  \
         rig list --format json | jq -r '.scenarios[] | [.name, .load_seconds] | @tsv'\n\n\
-        A bundled scenario can be run by its name, wherever rig is: rig run drain")]
+        A bundled scenario runs by its name, in any directory: rig run drain")]
     List(List),
     /// Print the JSON Schema of the scenario language
     #[command(after_help = "Examples:\n  \
         rig schema > schema.json\n  \
         rig schema --format markdown\n\n\
-        An editor with a YAML language server completes and checks a scenario that begins with\n  \
+        An editor with a YAML language server completes and checks a scenario that starts with\n  \
         # yaml-language-server: $schema=schema.json")]
     Schema(Schema),
-    /// Print what a shell needs to complete rig's command line
+    /// Print the completion script for a shell
     #[command(after_help = "Examples:\n  \
         rig completions bash > ~/.local/share/bash-completion/completions/rig\n  \
         rig completions zsh > \"${fpath[1]}/_rig\"\n  \
@@ -137,21 +138,21 @@ pub(crate) enum Command {
     /// Write the manual pages, one per command
     #[command(hide = true, after_help = "Example:\n  rig man target/man && man target/man/rig.1")]
     Man(Man),
-    /// Remove what killed runs have left, on disk and on the Docker engine; a live run is never touched
+    /// Remove what killed runs left on disk and on the Docker engine; live runs are not touched
     #[command(after_help = "Examples:\n  rig clean\n  rig clean --out other-results\n  rig clean --images")]
     Clean(Clean),
-    /// The processes that rig launches: not for people
+    /// The processes that rig launches; not for interactive use
     #[command(hide = true, subcommand)]
     Agent(Agent),
 }
 
-/// Where results go if nobody says otherwise.
+/// Where results go by default.
 pub(crate) const RESULTS: &str = "results";
 
 /// `rig run`.
 #[derive(Debug, Args)]
 pub(crate) struct Run {
-    /// The scenarios' files, or names of bundled ones; several are run one after another, and summed up in one table
+    /// Scenario files, or names of bundled scenarios. Several run one after another, with one table for all
     #[arg(required = true)]
     pub(crate) scenarios: Vec<PathBuf>,
     #[command(flatten)]
@@ -161,45 +162,45 @@ pub(crate) struct Run {
     /// Where components run
     #[arg(long, value_enum, default_value = "auto")]
     pub(crate) runtime: RuntimeName,
-    /// When official images are pulled, in Docker
+    /// When to pull official images, in Docker
     #[arg(long, value_enum, default_value = "missing")]
     pub(crate) pull: PullName,
-    /// Where results go, as DIR/<scenario>/<run-id>/
+    /// Directory for results, as DIR/<scenario>/<run-id>/
     #[arg(long, value_name = "DIR", default_value = RESULTS)]
     pub(crate) out: PathBuf,
     /// The balancer's listener [default: a free loopback address]
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) listen: Option<SocketAddr>,
-    /// Balancer templates that replace the built-in ones, laid out like proxy-configs/
+    /// Balancer templates that replace the built-in ones, with the layout of proxy-configs/
     #[arg(long, value_name = "DIR")]
     pub(crate) proxy_configs: Option<PathBuf>,
-    /// Exit with 1 also if this holds, in the language of the scenario's claims: `with-drain.reset > 0`
+    /// Also exit with 1 if this claim holds, such as `with-drain.reset > 0`
     #[arg(long, value_name = "CLAIM")]
     pub(crate) fail_on: Vec<String>,
-    /// Exit with 4 also if a claim rests on a DEGRADED measurement
+    /// Also exit with 4 if a claim rests on a DEGRADED measurement
     #[arg(long)]
     pub(crate) strict: bool,
-    /// No progress on standard error
+    /// Print no progress on standard error
     #[arg(long, short)]
     pub(crate) quiet: bool,
 }
 
-/// What of a scenario, and how.
+/// Which part of a scenario to run, and how.
 #[derive(Debug, Args)]
 pub(crate) struct Choice {
     /// Only these balancers
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     pub(crate) balancer: Vec<BalancerKind>,
-    /// Only these variants, and the negative controls
+    /// Only these variants, and the controls that they need
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     pub(crate) variant: Vec<String>,
     /// Change any key of the scenario, in every variant
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) sets: Vec<Set>,
-    /// Run each cell so often
+    /// Run each cell N times
     #[arg(long, value_name = "N")]
     pub(crate) repeat: Option<u32>,
-    /// Seed of arrivals, service times and the order of cells
+    /// Seed for arrivals, service times and the order of cells
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
 }
@@ -207,10 +208,10 @@ pub(crate) struct Choice {
 /// How results are shown.
 #[derive(Debug, Args)]
 pub(crate) struct Output {
-    /// How results are printed
+    /// Output format
     #[arg(long, value_enum, default_value = "table")]
     pub(crate) format: FormatName,
-    /// No colours, whatever the terminal can do
+    /// Print no colours
     #[arg(long)]
     pub(crate) no_color: bool,
 }
@@ -218,7 +219,7 @@ pub(crate) struct Output {
 /// `rig validate`.
 #[derive(Debug, Args)]
 pub(crate) struct Validate {
-    /// The scenarios' files
+    /// Scenario files, or names of bundled scenarios
     #[arg(required = true)]
     pub(crate) scenarios: Vec<PathBuf>,
     /// Print every value of every variant, defaults included
@@ -227,10 +228,10 @@ pub(crate) struct Validate {
     /// Change any key of the scenarios, in every variant
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) sets: Vec<Set>,
-    /// Check these balancer templates as well, laid out like proxy-configs/
+    /// Also check these balancer templates, with the layout of proxy-configs/
     #[arg(long, value_name = "DIR")]
     pub(crate) proxy_configs: Option<PathBuf>,
-    /// No colours, whatever the terminal can do
+    /// Print no colours
     #[arg(long)]
     pub(crate) no_color: bool,
 }
@@ -238,7 +239,7 @@ pub(crate) struct Validate {
 /// `rig render`.
 #[derive(Debug, Args)]
 pub(crate) struct Render {
-    /// The scenario's file
+    /// Scenario file, or the name of a bundled scenario
     #[arg(required_unless_present = "templates")]
     pub(crate) scenario: Option<PathBuf>,
     /// The balancer
@@ -250,10 +251,10 @@ pub(crate) struct Render {
     /// Change any key of the scenario, in every variant
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) sets: Vec<Set>,
-    /// Balancer templates that replace the built-in ones, laid out like proxy-configs/
+    /// Balancer templates that replace the built-in ones, with the layout of proxy-configs/
     #[arg(long, value_name = "DIR")]
     pub(crate) proxy_configs: Option<PathBuf>,
-    /// Write the built-in templates there, to change them and give them with --proxy-configs
+    /// Write the built-in templates to DIR, to edit and pass to --proxy-configs
     #[arg(long, value_name = "DIR", conflicts_with_all = ["scenario", "balancer", "variant", "sets", "proxy_configs"])]
     pub(crate) templates: Option<PathBuf>,
 }
@@ -261,7 +262,7 @@ pub(crate) struct Render {
 /// `rig report`.
 #[derive(Debug, Args)]
 pub(crate) struct Report {
-    /// The runs' directories, e.g. results/drain/latest; several are summed up together
+    /// Directories of runs, such as results/drain/latest; several get one overview
     #[arg(required = true)]
     pub(crate) runs: Vec<PathBuf>,
     #[command(flatten)]
@@ -271,40 +272,40 @@ pub(crate) struct Report {
 /// `rig compare`.
 #[derive(Debug, Args)]
 pub(crate) struct Compare {
-    /// Balancers (nginx, haproxy, envoy), then scenarios: files or names of bundled ones; or the directories of two runs
+    /// Balancers (nginx, haproxy, envoy), then scenarios (files or names of bundled ones); or the directories of two runs
     #[arg(required = true, value_name = "BALANCER… [SCENARIO…] | RUN RUN")]
     pub(crate) targets: Vec<String>,
-    /// Show runs that are unlike side by side, with what differs, and mark nothing
+    /// Compare runs that are not comparable: show what differs, and mark nothing
     #[arg(long)]
     pub(crate) force: bool,
     /// Change any key of the scenarios, in every variant
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) sets: Vec<Set>,
-    /// Run each cell so often [default: 5, the fewest that let a figure be marked]
+    /// Run each cell N times [default: 5, the fewest for which a figure can be marked]
     #[arg(long, value_name = "N")]
     pub(crate) repeat: Option<u32>,
-    /// Seed of arrivals, service times and the order of cells
+    /// Seed for arrivals, service times and the order of cells
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
     /// Where components run
     #[arg(long, value_enum, default_value = "auto")]
     pub(crate) runtime: RuntimeName,
-    /// When official images are pulled, in Docker
+    /// When to pull official images, in Docker
     #[arg(long, value_enum, default_value = "missing")]
     pub(crate) pull: PullName,
-    /// Where results go, as DIR/<scenario>/<run-id>/
+    /// Directory for results, as DIR/<scenario>/<run-id>/
     #[arg(long, value_name = "DIR", default_value = RESULTS)]
     pub(crate) out: PathBuf,
-    /// Balancer templates that replace the built-in ones, laid out like proxy-configs/
+    /// Balancer templates that replace the built-in ones, with the layout of proxy-configs/
     #[arg(long, value_name = "DIR")]
     pub(crate) proxy_configs: Option<PathBuf>,
-    /// How the comparison is printed
+    /// Output format
     #[arg(long, value_enum, default_value = "table")]
     pub(crate) format: ComparisonFormat,
-    /// No colours, whatever the terminal can do
+    /// Print no colours
     #[arg(long)]
     pub(crate) no_color: bool,
-    /// No progress on standard error
+    /// Print no progress on standard error
     #[arg(long, short)]
     pub(crate) quiet: bool,
 }
@@ -312,16 +313,16 @@ pub(crate) struct Compare {
 /// `rig writeup`.
 #[derive(Debug, Args)]
 pub(crate) struct Writeup {
-    /// The runs' directories [default: the newest run of each scenario below results/]
+    /// Directories of runs [default: the newest run of each scenario in results/]
     pub(crate) runs: Vec<PathBuf>,
 }
 
 /// `rig runbook`.
 #[derive(Debug, Args)]
 pub(crate) struct Runbook {
-    /// The runs' directories [default: the newest run of each scenario below results/]
+    /// Directories of runs [default: the newest run of each scenario in results/]
     pub(crate) runs: Vec<PathBuf>,
-    /// The balancer [default: each that the runs have, a page each]
+    /// The balancer [default: one page for each balancer in the runs]
     #[arg(long, value_name = "NAME")]
     pub(crate) balancer: Option<BalancerKind>,
 }
@@ -329,16 +330,16 @@ pub(crate) struct Runbook {
 /// `rig images`.
 #[derive(Debug, Args)]
 pub(crate) struct Images {
-    /// When official images are pulled
+    /// When to pull official images
     #[arg(long, value_enum, value_name = "WHEN", default_value = "missing")]
     pub(crate) pull: PullName,
-    /// Pull or pack them now
+    /// Pull or build missing images now
     #[arg(long)]
     pub(crate) fetch: bool,
-    /// How the list is printed
+    /// Output format
     #[arg(long, value_enum, default_value = "table")]
     pub(crate) format: ListFormat,
-    /// No colours, whatever the terminal can do
+    /// Print no colours
     #[arg(long)]
     pub(crate) no_color: bool,
 }
@@ -346,10 +347,10 @@ pub(crate) struct Images {
 /// `rig doctor`.
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
-    /// How checks are printed
+    /// Output format
     #[arg(long, value_enum, default_value = "table")]
     pub(crate) format: ListFormat,
-    /// No colours, whatever the terminal can do
+    /// Print no colours
     #[arg(long)]
     pub(crate) no_color: bool,
 }
@@ -357,10 +358,10 @@ pub(crate) struct Doctor {
 /// `rig list`.
 #[derive(Debug, Args)]
 pub(crate) struct List {
-    /// How the list is printed
+    /// Output format
     #[arg(long, value_enum, default_value = "table")]
     pub(crate) format: ListFormat,
-    /// No colours, whatever the terminal can do
+    /// Print no colours
     #[arg(long)]
     pub(crate) no_color: bool,
 }
@@ -368,7 +369,7 @@ pub(crate) struct List {
 /// `rig schema`.
 #[derive(Debug, Args)]
 pub(crate) struct Schema {
-    /// How the language is printed
+    /// Output format
     #[arg(long, value_enum, default_value = "json")]
     pub(crate) format: SchemaFormat,
 }
@@ -384,20 +385,20 @@ pub(crate) struct Completions {
 /// `rig man`.
 #[derive(Debug, Args)]
 pub(crate) struct Man {
-    /// Where the pages go
+    /// Directory for the pages
     pub(crate) directory: PathBuf,
 }
 
 /// `rig clean`.
 #[derive(Debug, Args)]
 pub(crate) struct Clean {
-    /// Where results of killed runs may be: their components' files go, their records stay
+    /// Results directory; files of components are removed, records stay
     #[arg(long, value_name = "DIR", default_value = RESULTS)]
     pub(crate) out: PathBuf,
-    /// Also runs whose owner can't be seen from here: started in a container, or before a restart
+    /// Also clean runs whose owner can't be seen from here: started in a container, or before a restart
     #[arg(long)]
     pub(crate) unseen: bool,
-    /// Also the images that rig has packed, if nothing uses them
+    /// Also remove images that rig built, if nothing uses them
     #[arg(long)]
     pub(crate) images: bool,
 }

@@ -1,11 +1,11 @@
-//! Where a run is measured.
+//! The machine on which a run is measured.
 
 use std::collections::BTreeMap;
 use std::fs::read_to_string;
 
 use model::records::{BalancerBuild, ContainerEngine, Environment};
 
-/// Kernel settings that bear on dropped connections.
+/// Kernel settings that can cause dropped connections.
 const SYSCTLS: [&str; 9] = [
     "net.core.somaxconn",
     "net.ipv4.ip_local_port_range",
@@ -18,7 +18,7 @@ const SYSCTLS: [&str; 9] = [
     "net.netfilter.nf_conntrack_max",
 ];
 
-/// Reads it. What a system doesn't tell stays empty.
+/// Reads it. What the system doesn't say stays empty.
 pub(crate) fn gather(
     balancers: BTreeMap<String, BalancerBuild>,
     engine: Option<ContainerEngine>,
@@ -52,8 +52,8 @@ fn processor() -> String {
     model.map(|rest| rest.trim_start_matches([' ', '\t', ':']).to_owned()).unwrap_or_default()
 }
 
-/// Lets this process and its children open as many descriptors as the system allows it: a common soft limit of
-/// 1024 would end a load long before the balancer does. Where that fails, the limit stays and is recorded.
+/// Raises the limit of open files to what the system allows, for this process and its children: the common soft limit of
+/// 1024 would stop a load long before the balancer does. If that fails, the limit stays as it is and is recorded.
 pub(crate) fn raise_open_files() {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
     let raised = rustix::process::Rlimit { current: limit.maximum, maximum: limit.maximum };

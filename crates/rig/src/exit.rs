@@ -1,4 +1,4 @@
-//! The exit codes, all of them. The README's table is checked against this file.
+//! All exit codes. A test compares the README's table with this file.
 
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
@@ -6,14 +6,14 @@ use std::process::ExitCode;
 use model::visible::visible;
 use report::Verdict;
 
-/// Why the process ends, in the order of what outweighs what where several scenarios are run.
+/// Why the process ends. If several scenarios run, the greatest wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Exit {
     /// Every expectation held.
     Held,
     /// The measurement can't be trusted.
     Invalid,
-    /// An expectation failed, or a zero is unproved.
+    /// An expectation failed, or retries masked the losses of a control.
     Failed,
     /// The environment cannot run it: a balancer is missing or refuses its configuration, an address is taken,
     /// results can't be written.
@@ -60,7 +60,7 @@ impl From<Verdict> for Exit {
 pub(crate) struct Failure {
     /// How the process ends.
     pub(crate) exit: Exit,
-    /// What the user is told; it may have several lines.
+    /// The message; it may have several lines.
     pub(crate) error: anyhow::Error,
 }
 
@@ -70,7 +70,7 @@ impl Failure {
         Failure { exit: Exit::Usage, error: error.into() }
     }
 
-    /// The user stopped it before there was anything to tell.
+    /// The user interrupted it before there was a result.
     pub(crate) fn interrupted() -> Failure {
         Failure { exit: Exit::Interrupted, error: anyhow::anyhow!("interrupted before the first cell") }
     }
@@ -81,27 +81,27 @@ impl Failure {
     }
 }
 
-/// Says why, if there is something to say, and ends.
+/// Prints the error, if there is one, and returns the exit code.
 pub(crate) fn code_of(result: Result<ExitCode, Failure>) -> ExitCode {
     match result {
         Ok(code) => code,
         Err(failure) => {
             let text = with_causes(&failure.error);
-            // Problems of a scenario are worded as errors already.
+            // The problems of a scenario already begin with "error".
             let prefix = if text.starts_with("error") { "" } else { "error: " };
-            // Made visible already, but for the colours of problems.
+            // The text is already safe to print; colours of problems may be in it.
             let _ = writeln!(std::io::stderr().lock(), "{prefix}{}", text.trim_end());
             failure.exit.into()
         }
     }
 }
 
-/// An error that is laid out for standard error: whatever in it can't be seen is rig's own colour.
+/// An error that is laid out for standard error. Its escape sequences are rig's own colours.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct LaidOut(pub(crate) String);
 
-/// The error and its causes, each once: many errors quote theirs already. What others wrote in it is made visible.
+/// The error and its causes, each once, because many errors quote theirs. Escapes in foreign text are made visible.
 pub(crate) fn with_causes(error: &anyhow::Error) -> String {
     if let Some(LaidOut(text)) = error.downcast_ref() {
         return text.clone();
@@ -113,17 +113,17 @@ pub(crate) fn with_causes(error: &anyhow::Error) -> String {
     visible(&text).into_owned()
 }
 
-/// Tells on standard error; what others wrote in it is made visible. A reader that has closed it wants no more.
+/// Prints to standard error, with escapes in foreign text made visible. A closed standard error is no error.
 pub(crate) fn tell(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}", visible(text));
 }
 
-/// Prints what has no colours; what others wrote in it is made visible.
+/// Prints text without colours, with escapes in foreign text made visible.
 pub(crate) fn print_plain(text: &str) -> Result<(), Failure> {
     print(&visible(text))
 }
 
-/// Prints to standard output. A reader that has closed it (`rig … | head`) wants no more, and no panic.
+/// Prints to standard output. A closed standard output (`rig … | head`) is no error.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {

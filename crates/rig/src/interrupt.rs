@@ -1,4 +1,4 @@
-//! Ctrl-C, SIGTERM and SIGHUP: the first asks for an orderly end, the second ends rig at once.
+//! Ctrl-C, SIGTERM and SIGHUP: the first stops rig in order, the second at once.
 
 use std::io::{Write, stdin};
 
@@ -11,13 +11,13 @@ use tokio::sync::{mpsc, watch};
 use crate::exit::{Exit, Failure, tell};
 use crate::progress::is_drawing;
 
-/// What asks for an end.
+/// The signals that stop rig.
 const ENDINGS: [SignalKind; 3] = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
 
 const SHOW_THE_CURSOR: &str = "\x1b[?25h\r\n";
 
-/// A flag that becomes true when the user wants to stop. A thread of its own listens, so that rig can be ended even if all
-/// else hangs. What was ignored when rig began (`nohup`) stays ignored.
+/// A flag that becomes true when the user wants to stop. A separate thread listens, so that rig can be stopped even if
+/// everything else hangs. Signals that were ignored when rig started (`nohup`) stay ignored.
 pub(crate) fn requested() -> Result<watch::Receiver<bool>, Failure> {
     let (raise, flag) = watch::channel(false);
     let ignored = ignored();
@@ -42,10 +42,10 @@ pub(crate) fn requested() -> Result<watch::Receiver<bool>, Failure> {
                 end_at_once(terminal.as_ref());
             }
             if !is_drawing() {
-                tell("\nstopping: ending what was launched; once more ends rig at once …");
+                tell("\nstopping what was launched; press Ctrl-C again to stop at once …");
             }
         }
-        // Whoever waits for the flag must not take the end of this for a wish.
+        // Keep the sender alive: its end must not look like a signal.
         raise.closed().await;
     };
     let thread = std::thread::Builder::new().name("signals".into());
@@ -53,10 +53,10 @@ pub(crate) fn requested() -> Result<watch::Receiver<bool>, Failure> {
     Ok(flag)
 }
 
-/// Nothing is waited for: local processes are killed, and the reaper, which outlives rig, removes its containers. Balancers
-/// aren't left to the signal at their parent's death here: one that stands still would not follow it.
+/// Waits for nothing: kills local processes, and leaves containers to the reaper, which outlives rig. Balancers are killed here
+/// as well, because a stopped process would not react to the signal at its parent's death.
 fn end_at_once(terminal: Option<&Termios>) -> ! {
-    // What changed the terminal has no time to restore it.
+    // The code that changed the terminal has no time to restore it.
     if let Some(before) = terminal {
         let _ = tcsetattr(stdin(), OptionalActions::Now, before);
     }
@@ -65,24 +65,23 @@ fn end_at_once(terminal: Option<&Termios>) -> ! {
     }
     kill_children();
     tell(
-        "\nended at once: local processes were killed, and the reaper removes containers and networks; \
-         `rig clean` removes what they leave",
+        "\nstopped at once: local processes were killed, and the reaper removes containers and networks. \
+         Run `rig clean` to remove their files",
     );
     std::process::exit(Exit::Interrupted.code().into())
 }
 
-/// Lets a write beyond the limit of a file's size (`ulimit -f`) fail with an error instead of ending the process without a
-/// word.
+/// Makes a write beyond the limit of file sizes (`ulimit -f`) fail with an error, instead of killing the process silently.
 pub(crate) fn survive_file_limits() {
-    // Without it rig works as well, up to that limit.
+    // If this fails, rig still works, up to that limit.
     let _ = tokio::runtime::Builder::new_current_thread().enable_all().build().and_then(|listener| {
         let _within = listener.enter();
-        // Nobody listens: that there is a handler is enough, and it stays when this is dropped.
+        // Installing a handler is enough. It stays when the listener is dropped.
         signal(SignalKind::from_raw(Signal::XFSZ.as_raw())).map(drop)
     });
 }
 
-/// The signals that this process ignores, a bit for each (proc(5), `SigIgn`); none if the system doesn't tell.
+/// The signals that this process ignores, one bit each (proc(5), `SigIgn`); none if the system doesn't say.
 fn ignored() -> u64 {
     std::fs::read_to_string("/proc/self/status").ok().and_then(|status| ignored_in(&status)).unwrap_or(0)
 }

@@ -1,11 +1,11 @@
-//! `RIG_LOG=debug`: what rig does, step by step, on standard error. For finding out why something fails; what
-//! was measured is in the history.
+//! `RIG_LOG=debug` prints what rig does, step by step, on standard error, to find out why something fails. What was
+//! measured is in the history.
 
 use std::io::IsTerminal;
 
 use tracing_subscriber::filter::LevelFilter;
 
-/// Shows events of the level that `RIG_LOG` names, and worse ones; nothing if it names none.
+/// Prints events of the level in `RIG_LOG` and above; nothing if it is not set.
 pub(crate) fn begin() {
     let level =
         std::env::var("RIG_LOG").ok().and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::OFF);

@@ -7,6 +7,9 @@ use std::process::Command;
 
 use serde_json::Value;
 
+#[path = "tidy/documents.rs"]
+mod documents;
+
 /// A file that is longer deserves a second thought about where its lines belong.
 const LONGEST_FILE: usize = 450;
 

@@ -1,4 +1,4 @@
-//! Files that are either the old ones or the new ones, never half of each.
+//! Writes files atomically: a reader sees the old file or the new one, never half of each.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};

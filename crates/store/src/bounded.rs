@@ -1,5 +1,5 @@
-//! Reading what others may have put there: regular files only, up to a limit. A FIFO would be waited for without end, and
-//! what has no end would take all memory.
+//! Reads files that others may have placed there: regular files only, up to a limit. A FIFO would block for ever, and an
+//! endless file would use up all memory.
 
 use std::fs::{File, FileType, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};

@@ -52,7 +52,7 @@ impl Run {
         run.write_text("scenario.yaml", scenario_text)?;
         let plan = json(&run.path.join(PLAN), plan)?;
         write_atomic(&run.path.join(PLAN), &plan)?;
-        // Whoever changes the plan afterwards, and its claims with it, is found out.
+        // So that a later change of the plan or its claims is detected.
         let environment = Environment { plan_sha256: Some(sha256(&plan)), ..environment.clone() };
         run.write_json(ENVIRONMENT, &environment)?;
         link_atomic(&home.join(LATEST), &id)?;

@@ -1,5 +1,5 @@
-//! What a backend remembers of users, wherever it keeps that. Of each request that carries an id it says whether the
-//! session that the request named was there.
+//! What a backend remembers of users, wherever it keeps that. For each request with an id, it says whether the session that
+//! the request named was there.
 
 mod memory;
 mod store;
@@ -38,7 +38,7 @@ enum Kept {
 struct Found {
     id: String,
     count: u64,
-    /// What the user is to hold from now on; `None`: what he holds.
+    /// What the user must hold from now on; `None`: unchanged.
     cookie: Option<String>,
 }
 
@@ -74,8 +74,8 @@ impl Sessions {
 
     async fn find_or_begin(&self, asked: &Asked) -> Result<(SessionState, Found), StoreError> {
         let Some(named) = &asked.named else { return Ok((SessionState::New, self.begin().await?)) };
-        // Where a backend counts, one that is behind what the user has seen is not the user's session any more. A
-        // token's counter comes from the user, who may have overtaken himself.
+        // If a backend counts, a counter behind what the user has seen is not the user's session any more. A
+        // token's counter comes from the user, whose requests may have overtaken each other.
         let goes_on = |found: &Found| found.count > asked.seen || matches!(self.kept, Kept::Tokens(_));
         Ok(match self.find(named).await?.filter(goes_on) {
             Some(found) => (SessionState::Kept, found),
@@ -94,7 +94,7 @@ impl Sessions {
     }
 
     async fn begin(&self) -> Result<Found, StoreError> {
-        // No incarnation of the cell begins one with the same name.
+        // No other incarnation of the cell uses the same name.
         let id = format!("{}-{}", self.incarnation.to_string().replace('/', "."), self.begun.get());
         self.begun.set(self.begun.get() + 1);
         let cookie = match &self.kept {

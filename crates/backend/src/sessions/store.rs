@@ -7,11 +7,11 @@ use model::sessions::Password;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, RedisError};
 
-/// How long the store may take to answer. Short beside any client's time-out: a request whose session can't be had is
-/// told so while its client still listens.
+/// How long the store may take to answer. Short compared with any client's timeout, so that a
+/// request whose session is not available gets an answer in time.
 const ANSWER_WITHIN: Duration = Duration::from_millis(250);
 
-/// Adds one to a counter that is there, and makes none: in one step, or two requests could take each other's place.
+/// Adds one to an existing counter, and creates none: in one step, so that two requests can't interfere.
 const COUNT_IF_THERE: &str =
     "if redis.call('EXISTS', KEYS[1]) == 1 then return redis.call('INCR', KEYS[1]) else return 0 end";
 
@@ -24,11 +24,11 @@ pub(crate) enum StoreError {
     Silent,
 }
 
-/// A connection to the store that is opened again when it breaks.
+/// A connection to the store that reconnects when it breaks.
 pub(super) struct Store(ConnectionManager);
 
 impl Store {
-    /// Connects when it is first needed. To be called on a tokio runtime with a clock.
+    /// Connects when first needed. Must run on a tokio runtime with a clock.
     pub(super) fn at(address: SocketAddr, password: &Password) -> Result<Store, StoreError> {
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(ANSWER_WITHIN))

@@ -1,5 +1,5 @@
 //! Sessions that users carry themselves, in signed tokens (RFC 7519, HS256). Of two answers to one user at once the one
-//! that arrives last is the token that he goes on with: the other's update is lost, which the report counts.
+//! that arrives last is the user's next token: the other's update is lost, which the report counts.
 
 use std::sync::Once;
 
@@ -62,7 +62,7 @@ impl Tokens {
     }
 }
 
-/// The library's own providers bring every algorithm there is, and 30 crates; this is the one that tokens here have.
+/// The library's own providers bring every algorithm, and 30 crates. This one has the algorithm that is needed.
 static HS256: CryptoProvider = CryptoProvider {
     signer_factory: |algorithm, key| match algorithm {
         Algorithm::HS256 => Ok(Box::new(Hs256::new(key.as_bytes())?) as Box<dyn JwtSigner>),

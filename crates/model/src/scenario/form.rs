@@ -12,16 +12,21 @@ use super::shape::{Measured, Shape, Text};
 use super::written::Written;
 use crate::units::{QuantityError, Share};
 
-type Describe<'s> = Box<dyn Fn() -> Shape + 's>;
-type Read<'s, T> = Box<dyn Fn(Item<'_>) -> Option<T> + 's>;
-type Write<'s, T> = Box<dyn Fn(&T) -> Written + 's>;
+type Read<'s, T> = Rc<dyn Fn(Item<'_>) -> Option<T> + 's>;
 
 /// What may stand at a place whose value is a `T`. It may refer to what else the scenario has, for `'s`.
 pub(crate) struct Form<'s, T> {
     is: Is,
-    shape: Describe<'s>,
+    shape: Rc<dyn Fn() -> Shape + 's>,
     read: Read<'s, T>,
-    write: Write<'s, T>,
+    write: Rc<dyn Fn(&T) -> Written + 's>,
+}
+
+impl<T> Clone for Form<'_, T> {
+    fn clone(&self) -> Self {
+        let Form { is, shape, read, write } = self;
+        Form { is: *is, shape: Rc::clone(shape), read: Rc::clone(read), write: Rc::clone(write) }
+    }
 }
 
 /// By which readers tell alternatives apart.
@@ -39,7 +44,7 @@ impl<'s, T: 's> Form<'s, T> {
         read: impl Fn(Item<'_>) -> Option<T> + 's,
         write: impl Fn(&T) -> Written + 's,
     ) -> Form<'s, T> {
-        Form { is, shape: Box::new(shape), read: Box::new(read), write: Box::new(write) }
+        Form { is, shape: Rc::new(shape), read: Rc::new(read), write: Rc::new(write) }
     }
 
     pub(crate) fn shape(&self) -> Shape {
@@ -65,8 +70,8 @@ impl<'s, T: 's> Form<'s, T> {
         Form {
             is,
             shape,
-            read: Box::new(move |item| go_on(item, read(item)?)),
-            write: Box::new(move |value| back(value).map_or(Written::Nothing, |value| write(&value))),
+            read: Rc::new(move |item| go_on(item, read(item)?)),
+            write: Rc::new(move |value| back(value).map_or(Written::Nothing, |value| write(&value))),
         }
     }
 
@@ -91,7 +96,7 @@ impl<'s, T: 's> Form<'s, T> {
     pub(crate) fn checked(self, check: impl Fn(Item<'_>, &T) + 's) -> Form<'s, T> {
         let read = self.read;
         let read = move |item: Item<'_>| read(item).inspect(|value| check(item, value));
-        Form { read: Box::new(read), ..self }
+        Form { read: Rc::new(read), ..self }
     }
 
     /// Goes on with `harmless` where what stands there can't be read.
@@ -101,19 +106,19 @@ impl<'s, T: 's> Form<'s, T> {
     {
         let read = self.read;
         let read = move |item: Item<'_>| read(item).or_else(|| Some(harmless.clone()));
-        Form { read: Box::new(read), ..self }
+        Form { read: Rc::new(read), ..self }
     }
 
     /// Writes it in another way.
     pub(crate) fn written(self, write: impl Fn(&T) -> Written + 's) -> Form<'s, T> {
-        Form { write: Box::new(write), ..self }
+        Form { write: Rc::new(write), ..self }
     }
 
     /// Writes a remark instead, where there is one.
     pub(crate) fn remarked(self, remark: impl Fn(&T) -> Option<String> + 's) -> Form<'s, T> {
         let write = self.write;
         let write = move |value: &T| remark(value).map_or_else(|| write(value), Written::Remark);
-        Form { write: Box::new(write), ..self }
+        Form { write: Rc::new(write), ..self }
     }
 
     /// A word may stand there instead; `otherwise` is how messages call what else may.
@@ -129,12 +134,12 @@ impl<'s, T: 's> Form<'s, T> {
         let (named, known) = (names(&words), words.clone());
         Form {
             is,
-            shape: Box::new(move || Shape::Either(vec![Shape::Words(named.clone()), shape()])),
-            read: Box::new(move |item| match if is == Is::Map { item.is_map() } else { item.is_number() } {
+            shape: Rc::new(move || Shape::Either(vec![Shape::Words(named.clone()), shape()])),
+            read: Rc::new(move |item| match if is == Is::Map { item.is_map() } else { item.is_number() } {
                 true => read(item),
                 false => item.word_or(&words, otherwise),
             }),
-            write: Box::new(move |value| word_of(&known, value).unwrap_or_else(|| write(value))),
+            write: Rc::new(move |value| word_of(&known, value).unwrap_or_else(|| write(value))),
         }
     }
 }
@@ -205,8 +210,10 @@ pub(crate) fn list<'s, T: 's>(of: Form<'s, T>, least: usize, most: usize) -> For
         Is::List,
         move || Shape::List { of: Box::new(shape()), least, most },
         // Each is read before one is missed, so that all problems are found.
-        move |item| item.list(most)?.into_iter().map(&read).collect::<Vec<_>>().into_iter().collect(),
-        move |values: &Vec<T>| Written::list(values.iter().map(&write)),
+        move |item| {
+            item.list(most)?.into_iter().map(|item| read(item)).collect::<Vec<_>>().into_iter().collect()
+        },
+        move |values: &Vec<T>| Written::list(values.iter().map(|value| write(value))),
     )
 }
 
@@ -242,7 +249,7 @@ pub(crate) fn either<'s, T: 's>(first: Form<'s, T>, second: Form<'s, T>) -> Form
             true => read(item),
             false => first_read(item),
         },
-        write,
+        move |value| write(value),
     )
 }
 

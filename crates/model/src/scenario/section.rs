@@ -18,11 +18,8 @@ pub(crate) struct Section<'s, N> {
     one_of: Vec<Vec<&'static str>>,
     on_a_line: bool,
     /// The keys that a plan is explained with first.
-    explained_first: &'static [&'static str],
+    explained_first: Vec<&'static str>,
 }
-
-type Put<'s, N> = Box<dyn Fn(Item<'_>, &mut N) -> bool + 's>;
-type Explain<'s, N> = Box<dyn Fn(&N, Written) -> Written + 's>;
 
 struct Key<'s, N> {
     name: &'static str,
@@ -33,36 +30,29 @@ struct Key<'s, N> {
     follows: bool,
     /// Whether it is read and explained elsewhere.
     elsewhere: bool,
-    /// Whether it is explained after all others.
-    explained_last: bool,
-    shape: Box<dyn Fn(&N) -> Shape + 's>,
-    /// Whether it could be read.
-    read: Put<'s, N>,
-    write: Box<dyn Fn(&N) -> Written + 's>,
+    /// What may stand there, and makes of a noun the one that it says.
+    form: Place<'s, N>,
     /// What a plan is explained with, given how the value is written.
     explain: Explain<'s, N>,
 }
 
-impl<'s, N> Key<'s, N> {
-    fn new(
-        name: &'static str,
-        shape: impl Fn(&N) -> Shape + 's,
-        read: impl Fn(Item<'_>, &mut N) -> bool + 's,
-        write: impl Fn(&N) -> Written + 's,
-    ) -> Key<'s, N> {
-        Key {
-            name,
-            about: "",
-            unless_said: None,
-            follows: false,
-            elsewhere: false,
-            explained_last: false,
-            shape: Box::new(shape),
-            read: Box::new(read),
-            write: Box::new(write),
-            explain: Box::new(|_, written| written),
-        }
-    }
+type Place<'s, N> = Box<dyn Fn(&N) -> Form<'s, N> + 's>;
+type Explain<'s, N> = Box<dyn Fn(&N, Written) -> Written + 's>;
+
+/// The noun with what a form of a part of it reads.
+fn put<'s, N: Clone + 's, T: 's>(
+    noun: &N,
+    form: Form<'s, T>,
+    get: impl Fn(&N) -> Option<T> + 's,
+    put: impl Fn(&mut N, T) + 's,
+) -> Form<'s, N> {
+    let noun = noun.clone();
+    let changed = move |_: Item<'_>, value| {
+        let mut noun = noun.clone();
+        put(&mut noun, value);
+        Some(noun)
+    };
+    form.then(changed, get)
 }
 
 /// A section, and its next key, of which nobody has said yet what it is.
@@ -105,7 +95,7 @@ impl<'d, N> Read<'d, N> {
 impl<'s, N: Clone + 's> Section<'s, N> {
     pub(crate) fn new(title: &'static str, about: &'static str, start: N) -> Section<'s, N> {
         let (keys, one_of) = (Vec::new(), Vec::new());
-        Section { title, about, start, keys, one_of, on_a_line: false, explained_first: &[] }
+        Section { title, about, start, keys, one_of, on_a_line: false, explained_first: Vec::new() }
     }
 
     /// Keys that other sections include.
@@ -116,6 +106,19 @@ impl<'s, N: Clone + 's> Section<'s, N> {
     /// The keys' names.
     pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
         self.keys.iter().map(|key| key.name)
+    }
+
+    fn declare(
+        self,
+        name: &'static str,
+        follows: bool,
+        form: impl Fn(&N) -> Form<'s, N> + 's,
+    ) -> Undescribed<'s, N> {
+        let (form, explain) = (Box::new(form), Box::new(|_: &N, written| written));
+        Undescribed(
+            self,
+            Key { name, about: "", unless_said: None, follows, elsewhere: false, form, explain },
+        )
     }
 
     /// Declares a key whose value stands `at` a place of the noun. The default is what the section starts from.
@@ -136,9 +139,9 @@ impl<'s, N: Clone + 's> Section<'s, N> {
         form: Form<'s, T>,
         at: impl Fn(&mut N) -> &mut Option<T> + Copy + 's,
     ) -> Undescribed<'s, N> {
-        let mut key = self.key(name, form.some(), at);
-        key.1.unless_said = Some(Unless::Nothing);
-        key
+        let mut declared = self.key(name, form.some(), at);
+        declared.1.unless_said = Some(Unless::Nothing);
+        declared
     }
 
     /// Declares a key whose value is a part of the noun that is had and put by functions.
@@ -146,15 +149,10 @@ impl<'s, N: Clone + 's> Section<'s, N> {
         self,
         name: &'static str,
         form: Form<'s, T>,
-        get: impl Fn(&N) -> Option<T> + 's,
-        put: impl Fn(&mut N, T) + 's,
+        get: impl Fn(&N) -> Option<T> + Copy + 's,
+        set: impl Fn(&mut N, T) + Copy + 's,
     ) -> Undescribed<'s, N> {
-        let form = Rc::new(form);
-        let (shape, reading) = (Rc::clone(&form), Rc::clone(&form));
-        let read =
-            move |item: Item<'_>, noun: &mut N| reading.read(item).map(|value| put(noun, value)).is_some();
-        let write = move |noun: &N| get(noun).map_or(Written::Nothing, |value| form.write(&value));
-        Undescribed(self, Key::new(name, move |_| shape.shape(), read, write))
+        self.declare(name, false, move |noun| put(noun, form.clone(), get, set))
     }
 
     /// Declares a key whose form follows from what other keys say: from those above, and from all that don't follow.
@@ -164,15 +162,8 @@ impl<'s, N: Clone + 's> Section<'s, N> {
         form: impl Fn(&N) -> Form<'s, T> + 's,
         at: impl Fn(&mut N) -> &mut T + Copy + 's,
     ) -> Undescribed<'s, N> {
-        let form = Rc::new(form);
-        let (described, written) = (Rc::clone(&form), Rc::clone(&form));
-        let read = move |item: Item<'_>, noun: &mut N| {
-            let value = form(noun).read(item);
-            value.map(|value| *at(noun) = value).is_some()
-        };
-        let write = move |noun: &N| written(noun).write(at(&mut noun.clone()));
-        let key = Key::new(name, move |noun| described(noun).shape(), read, write);
-        Undescribed(self, Key { follows: true, ..key })
+        let get = move |noun: &N| Some(at(&mut noun.clone()).clone());
+        self.declare(name, true, move |noun| put(noun, form(noun), get, move |noun, value| *at(noun) = value))
     }
 
     /// Takes in the keys of another section, whose noun stands `at` a place of this one's.
@@ -181,31 +172,13 @@ impl<'s, N: Clone + 's> Section<'s, N> {
         other: Section<'s, M>,
         at: impl Fn(&mut N) -> &mut M + Copy + 's,
     ) -> Section<'s, N> {
-        for Key {
-            shape,
-            read,
-            write,
-            explain,
-            name,
-            about,
-            unless_said,
-            follows,
-            elsewhere,
-            explained_last,
-        } in other.keys
-        {
-            self.keys.push(Key {
-                shape: Box::new(move |noun| shape(at(&mut noun.clone()))),
-                read: Box::new(move |item, noun| read(item, at(noun))),
-                write: Box::new(move |noun| write(at(&mut noun.clone()))),
-                explain: Box::new(move |noun, written| explain(at(&mut noun.clone()), written)),
-                name,
-                about,
-                unless_said,
-                follows,
-                elsewhere,
-                explained_last,
-            });
+        let part = move |noun: &N| at(&mut noun.clone()).clone();
+        let set = move |noun: &mut N, value| *at(noun) = value;
+        for Key { name, about, unless_said, follows, elsewhere, form, explain } in other.keys {
+            let form = move |noun: &N| put(noun, form(&part(noun)), move |noun| Some(part(noun)), set);
+            let explain = move |noun: &N, written| explain(&part(noun), written);
+            let (form, explain) = (Box::new(form), Box::new(explain));
+            self.keys.push(Key { name, about, unless_said, follows, elsewhere, form, explain });
         }
         self
     }
@@ -252,11 +225,6 @@ impl<'s, N: Clone + 's> Section<'s, N> {
         self.explained(move |noun, written| if shown(noun) { written } else { Written::Nothing })
     }
 
-    /// The key declared last is explained after all others.
-    pub(crate) fn explained_last(self) -> Section<'s, N> {
-        self.change(|key| key.explained_last = true)
-    }
-
     /// How the key declared last is explained, given how it would be written.
     pub(crate) fn explained(self, explain: impl Fn(&N, Written) -> Written + 's) -> Section<'s, N> {
         self.change(|key| key.explain = Box::new(explain))
@@ -281,9 +249,9 @@ impl<'s, N: Clone + 's> Section<'s, N> {
     }
 
     /// The keys that a plan is explained with before the others.
-    pub(crate) fn explained_first(self, keys: &'static [&'static str]) -> Section<'s, N> {
+    pub(crate) fn explained_first(self, keys: &[&'static str]) -> Section<'s, N> {
         debug_assert!(keys.iter().all(|name| self.keys.iter().any(|key| key.name == *name)), "{keys:?}");
-        Section { explained_first: keys, ..self }
+        Section { explained_first: keys.to_vec(), ..self }
     }
 
     /// Explained on one line.
@@ -318,8 +286,9 @@ impl<'s, N: Clone + 's> Section<'s, N> {
         let mut given = Vec::new();
         let (following, first): (Vec<_>, Vec<_>) = found.into_iter().partition(|(key, _)| key.follows);
         for (key, item) in first.into_iter().chain(following) {
-            let known = (key.read)(item, &mut value);
-            given.push((key.name, item, known));
+            let read = (key.form)(&value).read(item);
+            given.push((key.name, item, read.is_some()));
+            value = read.unwrap_or(value);
         }
         Some((Read { item, value, given }, fields))
     }
@@ -327,9 +296,10 @@ impl<'s, N: Clone + 's> Section<'s, N> {
     /// Writes the map that says `noun`.
     pub(crate) fn write(&self, noun: &N) -> Written {
         let mut keys: Vec<_> = self.keys.iter().filter(|key| !key.elsewhere).collect();
-        let place = |key: &&Key<'s, N>| self.explained_first.iter().position(|name| *name == key.name);
-        keys.sort_by_key(|key| (key.explained_last, place(key).unwrap_or(usize::MAX)));
-        let entries = keys.into_iter().map(|key| (key.name, (key.explain)(noun, (key.write)(noun))));
+        let first = |key: &&Key<'s, N>| self.explained_first.iter().position(|name| *name == key.name);
+        keys.sort_by_key(|key| first(key).unwrap_or(usize::MAX));
+        let written = |key: &Key<'s, N>| (key.explain)(noun, (key.form)(noun).write(noun));
+        let entries = keys.into_iter().map(|key| (key.name, written(key)));
         if self.on_a_line { Written::map_on_a_line(entries) } else { Written::map(entries) }
     }
 
@@ -337,11 +307,11 @@ impl<'s, N: Clone + 's> Section<'s, N> {
     pub(crate) fn outline(&self) -> Outline {
         let described = |key: &Key<'s, N>| Described {
             name: key.name,
-            shape: (key.shape)(&self.start),
+            shape: (key.form)(&self.start).shape(),
             about: key.about,
             unless_said: match &key.unless_said {
                 Some(unless) => unless.clone(),
-                None => Unless::Value((key.write)(&self.start).bare()),
+                None => Unless::Value((key.form)(&self.start).write(&self.start).bare()),
             },
         };
         let keys = self.keys.iter().map(described).collect();

@@ -224,6 +224,26 @@ fn a_timeout_beside_a_late_generator_is_unproven_and_a_reset_is_not() {
     }
 }
 
+#[test]
+fn what_backends_lost_that_waited_for_the_processor_is_no_fault_of_the_balancer() {
+    let plan = plan_of(&["without-drain.dropped > 0"], &["with-drain.dropped == 0"]);
+    for (late_ms, expected) in [(0, true), (200, false)] {
+        let mut lossy = cell(CONTROL);
+        lossy.cell.variant = DRAINED.into();
+        for execution in &mut lossy.executions {
+            execution.late = Some(late_ms * 1_000_000);
+        }
+        // Some were sent too late as well, so that the counts can't be trusted.
+        for request in lossy.requests.iter_mut().step_by(2) {
+            request.released = Nanos(request.due.0 + 900 * 1_000_000);
+        }
+        let run = run(&plan, &[cell(CONTROL), lossy]);
+        assert!(!run.cells[1].validity.counts.is_usable());
+        let failed = last(&run).holding == Holding::Failed;
+        assert_eq!(failed, expected, "{late_ms} ms: {:?}", last(&run));
+    }
+}
+
 /// A plan in which the drained variant's `action` begins at 1 s, and its cell, in which that ends at `ended`.
 fn with_an_action(action: Action, ended: Option<f64>, reloads: usize) -> RunSummary {
     let mut plan = plan_of(&["without-drain.dropped > 0"], &["with-drain.dropped == 0"]);
@@ -260,6 +280,35 @@ fn claims_about_a_timeline_that_did_not_end_in_time_are_unproven() {
     for run in [cut, late] {
         assert_eq!(run.verdict, Verdict::Invalid);
         assert_eq!(run.cells[1].zero.says, None);
+    }
+}
+
+#[test]
+fn a_fault_that_lasted_longer_than_planned_is_another_one() {
+    for (healed, expected) in [(1900.0, true), (2900.0, false)] {
+        let lasts = Some(Span::millis(100));
+        let crash = Fault { kind: FaultKind::Crash, backend: "web-2".into(), lasts };
+        let mut plan = plan_of(&["without-drain.dropped > 0"], &["with-drain.dropped == 0"]);
+        plan.variants[1].timeline.push(Entry {
+            name: "again".into(),
+            when: When::At(Span::millis(1000)),
+            jitter: Span::default(),
+            action: Action::Fault(crash),
+        });
+        let mut records = cell(DRAINED);
+        let (fault, entry) = (FaultKind::Crash, || "again".to_owned());
+        records.history.extend([
+            event(1000.0, Happening::ActionStarted { entry: "rollout".into() }),
+            event(1000.0, Happening::ActionStarted { entry: entry() }),
+            event(1001.0, Happening::Faulted { incarnation: inc("web-2", 1), fault }),
+            event(healed, Happening::Healed { incarnation: inc("web-2", 2) }),
+            event(healed, Happening::ActionFinished { entry: entry() }),
+        ]);
+        let timeline = summarise(&plan, &records).validity.timeline.expect("it has a timeline");
+        assert_eq!(timeline.is_usable(), expected, "{timeline:?}");
+        let told =
+            "`again` of the timeline lasted 1.9 s instead of 100 ms: web-2 could not be started again sooner";
+        assert_eq!(timeline.reasons.iter().any(|reason| reason == told), !expected, "{timeline:?}");
     }
 }
 

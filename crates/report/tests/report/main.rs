@@ -18,6 +18,7 @@ mod hostile;
 mod html_pages;
 mod latency_logs;
 mod lateness;
+mod layers;
 mod outcomes;
 mod pages;
 mod partitions;

@@ -96,7 +96,7 @@ fn a_handshake_costs_what_its_request_costs_more_than_the_same_without_tls() {
     let mut beside = CellSummary { variant: "plain".into(), tls: None, ..secured.clone() };
     beside.cpu.balancer_us_per_request = secured.cpu.balancer_us_per_request.map(|us| us - 25.0);
     beside.cpu.backends_us_per_request = None;
-    let costs = report::tls::costs(&plan, &[secured.clone(), beside.clone()]);
+    let costs = report::handshakes::costs(&plan, &[secured.clone(), beside.clone()]);
     let [cost] = costs.as_slice() else { panic!("{costs:?}") };
     assert_eq!((cost.variant.as_str(), cost.beside.as_str()), (CONTROL, "plain"));
     assert!((cost.balancer_us.unwrap() - 25.0).abs() < 1e-6);
@@ -104,10 +104,10 @@ fn a_handshake_costs_what_its_request_costs_more_than_the_same_without_tls() {
 
     // Another load beside it would be another experiment.
     plan.variants.last_mut().unwrap().traffic.connections += 1;
-    assert_eq!(report::tls::costs(&plan, &[secured.clone(), beside.clone()]), []);
+    assert_eq!(report::handshakes::costs(&plan, &[secured.clone(), beside.clone()]), []);
     plan.variants.last_mut().unwrap().traffic.connections -= 1;
     // Where few requests needed a handshake, the difference is not its cost.
     let mut few = secured;
     few.tls.as_mut().unwrap().handshakes = Handshakes { full: 10, resumed: 0 };
-    assert_eq!(report::tls::costs(&plan, &[few, beside]), []);
+    assert_eq!(report::handshakes::costs(&plan, &[few, beside]), []);
 }

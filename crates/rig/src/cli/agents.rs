@@ -7,13 +7,13 @@ use clap::{Args, Subcommand};
 /// The processes that rig launches.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Agent {
-    /// The open-loop load generator; its job comes on standard input
+    /// Run the open-loop load generator; its job comes on standard input
     Load,
-    /// A toy backend; its job comes on standard input
+    /// Run a toy backend; its job comes on standard input
     Backend,
     /// Become a program that gets a signal when its parent dies
     Exec(Exec),
-    /// End a process group when standard input ends, unless it says that this was done
+    /// Stop a process group when standard input ends, unless it says that this was done
     Keep(Keep),
     /// Hold a pod's address until SIGTERM
     Pause,

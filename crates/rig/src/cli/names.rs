@@ -1,4 +1,4 @@
-//! What arguments choose from.
+//! The values that arguments can have.
 
 use clap::ValueEnum;
 use engine::runtime::docker::images::Pull;
@@ -6,7 +6,7 @@ use engine::runtime::docker::images::Pull;
 /// Where components can run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RuntimeName {
-    /// What this machine can do
+    /// Docker if an engine answers, otherwise local processes
     Auto,
     /// Local processes
     Process,
@@ -21,15 +21,15 @@ pub(crate) enum FormatName {
     Table,
     /// For write-ups and job summaries
     Markdown,
-    /// For a browser: one page with pictures, which needs no network
+    /// For a browser: a page with pictures that needs no network
     Html,
     /// For programs
     Json,
-    /// For spreadsheets: a row per cell
+    /// For spreadsheets: one row per cell
     Csv,
-    /// For what shows tests: a case per claim
+    /// For test reporters: one case per claim
     Junit,
-    /// For what stores figures over time: Pushgateway, the textfile collector
+    /// For time-series databases: Pushgateway, node_exporter's textfile collector
     Openmetrics,
 }
 
@@ -58,14 +58,14 @@ pub(crate) enum ListFormat {
 pub(crate) enum SchemaFormat {
     /// JSON Schema, for editors and validators
     Json,
-    /// For people: every key, its values, its default
+    /// For people: every key with its values and its default
     Markdown,
 }
 
 /// When official images can be pulled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PullName {
-    /// Never: what the engine has, or packed from this machine's executables
+    /// Never: use local images, or build them from this machine's executables
     Never,
     /// If the engine lacks them
     Missing,

@@ -1,4 +1,4 @@
-//! `rig up`: what is to stand, or what is asked of what stands.
+//! `rig up`: the topology to launch, or the deploy in one that is running.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use super::{PullName, RESULTS, RuntimeName};
 /// `rig up`.
 #[derive(Debug, Args)]
 pub(crate) struct Up {
-    /// The scenario's file, or the name of a bundled one; with --deploy: which of several that stand
+    /// Scenario file, or the name of a bundled scenario; with --deploy: which of several running topologies
     #[arg(required_unless_present = "deploy")]
     pub(crate) scenario: Option<PathBuf>,
     /// The balancer
@@ -26,7 +26,7 @@ pub(crate) struct Up {
     /// Change any key of the scenario
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) sets: Vec<Set>,
-    /// Send the scenario's requests at this rate
+    /// Send a background load of the scenario's requests, at this rate
     #[arg(long, value_name = "RATE", num_args = 0..=1, require_equals = true, default_missing_value = "20/s")]
     pub(crate) load: Option<Rate>,
     /// Where components run
@@ -41,13 +41,13 @@ pub(crate) struct Up {
     /// Balancer templates that replace the built-in ones, laid out like proxy-configs/
     #[arg(long, value_name = "DIR")]
     pub(crate) proxy_configs: Option<PathBuf>,
-    /// Where components have their files while they stand
+    /// Directory for the files of the components while they run
     #[arg(long, value_name = "DIR", default_value = RESULTS)]
     pub(crate) out: PathBuf,
-    /// Deploy this pool of the topology that stands
+    /// Deploy this pool in the running topology
     #[arg(long, value_name = "POOL", conflicts_with_all = ["balancer", "variant", "sets", "load", "listen", "proxy_configs"])]
     pub(crate) deploy: Option<String>,
-    /// How long a backend may finish what it has: off, auto (from what was served so far) or a duration
+    /// How long a backend may finish its requests: off, auto (derived from the requests so far) or a duration
     #[arg(long, value_name = "WINDOW", requires = "deploy", value_parser = drain)]
     pub(crate) drain: Option<Drain>,
 }
@@ -56,8 +56,9 @@ fn drain(text: &str) -> Result<Drain, String> {
     match text {
         "off" => Ok(Drain::Off),
         "auto" => Ok(Drain::Auto),
-        window => {
-            window.parse().map(Drain::For).map_err(|_| "off, auto or a duration such as 300ms".to_owned())
-        }
+        window => window
+            .parse()
+            .map(Drain::For)
+            .map_err(|_| "must be off, auto or a duration such as 300ms".to_owned()),
     }
 }

@@ -32,7 +32,7 @@ pub(crate) fn perform(wanted: Agent) -> Result<ExitCode, Failure> {
         Agent::Exec(Exec { parent, signal, program }) => {
             let error = agent::exec::exec_dying_with_parent(signal, parent, &program);
             let name = program.first().map(|name| name.display().to_string()).unwrap_or_default();
-            Err(Failure::environment(anyhow::anyhow!("{name} could not be executed: {error}")))
+            Err(Failure::environment(anyhow::anyhow!("{name} can't be executed: {error}")))
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `rig clean`: removes what dead runs have left, on disk and on the Docker engine.
+//! `rig clean`: removes what dead runs left, on disk and on the Docker engine.
 
 use engine::owner::Life;
 use engine::private;
@@ -9,7 +9,7 @@ use super::leftovers;
 use crate::cli::Clean;
 use crate::exit::{Exit, Failure, print_plain};
 
-/// Removes, and says what was removed and what was spared.
+/// Removes leftovers, and prints what it removed and what it kept.
 pub(crate) fn perform(wanted: &Clean) -> Result<Exit, Failure> {
     let (lines, failed) = files(wanted)?;
     print_plain(&lines)?;
@@ -19,7 +19,7 @@ pub(crate) fn perform(wanted: &Clean) -> Result<Exit, Failure> {
     match cleaned {
         Ok(lines) => print_plain(&lines)?,
         Err(error @ DockerError::Unreachable { .. }) if !wanted.images => {
-            print_plain(&format!("containers: not looked for: {error}\n"))?;
+            print_plain(&format!("containers were not checked: {error}\n"))?;
         }
         Err(error) => return Err(Failure::environment(error)),
     }
@@ -30,17 +30,17 @@ pub(crate) fn perform(wanted: &Clean) -> Result<Exit, Failure> {
     }
 }
 
-/// Directories of components below the results, and private ones of control interfaces: those whose owner is gone. A live
-/// run's is never touched.
+/// Removes directories of components below the results, and private directories of control interfaces, if their owner is
+/// gone. Those of live runs stay.
 fn files(wanted: &Clean) -> Result<(String, Vec<String>), Failure> {
     let (mut removed, mut lines, mut failed) = (0, String::new(), Vec::new());
     let mut treat = |path: &std::path::Path, life: Life, remove: &dyn Fn() -> anyhow::Result<()>| {
         let path = path.display();
         match life {
-            Life::Lives => lines.push_str(&format!("spared: {path}: its owner lives\n")),
+            Life::Lives => lines.push_str(&format!("kept: {path}: its run is live\n")),
             Life::Unknown if !wanted.unseen => {
                 lines.push_str(&format!(
-                    "spared: {path}: its owner can't be seen from here; --unseen removes it\n"
+                    "kept: {path}: its owner can't be seen from here; --unseen removes it\n"
                 ));
             }
             Life::Unknown | Life::Gone => match remove() {
@@ -64,11 +64,11 @@ async fn containers(wanted: &Clean) -> Result<String, DockerError> {
     let cleaned = clean(&docker, wanted.unseen).await?;
     let mut lines = format!("removed: {} containers and networks of dead runs\n", cleaned.removed);
     for spared in &cleaned.spared {
-        lines.push_str(&format!("spared: {spared}\n"));
+        lines.push_str(&format!("kept: {spared}\n"));
     }
     if wanted.images {
         let images = remove_packed_images(&docker).await?;
-        lines.push_str(&format!("removed: {images} packed images\n"));
+        lines.push_str(&format!("removed: {images} images that rig built\n"));
     }
     Ok(lines)
 }

@@ -1,4 +1,4 @@
-//! `rig compare`: balancers, run side by side, or two runs that were saved.
+//! `rig compare`: runs balancers side by side, or compares two saved runs.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -32,7 +32,7 @@ pub(crate) fn perform(wanted: &Compare) -> Result<Exit, Failure> {
         Targets::Balancers { kinds, scenarios } => {
             if wanted.force {
                 return Err(Failure::usage(anyhow::anyhow!(
-                    "--force is for saved runs: cells of one run are alike"
+                    "--force is for saved runs; the cells of one run are always comparable"
                 )));
             }
             let jobs = jobs(wanted, &kinds, &scenarios)?;
@@ -49,7 +49,7 @@ pub(crate) fn perform(wanted: &Compare) -> Result<Exit, Failure> {
 fn saved(wanted: &Compare, [a, b]: &[PathBuf; 2]) -> Result<Exit, Failure> {
     if wanted.repeat.is_some() || wanted.seed.is_some() || !wanted.sets.is_empty() {
         return Err(Failure::usage(anyhow::anyhow!(
-            "--repeat, --seed and --set are for balancers that are to be run: these runs have been"
+            "--repeat, --seed and --set apply to new runs of balancers, not to saved runs"
         )));
     }
     let (a, b) = (Read::from(a)?, Read::from(b)?);
@@ -59,15 +59,15 @@ fn saved(wanted: &Compare, [a, b]: &[PathBuf; 2]) -> Result<Exit, Failure> {
     Ok(exit(&a.summary, false).max(exit(&b.summary, false)))
 }
 
-/// A scenario that is to be run.
+/// A scenario to run.
 struct Job {
-    /// What all balancers can run of it.
+    /// The part that all balancers can run.
     planned: Planned,
-    /// All of it.
+    /// The whole scenario.
     whole: SavedPlan,
 }
 
-/// The scenarios' plans for the balancers; without a scenario, those of all bundled ones that can tell them apart.
+/// The plans of the scenarios for the balancers. If none is named, those of all bundled scenarios with a shared variant.
 fn jobs(wanted: &Compare, kinds: &[BalancerKind], scenarios: &[String]) -> Result<Vec<Job>, Failure> {
     let paths: Vec<PathBuf> = match scenarios {
         [] => bundled::all().iter().map(|(name, _)| PathBuf::from(name)).collect(),
@@ -137,7 +137,7 @@ async fn side_by_side(
             }
             Err(failure) => Some(failure),
         };
-        // The others may well run.
+        // The other scenarios may still run.
         if let Some(Failure { exit, error }) = broken {
             worst = worst.max(exit);
             failures.push(format!("{}: {}", job.planned.plan.scenario, with_causes(&error)));
@@ -150,7 +150,7 @@ async fn side_by_side(
     Ok(worst)
 }
 
-/// How much there is to do, in words.
+/// How much there is to run, in words.
 fn amount(jobs: &[Job]) -> String {
     let took = match load(jobs).as_secs() {
         seconds @ 0..120 => format!("{seconds} s"),
@@ -158,7 +158,7 @@ fn amount(jobs: &[Job]) -> String {
     };
     let scenarios = if jobs.len() == 1 { "1 scenario".into() } else { format!("{} scenarios", jobs.len()) };
     let cells: usize = jobs.iter().map(|job| job.planned.plan.cells().len()).sum();
-    format!("{scenarios}, {cells} cells: {took} of load, and what it takes to start and end them")
+    format!("{scenarios}, {cells} cells: {took} of load, plus the time to start and stop them")
 }
 
 /// How long the loads of all cells take, one after another.
@@ -169,7 +169,7 @@ fn load(jobs: &[Job]) -> Duration {
     traffics.map(|traffic| traffic.warmup.0 + traffic.duration.0).sum()
 }
 
-/// The same as an order to `rig run`.
+/// The settings as arguments of `rig run`.
 fn settings(wanted: &Compare) -> cli::Run {
     cli::Run {
         scenarios: Vec::new(),

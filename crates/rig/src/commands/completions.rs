@@ -1,4 +1,4 @@
-//! `rig completions`: what a shell needs to complete rig's command line.
+//! `rig completions`: the completion script for a shell.
 
 use clap::CommandFactory;
 

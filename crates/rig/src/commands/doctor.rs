@@ -1,4 +1,4 @@
-//! `rig doctor`: what this machine can do for rig, and how to mend what it can't.
+//! `rig doctor`: what rig can run on this machine, and how to fix what it can't.
 
 mod containers;
 mod results;
@@ -22,7 +22,7 @@ use crate::progress::{Preparation, Show};
 struct Section {
     /// Its name for programs.
     name: &'static str,
-    /// What people read above it.
+    /// Its title for people.
     title: &'static str,
     /// The balancers that it can run, if it is a runtime.
     runs: Option<Vec<&'static str>>,
@@ -37,7 +37,7 @@ struct Checkup {
     sections: Vec<Section>,
 }
 
-/// Checks, and says what was found.
+/// Checks, and prints the findings.
 pub(crate) fn perform(wanted: &Doctor) -> Result<Exit, Failure> {
     // One thread: the kernel ties the children's lives to the thread that spawns them.
     let controller =
@@ -65,7 +65,7 @@ fn json(checkup: &Checkup) -> String {
 
 async fn checkup(results: &Path) -> Result<Checkup, Failure> {
     let executable = std::env::current_exe().map_err(Failure::environment)?;
-    // As `rig run` does before anything else, so that what is launched finds what it would find there.
+    // As `rig run` does, so that the limits are the same.
     environment::raise_open_files();
     let sections = vec![
         Section { name: "machine", title: "This machine", runs: None, checks: machine() },

@@ -11,7 +11,7 @@ use crate::cli::{self, ListFormat};
 use crate::exit::{Exit, Failure, print};
 use crate::progress::{Preparation, Show};
 
-/// A digest's first digits tell it from others; the JSON has all of it.
+/// The first digits of a digest are enough in a table; the JSON has all of it.
 const SHORT_DIGEST: usize = "sha256:".len() + 12;
 
 /// Lists the image of every part; with `--fetch`, brings them onto the engine first.
@@ -32,7 +32,7 @@ async fn list(wanted: &cli::Images) -> Result<Exit, Failure> {
         let choice = if wanted.fetch { fetched(&images, part).await } else { images.choose(part).await };
         match choice {
             Ok(choice) => choices.push(choice),
-            // The others are worth knowing all the same.
+            // The other images are still worth listing.
             Err(error) => failed.push(error.to_string()),
         }
     }
@@ -73,7 +73,7 @@ fn table(endpoint: &Endpoint, choices: &[Choice]) -> Table {
             image,
             Cell::plain(digest),
             Cell::plain(present),
-            // An error's words come with a line of help.
+            // An error has a line of help.
             Cell::plain(choice.why.split_whitespace().collect::<Vec<_>>().join(" ")),
         ]
     };

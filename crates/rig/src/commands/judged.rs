@@ -1,4 +1,4 @@
-//! A saved run, summed up, judged and rendered: what `rig run` does at its end and `rig report` at any time.
+//! Judges and renders a saved run: at the end of `rig run`, and later for `rig report`.
 
 use std::io::IsTerminal;
 
@@ -7,19 +7,19 @@ use model::identity::CellId;
 use model::units::Nanos;
 use report::verdict::Problem;
 use report::{
-    Colour, Format, Illustrated, RunSummary, Series, Style, Verdict, html, judge, render, render_overview,
-    series, summarise,
+    Analysis, Colour, Corrected, Format, Illustrated, RunSummary, Series, Style, Verdict, html, judge,
+    render, render_overview,
 };
 use store::{LoadedCell, PlanIs, SavedRun, StoreError};
 
 use crate::cli::{FormatName, Output};
 use crate::exit::{Exit, Failure};
 
-/// What a reader should know of a run that an earlier version saved.
-const UNSEALED: &str = "the run was saved without a digest of its plan: whether plan.json, and its claims with it, was \
-                        changed since is not known";
+/// The note on a run that an earlier version saved.
+const UNSEALED: &str = "the run was saved without a digest of its plan, so rig can't tell whether plan.json and its \
+                        claims were changed since";
 
-/// A run, judged, with what its pictures are drawn from.
+/// A judged run, with the series for its pictures.
 pub(super) struct Judged {
     pub(super) run: RunSummary,
     pub(super) series: Vec<Series>,
@@ -31,15 +31,15 @@ impl Judged {
     }
 }
 
-/// What a cell's records say, and what can be salvaged if its rig was killed: that such a cell is no measurement is said by
-/// its history, as if rig had had the time to.
+/// A cell's records, with what can be salvaged if its rig was killed. Then an event is added to the history that says so, as
+/// rig would have done if it had had the time.
 fn whole(saved: &SavedRun, cell: &CellId) -> Result<LoadedCell, StoreError> {
     let mut loaded = saved.records(cell)?;
     let records = &mut loaded.records;
     if records.history.iter().any(|event| matches!(event.what, Happening::CellFinished)) {
         return Ok(loaded);
     }
-    let mut missing = vec!["its timeline has no end".to_owned()];
+    let mut missing = vec!["its timeline did not end".to_owned()];
     if records.executions.is_empty() {
         match engine::salvage::executions(&saved.dir(cell)) {
             Ok(executions) => records.executions = executions,
@@ -59,7 +59,7 @@ fn whole(saved: &SavedRun, cell: &CellId) -> Result<LoadedCell, StoreError> {
     Ok(loaded)
 }
 
-/// Sums up every cell of `saved` from its records and judges the run. Only one cell's records are in memory at a time.
+/// Summarises every cell of `saved` from its records and judges the run. Only one cell's records are in memory at a time.
 pub(super) fn judged(saved: &SavedRun) -> Result<Judged, StoreError> {
     let mut problems = Vec::new();
     match saved.plan_is() {
@@ -74,18 +74,20 @@ pub(super) fn judged(saved: &SavedRun) -> Result<Judged, StoreError> {
     for cell in saved.cells() {
         let loaded = whole(saved, &cell)?;
         problems.extend(loaded.warnings.iter().map(|warning| Problem::Note(format!("{cell}: {warning}"))));
-        cells.push(summarise(saved.plan(), &loaded.records));
-        pictured.extend(series(saved.plan(), &loaded.records));
+        let records = Corrected::of(saved.plan(), &loaded.records);
+        let analysis = Analysis::of(saved.plan(), &records);
+        cells.push(analysis.summary());
+        pictured.extend(analysis.series());
     }
     Ok(Judged { run: judge(saved.plan(), saved.environment(), cells, problems), series: pictured })
 }
 
-/// A run as one page.
+/// A run as an HTML page.
 pub(super) fn page(judged: &Judged) -> String {
     html(&[judged.illustrated()])
 }
 
-/// Renders a run as the user wants it on standard output.
+/// Renders a run in the requested format.
 pub(super) fn rendered(judged: &Judged, output: &Output) -> String {
     match format(output) {
         Some(format) => render(&judged.run, format, style(output.no_color)),
@@ -93,7 +95,7 @@ pub(super) fn rendered(judged: &Judged, output: &Output) -> String {
     }
 }
 
-/// Renders what several runs showed as the user wants it on standard output.
+/// Renders several runs in the requested format.
 pub(super) fn overview(runs: &[Judged], output: &Output) -> Result<String, Failure> {
     let summaries: Vec<&RunSummary> = runs.iter().map(|judged| &judged.run).collect();
     match format(output) {
@@ -102,7 +104,7 @@ pub(super) fn overview(runs: &[Judged], output: &Output) -> Result<String, Failu
     }
 }
 
-/// `None`: a page, which needs more than the summary.
+/// `None`: an HTML page, which needs more than the summary.
 fn format(output: &Output) -> Option<Format> {
     Some(match output.format {
         FormatName::Table => Format::Table,
@@ -118,7 +120,7 @@ fn format(output: &Output) -> Option<Format> {
 /// The style of the report that is saved beside the records.
 pub(super) const SAVED: Style = Style { width: 120, colour: Colour::Never };
 
-/// What suits standard output, and a user who may have declined colours.
+/// The style for standard output; the user may have declined colours.
 pub(super) fn style(no_color: bool) -> Style {
     let terminal = std::io::stdout().is_terminal();
     let declined = no_color || std::env::var_os("NO_COLOR").is_some();
@@ -130,7 +132,7 @@ pub(super) fn style(no_color: bool) -> Style {
     Style { width, colour: if terminal && !declined { Colour::Always } else { Colour::Never } }
 }
 
-/// How the process ends; a strict user lets no DEGRADED measurement pass.
+/// The exit code. With `strict`, a DEGRADED measurement does not pass.
 pub(super) fn exit(run: &RunSummary, strict: bool) -> Exit {
     match run.verdict {
         Verdict::Passed if strict && run.degraded => Exit::Invalid,

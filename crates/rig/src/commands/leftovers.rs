@@ -1,4 +1,4 @@
-//! What killed runs have left in a results directory: the directories in which components worked, with their files.
+//! What killed runs left in a results directory: the directories in which components worked.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,16 +9,16 @@ use store::{CellDir, StoreError, unfinished};
 /// How the homes of `rig up` begin, below the results.
 pub(super) const UP: &str = "up-";
 
-/// Something that somebody had a use for.
+/// Files of a run, live or dead.
 pub(super) enum Leftover {
-    /// A cell whose components' directory is still there.
+    /// A cell whose components' directory still exists.
     Cell(CellDir),
     /// The files of a `rig up`.
     Up(PathBuf),
 }
 
 impl Leftover {
-    /// What is there, and has no further use once its owner is gone.
+    /// The directory that is useless once its owner is gone.
     pub(super) fn path(&self) -> PathBuf {
         match self {
             Leftover::Cell(cell) => cell.scratch(),
@@ -29,7 +29,7 @@ impl Leftover {
     /// Whether its owner lives.
     pub(super) fn life(&self) -> Life {
         match (life_of(&self.path()), self) {
-            // It names none: its rig was killed before that, or is older than such names.
+            // It names no owner: its rig was killed before it could, or was an older version.
             (Life::Unknown, Leftover::Cell(cell)) if !names_an_owner(&self.path()) => {
                 if is_open(&cell.history()) { Life::Lives } else { Life::Gone }
             }
@@ -37,7 +37,7 @@ impl Leftover {
         }
     }
 
-    /// Removes it; records that it holds go where they belong first.
+    /// Removes it, after moving its records to the cell's results.
     pub(super) fn remove(&self) -> anyhow::Result<()> {
         match self {
             Leftover::Cell(cell) => engine::salvage::keep(cell)?,
@@ -47,7 +47,7 @@ impl Leftover {
     }
 }
 
-/// Everything that there is below `results`, of living owners too.
+/// All of them in `results`, also those of live runs.
 pub(super) fn all(results: &Path) -> Result<Vec<Leftover>, StoreError> {
     let mut found: Vec<Leftover> = unfinished(results)?.into_iter().map(Leftover::Cell).collect();
     let entries = fs::read_dir(results).into_iter().flatten().flatten();
@@ -57,9 +57,9 @@ pub(super) fn all(results: &Path) -> Result<Vec<Leftover>, StoreError> {
     Ok(found)
 }
 
-/// Those of `results` whose owner is gone, for those who are about to write there.
+/// Those in `results` whose owner is gone.
 pub(super) fn dead(results: &Path) -> Vec<Leftover> {
-    // What can't be read is told by those who have to.
+    // Commands that need to read it report the error.
     let all = all(results).unwrap_or_default();
     all.into_iter().filter(|leftover| leftover.life() == Life::Gone).collect()
 }
@@ -73,7 +73,7 @@ fn is_open(file: &Path) -> bool {
     let Ok(file) = fs::canonicalize(file) else { return false };
     let names_it = |descriptor: fs::DirEntry| fs::read_link(descriptor.path()).is_ok_and(|open| open == file);
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    // Processes of other users tell nothing, and one may end while one looks.
+    // Other users' processes can't be read, and a process may end meanwhile.
     let tables = processes.filter_map(|process| fs::read_dir(process.path().join("fd")).ok());
     tables.flatten().flatten().any(names_it)
 }

@@ -1,4 +1,4 @@
-//! `rig list`: what can be asked here, and of whom.
+//! `rig list`: the bundled scenarios, and the balancers of this machine.
 
 use engine::checkup::Check;
 use engine::runtime::checkup::executables;
@@ -35,7 +35,7 @@ pub(crate) fn perform(wanted: &cli::List) -> Result<Exit, Failure> {
     Ok(Exit::Held)
 }
 
-/// A bundled scenario, and what a run of it amounts to.
+/// A bundled scenario and its plan.
 struct Listed {
     name: &'static str,
     plan: Plan,
@@ -54,7 +54,7 @@ impl Listed {
         names
     }
 
-    /// How long the loads of all cells take together.
+    /// The duration of the load of all cells together.
     fn load_seconds(&self) -> f64 {
         let cells = self.plan.cells();
         let variants = cells.iter().filter_map(|cell| self.plan.variant(&cell.variant));
@@ -81,8 +81,7 @@ fn of_scenarios(scenarios: &[Listed]) -> Table {
         columns: vec![name, question, balancers, variants, cells, load],
         rows: scenarios.iter().map(row).collect(),
         notes: vec![
-            "load: how long the loads of all cells take together; launching and ending them comes on top"
-                .into(),
+            "load: the duration of the load of all cells together, without starting and stopping them".into(),
         ],
     }
 }
@@ -96,7 +95,7 @@ fn of_balancers(balancers: &[Check]) -> Table {
         title: "Balancers, as local processes".to_owned(),
         columns: Column::left(["name", "found"]).into(),
         rows: balancers.iter().map(row).collect(),
-        notes: vec!["containers: `rig images`; how to mend what is missing: `rig doctor`".into()],
+        notes: vec!["for containers, see `rig images`; `rig doctor` says how to fix what is missing".into()],
     }
 }
 

@@ -10,12 +10,12 @@ mod judged;
 mod leftovers;
 mod list;
 mod man;
-mod place;
 mod render;
 mod report;
 mod reproduce;
 mod run;
 mod runbook;
+mod runtime;
 mod saved;
 mod schema;
 mod up;
@@ -34,7 +34,7 @@ use crate::cli::{Cli, Command};
 use crate::exit::{Failure, LaidOut, with_causes};
 use crate::trace;
 
-/// Performs what the command line says.
+/// Runs the command.
 pub(crate) fn perform(cli: Cli) -> Result<ExitCode, Failure> {
     trace::begin();
     let exit = match cli.command {
@@ -58,24 +58,24 @@ pub(crate) fn perform(cli: Cli) -> Result<ExitCode, Failure> {
     Ok(exit.into())
 }
 
-/// A scenario that is to be run, and how the user asked for it.
+/// A scenario to run, and how the user asked for it.
 struct Planned {
-    /// As the user calls it.
+    /// As the user wrote it.
     path: PathBuf,
-    /// What was changed in it.
+    /// The changes by --set.
     sets: Vec<Set>,
-    /// What of it was chosen.
+    /// The chosen balancers, variants and repeats.
     choice: Choice,
     document: Scenario,
     plan: Plan,
 }
 
-/// The templates that `directory` has, else those of this build.
+/// The templates in `directory`, and built-in ones for those that it lacks.
 fn templates(directory: Option<&Path>) -> Result<Templates, Failure> {
     directory.map_or_else(|| Ok(Templates::embedded()), Templates::with_directory).map_err(Failure::usage)
 }
 
-/// Reads scenarios and builds their plans; the problems of all of them are told together.
+/// Reads scenarios and builds their plans; reports the problems of all of them at once.
 fn plans(paths: &[PathBuf], sets: &[Set], choice: &Choice) -> Result<Vec<Planned>, Failure> {
     let (mut plans, mut broken) = (Vec::new(), Vec::new());
     for path in paths {
@@ -99,7 +99,7 @@ fn plan(path: &Path, sets: &[Set], choice: &Choice) -> Result<(Scenario, Plan), 
     Ok((scenario, plan))
 }
 
-/// The text of the file at `path`, else of the bundled scenario of that name, and what messages call it.
+/// The text of the file at `path`, or of the bundled scenario of that name, and its name for messages.
 fn text(path: &Path) -> Result<(String, String), Failure> {
     let bytes = match (store::read_bounded(path, LONGEST_FILE as u64), bundled::find(path)) {
         (Ok(bytes), _) => bytes,
@@ -107,14 +107,14 @@ fn text(path: &Path) -> Result<(String, String), Failure> {
         (Err(error), None) => {
             let mut message = format!("the scenario {} can't be read: {error}", path.display());
             if path.components().count() == 1 && path.extension().is_none() {
-                message += "\n  help: `rig list` shows the names of those that are bundled";
+                message += "\n  help: `rig list` shows the names of the bundled scenarios";
             }
             return Err(Failure::usage(anyhow::anyhow!(message)));
         }
     };
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        Failure::usage(anyhow::anyhow!("{}: byte {at} is no UTF-8", path.display()))
+        Failure::usage(anyhow::anyhow!("{} is not valid UTF-8 at byte {at}", path.display()))
     })?;
     Ok((path.display().to_string(), text))
 }

@@ -16,7 +16,7 @@ pub(crate) fn perform(wanted: &Render) -> Result<Exit, Failure> {
         print_plain(&written.iter().map(|path| format!("{}\n", path.display())).collect::<String>())?;
         return Ok(Exit::Held);
     }
-    let missing = || Failure::usage(anyhow::anyhow!("a scenario and a balancer are needed"));
+    let missing = || Failure::usage(anyhow::anyhow!("name a scenario and a balancer"));
     let scenario = wanted.scenario.as_deref().ok_or_else(missing)?;
     let balancer = wanted.balancer.ok_or_else(missing)?;
     let choice = Choice {
@@ -44,7 +44,7 @@ pub(crate) fn perform(wanted: &Render) -> Result<Exit, Failure> {
             file.path, variant.name, file.text
         ))?;
     }
-    // What it looks like helps to see what is wrong with it.
+    // Print first: the text helps to see what is wrong with it.
     preflight(&plan, &templates).map_err(Failure::usage)?;
     Ok(Exit::Held)
 }

@@ -1,4 +1,4 @@
-//! `rig report`: saved runs, rendered again from their records.
+//! `rig report`: prints saved runs again, from their records.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use super::judged::{Judged, exit, judged, overview, rendered};
 use crate::cli::Report;
 use crate::exit::{Exit, Failure, print};
 
-/// Prints the report and ends as the runs themselves would have.
+/// Prints the report and exits as the runs themselves did.
 pub(crate) fn perform(wanted: &Report) -> Result<Exit, Failure> {
     let runs = wanted.runs.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
     print(&match runs.as_slice() {

@@ -1,4 +1,4 @@
-//! The command that does a run again: the same plan, in the same runtime.
+//! The command that repeats a run: the same plan, in the same runtime.
 
 use std::ffi::OsStr;
 
@@ -11,7 +11,7 @@ use crate::cli::{PullName, Run};
 /// The words of the command that runs `plan` again, which came from `planned`, in the runtime of that name.
 pub(crate) fn command(wanted: &Run, planned: &Planned, plan: &SavedPlan, runtime: &str) -> Vec<String> {
     let mut words = vec!["rig".to_owned(), "run".to_owned(), text(planned.path.as_os_str())];
-    // Given as one word, a value may begin with a dash.
+    // As one word, a value may begin with a dash.
     let mut flag = |name: &str, value: &str| words.push(format!("--{name}={value}"));
     let choice = &planned.choice;
     if let Some(kinds) = &choice.balancers {

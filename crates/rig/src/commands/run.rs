@@ -1,4 +1,4 @@
-//! `rig run`: every cell of a scenario, one after the other, then the verdict.
+//! `rig run`: runs every cell of a scenario, one after the other, then prints the verdict.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -18,13 +18,13 @@ use model::outcome::OutcomeKind;
 use model::plan::{Plan, SavedPlan, Variant};
 use model::scenario::Choice;
 use model::sessions::STORE;
-use report::{CellSummary, Format, latency_log, render, summarise, verdict_json};
+use report::{Analysis, CellSummary, Corrected, Format, render, verdict_json};
 use store::{SavedRun, StoreError};
 use tokio::sync::watch;
 
 use super::judged::{Judged, SAVED, exit, judged, overview, page, rendered};
 use super::leftovers;
-use super::place::{self, Place};
+use super::runtime::{self, Chosen};
 use super::{Planned, plans, reproduce, templates};
 use crate::cli;
 use crate::environment;
@@ -33,7 +33,7 @@ use crate::interrupt;
 
 use crate::progress::{CellProgress, Show};
 
-/// Runs the scenarios. All of them are checked before the first is run.
+/// Runs the scenarios, after checking all of them.
 pub(crate) fn perform(wanted: &cli::Run) -> Result<Exit, Failure> {
     let plans = planned(wanted)?;
     let templates = templates(wanted.proxy_configs.as_deref())?;
@@ -46,7 +46,7 @@ pub(crate) fn perform(wanted: &cli::Run) -> Result<Exit, Failure> {
     })
 }
 
-/// The plans of what the user asks for.
+/// The plans of the scenarios on the command line.
 pub(super) fn planned(wanted: &cli::Run) -> Result<Vec<Planned>, Failure> {
     let choice = Choice {
         balancers: (!wanted.choice.balancer.is_empty()).then(|| wanted.choice.balancer.clone()),
@@ -58,7 +58,7 @@ pub(super) fn planned(wanted: &cli::Run) -> Result<Vec<Planned>, Failure> {
     plans(&wanted.scenarios, &wanted.choice.sets, &choice)
 }
 
-/// Does `work` where cells can be run, with word of the user's wish to stop.
+/// Runs `work` in a place where cells can run, with the flag that the user wants to stop.
 pub(super) fn controlled<T>(
     work: impl AsyncFnOnce(watch::Receiver<bool>) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
@@ -72,7 +72,7 @@ pub(super) fn controlled<T>(
     })
 }
 
-/// One scenario: its report is what is printed.
+/// Runs one scenario, and prints its report.
 async fn alone(
     wanted: &cli::Run,
     planned: &Planned,
@@ -80,14 +80,14 @@ async fn alone(
     interrupted: watch::Receiver<bool>,
 ) -> Result<Exit, Failure> {
     let Done { judged, broken, .. } = run(wanted, planned, templates, interrupted).await?;
-    // What was measured before something broke is not lost with it.
+    // What was measured before an error is still worth printing.
     if broken.is_none() || judged.run.cells.iter().any(|cell| cell.counts.scheduled > 0) {
         print(&rendered(&judged, &wanted.output))?;
     }
     broken.map_or_else(|| Ok(exit(&judged.run, wanted.strict)), Err)
 }
 
-/// Several: each has its report in its results, and what is printed is what they showed together.
+/// Runs several scenarios, and prints an overview. Each has its report in its results.
 async fn together(
     wanted: &cli::Run,
     plans: &[Planned],
@@ -111,7 +111,7 @@ async fn together(
             }
             Err(failure) => Some(failure),
         };
-        // The others may well run.
+        // The other scenarios may still run.
         if let Some(Failure { exit, error }) = broken {
             worst = worst.max(exit);
             failures.push(format!("{}: {}", plan.scenario, with_causes(&error)));
@@ -124,12 +124,12 @@ async fn together(
     Ok(worst)
 }
 
-/// What became of one scenario.
+/// The result of one scenario.
 pub(super) struct Done {
     pub(super) judged: Judged,
-    /// Where its records are.
+    /// The directory of its records.
     pub(super) path: PathBuf,
-    /// Why it was not run to its end.
+    /// Why it did not run to its end.
     pub(super) broken: Option<Failure>,
 }
 
@@ -144,32 +144,28 @@ pub(super) async fn run(
     let kinds: BTreeSet<BalancerKind> = plan.cells().iter().map(|cell| cell.balancer).collect();
     let kinds: Vec<BalancerKind> = kinds.into_iter().collect();
     if let Some(controls) = beside_the_chosen(plan, &wanted.choice.variant).filter(|_| !wanted.quiet) {
-        eprintln!("also run, as controls of what was chosen: {controls}");
+        eprintln!("also running, as controls of the chosen variants: {controls}");
     }
     let store = plan.variants.iter().any(|variant| variant.topology.has_session_store());
     let parts: Vec<Part> =
         kinds.iter().map(|kind| Part::Balancer(*kind)).chain(store.then_some(Part::Store)).collect();
     let job = Job { wanted, planned, templates, kinds: &kinds, interrupted: interrupted.clone() };
-    if !wanted.quiet
-        && let dead @ 1.. = leftovers::dead(&wanted.out).len()
-    {
+    if !wanted.quiet && !leftovers::dead(&wanted.out).is_empty() {
         let out = wanted.out.display();
-        tell(&format!(
-            "killed runs have left {dead} directories below {out}; `rig clean --out {out}` removes them"
-        ));
+        tell(&format!("killed runs left files in {out}; `rig clean --out {out}` removes them"));
     }
     let show = Show::for_stderr(wanted.quiet);
-    match place::choose(wanted.runtime, wanted.pull, &parts, show, interrupted).await? {
+    match runtime::choose(wanted.runtime, wanted.pull, &parts, show, interrupted).await? {
         None => Err(Failure::interrupted()),
-        Some(Place::Processes(executable)) => {
+        Some(Chosen::Processes(executable)) => {
             Capacity::here().check(plan).map_err(Failure::environment)?;
             job.perform(&|| ProcessRuntime::new(executable.clone()), None).await
         }
-        Some(Place::Docker(engine)) => {
+        Some(Chosen::Docker(engine)) => {
             let done = job.perform(&|| DockerRuntime::new(&engine), Some(&engine)).await;
             let closed = engine.close().await.map_err(Failure::environment);
             done.map(|mut done| {
-                // What was measured is not lost with it, and what broke first says more.
+                // The results stay, and the first error says more.
                 done.broken = done.broken.or(closed.err());
                 done
             })
@@ -177,14 +173,14 @@ pub(super) async fn run(
     }
 }
 
-/// The variants that are run although they were not chosen; `None`: there are none.
+/// The variants that run although they were not chosen, as controls; `None`: there are none.
 fn beside_the_chosen(plan: &SavedPlan, chosen: &[String]) -> Option<String> {
     let others = plan.variants.iter().map(|variant| variant.name.as_str());
     let others: Vec<_> = others.filter(|name| !chosen.iter().any(|chosen| chosen == name)).collect();
     (!chosen.is_empty() && !others.is_empty()).then(|| others.join(", "))
 }
 
-/// What is to be run, wherever that is.
+/// One scenario to run, on any runtime.
 struct Job<'a> {
     wanted: &'a cli::Run,
     planned: &'a Planned,
@@ -194,7 +190,7 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// Runs every cell on a runtime of its own from `launched`, and judges.
+    /// Runs every cell, each on its own runtime from `launched`, and judges.
     async fn perform<R: Runtime>(
         &self,
         launched: &impl Fn() -> R,
@@ -234,7 +230,7 @@ impl Job<'_> {
                 Ok(End::Interrupted) => break,
                 Ok(End::Completed | End::Failed(_)) => {}
                 Err(failure) => {
-                    progress.finish("could not be run");
+                    progress.finish("could not run");
                     broken = Some(failure);
                     break;
                 }
@@ -246,7 +242,7 @@ impl Job<'_> {
         }
         let judged = match conclude(&stored) {
             Ok(judged) => judged,
-            // What broke first says more than that the rest couldn't be written either.
+            // The first error says more than the failure to write the rest.
             Err(error) => return Err(broken.unwrap_or_else(|| Failure::environment(error))),
         };
         if !wanted.quiet {
@@ -255,7 +251,7 @@ impl Job<'_> {
         Ok(Done { judged, path: stored.path().to_owned(), broken })
     }
 
-    /// Runs one cell, and sums it up.
+    /// Runs one cell, and summarises it.
     async fn one(
         &self,
         runtime: &impl Runtime,
@@ -278,9 +274,11 @@ impl Job<'_> {
         let end = engine::cell::run(runtime, &order).await.map_err(Failure::environment)?;
         let saved = SavedRun::open(stored.path()).map_err(Failure::environment)?;
         let records = saved.records(cell).map_err(Failure::environment)?.records;
-        let summary = summarise(saved.plan(), &records);
+        let records = Corrected::of(saved.plan(), &records);
+        let analysis = Analysis::of(saved.plan(), &records);
+        let summary = analysis.summary();
         dir.write_summary(&summary).map_err(Failure::environment)?;
-        dir.write_latency_log(&latency_log(saved.plan(), &records)).map_err(Failure::environment)?;
+        dir.write_latency_log(&analysis.latency_log()).map_err(Failure::environment)?;
         progress.finish(&match &end {
             End::Completed => result_line(&summary),
             End::Failed(why) => format!("failed: {}", why.lines().next().unwrap_or_default()),
@@ -290,7 +288,7 @@ impl Job<'_> {
     }
 }
 
-/// Judges the whole run from its saved records, and writes what `rig report` would print and the verdict alone.
+/// Judges the whole run from its saved records, and writes the reports and the verdict.
 fn conclude(stored: &store::Run) -> Result<Judged, StoreError> {
     let judged = judged(&SavedRun::open(stored.path())?)?;
     let run = &judged.run;
@@ -313,7 +311,7 @@ fn result_line(cell: &CellSummary) -> String {
     format!("{} scheduled, {ok} ok{expected}, {} dropped", counts.scheduled, counts.dropped)
 }
 
-/// The cells in an order drawn from the seed, so that a machine that changes in mid-run favours nobody.
+/// The cells in an order drawn from the seed, so that a change of the machine during the run favours no balancer.
 fn interleaved(plan: &SavedPlan) -> Vec<CellId> {
     let mut cells: Vec<(f64, CellId)> = plan
         .cells()

@@ -12,7 +12,7 @@ use super::saved;
 use crate::cli::Runbook;
 use crate::exit::{Exit, Failure, print};
 
-/// Prints the page of the balancer that is named, else of each that the runs have, else of all.
+/// Prints a page for the named balancer, or for each balancer in the runs, or for all balancers.
 pub(crate) fn perform(wanted: &Runbook) -> Result<Exit, Failure> {
     let read = saved::read(&wanted.runs)?;
     let runs: Vec<Run<'_>> = read.iter().map(saved::Read::run).collect();

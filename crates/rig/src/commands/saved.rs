@@ -1,4 +1,4 @@
-//! Saved runs, read for what looks at several of them.
+//! Reads saved runs, for the commands that use several of them.
 
 use std::path::{Path, PathBuf};
 
@@ -25,7 +25,7 @@ impl Read {
             .with_context(|| format!("{} can't be read as a run", path.display()))
             .map_err(Failure::usage)?;
         let summary = judged(&saved).map_err(Failure::environment)?.run;
-        // `latest` will be another run tomorrow.
+        // `latest` will mean another run later.
         let id = saved.path().file_name().unwrap_or_default();
         let label = match path.file_name() {
             Some(_) => path.with_file_name(id),
@@ -34,13 +34,13 @@ impl Read {
         Ok(Read { label: label.display().to_string(), saved, summary })
     }
 
-    /// As the report takes it.
+    /// As the report crate takes it.
     pub(super) fn run(&self) -> Run<'_> {
         Run { label: &self.label, plan: self.saved.plan(), summary: &self.summary }
     }
 }
 
-/// Reads the runs that the user names, else the newest of each scenario.
+/// Reads the named runs, or the newest run of each scenario.
 pub(super) fn read(named: &[PathBuf]) -> Result<Vec<Read>, Failure> {
     let newest = match named {
         [] => store::newest(Path::new(RESULTS)).map_err(Failure::environment)?,

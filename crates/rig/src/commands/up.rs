@@ -1,10 +1,10 @@
-//! `rig up`: a topology that is left standing, with deploys by hand.
+//! `rig up`: a topology that keeps running, with deploys by hand.
 
-mod door;
+mod announcer;
+mod deploys;
+mod instructions;
 mod keys;
-mod sheet;
-mod told;
-mod wishes;
+mod socket;
 
 use std::convert::Infallible;
 
@@ -23,10 +23,10 @@ use model::traffic::Traffic;
 use model::units::{Rate, Span};
 use tokio::sync::watch;
 
-use self::told::Told;
-use self::wishes::Wishes;
+use self::announcer::Announcer;
+use self::deploys::Deploys;
 use super::leftovers::UP;
-use super::place::{self, Place};
+use super::runtime::{self, Chosen};
 use super::{plan, templates};
 use crate::cli::Up;
 use crate::environment;
@@ -34,21 +34,21 @@ use crate::exit::{Exit, Failure, print};
 use crate::interrupt;
 use crate::progress::Show;
 
-/// More is no light load.
+/// The most that background load may be.
 const MOST: Rate = Rate(1000.0);
-/// What stands goes on standing when its load has ended.
+/// How long the background load lasts. The topology keeps running after it.
 const LOAD_FOR: Span = Span::millis(3_600_000);
 
-/// Leaves a topology standing, or asks the one that stands for a deploy.
+/// Launches a topology, or asks a running one for a deploy.
 pub(crate) fn perform(wanted: &Up) -> Result<Exit, Failure> {
     if let Some(pool) = &wanted.deploy {
-        return door::ask(wanted.scenario.as_deref(), pool, wanted.drain);
+        return socket::ask(wanted.scenario.as_deref(), pool, wanted.drain);
     }
-    let missing = || Failure::usage(anyhow::anyhow!("a scenario and a balancer are needed"));
+    let missing = || Failure::usage(anyhow::anyhow!("name a scenario and a balancer"));
     let (path, balancer) =
         (wanted.scenario.as_ref().ok_or_else(missing)?, wanted.balancer.ok_or_else(missing)?);
     if wanted.load.is_some_and(|rate| rate > MOST || rate.0 <= 0.0) {
-        return Err(Failure::usage(anyhow::anyhow!("--load: up to {MOST}; `rig run` measures more")));
+        return Err(Failure::usage(anyhow::anyhow!("--load must be at most {MOST}; use `rig run` for more")));
     }
     let choice = Choice {
         balancers: Some(vec![balancer]),
@@ -68,11 +68,11 @@ pub(crate) fn perform(wanted: &Up) -> Result<Exit, Failure> {
         let interrupted = interrupt::requested()?;
         environment::raise_open_files();
         let job = Job { wanted, scenario: &scenario, plan: &plan, templates, variant, cell, interrupted };
-        job.find_a_place().await
+        job.choose_runtime().await
     })
 }
 
-/// What is to stand.
+/// The topology to launch.
 struct Job<'a> {
     wanted: &'a Up,
     scenario: &'a Scenario,
@@ -84,25 +84,25 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    async fn find_a_place(&self) -> Result<Exit, Failure> {
+    async fn choose_runtime(&self) -> Result<Exit, Failure> {
         let Up { runtime, pull, .. } = self.wanted;
         let store = self.variant.topology.has_session_store().then_some(Part::Store);
         let parts: Vec<Part> = [Part::Balancer(self.cell.balancer)].into_iter().chain(store).collect();
         let show = Show::for_stderr(false);
-        match place::choose(*runtime, *pull, &parts, show, self.interrupted.clone()).await? {
+        match runtime::choose(*runtime, *pull, &parts, show, self.interrupted.clone()).await? {
             None => Err(Failure::interrupted()),
-            Some(Place::Processes(executable)) => self.stand(&ProcessRuntime::new(executable)).await,
-            Some(Place::Docker(engine)) => {
+            Some(Chosen::Processes(executable)) => self.stand(&ProcessRuntime::new(executable)).await,
+            Some(Chosen::Docker(engine)) => {
                 let stood = self.stand(&DockerRuntime::new(&engine)).await;
                 let closed = engine.close().await.map_err(Failure::environment);
-                // What broke first says more.
+                // The first error says more.
                 stood.and_then(|exit| closed.map(|()| exit))
             }
         }
     }
 
     async fn stand(&self, runtime: &impl Runtime) -> Result<Exit, Failure> {
-        // Nothing is kept, so it is no run among runs.
+        // Nothing is kept, so it does not belong to the runs of a scenario.
         let home = self.wanted.out.join(format!("{UP}{}", std::process::id()));
         let environment = environment::gather(Default::default(), None);
         let stored = store::Run::create(&home, self.plan, self.scenario.text(), &environment)
@@ -110,7 +110,7 @@ impl Job<'_> {
             .map_err(Failure::environment)?;
         engine::owner::mark(&home).map_err(Failure::environment)?;
         let stood = self.serve(runtime, &stored).await;
-        // What a failure points at stays.
+        // After a failure the files stay: the message may name them.
         if stood.is_ok() {
             std::fs::remove_dir_all(&home).map_err(Failure::environment)?;
         }
@@ -119,7 +119,7 @@ impl Job<'_> {
 
     async fn serve(&self, runtime: &impl Runtime, stored: &store::Run) -> Result<Exit, Failure> {
         let dir = stored.cell(&self.cell).map_err(Failure::environment)?;
-        let told = Told::new();
+        let announcer = Announcer::new();
         let order = Order {
             plan: self.plan,
             cell: &self.cell,
@@ -127,26 +127,26 @@ impl Job<'_> {
             templates: &self.templates,
             listen: self.wanted.listen,
             interrupted: self.interrupted.clone(),
-            watcher: &|observation| told.observe(observation),
+            watcher: &|observation| announcer.observe(observation),
         };
-        let light = self.wanted.load.map(|rate| Light(light(&self.variant.traffic, rate)));
-        let (wishes, wished) = Wishes::new(self.variant, self.cell.balancer, light.is_some());
-        let door = door::Door::open(&self.plan.scenario)?;
+        let load = self.wanted.load.map(|rate| Light(background(&self.variant.traffic, rate)));
+        let (deploys, wished) = Deploys::new(self.variant, self.cell.balancer, load.is_some());
+        let socket = socket::DeploySocket::open(&self.plan.scenario)?;
         let stands = watch::Sender::new(false);
-        let up = engine::cell::up(runtime, &order, light, wished, |standing| {
-            // The listener is what matters; if nobody reads it, Ctrl-C still ends it.
-            let _ = print(&sheet::sheet(self.variant, self.cell.balancer, standing, &wishes));
+        let up = engine::cell::up(runtime, &order, load, wished, |standing| {
+            // If standard output is closed, the topology still runs, and Ctrl-C stops it.
+            let _ = print(&instructions::instructions(self.variant, self.cell.balancer, standing, &deploys));
             stands.send_replace(true);
         });
         let asked = async {
             let mut standing = stands.subscribe();
-            // Its sender lives as long as this function.
+            // The sender lives as long as this function.
             let _ = standing.wait_for(|stands| *stands).await;
             tokio::select! {
-                () = keys::follow(&wishes) => {}
-                () = door.serve(&wishes, &told) => {}
+                () = keys::follow(&deploys) => {}
+                () = socket.serve(&deploys, &announcer) => {}
             }
-            wishes.close();
+            deploys.close();
             std::future::pending::<Infallible>().await
         };
         let end = tokio::select! {
@@ -162,7 +162,7 @@ impl Job<'_> {
     }
 }
 
-/// The requests of `traffic`, few and for long.
-fn light(traffic: &Traffic, rate: Rate) -> Traffic {
+/// The requests of `traffic`, at the rate of a background load.
+fn background(traffic: &Traffic, rate: Rate) -> Traffic {
     Traffic { rate, duration: LOAD_FOR, warmup: Span::default(), ..traffic.clone() }
 }

@@ -1,4 +1,4 @@
-//! `rig validate`: every problem of every file, at once.
+//! `rig validate`: reports every problem of every file at once.
 
 use engine::preflight::preflight;
 use model::scenario::{Choice, explain};

@@ -1,4 +1,4 @@
-//! `rig writeup`: what runs showed, written up.
+//! `rig writeup`: a page about what runs showed.
 
 use model::plan::SavedPlan;
 use model::scenario::Choice;
@@ -15,7 +15,7 @@ pub(crate) fn perform(wanted: &Writeup) -> Result<Exit, Failure> {
     let read = saved::read(&wanted.runs)?;
     if read.is_empty() {
         return Err(Failure::usage(anyhow::anyhow!(
-            "there is no run in results/ yet\n  help: rig run scenarios/*.yaml, or name the runs' directories"
+            "there is no run in results/ yet\n  help: rig run scenarios/*.yaml, or name the directories of runs"
         )));
     }
     let runs: Vec<Run<'_>> = read.iter().map(saved::Read::run).collect();

@@ -1,4 +1,4 @@
-//! What is known of a cell that runs: the four signals, and how far it is. Pure: observations in, figures out.
+//! What is known about a running cell: the four signals, and its progress. Pure: observations in, figures out.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -9,18 +9,18 @@ use model::job::{BackendStatus, Progress};
 use model::plan::Variant;
 use model::units::Nanos;
 
-/// Rates and shares are those of so long, in nanoseconds.
+/// The period of rates and shares, in nanoseconds.
 const RECENT: i64 = 1_000_000_000;
 
 /// The state of one cell's view.
 pub(crate) struct Board {
     pub(crate) title: String,
-    /// What the cell is doing.
+    /// The current step of the cell.
     pub(crate) phase: String,
     /// Now, and the load's first and last moments, once it is scheduled.
     pub(crate) now: Nanos,
     pub(crate) load: Option<(Nanos, Nanos)>,
-    /// Whether the balancer says anything about its backends, once that is known.
+    /// Whether the balancer has a view of its backends, once that is known.
     pub(crate) sees: Option<bool>,
     pub(crate) progress: Progress,
     pub(crate) backends: BTreeMap<String, Backend>,
@@ -32,17 +32,17 @@ pub(crate) struct Board {
 /// One backend.
 #[derive(Default)]
 pub(crate) struct Backend {
-    /// Who serves there.
+    /// The incarnation that serves there.
     pub(crate) incarnation: Option<Incarnation>,
-    /// Its part of what all received within the last second; `None`: nothing was received.
+    /// Its share of the requests within the last second; `None`: there were none.
     pub(crate) share: Option<f64>,
-    /// What it said last; `None`: it does not answer.
+    /// Its last status; `None`: it does not answer.
     pub(crate) status: Option<BackendStatus>,
-    /// Whether the balancer would use it, and its words for that.
+    /// Whether the balancer would use it, and its word for that.
     pub(crate) balancer: Option<(bool, String)>,
-    /// Where a deploy or a fault has it; empty while it just serves.
+    /// Its step in a deploy or fault; empty while it just serves.
     pub(crate) state: String,
-    /// When it had received how much.
+    /// How many requests it had received, and when.
     received: VecDeque<(Nanos, u64)>,
 }
 
@@ -65,7 +65,7 @@ impl Board {
         }
     }
 
-    /// Takes in what the engine tells at `now`.
+    /// Takes in an observation of the engine at `now`.
     pub(crate) fn observe(&mut self, observation: Observation<'_>, now: Nanos) {
         self.now = now;
         match observation {
@@ -152,7 +152,7 @@ impl Board {
     }
 }
 
-/// Appends, and forgets what is older than needed.
+/// Appends, and drops what is older than needed.
 fn remember<T>(recent: &mut VecDeque<(Nanos, T)>, now: Nanos, what: T) {
     recent.push_back((now, what));
     while recent.len() > 2 && recent[1].0.0 <= now.0 - RECENT {
@@ -160,7 +160,7 @@ fn remember<T>(recent: &mut VecDeque<(Nanos, T)>, now: Nanos, what: T) {
     }
 }
 
-/// Where `event` has which backend.
+/// The backend that `event` is about, and its new state.
 fn state(event: &Happening) -> Option<(&Incarnation, String)> {
     let (incarnation, words) = match event {
         Happening::Deregistering { incarnation } => (incarnation, "deregistering"),
@@ -173,7 +173,7 @@ fn state(event: &Happening) -> Option<(&Incarnation, String)> {
         Happening::Confirmed { incarnation, .. }
         | Happening::Reached { incarnation, .. }
         | Happening::Healed { incarnation } => (incarnation, ""),
-        Happening::Unconfirmed { incarnation, .. } => (incarnation, "less than its part"),
+        Happening::Unconfirmed { incarnation, .. } => (incarnation, "less than its share"),
         Happening::DeployAborted { incarnation, .. } => (incarnation, "never healthy"),
         Happening::Faulted { incarnation, fault } => (incarnation, fault.name()),
         Happening::Degraded { incarnation, misbehaviour } => {
@@ -184,7 +184,7 @@ fn state(event: &Happening) -> Option<(&Incarnation, String)> {
     Some((incarnation, words.to_owned()))
 }
 
-/// What a cell is doing after `event`; `None`: what it did before.
+/// The cell's step after `event`; `None`: unchanged.
 fn phase(event: &Happening) -> Option<String> {
     Some(match event {
         Happening::CellStarted { .. } => "launching".into(),
@@ -204,8 +204,8 @@ fn phase(event: &Happening) -> Option<String> {
         Happening::DeployFinished { .. } => "settled".into(),
         Happening::DeployAborted { .. } => "deploy aborted".into(),
         Happening::Splitting { route, to, .. } => format!("{route}: {to}"),
-        Happening::LoadFinished { .. } => "ending".into(),
-        Happening::Interrupted => "interrupted: ending what was launched".into(),
+        Happening::LoadFinished { .. } => "stopping".into(),
+        Happening::Interrupted => "interrupted: stopping what was launched".into(),
         _ => return None,
     })
 }

@@ -1,5 +1,4 @@
-//! What a cell is doing, while it does it: a live view on a terminal, a line at each cell's end elsewhere, nothing with
-//! `--quiet`.
+//! The progress of a cell: a live view on a terminal, a line at each cell's end elsewhere, nothing with `--quiet`.
 
 mod board;
 mod picture;
@@ -21,13 +20,13 @@ use self::board::Board;
 use crate::commands::wants_colour;
 use crate::exit::tell;
 
-/// Between two pictures: more often nobody sees, and drawing costs CPU time beside the measurement.
+/// The time between two pictures. Drawing costs CPU time during the measurement.
 const REDRAW: Duration = Duration::from_millis(200);
 
-/// Whether a view is on the terminal, whose lines others would break.
+/// Whether a view is on the terminal. Other output would break its lines.
 static DRAWING: AtomicBool = AtomicBool::new(false);
 
-/// Whether a view tells what happens.
+/// Whether a view is being drawn.
 pub(crate) fn is_drawing() -> bool {
     DRAWING.load(Ordering::Relaxed)
 }
@@ -35,7 +34,7 @@ pub(crate) fn is_drawing() -> bool {
 /// How progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Show {
-    /// A view that changes.
+    /// A live view.
     Live,
     /// A line at each cell's end.
     Plain,
@@ -44,7 +43,7 @@ pub(crate) enum Show {
 }
 
 impl Show {
-    /// What suits standard error.
+    /// The choice for standard error.
     pub(crate) fn for_stderr(quiet: bool) -> Show {
         match (quiet, stderr().is_terminal()) {
             (true, _) => Show::Quiet,
@@ -61,7 +60,7 @@ pub(crate) struct CellProgress {
     screen: RefCell<Option<Screen>>,
 }
 
-/// The lines of the terminal that the view has.
+/// The part of the terminal that the view uses.
 struct Screen {
     terminal: Terminal<CrosstermBackend<Stderr>>,
     drawn: Option<Instant>,
@@ -79,14 +78,14 @@ impl CellProgress {
         let repeat = if cell.repeat > 1 { format!(" #{}", cell.repeat) } else { String::new() };
         let title = format!("[{number}/{total}] {} {}{repeat}", cell.balancer, cell.variant);
         let board = Board::new(title, variant);
-        // A terminal that can't be drawn on gets plain lines.
+        // If the terminal can't be drawn on, print plain lines.
         let screen = (show == Show::Live).then(|| Screen::open(picture::height(&board))).flatten();
         let progress = CellProgress { show, board: RefCell::new(board), screen: RefCell::new(screen) };
         progress.draw(true);
         progress
     }
 
-    /// Takes in what the engine tells.
+    /// Takes in an observation of the engine.
     pub(crate) fn observe(&self, observation: Observation<'_>) {
         let news = matches!(observation, Observation::Event(_));
         self.board.borrow_mut().observe(observation, agent::clock::now());
@@ -132,7 +131,7 @@ impl Screen {
     }
 }
 
-/// However a cell ends, its lines are free again and the cursor is seen.
+/// Frees the lines and shows the cursor, however the cell ends.
 impl Drop for Screen {
     fn drop(&mut self) {
         DRAWING.store(false, Ordering::Relaxed);
@@ -143,7 +142,7 @@ impl Drop for Screen {
     }
 }
 
-/// The progress of what must be done before anything can be measured.
+/// The progress of preparations before the measurement.
 pub(crate) struct Preparation {
     show: Show,
     title: String,
@@ -155,7 +154,7 @@ impl Preparation {
         Preparation { show, title: title.to_owned() }
     }
 
-    /// Tells what is being done now.
+    /// Prints the current step.
     pub(crate) fn tell(&self, words: &str) {
         match self.show {
             Show::Live => overwrite(&format!("{}: {words}", self.title)),
@@ -173,10 +172,10 @@ impl Drop for Preparation {
     }
 }
 
-/// Puts `text` in the place of the terminal's last line, cut where it would need a second one.
+/// Overwrites the terminal's last line with `text`, cut to fit.
 fn overwrite(text: &str) {
     let width = rustix::termios::tcgetwinsize(stderr()).map_or(80, |size| usize::from(size.ws_col));
     let text: String = text.chars().take(width.saturating_sub(1)).collect();
-    // Progress that can't be shown is none.
+    // If progress can't be printed, go on without it.
     let _ = write!(stderr(), "\r\x1b[K{text}");
 }

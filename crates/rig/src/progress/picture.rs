@@ -1,4 +1,4 @@
-//! The picture of a cell that runs. Pure: the same board gives the same cells of a terminal.
+//! The picture of a running cell. Pure: the same board gives the same characters.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -8,9 +8,9 @@ use ratatui::widgets::{LineGauge, Row, Table};
 
 use super::board::{Backend, Board};
 
-/// The title, the time, the heads of columns, and the requests.
+/// Lines beside the backends: title, time, column heads, requests.
 const AROUND: u16 = 4;
-/// Cells of a share's bar.
+/// The width of a share's bar.
 const BAR: usize = 10;
 
 /// How many lines the picture needs.
@@ -26,7 +26,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, board: &Board) {
     frame.render_widget(Line::from_iter(heading), title);
     draw_time(frame, board, time);
     draw_backends(frame, board, backends);
-    frame.render_widget(told(board), requests);
+    frame.render_widget(totals(board), requests);
 }
 
 fn draw_time(frame: &mut Frame<'_>, board: &Board, area: Rect) {
@@ -36,7 +36,7 @@ fn draw_time(frame: &mut Frame<'_>, board: &Board, area: Rect) {
     let label = format!("{gone:>5.1} s gone, {:>5.1} s to go", all - gone);
     let ratio = if all > 0.0 { (gone / all).clamp(0.0, 1.0) } else { 1.0 };
     let gauge = LineGauge::default().ratio(ratio).label(label);
-    // Told apart without colours as well.
+    // Different symbols, so that it works without colours.
     let gauge = gauge.filled_symbol("━").unfilled_symbol("┄").filled_style(Color::Cyan);
     frame.render_widget(gauge, area);
 }
@@ -70,7 +70,7 @@ fn row<'a>(id: &'a str, backend: &'a Backend, sees: Option<bool>) -> Row<'a> {
     let says = match &backend.balancer {
         Some((true, words)) => Span::from(words.as_str()).green(),
         Some((false, words)) => Span::from(words.as_str()).red(),
-        None if sees == Some(false) => "it has no view".dim(),
+        None if sees == Some(false) => "no view".dim(),
         None => "–".into(),
     };
     let state = match (backend.state.as_str(), &backend.status) {
@@ -88,8 +88,8 @@ fn row<'a>(id: &'a str, backend: &'a Backend, sees: Option<bool>) -> Row<'a> {
     ])
 }
 
-/// The requests so far, and how fast they are lost.
-fn told(board: &Board) -> Line<'static> {
+/// The requests so far, and the rate of losses.
+fn totals(board: &Board) -> Line<'static> {
     let progress = board.progress;
     let lost = |count: u64, rate: Option<f64>, what: &str| {
         let rate = rate.map_or_else(|| "–".to_owned(), |rate| format!("{rate:.0}"));

@@ -237,9 +237,9 @@ fn clean_removes_what_dead_runs_have_left_and_spares_the_rest() {
     assert_eq!(left.iter().filter(|name| name.ends_with("/rig-test-unseen")).count(), 2, "{left:?}");
     assert_eq!(spared, kept);
     let run = &its.labels["rig.run"];
-    let told = format!("spared: run {run}: it is live: process {}\n", live.child.id());
+    let told = format!("kept: run {run}: it is live: process {}\n", live.child.id());
     assert!(ended.out.contains(&told), "{}", ended.out);
-    assert!(ended.out.contains("spared: run unseen: its owner can't be seen from here"), "{}", ended.out);
+    assert!(ended.out.contains("kept: run unseen: its owner can't be seen from here"), "{}", ended.out);
 }
 
 fn all_made() -> Vec<String> {

@@ -26,7 +26,7 @@ fn what_killed_runs_have_left_is_told_by_the_next_run() {
     let mut command = rig(dir.path(), &["run", "--runtime", "process", &scenario("short-drain")]);
     let ended = said(command.env("RIG_ENVOY", "/nonexistent/envoy"));
     assert_eq!(ended.code, 3, "{}", ended.err);
-    let words = "killed runs have left 1 directories below results; `rig clean --out results` removes them";
+    let words = "killed runs left files in results; `rig clean --out results` removes them";
     assert!(ended.err.contains(words), "{}", ended.err);
 }
 

@@ -252,7 +252,7 @@ fn a_second_ctrl_c_ends_rig_while_a_balancer_does_not_follow_the_first() {
     told.find(|line| line.starts_with("stopping")).expect("it says that it stops");
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
-    told.find(|line| line.starts_with("ended at once")).expect("it says that it did not wait");
+    told.find(|line| line.starts_with("stopped at once")).expect("it says that it did not wait");
     eventually("the end of everything", || alive(&launched(&history)).is_empty().then_some(()));
 }
 

@@ -140,7 +140,7 @@ fn balancers_are_compared_by_running_them_and_runs_by_reading_them() {
 fn what_is_no_comparison_is_refused_before_anything_runs() {
     let dir = tempfile::tempdir().unwrap();
     for (words, why) in [
-        (&["nginx"][..], "nginx alone is no comparison"),
+        (&["nginx"][..], "nginx alone can't be compared"),
         (&["ngnix", "envoy"], "`ngnix` is no balancer"),
         (&["drain"], "no balancer is named"),
         (&["nginx", "envoy", "--force"], "--force is for saved runs"),

@@ -24,7 +24,6 @@ enum Entry {
     /// The content of a file of this system.
     Copy(PathBuf),
     Text(String),
-    Link(PathBuf),
 }
 
 impl Archive {
@@ -41,11 +40,6 @@ impl Archive {
     /// A file that everybody may read.
     pub(super) fn text(&mut self, path: &Path, text: impl Into<String>) {
         self.add(path, Entry::Text(text.into()), 0o644);
-    }
-
-    /// A symbolic link.
-    pub(super) fn link(&mut self, path: &Path, target: &Path) {
-        self.add(path, Entry::Link(target.to_owned()), 0o777);
     }
 
     fn add(&mut self, path: &Path, entry: Entry, mode: u32) {
@@ -69,9 +63,6 @@ impl Archive {
                     let mut header = header(EntryType::Regular, *mode, text.len() as u64);
                     tar.append_data(&mut header, path, text.as_bytes())?;
                 }
-                Entry::Link(target) => {
-                    tar.append_link(&mut header(EntryType::Symlink, *mode, 0), path, target)?;
-                }
                 Entry::Copy(source) => {
                     let named = |error| io::Error::other(format!("{}: {error}", source.display()));
                     let file = File::open(source).map_err(named)?;
@@ -88,7 +79,7 @@ impl Archive {
     fn size_hint(&self) -> usize {
         let size = |(entry, _): &(Entry, u32)| match entry {
             Entry::Copy(source) => source.metadata().map_or(0, |meta| meta.len()),
-            Entry::Directory | Entry::Text(_) | Entry::Link(_) => 0,
+            Entry::Directory | Entry::Text(_) => 0,
         };
         let total: u64 = self.entries.values().map(|entry| size(entry) + OVERHEAD).sum();
         usize::try_from(total).unwrap_or(0)
@@ -117,7 +108,6 @@ mod tests {
         for name in names {
             archive.executable(&Path::new("/deep/down").join(name), &directory.join(name));
         }
-        archive.link(Path::new("/here"), Path::new("/deep/down/a"));
         archive.tar().unwrap()
     }
 
@@ -145,13 +135,8 @@ mod tests {
             .map(|entry| entry.unwrap())
             .map(|entry| (entry.path().unwrap().display().to_string(), entry.header().mode().unwrap()))
             .collect();
-        let expected = [
-            ("deep", 0o755),
-            ("deep/down", 0o755),
-            ("deep/down/a", 0o755),
-            ("deep/down/b", 0o755),
-            ("here", 0o777),
-        ];
+        let expected =
+            [("deep", 0o755), ("deep/down", 0o755), ("deep/down/a", 0o755), ("deep/down/b", 0o755)];
         assert_eq!(entries, expected.map(|(path, mode)| (path.to_owned(), mode)));
     }
 }

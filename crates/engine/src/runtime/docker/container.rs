@@ -22,6 +22,8 @@ use super::error::{DockerError, words};
 /// How many lines may wait on either side of an agent's standard input and output.
 const LINES: usize = 64;
 
+/// Where every container has a directory in memory, over whatever its image holds there.
+pub(super) const TEMPORARY: &str = "/tmp";
 /// How a container's own /tmp is mounted.
 const SCRATCH: &str = "rw,nosuid,nodev,noexec,size=64m,mode=1777";
 /// Processes and threads that a container may have: far more than a balancer with many workers.
@@ -141,7 +143,7 @@ fn body(spec: &Spec) -> ContainerCreateBody {
             cap_add: Some(spec.capabilities.iter().map(|&name| name.to_owned()).collect()),
             security_opt: Some(vec!["no-new-privileges:true".to_owned()]),
             readonly_rootfs: Some(true),
-            tmpfs: Some(HashMap::from([("/tmp".to_owned(), SCRATCH.to_owned())])),
+            tmpfs: Some(HashMap::from([(TEMPORARY.to_owned(), SCRATCH.to_owned())])),
             pids_limit: Some(PROCESSES),
             auto_remove: Some(spec.transient),
             // What components say goes to files, or to rig; a log beside that would only cost.

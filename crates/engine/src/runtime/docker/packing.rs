@@ -1,5 +1,5 @@
-//! Makes an image of a program of this system, for where no registry answers: the program at its own path, the
-//! libraries that its loader looks for, and a shell.
+//! Makes an image of a program of this system, for where no registry answers: the program, the libraries
+//! that its loader looks for, and a shell.
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -8,6 +8,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use super::archive::Archive;
+use super::container::TEMPORARY;
 use super::digest::sha256_hex;
 use super::error::DockerError;
 use crate::runtime::search::Places;
@@ -17,6 +18,8 @@ const SHELL: &str = "/bin/sh";
 pub(super) const PACKED: &str = "rig.image=packed";
 /// Where programs are found by their plain name.
 const SEARCHED: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+/// Where libraries go that can't stay where they are.
+const LIBRARIES: &str = "/usr/lib/packed";
 /// `ldd` runs the loader, which takes milliseconds.
 const LDD: Duration = Duration::from_secs(10);
 /// Little-endian machines of the ELF header, and the engine's names for them.
@@ -50,18 +53,14 @@ pub(super) async fn pack(name: &str, program: &Path, architecture: &str) -> Resu
             library_directories.extend(placed.parent().map(Path::to_owned));
             archive.executable(&placed, &library);
         }
-        archive.executable(executable, executable);
-    }
-    let found = SEARCHED.iter().any(|directory| Path::new(directory).join(name) == program);
-    if !found {
-        archive.link(&Path::new("/usr/bin").join(name), program);
+        archive.executable(&found_at(executable, program, name), executable);
     }
     archive.text(
         Path::new("/etc/passwd"),
         "root:x:0:0:root:/:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n",
     );
     archive.text(Path::new("/etc/group"), "root:x:0:\nnobody:x:65534:\nnogroup:x:65534:\n");
-    archive.directory(Path::new("/tmp"), 0o1777);
+    archive.directory(Path::new(TEMPORARY), 0o1777);
 
     let changes = vec![
         format!("ENV PATH={}", SEARCHED.join(":")),
@@ -155,18 +154,27 @@ fn paths(listed: &str) -> Result<Vec<PathBuf>, String> {
     Ok(listed.lines().filter_map(path).collect())
 }
 
+/// Where an executable goes: to its own path, but the program itself to where it is found by its name.
+fn found_at(executable: &Path, program: &Path, name: &str) -> PathBuf {
+    let is_found = SEARCHED.iter().any(|directory| Path::new(directory).join(name) == program);
+    match is_found {
+        false if executable == program => Path::new("/usr/bin").join(name),
+        _ => executable.to_owned(),
+    }
+}
+
 /// Where a library goes: to the path that the loader used, unless that leads through `..`, which an archive
-/// can't hold.
+/// can't hold, or to where a container sees nothing of its image.
 fn placed(library: &Path) -> Result<PathBuf, String> {
     let plain = !library.components().any(|component| component == Component::ParentDir);
     let (Some(parent), Some(name)) = (library.parent(), library.file_name()) else {
         return Err(format!("{} is no file", library.display()));
     };
-    if plain {
-        return Ok(library.to_owned());
-    }
-    let parent = parent.canonicalize().map_err(|error| format!("{}: {error}", parent.display()))?;
-    Ok(parent.join(name))
+    let parent = match plain {
+        true => parent.to_owned(),
+        false => parent.canonicalize().map_err(|error| format!("{}: {error}", parent.display()))?,
+    };
+    Ok(if parent.starts_with(TEMPORARY) { Path::new(LIBRARIES).join(name) } else { parent.join(name) })
 }
 
 fn joined(directories: &BTreeSet<PathBuf>) -> String {
@@ -200,13 +208,12 @@ mod tests {
             .map(|entry| (entry.path().unwrap().into_owned(), entry.header().clone()))
             .collect();
         let mode = |path: &str| entries[Path::new(path)].mode().unwrap();
-        assert_eq!((mode("bin/true"), mode("bin/sh"), mode("tmp")), (0o755, 0o755, 0o1777));
+        assert_eq!((mode("bin/sh"), mode("tmp")), (0o755, 0o1777));
         assert!(
             entries.contains_key(Path::new("etc/passwd")) && entries.contains_key(Path::new("etc/group"))
         );
         assert!(entries.keys().any(|path| path.to_string_lossy().contains("/ld-")), "{:?}", entries.keys());
-        let link = entries[Path::new("usr/bin/truth")].link_name().unwrap().unwrap().into_owned();
-        assert_eq!(link, program);
+        assert_eq!(mode("usr/bin/truth"), 0o755);
 
         let again = pack("truth", program, this_machine()).await.unwrap();
         assert_eq!(packed.tar, again.tar);
@@ -243,6 +250,20 @@ mod tests {
     fn a_library_never_lies_on_a_path_that_leads_up() {
         let plain = Path::new("/lib64/ld-linux-x86-64.so.2");
         assert_eq!(placed(plain).unwrap(), plain);
-        assert_eq!(placed(Path::new("/usr/../tmp/x.so")).unwrap(), Path::new("/tmp/x.so"));
+        assert_eq!(placed(Path::new("/usr/../etc/x.so")).unwrap(), Path::new("/etc/x.so"));
+    }
+
+    #[test]
+    fn nothing_lies_where_a_container_has_its_directory_in_memory() {
+        let program = Path::new("/tmp/build/rig");
+        assert_eq!(found_at(program, program, "rig"), Path::new("/usr/bin/rig"));
+        assert_eq!(found_at(Path::new("/bin/sh"), program, "rig"), Path::new("/bin/sh"));
+        assert_eq!(
+            found_at(Path::new("/usr/sbin/nginx"), Path::new("/usr/sbin/nginx"), "nginx"),
+            Path::new("/usr/sbin/nginx")
+        );
+        for library in ["/tmp/build/x.so", "/usr/../tmp/x.so"] {
+            assert_eq!(placed(Path::new(library)).unwrap(), Path::new("/usr/lib/packed/x.so"));
+        }
     }
 }

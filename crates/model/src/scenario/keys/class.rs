@@ -51,9 +51,11 @@ pub(super) fn request<'s>(
     topology: &Topology,
 ) -> Section<'s, RequestClass> {
     section
-        .key("method", words([("GET", Method::Get), ("HEAD", Method::Head), ("POST", Method::Post)]), |it| {
-            &mut it.method
-        })
+        .key(
+            "method",
+            words([Method::Get, Method::Head, Method::Post].map(|method| (method.name(), method))),
+            |it| &mut it.method,
+        )
         .about("The method; a POST can have a body.")
         .key("path", target(), |it| &mut it.path)
         .about("What is asked for: a path, with or without a query.")

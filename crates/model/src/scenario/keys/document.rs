@@ -100,7 +100,6 @@ pub(crate) fn document<'s>(variants: &'s [Known<'s>], catalog: &'s Catalog) -> S
             let each = |it: &Variant| variant(&it.name, catalog, None).write(it);
             Written::map(it.plan.variants.iter().map(|it| (it.name.as_str(), each(it))))
         })
-        .explained_last()
         .key("control", claims(), |it| &mut it.control)
         .about(
             "Negative controls: claims that must hold, such as that a deploy without draining loses \

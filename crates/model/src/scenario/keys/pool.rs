@@ -48,6 +48,7 @@ struct Common {
 
 fn pool<'s>(name: &str) -> Form<'s, Pool> {
     let backend = default_backend();
+    let kept = |sessions: Sessions| (sessions.name(), Some(sessions));
     let (backends, health_path) = (Vec::new(), topology::health_path());
     let pool = Pool { name: name.to_owned(), backends, health_path, sessions: None };
     let of_all = behaviour(Section::loose(backend.clone())).unexplained();
@@ -57,12 +58,7 @@ fn pool<'s>(name: &str) -> Form<'s, Pool> {
         .required()
         .key(
             "sessions",
-            words([
-                ("none", None),
-                ("memory", Some(Sessions::Memory)),
-                ("redis", Some(Sessions::Redis)),
-                ("jwt", Some(Sessions::Jwt)),
-            ]),
+            words([("none", None), kept(Sessions::Memory), kept(Sessions::Redis), kept(Sessions::Jwt)]),
             |it| &mut it.pool.sessions,
         )
         .about(

@@ -77,8 +77,7 @@ fn entry<'s>(name: &str, names: &Rc<Vec<String>>, stage: &Rc<Stage<'s>>) -> Form
         .explained_if(|it| it.jitter != Span::default())
         .maybe("for", quantity(Span::millis(1)..=Span::millis(3_600_000)), |it| &mut it.lasts)
         .about("After which a fault or a degraded backend is healed.")
-        .unless("for good")
-        .explained_last();
+        .unless("for good");
     let others = section.names().count();
     let section = actions(section, stage);
     let actions: Vec<_> = section.names().skip(others).collect();
@@ -86,6 +85,7 @@ fn entry<'s>(name: &str, names: &Rc<Vec<String>>, stage: &Rc<Stage<'s>>) -> Form
     section
         .one_of(&["at", "after"])
         .one_of(&actions)
+        .explained_first(&[&["at", "after", "jitter"], &actions[..]].concat())
         .form(move |read| finished(&name, &read, &actions, load_ends), |entry| Some(draft(entry)))
 }
 

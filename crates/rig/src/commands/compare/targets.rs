@@ -1,4 +1,4 @@
-//! What the words after `rig compare` mean: balancers and scenarios, or two saved runs.
+//! The arguments of `rig compare`: balancers and scenarios, or two saved runs.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use model::catalog::BalancerKind;
 use super::is_run;
 use crate::bundled;
 
-/// What is to be compared.
+/// What to compare.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Targets {
     /// Balancers, by running scenarios on them; no scenario: all bundled ones.
@@ -21,28 +21,28 @@ pub(super) enum Targets {
     Runs([PathBuf; 2]),
 }
 
-/// Words that are no comparison.
+/// Arguments that can't be compared.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum WrongTargets {
     #[error(
-        "`{0}` is no balancer ({known}), no bundled scenario, no file and no saved run\n  \
+        "`{0}` is no balancer ({known}), bundled scenario, file or saved run\n  \
          help: rig compare nginx envoy [SCENARIO…], or rig compare RUN RUN with the directories of two runs",
         known = names()
     )]
     Unknown(String),
-    #[error("{balancer} is a balancer and {run} a saved run: compare balancers, or saved runs")]
+    #[error("{balancer} is a balancer and {run} a saved run; compare either balancers or saved runs")]
     Mixed { balancer: BalancerKind, run: String },
     #[error(
-        "{scenario} is a scenario and {run} a saved run: a saved run has its scenario with it; compare it with another run"
+        "{scenario} is a scenario and {run} a saved run; a saved run brings its scenario, so compare it with another run"
     )]
     ScenarioAndRun { scenario: String, run: String },
-    #[error("{0} alone is no comparison: name another balancer ({known})", known = names())]
+    #[error("{0} alone can't be compared; name another balancer ({known})", known = names())]
     OneBalancer(BalancerKind),
-    #[error("no balancer is named: name at least two of {known}, then the scenarios", known = names())]
+    #[error("no balancer is named; name at least two of {known}, then the scenarios", known = names())]
     NoBalancer,
-    #[error("{0} is named twice; versions of it are compared by their saved runs: rig compare RUN RUN")]
+    #[error("{0} is named twice; to compare two versions of it, compare saved runs: rig compare RUN RUN")]
     Twice(BalancerKind),
-    #[error("two saved runs make a comparison, and here {} named", if *.0 == 1 { "1 is".to_owned() } else { format!("{} are", .0) })]
+    #[error("a comparison needs two saved runs, and {} named", if *.0 == 1 { "1 is".to_owned() } else { format!("{} are", .0) })]
     NotTwoRuns(usize),
 }
 
@@ -51,7 +51,7 @@ fn names() -> String {
 }
 
 impl Targets {
-    /// Tells what `words` mean. A balancer's name is always that: a directory called so is `./nginx`.
+    /// Interprets `words`. A balancer's name always means the balancer; a directory of that name is `./nginx`.
     pub(super) fn of(words: &[String]) -> Result<Targets, WrongTargets> {
         let (mut kinds, mut scenarios, mut runs) = (Vec::new(), Vec::new(), Vec::new());
         for word in words {

@@ -11,9 +11,9 @@ use engine::runtime::docker::{DockerError, DockerRuntime, Engine};
 use super::{Section, usable};
 use crate::commands::doctor::results::nearest;
 
-const LOOK: &str = "docker info   # says whether the engine is well";
+const LOOK: &str = "docker info   # shows whether the engine works";
 
-/// Checks the engine; `progress` is told what takes time.
+/// Checks the engine; `progress` gets the steps that take time.
 pub(super) async fn section(executable: PathBuf, results: &Path, progress: &dyn Fn(&str)) -> Section {
     let (runs, checks) = match Answering::find(&|name| std::env::var_os(name)).await {
         Ok(engine) => checks(&engine, executable, results, progress).await,
@@ -29,23 +29,23 @@ async fn checks(
     results: &Path,
     progress: &dyn Fn(&str),
 ) -> (Vec<&'static str>, Vec<Check>) {
-    // Before the trial makes something of its own.
+    // Before the trial creates something itself.
     let leftovers = engine.leftovers().await;
-    progress("asking for images");
+    progress("looking for images");
     let (mut balancers, mut stores, mut agents) = (Vec::new(), Vec::new(), Vec::new());
     for (part, check) in engine.images(executable.clone()).await {
         match part {
             Part::Balancer(kind) => balancers.push((kind, check)),
-            // Missing, it keeps only scenarios about sessions from being run.
+            // Without it, only scenarios about sessions can't run.
             Part::Store => stores.push(check.wanted_by_some()),
             Part::Agent => agents.push(check),
         }
     }
     let location = engine.location();
     let trial = match location.iter().chain(&agents).find(|check| check.has_failed()) {
-        Some(obstacle) => untried(&format!("`{}` is in the way", obstacle.name)),
+        Some(obstacle) => untried(&format!("`{}` failed", obstacle.name)),
         None => {
-            progress("running a toy backend in one");
+            progress("running a toy backend in a container");
             tried(engine, executable, results, progress).await
         }
     };
@@ -76,7 +76,7 @@ async fn tried(
     let [components, ..] = CHECKS;
     let directory = match Scratch::make(results) {
         Ok(directory) => directory,
-        Err(error) => return untried(&format!("a directory for it can't be made: {error}")),
+        Err(error) => return untried(&format!("its directory can't be created: {error}")),
     };
     let (docker, endpoint) = (answering.docker.clone(), answering.endpoint.clone());
     let mut engine = match Engine::new(docker, endpoint, Pull::Missing, executable).await {
@@ -95,11 +95,11 @@ async fn tried(
     checks
 }
 
-/// A directory that goes with its owner.
+/// A directory that is removed when this is dropped.
 struct Scratch(PathBuf);
 
 impl Scratch {
-    /// Where results are, or would be: an engine may see other directories than those.
+    /// Next to the results, because an engine may not see other directories.
     fn make(results: &Path) -> std::io::Result<Scratch> {
         let parent = std::path::absolute(nearest(results))?;
         let path = parent.join(format!(".rig-doctor-{}", std::process::id()));
@@ -110,7 +110,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // What can't be removed is visible where it is, and small.
+        // If it can't be removed, it is small and easy to see.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }

@@ -1,4 +1,4 @@
-//! Where results go: room for more, and what killed runs have left.
+//! The results directory: free space, and what killed runs left.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -22,13 +22,13 @@ pub(super) fn section(results: &Path) -> Section {
         Err(error) => checks.push(Check::broken(
             "killed runs",
             &error,
-            "ls -l results/*/*/cells   # shows whose they are",
+            "ls -l results/*/*/cells   # shows who owns them",
         )),
     }
     Section { name: "results", title: "Results", runs: None, checks }
 }
 
-/// `path`, or the nearest directory above it that is there.
+/// `path`, or the nearest directory above it that exists.
 pub(super) fn nearest(path: &Path) -> &Path {
     let there = path.ancestors().find(|above| above.is_dir());
     // The last ancestor of a relative path is empty, and means the current directory.
@@ -49,9 +49,9 @@ fn place(results: &Path) -> Check {
     }
 }
 
-/// By the bytes that are free.
+/// Judges the free bytes.
 fn room(named: &str, free: u64) -> Check {
-    let found = format!("{named}{} are free", size(free));
+    let found = format!("{named}{} free", size(free));
     if free < GIB {
         Check::limits("directory", found, "du -sh results/*/* | sort -h   # shows which runs to delete")
     } else {
@@ -62,7 +62,7 @@ fn room(named: &str, free: u64) -> Check {
 fn listed(results: &Path, leftovers: &[Leftover]) -> Vec<Check> {
     let name = "killed runs";
     let checks: Vec<Check> = leftovers.iter().filter_map(|it| leftover(name, results, it)).collect();
-    if checks.is_empty() { vec![Check::ok(name, "no cell has files of its components left")] } else { checks }
+    if checks.is_empty() { vec![Check::ok(name, "none has left files")] } else { checks }
 }
 
 /// `None`: its owner lives.
@@ -72,7 +72,7 @@ fn leftover(name: &str, results: &Path, leftover: &Leftover) -> Option<Check> {
     let user = rustix::process::geteuid();
     let owner = fs::metadata(&path).ok()?.uid();
     if !user.is_root() && owner != user.as_raw() {
-        let why = format!("{found}, of another user (id {owner}): whether that run is live can't be seen");
+        let why = format!("{found}, owned by user {owner}: can't tell whether that run is live");
         return Some(Check::not_checked(name, why));
     }
     let unseen = match leftover.life() {
@@ -84,7 +84,7 @@ fn leftover(name: &str, results: &Path, leftover: &Leftover) -> Option<Check> {
     Some(Check::limits(name, found, format!("rig clean --out '{out}'{unseen}")))
 }
 
-/// Bytes in files below `directory`; what can't be read counts nothing.
+/// Bytes in files below `directory`; unreadable files count as nothing.
 fn bytes(directory: &Path) -> u64 {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     entries
@@ -114,7 +114,7 @@ mod tests {
         assert_eq!(room("", GIB).state, State::Ok);
         let little = room("results: ", GIB - 1);
         assert_eq!(little.state, State::Limits);
-        assert_eq!(little.found, "results: 1024.0 MiB are free");
+        assert_eq!(little.found, "results: 1024.0 MiB free");
     }
 
     #[test]

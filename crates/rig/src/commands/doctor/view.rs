@@ -1,4 +1,4 @@
-//! What was checked, for people: a mark, a name and what was found; the fix below.
+//! The checks, for people: a mark, a name and the finding, with the fix below.
 
 use engine::checkup::{Check, State};
 use model::visible::visible;
@@ -6,7 +6,7 @@ use report::{Colour, Style};
 
 use super::{Checkup, Section};
 
-/// Narrower terminals get lines of this width all the same.
+/// On narrower terminals, lines still have this width.
 const NARROWEST: usize = 50;
 
 /// Lays it out.
@@ -45,7 +45,7 @@ fn line(check: &Check, names: usize, style: Style) -> String {
     let width = usize::from(style.width).max(NARROWEST).saturating_sub(indent);
     let mut out = format!("  {sign} {:<names$}  {}", check.name, hung(&visible(&check.found), indent, width));
     if let Some(fix) = &check.fix {
-        // A command is copied: it must not be broken into lines.
+        // Users copy the command, so it must not be wrapped.
         out.push_str(&format!(
             "{:indent$}→ {}\n",
             "",
@@ -55,7 +55,7 @@ fn line(check: &Check, names: usize, style: Style) -> String {
     out
 }
 
-/// `text` broken between words into lines of `width`, all but the first indented.
+/// `text` wrapped to `width`, with all lines but the first indented.
 fn hung(text: &str, indent: usize, width: usize) -> String {
     let mut out = String::new();
     let mut column = 0;
@@ -90,7 +90,7 @@ fn conclusion(checkup: &Checkup) -> String {
         .filter(|(count, _)| *count > 0)
         .map(|(count, words)| format!("{count} {words}"))
         .collect();
-    let counts = if counts.is_empty() { "all is well".to_owned() } else { counts.join(", ") };
+    let counts = if counts.is_empty() { "all passed".to_owned() } else { counts.join(", ") };
     format!("{verdict}. Of {} checks: {counts}.\n", checks().count())
 }
 

@@ -7,40 +7,40 @@ use model::timeline::Drain;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use tokio::sync::mpsc;
 
-use super::wishes::{Refusal, Wishes};
+use super::deploys::{Deploys, Refusal};
 use crate::exit::tell;
 
-/// Whether somebody can press a key.
+/// Whether standard input is a terminal.
 pub(super) fn has_keyboard() -> bool {
     stdin().is_terminal()
 }
 
 /// What the keys do.
 pub(super) fn help(pools: &[&str]) -> String {
-    let deploy = "d deploys with draining, u without, q ends";
+    let deploy = "d deploys with draining, u without, q quits";
     match pools {
         [_] => deploy.to_owned(),
         several => {
             let numbered: Vec<_> = several.iter().zip(1..).map(|(pool, n)| format!("{n} {pool}")).collect();
-            format!("{deploy}; which pool: {}", numbered.join(", "))
+            format!("{deploy}; choose a pool: {}", numbered.join(", "))
         }
     }
 }
 
 /// Follows the keys until `q`.
-pub(super) async fn follow(wishes: &Wishes<'_>) {
+pub(super) async fn follow(deploys: &Deploys<'_>) {
     let Some(_restored_at_the_end) = EveryKey::of_the_terminal() else {
         return std::future::pending().await;
     };
     let mut keys = pressed();
-    let pools: Vec<String> = wishes.pools().into_iter().map(str::to_owned).collect();
+    let pools: Vec<String> = deploys.pools().into_iter().map(str::to_owned).collect();
     let chosen = Cell::new(0);
     let drain = |key: char| if key == 'u' { Some(Drain::Off) } else { None };
     while let Some(key) = keys.recv().await {
         match key {
             'q' => return,
             'd' | 'u' => {
-                let mut deploy = std::pin::pin!(wishes.deploy(&pools[chosen.get()], drain(key)));
+                let mut deploy = std::pin::pin!(deploys.deploy(&pools[chosen.get()], drain(key)));
                 loop {
                     tokio::select! {
                         ended = &mut deploy => {
@@ -51,7 +51,7 @@ pub(super) async fn follow(wishes: &Wishes<'_>) {
                         }
                         key = keys.recv() => match key {
                             Some('q') | None => return,
-                            Some(_) => tell("one deploy at a time; q ends"),
+                            Some(_) => tell("a deploy is running; q quits"),
                         }
                     }
                 }
@@ -68,7 +68,7 @@ pub(super) async fn follow(wishes: &Wishes<'_>) {
     std::future::pending().await
 }
 
-/// Keys as they are pressed. Standard input can't be waited for without a thread, which ends with the process.
+/// Keys as they are pressed. Reading standard input needs a thread, which ends with the process.
 fn pressed() -> mpsc::UnboundedReceiver<char> {
     let (sender, keys) = mpsc::unbounded_channel();
     std::thread::spawn(move || {
@@ -82,7 +82,7 @@ fn pressed() -> mpsc::UnboundedReceiver<char> {
     keys
 }
 
-/// A terminal that gives each key at once and unseen, until this is dropped. Ctrl-C stays a signal.
+/// Makes the terminal deliver each key at once and without echo, until this is dropped. Ctrl-C stays a signal.
 struct EveryKey(Termios);
 
 impl EveryKey {

@@ -1,0 +1,333 @@
+//! What the machine added to the requests: the generator's own lateness, and that of the backends, which have nothing
+//! to do but to wait for as long as was drawn. Waiting for a connection, for the balancer, or in a queue that the
+//! scenario declares is the system's under test, and not in here.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::time::Duration;
+
+use model::history::{Event, Happening};
+use model::ledger::Execution;
+use model::outcome::{Cause, NotSent, Outcome, OutcomeKind};
+use model::plan::SavedPlan;
+use model::records::CellRecords;
+use model::request::Request;
+use model::units::Nanos;
+use serde::{Deserialize, Serialize};
+
+use crate::analysis::evidence::Evidence;
+use crate::analysis::joined::{Traces, join};
+use crate::analysis::quantile::{Quantile, rank};
+
+/// A generator that takes something up later than this stood still meanwhile; less is a timer's and a turn's.
+const STOOD: Duration = Duration::from_millis(1);
+/// After the generator ran again, it has read by then what had arrived before.
+const CAUGHT_UP: Duration = Duration::from_millis(10);
+
+/// A time in which a process did not run, although it should have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stall {
+    from: Nanos,
+    to: Nanos,
+}
+
+impl Stall {
+    fn overlap(self, from: Nanos, to: Nanos) -> Duration {
+        self.to.min(to).since(self.from.max(from))
+    }
+}
+
+/// When the machine let its processes wait.
+#[derive(Debug, Default)]
+pub(crate) struct Machine {
+    /// The generator's, by what it took up late, in order.
+    generator: Vec<Stall>,
+    /// Each incarnation's, by its own word, in order; those that the scenario made are left out.
+    backends: BTreeMap<String, Vec<Stall>>,
+}
+
+impl Machine {
+    pub(crate) fn of<'a>(
+        history: &[Event],
+        requests: impl IntoIterator<Item = &'a Request>,
+        evidence: &Evidence,
+    ) -> Machine {
+        // What is taken up at one instant was waiting since the first of it was due.
+        let mut turns: BTreeMap<Nanos, Nanos> = BTreeMap::new();
+        for request in requests.into_iter().filter(|r| r.released.since(r.due) >= STOOD) {
+            let from = turns.entry(request.released).or_insert(request.due);
+            *from = request.due.min(*from);
+        }
+        let mut backends: BTreeMap<String, Vec<Stall>> = BTreeMap::new();
+        for event in history {
+            let Happening::Stood { component, from, to } = &event.what else { continue };
+            let backend = component.split('/').next().unwrap_or_default();
+            if !evidence.gone(backend, *from, *to) {
+                backends.entry(component.clone()).or_default().push(Stall { from: *from, to: *to });
+            }
+        }
+        let generator = turns.into_iter().map(|(to, from)| Stall { from, to }).collect();
+        Machine { generator, backends }
+    }
+
+    /// How late the generator was with a request when it began: it took it up late, or let it wait although nothing
+    /// stood in the way.
+    fn at_begin(request: &Request) -> Duration {
+        request.released.since(request.due)
+    }
+
+    /// How late the generator was to see the end of a request whose backend had finished it at `finished`.
+    fn at_end(&self, request: &Request, finished: Nanos) -> Duration {
+        let before = self.generator.partition_point(|stall| stall.to <= request.end);
+        let last = before.checked_sub(1).and_then(|n| self.generator.get(n));
+        match last {
+            Some(stall) if request.end.since(stall.to) <= CAUGHT_UP => stall.overlap(finished, request.end),
+            _ => Duration::ZERO,
+        }
+    }
+
+    /// How late the generator was with a request.
+    pub(crate) fn of_generator(&self, request: &Request, executions: &[&Execution]) -> Duration {
+        let finished = executions.iter().filter_map(|e| e.finished).max();
+        // Of one that was due meanwhile, the stall is the lateness at its begin already.
+        let seen = finished.map_or(Duration::ZERO, |finished| self.at_end(request, finished));
+        Self::at_begin(request) + seen
+    }
+
+    /// How late the backends were with a request; `None`: they did not say.
+    pub(crate) fn of_backends(&self, request: &Request, executions: &[&Execution]) -> Option<Duration> {
+        let late = |execution: &&Execution| {
+            let stalls = self.backends.get(&execution.by.to_string()).map_or(&[][..], Vec::as_slice);
+            let unread = request.sent.map(|sent| sum_of(stalls, sent, execution.received));
+            let served = execution.late.map(|late| Duration::from_nanos(u64::try_from(late).unwrap_or(0)));
+            Some(served? + unread.unwrap_or_default())
+        };
+        executions.iter().filter_map(late).max()
+    }
+
+    /// How long the machine let a request wait at its backends, or at any if it is not known to have reached one, and
+    /// how long the generator stood, while it was under way.
+    fn around(&self, request: &Request, executions: &[&Execution]) -> Duration {
+        let (from, to) = (request.due, request.end);
+        let reached = |name: &String| {
+            executions.is_empty() || executions.iter().any(|execution| execution.by.to_string() == *name)
+        };
+        let stalls = self.backends.iter().filter(|(name, _)| reached(name));
+        let backends = stalls.map(|(_, stalls)| sum_of(stalls, from, to)).max();
+        // Those of the generator may overlap each other.
+        let generator = between(&self.generator, from, to).map(|stall| stall.overlap(from, to)).max();
+        backends.unwrap_or_default().max(generator.unwrap_or_default())
+    }
+
+    /// The longest time that a backend stood still under the load from `origin` on.
+    fn longest(&self, origin: Nanos) -> Option<Standstill> {
+        let all = self.backends.iter().flat_map(|(name, stalls)| stalls.iter().map(move |s| (name, s)));
+        let longest = all.filter(|(_, s)| s.to > origin).max_by_key(|(_, s)| s.to.since(s.from))?;
+        let (component, stall) = longest;
+        Some(Standstill {
+            component: component.clone(),
+            at_ms: stall.from.millis_from(origin),
+            ms: stall.to.millis_from(stall.from),
+        })
+    }
+}
+
+/// Those of `stalls`, which are in order, that may overlap a span.
+fn between(stalls: &[Stall], from: Nanos, to: Nanos) -> impl Iterator<Item = &Stall> {
+    let first = stalls.partition_point(|stall| stall.to <= from);
+    stalls[first..].iter().take_while(move |stall| stall.from < to)
+}
+
+fn sum_of(stalls: &[Stall], from: Nanos, to: Nanos) -> Duration {
+    between(stalls, from, to).map(|stall| stall.overlap(from, to)).sum()
+}
+
+/// A backend that did not run, although the scenario did not stop it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Standstill {
+    /// Which.
+    pub component: String,
+    /// When it began, in milliseconds from the first measured request.
+    pub at_ms: f64,
+    /// How long it lasted, in milliseconds.
+    pub ms: f64,
+}
+
+/// How late the machine was with the measured requests.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Lateness {
+    /// The generator's, at each percentile, in milliseconds.
+    pub generator_ms: BTreeMap<Quantile, f64>,
+    /// The backends', likewise; empty: they did not say.
+    pub backends_ms: BTreeMap<Quantile, f64>,
+    /// The longest time that a backend stood still; `None`: none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standstill: Option<Standstill>,
+    /// Timeouts that can be charged to nobody, because the machine had let the request wait.
+    #[serde(default)]
+    pub unproven_timeouts: u64,
+}
+
+/// Lateness at p99, in milliseconds, from which on it may have decided what a backend had finished in time.
+const MUCH_MS: f64 = 50.0;
+
+impl Lateness {
+    /// Whether the machine let the backends wait so long that what they lost may be its doing.
+    pub(crate) fn backends_were_much_late(&self) -> bool {
+        self.backends_ms.get(&Quantile::P99).is_some_and(|late| *late >= MUCH_MS)
+    }
+
+    /// That of `measured` requests.
+    pub(crate) fn of<'a>(
+        machine: &Machine,
+        measured: impl Iterator<Item = (&'a Request, &'a Traces<'a>)>,
+        evidence: &Evidence,
+        origin: Nanos,
+        timeout: Duration,
+    ) -> Lateness {
+        let (mut generator, mut backends, mut timeouts) = (Vec::new(), Vec::new(), Vec::new());
+        for (request, traces) in measured {
+            let executions = &traces.executions;
+            let kind = request.outcome.kind();
+            generator.push(match kind {
+                OutcomeKind::GeneratorFault => f64::INFINITY,
+                _ => ms(machine.of_generator(request, executions)),
+            });
+            backends.extend(machine.of_backends(request, executions).map(ms));
+            if depends_on_time(kind) && !fails_anyway(request, traces, evidence, timeout) {
+                timeouts.push(ms(machine.around(request, executions)));
+            }
+        }
+        let (generator_ms, backends_ms) = (quantiles(generator), quantiles(backends));
+        // Everything was late, whatever stood still.
+        let late = |of: &BTreeMap<Quantile, f64>| of.get(&Quantile::P99).copied().unwrap_or(0.0);
+        let always = late(&generator_ms).max(late(&backends_ms));
+        let much = f64::max(10.0, 0.1 * ms(timeout));
+        let unproven = timeouts.iter().filter(|around| always.max(**around) >= much).count();
+        Lateness {
+            generator_ms,
+            backends_ms,
+            standstill: machine.longest(origin),
+            unproven_timeouts: unproven as u64,
+        }
+    }
+}
+
+fn ms(span: Duration) -> f64 {
+    span.as_secs_f64() * 1e3
+}
+
+fn quantiles(mut values: Vec<f64>) -> BTreeMap<Quantile, f64> {
+    values.sort_by(f64::total_cmp);
+    let at = |q: Quantile| Some((q, *values.get(rank(q.part(), values.len() as u64))?));
+    Quantile::ALL.into_iter().filter_map(at).collect()
+}
+
+/// Whether a request ends so because time ran out, and not because of something that happened to it.
+pub(crate) fn depends_on_time(kind: OutcomeKind) -> bool {
+    matches!(kind, OutcomeKind::Timeout | OutcomeKind::ConnectTimeout | OutcomeKind::NotSentBacklog)
+}
+
+/// How much of its timeout a request may lack without that having decided anything.
+fn tolerance(timeout: Duration) -> Duration {
+    Duration::from_millis(1).max(timeout / 100)
+}
+
+/// A cell's records, corrected for the generator's own lateness: a request that ran out of time because of it ends as
+/// [`Cause::Late`]. Nothing is copied where there is none.
+pub struct Corrected<'r>(Cow<'r, CellRecords>);
+
+impl<'r> Corrected<'r> {
+    /// What `records` say, corrected.
+    pub fn of(plan: &SavedPlan, records: &'r CellRecords) -> Corrected<'r> {
+        Corrected(corrected(plan, records))
+    }
+}
+
+impl Deref for Corrected<'_> {
+    type Target = CellRecords;
+
+    fn deref(&self) -> &CellRecords {
+        &self.0
+    }
+}
+
+fn corrected<'r>(plan: &SavedPlan, records: &'r CellRecords) -> Cow<'r, CellRecords> {
+    let Some(variant) = plan.variant(&records.cell.variant) else { return Cow::Borrowed(records) };
+    let timeout = variant.traffic.timeout.0;
+    let suspect = |request: &Request| {
+        let late = request.released.since(request.due) > Duration::ZERO;
+        let overdue = request.end.since(request.due) > timeout;
+        (depends_on_time(request.outcome.kind()) && late) || (is_answered(request) && overdue)
+    };
+    if !records.requests.iter().any(suspect) {
+        return Cow::Borrowed(records);
+    }
+    let evidence = Evidence::gather(&records.history);
+    let machine = Machine::of(&records.history, &records.requests, &evidence);
+    let joined = join(records);
+    let verdict = |(n, request): (usize, &Request)| {
+        let traces = joined.get(&request.id)?;
+        Some((n, as_corrected(request, traces, &machine, &evidence, timeout)?))
+    };
+    let verdicts: Vec<(usize, Outcome)> =
+        records.requests.iter().enumerate().filter(|(_, r)| suspect(r)).filter_map(verdict).collect();
+    if verdicts.is_empty() {
+        return Cow::Borrowed(records);
+    }
+    let mut corrected = records.clone();
+    for (n, outcome) in verdicts {
+        corrected.requests[n].outcome = outcome;
+    }
+    Cow::Owned(corrected)
+}
+
+fn is_answered(request: &Request) -> bool {
+    matches!(request.outcome, Outcome::Answered { .. })
+}
+
+/// How a request ends if the generator's lateness decided; `None`: it did not.
+fn as_corrected(
+    request: &Request,
+    traces: &Traces<'_>,
+    machine: &Machine,
+    evidence: &Evidence,
+    timeout: Duration,
+) -> Option<Outcome> {
+    let spare = tolerance(timeout);
+    let lacked = Machine::at_begin(request);
+    match request.outcome {
+        // It may have arrived in time, or not: the generator did not look.
+        Outcome::Answered { .. } if request.end > request.due + timeout + spare => {
+            Some(Outcome::Failed { stage: model::outcome::Stage::Body, cause: Cause::Late })
+        }
+        Outcome::NotSent(NotSent::Backlog) if lacked > spare => Some(Outcome::NotSent(NotSent::Stall)),
+        Outcome::Failed { stage, cause: Cause::Timeout } => {
+            let finished = traces.executions.iter().filter_map(|execution| execution.finished).max();
+            let unread = finished.map_or(Duration::ZERO, |finished| machine.at_end(request, finished));
+            // Finished after the client gave up, and before it would have.
+            let just_missed =
+                finished.is_some_and(|f| f > request.due + timeout && f <= request.due + lacked + timeout);
+            let short = lacked > spare && !fails_anyway(request, traces, evidence, timeout);
+            (short || just_missed || unread > spare).then_some(Outcome::Failed { stage, cause: Cause::Late })
+        }
+        _ => None,
+    }
+}
+
+/// Whether it is known that a request would have run out of its whole timeout as well: its backend was gone or did not
+/// answer, or took longer.
+fn fails_anyway(request: &Request, traces: &Traces<'_>, evidence: &Evidence, timeout: Duration) -> bool {
+    let latest = request.due + Machine::at_begin(request) + timeout;
+    let of_execution = |execution: &&Execution| {
+        let backend = &execution.by.backend;
+        evidence.gone(backend, execution.received, request.end)
+            || evidence.unanswering(backend, execution.received, request.end)
+            || execution.finished.is_some_and(|finished| finished > latest)
+    };
+    let attempts = || traces.logged.iter().flat_map(|line| &line.attempts);
+    let tried_in_vain = attempts().filter_map(|attempt| attempt.backend.as_deref());
+    traces.executions.iter().any(of_execution)
+        || tried_in_vain.into_iter().any(|backend| evidence.gone(backend, request.due, request.end))
+}

@@ -1,0 +1,243 @@
+//! What a report says, in which order; how it looks is the dialects' matter.
+
+mod answers;
+mod faults;
+mod findings;
+mod lists;
+mod load;
+mod reloads;
+mod repeats;
+mod resources;
+mod routing;
+mod strata;
+mod tables;
+mod tls;
+mod users;
+
+pub(crate) use routing::transcripts_of as transcripts;
+pub(crate) use tables::{DROPPED, dropped, names, struck_unless};
+
+use crate::compose::table::Table;
+use crate::judge::verdict::{Holding, RunSummary, Verdict};
+use crate::measure::latency::Quantile;
+use crate::measure::summary::CellSummary;
+
+/// A report, before it is laid out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    /// The scenario and the verdict.
+    pub headline: Line,
+    /// The question that the scenario answers.
+    pub question: String,
+    /// What was done to find out, in one sentence.
+    pub experiment: String,
+    /// What follows.
+    pub blocks: Vec<Block>,
+}
+
+/// A part of a report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Block {
+    /// A table.
+    Table(Table),
+    /// Lines under a title.
+    List {
+        /// The title.
+        title: &'static str,
+        /// The lines.
+        lines: Vec<Line>,
+    },
+    /// Texts of others, word for word, under a title.
+    Quotes {
+        /// The title.
+        title: &'static str,
+        /// The texts.
+        quotes: Vec<Quote>,
+    },
+}
+
+/// A text of others: what a balancer said when it failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quote {
+    /// Where it comes from.
+    pub from: String,
+    /// The text, of one line or many.
+    pub text: String,
+}
+
+/// A line with its mark.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Its mark.
+    pub mark: Mark,
+    /// What it says.
+    pub text: String,
+}
+
+/// What stands before a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// ✓
+    Good,
+    /// ✗
+    Bad,
+    /// ?
+    Unknown,
+    /// Nothing in particular.
+    None,
+}
+
+impl Mark {
+    /// The sign for it.
+    pub fn sign(self) -> &'static str {
+        match self {
+            Mark::Good => "✓",
+            Mark::Bad => "✗",
+            Mark::Unknown => "?",
+            Mark::None => "·",
+        }
+    }
+}
+
+/// How much a report says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// What one reads after a run.
+    Brief,
+    /// All that a write-up needs: the environment and how to reproduce it.
+    Full,
+}
+
+/// Composes the report of a run.
+pub fn compose(run: &RunSummary, detail: Detail) -> Document {
+    let mut blocks = Vec::new();
+    if !run.cells.is_empty() {
+        blocks.push(Block::Table(tables::requests(run)));
+        blocks.extend(answers::answers(run).map(Block::Table));
+        blocks.extend(latency(run, detail));
+        blocks.extend(strata::strata(run).map(Block::Table));
+        blocks.extend(load::backends(run, detail).map(Block::Table));
+        blocks.extend(users::users(run).map(Block::Table));
+        blocks.extend(routing::classes(run).map(Block::Table));
+        blocks.extend(routing::splits(run).map(Block::Table));
+        blocks.extend(tables::deploys(run).map(Block::Table));
+        blocks.extend(faults::faults(run).map(Block::Table));
+        blocks.extend(reloads::reloads(run).map(Block::Table));
+        blocks.extend(tls::tls(run).map(Block::Table));
+        blocks.extend(resources::cpu(run).map(Block::Table));
+    }
+    let lists = [
+        ("Not run", lists::unavailable(run)),
+        ("Findings", findings::findings(run)),
+        ("Claims", lists::claims(run)),
+        ("Reading", lists::readings(run)),
+        ("Where the dropped requests come from", lists::sources(run)),
+        ("What the balancers' own logs say about their backends", answers::notices(run)),
+        ("Drain windows", lists::windows(run)),
+        ("What can be trusted", lists::doubts(run)),
+    ];
+    blocks.extend(lists.into_iter().filter_map(list));
+    blocks.extend(failures(run));
+    blocks.extend(list(("Books", lists::books(run))));
+    let quotes = routing::transcripts(run);
+    if !quotes.is_empty() {
+        blocks.push(Block::Quotes { title: "What curl was told", quotes });
+    }
+    blocks.extend(tables::settings(run).map(Block::Table));
+    blocks.extend(list(("Notes", lists::notes(run))));
+    if detail == Detail::Full {
+        blocks.extend(resources::stages(run).map(Block::Table));
+        let lists = [
+            ("Load generator", lists::generator(run)),
+            ("Environment", lists::environment(run)),
+            ("Reproduce", lists::reproduce(run)),
+        ];
+        let quotes = lists::own_templates(run);
+        if !quotes.is_empty() {
+            blocks.push(Block::Quotes { title: "Own templates", quotes });
+        }
+        blocks.extend(lists.into_iter().filter_map(list));
+    }
+    let (question, experiment) = (run.question.clone(), run.experiment.clone());
+    Document { headline: headline(run), question, experiment, blocks }
+}
+
+/// Of a few repeats, each; of more, what they say together, and each beside that where there is room.
+fn latency(run: &RunSummary, detail: Detail) -> Vec<Block> {
+    let together = repeats::latency(run);
+    let each = (together.is_none() || detail == Detail::Full).then(|| tables::latency(run));
+    together.into_iter().chain(each).map(Block::Table).collect()
+}
+
+fn list((title, lines): (&'static str, Vec<Line>)) -> Option<Block> {
+    (!lines.is_empty()).then_some(Block::List { title, lines })
+}
+
+/// Why cells could not be run to their end, in full; elsewhere only the first line is told.
+fn failures(run: &RunSummary) -> Option<Block> {
+    let quotes: Vec<_> = run
+        .cells
+        .iter()
+        .flat_map(|cell| {
+            cell.failures.iter().map(move |text| Quote { from: run.label(cell), text: text.clone() })
+        })
+        .collect();
+    (!quotes.is_empty()).then_some(Block::Quotes { title: "Failures", quotes })
+}
+
+fn headline(run: &RunSummary) -> Line {
+    let degraded = if run.degraded { " (DEGRADED)" } else { "" };
+    let word = run.verdict.word();
+    let mark = match run.verdict {
+        Verdict::Passed => Mark::Good,
+        Verdict::Failed => Mark::Bad,
+        Verdict::Invalid | Verdict::Interrupted => Mark::Unknown,
+    };
+    let left_out = match run.unavailable.len() {
+        0 => String::new(),
+        1 => " (1 variant n/a)".to_owned(),
+        n => format!(" ({n} variants n/a)"),
+    };
+    Line { mark, text: format!("{}: {word}{degraded}{left_out}", run.scenario) }
+}
+
+/// The table of faults, if there is any.
+pub(crate) fn faults_table(run: &RunSummary) -> Vec<Table> {
+    faults::faults(run).into_iter().collect()
+}
+
+/// The tables of splits and of classes, if there are any.
+pub(crate) fn routing_tables(run: &RunSummary) -> Vec<Table> {
+    routing::splits(run).into_iter().chain(routing::classes(run)).collect()
+}
+
+/// The table of reloads, if there is any.
+pub(crate) fn reloads_table(run: &RunSummary) -> Vec<Table> {
+    reloads::reloads(run).into_iter().collect()
+}
+
+/// What the scenario says that its figures mean.
+pub(crate) fn reading_lines(run: &RunSummary) -> Vec<Line> {
+    lists::readings(run)
+}
+
+/// How its claims stand.
+pub(crate) fn claim_lines(run: &RunSummary) -> Vec<Line> {
+    lists::claims(run)
+}
+
+/// p50, p90, p99 and p99.9 over the repeats of one variant.
+pub(crate) fn quantiles(cells: &[CellSummary]) -> [String; 4] {
+    let quantiles = [Quantile::P50, Quantile::P90, Quantile::P99, Quantile::P999];
+    quantiles.map(|of| repeats::over(cells.iter(), of))
+}
+
+/// How a claim stands.
+fn mark(holding: &Holding) -> Mark {
+    match holding {
+        Holding::Held => Mark::Good,
+        Holding::Failed | Holding::Masked => Mark::Bad,
+        Holding::Unproven(_) => Mark::Unknown,
+        Holding::NotApplicable(_) => Mark::None,
+    }
+}

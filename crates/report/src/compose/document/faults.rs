@@ -1,0 +1,171 @@
+//! The table of faults: what a balancer's configuration promises, and what was seen.
+
+use std::collections::BTreeMap;
+
+use model::detection::DetectionBound;
+use model::units::Span;
+
+use super::tables::struck_unless;
+use crate::analysis::faults::{FaultRecord, Removal};
+use crate::compose::table::{Cell, Column, Table};
+use crate::judge::verdict::RunSummary;
+use crate::measure::summary::CellSummary;
+use crate::numbers::{NONE, millis, span_of};
+
+/// Faults and their detection, over all repeats; `None` if no cell has a fault.
+pub(super) fn faults(run: &RunSummary) -> Option<Table> {
+    let mut columns = Vec::from(Column::left(["balancer", "variant", "fault"]));
+    columns.extend(Column::right([
+        "bound",
+        "seen down",
+        "removed",
+        "tried again",
+        "harmed in flight",
+        "harmed after",
+        "slow",
+        "first harm",
+        "end of harm",
+        "seen up",
+        "serves again",
+    ]));
+    let (mut rows, mut notes) = (Vec::new(), general_notes(run));
+    let mut cells = run.cells.iter().peekable();
+    while let Some(first) = cells.next() {
+        let mut repeats = vec![first];
+        while let Some(cell) =
+            cells.next_if(|cell| (cell.balancer, &cell.variant) == (first.balancer, &first.variant))
+        {
+            repeats.push(cell);
+        }
+        for same in alike(&repeats) {
+            rows.extend(row(first, &repeats, &same));
+            notes.extend(same.first().map(|fault| bound_note(first, fault)));
+        }
+    }
+    notes.dedup();
+    (!rows.is_empty()).then(|| Table { title: "Faults and their detection".to_owned(), columns, rows, notes })
+}
+
+/// The faults of `repeats`, those of one entry together: what begins at the same moment has no order, so that they are
+/// told apart by what befell whom, and by which time.
+fn alike<'a>(repeats: &[&'a CellSummary]) -> Vec<Vec<&'a FaultRecord>> {
+    let mut found: BTreeMap<(&str, &str, usize), Vec<&FaultRecord>> = BTreeMap::new();
+    for cell in repeats {
+        for (place, fault) in cell.faults.iter().enumerate() {
+            let same =
+                |other: &&FaultRecord| (&other.backend, &other.fault) == (&fault.backend, &fault.fault);
+            let before = cell.faults[..place].iter().filter(same).count();
+            found.entry((&fault.backend, &fault.fault, before)).or_default().push(fault);
+        }
+    }
+    found.into_values().collect()
+}
+
+fn row(cell: &CellSummary, repeats: &[&CellSummary], faults: &[&FaultRecord]) -> Option<Vec<Cell>> {
+    let first = faults.first()?;
+    let counts = |count: fn(&FaultRecord) -> u64| {
+        span_of(&faults.iter().map(|fault| count(fault)).collect::<Vec<_>>())
+    };
+    let times = |time: fn(&FaultRecord) -> Time| {
+        let times: Vec<_> = faults.iter().map(|fault| time(fault)).collect();
+        spread(&times)
+    };
+    let figures = [
+        bound(&first.bound),
+        times(|fault| match (&fault.seen_down, fault.looked_every_ms) {
+            (Some(seen), _) => Time::After(seen.ms),
+            (None, Some(_)) => Time::Never,
+            (None, None) => Time::Unknown,
+        }),
+        times(|fault| match fault.removal {
+            Removal::After { ms, .. } => Time::After(ms),
+            Removal::Never => Time::Never,
+            Removal::TooShort => Time::Unknown,
+        }),
+        counts(|fault| match fault.removal {
+            Removal::After { tried_again, .. } => tried_again,
+            Removal::Never | Removal::TooShort => 0,
+        }),
+        counts(|fault| fault.harmed_in_flight),
+        counts(|fault| fault.harmed_after),
+        counts(|fault| fault.slow),
+        times(|fault| fault.first_harm_ms.map_or(Time::Unknown, Time::After)),
+        times(|fault| fault.end_of_harm_ms.map_or(Time::Unknown, Time::After)),
+        times(|fault| fault.seen_up.as_ref().map_or(Time::Unknown, |seen| Time::After(seen.ms))),
+        times(|fault| match (fault.healed_ms, fault.serves_again_ms) {
+            (_, Some(ms)) => Time::After(ms),
+            (Some(_), None) => Time::Never,
+            (None, None) => Time::Unknown,
+        }),
+    ];
+    let usable = repeats.iter().all(|cell| cell.is_usable());
+    let names = [
+        cell.balancer.name().to_owned(),
+        cell.variant.clone(),
+        format!("{}: {}", first.backend, first.fault),
+    ];
+    let figures = figures.map(Cell::plain).map(struck_unless(usable));
+    Some(names.map(Cell::plain).into_iter().chain(figures).collect())
+}
+
+/// A time in milliseconds; what never came is later than any.
+#[derive(Clone, Copy, PartialEq)]
+enum Time {
+    After(f64),
+    Never,
+    Unknown,
+}
+
+/// The only time, or the smallest, the median and the largest.
+fn spread(times: &[Time]) -> String {
+    let mut known: Vec<f64> = times
+        .iter()
+        .filter_map(|time| match time {
+            Time::After(ms) => Some(*ms),
+            Time::Never => Some(f64::INFINITY),
+            Time::Unknown => None,
+        })
+        .collect();
+    known.sort_by(f64::total_cmp);
+    let show = |ms: f64| if ms.is_infinite() { "never".to_owned() } else { millis(ms) };
+    match known.as_slice() {
+        [] => NONE.to_owned(),
+        [only] => show(*only),
+        [least, .., most] => {
+            // Of an even number the later one: the median is one that was measured.
+            format!("{} / {} / {}", show(*least), show(known[known.len() / 2]), show(*most))
+        }
+    }
+}
+
+fn bound(bound: &DetectionBound) -> String {
+    let show = |span: &Span| millis(span.as_millis());
+    match bound {
+        DetectionBound::Within { least, most, .. } => format!("{} to {}", show(least), show(most)),
+        DetectionBound::None { .. } => "none".to_owned(),
+    }
+}
+
+fn bound_note(cell: &CellSummary, fault: &FaultRecord) -> String {
+    let why = match &fault.bound {
+        DetectionBound::Within { why, .. } => format!("bound {why}"),
+        DetectionBound::None { reason } => format!("no bound: {reason}"),
+    };
+    format!("{} {}, {}: {why}.", cell.balancer, cell.variant, fault.fault)
+}
+
+fn general_notes(run: &RunSummary) -> Vec<String> {
+    let every = run.cells.iter().flat_map(|cell| &cell.faults).find_map(|fault| fault.looked_every_ms);
+    let looked = every.map_or(String::new(), |ms| format!(", which is looked at every {}", millis(ms)));
+    let spread = if run.repeats > 1 { " Of several repeats: smallest / median / largest." } else { "" };
+    vec![
+        format!(
+            "From the fault's own time; seen up and serves again from its healing. Seen down and up: the balancer's own \
+             view{looked}. Removed: the start of the last attempt before 2 s or more without any, by log and ledger; \
+             tried again: attempts after that, before the healing.{spread}"
+        ),
+        "Harmed: dropped requests that log or ledger blame on the backend. Slow: ended well while it lasted, and \
+         slower than 99.9 % of those before it."
+            .to_owned(),
+    ]
+}

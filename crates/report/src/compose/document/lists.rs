@@ -1,0 +1,291 @@
+//! The lists of a report: claims, sources of dropped requests, derivations, doubts, books.
+
+use model::plan::Unavailable;
+use model::records::{ContainerEngine, TemplateUsed};
+
+use super::{Line, Mark, Quote, mark};
+use crate::analysis::attribution::DroppedGroup;
+use crate::analysis::books::Grade;
+use crate::analysis::errors;
+use crate::compose::shell;
+use crate::judge::doubts::{self, Doubt};
+use crate::judge::verdict::{ClaimVerdict, Holding, Problem, Proof, Role, RunSummary};
+use crate::measure::summary::CellSummary;
+use crate::measure::zero::per_request;
+use crate::numbers::{millis, percent_up, words};
+
+pub(super) fn plain(text: String) -> Line {
+    Line { mark: Mark::None, text }
+}
+
+/// What the runtime can't run, and why: it has no cell in any table.
+pub(super) fn unavailable(run: &RunSummary) -> Vec<Line> {
+    let line = |it: &Unavailable| plain(format!("{}: n/a ({})", it.variant, it.reason));
+    run.unavailable.iter().map(line).collect()
+}
+
+/// Each claim once per balancer; of several repeats, also each in which it did not hold.
+pub(super) fn claims(run: &RunSummary) -> Vec<Line> {
+    if run.proofs.is_empty() {
+        return run.claims.iter().map(|claim| claim_line(run, claim)).collect();
+    }
+    run.proofs.iter().flat_map(|proof| proof_lines(run, proof)).collect()
+}
+
+fn role_word(role: Role) -> &'static str {
+    match role {
+        Role::Control => "control: ",
+        Role::Expect => "",
+    }
+}
+
+fn proof_lines(run: &RunSummary, proof: &Proof) -> Vec<Line> {
+    let about = |claim: &&ClaimVerdict| {
+        (claim.balancer, claim.role, &claim.text) == (proof.balancer, proof.role, &proof.text)
+    };
+    let not_held = run.claims.iter().filter(about).filter(|claim| claim.holding != Holding::Held);
+    let mut lines: Vec<_> = not_held.map(|claim| claim_line(run, claim)).collect();
+    // What a balancer does not run, it runs in no repeat: one line says it.
+    lines.dedup();
+    let repeats = run.repeats;
+    let details = match &proof.zero {
+        _ if proof.held == 0 => return lines,
+        Some(zero) => zero.says.clone(),
+        None => format!("held in {} of {repeats} repeats: {}", proof.held, proof.observed),
+    };
+    let mark = if proof.held == repeats { Mark::Good } else { Mark::None };
+    let text = format!("{}  {}{}  ({details})", proof.balancer, role_word(proof.role), proof.text);
+    lines.push(Line { mark, text });
+    lines
+}
+
+fn claim_line(run: &RunSummary, claim: &ClaimVerdict) -> Line {
+    let repeat = match claim.holding {
+        Holding::NotApplicable(_) => String::new(),
+        _ if run.repeats > 1 => format!(" #{}", claim.repeat),
+        _ => String::new(),
+    };
+    let role = role_word(claim.role);
+    let holding = match &claim.holding {
+        Holding::Held | Holding::Failed => None,
+        Holding::Masked => Some("masked: retries hid every failure".to_owned()),
+        Holding::Unproven(reason) => Some(format!("unproven: {reason}")),
+        Holding::NotApplicable(reason) => Some(format!("n/a: {reason}")),
+    };
+    let observed = (!claim.observed.is_empty()).then(|| claim.observed.clone());
+    let details: Vec<_> = holding.into_iter().chain(observed).collect();
+    let details = if details.is_empty() { String::new() } else { format!("  ({})", details.join("; ")) };
+    let text = format!("{}{repeat}  {role}{}{details}", claim.balancer, claim.text);
+    Line { mark: mark(&claim.holding), text }
+}
+
+pub(super) fn sources(run: &RunSummary) -> Vec<Line> {
+    let cell = |cell: &CellSummary| {
+        let label = run.label(cell);
+        let lines = cell.dropped.iter().map(|group| plain(format!("{label}: {}", source(group))));
+        lines.collect::<Vec<_>>()
+    };
+    run.cells.iter().flat_map(cell).collect()
+}
+
+fn source(group: &DroppedGroup) -> String {
+    let source = &group.source;
+    let (who, phase, count) = (source.who(), source.phase, group.count);
+    let errors = errors::words(&group.errors).map_or(String::new(), |errors| format!(" ({errors})"));
+    format!("{who} {phase}: {count} × {}{errors}, {}", group.seen_as(), source.sub_cause.words())
+}
+
+pub(super) fn windows(run: &RunSummary) -> Vec<Line> {
+    let line = |cell: &CellSummary| {
+        let window = cell.deploy.as_ref()?.window?;
+        let length = millis(window.length.as_millis());
+        let why = match window.derived {
+            None => "as the scenario says".to_owned(),
+            Some(derived) => format!(
+                "1.2 × {} (the slowest of {} requests in the baseline) + 250 ms; at 95 % fewer than {} of \
+                 requests are slower",
+                millis(derived.slowest.as_millis()),
+                derived.samples,
+                percent_up(per_request(derived.samples.max(1)))
+            ),
+        };
+        Some(plain(format!("{}: {length} = {why}", run.label(cell))))
+    };
+    run.cells.iter().filter_map(line).collect()
+}
+
+/// Every doubt, with its reason.
+pub(super) fn doubts(run: &RunSummary) -> Vec<Line> {
+    let line =
+        |doubt: Doubt| Line { mark: if doubt.known { Mark::None } else { Mark::Unknown }, text: doubt.text };
+    doubts::of(run).into_iter().map(line).collect()
+}
+
+/// One line per cell: who kept the books, did they balance, and with which exceptions; then what nothing explains.
+pub(super) fn books(run: &RunSummary) -> Vec<Line> {
+    let lines = |cell: &CellSummary| {
+        let label = run.label(cell);
+        let unmatched = cell
+            .books
+            .unmatched
+            .iter()
+            .map(|unmatched| Line { mark: Mark::Bad, text: format!("{label}: {}", unmatched.words()) });
+        let unmatched: Vec<_> = unmatched.collect();
+        std::iter::once(books_line(&label, cell)).chain(unmatched).collect::<Vec<_>>()
+    };
+    run.cells.iter().flat_map(lines).collect()
+}
+
+fn books_line(label: &str, cell: &CellSummary) -> Line {
+    let books = &cell.books;
+    let (mark, word) = match books.balance() {
+        true => (Mark::Good, "balanced"),
+        false => (Mark::Bad, "not balanced"),
+    };
+    let kept = match books.grade {
+        Grade::Full => "full (client, ledgers and access log)".to_owned(),
+        grade => {
+            let why = books.access_log.why_not().unwrap_or("no backend keeps a ledger");
+            format!("{} ({why})", grade.name())
+        }
+    };
+    let mut text = format!(
+        "{label}: {word}; books: {kept}; {} requests, {} executions",
+        books.recorded, books.executions
+    );
+    for (count, name) in [(books.duplicates, "executed more than once"), (books.masked, "masked")] {
+        if count > 0 {
+            text.push_str(&format!("; {count} {name}"));
+        }
+    }
+    for (exception, count) in &books.exceptions {
+        text.push_str(&format!("; {count} {}", words(exception)));
+    }
+    Line { mark, text }
+}
+
+pub(super) fn notes(run: &RunSummary) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for cell in &run.cells {
+        if cell.warmup.dropped > 0 {
+            lines.push(plain(format!(
+                "{}: {} of {} requests of the warm-up were dropped; they are not in the counts",
+                run.label(cell),
+                cell.warmup.dropped,
+                cell.warmup.scheduled
+            )));
+        }
+        if let Some(published) = &cell.published {
+            let label = run.label(cell);
+            lines.push(plain(format!("{label}: while it ran, the listener was published at {published}")));
+        }
+        if cell.generator.surplus > 0 {
+            lines.push(plain(format!(
+                "{}: on {} connections more arrived than the responses that were asked for; the complete responses \
+                 count, and the connections were closed",
+                run.label(cell),
+                cell.generator.surplus
+            )));
+        }
+        let warnings = cell.warnings.iter();
+        lines.extend(warnings.map(|warning| plain(format!("{}: {warning}", run.label(cell)))));
+    }
+    for problem in &run.problems {
+        if let Problem::Note(note) = problem {
+            lines.push(plain(note.clone()));
+        }
+    }
+    lines
+}
+
+pub(super) fn generator(run: &RunSummary) -> Vec<Line> {
+    let line = |cell: &CellSummary| {
+        let g = &cell.generator;
+        let cpu = match g.cpu_seconds_per_million {
+            Some(seconds) => format!("{seconds:.1} CPU seconds per million requests"),
+            None => "no account of its CPU".to_owned(),
+        };
+        plain(format!(
+            "{}: late wake p50 {}, p99 {}; {cpu}; {} connections, {} closed by announcement, {} without",
+            run.label(cell),
+            millis(g.late_wake_p50_ms),
+            millis(g.late_wake_p99_ms),
+            g.connections,
+            g.announced_closes,
+            g.unannounced_closes
+        ))
+    };
+    run.cells.iter().map(line).collect()
+}
+
+pub(super) fn environment(run: &RunSummary) -> Vec<Line> {
+    let e = &run.environment;
+    let commit = e.commit.as_ref().map_or(String::new(), |commit| format!(" ({commit})"));
+    let mut lines = vec![
+        plain(format!("rig {}{commit}, started {}", e.rig, e.started)),
+        plain(format!("kernel {}, {} × {}", e.kernel, e.cpus, e.cpu)),
+        plain(format!("load average {}, open files {}", e.load_average, e.open_files)),
+    ];
+    for (name, build) in &e.balancers {
+        lines.push(plain(format!("{name} {}: {}", build.version, build.binary)));
+    }
+    if !run.cells.is_empty() {
+        lines.push(plain(format!("runtime {}", run.runtimes())));
+    }
+    for (name, it) in &e.templates {
+        let whose = it.own.as_ref().map_or("built-in".to_owned(), |path| format!("own: {path}"));
+        lines.push(plain(format!("template {name}: {whose}, SHA-256 {}", it.sha256)));
+    }
+    for (name, value) in &e.sysctls {
+        lines.push(plain(format!("{name} = {value}")));
+    }
+    lines.extend(e.engine.iter().flat_map(container_engine));
+    lines
+}
+
+/// What own templates change of the built-in ones.
+pub(super) fn own_templates(run: &RunSummary) -> Vec<Quote> {
+    let quote = |(name, it): (&String, &TemplateUsed)| {
+        let path = it.own.as_ref()?;
+        let text =
+            if it.diff.is_empty() { "(nothing: it is the built-in one)".into() } else { it.diff.clone() };
+        Some(Quote { from: format!("{path} against the built-in {name}"), text })
+    };
+    run.environment.templates.iter().filter_map(quote).collect()
+}
+
+fn container_engine(engine: &ContainerEngine) -> Vec<Line> {
+    let mut lines = vec![plain(format!(
+        "container engine {} at {}, API {}, network {}",
+        engine.version, engine.endpoint, engine.api, engine.network
+    ))];
+    lines.extend(engine.facts.iter().map(|(name, value)| plain(format!("{name} = {value}"))));
+    let images = engine.images.iter();
+    lines.extend(images.map(|(component, image)| {
+        plain(format!("image of {component}: {} {} ({})", image.reference, image.digest, image.origin))
+    }));
+    lines
+}
+
+pub(super) fn readings(run: &RunSummary) -> Vec<Line> {
+    run.readings.iter().map(|told| plain(format!("{}: {}", told.balancer, told.text))).collect()
+}
+
+pub(super) fn reproduce(run: &RunSummary) -> Vec<Line> {
+    let command = &run.environment.command;
+    if !command.is_empty() {
+        return vec![plain(shell::line(command))];
+    }
+    // Saved before the command was: what is known of it.
+    let mut balancers: Vec<_> = run.cells.iter().map(|cell| cell.balancer.name()).collect();
+    balancers.dedup();
+    vec![plain(format!(
+        "rig run scenarios/{}.yaml --runtime {} --balancer {} --seed {} --repeat {}",
+        run.scenario,
+        // A run has one, unless it has no cell.
+        Some(run.runtimes()).filter(|runtime| !runtime.is_empty()).unwrap_or_else(|| "auto".into()),
+        balancers.join(","),
+        run.seed,
+        run.repeats
+    ))]
+}

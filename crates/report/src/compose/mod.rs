@@ -1,0 +1,11 @@
+//! The fifth stage: what is said, and in which order, without saying how it looks: a run's report, a comparison, an
+//! overview of several runs, a write-up, a runbook.
+
+pub mod comparison;
+pub mod document;
+pub(crate) mod overview;
+pub mod page;
+pub mod runbook;
+pub mod shell;
+pub mod table;
+pub mod writeup;

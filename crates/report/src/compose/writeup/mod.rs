@@ -1,0 +1,114 @@
+//! The write-up of an experiment, filled from runs. A section is there because a run *has* the thing that it is about; one
+//! that no run has is named at the end, with the scenario that would fill it.
+
+mod drain;
+mod limits;
+mod topics;
+
+use model::plan::SavedPlan;
+
+use crate::compose::document::{Line, Mark};
+use crate::compose::page::{Page, Part, Section};
+use crate::judge::doubts;
+use crate::judge::run::Run;
+use crate::judge::verdict::Verdict;
+pub(crate) use drain::durations;
+use topics::{TOPICS, Topic};
+
+/// Composes the write-up of `runs`. `bundled` are the plans of the scenarios that a user could run for what is missing.
+pub fn compose(runs: &[Run<'_>], bundled: &[SavedPlan]) -> Page {
+    let mut sections = Vec::new();
+    let mut missing = Vec::new();
+    for topic in TOPICS {
+        let mut having: Vec<&Run<'_>> = runs.iter().filter(|run| (topic.is_in)(run.plan)).collect();
+        // The plainest says it best.
+        having.sort_by_key(|run| run.plan.variants.len());
+        match having.split_first() {
+            Some((run, others)) => sections.push(section(topic, run, others)),
+            None => missing.push(lacking(topic, bundled)),
+        }
+    }
+    sections.push(limits::section(runs));
+    if !missing.is_empty() {
+        sections.push(Section { title: "What is missing".into(), parts: vec![Part::Lines(missing)] });
+    }
+    Page { title: "What the load balancer does to live traffic".into(), opening: opening(runs), sections }
+}
+
+fn opening(runs: &[Run<'_>]) -> Vec<Part> {
+    let line = |run: &Run<'_>| Line {
+        mark: match run.summary.verdict {
+            Verdict::Passed => Mark::Good,
+            Verdict::Failed => Mark::Bad,
+            Verdict::Invalid | Verdict::Interrupted => Mark::Unknown,
+        },
+        text: format!(
+            "{}: {} ({}) Experiment: {}.",
+            run.label,
+            run.summary.question,
+            run.summary.verdict.word(),
+            run.summary.experiment
+        ),
+    };
+    vec![
+        Part::Text(
+            "Every figure below was measured in one of these runs; rig report shows each of them in full."
+                .into(),
+        ),
+        Part::Lines(runs.iter().map(line).collect()),
+    ]
+}
+
+fn section(topic: &Topic, run: &Run<'_>, others: &[&Run<'_>]) -> Section {
+    let mut parts = vec![Part::Text(source(run))];
+    parts.extend(trouble(run));
+    parts.extend((topic.tell)(run));
+    if !others.is_empty() {
+        let labels: Vec<_> =
+            others.iter().map(|run| format!("{} ({})", run.label, run.summary.verdict.word())).collect();
+        parts.push(Part::Text(format!("More of the same: {}.", labels.join(", "))));
+    }
+    Section { title: topic.title.into(), parts }
+}
+
+/// Where the figures come from.
+fn source(run: &Run<'_>) -> String {
+    let balancers: Vec<_> = run
+        .summary
+        .environment
+        .balancers
+        .iter()
+        .map(|(name, build)| format!("{name} {}", build.version))
+        .collect();
+    let repeats =
+        if run.summary.repeats == 1 { "once".into() } else { format!("{} times", run.summary.repeats) };
+    format!("From {}: {}, each cell {repeats}, seed {}.", run.label, balancers.join(", "), run.summary.seed)
+}
+
+/// A run that can't be trusted, or did not show what it should, says so before its figures.
+fn trouble(run: &Run<'_>) -> Option<Part> {
+    let warning = match run.summary.verdict {
+        Verdict::Passed => return None,
+        Verdict::Failed => {
+            "FAILED: a claim of the scenario did not hold. The figures are measured all the same."
+        }
+        Verdict::Invalid => "INVALID: not all of this run can be trusted; figures that can't are struck out.",
+        Verdict::Interrupted => "INTERRUPTED: this run was not brought to its end.",
+    };
+    let mut lines = vec![Line { mark: Mark::Unknown, text: warning.into() }];
+    lines.extend(
+        doubts::of(run.summary).into_iter().map(|doubt| Line { mark: Mark::Unknown, text: doubt.text }),
+    );
+    Some(Part::Lines(lines))
+}
+
+/// A section that no run fills, and what would.
+fn lacking(topic: &Topic, bundled: &[SavedPlan]) -> Line {
+    let mut having: Vec<&SavedPlan> = bundled.iter().filter(|plan| (topic.is_in)(plan)).collect();
+    having.sort_by_key(|plan| plan.variants.len());
+    let advice = match having.first() {
+        Some(plan) => format!("rig run scenarios/{}.yaml would show it", plan.scenario),
+        None => "no bundled scenario shows it".into(),
+    };
+    Line { mark: Mark::None, text: format!("{}: no run here has {}; {advice}.", topic.title, topic.what) }
+}

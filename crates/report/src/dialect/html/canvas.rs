@@ -1,0 +1,159 @@
+//! A picture as inline SVG: drawn by plotters, told in words beside it.
+
+use std::io;
+
+use maud::{Markup, PreEscaped, html};
+use plotters::coord::Shift;
+use plotters::coord::types::RangedCoordf64;
+use plotters::prelude::{
+    Cartesian2d, ChartBuilder, ChartContext, DrawingArea, DrawingAreaErrorKind, IntoDrawingArea, IntoFont,
+    PathElement, Polygon, SVGBackend, TextStyle,
+};
+use plotters::style::{Color, TRANSPARENT};
+
+use super::ink::Ink;
+
+/// The width of every picture in its own units; pages scale it.
+pub(super) const WIDTH: u32 = 960;
+/// The height of the text in a picture.
+pub(super) const TEXT: u32 = 23;
+/// Left of the time axis: labels of values, and names of backends.
+pub(super) const LEFT: u32 = 112;
+/// Right of it: half of its last label.
+pub(super) const RIGHT: u32 = 30;
+/// Below: the labels of the time axis.
+pub(super) const BELOW: u32 = 40;
+/// plotters writes a font's size divided by this.
+const PLOTTERS_TEXT: f64 = 1.24;
+
+pub(super) type Backend<'a> = SVGBackend<'a>;
+pub(super) type Area<'a> = DrawingArea<Backend<'a>, Shift>;
+pub(super) type Chart<'a, 'b> = ChartContext<'a, Backend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+pub(super) type Drawn = Result<(), DrawingAreaErrorKind<io::Error>>;
+
+/// What a picture shows, for those who can't see it.
+pub(super) struct Alternative {
+    /// Its name on the page, for links.
+    pub(super) id: String,
+    /// What it is a picture of.
+    pub(super) title: String,
+    /// What it shows.
+    pub(super) desc: String,
+}
+
+/// Draws a picture of that height.
+pub(super) fn picture(told: &Alternative, height: u32, draw: impl FnOnce(&Area<'_>) -> Drawn) -> Markup {
+    let mut drawn = String::new();
+    {
+        let area = SVGBackend::with_string(&mut drawn, (WIDTH, height)).into_drawing_area();
+        draw(&area).expect("a string takes every shape, and no coordinate is missing");
+        area.present().expect("a string takes every shape");
+    }
+    // What every shape has in common is the page's to say.
+    let shapes = drawn.split_once('>').map_or("", |(_, shapes)| shapes).replace("</svg>", "");
+    let shapes = shapes.replace(" font-family=\"sans-serif\"", "").replace(" opacity=\"1\"", "");
+    let shapes = shapes.replace(" \"/>", "\"/>").replace(">\n", ">").replace("\n</text>", "</text>");
+    html! {
+        svg id=(told.id) role="img" viewBox=(format!("0 0 {WIDTH} {height}")) xmlns="http://www.w3.org/2000/svg" {
+            title { (told.title) }
+            desc { (told.desc) }
+            (PreEscaped(Ink::replace_all(shapes.trim())))
+        }
+    }
+}
+
+/// Text in that ink, as large as all text in pictures.
+pub(super) fn text(ink: Ink) -> TextStyle<'static> {
+    let color = ink.rgb().to_backend_color();
+    TextStyle { color, ..TextStyle::from(("sans-serif", f64::from(TEXT) * PLOTTERS_TEXT).into_font()) }
+}
+
+/// A chart over the time of the load, with values from 0 to `top`.
+pub(super) fn over_time<'a, 'b>(
+    area: &'a Area<'b>,
+    seconds: f64,
+    top: f64,
+    above: u32,
+    label: &dyn Fn(f64) -> String,
+) -> Result<Chart<'a, 'b>, DrawingAreaErrorKind<io::Error>> {
+    let mut chart = ChartBuilder::on(area)
+        .margin_top(above)
+        .margin_right(RIGHT)
+        .x_label_area_size(BELOW)
+        .y_label_area_size(LEFT)
+        .build_cartesian_2d(0.0..seconds, 0.0..top)?;
+    chart
+        .configure_mesh()
+        .disable_x_mesh()
+        .light_line_style(TRANSPARENT)
+        .bold_line_style(Ink::Grid.rgb())
+        .axis_style(Ink::Axis.rgb())
+        .label_style(text(Ink::Text))
+        .x_labels(7)
+        .y_labels(6)
+        .x_label_formatter(&|second| format!("{} s", crate::numbers::number(*second)))
+        .y_label_formatter(&|value| label(*value))
+        .draw()?;
+    Ok(chart)
+}
+
+/// A line through those points.
+pub(super) fn line(points: Vec<(f64, f64)>, ink: Ink, width: u32) -> PathElement<(f64, f64)> {
+    PathElement::new(points, ink.rgb().stroke_width(width))
+}
+
+/// Draws layer upon layer, each as high as `layers` say for each piece of `width` seconds.
+pub(super) fn stack(chart: &mut Chart<'_, '_>, width: f64, end: f64, layers: &[(Ink, Vec<f64>)]) -> Drawn {
+    let pieces = layers.first().map_or(0, |(_, heights)| heights.len());
+    let mut below = vec![0.0; pieces];
+    for (ink, heights) in layers {
+        for outline in outlines(&below, heights, width, end) {
+            chart.draw_series([Polygon::new(outline, ink.rgb())])?;
+        }
+        for (level, height) in below.iter_mut().zip(heights) {
+            *level += height;
+        }
+    }
+    Ok(())
+}
+
+/// The outlines of a layer, one for each stretch in which it has a height.
+fn outlines(below: &[f64], heights: &[f64], width: f64, end: f64) -> Vec<Vec<(f64, f64)>> {
+    let mut found = Vec::new();
+    let places: Vec<usize> = (0..heights.len()).collect();
+    for stretch in places.chunk_by(|a, b| (heights[*a] > 0.0) == (heights[*b] > 0.0)) {
+        if heights[stretch[0]] > 0.0 {
+            let mut outline = steps(stretch.iter().map(|n| (*n, below[*n] + heights[*n])), width, end);
+            let mut back = steps(stretch.iter().map(|n| (*n, below[*n])), width, end);
+            back.reverse();
+            outline.append(&mut back);
+            found.push(outline);
+        }
+    }
+    found
+}
+
+/// A line of steps; what stays level needs no point.
+fn steps(levels: impl Iterator<Item = (usize, f64)>, width: f64, end: f64) -> Vec<(f64, f64)> {
+    let mut line: Vec<(f64, f64)> = Vec::new();
+    for (place, level) in levels {
+        let (from, to) = (place as f64 * width, ((place + 1) as f64 * width).min(end));
+        match line.last_mut() {
+            Some(last) if last.1 == level => last.0 = to,
+            _ => line.extend([(from, level), (to, level)]),
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::outlines;
+
+    #[test]
+    fn a_layer_lies_on_what_is_below_and_ends_with_the_load() {
+        let found = outlines(&[1.0, 1.0, 0.0, 2.0], &[2.0, 2.0, 0.0, 1.0], 0.5, 1.75);
+        let first = vec![(0.0, 3.0), (1.0, 3.0), (1.0, 1.0), (0.0, 1.0)];
+        assert_eq!(found, [first, vec![(1.5, 3.0), (1.75, 3.0), (1.75, 2.0), (1.5, 2.0)]]);
+    }
+}

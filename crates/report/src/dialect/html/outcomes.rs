@@ -1,0 +1,57 @@
+//! How requests ended over time, and what was going on.
+
+use maud::Markup;
+use plotters::element::{Rectangle, Text};
+use plotters::style::Color;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use super::canvas::{Alternative, Drawn, LEFT, RIGHT, TEXT, WIDTH, line, over_time, picture, stack, text};
+use super::ink::Ink;
+use super::scale::Scale;
+use crate::measure::series::{Group, Series, State};
+
+const HEIGHT: u32 = 350;
+/// Lines of labels above the chart.
+const LABELS: usize = 3;
+const ABOVE: u32 = LABELS as u32 * (TEXT + 6) + 8;
+
+/// The picture of a cell.
+pub(super) fn draw(told: &Alternative, series: &Series, scale: &Scale) -> Markup {
+    let outcomes = &series.outcomes;
+    picture(told, HEIGHT, |area| {
+        let mut chart = over_time(area, scale.seconds, scale.requests, ABOVE, &crate::numbers::number)?;
+        let layers = Group::ALL.map(|group| {
+            let heights = outcomes.bins.iter().map(|bin| f64::from(bin[group as usize]));
+            (Ink::Outcome(group), heights.collect())
+        });
+        stack(&mut chart, outcomes.width, series.seconds, &layers)?;
+        // Over everything, and thin: while a backend was anything but serving.
+        for band in series.bands.iter().filter(|band| band.state != State::MarkedDown) {
+            let corners = [(band.from, 0.0), (band.to, scale.requests)];
+            chart.draw_series([Rectangle::new(corners, Ink::Mark.rgb().mix(0.12).filled())])?;
+        }
+        for mark in &series.marks {
+            let ends = vec![(mark.at, 0.0), (mark.at, scale.requests)];
+            chart.draw_series([line(ends, Ink::Mark, 2)])?;
+        }
+        labels(area, series, scale)
+    })
+}
+
+/// Says above the chart what happened, in the first line that has room; where none has, the mark must do.
+fn labels(area: &super::canvas::Area<'_>, series: &Series, scale: &Scale) -> Drawn {
+    let mut taken = [0.0_f64; LABELS];
+    for mark in &series.marks {
+        let x = f64::from(LEFT) + mark.at / scale.seconds * f64::from(WIDTH - LEFT - RIGHT);
+        // A letter is about half as wide as it is high.
+        let width = mark.what.chars().count() as f64 * f64::from(TEXT) * 0.56;
+        let start = (x - 3.0).min(f64::from(WIDTH) - width);
+        if let Some(row) = taken.iter().position(|until| *until <= start) {
+            taken[row] = start + width + f64::from(TEXT) * 0.6;
+            let y = (ABOVE - 8 - row as u32 * (TEXT + 6)) as i32;
+            let style = text(Ink::Text).pos(Pos::new(HPos::Left, VPos::Bottom));
+            area.draw(&Text::new(mark.what.clone(), (start as i32, y), style))?;
+        }
+    }
+    Ok(())
+}

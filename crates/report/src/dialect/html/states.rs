@@ -1,0 +1,70 @@
+//! What was done to each backend, and what the balancer thought of it.
+
+use maud::Markup;
+use plotters::element::{Rectangle, Text};
+use plotters::prelude::ChartBuilder;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::{Color, TRANSPARENT};
+
+use super::canvas::{Alternative, BELOW, LEFT, RIGHT, WIDTH, picture, text};
+use super::ink::Ink;
+use super::scale::Scale;
+use crate::measure::series::{Band, Series, State};
+
+const ROW: u32 = 40;
+const ABOVE: u32 = 6;
+/// A backend's name may have so many letters to its label.
+const LETTERS: usize = 9;
+
+/// The picture of a cell.
+pub(super) fn draw(told: &Alternative, series: &Series, scale: &Scale) -> Markup {
+    let rows = series.backends.len() as u32;
+    picture(told, ABOVE + rows * ROW + BELOW, |area| {
+        let mut chart = ChartBuilder::on(area)
+            .margin_top(ABOVE)
+            .margin_right(RIGHT)
+            .x_label_area_size(BELOW)
+            .y_label_area_size(LEFT)
+            .build_cartesian_2d(0.0..scale.seconds, 0.0..f64::from(rows))?;
+        chart
+            .configure_mesh()
+            .disable_mesh()
+            .axis_style(TRANSPARENT)
+            .label_style(text(Ink::Text))
+            .x_labels(7)
+            .y_labels(0)
+            .x_label_formatter(&|second| format!("{} s", crate::numbers::number(*second)))
+            .draw()?;
+        // Nothing is too short to be seen.
+        let least = 3.0 * scale.seconds / f64::from(WIDTH - LEFT - RIGHT);
+        for (row, backend) in series.backends.iter().enumerate() {
+            let base = f64::from(rows) - 1.0 - row as f64;
+            let serving = [(0.0, base + 0.24), (series.seconds, base + 0.86)];
+            chart.draw_series([Rectangle::new(serving, Ink::Serving.rgb().filled())])?;
+            for band in series.bands.iter().filter(|band| band.backend == *backend) {
+                let (low, high) = lane(band);
+                let corners = [(band.from, base + low), (band.to.max(band.from + least), base + high)];
+                chart.draw_series([Rectangle::new(corners, Ink::State(band.state).rgb().filled())])?;
+            }
+            let y = (ABOVE + row as u32 * ROW + ROW / 2) as i32;
+            let style = text(Ink::Text).pos(Pos::new(HPos::Right, VPos::Center));
+            area.draw(&Text::new(short(backend), (LEFT as i32 - 12, y), style))?;
+        }
+        Ok(())
+    })
+}
+
+/// What is done to a backend, and below that what the balancer thinks of it.
+fn lane(band: &Band) -> (f64, f64) {
+    match band.state {
+        State::MarkedDown => (0.04, 0.2),
+        _ => (0.24, 0.86),
+    }
+}
+
+fn short(name: &str) -> String {
+    match name.char_indices().nth(LETTERS) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.to_owned(),
+    }
+}

@@ -1,0 +1,137 @@
+//! What pictures show, in words: their captions, and what stands for them where they can't be seen.
+
+use crate::figure::bounds;
+use crate::figure::reading::beyond;
+use crate::measure::latency::{Level, Quantile};
+use crate::measure::series::{DroppedRequest, Group, Series, Window};
+use crate::measure::summary::CellSummary;
+use crate::numbers::{NONE, millis, number, percent};
+
+/// More bands than these are not told one by one.
+const BANDS: usize = 40;
+
+/// `298 dropped`, or a zero with its bound.
+pub(super) fn dropped(cell: &CellSummary) -> String {
+    let shadows = bounds::shadows(std::iter::once(&cell.books));
+    match (cell.counts.dropped, &cell.zero.says) {
+        (0, Some(bound)) => format!("0 dropped ({bound}), {shadows}"),
+        (0, None) => format!("0 dropped, {shadows}"),
+        (n, _) => format!("{n} dropped"),
+    }
+}
+
+fn seconds(at: f64) -> String {
+    number((at * 100.0).round() / 100.0)
+}
+
+pub(super) fn outcomes(cell: &CellSummary, series: &Series) -> String {
+    let outcomes = &series.outcomes;
+    let ended = Group::ALL.into_iter().map(|group| (group, outcomes.total(group))).filter(|(_, n)| *n > 0);
+    let ended: Vec<_> = ended.map(|(group, n)| format!("{n} {}", group.name())).collect();
+    let mut text =
+        format!("per {}, by when they were due: {}", millis(outcomes.width * 1e3), ended.join(", "));
+    if let Some((from, to)) = outcomes.dropped_between() {
+        text.push_str(&format!("; those dropped were due between {} and {} s", seconds(from), seconds(to)));
+    }
+    text.push('.');
+    if !cell.validity.counts.is_usable() {
+        text.push_str(&format!(" INVALID: {}.", cell.validity.counts.reasons.join("; ")));
+    }
+    text
+}
+
+/// A sentence, and then each band.
+pub(super) fn states(series: &Series) -> String {
+    if series.bands.is_empty() {
+        return "all served all the time.".to_owned();
+    }
+    let each = series.bands.iter().take(BANDS).map(|band| {
+        format!("{} {} {}–{} s", band.backend, band.state.name(), seconds(band.from), seconds(band.to))
+    });
+    let more = series.bands.len().saturating_sub(BANDS);
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    format!(
+        "what was done to each, and below that what the balancer thought of it. {}{more}.",
+        each.collect::<Vec<_>>().join("; ")
+    )
+}
+
+/// What a caption needs of what stands for its picture.
+pub(super) fn first_of(text: &str) -> String {
+    text.split_once(". ").map_or(text, |(first, _)| first).trim_end_matches('.').to_owned() + "."
+}
+
+pub(super) fn latency(cell: &CellSummary, series: &Series) -> String {
+    let width = millis(series.latency.width * 1e3);
+    let some = |window: &&Window| window.requests > 0;
+    let windows: Vec<_> = series.latency.windows.iter().filter(some).collect();
+    let p99: Vec<f64> = windows.iter().filter_map(|window| window.latency.p99).collect();
+    let mut text = format!("percentiles over each {width}");
+    let (least, most) =
+        (p99.iter().copied().min_by(f64::total_cmp), p99.iter().copied().max_by(f64::total_cmp));
+    if let (Some(least), Some(most)) = (least, most) {
+        text.push_str(&format!("; p99 from {} to {}", millis(least), millis(most)));
+    }
+    let beyond = windows.iter().filter(|window| window.latency.p99.is_none()).count();
+    if beyond > 0 {
+        text.push_str(&format!("; in {beyond} of {} it falls among failed requests (×)", windows.len()));
+    }
+    text.push('.');
+    if !cell.validity.latency.is_usable() {
+        text.push_str(&format!(" INVALID: {}.", cell.validity.latency.reasons.join("; ")));
+    }
+    text
+}
+
+pub(super) fn shares(series: &Series) -> String {
+    let totals: Vec<u64> = (0..series.backends.len()).map(|place| series.shares.total(place)).collect();
+    let all: u64 = totals.iter().sum();
+    if all == 0 {
+        return "no backend received anything.".to_owned();
+    }
+    let parts: Vec<_> = series
+        .backends
+        .iter()
+        .zip(&totals)
+        .map(|(name, n)| format!("{name} {}", percent(*n as f64 / all as f64)))
+        .collect();
+    let width = millis(series.shares.width * 1e3);
+    format!("of what backends received, over each {width}; in all {}.", parts.join(", "))
+}
+
+pub(super) fn distribution(cells: &[(&CellSummary, &Series)]) -> String {
+    let each = cells.iter().map(|(cell, _)| {
+        let p99 = match cell.latency_ms.level(Quantile::P99) {
+            Level::Ms(ms) => millis(ms),
+            Level::Failed => beyond(cell),
+            Level::TooFew => NONE.to_owned(),
+        };
+        let struck = if cell.validity.latency.is_usable() { "" } else { " (INVALID, not drawn)" };
+        format!("{} {p99}{struck}", cell.variant)
+    });
+    let failed = cells
+        .iter()
+        .any(|(cell, series)| cell.validity.latency.is_usable() && series.curve.failed_from.is_some());
+    let cross = if failed { " × where a curve ends: what is slower failed." } else { "" };
+    format!(
+        "Latency from the intended start, by percentile; p99: {}.{cross}",
+        each.collect::<Vec<_>>().join(", ")
+    )
+}
+
+/// The columns of the dropped requests.
+pub(super) const DROPPED: [&str; 7] =
+    ["request", "due", "told after", "class", "backend", "ended as", "lost in"];
+
+pub(super) fn dropped_row(drop: &DroppedRequest) -> [String; 7] {
+    let source = &drop.source;
+    [
+        drop.id.to_string(),
+        format!("{:.3} s", drop.due),
+        millis(drop.after_ms),
+        drop.class.clone(),
+        source.who(),
+        source.ended_as(),
+        format!("{}, {}", source.phase, source.sub_cause.words()),
+    ]
+}

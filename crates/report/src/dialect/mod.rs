@@ -1,0 +1,10 @@
+//! The last stage: the same, laid out for a terminal, as Markdown or HTML, or as a format that programs read.
+
+pub(crate) mod csv;
+pub mod html;
+pub(crate) mod junit;
+pub(crate) mod latency_log;
+pub(crate) mod markdown;
+pub(crate) mod openmetrics;
+pub mod render;
+pub(crate) mod terminal;

@@ -1,0 +1,296 @@
+//! The number that a claim is about, looked up in a cell's summary.
+
+use model::claim::{Comparison, Metric, Unit};
+use model::detection::DetectionBound;
+use model::outcome::OutcomeKind;
+
+use crate::analysis::faults::{FaultRecord, Removal};
+use crate::measure::backend_load::InHand;
+use crate::measure::counts::dropped_kinds;
+use crate::measure::latency::{Level, Quantile};
+use crate::measure::sessions::{SessionRecord, UserRecord};
+use crate::measure::summary::CellSummary;
+use crate::measure::tls::TlsRecord;
+use crate::measure::validity::{CellValidity, Validity};
+use crate::numbers::{micros, millis, number, percent};
+
+/// Why a cell has no such number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoReading(pub String);
+
+/// Reads `metric` of `cell`: a count, a number, milliseconds (infinite among failed requests), or a
+/// share from 0 to 1.
+pub fn read(cell: &CellSummary, metric: Metric, facet: Option<&str>) -> Result<f64, NoReading> {
+    let no_deploy = || NoReading(format!("{} has no deploy", cell.cell()));
+    let deploy = || cell.deploy.as_ref().ok_or_else(no_deploy);
+    let latency = |quantile: Quantile| match cell.latency_ms.level(quantile) {
+        Level::Ms(ms) => Ok(ms),
+        Level::Failed => Ok(f64::INFINITY),
+        Level::TooFew => Err(NoReading(format!(
+            "{} needs {} requests, and {} were measured",
+            quantile.name(),
+            quantile.needs(),
+            cell.counts.scheduled
+        ))),
+    };
+    let count = |count: u64| Ok(count as f64);
+    let routing = || cell.routing.clone().unwrap_or_default();
+    match metric {
+        Metric::Scheduled => count(cell.counts.scheduled),
+        Metric::Ok => count(cell.counts.of(OutcomeKind::Ok)),
+        Metric::ExpectedStatus => count(cell.counts.of(OutcomeKind::ExpectedStatus)),
+        Metric::Dropped => count(cell.counts.dropped),
+        Metric::Http5xx
+        | Metric::Reset
+        | Metric::Closed
+        | Metric::Refused
+        | Metric::Timeout
+        | Metric::NotSent => count(cell.counts.of_any(dropped_kinds(metric).unwrap_or_default())),
+        Metric::Status => {
+            let status: Option<u16> = facet.and_then(|status| status.parse().ok());
+            count(status.and_then(|status| cell.answers.statuses.get(&status)).copied().unwrap_or(0))
+        }
+        Metric::Flag => match &cell.answers.flags {
+            Some(flags) => count(facet.and_then(|flag| flags.get(flag)).copied().unwrap_or(0)),
+            None => Err(NoReading(cell.books.blind().unwrap_or_else(|| "no access log was read".to_owned()))),
+        },
+        Metric::Duplicates | Metric::Masked if cell.books.blind().is_some() => {
+            Err(NoReading(cell.books.blind().unwrap_or_default()))
+        }
+        Metric::Duplicates => count(cell.books.duplicates),
+        Metric::Masked => count(cell.books.masked),
+        Metric::Misrouted => match cell.routing.as_ref().and_then(|routing| routing.expected) {
+            Some(_) => count(routing().misrouted),
+            None => Err(NoReading("no class of the mix says which pool it expects".to_owned())),
+        },
+        Metric::SplitDisagreements => match cell.routing.as_ref().and_then(|routing| routing.compared) {
+            Some(_) => count(routing().disagreements),
+            None => Err(NoReading("the access log tells no pools that could be compared".to_owned())),
+        },
+        Metric::PoolShare => match facet.and_then(|pool| routing().pools.get(pool).copied()) {
+            Some(share) => Ok(share.share),
+            None => Err(NoReading(format!("{} has one pool", cell.cell()))),
+        },
+        Metric::Replaced => count(deploy()?.replaced),
+        Metric::Aborted => count(u64::from(deploy()?.aborted.is_some())),
+        Metric::DrainsExpired => count(deploy()?.drains_expired),
+        Metric::LongestDrain => match deploy()?.longest_drain {
+            Some(longest) => Ok(longest.as_millis()),
+            None => Err(NoReading("nothing was drained".to_owned())),
+        },
+        Metric::Reloads => count(cell.reloads.map_or(0, |reloads| reloads.count)),
+        Metric::P50 => latency(Quantile::P50),
+        Metric::P90 => latency(Quantile::P90),
+        Metric::P99 => latency(Quantile::P99),
+        Metric::P999 => latency(Quantile::P999),
+        Metric::Max => latency(Quantile::Max),
+        Metric::BackendShare => match facet.and_then(|backend| cell.backends.get(backend)) {
+            Some(share) => Ok(share.share),
+            None => Err(NoReading(format!("{} has no backend {}", cell.cell(), facet.unwrap_or("?")))),
+        },
+        Metric::Imbalance => cell
+            .imbalance
+            .ok_or_else(|| NoReading(format!("no backend of {} received anything", cell.cell()))),
+        Metric::SessionsLost => count(sessions(cell)?.lost),
+        Metric::SessionsKept => count(sessions(cell)?.kept),
+        Metric::UpdatesLost => count(sessions(cell)?.updates_lost),
+        Metric::UsersMoved => count(users(cell)?.moved),
+        Metric::QueueMax => greatest(cell, facet, |hand| Ok(hand.queue_max as f64)),
+        Metric::QueueMean => greatest(cell, facet, |hand| Ok(hand.queue_mean)),
+        Metric::QueueGrowth => greatest(cell, facet, |hand| {
+            hand.queue_growth.ok_or_else(|| NoReading(format!("{} has too few samples", cell.cell())))
+        }),
+        Metric::InFlightMax => greatest(cell, facet, |hand| Ok(hand.in_flight_max as f64)),
+        Metric::InFlightMean => greatest(cell, facet, |hand| Ok(hand.in_flight_mean)),
+        Metric::HandshakesFull => count(tls(cell)?.handshakes.full),
+        Metric::HandshakesResumed => count(tls(cell)?.handshakes.resumed),
+        Metric::BackendHandshakes => match tls(cell)?.at_backends {
+            Some(handshakes) => count(handshakes.all()),
+            None => Err(NoReading(format!("no handshakes of backends were seen in {}", cell.cell()))),
+        },
+        Metric::BalancerCpu => cpu(cell, cell.cpu.balancer_us_per_request),
+        Metric::BackendCpu => cpu(cell, cell.cpu.backends_us_per_request),
+        Metric::Cpu => {
+            let both = cell.cpu.balancer_us_per_request.zip(cell.cpu.backends_us_per_request);
+            cpu(cell, both.map(|(balancer, backends)| balancer + backends))
+        }
+        Metric::BalancerCpuPerHandshake => cpu(cell, cell.cpu.balancer_us_per_handshake),
+        Metric::BackendCpuPerHandshake => cpu(cell, cell.cpu.backends_us_per_handshake),
+        Metric::Detection => worst(cell, facet, |fault| Ok(fault.seen_down.as_ref().map(|seen| seen.ms))),
+        Metric::Bound => worst(cell, facet, |fault| match &fault.bound {
+            DetectionBound::Within { most, .. } => Ok(Some(most.as_millis())),
+            DetectionBound::None { reason } => Err(NoReading(format!("no bound: {reason}"))),
+        }),
+        Metric::Removal => worst(cell, facet, |fault| match fault.removal {
+            Removal::After { ms, .. } => Ok(Some(ms)),
+            Removal::Never => Ok(None),
+            Removal::TooShort => {
+                Err(NoReading("the fault did not last long enough to see a removal".to_owned()))
+            }
+        }),
+        Metric::Recovery => worst(cell, facet, |fault| match fault.healed_ms {
+            Some(_) => Ok(fault.serves_again_ms),
+            None => Err(NoReading("the fault was not healed".to_owned())),
+        }),
+        Metric::Harmed => {
+            faults_of(cell, facet).map(|faults| faults.iter().map(|fault| fault.harmed()).sum::<u64>() as f64)
+        }
+    }
+}
+
+fn tls(cell: &CellSummary) -> Result<TlsRecord, NoReading> {
+    cell.tls.ok_or_else(|| NoReading(format!("nobody speaks TLS in {}", cell.cell())))
+}
+
+/// In milliseconds, as every time.
+fn cpu(cell: &CellSummary, us: Option<f64>) -> Result<f64, NoReading> {
+    us.map(|us| us / 1e3).ok_or_else(|| NoReading(format!("{} has no such CPU time", cell.cell())))
+}
+
+fn users(cell: &CellSummary) -> Result<UserRecord, NoReading> {
+    cell.users.ok_or_else(|| NoReading(format!("the load of {} has no users", cell.cell())))
+}
+
+/// What nobody said anything about is not a zero.
+fn sessions(cell: &CellSummary) -> Result<SessionRecord, NoReading> {
+    let none = || NoReading(format!("no backend of {} said anything about sessions", cell.cell()));
+    let sessions = users(cell)?.sessions.ok_or_else(none)?;
+    match sessions.was_put_to_the_test() {
+        true => Ok(sessions),
+        false => Err(NoReading(format!("no session of {} was asked for again", cell.cell()))),
+    }
+}
+
+/// A figure of what a backend had in hand; without a backend, of the one where it is greatest.
+fn greatest(
+    cell: &CellSummary,
+    backend: Option<&str>,
+    figure: impl Fn(&InHand) -> Result<f64, NoReading>,
+) -> Result<f64, NoReading> {
+    if backend.is_some() {
+        return figure(in_hand(cell, backend)?);
+    }
+    let each = cell.load.keys().map(|backend| figure(in_hand(cell, Some(backend))?));
+    let figures = each.collect::<Result<Vec<_>, _>>()?;
+    let greatest = figures.into_iter().max_by(f64::total_cmp);
+    greatest.ok_or_else(|| NoReading(format!("{} has no samples", cell.cell())))
+}
+
+/// How many there can be of `metric`: what a claim's `all` stands for. `None`: it is no part of anything, or that was not
+/// counted.
+pub fn whole(cell: &CellSummary, metric: Metric) -> Option<u64> {
+    match metric.whole()? {
+        "requests" => Some(cell.counts.scheduled),
+        "responses" => cell.routing.as_ref()?.expected,
+        "ids" => cell.routing.as_ref()?.compared,
+        "backends" | "drains" => cell.deploy.as_ref().map(|deploy| deploy.planned),
+        "sessions" => cell.users?.sessions.map(|sessions| sessions.named),
+        "users" => cell.users.map(|users| users.users),
+        _ => None,
+    }
+}
+
+/// What a backend had in hand, if enough samples say so.
+fn in_hand<'c>(cell: &'c CellSummary, facet: Option<&str>) -> Result<&'c InHand, NoReading> {
+    let backend = facet.unwrap_or("?");
+    let in_hand = cell.load.get(backend).and_then(|load| load.in_hand.as_ref());
+    let in_hand = in_hand.ok_or_else(|| NoReading(format!("{} has no samples of {backend}", cell.cell())))?;
+    if in_hand.is_whole() {
+        return Ok(in_hand);
+    }
+    let InHand { samples, missing, .. } = in_hand;
+    Err(NoReading(format!("{} has {samples} samples of {backend}, and {missing} are missing", cell.cell())))
+}
+
+/// The faults of a backend.
+fn faults_of<'a>(cell: &'a CellSummary, backend: Option<&str>) -> Result<Vec<&'a FaultRecord>, NoReading> {
+    let faults: Vec<_> = cell.faults.iter().filter(|fault| Some(fault.backend.as_str()) == backend).collect();
+    match faults.is_empty() {
+        true => Err(NoReading(format!("{} has no fault of {}", cell.cell(), backend.unwrap_or("?")))),
+        false => Ok(faults),
+    }
+}
+
+/// The longest time among a backend's faults; what never happened takes for ever.
+fn worst(
+    cell: &CellSummary,
+    backend: Option<&str>,
+    time: impl Fn(&FaultRecord) -> Result<Option<f64>, NoReading>,
+) -> Result<f64, NoReading> {
+    faults_of(cell, backend)?
+        .into_iter()
+        .try_fold(0.0, |worst: f64, fault| time(fault).map(|time| worst.max(time.unwrap_or(f64::INFINITY))))
+}
+
+/// Why nobody could read `metric` of this cell, whatever happened in it; `None`: one could.
+pub fn does_not_apply(cell: &CellSummary, metric: Metric, facet: Option<&str>) -> Option<String> {
+    let blind = matches!(metric, Metric::Detection | Metric::Bound)
+        && faults_of(cell, facet).ok()?.iter().all(|fault| fault.looked_every_ms.is_none());
+    blind.then(|| format!("{} has no view of its backends", cell.balancer))
+}
+
+/// Whether `metric` is a percentile of the latency.
+pub fn is_latency(metric: Metric) -> bool {
+    Quantile::of(metric).is_some()
+}
+
+/// Whether `metric` is a CPU time.
+pub fn is_cpu(metric: Metric) -> bool {
+    matches!(
+        metric,
+        Metric::BalancerCpu
+            | Metric::BackendCpu
+            | Metric::Cpu
+            | Metric::BalancerCpuPerHandshake
+            | Metric::BackendCpuPerHandshake
+    )
+}
+
+/// What has to be trusted so that `metric` can be.
+pub fn inputs(cell: &CellSummary, metric: Metric) -> Vec<&Validity> {
+    // Where what was to happen did not, no number says what it does.
+    let CellValidity { counts, deploy, timeline, .. } = &cell.validity;
+    let mut inputs: Vec<_> = std::iter::once(counts).chain(deploy).chain(timeline).collect();
+    if let Some(quantile) = Quantile::of(metric) {
+        inputs.push(cell.validity.percentile(quantile));
+    }
+    if is_cpu(metric) {
+        inputs.extend(&cell.validity.cpu);
+    }
+    inputs
+}
+
+/// Whether `left comparison right` holds.
+pub fn compare(left: f64, comparison: Comparison, right: f64) -> bool {
+    match comparison {
+        Comparison::Equal => left == right,
+        Comparison::NotEqual => left != right,
+        Comparison::Less => left < right,
+        Comparison::AtMost => left <= right,
+        Comparison::Greater => left > right,
+        Comparison::AtLeast => left >= right,
+    }
+}
+
+/// The number with its unit and, for a count of requests, out of how many.
+pub fn show(cell: &CellSummary, metric: Metric, value: f64) -> String {
+    match metric.unit() {
+        Unit::Span if value.is_infinite() && is_latency(metric) => beyond(cell),
+        Unit::Span if value.is_infinite() => "never".to_owned(),
+        Unit::Span if is_cpu(metric) => micros(value * 1e3),
+        Unit::Span => millis(value),
+        Unit::Share => percent(value),
+        Unit::Number => number(value),
+        Unit::Count => match (metric.whole(), whole(cell, metric)) {
+            (Some("requests"), Some(all)) => format!("{value} of {all}"),
+            (Some(what), Some(all)) => format!("{value} of {all} {what}"),
+            _ => value.to_string(),
+        },
+    }
+}
+
+/// A percentile that falls among the failed requests.
+pub fn beyond(cell: &CellSummary) -> String {
+    let latency = &cell.latency_ms;
+    format!("> {} ({} failed)", millis(latency.timeout_ms), latency.failed)
+}

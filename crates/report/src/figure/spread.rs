@@ -1,0 +1,69 @@
+//! Numbers of several repeats, told together, and no more of them than so few can tell.
+
+use crate::measure::summary::CellSummary;
+use crate::numbers::NONE;
+
+/// Fewer numbers are told one by one: two repeats make no interval.
+pub(crate) const INTERVAL_FROM: usize = 3;
+
+/// How sure one can be that the median of all such repeats lies between the smallest and the largest of `repeats`
+/// independent ones: 1 − 2^(1−n), whatever the distribution (David & Nagaraja, "Order Statistics", §7.1). `None`:
+/// too few.
+pub(crate) fn confidence(repeats: usize) -> Option<f64> {
+    let lost = i32::try_from(repeats).ok()?.checked_sub(1)?;
+    (repeats >= INTERVAL_FROM).then(|| 1.0 - 0.5_f64.powi(lost))
+}
+
+/// The numbers of some cells: `98 ms`, `98 ms and 104 ms`, `98 (95–104) ms`, which is the median with the smallest and
+/// the largest.
+pub(crate) fn spread(
+    mut numbers: Vec<(f64, &CellSummary)>,
+    show: impl Fn(&CellSummary, f64) -> String,
+) -> String {
+    numbers.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+    let told = |(value, cell): &(f64, &CellSummary)| show(cell, *value);
+    let (Some(least), Some(most)) = (numbers.first().map(told), numbers.last().map(told)) else {
+        return NONE.to_owned();
+    };
+    if least == most {
+        return most;
+    }
+    if numbers.len() < INTERVAL_FROM {
+        return numbers.iter().map(told).collect::<Vec<_>>().join(" and ");
+    }
+    let (below, above) = (numbers[(numbers.len() - 1) / 2], numbers[numbers.len() / 2]);
+    let median = show(above.1, f64::midpoint(below.0, above.0));
+    interval(&least, &median, &most)
+}
+
+/// `3 (2–5)`, `98 (95–104) ms`, `41 (38–44) of 8000`, `980 ms (95 ms to 1.02 s)`: what follows all three is said once.
+pub(crate) fn interval(least: &str, median: &str, most: &str) -> String {
+    match [least, median, most].map(|text| text.split_once(' ')) {
+        [Some((low, unit)), Some((middle, same)), Some((high, too))] if unit == same && unit == too => {
+            format!("{middle} ({low}–{high}) {unit}")
+        }
+        [None, None, None] => format!("{median} ({least}–{most})"),
+        _ => format!("{median} ({least} to {most})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{confidence, interval};
+
+    #[test]
+    fn an_interval_says_once_what_follows_all_its_numbers() {
+        assert_eq!(interval("3", "4", "4"), "4 (3–4)");
+        assert_eq!(interval("38 of 8000", "40 of 8000", "41 of 8000"), "40 (38–41) of 8000");
+        assert_eq!(interval("98 ms", "99 ms", "104 ms"), "99 (98–104) ms");
+        assert_eq!(interval("980 ms", "1 s", "1.02 s"), "1 s (980 ms to 1.02 s)");
+        assert_eq!(interval("4 s", "4 s", "> 5 s (2 failed)"), "4 s (4 s to > 5 s (2 failed))");
+    }
+
+    #[test]
+    fn two_repeats_give_no_interval_and_more_give_a_surer_one() {
+        assert_eq!([0, 1, 2].map(confidence), [None; 3]);
+        assert_eq!(confidence(3), Some(0.75));
+        assert_eq!(confidence(5), Some(0.9375));
+    }
+}

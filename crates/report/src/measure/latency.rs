@@ -1,0 +1,110 @@
+//! Percentiles of the latency from the intended start, over all measured requests: a failure counts as
+//! infinite, so that losing the slowest requests cannot make a balancer look fast.
+
+use model::request::Request;
+use serde::{Deserialize, Serialize};
+
+pub use crate::analysis::quantile::Quantile;
+use crate::analysis::quantile::rank;
+
+/// What a percentile is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Level {
+    /// So many milliseconds.
+    Ms(f64),
+    /// It lies among the failed requests: slower than any other.
+    Failed,
+    /// There are too few requests to tell it.
+    TooFew,
+}
+
+/// Percentiles in milliseconds; `None` lies among the failed requests, or there are too few requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Latency {
+    /// The median.
+    pub p50: Option<f64>,
+    /// 90 % are at most as slow.
+    pub p90: Option<f64>,
+    /// 99 % are at most as slow.
+    pub p99: Option<f64>,
+    /// 99.9 % are at most as slow.
+    pub p999: Option<f64>,
+    /// The slowest.
+    pub max: Option<f64>,
+    /// Requests in all.
+    #[serde(default)]
+    pub requests: u64,
+    /// Requests that count as infinite.
+    pub failed: u64,
+    /// The client's time-out: what a failed request took is more than this.
+    pub timeout_ms: f64,
+}
+
+impl Latency {
+    /// Percentiles over `requests`.
+    pub fn of<'a>(requests: impl IntoIterator<Item = &'a Request>, timeout_ms: f64) -> Latency {
+        let mut times = Vec::new();
+        let mut failed = 0;
+        for request in requests {
+            if request.outcome.kind().is_delivered() {
+                times.push(request.end.millis_from(request.due).max(0.0));
+            } else {
+                failed += 1;
+            }
+        }
+        times.sort_by(f64::total_cmp);
+        let total = times.len() as u64 + failed;
+        let quantile = |q: Quantile| {
+            let time = times.get(rank(q.part(), total)).copied();
+            time.filter(|_| total >= q.needs())
+        };
+        Latency {
+            p50: quantile(Quantile::P50),
+            p90: quantile(Quantile::P90),
+            p99: quantile(Quantile::P99),
+            p999: quantile(Quantile::P999),
+            max: quantile(Quantile::Max),
+            requests: total,
+            failed,
+            timeout_ms,
+        }
+    }
+
+    /// One of them.
+    pub fn level(&self, quantile: Quantile) -> Level {
+        let ms = match quantile {
+            Quantile::P50 => self.p50,
+            Quantile::P90 => self.p90,
+            Quantile::P99 => self.p99,
+            Quantile::P999 => self.p999,
+            Quantile::Max => self.max,
+        };
+        match ms {
+            Some(ms) => Level::Ms(ms),
+            None if self.failed > 0 && self.requests >= quantile.needs() => Level::Failed,
+            None => Level::TooFew,
+        }
+    }
+
+    /// Those that there are requests enough for.
+    pub fn told(&self) -> impl Iterator<Item = Quantile> {
+        Quantile::ALL.into_iter().filter(|quantile| self.level(*quantile) != Level::TooFew)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentile_needs_five_requests_beyond_it_and_the_slowest_is_always_one() {
+        assert_eq!(Quantile::ALL.map(Quantile::needs), [10, 50, 500, 5000, 1]);
+        let told = |requests, failed| {
+            let latency = Latency { requests, failed, max: Some(1.0), ..Latency::default() };
+            latency.told().collect::<Vec<_>>()
+        };
+        assert_eq!(told(499, 1), [Quantile::P50, Quantile::P90, Quantile::Max]);
+        assert_eq!(told(500, 1).len(), 4);
+        assert_eq!(told(9, 1), [Quantile::Max]);
+    }
+}

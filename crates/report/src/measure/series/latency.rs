@@ -1,0 +1,49 @@
+//! Percentiles of the latency, window by window.
+
+use std::time::Duration;
+
+use model::request::Request;
+
+use super::Axis;
+use crate::measure::latency::Latency;
+
+/// Percentiles of the requests due in each window, failures counted as infinite.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LatencyOverTime {
+    /// The width of a window, in seconds.
+    pub width: f64,
+    /// Each window, in order.
+    pub windows: Vec<Window>,
+}
+
+/// One window.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Window {
+    /// Requests due in it.
+    pub requests: u64,
+    /// Their percentiles.
+    pub latency: Latency,
+}
+
+impl LatencyOverTime {
+    pub(super) fn of(axis: &Axis, width: Duration, measured: &[&Request]) -> LatencyOverTime {
+        let mut windows = vec![Vec::new(); axis.pieces(width) as usize];
+        for request in measured {
+            let window = axis.piece(request.due, width).and_then(|piece| windows.get_mut(piece));
+            if let Some(window) = window {
+                window.push(*request);
+            }
+        }
+        let window = |requests: Vec<&Request>| Window {
+            requests: requests.len() as u64,
+            latency: Latency::of(requests, 0.0),
+        };
+        LatencyOverTime { width: width.as_secs_f64(), windows: windows.into_iter().map(window).collect() }
+    }
+
+    /// The greatest p99 that is one of a request that ended well, in milliseconds.
+    pub fn greatest(&self) -> Option<f64> {
+        let shown = self.windows.iter().flat_map(|w| [w.latency.p50, w.latency.p90, w.latency.p99]);
+        shown.flatten().max_by(f64::total_cmp)
+    }
+}

@@ -262,7 +262,7 @@ pub(crate) struct Render {
 /// `rig report`.
 #[derive(Debug, Args)]
 pub(crate) struct Report {
-    /// Directories of runs, such as results/drain/latest; several get one overview
+    /// Directories of runs, such as results/drain/latest, or a run's summary.json; several get one overview
     #[arg(required = true)]
     pub(crate) runs: Vec<PathBuf>,
     #[command(flatten)]

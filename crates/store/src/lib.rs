@@ -32,5 +32,5 @@ pub use error::StoreError;
 pub use ndjson::ReadWarning;
 pub use newest::newest;
 pub use run::Run;
-pub use saved::{LoadedCell, PlanIs, SavedRun};
+pub use saved::{LoadedCell, PlanIs, SavedRun, read_json};
 pub use unfinished::unfinished;

@@ -135,7 +135,8 @@ impl SavedRun {
     }
 }
 
-fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, StoreError> {
+/// Reads a file of JSON, such as the summary of a run whose records were not kept.
+pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, StoreError> {
     let bytes = read_bounded(path, MAX_JSON).map_err(StoreError::read(path))?;
     serde_json::from_slice(&bytes).map_err(|error| StoreError::Unreadable {
         path: path.to_path_buf(),

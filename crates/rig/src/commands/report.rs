@@ -1,8 +1,9 @@
-//! `rig report`: prints saved runs again, from their records.
+//! `rig report`: prints saved runs again, from their records or, where only that was kept, from their summary.
 
 use std::path::Path;
 
 use anyhow::Context;
+use report::RunSummary;
 use store::SavedRun;
 
 use super::judged::{Judged, exit, judged, overview, rendered};
@@ -19,9 +20,24 @@ pub(crate) fn perform(wanted: &Report) -> Result<Exit, Failure> {
     Ok(runs.iter().map(|judged| exit(&judged.run, false)).max().unwrap_or(Exit::Held))
 }
 
+/// A run is judged again from its records. A summary was judged when it was made, and says what was found then.
 fn read(path: &Path) -> Result<Judged, Failure> {
+    if path.is_file() {
+        let run: RunSummary = store::read_json(path)
+            .with_context(|| format!("{} is no summary of a run", path.display()))
+            .map_err(Failure::usage)?;
+        return Ok(Judged { run, series: Vec::new() });
+    }
     let saved = SavedRun::open(path)
-        .with_context(|| format!("{} can't be reported", path.display()))
+        .with_context(|| format!("{} can't be reported{}", path.display(), advice(path)))
         .map_err(Failure::usage)?;
     judged(&saved).map_err(Failure::environment)
+}
+
+fn advice(path: &Path) -> String {
+    let summary = path.join("summary.json");
+    match summary.is_file() {
+        true => format!(" again; `rig report {}` prints what was found then", summary.display()),
+        false => String::new(),
+    }
 }

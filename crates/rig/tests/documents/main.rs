@@ -43,6 +43,33 @@ fn every_command_of_the_tutorial_exits_as_it_says() {
     perform("docs/tutorial.md");
 }
 
+#[test]
+fn the_committed_results_can_be_reported_again() {
+    let reference = root().join("results/reference");
+    let mut reported = 0;
+    for entry in std::fs::read_dir(&reference).unwrap().flatten().filter(|entry| entry.path().is_dir()) {
+        let report = |path: &Path, format: &str| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_rig"));
+            command.args(["report", "--format", format]).arg(path).output().unwrap()
+        };
+        let summary = entry.path().join("summary.json");
+        for format in ["table", "markdown", "html", "csv", "junit", "openmetrics"] {
+            let said = report(&summary, format);
+            assert_eq!(said.status.code(), Some(0), "{format} of {}: {said:?}", summary.display());
+        }
+        let again = report(&summary, "json").stdout;
+        let [kept, again] = [std::fs::read(&summary).unwrap(), again]
+            .map(|bytes| serde_json::from_slice::<report::RunSummary>(&bytes).unwrap());
+        assert_eq!(kept, again);
+        // Their directories hold no records, and it is said what can be reported instead.
+        let said = report(&entry.path(), "table");
+        assert_eq!(said.status.code(), Some(2));
+        assert!(String::from_utf8_lossy(&said.stderr).contains("summary.json` prints"), "{said:?}");
+        reported += 1;
+    }
+    assert!(reported > 5, "{} holds few results", reference.display());
+}
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::claim::{Claim, Comparison, Metric, Operand};
+use crate::claim::{Better, Claim, Comparison, Metric, Operand};
 use crate::plan::Variant;
 use crate::timeline::Action;
 
@@ -25,52 +25,6 @@ pub enum Says {
 }
 
 impl Metric {
-    /// The losses that it tells of: its own count, or what it lacks; `None`: it is no count of losses. Masked requests
-    /// ended well, and what a deploy did is no loss.
-    pub fn loss(self) -> Option<Metric> {
-        use Metric::*;
-        match self {
-            Dropped | Http5xx | Reset | Closed | Refused | Timeout | NotSent | Harmed => Some(self),
-            Status | Flag | Duplicates | Misrouted | SessionsLost | UpdatesLost | UsersMoved => Some(self),
-            Ok => Some(Dropped),
-            SessionsKept => Some(SessionsLost),
-            Scheduled
-            | ExpectedStatus
-            | Masked
-            | SplitDisagreements
-            | PoolShare
-            | Replaced
-            | Aborted
-            | DrainsExpired
-            | LongestDrain
-            | Reloads
-            | P50
-            | P90
-            | P99
-            | P999
-            | Max
-            | BackendShare
-            | Imbalance
-            | QueueMax
-            | QueueMean
-            | QueueGrowth
-            | InFlightMax
-            | InFlightMean
-            | HandshakesFull
-            | HandshakesResumed
-            | BackendHandshakes
-            | BalancerCpu
-            | BackendCpu
-            | Cpu
-            | BalancerCpuPerHandshake
-            | BackendCpuPerHandshake
-            | Detection
-            | Bound
-            | Removal
-            | Recovery => None,
-        }
-    }
-
     /// Whether losses of it show that there could have been some of `other` as well: any lost request may be lost in
     /// another way, but requests that are lost show nothing of sessions.
     pub fn shows(self, other: Metric) -> bool {
@@ -86,7 +40,7 @@ impl Metric {
 
     /// Whether it grows with what it says of losses; `ok` shrinks.
     fn is_loss(self) -> bool {
-        self.loss() == Some(self)
+        self.loss().is_some() && self.better() != Better::Higher
     }
 }
 

@@ -26,19 +26,21 @@ pub use analysis::lateness::Corrected;
 pub use analysis::{
     Analysis, attribution, books, deaths, errors, evidence, fate, faults, joined, lateness, phases,
 };
-pub use compose::{comparison, document, page, runbook, shell, table, writeup};
+pub use compose::{comparison, document, metrics, page, runbook, shell, table, writeup};
 pub use dialect::html::{Illustrated, html};
+pub use dialect::json::verdict_json;
 pub use dialect::openmetrics::SameScenario;
 pub use dialect::render::{
     Colour, Format, Style, render, render_comparisons, render_overview, render_page, render_table,
-    verdict_json,
 };
-pub use figure::reading;
+pub use figure::{catalogue, reading};
 pub use judge::verdict::{RunSummary, Verdict, judge};
 pub use judge::{compare, handshakes, run, verdict};
 pub use measure::series::Series;
 pub use measure::summary::CellSummary;
-pub use measure::{cpu, deploy, latency, routing, series, sessions, strata, summary, tls, validity, zero};
+pub use measure::{
+    backend_load, cpu, deploy, latency, routing, series, sessions, strata, summary, tls, validity, zero,
+};
 
 /// Sums up one cell.
 pub fn summarise(plan: &SavedPlan, records: &CellRecords) -> CellSummary {

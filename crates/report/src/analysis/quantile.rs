@@ -14,6 +14,8 @@ pub enum Quantile {
     P50,
     /// 90 % are at most as slow.
     P90,
+    /// 95 % are at most as slow.
+    P95,
     /// 99 % are at most as slow.
     P99,
     /// 99.9 % are at most as slow.
@@ -24,7 +26,11 @@ pub enum Quantile {
 
 impl Quantile {
     /// Each of them, the fastest first.
-    pub const ALL: [Quantile; 5] =
+    pub const ALL: [Quantile; 6] =
+        [Quantile::P50, Quantile::P90, Quantile::P95, Quantile::P99, Quantile::P999, Quantile::Max];
+
+    /// Those with a column in the tables of latency, which have no room for more.
+    pub const TABLED: [Quantile; 5] =
         [Quantile::P50, Quantile::P90, Quantile::P99, Quantile::P999, Quantile::Max];
 
     /// What people call it.
@@ -32,6 +38,7 @@ impl Quantile {
         match self {
             Quantile::P50 => "p50",
             Quantile::P90 => "p90",
+            Quantile::P95 => "p95",
             Quantile::P99 => "p99",
             Quantile::P999 => "p99.9",
             Quantile::Max => "max",
@@ -43,6 +50,7 @@ impl Quantile {
         match self {
             Quantile::P50 => 500,
             Quantile::P90 => 900,
+            Quantile::P95 => 950,
             Quantile::P99 => 990,
             Quantile::P999 => 999,
             Quantile::Max => 1000,
@@ -64,6 +72,7 @@ impl Quantile {
         Some(match metric {
             Metric::P50 => Quantile::P50,
             Metric::P90 => Quantile::P90,
+            Metric::P95 => Quantile::P95,
             Metric::P99 => Quantile::P99,
             Metric::P999 => Quantile::P999,
             Metric::Max => Quantile::Max,

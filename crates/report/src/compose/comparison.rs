@@ -52,7 +52,7 @@ fn figures(comparison: &Comparison) -> Table {
             false => Cell::plain(&side.text),
         });
         let chance = match (row.better, row.chance) {
-            (Better::Lower, Some(chance)) => percent(chance),
+            (Better::Lower | Better::Higher, Some(chance)) => percent(chance),
             (Better::Neither, _) | (_, None) => NONE.to_owned(),
         };
         let names = [Cell::plain(name), Cell::plain(&row.figure)];
@@ -70,6 +70,16 @@ fn notes(comparison: &Comparison) -> Vec<String> {
          says which is: there `by chance` is –."
             .to_owned(),
     ];
+    let mut higher: Vec<&str> = comparison
+        .rows
+        .iter()
+        .filter(|row| row.better == Better::Higher)
+        .map(|row| row.figure.as_str())
+        .collect();
+    higher.dedup();
+    if !higher.is_empty() {
+        notes.push(format!("Higher is better for {}.", higher.join(", ")));
+    }
     if comparison.keys.iter().any(|key| !key.compared) {
         notes.push("Nothing is marked: these runs are unlike.".to_owned());
     } else if most < LEAST_REPEATS {

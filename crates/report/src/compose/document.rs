@@ -3,6 +3,7 @@
 mod answers;
 mod faults;
 mod findings;
+mod further;
 mod lists;
 mod load;
 mod reloads;
@@ -14,6 +15,7 @@ mod tables;
 mod tls;
 mod users;
 
+pub use further::ELSEWHERE;
 pub(crate) use routing::transcripts_of as transcripts;
 pub(crate) use tables::{DROPPED, dropped, names, struck_unless};
 
@@ -125,6 +127,7 @@ pub fn compose(run: &RunSummary, detail: Detail) -> Document {
         blocks.extend(reloads::reloads(run).map(Block::Table));
         blocks.extend(tls::tls(run).map(Block::Table));
         blocks.extend(resources::cpu(run).map(Block::Table));
+        blocks.extend(further::further(run).map(Block::Table));
     }
     let lists = [
         ("Not run", lists::unavailable(run)),

@@ -3,6 +3,7 @@
 
 pub mod comparison;
 pub mod document;
+pub mod metrics;
 pub(crate) mod overview;
 pub mod page;
 pub mod runbook;

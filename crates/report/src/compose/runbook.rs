@@ -15,11 +15,12 @@ use crate::compose::document::{Line, Mark};
 use crate::compose::page::{Page, Part, Section};
 use crate::compose::table::{Cell, Column, Table};
 use crate::compose::writeup::durations;
+use crate::figure::spread::spread_of;
 use crate::judge::run::Run;
 use crate::measure::deploy::{DeployRecord, ReplacementRecord};
 use crate::measure::summary::CellSummary;
 use crate::measure::zero::ZeroBound;
-use crate::numbers::{NONE, millis, percent, span_of};
+use crate::numbers::{NONE, millis, number, percent};
 
 /// Composes the page about `balancer`.
 pub fn compose(balancer: BalancerKind, operations: &Operations, runs: &[Run<'_>]) -> Page {
@@ -321,13 +322,13 @@ fn seen(check: &Check<'_>) -> String {
     let kinds: Vec<_> =
         kinds.iter().map(|((outcome, cause), count)| format!("{count} × {outcome}, {cause}")).collect();
     let cells = per_cell(check);
-    let counts: Vec<u64> = cells.iter().map(|(_, count)| *count).collect();
+    let counts = cells.iter().map(|(_, count)| *count as f64);
     let scheduled: u64 = cells.iter().map(|(cell, _)| cell.counts.scheduled).sum();
     format!(
         "Seen in {} of {} such deploys, {} requests each, {} of all: {}",
         cells.len(),
         check.cells,
-        span_of(&counts),
+        spread_of(counts, number),
         percent(check.count() as f64 / scheduled.max(1) as f64),
         kinds.join("; ")
     )

@@ -17,7 +17,7 @@ pub struct Table {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {
     /// Its heading.
-    pub name: &'static str,
+    pub name: String,
     /// Where its cells stand.
     pub align: Align,
 }
@@ -68,10 +68,10 @@ impl Cell {
 impl Column {
     /// Columns of text.
     pub fn left<const N: usize>(names: [&'static str; N]) -> [Column; N] {
-        names.map(|name| Column { name, align: Align::Left })
+        names.map(|name| Column { name: name.to_owned(), align: Align::Left })
     }
     /// Columns of numbers.
     pub fn right<const N: usize>(names: [&'static str; N]) -> [Column; N] {
-        names.map(|name| Column { name, align: Align::Right })
+        names.map(|name| Column { name: name.to_owned(), align: Align::Right })
     }
 }

@@ -91,7 +91,7 @@ pub(crate) fn table(table: &Table) -> String {
 fn grid(table: &Table) -> String {
     let mut out = String::new();
     let row = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
-    out.push_str(&row(table.columns.iter().map(|c| c.name.to_owned()).collect()));
+    out.push_str(&row(table.columns.iter().map(|c| escape(&c.name)).collect()));
     let rule = |align| match align {
         Align::Left => "---".to_owned(),
         Align::Right => "---:".to_owned(),

@@ -2,6 +2,7 @@
 
 pub(crate) mod csv;
 pub mod html;
+pub mod json;
 pub(crate) mod junit;
 pub(crate) mod latency_log;
 pub(crate) mod markdown;

@@ -4,14 +4,15 @@
 
 use std::collections::BTreeSet;
 
+use model::claim::{self, Metric};
 use model::outcome::OutcomeKind;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::figure::catalogue::figures;
 use crate::judge::verdict::{Holding, Role, RunSummary};
-use crate::measure::latency::{Level, Quantile};
 use crate::measure::summary::CellSummary;
 use crate::numbers::words;
 
@@ -53,8 +54,8 @@ type Labels = Vec<(String, String)>;
 /// Samples of one name.
 #[derive(Debug)]
 struct Family {
-    name: &'static str,
-    help: &'static str,
+    name: String,
+    help: String,
     unit: Option<Unit>,
     samples: Vec<(Labels, f64)>,
 }
@@ -69,7 +70,8 @@ impl Collector for Exposition {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         for family in self.families.iter().filter(|family| !family.samples.is_empty()) {
             let unit = family.unit.as_ref();
-            let mut metric = encoder.encode_descriptor(family.name, family.help, unit, MetricType::Gauge)?;
+            let mut metric =
+                encoder.encode_descriptor(&family.name, &family.help, unit, MetricType::Gauge)?;
             for (labels, value) in &family.samples {
                 metric.encode_family(labels)?.encode_gauge(value)?;
             }
@@ -79,15 +81,15 @@ impl Collector for Exposition {
 }
 
 fn families(runs: &[&RunSummary]) -> Vec<Family> {
-    let of_runs = |name, help, samples: fn(&RunSummary) -> Vec<(Labels, f64)>| Family {
-        name,
-        help,
+    let of_runs = |name: &str, help: &str, samples: fn(&RunSummary) -> Vec<(Labels, f64)>| Family {
+        name: name.to_owned(),
+        help: help.to_owned(),
         unit: None,
         samples: runs.iter().flat_map(|run| samples(run)).collect(),
     };
-    let of_cells = |name, help, unit, samples: fn(&CellSummary) -> Vec<(Labels, f64)>| Family {
-        name,
-        help,
+    let of_cells = |name: &str, help: &str, unit, samples: fn(&CellSummary) -> Vec<(Labels, f64)>| Family {
+        name: name.to_owned(),
+        help: help.to_owned(),
         unit,
         samples: runs
             .iter()
@@ -97,8 +99,8 @@ fn families(runs: &[&RunSummary]) -> Vec<Family> {
             })
             .collect(),
     };
-    let seconds = || Some(Unit::Seconds);
-    vec![
+    let figures = Metric::ALL.iter().map(|metric| of_metric(runs, *metric));
+    let others = vec![
         of_runs("rig_run_info", "The run: always 1.", run_info),
         of_runs("rig_verdict", "1 for the run's verdict.", |run| {
             vec![(vec![pair("scenario", &run.scenario), pair("verdict", words(run.verdict))], 1.0)]
@@ -114,48 +116,38 @@ fn families(runs: &[&RunSummary]) -> Vec<Family> {
         of_cells("rig_books", "1 for the grade of the books: who could be compared.", None, |cell| {
             vec![(vec![pair("grade", words(cell.books.grade))], 1.0)]
         }),
-        of_cells("rig_responses", "Complete responses, by status.", None, |cell| {
-            labelled(cell, "status", cell.answers.statuses.iter())
-        }),
-        of_cells("rig_log_flags", "Measured requests, by the balancer's own words.", None, |cell| {
-            labelled(cell, "flag", cell.answers.flags.iter().flatten())
-        }),
-        of_cells("rig_masked_requests", "Ended well although an attempt had failed.", None, |cell| {
-            counted(cell, |cell| cell.books.blind().is_none().then_some(cell.books.masked as f64))
-        }),
-        of_cells("rig_duplicate_requests", "Received more than once by backends.", None, |cell| {
-            counted(cell, |cell| cell.books.blind().is_none().then_some(cell.books.duplicates as f64))
-        }),
-        of_cells(
-            "rig_dropped_requests",
-            "Requests without a complete expected response in time.",
-            None,
-            |cell| counted(cell, |cell| Some(cell.counts.dropped as f64)),
-        ),
         of_cells(
             "rig_zero_bound_ratio",
             "If none was dropped: at 95 %, fewer than this part of what the control lost is lost.",
             None,
             |cell| counted(cell, zero_bound),
         ),
-        of_cells(
-            "rig_latency",
-            "Latency from the intended start; infinite where it falls among failed requests.",
-            seconds(),
-            latency,
-        ),
         of_cells("rig_backend_requests", "Measured requests that bear a backend's stamp.", None, backends),
-        of_cells(
-            "rig_backends_replaced",
-            "Backends that a deploy is proved to have replaced.",
-            None,
-            |cell| deployed(cell, |deploy| Some(deploy.replaced as f64)),
-        ),
-        of_cells("rig_longest_drain", "The longest drain of a deploy.", seconds(), |cell| {
-            deployed(cell, |deploy| Some(deploy.longest_drain?.seconds()))
-        }),
-        of_cells("rig_cpu", "CPU time over the measured load.", seconds(), cpu),
-    ]
+        of_cells("rig_cpu", "CPU time over the measured load.", Some(Unit::Seconds), cpu),
+    ];
+    others.into_iter().chain(figures).collect()
+}
+
+/// Every sample of one metric.
+fn of_metric(runs: &[&RunSummary], metric: Metric) -> Family {
+    // Seconds are the unit of times here, and milliseconds that of figures.
+    let (unit, scale) = match metric.unit() {
+        claim::Unit::Span => (Some(Unit::Seconds), 1e3),
+        claim::Unit::Share => (Some(Unit::Other("ratio".to_owned())), 1.0),
+        claim::Unit::Count | claim::Unit::Number => (None, 1.0),
+    };
+    let cells = || runs.iter().flat_map(|run| &run.cells);
+    let figures = figures(cells()).into_iter().filter(|figure| figure.metric == metric);
+    let samples = figures.flat_map(|figure| {
+        let usable = cells().filter(|cell| figure.is_usable(cell)).map(|cell| (cell, figure.read(cell)));
+        let known = usable.filter_map(|(cell, value)| Some((cell, value?)));
+        let label = metric.facet().zip(figure.facet.as_deref()).map(|(name, facet)| pair(name, facet));
+        known
+            .map(|(cell, value)| (with_cell(cell, label.iter().cloned().collect()), value / scale))
+            .collect::<Vec<_>>()
+    });
+    let samples = samples.collect();
+    Family { name: format!("rig_{}", metric.name()), help: metric.what().to_owned(), unit, samples }
 }
 
 fn pair(name: &str, value: impl Into<String>) -> (String, String) {
@@ -235,19 +227,6 @@ fn requests(cell: &CellSummary) -> Vec<(Labels, f64)> {
         .collect()
 }
 
-/// Counts, each with its label.
-fn labelled<'a, L: ToString + 'a>(
-    cell: &CellSummary,
-    name: &str,
-    counts: impl Iterator<Item = (&'a L, &'a u64)>,
-) -> Vec<(Labels, f64)> {
-    let usable = cell.validity.counts.is_usable();
-    counts
-        .filter(|_| usable)
-        .map(|(label, count)| (vec![pair(name, label.to_string())], *count as f64))
-        .collect()
-}
-
 /// A figure that rests on the counts.
 fn counted(cell: &CellSummary, of: fn(&CellSummary) -> Option<f64>) -> Vec<(Labels, f64)> {
     let figure = of(cell).filter(|_| cell.is_usable());
@@ -257,31 +236,6 @@ fn counted(cell: &CellSummary, of: fn(&CellSummary) -> Option<f64>) -> Vec<(Labe
 /// What a zero proves, where a control shows that it could have been more.
 fn zero_bound(cell: &CellSummary) -> Option<f64> {
     cell.zero.per_request.filter(|_| cell.is_usable() && cell.counts.dropped == 0)
-}
-
-/// A figure that rests on the deploy.
-fn deployed(
-    cell: &CellSummary,
-    of: fn(&crate::measure::deploy::DeployRecord) -> Option<f64>,
-) -> Vec<(Labels, f64)> {
-    let trusted = cell.validity.deploy.as_ref().is_some_and(|validity| validity.is_usable());
-    let figure = cell.deploy.as_ref().filter(|_| trusted).and_then(of);
-    figure.map(|figure| (Vec::new(), figure)).into_iter().collect()
-}
-
-fn latency(cell: &CellSummary) -> Vec<(Labels, f64)> {
-    let seconds = |quantile: Quantile| match cell.latency_ms.level(quantile) {
-        Level::Ms(ms) => Some(ms / 1e3),
-        Level::Failed => Some(f64::INFINITY),
-        Level::TooFew => None,
-    };
-    Quantile::ALL
-        .into_iter()
-        .filter(|quantile| cell.validity.percentile(*quantile).is_usable())
-        .filter_map(|quantile| {
-            Some((vec![pair("quantile", quantile.part().to_string())], seconds(quantile)?))
-        })
-        .collect()
 }
 
 fn backends(cell: &CellSummary) -> Vec<(Labels, f64)> {

@@ -101,7 +101,7 @@ fn lower_bounds(table: &Table, style: Style, measure: fn(&str) -> usize) -> Vec<
         };
         let cells = table.rows.iter().filter_map(|row| row.get(n));
         let widest = cells.map(|cell| measure(&text(cell, style))).max().unwrap_or(0);
-        widest.max(longest_word(column.name))
+        widest.max(longest_word(&column.name))
     };
     table.columns.iter().enumerate().map(bound).collect()
 }
@@ -112,7 +112,7 @@ fn side_by_side(table: &Table, bounds: &[usize], style: Style) -> String {
         .load_style(RULED_HEADER)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_width(style.width.max(NARROWEST))
-        .set_header(table.columns.iter().map(|column| column.name));
+        .set_header(table.columns.iter().map(|column| &column.name));
     match style.colour {
         Colour::Never => laid_out.force_no_tty(),
         Colour::Always => laid_out.enforce_styling(),

@@ -2,5 +2,6 @@
 //! a zero are written.
 
 pub(crate) mod bounds;
+pub mod catalogue;
 pub mod reading;
 pub(crate) mod spread;

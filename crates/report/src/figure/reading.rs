@@ -1,6 +1,6 @@
 //! The number that a claim is about, looked up in a cell's summary.
 
-use model::claim::{Comparison, Metric, Unit};
+use model::claim::{Comparison, Metric, RestsOn, Unit};
 use model::detection::DetectionBound;
 use model::outcome::OutcomeKind;
 
@@ -8,6 +8,7 @@ use crate::analysis::faults::{FaultRecord, Removal};
 use crate::measure::backend_load::InHand;
 use crate::measure::counts::dropped_kinds;
 use crate::measure::latency::{Level, Quantile};
+use crate::measure::losses::Losses;
 use crate::measure::sessions::{SessionRecord, UserRecord};
 use crate::measure::summary::CellSummary;
 use crate::measure::tls::TlsRecord;
@@ -40,6 +41,14 @@ pub fn read(cell: &CellSummary, metric: Metric, facet: Option<&str>) -> Result<f
         Metric::Ok => count(cell.counts.of(OutcomeKind::Ok)),
         Metric::ExpectedStatus => count(cell.counts.of(OutcomeKind::ExpectedStatus)),
         Metric::Dropped => count(cell.counts.dropped),
+        Metric::ErrorRate => match cell.counts.scheduled {
+            0 => Err(NoReading(format!("{} has no measured requests", cell.cell()))),
+            scheduled => Ok(cell.counts.dropped as f64 / scheduled as f64),
+        },
+        Metric::TimeToFirstLoss => {
+            losses(cell)?.first_ms.ok_or_else(|| NoReading("nothing was dropped".to_owned()))
+        }
+        Metric::LongestOutage => Ok(losses(cell)?.longest_ms),
         Metric::Http5xx
         | Metric::Reset
         | Metric::Closed
@@ -81,6 +90,7 @@ pub fn read(cell: &CellSummary, metric: Metric, facet: Option<&str>) -> Result<f
         Metric::Reloads => count(cell.reloads.map_or(0, |reloads| reloads.count)),
         Metric::P50 => latency(Quantile::P50),
         Metric::P90 => latency(Quantile::P90),
+        Metric::P95 => latency(Quantile::P95),
         Metric::P99 => latency(Quantile::P99),
         Metric::P999 => latency(Quantile::P999),
         Metric::Max => latency(Quantile::Max),
@@ -136,6 +146,11 @@ pub fn read(cell: &CellSummary, metric: Metric, facet: Option<&str>) -> Result<f
             faults_of(cell, facet).map(|faults| faults.iter().map(|fault| fault.harmed()).sum::<u64>() as f64)
         }
     }
+}
+
+/// A summary of an earlier version has none.
+fn losses(cell: &CellSummary) -> Result<Losses, NoReading> {
+    cell.losses.ok_or_else(|| NoReading(format!("nobody noted when {} dropped requests", cell.cell())))
 }
 
 fn tls(cell: &CellSummary) -> Result<TlsRecord, NoReading> {
@@ -231,19 +246,12 @@ pub fn does_not_apply(cell: &CellSummary, metric: Metric, facet: Option<&str>) -
 
 /// Whether `metric` is a percentile of the latency.
 pub fn is_latency(metric: Metric) -> bool {
-    Quantile::of(metric).is_some()
+    metric.rests_on() == RestsOn::Percentile
 }
 
 /// Whether `metric` is a CPU time.
 pub fn is_cpu(metric: Metric) -> bool {
-    matches!(
-        metric,
-        Metric::BalancerCpu
-            | Metric::BackendCpu
-            | Metric::Cpu
-            | Metric::BalancerCpuPerHandshake
-            | Metric::BackendCpuPerHandshake
-    )
+    metric.rests_on() == RestsOn::CpuTime
 }
 
 /// What has to be trusted so that `metric` can be.
@@ -251,11 +259,12 @@ pub fn inputs(cell: &CellSummary, metric: Metric) -> Vec<&Validity> {
     // Where what was to happen did not, no number says what it does.
     let CellValidity { counts, deploy, timeline, .. } = &cell.validity;
     let mut inputs: Vec<_> = std::iter::once(counts).chain(deploy).chain(timeline).collect();
-    if let Some(quantile) = Quantile::of(metric) {
-        inputs.push(cell.validity.percentile(quantile));
-    }
-    if is_cpu(metric) {
-        inputs.extend(&cell.validity.cpu);
+    match metric.rests_on() {
+        RestsOn::Counts => {}
+        RestsOn::Percentile => {
+            inputs.extend(Quantile::of(metric).map(|quantile| cell.validity.percentile(quantile)));
+        }
+        RestsOn::CpuTime => inputs.extend(&cell.validity.cpu),
     }
     inputs
 }

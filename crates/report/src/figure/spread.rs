@@ -1,6 +1,5 @@
 //! Numbers of several repeats, told together, and no more of them than so few can tell.
 
-use crate::measure::summary::CellSummary;
 use crate::numbers::NONE;
 
 /// Fewer numbers are told one by one: two repeats make no interval.
@@ -14,14 +13,16 @@ pub(crate) fn confidence(repeats: usize) -> Option<f64> {
     (repeats >= INTERVAL_FROM).then(|| 1.0 - 0.5_f64.powi(lost))
 }
 
-/// The numbers of some cells: `98 ms`, `98 ms and 104 ms`, `98 (95–104) ms`, which is the median with the smallest and
-/// the largest.
-pub(crate) fn spread(
-    mut numbers: Vec<(f64, &CellSummary)>,
-    show: impl Fn(&CellSummary, f64) -> String,
-) -> String {
+/// Some numbers of one kind: `98 ms`, `98 ms and 104 ms`, `98 (95–104) ms`, which is the median with the smallest and
+/// the largest. What is measured several times is told by this and nothing else.
+pub(crate) fn spread_of(numbers: impl IntoIterator<Item = f64>, show: impl Fn(f64) -> String) -> String {
+    spread(numbers.into_iter().map(|number| (number, ())).collect(), |(), number| show(number))
+}
+
+/// The same, of numbers that need something beside them to be shown: a cell.
+pub(crate) fn spread<C: Copy>(mut numbers: Vec<(f64, C)>, show: impl Fn(C, f64) -> String) -> String {
     numbers.sort_by(|(a, _), (b, _)| a.total_cmp(b));
-    let told = |(value, cell): &(f64, &CellSummary)| show(cell, *value);
+    let told = |(value, cell): &(f64, C)| show(*cell, *value);
     let (Some(least), Some(most)) = (numbers.first().map(told), numbers.last().map(told)) else {
         return NONE.to_owned();
     };
@@ -37,7 +38,7 @@ pub(crate) fn spread(
 }
 
 /// `3 (2–5)`, `98 (95–104) ms`, `41 (38–44) of 8000`, `980 ms (95 ms to 1.02 s)`: what follows all three is said once.
-pub(crate) fn interval(least: &str, median: &str, most: &str) -> String {
+fn interval(least: &str, median: &str, most: &str) -> String {
     match [least, median, most].map(|text| text.split_once(' ')) {
         [Some((low, unit)), Some((middle, same)), Some((high, too))] if unit == same && unit == too => {
             format!("{middle} ({low}–{high}) {unit}")
@@ -49,7 +50,18 @@ pub(crate) fn interval(least: &str, median: &str, most: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{confidence, interval};
+    use super::{confidence, interval, spread_of};
+
+    #[test]
+    fn the_median_of_an_even_number_lies_halfway() {
+        let told = |numbers: &[f64]| spread_of(numbers.iter().copied(), |number| number.to_string());
+        assert_eq!(told(&[]), "–");
+        assert_eq!(told(&[1.0]), "1");
+        assert_eq!(told(&[3.0, 1.0]), "1 and 3");
+        assert_eq!(told(&[1.0, 2.0, 9.0]), "2 (1–9)");
+        assert_eq!(told(&[9.0, 2.0, 4.0, 1.0]), "3 (1–9)");
+        assert_eq!(told(&[2.0, 2.0, 2.0]), "2");
+    }
 
     #[test]
     fn an_interval_says_once_what_follows_all_its_numbers() {

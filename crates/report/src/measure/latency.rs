@@ -25,6 +25,9 @@ pub struct Latency {
     pub p50: Option<f64>,
     /// 90 % are at most as slow.
     pub p90: Option<f64>,
+    /// 95 % are at most as slow.
+    #[serde(default = "not_told")]
+    pub p95: Option<f64>,
     /// 99 % are at most as slow.
     pub p99: Option<f64>,
     /// 99.9 % are at most as slow.
@@ -38,6 +41,11 @@ pub struct Latency {
     pub failed: u64,
     /// The client's time-out: what a failed request took is more than this.
     pub timeout_ms: f64,
+}
+
+/// Stands for what an earlier version did not tell: neither a time nor one among the failed requests.
+fn not_told() -> Option<f64> {
+    Some(f64::NAN)
 }
 
 impl Latency {
@@ -61,6 +69,7 @@ impl Latency {
         Latency {
             p50: quantile(Quantile::P50),
             p90: quantile(Quantile::P90),
+            p95: quantile(Quantile::P95),
             p99: quantile(Quantile::P99),
             p999: quantile(Quantile::P999),
             max: quantile(Quantile::Max),
@@ -75,11 +84,14 @@ impl Latency {
         let ms = match quantile {
             Quantile::P50 => self.p50,
             Quantile::P90 => self.p90,
+            Quantile::P95 => self.p95,
             Quantile::P99 => self.p99,
             Quantile::P999 => self.p999,
             Quantile::Max => self.max,
         };
         match ms {
+            // Nobody told it.
+            Some(ms) if ms.is_nan() => Level::TooFew,
             Some(ms) => Level::Ms(ms),
             None if self.failed > 0 && self.requests >= quantile.needs() => Level::Failed,
             None => Level::TooFew,
@@ -98,13 +110,21 @@ mod tests {
 
     #[test]
     fn a_percentile_needs_five_requests_beyond_it_and_the_slowest_is_always_one() {
-        assert_eq!(Quantile::ALL.map(Quantile::needs), [10, 50, 500, 5000, 1]);
+        assert_eq!(Quantile::ALL.map(Quantile::needs), [10, 50, 100, 500, 5000, 1]);
         let told = |requests, failed| {
             let latency = Latency { requests, failed, max: Some(1.0), ..Latency::default() };
             latency.told().collect::<Vec<_>>()
         };
-        assert_eq!(told(499, 1), [Quantile::P50, Quantile::P90, Quantile::Max]);
-        assert_eq!(told(500, 1).len(), 4);
+        assert_eq!(told(499, 1), [Quantile::P50, Quantile::P90, Quantile::P95, Quantile::Max]);
+        assert_eq!(told(500, 1).len(), 5);
         assert_eq!(told(9, 1), [Quantile::Max]);
+    }
+
+    #[test]
+    fn what_an_earlier_version_did_not_tell_is_not_taken_for_failed() {
+        let saved = r#"{"p50": 1.0, "p90": 2.0, "p99": null, "p999": null, "max": null, "requests": 9000, "failed": 300,
+                        "timeout_ms": 10000.0}"#;
+        let latency: Latency = serde_json::from_str(saved).expect("it is a latency");
+        assert_eq!([Quantile::P95, Quantile::P99].map(|q| latency.level(q)), [Level::TooFew, Level::Failed]);
     }
 }

@@ -10,6 +10,7 @@ pub mod curl;
 pub mod deploy;
 pub mod generator;
 pub mod latency;
+pub mod losses;
 pub mod reloads;
 pub mod routing;
 pub mod series;

@@ -27,6 +27,7 @@ use crate::measure::curl::Transcript;
 use crate::measure::deploy::{self, DeployRecord};
 use crate::measure::generator::Generator;
 use crate::measure::latency::Latency;
+use crate::measure::losses::Losses;
 use crate::measure::reloads::{Reloads, WithoutReloads};
 use crate::measure::routing::Routing;
 use crate::measure::sessions::UserRecord;
@@ -61,6 +62,9 @@ pub struct CellSummary {
     pub counts: Counts,
     /// How the requests of the warm-up ended: reconciled, but not counted above.
     pub warmup: Counts,
+    /// When requests were dropped; `None`: an earlier version did not ask.
+    #[serde(default)]
+    pub losses: Option<Losses>,
     /// Latency from the intended start, failures as infinite.
     pub latency_ms: Latency,
     /// Latency of the requests that ended well, alone.
@@ -210,6 +214,7 @@ impl Analysis<'_> {
             ending: frame.ending,
             validity,
             warmup: Counts::of_all(self.warmup.iter().map(|r| r.outcome.kind())),
+            losses: Some(Losses::of(measured)),
             latency_ms: latency,
             ok_only_latency_ms: Latency::of(measured.iter().copied().filter(|r| is_ok(r)), timeout_ms),
             backends: shares(variant, measured),

@@ -235,7 +235,7 @@ fn cpu_time_that_cannot_be_trusted_is_struck_and_never_better() {
             cell.validity.cpu.as_mut().expect("it is judged").verdict = verdict;
         });
         let found = side_by_side(&plan, &run);
-        let row = row(&found, CONTROL, "balancer CPU per request").clone();
+        let row = row(&found, CONTROL, "balancer_cpu_per_request").clone();
         (row.best, row.sides.iter().map(|side| side.left_out).collect::<Vec<_>>())
     };
     assert_eq!(cheaper(|_| true), (Some(1), vec![0, 0]));

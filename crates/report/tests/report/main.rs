@@ -19,6 +19,7 @@ mod html_pages;
 mod latency_logs;
 mod lateness;
 mod layers;
+mod metrics;
 mod outcomes;
 mod pages;
 mod partitions;

@@ -113,7 +113,7 @@ fn a_declared_status_is_neither_ok_nor_dropped_and_the_books_balance() {
     let text = text(&run);
     assert!(text.contains("expected status"), "{text}");
     let csv = render(&run, Format::Csv, PLAIN);
-    assert!(csv.lines().next().unwrap().contains(",ok,expected_status,"), "{csv}");
+    assert!(csv.lines().next().unwrap().contains(",scheduled,ok,expected_status,"), "{csv}");
 }
 
 #[test]

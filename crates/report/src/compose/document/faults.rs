@@ -8,9 +8,13 @@ use model::units::Span;
 use super::tables::struck_unless;
 use crate::analysis::faults::{FaultRecord, Removal};
 use crate::compose::table::{Cell, Column, Table};
+use crate::figure::spread::spread_of;
 use crate::judge::verdict::RunSummary;
 use crate::measure::summary::CellSummary;
-use crate::numbers::{NONE, millis, span_of};
+use crate::numbers::{millis, number};
+
+/// A time that is later than any.
+const NEVER: f64 = f64::INFINITY;
 
 /// Faults and their detection, over all repeats; `None` if no cell has a fault.
 pub(super) fn faults(run: &RunSummary) -> Option<Table> {
@@ -63,24 +67,20 @@ fn alike<'a>(repeats: &[&'a CellSummary]) -> Vec<Vec<&'a FaultRecord>> {
 
 fn row(cell: &CellSummary, repeats: &[&CellSummary], faults: &[&FaultRecord]) -> Option<Vec<Cell>> {
     let first = faults.first()?;
-    let counts = |count: fn(&FaultRecord) -> u64| {
-        span_of(&faults.iter().map(|fault| count(fault)).collect::<Vec<_>>())
-    };
-    let times = |time: fn(&FaultRecord) -> Time| {
-        let times: Vec<_> = faults.iter().map(|fault| time(fault)).collect();
-        spread(&times)
-    };
+    let counts =
+        |count: fn(&FaultRecord) -> u64| spread_of(faults.iter().map(|fault| count(fault) as f64), number);
+    let times = |time: fn(&FaultRecord) -> Option<f64>| told(faults.iter().map(|fault| time(fault)));
     let figures = [
         bound(&first.bound),
         times(|fault| match (&fault.seen_down, fault.looked_every_ms) {
-            (Some(seen), _) => Time::After(seen.ms),
-            (None, Some(_)) => Time::Never,
-            (None, None) => Time::Unknown,
+            (Some(seen), _) => Some(seen.ms),
+            (None, Some(_)) => Some(NEVER),
+            (None, None) => None,
         }),
         times(|fault| match fault.removal {
-            Removal::After { ms, .. } => Time::After(ms),
-            Removal::Never => Time::Never,
-            Removal::TooShort => Time::Unknown,
+            Removal::After { ms, .. } => Some(ms),
+            Removal::Never => Some(NEVER),
+            Removal::TooShort => None,
         }),
         counts(|fault| match fault.removal {
             Removal::After { tried_again, .. } => tried_again,
@@ -89,13 +89,13 @@ fn row(cell: &CellSummary, repeats: &[&CellSummary], faults: &[&FaultRecord]) ->
         counts(|fault| fault.harmed_in_flight),
         counts(|fault| fault.harmed_after),
         counts(|fault| fault.slow),
-        times(|fault| fault.first_harm_ms.map_or(Time::Unknown, Time::After)),
-        times(|fault| fault.end_of_harm_ms.map_or(Time::Unknown, Time::After)),
-        times(|fault| fault.seen_up.as_ref().map_or(Time::Unknown, |seen| Time::After(seen.ms))),
+        times(|fault| fault.first_harm_ms),
+        times(|fault| fault.end_of_harm_ms),
+        times(|fault| fault.seen_up.as_ref().map(|seen| seen.ms)),
         times(|fault| match (fault.healed_ms, fault.serves_again_ms) {
-            (_, Some(ms)) => Time::After(ms),
-            (Some(_), None) => Time::Never,
-            (None, None) => Time::Unknown,
+            (_, Some(ms)) => Some(ms),
+            (Some(_), None) => Some(NEVER),
+            (None, None) => None,
         }),
     ];
     let usable = repeats.iter().all(|cell| cell.is_usable());
@@ -108,34 +108,9 @@ fn row(cell: &CellSummary, repeats: &[&CellSummary], faults: &[&FaultRecord]) ->
     Some(names.map(Cell::plain).into_iter().chain(figures).collect())
 }
 
-/// A time in milliseconds; what never came is later than any.
-#[derive(Clone, Copy, PartialEq)]
-enum Time {
-    After(f64),
-    Never,
-    Unknown,
-}
-
-/// The only time, or the smallest, the median and the largest.
-fn spread(times: &[Time]) -> String {
-    let mut known: Vec<f64> = times
-        .iter()
-        .filter_map(|time| match time {
-            Time::After(ms) => Some(*ms),
-            Time::Never => Some(f64::INFINITY),
-            Time::Unknown => None,
-        })
-        .collect();
-    known.sort_by(f64::total_cmp);
-    let show = |ms: f64| if ms.is_infinite() { "never".to_owned() } else { millis(ms) };
-    match known.as_slice() {
-        [] => NONE.to_owned(),
-        [only] => show(*only),
-        [least, .., most] => {
-            // Of an even number the later one: the median is one that was measured.
-            format!("{} / {} / {}", show(*least), show(known[known.len() / 2]), show(*most))
-        }
-    }
+/// What there is of the times of several faults, in milliseconds; what never came is later than any.
+fn told(times: impl Iterator<Item = Option<f64>>) -> String {
+    spread_of(times.flatten(), |ms| if ms.is_infinite() { "never".to_owned() } else { millis(ms) })
 }
 
 fn bound(bound: &DetectionBound) -> String {
@@ -157,7 +132,11 @@ fn bound_note(cell: &CellSummary, fault: &FaultRecord) -> String {
 fn general_notes(run: &RunSummary) -> Vec<String> {
     let every = run.cells.iter().flat_map(|cell| &cell.faults).find_map(|fault| fault.looked_every_ms);
     let looked = every.map_or(String::new(), |ms| format!(", which is looked at every {}", millis(ms)));
-    let spread = if run.repeats > 1 { " Of several repeats: smallest / median / largest." } else { "" };
+    let spread = if run.repeats > 1 {
+        " Of several repeats: the median, with the smallest and the largest; of two, both."
+    } else {
+        ""
+    };
     vec![
         format!(
             "From the fault's own time; seen up and serves again from its healing. Seen down and up: the balancer's own \

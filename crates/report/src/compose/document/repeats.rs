@@ -2,12 +2,12 @@
 
 use crate::compose::table::{Cell, Column, Table};
 use crate::figure::reading::beyond;
-use crate::figure::spread::{INTERVAL_FROM, confidence, spread};
+use crate::figure::spread::{INTERVAL_FROM, confidence, spread, spread_of};
 use crate::judge::verdict::RunSummary;
 use crate::measure::latency::{Level, Quantile};
 use crate::measure::summary::CellSummary;
 use crate::measure::validity::Trust;
-use crate::numbers::{NONE, millis, percent, percent_span_of};
+use crate::numbers::{NONE, millis, percent};
 
 /// Latency over the repeats of each variant; `None` where they are too few to be told together.
 pub(super) fn latency(run: &RunSummary) -> Option<Table> {
@@ -15,7 +15,8 @@ pub(super) fn latency(run: &RunSummary) -> Option<Table> {
         return None;
     }
     let mut columns = Vec::from(Column::left(["balancer", "variant"]));
-    columns.extend(Column::right(["repeats", "confidence", "p50", "p90", "p99", "p99.9", "max"]));
+    columns.extend(Column::right(["repeats", "confidence"]));
+    columns.extend(Column::right(Quantile::TABLED.map(Quantile::name)));
     columns.extend(Column::left(["latency", "share per backend"]));
     let same = |a: &CellSummary, b: &CellSummary| (a.balancer, &a.variant) == (b.balancer, &b.variant);
     Some(Table {
@@ -53,12 +54,12 @@ fn row(run: &RunSummary, cells: &[CellSummary]) -> Vec<Cell> {
         some => format!("{some} of {}", run.repeats),
     };
     let confidence = confidence(usable.len()).map_or_else(|| NONE.to_owned(), percent);
-    let quantiles = Quantile::ALL.map(|of| over(cells.iter(), of));
+    let quantiles = Quantile::TABLED.map(|of| over(cells.iter(), of));
     let worst = cells.iter().map(|cell| cell.validity.latency.verdict).max().unwrap_or(Trust::Invalid);
     let names = cells.first().map_or(["", ""], |cell| [cell.balancer.name(), &cell.variant]);
     let share = |id: &String| {
-        let shares: Vec<f64> = cells.iter().filter_map(|c| c.backends.get(id)).map(|b| b.share).collect();
-        format!("{id} {}", percent_span_of(&shares))
+        let shares = cells.iter().filter_map(|c| c.backends.get(id)).map(|b| b.share);
+        format!("{id} {}", spread_of(shares, percent))
     };
     let shares: Vec<_> = cells.iter().take(1).flat_map(|cell| cell.backends.keys()).map(share).collect();
     names

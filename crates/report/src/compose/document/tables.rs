@@ -34,15 +34,17 @@ pub(super) fn requests(run: &RunSummary) -> Table {
     // Only a scenario that declares statuses has any.
     let declared = run.cells.iter().any(|cell| cell.counts.of(OutcomeKind::ExpectedStatus) > 0);
     let mut columns = Vec::from(Column::left(["balancer", "variant"]));
-    columns.extend(Column::right(["scheduled", "ok"]));
-    columns.extend(declared.then(|| Column::right(["expected status"])).into_iter().flatten());
-    columns.extend(Column::right(["dropped", "masked", "twice"]));
+    columns.extend(Column::right([Metric::Scheduled, Metric::Ok].map(Metric::heading)));
+    let expected = declared.then(|| Column::right([Metric::ExpectedStatus.heading()]));
+    columns.extend(expected.into_iter().flatten());
+    columns.extend(Column::right([Metric::Dropped, Metric::Masked, Metric::Duplicates].map(Metric::heading)));
     // What no cell has needs no column.
     let split: Vec<_> = run.cells.iter().map(split).collect();
     let is_told: Vec<bool> =
         (0..SPLIT.len()).map(|kind| split.iter().any(|counts| counts[kind] > 0)).collect();
     let told = |kind: &usize| is_told[*kind];
-    columns.extend((0..SPLIT.len()).filter(told).flat_map(|kind| Column::right([SPLIT[kind].0])));
+    let way = |kind: usize| SPLIT[kind].map_or("other", Metric::heading);
+    columns.extend((0..SPLIT.len()).filter(told).flat_map(|kind| Column::right([way(kind)])));
     columns.extend(Column::left(["verdict"]));
     let row = |(cell, split): (&CellSummary, &[u64; SPLIT.len()])| {
         let counts = &cell.counts;
@@ -70,22 +72,22 @@ pub(super) fn requests(run: &RunSummary) -> Table {
     }
 }
 
-/// The ways to be dropped, each with its column; what is none of them is "other".
-const SPLIT: [(&str, Option<Metric>); 7] = [
-    ("5xx", Some(Metric::Http5xx)),
-    ("reset", Some(Metric::Reset)),
-    ("closed", Some(Metric::Closed)),
-    ("refused", Some(Metric::Refused)),
-    ("timeout", Some(Metric::Timeout)),
-    ("not sent", Some(Metric::NotSent)),
-    ("other", None),
+/// The ways to be dropped, each a column; `None` is what is none of them.
+const SPLIT: [Option<Metric>; 7] = [
+    Some(Metric::Http5xx),
+    Some(Metric::Reset),
+    Some(Metric::Closed),
+    Some(Metric::Refused),
+    Some(Metric::Timeout),
+    Some(Metric::NotSent),
+    None,
 ];
 
 /// How many requests a cell dropped in each way.
 fn split(cell: &CellSummary) -> [u64; SPLIT.len()] {
     let of = |metric| cell.counts.of_any(dropped_kinds(metric).unwrap_or_default());
-    let named: u64 = SPLIT.iter().filter_map(|(_, metric)| *metric).map(of).sum();
-    SPLIT.map(|(_, metric)| metric.map_or(cell.counts.dropped.saturating_sub(named), of))
+    let named: u64 = SPLIT.into_iter().flatten().map(of).sum();
+    SPLIT.map(|metric| metric.map_or(cell.counts.dropped.saturating_sub(named), of))
 }
 
 /// What stands under a column of dropped requests.
@@ -124,14 +126,15 @@ pub(super) fn trust(trust: Trust) -> Cell {
 /// How long the measured requests took, and who answered them.
 pub(super) fn latency(run: &RunSummary) -> Table {
     let mut columns = Vec::from(Column::left(["balancer", "variant"]));
-    columns.extend(Column::right(["p50", "p90", "p99", "p99.9", "max", "ok-only p99"]));
+    columns.extend(Column::right(Quantile::TABLED.map(Quantile::name)));
+    columns.extend(Column::right(["ok-only p99"]));
     columns.extend(Column::left(["latency", "share per backend"]));
     let row = |cell: &CellSummary| {
         let number = |latency, q| {
             let usable = cell.validity.percentile(q).is_usable();
             struck_unless(usable)(Cell::plain(quantile(cell, latency, q)))
         };
-        let numbers = Quantile::ALL.map(|q| number(&cell.latency_ms, q)).into_iter();
+        let numbers = Quantile::TABLED.map(|q| number(&cell.latency_ms, q)).into_iter();
         let numbers = numbers.chain([number(&cell.ok_only_latency_ms, Quantile::P99)]);
         let shares: Vec<_> =
             cell.backends.iter().map(|(id, backend)| format!("{id} {}", percent(backend.share))).collect();

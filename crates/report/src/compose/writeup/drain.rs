@@ -10,7 +10,7 @@ use crate::compose::document::{self, Line, Mark};
 use crate::compose::page::Part;
 use crate::compose::table::{Cell, Column, Table};
 use crate::figure::bounds;
-use crate::figure::spread::interval;
+use crate::figure::spread::spread_of;
 use crate::judge::run::Run;
 use crate::measure::counts::dropped_kinds;
 use crate::measure::deploy::{DeployRecord, ReplacementRecord};
@@ -132,22 +132,7 @@ pub(crate) fn durations(replacements: &[&ReplacementRecord]) -> [String; 8] {
         |r| r.timing.confirm_ms,
         |r| r.took_ms,
     ];
-    steps.map(|step| {
-        let mut known: Vec<f64> = replacements.iter().filter_map(|r| step(r)).collect();
-        known.sort_by(f64::total_cmp);
-        match known.as_slice() {
-            [] => NONE.to_owned(),
-            [least, .., most] if millis(*least) != millis(*most) => {
-                interval(&millis(*least), &millis(median(&known)), &millis(*most))
-            }
-            [same, ..] => millis(*same),
-        }
-    })
-}
-
-/// The middle of sorted figures, of which there is at least one: halfway between the two of an even number.
-fn median(sorted: &[f64]) -> f64 {
-    f64::midpoint(sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2])
+    steps.map(|step| spread_of(replacements.iter().filter_map(|r| step(r)), millis))
 }
 
 /// The same deploy in each of its forms.
@@ -219,17 +204,4 @@ fn sources(run: &Run<'_>, cell: &CellSummary) -> Option<Line> {
         .collect();
     let text = format!("{}: {}", run.summary.label(cell), kinds.join("; "));
     (!kinds.is_empty()).then_some(Line { mark: Mark::None, text })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::median;
-
-    #[test]
-    fn the_median_of_an_even_number_lies_halfway() {
-        assert_eq!(median(&[1.0]), 1.0);
-        assert_eq!(median(&[1.0, 3.0]), 2.0);
-        assert_eq!(median(&[1.0, 2.0, 9.0]), 2.0);
-        assert_eq!(median(&[1.0, 2.0, 4.0, 9.0]), 3.0);
-    }
 }

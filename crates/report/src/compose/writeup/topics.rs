@@ -11,9 +11,10 @@ use super::drain;
 use crate::compose::document::{self, Detail, Mark, Quote};
 use crate::compose::page::Part;
 use crate::compose::table::{Cell, Column, Table};
+use crate::figure::spread::spread_of;
 use crate::judge::run::Run;
 use crate::measure::summary::CellSummary;
-use crate::numbers::percent_span_of;
+use crate::numbers::{number, percent};
 
 /// A section that a run can fill.
 pub(super) struct Topic {
@@ -243,16 +244,14 @@ fn algorithms(run: &Run<'_>) -> Vec<Part> {
         let balance = run.plan.variant(&first.variant).map(|v| crate::numbers::words(v.topology.balance));
         let usable = cells.iter().all(|cell| cell.validity.latency.is_usable());
         let quantiles = document::quantiles(cells).map(Cell::plain).map(document::struck_unless(usable));
-        let dropped: Vec<u64> = cells.iter().map(|cell| cell.counts.dropped).collect();
+        let dropped = spread_of(cells.iter().map(|cell| cell.counts.dropped as f64), number);
         let share = |id: &String| {
-            let shares: Vec<f64> = cells.iter().filter_map(|c| c.backends.get(id)).map(|b| b.share).collect();
-            format!("{id} {}", percent_span_of(&shares))
+            let shares = cells.iter().filter_map(|c| c.backends.get(id)).map(|b| b.share);
+            format!("{id} {}", spread_of(shares, percent))
         };
         let shares: Vec<_> = first.backends.keys().map(share).collect();
         let counted = cells.iter().all(|cell| cell.is_usable());
-        let counted = [crate::numbers::span_of(&dropped), shares.join(", ")]
-            .map(Cell::plain)
-            .map(document::struck_unless(counted));
+        let counted = [dropped, shares.join(", ")].map(Cell::plain).map(document::struck_unless(counted));
         [first.balancer.name(), &first.variant, &balance.unwrap_or_default()]
             .map(Cell::plain)
             .into_iter()

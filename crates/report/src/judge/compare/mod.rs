@@ -4,7 +4,7 @@
 //! would part them so far in less than one of a hundred cases, over at least [`LEAST_REPEATS`] repeats on each side.
 
 mod differences;
-mod figures;
+pub mod figures;
 mod keys;
 mod rank;
 
@@ -15,16 +15,16 @@ use model::experiment::experiment;
 use model::plan::SavedPlan;
 use serde::Serialize;
 
+use crate::figure::catalogue::Figure;
 use crate::figure::spread::spread;
 use crate::judge::run::Run;
 use crate::judge::verdict::Verdict;
 use crate::measure::summary::CellSummary;
 use crate::numbers::NONE;
-use figures::Figure;
 
 pub use differences::{Absent, CapabilityDifference, SettingDifference};
-pub use figures::Better;
 pub use keys::KeyDifference;
+pub use model::claim::Better;
 
 /// Fewer repeats on a side mark nothing.
 pub const LEAST_REPEATS: usize = 5;
@@ -261,16 +261,16 @@ fn row(variant: &str, figure: &Figure, cells: &[Vec<&CellSummary>]) -> Option<Ro
     let sides: Vec<Measured> = cells.iter().map(|cells| measured(figure, cells)).collect();
     let numbers = || sides.iter().flat_map(|side| &side.repeats);
     let known = sides.iter().any(|side| !side.repeats.is_empty() || side.left_out > 0);
-    if !known || (!figure.always && numbers().all(|number| *number == 0.0)) {
+    if !known || (!figures::always(figure) && numbers().all(|number| *number == 0.0)) {
         return None;
     }
     let enough = sides.iter().all(|side| side.repeats.len() >= LEAST_REPEATS);
-    let (best, chance) = if enough { best(&sides) } else { (None, 1.0) };
-    let marked = chance <= LEVEL && figure.better == Better::Lower;
+    let (best, chance) = if enough { best(&sides, figure.better()) } else { (None, 1.0) };
+    let marked = chance <= LEVEL && figure.better() != Better::Neither;
     Some(Row {
         variant: variant.to_owned(),
         figure: figure.name(),
-        better: figure.better,
+        better: figure.better(),
         chance: enough.then_some(chance),
         best: best.filter(|_| marked),
         sides,
@@ -296,19 +296,20 @@ fn measured(figure: &Figure, cells: &[&CellSummary]) -> Measured {
     Measured { repeats: numbers(&usable), left_out: doubtful.len(), text }
 }
 
-/// The side whose numbers rank lowest, and the chance that it isn't lower than the one nearest to it.
-fn best(sides: &[Measured]) -> (Option<usize>, f64) {
-    let lower = |a: &[f64], b: &[f64]| {
+/// The side whose numbers rank at the better end, and the chance that it isn't better than the one nearest to it.
+fn best(sides: &[Measured], better: Better) -> (Option<usize>, f64) {
+    let ahead = |a: &[f64], b: &[f64]| {
         let wins = |x: &f64| b.iter().map(|y| f64::from(x.total_cmp(y) as i8)).sum::<f64>();
-        a.iter().map(wins).sum::<f64>() < 0.0
+        let wins = a.iter().map(wins).sum::<f64>();
+        if better == Better::Higher { wins > 0.0 } else { wins < 0.0 }
     };
     let beats_all = |place: &usize| {
         sides
             .iter()
             .enumerate()
-            .all(|(other, side)| other == *place || lower(&sides[*place].repeats, &side.repeats))
+            .all(|(other, side)| other == *place || ahead(&sides[*place].repeats, &side.repeats))
     };
-    // Where nobody is lower than all others, two are level.
+    // Where nobody is ahead of all others, two are level.
     let Some(place) = (0..sides.len()).find(beats_all) else { return (None, 1.0) };
     let others = sides.iter().enumerate().filter(|(other, _)| *other != place);
     let chances = others.map(|(_, side)| rank::chance(&sides[place].repeats, &side.repeats));

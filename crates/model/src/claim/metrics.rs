@@ -1,0 +1,304 @@
+//! Every figure that a claim can be about, a row each: its name, what it is, what it is measured in, and how it is judged.
+//! Tables, formats and documents go through these rows; how a figure is read from what was measured is the report's.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What a metric is measured in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// A plain count.
+    Count,
+    /// A number that need not be whole: a mean of counts, a ratio.
+    Number,
+    /// A length of time.
+    Span,
+    /// A share.
+    Share,
+}
+
+/// What a metric is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// How requests ended.
+    Outcomes,
+    /// How long they took.
+    Latency,
+    /// What a deploy or a reload did.
+    Deploys,
+    /// What a fault did, and who noticed.
+    Faults,
+    /// Who answered requests, and how many waited there.
+    Backends,
+    /// Which pool answered.
+    Routing,
+    /// What became of users and their sessions.
+    Sessions,
+    /// Handshakes.
+    Tls,
+    /// CPU time.
+    Cpu,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Kind; 9] = [
+        Kind::Outcomes,
+        Kind::Latency,
+        Kind::Deploys,
+        Kind::Faults,
+        Kind::Backends,
+        Kind::Routing,
+        Kind::Sessions,
+        Kind::Tls,
+        Kind::Cpu,
+    ];
+
+    /// As a heading.
+    pub fn title(self) -> &'static str {
+        match self {
+            Kind::Outcomes => "How requests ended",
+            Kind::Latency => "Latency",
+            Kind::Deploys => "Deploys and reloads",
+            Kind::Faults => "Faults",
+            Kind::Backends => "Backends",
+            Kind::Routing => "Routing",
+            Kind::Sessions => "Users and sessions",
+            Kind::Tls => "TLS",
+            Kind::Cpu => "CPU time",
+        }
+    }
+}
+
+/// What has to be trusted so that a metric can be, beside the deploy and the rest of the timeline, which must have happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RestsOn {
+    /// The counts.
+    Counts,
+    /// The counts, and this percentile of the latency.
+    Percentile,
+    /// The counts, and the CPU times.
+    CpuTime,
+}
+
+/// Which of two figures is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Better {
+    /// The lower one.
+    Lower,
+    /// The higher one.
+    Higher,
+    /// Neither: it describes, and does not judge.
+    Neither,
+}
+
+macro_rules! metrics {
+    ($(
+        $(#[doc = $doc:literal])+
+        $variant:ident = $name:literal $(headed $heading:literal)?
+            in $unit:ident $(of $whole:literal)? $(per $facet:literal $(or $greatest:literal)?)?:
+            $kind:ident by $rests_on:ident, $better:ident is better $(, a loss of $loss:ident)?;
+    )+) => {
+        /// The numbers that a claim can be about.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum Metric {
+            $($(#[doc = $doc])+ #[serde(rename = $name)] $variant,)+
+        }
+        impl Metric {
+            /// Every metric.
+            pub const ALL: &'static [Metric] = &[$(Metric::$variant,)+];
+            /// Its name in claims.
+            pub fn name(self) -> &'static str {
+                match self { $(Metric::$variant => $name,)+ }
+            }
+            /// What it is, in a sentence.
+            pub fn what(self) -> &'static str {
+                match self { $(Metric::$variant => concat!($($doc),+).trim_ascii(),)+ }
+            }
+            /// What columns call it.
+            pub fn heading(self) -> &'static str {
+                let own = match self { $(Metric::$variant => None $(.or(Some($heading)))?,)+ };
+                own.unwrap_or(self.name())
+            }
+            /// What it is measured in.
+            pub fn unit(self) -> Unit {
+                match self { $(Metric::$variant => Unit::$unit,)+ }
+            }
+            /// What it is about.
+            pub fn kind(self) -> Kind {
+                match self { $(Metric::$variant => Kind::$kind,)+ }
+            }
+            /// What has to be trusted so that it can be.
+            pub fn rests_on(self) -> RestsOn {
+                match self { $(Metric::$variant => RestsOn::$rests_on,)+ }
+            }
+            /// Which end of it is better.
+            pub fn better(self) -> Better {
+                match self { $(Metric::$variant => Better::$better,)+ }
+            }
+            /// What its facet names; `None`: it has none.
+            pub fn facet(self) -> Option<&'static str> {
+                match self { $(Metric::$variant => None $(.or(Some($facet)))?,)+ }
+            }
+            /// What it is when its facet is left out; `None`: it can't be.
+            pub fn without_facet(self) -> Option<&'static str> {
+                match self { $(Metric::$variant => None $($(.or(Some($greatest)))?)?,)+ }
+            }
+            /// What it is a part of, so that a claim can say `all`; `None`: of nothing that is counted.
+            pub fn whole(self) -> Option<&'static str> {
+                match self { $(Metric::$variant => None $(.or(Some($whole)))?,)+ }
+            }
+            /// The losses that it tells of: its own count, or what it lacks; `None`: it is no count of losses. Masked
+            /// requests ended well, and what a deploy did is no loss.
+            pub fn loss(self) -> Option<Metric> {
+                match self { $(Metric::$variant => None $(.or(Some(Metric::$loss)))?,)+ }
+            }
+        }
+    };
+}
+
+metrics! {
+    /// Measured requests in the schedule.
+    Scheduled = "scheduled" in Count: Outcomes by Counts, Neither is better;
+    /// Complete expected responses.
+    Ok = "ok" in Count of "requests": Outcomes by Counts, Higher is better, a loss of Dropped;
+    /// Complete responses with a status other than 2xx that `expect_status` declares.
+    ExpectedStatus = "expected_status" headed "expected status" in Count of "requests": Outcomes by Counts, Neither is better;
+    /// Requests without the complete expected response in time: what a user would call failed.
+    Dropped = "dropped" in Count of "requests": Outcomes by Counts, Lower is better, a loss of Dropped;
+    /// The part of the scheduled requests that were dropped.
+    ErrorRate = "error_rate" headed "error rate" in Share: Outcomes by Counts, Lower is better, a loss of Dropped;
+    /// From the first measured request to the first that was dropped, as they were scheduled.
+    TimeToFirstLoss = "time_to_first_loss" headed "time to first loss" in Span: Outcomes by Counts, Neither is better;
+    /// The longest part of the schedule in which every request was dropped: from the first of them to the next that was not.
+    LongestOutage = "longest_outage" headed "longest outage" in Span: Outcomes by Counts, Lower is better, a loss of Dropped;
+    /// Dropped as a status of 500 or more.
+    Http5xx = "http_5xx" headed "5xx" in Count of "requests": Outcomes by Counts, Neither is better, a loss of Http5xx;
+    /// Dropped as a reset connection.
+    Reset = "reset" in Count of "requests": Outcomes by Counts, Neither is better, a loss of Reset;
+    /// Dropped as a closed connection.
+    Closed = "closed" in Count of "requests": Outcomes by Counts, Neither is better, a loss of Closed;
+    /// Dropped as a refused connection.
+    Refused = "refused" in Count of "requests": Outcomes by Counts, Neither is better, a loss of Refused;
+    /// Dropped as a timeout.
+    Timeout = "timeout" in Count of "requests": Outcomes by Counts, Neither is better, a loss of Timeout;
+    /// Dropped because unfinished requests held every connection.
+    NotSent = "not_sent" headed "not sent" in Count of "requests": Outcomes by Counts, Neither is better, a loss of NotSent;
+    /// Complete responses with this status, whether the scenario expects it or not.
+    Status = "status" in Count of "requests" per "status": Outcomes by Counts, Neither is better, a loss of Status;
+    /// Requests of which the balancer's log has this word: HAProxy's termination state (`sQ`), Envoy's response flag
+    /// (`UO`), nginx's reason (`no live upstreams`).
+    Flag = "flag" in Count of "requests" per "flag": Outcomes by Counts, Neither is better, a loss of Flag;
+    /// Requests that backends received more than once.
+    Duplicates = "duplicates" headed "twice" in Count: Outcomes by Counts, Lower is better, a loss of Duplicates;
+    /// Requests that ended well although an attempt at a backend had failed.
+    Masked = "masked" in Count: Outcomes by Counts, Neither is better;
+    /// Complete responses that came from another pool than their class expects.
+    Misrouted = "misrouted" in Count of "responses": Routing by Counts, Lower is better, a loss of Misrouted;
+    /// Requests of which client and access log name different pools.
+    SplitDisagreements = "split_disagreements" headed "split disagreements" in Count of "ids": Routing by Counts, Lower is better;
+    /// A pool's part of the answered requests.
+    PoolShare = "pool_share" headed "pool share" in Share per "pool": Routing by Counts, Neither is better;
+    /// Backends that a deploy replaced.
+    Replaced = "replaced" in Count of "backends": Deploys by Counts, Neither is better;
+    /// Deploys that stopped because a new generation did not become healthy.
+    Aborted = "aborted" in Count: Deploys by Counts, Neither is better;
+    /// Drains whose window ran out with requests in flight.
+    DrainsExpired = "drains_expired" headed "drains expired" in Count of "drains": Deploys by Counts, Lower is better;
+    /// The longest drain.
+    LongestDrain = "longest_drain" headed "longest drain" in Span: Deploys by Counts, Neither is better;
+    /// Reloads of the balancer under load.
+    Reloads = "reloads" in Count: Deploys by Counts, Neither is better;
+    /// Median latency from the intended start, failures counted as infinite.
+    P50 = "p50" in Span: Latency by Percentile, Lower is better;
+    /// 90th percentile of the same.
+    P90 = "p90" in Span: Latency by Percentile, Lower is better;
+    /// 95th percentile of the same.
+    P95 = "p95" in Span: Latency by Percentile, Lower is better;
+    /// 99th percentile of the same.
+    P99 = "p99" in Span: Latency by Percentile, Lower is better;
+    /// 99.9th percentile of the same.
+    P999 = "p999" headed "p99.9" in Span: Latency by Percentile, Lower is better;
+    /// The slowest request.
+    Max = "max" in Span: Latency by Percentile, Neither is better;
+    /// A backend's part of the answered requests.
+    BackendShare = "share" in Share per "backend": Backends by Counts, Neither is better;
+    /// How unevenly the balancer spread the requests: those of the busiest backend over the mean of its pool. 1 is
+    /// perfectly even.
+    Imbalance = "imbalance" in Number: Backends by Counts, Neither is better;
+    /// Sessions that a backend no longer had when their user came back.
+    SessionsLost = "sessions_lost" headed "sessions lost" in Count of "sessions": Sessions by Counts, Lower is better, a loss of SessionsLost;
+    /// Sessions that were there whenever their user came back.
+    SessionsKept = "sessions_kept" headed "sessions kept" in Count of "sessions": Sessions by Counts, Higher is better, a loss of SessionsLost;
+    /// Requests whose session was kept and whose counter another request of it got as well: one of their updates was
+    /// lost.
+    UpdatesLost = "updates_lost" headed "updates lost" in Count: Sessions by Counts, Lower is better, a loss of UpdatesLost;
+    /// Users that more than one backend of a pool answered.
+    UsersMoved = "users_moved" headed "users moved" in Count of "users": Sessions by Counts, Neither is better, a loss of UsersMoved;
+    /// The longest queue seen at a backend.
+    QueueMax = "queue_max" headed "queue max" in Count per "backend" or "where it is greatest": Backends by Counts, Neither is better;
+    /// The mean length of a backend's queue.
+    QueueMean = "queue_mean" headed "queue mean" in Number per "backend" or "where it is greatest": Backends by Counts, Neither is better;
+    /// By how many requests a second a backend's queue grew over the load: the slope of the least-squares line through its
+    /// samples. Above 0 it gets more than it can serve, however long the load lasts.
+    QueueGrowth = "queue_growth" headed "queue growth" in Number per "backend" or "where it is greatest": Backends by Counts, Lower is better;
+    /// The most requests seen in flight at a backend, those in its queue included.
+    InFlightMax = "in_flight_max" headed "in flight max" in Count per "backend" or "where it is greatest": Backends by Counts, Neither is better;
+    /// The mean number of requests in flight at a backend, those in its queue included.
+    InFlightMean = "in_flight_mean" headed "in flight mean" in Number per "backend" or "where it is greatest": Backends by Counts, Neither is better;
+    /// Measured requests that waited for a full TLS handshake.
+    HandshakesFull = "handshakes_full" headed "handshakes full" in Count of "requests": Tls by Counts, Neither is better;
+    /// Measured requests that waited for a TLS handshake which resumed an earlier session.
+    HandshakesResumed = "handshakes_resumed" headed "handshakes resumed" in Count of "requests": Tls by Counts, Neither is better;
+    /// TLS handshakes of the backends between their first and last sample, those of the balancer's probes included.
+    BackendHandshakes = "backend_handshakes" headed "backend handshakes" in Count: Tls by Counts, Neither is better;
+    /// CPU time of the balancer over the load, for each request that was begun.
+    BalancerCpu = "balancer_cpu_per_request" headed "balancer CPU per request" in Span: Cpu by CpuTime, Lower is better;
+    /// CPU time of all backends over the load, for each request that was begun.
+    BackendCpu = "backend_cpu_per_request" headed "backend CPU per request" in Span: Cpu by CpuTime, Lower is better;
+    /// CPU time of balancer and backends together over the load, for each request that was begun.
+    Cpu = "cpu_per_request" headed "CPU per request" in Span: Cpu by CpuTime, Lower is better;
+    /// CPU time of the balancer over the load, whatever it did, for each TLS handshake of a client.
+    BalancerCpuPerHandshake = "balancer_cpu_per_handshake" headed "balancer CPU per handshake" in Span: Cpu by CpuTime, Lower is better;
+    /// CPU time of all backends over the load, whatever they did, for each TLS handshake of a client.
+    BackendCpuPerHandshake = "backend_cpu_per_handshake" headed "backend CPU per handshake" in Span: Cpu by CpuTime, Lower is better;
+    /// From a fault until the balancer's view says that the backend is down; the slowest, if it has several.
+    Detection = "detection" in Span per "backend": Faults by Counts, Lower is better;
+    /// How long the balancer's active probes may take for that, by their configuration.
+    Bound = "bound" in Span per "backend": Faults by Counts, Neither is better;
+    /// From a fault to the start of the last attempt of the load at the backend.
+    Removal = "removal" in Span per "backend": Faults by Counts, Lower is better;
+    /// Dropped requests that a fault of the backend cost.
+    Harmed = "harmed" in Count per "backend": Faults by Counts, Lower is better, a loss of Harmed;
+    /// From the healing of a fault to the first request that ends well at the backend again.
+    Recovery = "recovery" in Span per "backend": Faults by Counts, Lower is better;
+}
+
+impl fmt::Display for Metric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_is_said_in_sentences_and_headed_in_words() {
+        for metric in Metric::ALL {
+            let (what, heading) = (metric.what(), metric.heading());
+            assert!(what.ends_with('.') && !what.contains("  "), "{metric}: {what}");
+            assert!(!heading.contains('_') && heading.len() <= 30, "{metric}: {heading}");
+        }
+    }
+
+    #[test]
+    fn a_loss_is_lost_in_its_own_way_or_another() {
+        for loss in Metric::ALL.iter().filter_map(|metric| metric.loss()) {
+            assert_eq!(loss.loss(), Some(loss), "{loss} is the loss of others, and none itself");
+        }
+    }
+}

@@ -118,6 +118,7 @@ fn few_that_are_not_none_are_told_without_the_shadows_of_a_zero() {
     assert_eq!(run.claims[1].holding, Holding::Held);
     assert_eq!(run.claims[1].observed, "1 of 8000; the control without-drain lost 39");
     assert_eq!(run.claims[1].zero, None);
+    assert_eq!(run.cells[1].zero.says, None, "it is no zero");
 }
 
 #[test]

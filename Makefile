@@ -7,7 +7,7 @@ RIG := target/debug/rig
 help:
 	@echo "make demo       install what is missing, build, and prove zero-drop deploys on nginx, HAProxy and Envoy"
 	@echo "make test       install what is missing, and run every test, with real balancers"
-	@echo "make test-fast  run the tests that launch no balancer and no container: under a minute, once built"
+	@echo "make test-fast  run the tests that launch no balancer and no container"
 	@echo "make check      check formatting, lints, scenarios, workflows and dependencies"
 	@echo "make scenarios  run every bundled scenario, two at a time; FULL=1 runs each alone, five times"
 	@echo "make reference  run every bundled scenario alone (30 minutes) and update results/reference and the READMEs"

@@ -85,32 +85,27 @@ pub(super) fn variant_patches<'d>(document: Item<'d>, catalog: &Catalog) -> Vec<
 
 /// A variant's patch, without the keys that it must not have.
 fn patch(item: Item<'_>, catalog: &Catalog) -> Node {
-    let place = item.node.place.clone();
-    let Some(mut fields) = item.fields() else {
-        return Node { place, value: Value::Map(Vec::new()) };
-    };
+    let entries = item.map().unwrap_or_default();
+    let whole: Vec<_> = document(&[], catalog).names().collect();
     let patchable: Vec<_> = keys::variant("", catalog, None).names().collect();
-    for key in document(&[], catalog).names().filter(|key| !patchable.contains(key)) {
-        if let Some(item) = fields.get(key) {
+    for key in whole.iter().filter(|key| !patchable.contains(key)) {
+        if let Some(item) = item.below(key) {
             let problem = Problem::new(format!("a variant cannot change `{key}`"), item.key());
             item.found.add(problem.help("it belongs to the whole scenario"));
         }
     }
-    for key in &patchable {
-        fields.get(key);
+    if item.is_map() {
+        item.refuse_others(&whole);
     }
-    fields.finish();
-    let Value::Map(entries) = &item.node.value else {
-        return item.node.clone();
-    };
     let is_patch = |(key, _): &&(Key, Node)| patchable.contains(&key.text.as_str());
-    Node { place, value: Value::Map(entries.iter().filter(is_patch).cloned().collect()) }
+    let value = Value::Map(entries.iter().filter(is_patch).cloned().collect());
+    Node { place: item.node.place.clone(), value }
 }
 
 /// One variant of the merged document.
 pub(super) fn variant(name: &str, document: Item<'_>, catalog: &Catalog, choice: &Choice) -> Option<Variant> {
     let section = keys::variant(name, catalog, choice.balancers.as_deref());
-    let (read, _) = section.read_among_others(document)?;
+    let read = section.read_among_others(document)?;
     let (load, mut variant) = (read.given("load"), read.value);
     check_sessions(load?, &variant.topology, &variant.traffic);
     let given = document.below("topology").and_then(|topology| topology.below("response_timeout"));

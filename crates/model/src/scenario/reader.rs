@@ -228,9 +228,7 @@ impl<'d> Item<'d> {
 
     /// The items of a map whose keys are free texts.
     pub(crate) fn entries(&self, most: usize) -> Option<Vec<Item<'d>>> {
-        let Value::Map(entries) = &self.node.value else {
-            return self.unlike_a_map();
-        };
+        let entries = self.map()?;
         self.refuse_more(entries.len(), most);
         let item =
             |(key, node): &'d (Key, Node)| Item { name: &key.text, key: &key.place, node, found: self.found };
@@ -244,11 +242,33 @@ impl<'d> Item<'d> {
         }
     }
 
-    /// The fields of a map with known keys.
-    pub(crate) fn fields(&self) -> Option<Fields<'d>> {
+    /// The entries of a map.
+    pub(crate) fn map(&self) -> Option<&'d [(Key, Node)]> {
         match &self.node.value {
-            Value::Map(entries) => Some(Fields { item: *self, entries, known: Vec::new() }),
+            Value::Map(entries) => Some(entries),
             _ => self.unlike_a_map(),
+        }
+    }
+
+    /// The value under `key`; a problem if it is missing.
+    pub(crate) fn demand(&self, key: &str) -> Option<Item<'d>> {
+        let missing = || Problem::new(format!("`{key}` is missing in {}", self.described()), self.key);
+        self.below(key).or_else(|| self.refuse(missing()))
+    }
+
+    /// Refuses every key of the map but those that are `known`.
+    pub(crate) fn refuse_others(&self, known: &[&str]) {
+        for (key, _) in self.map().into_iter().flatten().filter(|(key, _)| !known.contains(&&*key.text)) {
+            let message = format!("unknown key `{}` in {}", key.text, self.described());
+            let problem = Problem::new(message, &key.place);
+            self.found.add(problem.help(suggestion(&key.text, known.iter().copied())));
+        }
+    }
+
+    fn described(&self) -> String {
+        match self.name {
+            DOCUMENT => DOCUMENT.to_owned(),
+            name => format!("`{name}`"),
         }
     }
 }
@@ -264,48 +284,5 @@ fn check_name(name: &str, place: &Place, found: &Found) {
         let problem = Problem::new(format!("`{name}` cannot be a name"), place);
         let help = format!("a name has lower-case letters, digits and hyphens, up to {}", limits::NAME);
         found.add(problem.help(help));
-    }
-}
-
-/// The fields of a map. A key becomes known by being asked for; [`finish`](Fields::finish) refuses the others.
-#[must_use]
-pub(crate) struct Fields<'d> {
-    pub(crate) item: Item<'d>,
-    entries: &'d [(Key, Node)],
-    known: Vec<&'static str>,
-}
-
-impl<'d> Fields<'d> {
-    /// The value under `key`, if it is there.
-    pub(crate) fn get(&mut self, key: &'static str) -> Option<Item<'d>> {
-        self.known.push(key);
-        self.item.below(key)
-    }
-
-    /// The value under `key`; a problem if it is missing.
-    pub(crate) fn demand(&mut self, key: &'static str) -> Option<Item<'d>> {
-        let item = self.get(key);
-        if item.is_none() {
-            self.item
-                .found
-                .add(Problem::new(format!("`{key}` is missing in {}", self.described()), self.item.key));
-        }
-        item
-    }
-
-    fn described(&self) -> String {
-        match self.item.name {
-            DOCUMENT => DOCUMENT.to_owned(),
-            name => format!("`{name}`"),
-        }
-    }
-
-    /// Refuses every key that nobody asked for.
-    pub(crate) fn finish(self) {
-        for (key, _) in self.entries.iter().filter(|(key, _)| !self.known.contains(&key.text.as_str())) {
-            let problem =
-                Problem::new(format!("unknown key `{}` in {}", key.text, self.described()), &key.place);
-            self.item.found.add(problem.help(suggestion(&key.text, self.known.iter().copied())));
-        }
     }
 }

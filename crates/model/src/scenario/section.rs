@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use super::form::{Form, Is};
-use super::reader::{Fields, Item};
+use super::reader::Item;
 use super::shape::{Described, Outline, Shape, Unless};
 use super::written::Written;
 
@@ -261,8 +261,8 @@ impl<'s, N: Clone + 's> Section<'s, N> {
 
     /// Reads the map that stands there; `None`: it is none.
     pub(crate) fn read<'d>(&self, item: Item<'d>) -> Option<Read<'d, N>> {
-        let (read, fields) = self.read_among_others(item)?;
-        fields.finish();
+        let read = self.read_among_others(item)?;
+        item.refuse_others(&self.names().collect::<Vec<_>>());
         Some(read)
     }
 
@@ -272,25 +272,20 @@ impl<'s, N: Clone + 's> Section<'s, N> {
     }
 
     /// Reads what the map says of it, and leaves other keys to others.
-    pub(crate) fn read_among_others<'d>(&self, item: Item<'d>) -> Option<(Read<'d, N>, Fields<'d>)> {
-        let mut fields = item.fields()?;
-        let mut found = Vec::new();
-        for key in &self.keys {
-            let item = match key.unless_said {
-                Some(Unless::Required) if !key.elsewhere => fields.demand(key.name),
-                _ => fields.get(key.name),
-            };
-            found.extend(item.filter(|_| !key.elsewhere).map(|item| (key, item)));
-        }
-        let mut value = self.start.clone();
-        let mut given = Vec::new();
-        let (following, first): (Vec<_>, Vec<_>) = found.into_iter().partition(|(key, _)| key.follows);
+    pub(crate) fn read_among_others<'d>(&self, item: Item<'d>) -> Option<Read<'d, N>> {
+        item.map()?;
+        let found = self.keys.iter().filter(|key| !key.elsewhere).filter_map(|key| {
+            let required = key.unless_said == Some(Unless::Required);
+            Some((key, if required { item.demand(key.name)? } else { item.below(key.name)? }))
+        });
+        let (following, first): (Vec<_>, Vec<_>) = found.partition(|(key, _)| key.follows);
+        let mut read = Read { item, value: self.start.clone(), given: Vec::new() };
         for (key, item) in first.into_iter().chain(following) {
-            let read = (key.form)(&value).read(item);
-            given.push((key.name, item, read.is_some()));
-            value = read.unwrap_or(value);
+            let value = (key.form)(&read.value).read(item);
+            read.given.push((key.name, item, value.is_some()));
+            read.value = value.unwrap_or(read.value);
         }
-        Some((Read { item, value, given }, fields))
+        Some(read)
     }
 
     /// Writes the map that says `noun`.

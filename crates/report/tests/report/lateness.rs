@@ -332,6 +332,8 @@ fn a_generator_near_the_most_that_a_processor_does_lowers_every_percentile() {
                 }
             }
         });
+        // One reason, though it lowers each of them.
+        assert_eq!(summary.validity.latency.reasons.len(), usize::from(share > 0.8));
         trust(&summary)
     };
     assert_eq!(of(0.8), [Valid; 5]);
@@ -355,6 +357,8 @@ fn what_others_use_of_the_processors_is_measured_and_bears_on_latency_and_cpu_ti
         let summary = summarise(&plan(), &records);
         let measured = summary.cpu.foreign.unwrap();
         assert!((measured - foreign).abs() < 1e-9, "{measured}");
+        let reasons = &summary.validity.percentile(Quantile::P50).reasons;
+        assert_eq!(reasons.iter().any(|why| why.starts_with("other processes used")), foreign > 0.1);
         let cpu = summary.validity.cpu.clone().unwrap().verdict;
         (summary.validity.percentile(Quantile::P50).verdict, cpu)
     };

@@ -118,6 +118,7 @@ fn few_that_are_not_none_are_told_without_the_shadows_of_a_zero() {
     assert_eq!(run.claims[1].holding, Holding::Held);
     assert_eq!(run.claims[1].observed, "1 of 8000; the control without-drain lost 39");
     assert_eq!(run.claims[1].zero, None);
+    assert_eq!(run.cells[1].zero.says, None, "it is no zero");
 }
 
 #[test]
@@ -213,11 +214,13 @@ fn a_control_that_dropped_nothing_says_whether_anything_was_in_flight_to_be_drop
 #[test]
 fn a_control_that_lost_some_is_not_masked_by_those_that_were_rescued() {
     let control = vec!["without-drain.dropped > 1000".parse().expect("a claim")];
-    let plan = SavedPlan { control, ..plan() };
+    let mut plan = SavedPlan { control, ..plan() };
+    plan.expect.reverse();
     let mut cells = [CONTROL, DRAINED].map(|variant| summarise(&plan, &cell(variant)));
     cells[0].books.masked = 1;
     let run = judge(&plan, &environment(), cells.into(), vec![]);
     assert!(matches!(run.claims[0].holding, Holding::Unproven(_)), "{:?}", run.claims[0]);
+    assert_eq!(run.cells[1].zero.says, None, "no control held, whichever expectation did");
 }
 
 #[test]

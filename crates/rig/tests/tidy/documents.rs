@@ -7,6 +7,8 @@ use super::{is_test, root};
 
 /// A map is read before the work begins.
 const LONGEST_MAP: usize = 1500;
+/// A folder with more source files than this lists them in a README.
+const MOST_UNLISTED: usize = 10;
 /// Words with a plainer one: see the glossary. None of them stands in what people read.
 const DENIED: [&str; 14] = [
     "time-out",
@@ -124,6 +126,30 @@ fn every_dependency_has_a_reason() {
     for line in section.lines().filter(|line| line.contains(" = ") && !line.contains("path = ")) {
         let name = line.split(" = ").next().unwrap();
         assert!(reasons.contains(&format!("`{name}`")), "docs/decisions/dependencies.md lacks {name}");
+    }
+}
+
+#[test]
+fn folders_of_many_files_list_them() {
+    let is_source = |path: &Path| {
+        path.extension().is_some_and(|it| ["rs", "sh", "py"].iter().any(|wanted| it == *wanted))
+    };
+    let sources = files(&["rs", "sh", "py"]);
+    let folders: BTreeSet<&Path> = sources.iter().filter_map(|path| path.parent()).collect();
+    for folder in folders {
+        let names: BTreeSet<&str> = sources
+            .iter()
+            .filter(|path| path.parent() == Some(folder))
+            .filter_map(|path| path.file_name()?.to_str())
+            .collect();
+        let readme = std::fs::read_to_string(root().join(folder).join("README.md")).unwrap_or_default();
+        // A file's row begins with its name, or with several names.
+        let rows = readme.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
+        let listed: BTreeSet<&str> =
+            rows.flat_map(|row| row.split('`')).filter(|name| is_source(Path::new(name))).collect();
+        if names.len() > MOST_UNLISTED || !listed.is_empty() {
+            assert_eq!(listed, names, "{}/README.md must list the files of its folder", folder.display());
+        }
     }
 }
 

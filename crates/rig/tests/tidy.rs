@@ -70,14 +70,15 @@ fn dependencies_point_one_way() {
 }
 
 /// Folders in which files still use each other in circles.
-const CIRCULAR: [&str; 7] = [
+const CIRCULAR: [&str; 8] = [
     "load/src",
     "model/src",
-    "model/src/scenario",
+    "model/src/scenario/keys",
     "report/src/compose/writeup",
     "report/src/dialect",
     "report/src/measure",
     "store/src",
+    "testing/src",
 ];
 
 #[test]

@@ -70,7 +70,7 @@ impl Ended {
     /// Its standard output, read as the summary of a run.
     #[track_caller]
     pub fn summary(&self) -> RunSummary {
-        summary(&self.out).unwrap_or_else(|error| panic!("{error}: {self}"))
+        self.read()
     }
 
     /// Its standard output, read as JSON.
@@ -78,21 +78,6 @@ impl Ended {
     pub fn read<T: DeserializeOwned>(&self) -> T {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self}"))
     }
-}
-
-/// Reads a run's summary. JSON has no infinity: where requests were never sent, the lateness of some percentiles is null,
-/// which the type of the summary can't hold; they are left out.
-pub(crate) fn summary(text: &str) -> Result<RunSummary, serde_json::Error> {
-    let mut run: serde_json::Value = serde_json::from_str(text)?;
-    let cells = run.get_mut("cells").and_then(|cells| cells.as_array_mut()).into_iter().flatten();
-    for lateness in cells.filter_map(|cell| cell.get_mut("lateness")) {
-        for whose in ["generator_ms", "backends_ms"] {
-            if let Some(levels) = lateness.get_mut(whose).and_then(|levels| levels.as_object_mut()) {
-                levels.retain(|_, level| !level.is_null());
-            }
-        }
-    }
-    serde_json::from_value(run)
 }
 
 /// A run that has ended, and its summary.

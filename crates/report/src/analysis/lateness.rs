@@ -14,7 +14,7 @@ use model::plan::SavedPlan;
 use model::records::CellRecords;
 use model::request::Request;
 use model::units::Nanos;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::analysis::evidence::Evidence;
 use crate::analysis::joined::{Traces, join};
@@ -157,9 +157,11 @@ pub struct Standstill {
 /// How late the machine was with the measured requests.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Lateness {
-    /// The generator's, at each percentile, in milliseconds.
+    /// The generator's, at each percentile, in milliseconds; infinite where requests failed through its own fault.
+    #[serde(deserialize_with = "null_is_infinite")]
     pub generator_ms: BTreeMap<Quantile, f64>,
     /// The backends', likewise; empty: they did not say.
+    #[serde(deserialize_with = "null_is_infinite")]
     pub backends_ms: BTreeMap<Quantile, f64>,
     /// The longest time that a backend stood still; `None`: none did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -167,6 +169,12 @@ pub struct Lateness {
     /// Timeouts that can be charged to nobody, because the machine had let the request wait.
     #[serde(default)]
     pub unproven_timeouts: u64,
+}
+
+/// JSON has no infinity, and serde_json writes null instead.
+fn null_is_infinite<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<Quantile, f64>, D::Error> {
+    let levels = BTreeMap::<Quantile, Option<f64>>::deserialize(from)?;
+    Ok(levels.into_iter().map(|(quantile, ms)| (quantile, ms.unwrap_or(f64::INFINITY))).collect())
 }
 
 /// Lateness at p99, in milliseconds, from which on it may have decided what a backend had finished in time.

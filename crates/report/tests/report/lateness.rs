@@ -164,6 +164,18 @@ fn what_the_machine_ran_out_of_is_quoted_and_no_drop_is_the_balancers() {
 }
 
 #[test]
+fn a_summary_reads_back_as_it_was_where_requests_were_never_sent() {
+    let mut records = cell(DRAINED);
+    for request in &mut records.requests[100..400] {
+        request.outcome = Outcome::NotSent(NotSent::LocalResource(24));
+    }
+    let summary = summarise(&plan(), &records);
+    assert!(summary.lateness.generator_ms.values().any(|ms| ms.is_infinite()));
+    let text = serde_json::to_string(&summary).unwrap();
+    assert_eq!(serde_json::from_str::<CellSummary>(&text).unwrap(), summary);
+}
+
+#[test]
 fn a_generator_without_descriptors_names_what_it_lacked_and_nothing_is_failed() {
     let mut records = cell(DRAINED);
     for id in 100..120 {

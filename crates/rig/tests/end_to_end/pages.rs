@@ -70,7 +70,7 @@ fn the_commands_of_every_runbook_work_on_a_balancer_that_serves() {
         let mut running = Running::start(dir.path(), &[&arguments[..], &["--variant", "plain"]].concat());
         running.until("scheduled");
         let at = whereabouts(dir.path());
-        let operations: Operations = adapter(kind).operations(&at);
+        let operations: Operations = adapter(kind).operated().unwrap().operations(&at);
         let look = |signal: &model::operations::Signal| typed(&signal.command);
         eventually(&format!("{balancer} to have given every backend something"), || {
             let shares = look(&operations.distribution);

@@ -2,11 +2,12 @@
 
 RIG := target/debug/rig
 
-.PHONY: help demo test nemesis fuzz check docs-test setup build clean scenarios reference schema man
+.PHONY: help demo test test-fast nemesis fuzz check docs-test setup build clean scenarios reference schema man
 
 help:
 	@echo "make demo       install what is missing, build, and prove zero-drop deploys on nginx, HAProxy and Envoy"
 	@echo "make test       install what is missing, and run every test, with real balancers"
+	@echo "make test-fast  run the tests that launch no balancer and no container: under a minute, once built"
 	@echo "make check      check formatting, lints, scenarios, workflows and dependencies"
 	@echo "make scenarios  run every bundled scenario, two at a time; FULL=1 runs each alone, five times"
 	@echo "make reference  run every bundled scenario alone (30 minutes) and update results/reference and the READMEs"
@@ -46,8 +47,18 @@ fuzz:
 	@seed=$${SEED:-$$(date +%s)}; echo "PROPTEST_RNG_SEED=$$seed"; \
 	PROPTEST_RNG_SEED=$$seed PROPTEST_CASES=$(or $(CASES),20000) cargo test --locked -p load -p engine -p agent -p model --lib -- hostile parse frames
 
+# Most of the time a test waits for the end of a load: one more at a time than there are processors.
 test: setup
-	cargo test --workspace --locked
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(($$(nproc) + 1))} cargo test --workspace --locked
+
+# All tests but these, which launch balancers and containers; a new file of tests is in it by itself.
+LAUNCHING := end_to_end fault_matrix runtime_contract docker_images
+TESTS := $(basename $(notdir $(wildcard crates/*/tests/*.rs))) $(notdir $(patsubst %/main.rs,%,$(wildcard crates/*/tests/*/main.rs)))
+# nextest runs the tests of all crates at once, where it is installed; the tests are the same.
+RUN_TESTS := $(if $(shell command -v cargo-nextest),cargo nextest run,cargo test)
+
+test-fast:
+	$(RUN_TESTS) --workspace --locked --lib --bins $(addprefix --test ,$(filter-out $(LAUNCHING),$(TESTS)))
 
 check:
 	cargo fmt --all --check

@@ -99,15 +99,6 @@ impl ResponseStage {
     /// Every stage with the name that scenarios use.
     pub const NAMED: [(&str, ResponseStage); 3] =
         [("before", ResponseStage::Before), ("head", ResponseStage::Head), ("body", ResponseStage::Body)];
-
-    /// The name that scenarios use.
-    pub fn name(self) -> &'static str {
-        match self {
-            ResponseStage::Before => "before",
-            ResponseStage::Head => "head",
-            ResponseStage::Body => "body",
-        }
-    }
 }
 
 impl Misbehaviour {

@@ -98,16 +98,6 @@ pub enum Keeps {
     Nothing,
 }
 
-impl Keeps {
-    /// The name that scenarios use.
-    pub fn name(self) -> &'static str {
-        match self {
-            Keeps::Rotation => "rotation",
-            Keeps::Nothing => "nothing",
-        }
-    }
-}
-
 /// A fault of one backend, or of the session store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {

@@ -151,7 +151,7 @@ pub struct Backend {
 
 /// Distribution of a backend's service time. Each request draws from hash(seed, request id), so that it costs
 /// the same in every variant and behind every balancer.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Latency {
     /// The shortest draw of the uniform part.
     pub from: Span,
@@ -169,7 +169,7 @@ impl Latency {
 }
 
 /// A share of requests that takes a longer, fixed time.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tail {
     /// How many of the requests.
     pub share: Share,

@@ -1,12 +1,16 @@
 //! Which controls and promises validation lets pass.
 
 use model::catalog::{BalancerKind, Catalog};
+use model::claim::{Claim, Metric};
+use model::control::Says;
 use model::plan::Plan;
 use model::scenario::{Choice, Scenario};
 
 const BASE: &str = "name: controlled
 question: Which claims rest on which controls?
-topology: { pools: { web: { backends: 3, sessions: memory } }, routes: { all: { path: /, to: web } } }
+topology:
+  pools: { web: { backends: 3, sessions: memory }, api: { backends: 2 } }
+  routes: { some: { path: /api, to: api }, all: { path: /, to: web } }
 load: { rate: 100/s, for: 10s, users: { count: 60 } }
 timeline: { rollout: { at: 1s, deploy: { pool: web, drain: off } } }
 variants:
@@ -18,6 +22,7 @@ variants:
   long: { load: { for: 20s } }
   crashed: { timeline: { rollout: null, one: { at: 1s, crash: web-1 } } }
   stopped: { timeline: { rollout: null, one: { at: 1s, term: web-2 }, sick: { at: 1s, degrade: { backend: web-1, health: fail } } } }
+  elsewhere: { timeline: { rollout: null, one: { at: 1s, crash: api-1 } } }
   deployed-and-crashed: { timeline: { one: { at: 1s, crash: web-1 } } }
   nginx-only: { balancers: [nginx] }
 ";
@@ -66,6 +71,7 @@ fn a_promise_of_few_losses_needs_a_control_with_the_same_load_and_harm() {
         ("undrained.p50 > 1ms", "drained.dropped == 0", "`undrained.p50 > 1ms` is not about losses"),
         ("calm.dropped > 0", "drained.dropped == 0", "`calm` does not have the same deploy or fault"),
         ("crashed.dropped > 0", "drained.dropped == 0", "`crashed` does not have the same deploy or fault"),
+        ("elsewhere.dropped > 0", "stopped.dropped < 20", "does not have the same deploy or fault"),
         (
             "deployed-and-crashed.dropped > 0",
             "drained.dropped == 0",
@@ -140,4 +146,70 @@ fn a_chosen_balancer_needs_a_control_of_its_own_only() {
     let build = |kind| build("nginx-only.dropped > 0", "drained.dropped == 0", &on(kind));
     assert!(build(BalancerKind::Nginx).is_ok());
     assert!(build(BalancerKind::Envoy).is_err());
+}
+
+fn claim(text: &str) -> Claim {
+    text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+#[test]
+fn a_claim_promises_few_losses_if_it_bounds_them_from_above_or_what_went_well_from_below() {
+    for (text, loss) in [
+        ("a.reset == 0", Metric::Reset),
+        ("a.reset < 5", Metric::Reset),
+        ("a.reset <= 0.5 × b.dropped", Metric::Reset),
+        // What went well bounds losses only if nearly all of it has to.
+        ("a.ok == all", Metric::Dropped),
+        ("a.ok > 1", Metric::Dropped),
+        ("a.ok >= 0.95 × a.scheduled", Metric::Dropped),
+        ("a.ok == 0.5 × b.ok", Metric::Dropped),
+        ("a.sessions_kept >= 2", Metric::SessionsLost),
+    ] {
+        assert_eq!(claim(text).promises_few(), Some(loss), "{text}");
+    }
+    for text in [
+        "a.reset > 0",
+        "a.reset >= 0",
+        "a.reset != 3",
+        "a.ok < 5",
+        "a.ok <= 5",
+        "a.ok >= 1",
+        "a.ok >= 0.5 × a.scheduled",
+        // How those that were lost were lost is no promise that they are few.
+        "a.reset == a.dropped",
+        "a.reset <= 0.5 × dropped",
+        "a.masked == 0",
+        "a.p99 < 1s",
+    ] {
+        assert_eq!(claim(text).promises_few(), None, "{text}");
+    }
+}
+
+#[test]
+fn a_claim_says_that_something_was_lost_if_it_cannot_hold_where_nothing_was() {
+    let (loss, perhaps) = (Says::Loss(Metric::Dropped), Says::Perhaps(Metric::Dropped));
+    for (text, says) in [
+        ("a.dropped > 0", loss),
+        ("a.dropped == all", loss),
+        ("a.dropped >= all", loss),
+        ("a.dropped == 3", loss),
+        ("a.dropped != 0", loss),
+        ("a.dropped >= 0", perhaps),
+        ("a.dropped != 3", perhaps),
+        ("a.dropped <= all", perhaps),
+        // All of what went well is the variant's own schedule and nothing else.
+        ("a.ok < all", loss),
+        ("a.ok != all", loss),
+        ("a.ok <= all", perhaps),
+        ("a.ok < a.scheduled", loss),
+        ("a.ok < b.scheduled", perhaps),
+        ("a.ok < a.replaced", perhaps),
+        ("a.ok <= 0.9 × a.scheduled", loss),
+        ("a.ok < 1.1 × a.scheduled", perhaps),
+        ("a.ok != a.scheduled", loss),
+        ("a.ok != 0.9 × a.scheduled", perhaps),
+        ("a.replaced == 3", Says::Nothing),
+    ] {
+        assert_eq!(claim(text).says(), says, "{text}");
+    }
 }

@@ -366,4 +366,13 @@ mod tests {
             assert_eq!(&text[error.bytes.clone()], part, "{error}");
         }
     }
+
+    #[test]
+    fn the_example_of_a_missing_name_is_one_that_would_be_read() {
+        for metric in Metric::ALL.iter().filter(|m| m.facet().is_some() && m.without_facet().is_none()) {
+            let help = format!("a.{metric} == 0").parse::<Claim>().unwrap_err().help.unwrap();
+            let example = help.split('`').nth(1).unwrap();
+            assert_eq!(example.parse::<Reading>().unwrap().metric, *metric, "{example}");
+        }
+    }
 }

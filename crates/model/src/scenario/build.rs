@@ -1,29 +1,23 @@
 //! Builds the plan: every variant read and checked, then what was chosen of them.
 
-use super::capabilities::Balancers;
 use super::choice::Choice;
 use super::claims::{self, Known};
 use super::controls;
 use super::document::Scenario;
+use super::keys::{self, Whole, document};
 use super::limits;
 use super::problem::{Found, Place, Problem, Problems};
-use super::read_timeline::{self, Stage};
-use super::read_topology;
-use super::read_traffic;
 use super::reader::Item;
 use super::suggest::suggestion;
 use super::tree::{Key, Node, Value};
-use crate::catalog::{BalancerKind, Catalog};
+use crate::catalog::Catalog;
 use crate::claim::Claim;
-use crate::plan::{Plan, SCHEMA, SavedPlan, Variant};
+use crate::plan::{Plan, SavedPlan, Variant};
 use crate::timeline::Strategy;
 use crate::topology::{Backend, Pool, Topology};
 use crate::traffic::Traffic;
+use crate::units::Span;
 
-/// Keys that a variant may patch.
-const PATCHABLE: [&str; 4] = ["balancers", "topology", "load", "timeline"];
-/// Keys that belong to the whole document.
-const WHOLE: [&str; 8] = ["name", "question", "seed", "repeat", "variants", "control", "expect", "reading"];
 /// The variant of a scenario that has none.
 const ONLY: &str = "base";
 
@@ -34,7 +28,7 @@ impl Plan {
     pub fn build(scenario: &Scenario, catalog: &Catalog, choice: &Choice) -> Result<Plan, Problems> {
         let found = Found::default();
         let item = Item::document(scenario.document(), &found);
-        let patches = variant_patches(item);
+        let patches = variant_patches(item, catalog);
         let variants: Vec<_> = patches
             .iter()
             .map(|(name, patch)| {
@@ -66,100 +60,64 @@ impl Plan {
     }
 }
 
-/// The keys of the whole document. The plan has no variants yet.
+/// What belongs to the whole document. The plan has no variants yet.
 pub(super) fn whole(item: Item<'_>, variants: &[Known<'_>], catalog: &Catalog) -> SavedPlan {
-    let mut plan = SavedPlan {
-        schema: SCHEMA,
-        scenario: String::new(),
-        question: String::new(),
-        seed: 1,
-        repeats: 1,
-        variants: Vec::new(),
-        control: Vec::new(),
-        expect: Vec::new(),
-        reading: None,
-        unavailable: Vec::new(),
-    };
-    let Some(mut fields) = item.fields() else {
-        return plan;
-    };
-    plan.scenario = fields.require("name", String::new(), |item| item.own_name());
-    plan.question =
-        fields.require("question", String::new(), |item| item.text("a question").map(str::to_owned));
-    plan.seed = fields.read("seed", plan.seed, |item| item.whole(0..=u64::MAX));
-    plan.repeats = fields.read("repeat", plan.repeats, |item| item.count(limits::REPEAT));
-    let control = fields.read("control", Vec::new(), |item| claims::claims(item, variants, catalog));
-    let expect = fields.read("expect", Vec::new(), |item| claims::claims(item, variants, catalog));
+    let Whole { plan, control, expect, .. } = document(variants, catalog).read_or_start(item);
     controls::check_controls(&control, item.found);
-    plan.control = control.into_iter().map(|written| written.claim).collect();
-    controls::check_promises(&expect, &plan.control, variants, item.found);
-    plan.expect = expect.into_iter().map(|written| written.claim).collect();
-    plan.reading = fields.get("reading").and_then(|item| claims::prose(item, variants, catalog));
-    fields.leave(&PATCHABLE);
-    fields.leave(&["variants"]);
-    fields.finish();
-    plan
+    let control: Vec<_> = control.into_iter().map(|placed| placed.claim).collect();
+    controls::check_promises(&expect, &control, variants, item.found);
+    let expect = expect.into_iter().map(|placed| placed.claim).collect();
+    SavedPlan { control, expect, ..plan }
 }
 
 /// The variants' names and patches; one empty patch if the document has none.
-pub(super) fn variant_patches(document: Item<'_>) -> Vec<(&str, Node)> {
+pub(super) fn variant_patches<'d>(document: Item<'d>, catalog: &Catalog) -> Vec<(&'d str, Node)> {
     let only = || vec![(ONLY, Node { place: document.node.place.clone(), value: Value::Map(Vec::new()) })];
-    let Some(items) = document.fields().and_then(|mut fields| fields.get("variants")) else {
+    let Some(items) = document.below("variants") else {
         return only();
     };
     let variants = items.named(limits::VARIANTS).unwrap_or_default();
     if variants.is_empty() {
         return items.refuse(items.wrong("`variants` is empty")).unwrap_or_else(only);
     }
-    variants.into_iter().map(|item| (item.name, patch(item))).collect()
+    variants.into_iter().map(|item| (item.name, patch(item, catalog))).collect()
 }
 
 /// A variant's patch, without the keys that it must not have.
-fn patch(item: Item<'_>) -> Node {
+fn patch(item: Item<'_>, catalog: &Catalog) -> Node {
     let place = item.node.place.clone();
     let Some(mut fields) = item.fields() else {
         return Node { place, value: Value::Map(Vec::new()) };
     };
-    for key in WHOLE {
+    let patchable: Vec<_> = keys::variant("", catalog, None).names().collect();
+    for key in document(&[], catalog).names().filter(|key| !patchable.contains(key)) {
         if let Some(item) = fields.get(key) {
             let problem = Problem::new(format!("a variant cannot change `{key}`"), item.key());
             item.found.add(problem.help("it belongs to the whole scenario"));
         }
     }
-    fields.leave(&PATCHABLE);
+    for key in &patchable {
+        fields.get(key);
+    }
     fields.finish();
     let Value::Map(entries) = &item.node.value else {
         return item.node.clone();
     };
-    let patchable = |(key, _): &&(Key, Node)| PATCHABLE.contains(&key.text.as_str());
-    Node { place, value: Value::Map(entries.iter().filter(patchable).cloned().collect()) }
+    let is_patch = |(key, _): &&(Key, Node)| patchable.contains(&key.text.as_str());
+    Node { place, value: Value::Map(entries.iter().filter(is_patch).cloned().collect()) }
 }
 
 /// One variant of the merged document.
 pub(super) fn variant(name: &str, document: Item<'_>, catalog: &Catalog, choice: &Choice) -> Option<Variant> {
-    let mut fields = document.fields()?;
-    let kinds = fields.read("balancers", BalancerKind::ALL.to_vec(), balancers);
-    let is_chosen =
-        |kind: &BalancerKind| choice.balancers.as_ref().is_none_or(|chosen| chosen.contains(kind));
-    let kinds: Vec<_> = kinds.into_iter().filter(is_chosen).collect();
-    let balancers = Balancers { catalog, kinds };
-
-    let load = fields.demand("load");
-    let mut load = load.and_then(|item| item.fields());
-    let timeout = load.as_mut().map(read_traffic::timeout).unwrap_or_default();
-    let topology = fields.demand("topology");
-    let topology = topology.and_then(|item| read_topology::topology(item, &balancers, timeout));
-    let timeline = fields.get("timeline");
-    let topology = topology?;
-    let load = load?;
-    let load_item = load.item;
-    let traffic = read_traffic::traffic(load, timeout, &topology);
-    check_sessions(load_item, &topology, &traffic);
-    let sources = traffic.has_sources();
-    let stage = Stage { topology: &topology, load_ends: traffic.duration, sources, balancers: &balancers };
-    let timeline = timeline.and_then(|item| read_timeline::timeline(item, &stage)).unwrap_or_default();
-    let mut variant =
-        Variant { name: name.to_owned(), balancers: balancers.kinds, topology, traffic, timeline };
+    let section = keys::variant(name, catalog, choice.balancers.as_deref());
+    let (read, _) = section.read_among_others(document)?;
+    let (load, mut variant) = (read.given("load"), read.value);
+    check_sessions(load?, &variant.topology, &variant.traffic);
+    let given = document.below("topology").and_then(|topology| topology.below("response_timeout"));
+    if given.is_none() {
+        // So that it is the client that gives up, and no 504 of the balancer hides a hang.
+        variant.topology.response_timeout = Span(variant.traffic.timeout.0 + Span::millis(1000).0);
+    }
     add_spares(&mut variant);
     Some(variant)
 }
@@ -170,24 +128,6 @@ fn check_sessions(load: Item<'_>, topology: &Topology, traffic: &Traffic) {
         let message = format!("`{}` keeps sessions, and the load has no users", pool.name);
         load.found.add(Problem::new(message, load.key()).help("add `users: { count: 60 }`"));
     }
-}
-
-fn balancers(item: Item<'_>) -> Option<Vec<BalancerKind>> {
-    let words = BalancerKind::ALL.map(|kind| (kind.name(), kind));
-    let mut kinds = Vec::new();
-    for item in item.list(BalancerKind::ALL.len())? {
-        match item.word(&words) {
-            Some(kind) if kinds.contains(&kind) => {
-                item.found.add(item.wrong(format!("{kind} is named twice")))
-            }
-            Some(kind) => kinds.push(kind),
-            None => {}
-        }
-    }
-    if kinds.is_empty() {
-        return item.refuse(item.wrong("`balancers` names none"));
-    }
-    Some(kinds)
 }
 
 /// A surge deploy needs an address more than the pool has backends.

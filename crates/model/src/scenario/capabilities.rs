@@ -4,6 +4,7 @@ use super::reader::Item;
 use crate::catalog::{BalancerKind, Capability, Catalog};
 
 /// The balancers that a variant runs on, and what they can't do.
+#[derive(Clone)]
 pub(crate) struct Balancers<'c> {
     pub(crate) catalog: &'c Catalog,
     pub(crate) kinds: Vec<BalancerKind>,

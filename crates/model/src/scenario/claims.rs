@@ -14,17 +14,18 @@ use crate::prose::Prose;
 pub(crate) type Known<'v> = (&'v str, Option<&'v Variant>);
 
 /// A claim, and where it is written.
-pub(crate) struct Written {
+#[derive(Clone)]
+pub(crate) struct Placed {
     pub(crate) claim: Claim,
     pub(crate) place: Place,
 }
 
-pub(crate) fn claims(item: Item<'_>, variants: &[Known<'_>], catalog: &Catalog) -> Option<Vec<Written>> {
-    let written = |item: Item<'_>| {
+pub(crate) fn claims(item: Item<'_>, variants: &[Known<'_>], catalog: &Catalog) -> Option<Vec<Placed>> {
+    let placed = |item: Item<'_>| {
         let place = item.place().clone();
-        claim(item, variants, catalog).map(|claim| Written { claim, place })
+        claim(item, variants, catalog).map(|claim| Placed { claim, place })
     };
-    Some(item.list(limits::CLAIMS)?.into_iter().filter_map(written).collect())
+    Some(item.list(limits::CLAIMS)?.into_iter().filter_map(placed).collect())
 }
 
 /// What must not hold, as an expectation of the opposite: it is then judged, saved and shown like any other.
@@ -33,12 +34,12 @@ pub(crate) fn fail_on(
     variants: &[Known<'_>],
     catalog: &Catalog,
     found: &Found,
-) -> Vec<Written> {
+) -> Vec<Placed> {
     let opposite = |text: &String| {
         let place = Place::command_line(format!("--fail-on {text}"));
         let node = Node { place: place.clone(), value: Value::Scalar(text.clone()) };
         let claim = claim(Item::document(&node, found), variants, catalog)?.forbidden();
-        Some(Written { claim, place })
+        Some(Placed { claim, place })
     };
     texts.iter().filter_map(opposite).collect()
 }

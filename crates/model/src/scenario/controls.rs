@@ -1,7 +1,7 @@
 //! Refuses controls that can hold where nothing is lost, and promises of few losses that no control stands beside: both
 //! could only end in a run that proves nothing.
 
-use super::claims::{Known, Written};
+use super::claims::{Known, Placed};
 use super::problem::{Found, Problem};
 use crate::catalog::BalancerKind;
 use crate::claim::{Claim, Metric};
@@ -12,8 +12,8 @@ use crate::plan::{SavedPlan, Variant};
 const TOLD: usize = 3;
 
 /// A control of losses has to fail where there are none. One about something else is a condition, and may say anything.
-pub(crate) fn check_controls(controls: &[Written], found: &Found) {
-    for Written { claim, place } in controls {
+pub(crate) fn check_controls(controls: &[Placed], found: &Found) {
+    for Placed { claim, place } in controls {
         if let Says::Perhaps(loss) = claim.says() {
             let message =
                 format!("`{claim}` can hold where nothing is lost, so it is no control", claim = claim.text);
@@ -24,13 +24,8 @@ pub(crate) fn check_controls(controls: &[Written], found: &Found) {
 }
 
 /// Each promise needs a control that fits, on each balancer that it is about.
-pub(crate) fn check_promises(
-    promises: &[Written],
-    controls: &[Claim],
-    variants: &[Known<'_>],
-    found: &Found,
-) {
-    for Written { claim, place } in promises {
+pub(crate) fn check_promises(promises: &[Placed], controls: &[Claim], variants: &[Known<'_>], found: &Found) {
+    for Placed { claim, place } in promises {
         let Some((loss, about)) = claim.promises_few().zip(variant(variants, &claim.left.variant)) else {
             continue;
         };

@@ -3,12 +3,11 @@
 //!
 //! Data flows `text → located tree → base ⊕ variant ⊕ --set → typed nouns`: [`Scenario::parse`] makes the tree,
 //! in which every key and value knows where it was written. `Plan::build` merges each variant (RFC 7386), reads
-//! the merged tree by hand-written readers, one file per section of the document, and gathers every problem on
-//! the way. A reader that meets a bad value records it and goes on with a harmless one, so that one run of
-//! validation shows everything that is wrong. No plan is built when there is any problem.
+//! the merged tree by the declarations of its keys (`keys/`), and gathers every problem on the way. A reader that
+//! meets a bad value records it and goes on with a harmless one, so that one run of validation shows everything
+//! that is wrong. No plan is built when there is any problem. Schema, reference page and `--explain` are written from
+//! the same declarations.
 
-#[cfg(test)]
-mod asked;
 mod build;
 mod capabilities;
 mod choice;
@@ -16,21 +15,18 @@ mod claims;
 mod controls;
 mod document;
 mod explain;
+mod form;
+mod keys;
 mod limits;
 mod problem;
-mod read_defaults;
-mod read_degrade;
-mod read_listener;
-mod read_routes;
-mod read_timeline;
-mod read_topology;
-mod read_traffic;
-mod read_users;
 mod reader;
 mod schema;
+mod section;
 mod set;
+mod shape;
 mod suggest;
 mod tree;
+mod written;
 mod yaml;
 
 pub use choice::Choice;

@@ -169,8 +169,6 @@ impl std::error::Error for Problems {}
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     problems: RefCell<Vec<Problem>>,
-    #[cfg(test)]
-    pub(super) asked: super::asked::Asked,
 }
 
 impl Found {

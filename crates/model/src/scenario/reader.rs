@@ -5,11 +5,8 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-#[cfg(test)]
-use super::asked::Want;
 use super::limits;
 use super::problem::{Found, Place, Problem};
-use super::schema::Measured;
 use super::suggest::{listed, nearest, suggestion};
 use super::tree::{Key, Node, Value};
 use crate::units::QuantityError;
@@ -93,6 +90,34 @@ impl<'d> Item<'d> {
         matches!(self.node.value, Value::Map(_))
     }
 
+    /// The first item of the list that stands here; records nothing.
+    pub(crate) fn first(&self) -> Option<Item<'d>> {
+        match &self.node.value {
+            Value::List(nodes) => nodes.first().map(|node| Item { key: &self.node.place, node, ..*self }),
+            _ => None,
+        }
+    }
+
+    /// The keys of the map that stands here; records nothing.
+    pub(crate) fn keys(&self) -> Vec<String> {
+        match &self.node.value {
+            Value::Map(entries) => entries.iter().map(|(key, _)| key.text.clone()).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The value under `key` of the map that stands here; records nothing.
+    pub(crate) fn below(&self, key: &str) -> Option<Item<'d>> {
+        let Value::Map(entries) = &self.node.value else { return None };
+        let (key, node) = entries.iter().find(|(known, _)| known.text == key)?;
+        Some(Item { name: &key.text, key: &key.place, node, found: self.found })
+    }
+
+    /// Whether a map without entries stands here; records nothing.
+    pub(crate) fn is_empty_map(&self) -> bool {
+        matches!(&self.node.value, Value::Map(entries) if entries.is_empty())
+    }
+
     /// Whether a list stands here; records nothing.
     pub(crate) fn is_list(&self) -> bool {
         matches!(self.node.value, Value::List(_))
@@ -100,8 +125,6 @@ impl<'d> Item<'d> {
 
     /// A text of bounded length.
     pub(crate) fn text(&self, wanted: &str) -> Option<&'d str> {
-        #[cfg(test)]
-        self.found.asked.add(self.node, Want::Text);
         self.written(wanted)
     }
 
@@ -124,32 +147,23 @@ impl<'d> Item<'d> {
     }
 
     /// A quantity with its unit.
-    pub(crate) fn quantity<T>(&self, limits: RangeInclusive<T>) -> Option<T>
+    pub(crate) fn quantity<T>(&self, limits: &RangeInclusive<T>) -> Option<T>
     where
-        T: FromStr<Err = QuantityError> + PartialOrd + Measured,
+        T: FromStr<Err = QuantityError> + PartialOrd + Display,
     {
-        #[cfg(test)]
-        self.found.asked.add(self.node, Want::quantity(&limits));
         let text = self.written("a quantity with its unit")?;
         match text.parse() {
-            Ok(quantity) => self.limited(quantity, &limits),
+            Ok(quantity) => self.limited(quantity, limits),
             Err(error) => self.refuse(self.wrong(format!("`{}`: {error}", self.name))),
         }
     }
 
     /// A whole number.
-    pub(crate) fn whole(&self, limits: RangeInclusive<u64>) -> Option<u64> {
-        #[cfg(test)]
-        self.found.asked.add(self.node, Want::Whole(limits.clone()));
+    pub(crate) fn whole(&self, limits: &RangeInclusive<u64>) -> Option<u64> {
         match self.written("a whole number")?.parse() {
-            Ok(number) => self.limited(number, &limits),
+            Ok(number) => self.limited(number, limits),
             Err(_) => self.unlike("a whole number"),
         }
-    }
-
-    /// A whole number of at most 32 bits, which the limits see to.
-    pub(crate) fn count(&self, limits: RangeInclusive<u64>) -> Option<u32> {
-        self.whole(limits).and_then(|number| u32::try_from(number).ok())
     }
 
     fn limited<T: PartialOrd + Display>(&self, value: T, limits: &RangeInclusive<T>) -> Option<T> {
@@ -161,21 +175,19 @@ impl<'d> Item<'d> {
     }
 
     /// One of a few words.
-    pub(crate) fn word<T: Copy>(&self, words: &[(&'static str, T)]) -> Option<T> {
+    pub(crate) fn word<T: Clone>(&self, words: &[(&'static str, T)]) -> Option<T> {
         self.word_wanted(words, &format!("one of {}", listed(words.iter().map(|(word, _)| *word))))
     }
 
     /// One of a few words, where something else could stand as well.
-    pub(crate) fn word_or<T: Copy>(&self, words: &[(&'static str, T)], otherwise: &str) -> Option<T> {
+    pub(crate) fn word_or<T: Clone>(&self, words: &[(&'static str, T)], otherwise: &str) -> Option<T> {
         self.word_wanted(words, &format!("{} or {otherwise}", listed(words.iter().map(|(word, _)| *word))))
     }
 
-    fn word_wanted<T: Copy>(&self, words: &[(&'static str, T)], wanted: &str) -> Option<T> {
-        #[cfg(test)]
-        self.found.asked.add(self.node, Want::Words(words.iter().map(|(word, _)| *word).collect()));
+    fn word_wanted<T: Clone>(&self, words: &[(&'static str, T)], wanted: &str) -> Option<T> {
         let text = self.written(wanted)?;
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
-            return Some(*value);
+            return Some(value.clone());
         }
         let problem = self.wrong(format!("`{}`: expected {wanted}, found `{text}`", self.name));
         self.refuse(match nearest(text, words.iter().map(|(word, _)| *word)) {
@@ -186,19 +198,17 @@ impl<'d> Item<'d> {
 
     /// The name of something that exists. An unknown one is recorded, and returned to go on with. Where nothing
     /// exists at all, that is the problem, and it has been recorded.
-    pub(crate) fn known_name(&self, what: &str, names: &[&str]) -> Option<String> {
+    pub(crate) fn known_name(&self, what: &str, names: &[String]) -> Option<String> {
         let text = self.text(&format!("the name of a {what}"))?;
-        if !names.is_empty() && !names.contains(&text) {
+        if !names.is_empty() && !names.iter().any(|name| name == text) {
             let problem = self.wrong(format!("there is no {what} `{text}`"));
-            self.found.add(problem.help(suggestion(text, names.iter().copied())));
+            self.found.add(problem.help(suggestion(text, names.iter().map(String::as_str))));
         }
         Some(text.to_owned())
     }
 
     /// The items of a list; each goes by the list's name.
     pub(crate) fn list(&self, most: usize) -> Option<Vec<Item<'d>>> {
-        #[cfg(test)]
-        self.found.asked.add(self.node, Want::List { most });
         let Value::List(nodes) = &self.node.value else {
             return self.unlike("a list");
         };
@@ -218,8 +228,6 @@ impl<'d> Item<'d> {
 
     /// The items of a map whose keys are free texts.
     pub(crate) fn entries(&self, most: usize) -> Option<Vec<Item<'d>>> {
-        #[cfg(test)]
-        self.found.asked.add(self.node, Want::Named { most });
         let Value::Map(entries) = &self.node.value else {
             return self.unlike_a_map();
         };
@@ -238,8 +246,6 @@ impl<'d> Item<'d> {
 
     /// The fields of a map with known keys.
     pub(crate) fn fields(&self) -> Option<Fields<'d>> {
-        #[cfg(test)]
-        self.found.asked.add(self.node, Want::Fields);
         match &self.node.value {
             Value::Map(entries) => Some(Fields { item: *self, entries, known: Vec::new() }),
             _ => self.unlike_a_map(),
@@ -271,17 +277,12 @@ pub(crate) struct Fields<'d> {
 
 impl<'d> Fields<'d> {
     /// The value under `key`, if it is there.
-    #[cfg_attr(test, track_caller)]
     pub(crate) fn get(&mut self, key: &'static str) -> Option<Item<'d>> {
-        #[cfg(test)]
-        self.item.found.asked.add_key(self.item.node, key);
         self.known.push(key);
-        let (key, node) = self.entries.iter().find(|(k, _)| k.text == key)?;
-        Some(Item { name: &key.text, key: &key.place, node, found: self.item.found })
+        self.item.below(key)
     }
 
     /// The value under `key`; a problem if it is missing.
-    #[cfg_attr(test, track_caller)]
     pub(crate) fn demand(&mut self, key: &'static str) -> Option<Item<'d>> {
         let item = self.get(key);
         if item.is_none() {
@@ -297,33 +298,6 @@ impl<'d> Fields<'d> {
             DOCUMENT => DOCUMENT.to_owned(),
             name => format!("`{name}`"),
         }
-    }
-
-    /// Reads `key`; `default` stands for a missing one, and for a bad one to go on with.
-    #[cfg_attr(test, track_caller)]
-    pub(crate) fn read<T>(
-        &mut self,
-        key: &'static str,
-        default: T,
-        read: impl FnOnce(Item<'d>) -> Option<T>,
-    ) -> T {
-        self.get(key).and_then(read).unwrap_or(default)
-    }
-
-    /// Reads `key`, which must be there; `harmless` stands for a missing or bad one to go on with.
-    #[cfg_attr(test, track_caller)]
-    pub(crate) fn require<T>(
-        &mut self,
-        key: &'static str,
-        harmless: T,
-        read: impl FnOnce(Item<'d>) -> Option<T>,
-    ) -> T {
-        self.demand(key).and_then(read).unwrap_or(harmless)
-    }
-
-    /// Keys that are read elsewhere.
-    pub(crate) fn leave(&mut self, keys: &[&'static str]) {
-        self.known.extend(keys);
     }
 
     /// Refuses every key that nobody asked for.

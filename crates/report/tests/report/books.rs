@@ -102,6 +102,7 @@ fn a_log_without_any_ids_makes_two_way_books_and_one_that_lacks_some_is_invalid(
         let cell = without(vec![gap]);
         assert_eq!((cell.books.access_log, cell.books.grade), (log, Grade::TwoWay));
         assert_eq!(findings(&cell), []);
+        assert_eq!(cell.books.exceptions.get(&Exception::LogLost), None, "it never had their lines");
         assert_eq!(cell.validity.counts.verdict, Trust::Valid);
     }
     // The history does not say that the log had none: its ids were removed.
@@ -185,8 +186,28 @@ fn only_the_first_twenty_ids_of_a_finding_are_listed() {
     let cell = summary(|records| {
         records.access.drain(0..50);
     });
-    assert_eq!(cell.books.unmatched[0].count, 50);
-    assert_eq!(cell.books.unmatched[0].ids.len(), 20);
+    let many = &cell.books.unmatched[0];
+    assert_eq!((many.count, many.ids.len()), (50, 20));
+    assert!(many.words().contains("19, …"), "{}", many.words());
+    let all = summary(|records| drop(records.access.drain(0..20)));
+    assert!(!all.books.unmatched[0].words().contains('…'), "{}", all.books.unmatched[0].words());
+}
+
+#[test]
+fn a_schedule_is_in_order_if_no_request_is_due_before_an_earlier_one_or_answered_before_it_is_due() {
+    let moved = |due: f64, end: f64| {
+        let cell = summary(|records| {
+            // Request 10 is due at 25 ms.
+            let request = &mut records.requests[11];
+            (request.due, request.end) = (ms(due), ms(end));
+        });
+        findings(&cell)
+    };
+    assert_eq!(moved(25.0, 125.0), []);
+    assert_eq!(moved(25.0, 25.0), []);
+    let out_of_order = [(Finding::OutOfOrder, 1, vec![RequestId(11)])];
+    assert_eq!(moved(24.9, 125.0), out_of_order);
+    assert_eq!(moved(25.0, 24.9), out_of_order);
 }
 
 #[test]

@@ -113,6 +113,8 @@ fn a_gate_on_one_way_to_lose_rests_on_the_proof_that_nothing_was_lost_in_any() {
 fn a_control_that_the_promise_would_hold_for_as_well_tells_nothing_apart() {
     let beside = |promise: &str| both(&plan_of(&["without-drain.dropped > 0"], &[promise]));
     assert_eq!(last(&beside("with-drain.dropped < 39")).holding, Holding::Held);
+    // What bounds the good ones is judged by no number of lost ones.
+    assert_eq!(last(&beside("with-drain.ok > 30")).holding, Holding::Held);
     let run = beside("with-drain.dropped <= 39");
     assert!(unproven(&run).starts_with("the control without-drain lost only 39"), "{}", unproven(&run));
 }
@@ -154,6 +156,22 @@ fn of_several_controls_the_one_about_the_same_loss_is_named() {
     let named: Vec<_> =
         run.claims[2..].iter().map(|claim| claim.zero.clone().and_then(|zero| zero.control)).collect();
     assert_eq!(named, [Some("other".to_owned()), Some(CONTROL.to_owned())]);
+}
+
+#[test]
+fn of_controls_about_the_same_loss_the_one_that_lost_most_is_named_and_of_equals_the_first() {
+    let mut plan = plan_of(&["without-drain.dropped > 0", "other.dropped > 0"], &["with-drain.dropped == 0"]);
+    let mut other = plan.variants[0].clone();
+    other.name = "other".into();
+    plan.variants.push(other);
+    let cells = [CONTROL, DRAINED, "other"].map(|variant| summarise(&plan, &cell(variant)));
+    let named = |lost: u64| {
+        let mut cells = cells.clone();
+        cells[2].counts.dropped = lost;
+        let run = judge(&plan, &environment(), cells.into(), vec![]);
+        last(&run).zero.as_ref().and_then(|zero| zero.control.clone()).expect("it is a zero")
+    };
+    assert_eq!([LOST - 1, LOST, LOST + 1].map(named), [CONTROL, CONTROL, "other"]);
 }
 
 #[test]

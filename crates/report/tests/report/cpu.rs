@@ -4,8 +4,9 @@ use model::history::{Event, Happening};
 use model::outcome::{NotSent, Outcome};
 use model::records::CellRecords;
 use model::timeline::FaultKind;
-use report::cpu::CpuTime;
-use report::summarise;
+use report::cpu::{CpuTime, Usage};
+use report::validity::Trust;
+use report::{CellSummary, Colour, Format, Style, judge, render, summarise};
 
 use crate::build::*;
 
@@ -173,4 +174,32 @@ fn a_fault_ends_the_figure_only_of_a_backend_that_it_kills() {
     for fault in [FaultKind::Freeze, FaultKind::Partition] {
         assert_eq!(seconds(fault), Some(0.5), "{fault:?}");
     }
+}
+
+/// What the balancer used over so many milliseconds.
+fn over(window: f64) -> CpuTime {
+    let usage = Usage { seconds: 1.0, source: "/proc/PID/stat".into(), from_ms: 2.0, to_ms: 2.0 + window };
+    CpuTime { components: [("balancer".to_owned(), usage)].into(), ..CpuTime::default() }
+}
+
+#[test]
+fn cpu_time_over_less_than_five_seconds_can_not_be_trusted() {
+    let machine =
+        |at: f64, seconds: f64| event(at, Happening::MachineRead { seconds, stolen: 0.0, idle: None });
+    let history = [machine(0.0, 1.0), machine(20_000.0, 41.0)];
+    let trust = |cpu: &CpuTime| report::validity::cpu(&history, ms(0.0), cpu).verdict;
+    assert_eq!([4999.0, 5000.0].map(|window| trust(&over(window))), [Trust::Invalid, Trust::Valid]);
+    assert_eq!(trust(&CpuTime::default()), Trust::Invalid);
+}
+
+#[test]
+fn a_report_doubts_cpu_time_only_where_it_was_read_for_long_enough_to_be_asked_for() {
+    let summary = summarise(&plan(), &measured());
+    let doubted = |window: f64| {
+        let cell = CellSummary { cpu: over(window), ..summary.clone() };
+        let run = judge(&plan(), &environment(), vec![cell], vec![]);
+        let style = Style { width: 200, colour: Colour::Never };
+        render(&run, Format::Markdown, style).contains("CPU time INVALID")
+    };
+    assert_eq!([4999.0, 5000.0].map(doubted), [false, true]);
 }

@@ -1,8 +1,12 @@
+use std::time::Duration;
+
 use model::access_log::{LogGap, Reason};
 use model::history::{Event, Happening};
-use model::outcome::{Cause, NotSent, Outcome, OutcomeKind, Stage};
+use model::ledger::Execution;
+use model::outcome::{BodyCheck, Cause, NotSent, Outcome, OutcomeKind, Stage};
 use model::request::ConnectionUse;
 use model::timeline::FaultKind;
+use model::topology::Retries;
 use report::evidence::Evidence;
 use report::fate::{Equation, Exception, Fate, Finding, SubCause, fate};
 
@@ -23,7 +27,7 @@ fn quiet() -> Vec<Event> {
 
 fn judge(
     outcome: Outcome,
-    executions: &[model::ledger::Execution],
+    executions: &[Execution],
     lines: &[model::access_log::Logged],
     history: &[Event],
 ) -> Fate {
@@ -66,6 +70,25 @@ fn a_refused_connection_never_reached_the_balancer() {
     assert_eq!(fate.exceptions, [Exception::NeverReachedBalancer]);
     assert_eq!(fate.sub_cause, Some(SubCause::NotExecuted));
     assert_eq!(fate.unmatched, []);
+}
+
+#[test]
+fn without_a_byte_a_receipt_and_a_line_a_request_never_arrived_if_the_log_is_whole_or_nothing_was_connected()
+{
+    let exception = |stage, whole| {
+        judge(failed(stage, Cause::Reset), &[], &[], &[event(9000.0, access_log(whole))]).exceptions
+    };
+    assert_eq!(exception(Stage::FirstByte, true), [Exception::NeverReachedBalancer]);
+    assert_eq!(exception(Stage::Tls, false), [Exception::NeverReachedBalancer]);
+    assert_eq!(exception(Stage::FirstByte, false), [Exception::LogLost]);
+}
+
+#[test]
+fn a_cancelled_request_may_have_been_logged_with_any_status_or_not_at_all() {
+    let cancelled = Outcome::NotSent(NotSent::Cancelled);
+    for lines in [vec![], vec![logged(0, 200, &[])], vec![logged(0, 499, &[])]] {
+        assert_eq!(judge(cancelled, &[], &lines, &quiet()).unmatched, []);
+    }
 }
 
 #[test]
@@ -151,11 +174,41 @@ fn an_abort_by_the_client_is_admitted_by_the_log_or_by_its_own_timeout() {
 }
 
 #[test]
+fn what_a_backend_finished_was_not_given_up_on_whoever_left() {
+    let done = [execution(0, inc("web-1", 1), 1.0, Some(99.0))];
+    let mut line = logged(0, 0, &["web-1"]);
+    line.reason = Some(Reason::ClientAbort);
+    let fate = judge(failed(Stage::FirstByte, Cause::Reset), &done, &[line], &quiet());
+    assert_eq!(fate.sub_cause, Some(SubCause::Undetermined));
+    assert_eq!(fate.unmatched, [(Equation::DeliveryMatchesExecution, Finding::FinishedButLost)]);
+}
+
+#[test]
 fn an_abort_by_the_balancer_is_its_gateway_timeout_or_its_next_attempt() {
     let begun = [execution(0, inc("web-1", 1), 1.0, None)];
     let fate = judge(answered(504), &begun, &[logged(0, 504, &["web-1"])], &quiet());
     assert_eq!(fate.exceptions, [Exception::BalancerAbort]);
     assert_eq!(fate.sub_cause, Some(SubCause::GivenUp));
+    // Either says it alone: the client's status, and the line of a response that never arrived.
+    let unlogged = judge(answered(504), &begun, &[], &[event(9000.0, access_log(false))]);
+    assert!(unlogged.exceptions.contains(&Exception::BalancerAbort), "{unlogged:?}");
+    let reset = failed(Stage::FirstByte, Cause::Reset);
+    let undelivered = judge(reset, &begun, &[logged(0, 504, &["web-1"])], &quiet());
+    assert!(undelivered.exceptions.contains(&Exception::BalancerAbort), "{undelivered:?}");
+}
+
+#[test]
+fn a_backend_that_the_balancer_could_not_connect_to_received_nothing() {
+    let judged = |reason| {
+        let mut line = logged(0, 502, &["web-1"]);
+        line.reason = reason;
+        judge(answered(502), &[], &[line], &quiet())
+    };
+    for reason in [Reason::ConnectRefused, Reason::ConnectTimeout] {
+        let fate = judged(Some(reason));
+        assert_eq!((fate.exceptions, fate.unmatched), (vec![Exception::NeverConnected], vec![]));
+    }
+    assert_eq!(judged(None).unmatched, [(Equation::LogAgrees, Finding::AttemptNotReceived)]);
 }
 
 #[test]
@@ -178,6 +231,45 @@ fn a_retry_that_worked_is_masked_and_a_duplicate() {
 }
 
 #[test]
+fn a_success_beside_an_attempt_that_never_ended_is_masked_though_no_log_tells_of_it() {
+    let first = execution(0, inc("web-1", 1), 1.0, None);
+    let second = execution(0, inc("web-2", 1), 52.0, Some(99.0));
+    let evidence = Evidence::gather(&death());
+    let masked =
+        |executions: &[&Execution]| fate(&request(0, 0.0, answered(200)), executions, &[], &evidence).masked;
+    assert!(masked(&[&first, &second]));
+    assert!(!masked(&[&second]));
+}
+
+#[test]
+fn where_no_log_tells_of_a_request_its_second_receipt_is_what_the_plan_allows() {
+    let told = [event(9000.0, access_log_with(true, vec![LogGap::PerConnection]))];
+    let twice = [1.0, 52.0].map(|at| execution(0, inc("web-1", 1), at, Some(99.0)));
+    let mut variant = plan().variants.remove(0);
+    for (retries, is_found) in [(Retries::Off, true), (Retries::On { tries: 2 }, false)] {
+        variant.topology.retries = retries;
+        let evidence = Evidence::gather(&told).under(Some(&variant));
+        let fate = fate(&request(0, 0.0, answered(502)), &[&twice[0], &twice[1]], &[], &evidence);
+        let found = (Equation::SentAsToldAndAllowed, Finding::ReceivedSeveralTimes);
+        assert_eq!(fate.unmatched.contains(&found), is_found, "{retries:?}");
+    }
+}
+
+#[test]
+fn a_timeout_that_ends_more_than_a_millisecond_before_its_time_is_early() {
+    let plan = plan();
+    let evidence = Evidence::gather(&quiet()).under(plan.variants.first());
+    let early = |waited: f64| {
+        let mut request = request(0, 0.0, failed(Stage::FirstByte, Cause::Timeout));
+        request.end = ms(waited);
+        let fate = fate(&request, &[], &[&logged(0, 499, &[])], &evidence);
+        fate.unmatched.contains(&(Equation::RecordHolds, Finding::TimedOutEarly))
+    };
+    // Clients wait for 5 s.
+    assert_eq!([4998.9, 4999.0, 5000.0].map(early), [true, false, false]);
+}
+
+#[test]
 fn a_success_must_be_stamped_and_finished_by_that_incarnation() {
     let done = [execution(0, inc("web-1", 1), 1.0, Some(99.0))];
     let line = [logged(0, 200, &["web-1"])];
@@ -187,6 +279,22 @@ fn a_success_must_be_stamped_and_finished_by_that_incarnation() {
     request.served_by = Some(inc("web-1", 2));
     let other_generation = fate(&request, &[&done[0]], &[&line[0]], &Evidence::gather(&quiet()));
     assert_eq!(other_generation.unmatched, [(Equation::DeliveryMatchesExecution, Finding::OkNotFinished)]);
+}
+
+#[test]
+fn a_declared_status_that_a_backend_stamped_must_be_finished_by_that_incarnation_too() {
+    let declared = Outcome::Answered { status: 404, body: BodyCheck::Verified, expected: Some(true) };
+    let mut request = request(0, 0.0, declared);
+    request.served_by = Some(inc("web-1", 1));
+    let line = logged(0, 404, &["web-1"]);
+    let found = |generation: u32, finished: Option<f64>| {
+        let execution = execution(0, inc("web-1", generation), 1.0, finished);
+        let fate = fate(&request, &[&execution], &[&line], &Evidence::gather(&quiet()));
+        fate.unmatched.contains(&(Equation::DeliveryMatchesExecution, Finding::OkNotFinished))
+    };
+    assert!(!found(1, Some(99.0)));
+    assert!(found(1, None));
+    assert!(found(2, Some(99.0)));
 }
 
 #[test]
@@ -244,4 +352,23 @@ fn a_request_that_an_old_worker_had_in_hand_may_be_cut_off_by_a_reload() {
             cut(unrelated).unmatched.contains(&(Equation::UnfinishedIsExplained, Finding::NeverFinished))
         );
     }
+}
+
+#[test]
+fn an_old_worker_takes_its_lines_with_it_when_it_is_reloaded_or_its_grace_is_over() {
+    let begun = execution(0, inc("web-1", 1), 1.0, None);
+    let fate = |cause, end: f64| {
+        let mut request = request(0, 0.0, failed(Stage::FirstByte, cause));
+        request.end = ms(end);
+        let history = [event(90.0, Happening::BalancerReloaded), event(9000.0, access_log(true))];
+        let evidence = Evidence::gather(&history).with_reload_grace(Duration::from_secs(5));
+        fate(&request, &[&begun], &[], &evidence)
+    };
+    // A client whose time is up was not cut off, and soon after the reload its line may be lost all the same.
+    for (cause, end) in [(Cause::Timeout, 100.0), (Cause::Reset, 5000.0)] {
+        let fate = fate(cause, end);
+        assert!(fate.exceptions.contains(&Exception::LogLost), "{cause:?}: {fate:?}");
+        assert_eq!(fate.unmatched, [], "{cause:?}");
+    }
+    assert!(fate(Cause::Timeout, 5000.0).unmatched.contains(&(Equation::LogAgrees, Finding::NotLogged)));
 }

@@ -169,6 +169,9 @@ fn without_probes_there_is_no_bound_and_never_is_still_too_late() {
     let claim = ["crash.detection[web-1] <= 1 × crash.bound[web-1]"];
     let unseen = crash(9000.0, vec![watched(none(), Some(20))]);
     assert_eq!(holdings(&unseen, &claim), [Holding::Failed]);
+    // Nor is it known that it took longer than that.
+    let later = ["crash.detection[web-1] > 1 × crash.bound[web-1]"];
+    assert_eq!(holdings(&unseen, &later), [Holding::Unproven("no bound: nothing probes".into())]);
     let seen = crash(4800.0, vec![watched(none(), Some(20)), seen_down(4821.0)]);
     assert_eq!(holdings(&seen, &claim), [Holding::Unproven("no bound: nothing probes".into())]);
     let blind = crash(4800.0, vec![watched(none(), None)]);

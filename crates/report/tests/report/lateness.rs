@@ -51,6 +51,19 @@ fn a_timeout_that_lacked_a_part_of_its_time_is_the_generators() {
 }
 
 #[test]
+fn lateness_at_waking_up_is_told_by_its_median_and_its_99th_percentile_and_is_never_negative() {
+    let woken = |late: f64| Request { released: ms(late), ..request(0, 0.0, answered(200)) };
+    let told = |late: &[f64]| {
+        let requests: Vec<_> = late.iter().map(|late| woken(*late)).collect();
+        report::validity::late_wake(&requests.iter().collect::<Vec<_>>())
+    };
+    let hundred: Vec<f64> = (1..=100).rev().map(f64::from).collect();
+    assert_eq!(told(&hundred), (50.0, 99.0));
+    assert_eq!(told(&[-3.0]), (0.0, 0.0));
+    assert_eq!(told(&[]), (0.0, 0.0));
+}
+
+#[test]
 fn a_timeout_that_would_have_come_with_all_its_time_is_not() {
     let late_answer = |finished| charged(|records| timed_out(records, 500.0, Some(finished)));
     assert_eq!(late_answer(1750.0), GENERATOR, "in time, counted from its release");
@@ -168,6 +181,42 @@ fn a_generator_without_descriptors_names_what_it_lacked_and_nothing_is_failed() 
     assert_eq!(verdict, Verdict::Invalid);
 }
 
+#[test]
+fn what_the_generator_lacked_is_named_with_its_number_and_what_to_do() {
+    let lacked = |errno: i32, times: usize| {
+        let request = request(0, 0.0, Outcome::NotSent(NotSent::LocalResource(errno)));
+        let shortages = report::validity::shortages(&[], &vec![&request; times]);
+        let [shortage] = shortages.as_slice() else { panic!("{shortages:?}") };
+        assert!(shortage.contains(&format!("for {times} requests (errno {errno})")), "{shortage}");
+        shortage.clone()
+    };
+    for (errnos, what) in [
+        (&[24][..], "ulimit -n"),
+        (&[23], "fs.file-max"),
+        (&[99, 98, 11], "ip_local_port_range"),
+        (&[105, 12], "memory for sockets"),
+        (&[7], "something of this machine"),
+    ] {
+        for errno in errnos {
+            assert!(lacked(*errno, 3).contains(what), "{errno}");
+        }
+    }
+}
+
+#[test]
+fn only_the_faults_of_the_generator_that_there_were_are_told() {
+    let summary = percentiles(|records| {
+        for id in 0..9 {
+            records.requests[id].outcome = Outcome::NotSent(NotSent::Stall);
+            records.requests[id].served_by = None;
+        }
+        records.executions.drain(..9);
+        records.access.drain(..9);
+    });
+    let told = "9 requests failed through the generator's own fault: 9 were due while it stood still";
+    assert_eq!(summary.validity.counts.reasons[0], told);
+}
+
 fn percentiles(tamper: impl FnOnce(&mut CellRecords)) -> CellSummary {
     let mut records = cell(DRAINED);
     tamper(&mut records);
@@ -189,6 +238,8 @@ fn each_percentile_is_judged_by_the_lateness_at_it() {
     // Eight of 8000 requests lie beyond p99.9.
     let of = |n: usize| trust(&percentiles(|records| late(&mut records.requests[..n], 90.0)));
     assert_eq!(of(8), [Valid, Valid, Valid, Valid, Invalid]);
+    let slowest = percentiles(|records| late(&mut records.requests[..8], 90.0));
+    assert_eq!(slowest.validity.latency.verdict, Valid, "the slowest is judged alone");
     assert_eq!(of(9), [Valid, Valid, Valid, Invalid, Invalid]);
     assert_eq!(of(81), [Valid, Valid, Invalid, Invalid, Invalid]);
 }
@@ -293,12 +344,13 @@ fn what_others_use_of_the_processors_is_measured_and_bears_on_latency_and_cpu_ti
     // Over 20 s, two processors have 40 s. The components used 1 + 1.5 + 3 × (0.25 + 0.5) = 4.75 s of what was worked.
     let of = |foreign: f64| {
         let mut records = crate::cpu::measured();
+        // 0.4 s of it were stolen, which is idle for nobody.
         let idle = |at: f64, idle: f64| {
-            let (seconds, stolen) = (100.0 + at / 500.0, 0.0);
+            let (seconds, stolen) = (100.0 + at / 500.0, 7.0 + at * 0.4 / 20_000.0);
             event(at, Happening::MachineRead { seconds, stolen, idle: Some(idle) })
         };
         records.history.push(idle(5.0, 50.0));
-        records.history.push(idle(20_005.0, 50.0 + 40.0 - 4.75 - foreign * 40.0));
+        records.history.push(idle(20_005.0, 50.0 + 40.0 - 0.4 - 4.75 - foreign * 40.0));
         let summary = summarise(&plan(), &records);
         let measured = summary.cpu.foreign.unwrap();
         assert!((measured - foreign).abs() < 1e-9, "{measured}");

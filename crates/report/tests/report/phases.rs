@@ -1,5 +1,5 @@
 use model::history::Happening;
-use model::outcome::{Cause, OutcomeKind, Stage};
+use model::outcome::{Cause, Outcome, OutcomeKind, Stage};
 use model::records::CellRecords;
 use model::timeline::FaultKind;
 use model::units::Nanos;
@@ -98,6 +98,26 @@ fn a_time_out_without_such_a_moment_belongs_to_when_it_was_received_or_sent() {
     records.executions.remove(1);
     records.access[1].attempts.clear();
     assert_eq!(phases_of_time_outs(&records), [(None, Phase::Baseline)]);
+}
+
+#[test]
+fn what_a_reload_cut_off_or_was_lost_soon_after_one_belongs_to_it() {
+    // Request 100 is due at 250 ms. Nothing but the reload happens until 4 s.
+    let phase = |outcome: Outcome, reloaded: f64, end: f64| {
+        let mut records = cell(CONTROL);
+        records.history.insert(3, event(reloaded, Happening::BalancerReloaded));
+        let request = &mut records.requests[100];
+        (request.outcome, request.end, request.served_by) = (outcome, ms(end), None);
+        let dropped = summarise(&plan(), &records).dropped.into_iter();
+        dropped.map(|group| group.source.phase).find(|phase| *phase != Phase::Terminate)
+    };
+    let reset = failed(Stage::FirstByte, Cause::Reset);
+    // Soon after the reload, whatever the client got.
+    assert_eq!(phase(answered(502), 300.0, 1200.0), Some(Phase::Reload));
+    assert_eq!(phase(reset, 300.0, 1200.0), Some(Phase::Reload));
+    // Later only a connection that the old configuration still held.
+    assert_eq!(phase(reset, 300.0, 3800.0), Some(Phase::Reload));
+    assert_eq!(phase(answered(502), 300.0, 3800.0), Some(Phase::Baseline));
 }
 
 #[test]

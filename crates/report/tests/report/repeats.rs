@@ -4,6 +4,7 @@ use model::catalog::BalancerKind;
 use model::claim::{Metric, Operand, Reading};
 use model::plan::SavedPlan;
 use report::document::{Block, Detail, compose};
+use report::validity::{Trust, Validity};
 use report::verdict::Holding;
 use report::{CellSummary, Colour, Format, RunSummary, Style, Verdict, judge, render, summarise};
 
@@ -162,7 +163,7 @@ fn slowing(repeats: u32, invalid: u32) -> RunSummary {
     run(&SavedPlan { repeats, ..plan() }, |cell| {
         cell.latency_ms.p99 = Some(90.0 + 10.0 * f64::from(cell.repeat));
         if cell.repeat == invalid {
-            cell.validity.lower_latency(report::validity::Trust::Invalid, "late");
+            cell.validity.lower_latency(Trust::Invalid, "late");
         }
     })
 }
@@ -214,6 +215,72 @@ fn a_difference_within_the_noise_is_called_none() {
     let once = SavedPlan { repeats: 1, ..plan.clone() };
     let text = run(&once, |_| {}).readings[0].text.clone();
     assert!(text.ends_with("(fewer than 3 repeats: noise is not known)"), "{text}");
+}
+
+#[test]
+fn counts_are_set_beside_each_other_without_a_word_of_noise_and_what_is_not_trusted_is_named() {
+    let reading = |text: &str, tamper: fn(&mut CellSummary)| {
+        let plan = SavedPlan { reading: Some(text.parse().expect("it is prose")), ..five() };
+        run(&plan, tamper).readings[0].text.clone()
+    };
+    assert_eq!(reading("{with-drain.dropped against without-drain.dropped}", |_| {}), "0 against 39");
+    let late = reading("{with-drain.p50 against without-drain.p50}", |cell| {
+        if is_drained(cell, &[2]) {
+            cell.validity.lower_latency(Trust::Invalid, "late");
+        }
+    });
+    assert_eq!(late, "(not trusted: with-drain.p50) against 100 ms");
+}
+
+/// Whether a run is DEGRADED in which nothing but `claim` is asked.
+fn is_degraded(claim: &str, repeats: u32, tamper: fn(&mut CellSummary)) -> bool {
+    let expect = vec![claim.parse().expect("a claim")];
+    let plan = SavedPlan { repeats, expect, control: vec![], ..plan() };
+    let run = run(&plan, |cell| {
+        cell.cpu.balancer_us_per_request = Some(100.0);
+        cell.validity.cpu = Some(Validity::default());
+        tamper(cell);
+    });
+    run.degraded
+}
+
+#[test]
+fn a_difference_of_cpu_times_needs_three_repeats() {
+    let difference = "with-drain.balancer_cpu_per_request <= 2 × without-drain.balancer_cpu_per_request";
+    assert_eq!([1, 2, 3].map(|repeats| is_degraded(difference, repeats, |_| {})), [true, true, false]);
+    for other in ["with-drain.balancer_cpu_per_request < 1s", "with-drain.p50 <= 2 × without-drain.p50"] {
+        assert!(!is_degraded(other, 1, |_| {}), "{other}");
+    }
+}
+
+#[test]
+fn a_run_is_degraded_by_what_its_claims_read_and_by_nothing_else() {
+    let cpu_of_drained: fn(&mut CellSummary) = |cell| {
+        if is_drained(cell, &[1]) {
+            cell.validity.cpu.as_mut().expect("it is judged").lower(Trust::Degraded, "steal");
+        }
+    };
+    let latency_of_drained: fn(&mut CellSummary) = |cell| {
+        if is_drained(cell, &[1]) {
+            cell.validity.lower_latency(Trust::Degraded, "late");
+        }
+    };
+    assert!(is_degraded("with-drain.balancer_cpu_per_request < 1s", 1, cpu_of_drained));
+    assert!(!is_degraded("without-drain.balancer_cpu_per_request < 1s", 1, cpu_of_drained));
+    assert!(!is_degraded("with-drain.p50 < 1s", 1, cpu_of_drained));
+    assert!(is_degraded("with-drain.p50 < 1s", 1, latency_of_drained));
+    assert!(!is_degraded("without-drain.p50 < 1s", 1, latency_of_drained));
+    assert!(!is_degraded("with-drain.balancer_cpu_per_request < 1s", 1, latency_of_drained));
+}
+
+#[test]
+fn a_comparison_that_was_judged_in_no_repeat_has_no_numbers() {
+    let mut plan = five();
+    plan.expect = vec!["with-drain.ok > 0.5 × without-drain.ok".parse().expect("a claim")];
+    let mut cells = run(&plan, |_| {}).cells;
+    cells.retain(|cell| cell.variant == CONTROL);
+    let run = judge(&plan, &environment(), cells, vec![]);
+    assert_eq!((run.proofs[1].held, run.proofs[1].observed.contains("against")), (0, false));
 }
 
 #[test]

@@ -41,6 +41,10 @@ fn cpu_time_of_which_nobody_knows_the_steal_or_over_a_short_window_is_not_truste
     let (verdict, reason) = trust(&measured());
     assert_eq!(verdict, Trust::Invalid);
     assert!(reason.contains("steal time was not measured"), "{reason}");
+    // Two readings of the machine between which no time passed say nothing.
+    let mut still = measured();
+    still.history.extend([machine(5.0, 100.0, 1.0), machine(20_102.0, 100.0, 1.0)]);
+    assert!(trust(&still).1.contains("steal time was not measured"), "{}", trust(&still).1);
     let mut short = with_steal(0.0);
     // The balancer is read at 4 ms; the load of these records ends late, so the window is cut at its beginning.
     for event in &mut short.history {

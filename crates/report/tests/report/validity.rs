@@ -4,6 +4,7 @@ use model::plan::SavedPlan;
 use model::records::CellRecords;
 use model::timeline::Action;
 use model::units::{Nanos, Share};
+use report::deploy::DeployRecord;
 use report::validity::{CellValidity, Trust};
 use report::{summarise, summary::Ending};
 
@@ -48,6 +49,36 @@ fn counts_need_99_percent_within_100_ms_or_95_percent_within_250_ms() {
     assert_eq!(trust(1600, 250.0), Trust::Degraded);
     assert_eq!(trust(80, 251.0), Trust::Degraded);
     assert_eq!(trust(81, 251.0), Trust::Invalid);
+}
+
+#[test]
+fn the_part_of_the_requests_that_began_in_time_is_told() {
+    let counts = validity(CONTROL, |records| late(records, 160, 101.0)).counts;
+    assert!(counts.reasons[0].contains("only 90 % of the requests"), "{counts:?}");
+}
+
+#[test]
+fn a_deploy_counts_if_all_that_was_planned_began_and_its_effects_showed_before_the_load_ended() {
+    let plan = plan();
+    let record = summarise(&plan, &cell(DRAINED)).deploy.expect("it deploys");
+    let trust = |tamper: fn(&mut DeployRecord)| {
+        let mut record = record.clone();
+        tamper(&mut record);
+        report::validity::deploy(&plan.variants[1], &record).verdict
+    };
+    let valid: [fn(&mut DeployRecord); 3] =
+        [|_| {}, |record| record.planned = 2, |record| record.margin_ms = Some(0.0)];
+    let invalid: [fn(&mut DeployRecord); 7] = [
+        |record| record.planned = 0,
+        |record| record.planned = 4,
+        |record| record.margin_ms = Some(-0.1),
+        |record| record.margin_ms = None,
+        |record| record.replacements[1].late_arrivals = 1,
+        |record| record.replacements[1].in_flight_at_drained = Some(1),
+        |record| record.replacements.iter_mut().for_each(|it| it.in_flight_at_deregistration = Some(0)),
+    ];
+    assert_eq!(valid.map(trust), [Trust::Valid; 3]);
+    assert_eq!(invalid.map(trust), [Trust::Invalid; 7]);
 }
 
 #[test]

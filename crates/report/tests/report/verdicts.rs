@@ -101,6 +101,26 @@ fn a_drop_in_balanced_books_fails_the_zero_however_late_the_generator_was() {
 }
 
 #[test]
+fn a_comparison_that_a_late_generator_may_have_broken_proves_nothing() {
+    let mut plan = plan();
+    plan.expect[0] = "with-drain.dropped <= 0.01 × without-drain.dropped".parse().expect("a claim");
+    let run = run_with(&plan, &[cell(CONTROL), late(with_a_drop(), 900)]);
+    assert!(matches!(run.claims[1].holding, Holding::Unproven(_)), "{:?}", run.claims[1]);
+}
+
+#[test]
+fn few_that_are_not_none_are_told_without_the_shadows_of_a_zero() {
+    let mut plan = plan();
+    plan.expect[0] = "with-drain.dropped <= 3".parse().expect("a claim");
+    let mut cells = [CONTROL, DRAINED].map(|variant| summarise(&plan, &cell(variant)));
+    cells[1].counts.dropped = 1;
+    let run = judge(&plan, &environment(), cells.into(), vec![]);
+    assert_eq!(run.claims[1].holding, Holding::Held);
+    assert_eq!(run.claims[1].observed, "1 of 8000; the control without-drain lost 39");
+    assert_eq!(run.claims[1].zero, None);
+}
+
+#[test]
 fn a_drop_in_books_that_do_not_balance_proves_nothing() {
     let mut records = with_a_drop();
     records.requests.remove(3);
@@ -167,6 +187,37 @@ fn a_control_that_dropped_nothing_without_retries_is_unexplained() {
     assert!(matches!(control(&run), Holding::Unproven(_)));
     assert!(matches!(zero(&run), Holding::Unproven(_)));
     assert_eq!(run.verdict, Verdict::Invalid);
+}
+
+#[test]
+fn a_control_that_dropped_nothing_says_whether_anything_was_in_flight_to_be_dropped() {
+    let unproven = |claim: &str, control: CellRecords| {
+        let plan = SavedPlan { control: vec![claim.parse().expect("a claim")], ..plan() };
+        let run = run_with(&plan, &[control, cell(DRAINED)]);
+        let Holding::Unproven(reason) = &run.claims[0].holding else { panic!("{:?}", run.claims[0]) };
+        reason.clone()
+    };
+    let told = unproven("without-drain.dropped > 0", without_a_drop(false));
+    assert!(told.contains("although 39 requests were in flight over the terminations"), "{told}");
+    // It lost some, or had nothing in flight when it was terminated.
+    for (claim, control) in
+        [("without-drain.dropped > 1000", cell(CONTROL)), ("with-drain.dropped > 0", cell(CONTROL))]
+    {
+        let told = unproven(claim, control);
+        assert!(!told.contains("although"), "{told}");
+    }
+    let condition = unproven("without-drain.replaced == 4", cell(CONTROL));
+    assert_eq!(condition, "the control does not show what it should");
+}
+
+#[test]
+fn a_control_that_lost_some_is_not_masked_by_those_that_were_rescued() {
+    let control = vec!["without-drain.dropped > 1000".parse().expect("a claim")];
+    let plan = SavedPlan { control, ..plan() };
+    let mut cells = [CONTROL, DRAINED].map(|variant| summarise(&plan, &cell(variant)));
+    cells[0].books.masked = 1;
+    let run = judge(&plan, &environment(), cells.into(), vec![]);
+    assert!(matches!(run.claims[0].holding, Holding::Unproven(_)), "{:?}", run.claims[0]);
 }
 
 #[test]
@@ -263,6 +314,14 @@ fn a_plan_that_was_changed_after_the_run_judges_nothing() {
         let told = |claim: &report::verdict::ClaimVerdict| matches!(&claim.holding, Holding::Unproven(why) if why.starts_with("plan.json was changed after the run"));
         assert!(run.claims.iter().all(told), "{:?}", run.claims);
     }
+}
+
+#[test]
+fn a_control_without_a_whole_deploy_that_no_retry_rescued_is_not_masked() {
+    let mut records = without_a_drop(false);
+    records.history.retain(|event| !matches!(event.what, Happening::DeployFinished { .. }));
+    let run = run(&[records, cell(DRAINED)]);
+    assert!(matches!(control(&run), Holding::Unproven(why) if why.contains("deploy_outlived_load")));
 }
 
 #[test]

@@ -147,7 +147,7 @@ pub(super) async fn run(
     if let Some(controls) = beside_the_chosen(plan, &wanted.choice.variant).filter(|_| !wanted.quiet) {
         eprintln!("also running, as controls of the chosen variants: {controls}");
     }
-    let programs: Vec<&'static Program> = programs(&kinds, plan.variants.iter()).collect();
+    let programs = programs(&kinds, &plan.variants.iter().collect::<Vec<_>>());
     let job = RunTask { wanted, planned, templates, kinds: &kinds, interrupted: interrupted.clone() };
     if !wanted.quiet && !leftovers::dead(&wanted.out).is_empty() {
         let out = wanted.out.display();
@@ -173,14 +173,10 @@ pub(super) async fn run(
 }
 
 /// The programs of balancers, and of the services that some of `variants` needs.
-fn programs<'a>(
-    kinds: &[BalancerKind],
-    variants: impl Iterator<Item = &'a Variant> + Clone,
-) -> impl Iterator<Item = &'static Program> {
-    let is_needed = |service: &&Service| variants.clone().any(|it| (service.needed_by)(&it.topology));
-    let services: Vec<_> = SERVICES.into_iter().filter(is_needed).map(|service| service.program).collect();
-    let balancers: Vec<_> = kinds.iter().map(|kind| adapter(*kind).program()).collect();
-    balancers.into_iter().chain(services)
+fn programs(kinds: &[BalancerKind], variants: &[&Variant]) -> Vec<&'static Program> {
+    let is_needed = |service: &&Service| variants.iter().any(|it| (service.needed_by)(&it.topology));
+    let services = SERVICES.into_iter().filter(is_needed).map(|service| service.program);
+    kinds.iter().map(|kind| adapter(*kind).program()).chain(services).collect()
 }
 
 /// The variants that run although they were not chosen, as controls; `None`: there are none.
@@ -216,7 +212,7 @@ impl RunTask<'_> {
             find_curl().map_err(Failure::environment)?;
         }
         let mut builds = BTreeMap::new();
-        for program in programs(self.kinds, plan.variants.iter().filter(runs)) {
+        for program in programs(self.kinds, &plan.variants.iter().filter(runs).collect::<Vec<_>>()) {
             let build = asked.describe(program).await.map_err(Failure::environment)?;
             builds.insert(program.name.to_owned(), build);
         }

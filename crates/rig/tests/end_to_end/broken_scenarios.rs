@@ -1,81 +1,75 @@
 //! Broken input: exit 2, a located message, and nothing left lying about.
 
-use crate::harness::{files, rig, said};
+use std::path::{Path, PathBuf};
+
+use testing::{BALANCERS, files};
+
+use crate::RIG;
+
+/// Every scenario of a directory.
+fn scenarios_of(directory: &str) -> Vec<PathBuf> {
+    let is_one = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "yaml");
+    files(Path::new(directory)).into_iter().filter(is_one).collect()
+}
 
 /// Every broken scenario of the language's own tests, through the binary.
 #[test]
 fn every_broken_scenario_exits_2_with_a_located_message_and_leaves_nothing() {
-    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../model/tests/broken");
-    let mut seen = 0;
-    for path in files(directory.as_ref()).iter().filter(|path| path.extension().is_some_and(|e| e == "yaml"))
-    {
+    let broken = scenarios_of(concat!(env!("CARGO_MANIFEST_DIR"), "/../model/tests/broken"));
+    for path in &broken {
         // Some are broken only together with a `--set`, which stands in them as a comment.
         let text = String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned();
-        let sets: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("# set: ")).collect();
-        let dir = tempfile::tempdir().unwrap();
-        let mut command = rig(dir.path(), &["run", path.to_str().unwrap()]);
-        for set in sets {
-            command.args(["--set", set]);
-        }
-        let ended = said(&mut command);
-        assert_eq!(ended.code, 2, "{}: {}", path.display(), ended.err);
-        assert!(ended.err.starts_with("error: "), "{}: {}", path.display(), ended.err);
-        assert!(!ended.err.contains("panicked"), "{}", ended.err);
-        assert_eq!((ended.out.as_str(), files(dir.path()).len()), ("", 0), "{}", path.display());
-        seen += 1;
+        let sets = text.lines().filter_map(|line| line.strip_prefix("# set: "));
+        let run = RIG.idle().command([Path::new("run"), path]);
+        let run = sets.fold(run, |run, set| run.args(["--set", set]));
+        let ended = run.exits(2).says_nothing().leaves_nothing();
+        assert!(ended.err.starts_with("error: "), "{}: {ended}", path.display());
+        assert!(!ended.err.contains("panicked"), "{}: {ended}", path.display());
     }
-    assert!(seen >= 25, "only {seen} broken scenarios found");
+    assert!(broken.len() >= 25, "only {} broken scenarios found", broken.len());
 }
 
 #[test]
 fn a_file_that_is_missing_or_no_text_exits_2() {
-    let dir = tempfile::tempdir().unwrap();
-    let missing = said(&mut rig(dir.path(), &["run", "nowhere.yaml"]));
-    assert_eq!(missing.code, 2);
-    assert!(missing.err.contains("nowhere.yaml"), "{}", missing.err);
-    std::fs::write(dir.path().join("binary.yaml"), [0xff, 0xfe, 0x00]).unwrap();
-    let binary = said(&mut rig(dir.path(), &["validate", "binary.yaml"]));
-    assert_eq!(binary.code, 2);
-    assert!(binary.err.contains("binary.yaml"), "{}", binary.err);
+    let rig = RIG.idle();
+    rig.command(["run", "nowhere.yaml"]).exits(2).complains("nowhere.yaml");
+    rig.write("binary.yaml", [0xff, 0xfe, 0x00]);
+    rig.command(["validate", "binary.yaml"]).exits(2).complains("binary.yaml");
 }
 
 #[test]
 fn an_unknown_balancer_or_flag_exits_2_and_names_what_there_is() {
-    let dir = tempfile::tempdir().unwrap();
-    let ended = said(&mut rig(dir.path(), &["run", "x.yaml", "--balancer", "apache"]));
-    assert_eq!(ended.code, 2);
-    assert!(ended.err.contains("nginx, haproxy and envoy"), "{}", ended.err);
-    assert_eq!(said(&mut rig(dir.path(), &["run", "x.yaml", "--no-such-flag"])).code, 2);
+    let rig = RIG.idle();
+    let unknown = rig.command(["run", "x.yaml", "--balancer", "apache"]).exits(2);
+    unknown.complains("nginx, haproxy and envoy");
+    rig.command(["run", "x.yaml", "--no-such-flag"]).exits(2);
 }
 
 #[test]
 fn bundled_scenarios_are_valid_and_render_for_every_balancer() {
-    let dir = tempfile::tempdir().unwrap();
-    let bundled = files(concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios").as_ref());
-    for path in bundled.iter().filter(|path| path.extension().is_some_and(|e| e == "yaml")) {
-        let path = path.to_str().unwrap();
-        assert_eq!(said(&mut rig(dir.path(), &["validate", path])).code, 0, "{path}");
-        for balancer in ["nginx", "haproxy", "envoy"] {
-            let ended = said(&mut rig(dir.path(), &["render", path, "--balancer", balancer]));
-            assert_eq!(ended.code, 0, "{path} {balancer}: {}", ended.err);
-            assert!(ended.out.contains("127.0.1.1"), "{path} {balancer} has no listener");
+    let rig = RIG.idle();
+    let bundled = scenarios_of(concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios"));
+    assert!(!bundled.is_empty());
+    for path in &bundled {
+        rig.command([Path::new("validate"), path]).exits(0);
+        for balancer in BALANCERS {
+            let rendered = rig.command([Path::new("render"), path]).on([balancer]);
+            rendered.exits(0).says("127.0.1.1");
         }
     }
 }
 
 #[test]
 fn what_is_no_regular_file_or_has_no_end_is_named_and_not_waited_for() {
-    let dir = tempfile::tempdir().unwrap();
-    let fifo = dir.path().join("fifo.yaml");
+    let rig = RIG.idle();
+    let fifo = rig.path().join("fifo.yaml");
     assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
-    std::fs::write(dir.path().join("long.yaml"), "#".repeat(300 << 10)).unwrap();
+    rig.write("long.yaml", "#".repeat(300 << 10));
     for (file, why) in [
         ("/dev/zero", "it is a device, not a regular file"),
         ("fifo.yaml", "it is a pipe, not a regular file"),
         ("long.yaml", "it holds more than the 262144 bytes that are read of it"),
     ] {
-        let ended = said(&mut rig(dir.path(), &["validate", file]));
-        assert_eq!(ended.code, 2, "{file}: {}", ended.err);
-        assert!(ended.err.contains(file) && ended.err.contains(why), "{}", ended.err);
+        rig.command(["validate", file]).exits(2).complains(file).complains(why);
     }
 }

@@ -1,9 +1,11 @@
 //! What `rig render` prints is what the real balancers accept, whatever the topology.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::harness::{machine, rig, said};
+use testing::{BalancerKind, Envoy, Haproxy, Nginx, Sandbox, program};
+
+use crate::RIG;
 
 /// Two pools, one of a single backend, with names that mean something in configuration files.
 const SCENARIO: &str = r#"
@@ -84,7 +86,7 @@ const CASES: [(&str, &[&str]); 20] = [
 
 #[test]
 fn nginx_accepts_what_is_rendered_for_it() {
-    every_case_is_accepted("nginx", |directory| {
+    every_case_is_accepted(Nginx, |directory| {
         let main = directory.join("nginx.conf");
         let log = directory.join("error.log");
         // `rig render` runs no nginx, which would say whether `stream` is a module of its own: Debian's is.
@@ -93,7 +95,7 @@ fn nginx_accepts_what_is_rendered_for_it() {
         if text.contains("\nstream {") && module.is_file() {
             std::fs::write(&main, format!("load_module \"{}\";\n{text}", module.display())).unwrap();
         }
-        let mut command = Command::new(program("nginx"));
+        let mut command = Command::new(program::of(Nginx));
         command.arg("-t").arg("-e").arg(log).arg("-p").arg(directory).arg("-c").arg(main);
         command
     });
@@ -101,8 +103,8 @@ fn nginx_accepts_what_is_rendered_for_it() {
 
 #[test]
 fn haproxy_accepts_what_is_rendered_for_it() {
-    every_case_is_accepted("haproxy", |directory| {
-        let mut command = Command::new(program("haproxy"));
+    every_case_is_accepted(Haproxy, |directory| {
+        let mut command = Command::new(program::of(Haproxy));
         command.arg("-c").arg("-f").arg(directory.join("haproxy.cfg"));
         command
     });
@@ -110,7 +112,7 @@ fn haproxy_accepts_what_is_rendered_for_it() {
 
 #[test]
 fn envoy_accepts_what_is_rendered_for_it() {
-    every_case_is_accepted("envoy", |directory| {
+    every_case_is_accepted(Envoy, |directory| {
         // Validation doesn't look into discovered files: here the listener stands in the bootstrap.
         let (listener, main) = (directory.join("listener/listener.yaml"), directory.join("envoy.yaml"));
         let (listener, bootstrap) = (read(&listener), read(&main));
@@ -121,19 +123,19 @@ fn envoy_accepts_what_is_rendered_for_it() {
         let whole = bootstrap.replace("static_resources:\n", &format!("static_resources:\n{listener}"));
         assert!(whole.contains("  listeners:\n  - name: in\n"), "{whole}");
         std::fs::write(&main, whole).unwrap();
-        let mut command = Command::new(program("envoy"));
+        let mut command = Command::new(program::of(Envoy));
         command.args(["--mode", "validate", "-c"]).arg(directory.join("envoy.yaml"));
         command
     });
 }
 
-fn every_case_is_accepted(balancer: &str, check: impl Fn(&Path) -> Command) {
-    // nginx binds its listener even for a test of its configuration.
-    let _machine = machine();
+fn every_case_is_accepted(balancer: BalancerKind, check: impl Fn(&Path) -> Command) {
+    // nginx binds its listener even for a test of its configuration: at an address that no run has.
+    let machine = RIG.beside_others();
     for (case, sets) in CASES {
-        let directory = tempfile::tempdir().unwrap();
-        render(balancer, sets, directory.path());
-        let Output { status, stdout, stderr } = check(directory.path()).output().unwrap();
+        let rig = machine.fresh();
+        render(&rig, balancer, sets);
+        let Output { status, stdout, stderr } = check(rig.path()).output().unwrap();
         let words = [stdout, stderr].concat();
         let words = String::from_utf8_lossy(&words);
         assert!(status.success(), "{balancer} refuses {case}: {words}");
@@ -143,25 +145,19 @@ fn every_case_is_accepted(balancer: &str, check: impl Fn(&Path) -> Command) {
     }
 }
 
-/// Writes what `rig render` prints into `directory`, where the balancer would have its own.
-fn render(balancer: &str, sets: &[&str], directory: &Path) {
-    let scenario = directory.join("scenario.yaml");
-    std::fs::write(&scenario, SCENARIO).unwrap();
-    let mut command = rig(directory, &["render", "scenario.yaml", "--balancer", balancer]);
-    for set in sets {
-        command.args(["--set", set]);
-    }
-    let rendered = said(&mut command);
-    assert_eq!(rendered.code, 0, "{balancer} {sets:?}: {}", rendered.err);
+/// Writes what `rig render` prints where the balancer would have its own.
+fn render(rig: &Sandbox, balancer: BalancerKind, sets: &[&str]) {
+    rig.write("scenario.yaml", SCENARIO);
+    let rendered = rig.command(["render", "scenario.yaml"]).on([balancer]);
+    let rendered = sets.iter().fold(rendered, |it, set| it.args(["--set", set])).exits(0);
+    let directory = rig.path();
     let text = rendered.out.replace("/run/rig/balancer", directory.to_str().unwrap());
     let certificates = directory.join("certificates");
     let text = text.replace("/run/rig/certificates", certificates.to_str().unwrap());
     engine::host::certificates::Certificates::make(&certificates, std::iter::empty()).unwrap();
     for file in text.split("# ==> ").skip(1) {
         let (head, content) = file.split_once('\n').unwrap();
-        let path = directory.join(head.split_once(" (").unwrap().0);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, content).unwrap();
+        rig.write(head.split_once(" (").unwrap().0, content);
     }
     // Files without content are not printed; nginx's make this directory.
     std::fs::create_dir_all(directory.join("tmp")).unwrap();
@@ -169,14 +165,4 @@ fn render(balancer: &str, sets: &[&str], directory: &Path) {
 
 fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap()
-}
-
-/// The executable where `make setup` has put it.
-fn program(name: &str) -> PathBuf {
-    let tools = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tools/bin")).to_owned();
-    std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
-        .chain([tools, "/usr/sbin".into()])
-        .map(|directory| directory.join(name))
-        .find(|path| path.is_file())
-        .unwrap_or_else(|| panic!("{name} is missing: run `make setup`"))
 }

@@ -1,99 +1,123 @@
 //! `rig doctor`: valid JSON, the checks that it promises, the exit code that follows from them, and nothing left.
 
-use serde_json::Value;
+use serde::Deserialize;
+use testing::{Ended, Sandbox};
 
-use crate::harness::{files, machine, rig, said};
+use crate::RIG;
 
-/// The names of a section's checks, and the section.
-fn section<'a>(checkup: &'a Value, name: &str) -> (Vec<&'a str>, &'a Value) {
-    let sections = checkup["sections"].as_array().unwrap();
-    let section = sections.iter().find(|section| section["name"] == name).unwrap();
-    let names = section["checks"].as_array().unwrap().iter().map(|check| check["name"].as_str().unwrap());
-    (names.collect(), section)
+#[derive(Debug, Deserialize)]
+struct Checkup {
+    sections: Vec<Section>,
+    can_run: bool,
 }
 
-fn check<'a>(section: &'a Value, name: &str) -> &'a Value {
-    section["checks"].as_array().unwrap().iter().find(|check| check["name"] == name).unwrap()
+#[derive(Debug, Deserialize)]
+struct Section {
+    name: String,
+    /// The balancers that a runtime can run.
+    runs: Option<Vec<String>>,
+    checks: Vec<Check>,
 }
 
-/// Whether some runtime has a balancer to run.
-fn some_runtime_runs(checkup: &Value) -> bool {
-    let runs = |section: &Value| section["runs"].as_array().is_some_and(|runs| !runs.is_empty());
-    checkup["sections"].as_array().unwrap().iter().any(runs)
+#[derive(Debug, Deserialize)]
+struct Check {
+    name: String,
+    state: String,
+    found: String,
+    fix: Option<String>,
+}
+
+impl Checkup {
+    fn section(&self, name: &str) -> &Section {
+        self.sections.iter().find(|section| section.name == name).unwrap()
+    }
+
+    /// Whether some runtime has a balancer to run.
+    fn some_runtime_runs(&self) -> bool {
+        self.sections.iter().any(Section::runs_something)
+    }
+}
+
+impl Section {
+    fn names(&self) -> Vec<&str> {
+        self.checks.iter().map(|check| check.name.as_str()).collect()
+    }
+
+    fn check(&self, name: &str) -> &Check {
+        self.checks.iter().find(|check| check.name == name).unwrap()
+    }
+
+    fn runs_something(&self) -> bool {
+        self.runs.as_ref().is_some_and(|runs| !runs.is_empty())
+    }
+}
+
+const NOWHERE: &str = "unix:///nowhere";
+
+/// A checkup where there is no engine.
+fn without_an_engine(rig: &Sandbox) -> (Ended, Checkup) {
+    let ended = rig.command(["doctor", "--format", "json"]).env("DOCKER_HOST", NOWHERE).ends();
+    let checkup = ended.read();
+    (ended, checkup)
 }
 
 #[test]
 fn without_an_engine_everything_else_is_checked() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut command = rig(dir.path(), &["doctor", "--format", "json"]);
-    let ended = said(command.env("DOCKER_HOST", "unix:///nowhere"));
-    let checkup: Value = serde_json::from_str(&ended.out).unwrap();
+    let (ended, checkup) = without_an_engine(&RIG.idle());
 
-    let (names, docker) = section(&checkup, "docker");
-    assert_eq!(names, ["engine"]);
-    let engine = check(docker, "engine");
-    assert_eq!(engine["state"], "failed");
-    assert!(engine["found"].as_str().unwrap().contains("unix:///nowhere (from DOCKER_HOST)"), "{engine}");
-    assert!(engine["fix"].as_str().unwrap().contains("DOCKER_HOST"), "{engine}");
+    let docker = checkup.section("docker");
+    assert_eq!(docker.names(), ["engine"]);
+    let engine = docker.check("engine");
+    assert_eq!(engine.state, "failed");
+    assert!(engine.found.contains("unix:///nowhere (from DOCKER_HOST)"), "{engine:?}");
+    assert!(engine.fix.as_ref().unwrap().contains("DOCKER_HOST"), "{engine:?}");
 
-    let (names, process) = section(&checkup, "process");
-    assert_eq!(names, ["nginx", "haproxy", "envoy", "redis", "loopback"]);
-    let (names, _) = section(&checkup, "machine");
+    let process = checkup.section("process");
+    assert_eq!(process.names(), ["nginx", "haproxy", "envoy", "redis", "loopback"]);
     let expected = ["CPUs", "load", "open files", "ephemeral ports", "tcp_tw_reuse", "clock source"];
-    assert_eq!(names, expected);
-    assert_eq!(section(&checkup, "results").0, ["directory", "killed runs"]);
+    assert_eq!(checkup.section("machine").names(), expected);
+    assert_eq!(checkup.section("results").names(), ["directory", "killed runs"]);
 
     for name in ["nginx", "haproxy"] {
-        let found = check(process, name)["found"].as_str().unwrap();
+        let found = &process.check(name).found;
         assert!(["(on PATH)", "(in a system directory)"].iter().any(|by| found.contains(by)), "{found}");
     }
 
-    let runs = !process["runs"].as_array().unwrap().is_empty();
-    assert_eq!((ended.code == 0, &checkup["can_run"]), (runs, &Value::Bool(runs)), "{}", ended.err);
+    let runs = process.runs.as_ref().is_some_and(|runs| !runs.is_empty());
+    assert_eq!((ended.code == 0, checkup.can_run), (runs, runs), "{ended}");
 }
 
 #[test]
 fn a_machine_on_which_nothing_can_run_is_told_with_exit_3_and_a_fix_for_each_balancer() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut command = rig(dir.path(), &["doctor"]);
-    command.env("DOCKER_HOST", "unix:///nowhere");
-    for kind in ["NGINX", "HAPROXY", "ENVOY"] {
-        command.env(format!("RIG_{kind}"), "/nonexistent");
-    }
-    let ended = said(&mut command);
-    assert_eq!(ended.code, 3, "{}", ended.err);
-    assert!(ended.out.contains("✗ nginx"), "{}", ended.out);
-    assert_eq!(ended.out.matches("→ make setup").count(), 3, "{}", ended.out);
-    assert!(ended.out.contains("Process runtime: can run no balancer"), "{}", ended.out);
-    assert!(ended.out.contains("rig can't run here"), "{}", ended.out);
+    let doctor = RIG.idle().command(["doctor"]).env("DOCKER_HOST", NOWHERE);
+    let missing = ["NGINX", "HAPROXY", "ENVOY"];
+    let doctor = missing.iter().fold(doctor, |it, kind| it.env(&format!("RIG_{kind}"), "/nonexistent"));
+    let ended = doctor.exits(3).says("✗ nginx");
+    assert_eq!(ended.out.matches("→ make setup").count(), 3, "{ended}");
+    ended.says("Process runtime: can run no balancer").says("rig can't run here");
 }
 
 #[test]
 fn what_a_killed_run_left_is_named_with_the_command_that_deletes_it() {
-    let dir = tempfile::tempdir().unwrap();
+    let rig = RIG.idle();
     let left = "results/drain/20261122T135148Z/cells/nginx.with-drain.1/run";
-    std::fs::create_dir_all(dir.path().join(left)).unwrap();
-    std::fs::write(dir.path().join(left).join("stderr.log"), vec![b'x'; 2048]).unwrap();
-    let mut command = rig(dir.path(), &["doctor", "--format", "json"]);
-    let ended = said(command.env("DOCKER_HOST", "unix:///nowhere"));
-    let checkup: Value = serde_json::from_str(&ended.out).unwrap();
-    let killed = check(section(&checkup, "results").1, "killed runs");
-    assert_eq!(killed["state"], "limits");
-    assert_eq!(killed["found"], format!("{left}: 2.0 KiB"));
-    assert_eq!(killed["fix"], "rig clean --out 'results'");
+    rig.write(format!("{left}/stderr.log"), vec![b'x'; 2048]);
+    let (_, checkup) = without_an_engine(&rig);
+    let killed = checkup.section("results").check("killed runs");
+    assert_eq!(killed.state, "limits");
+    assert_eq!(killed.found, format!("{left}: 2.0 KiB"));
+    assert_eq!(killed.fix.as_deref(), Some("rig clean --out 'results'"));
 }
 
 /// Where an engine answers; elsewhere the section has one line, as above.
 #[test]
 fn an_engine_is_tried_and_nothing_is_left_in_the_directory() {
-    let _machine = machine();
-    let dir = tempfile::tempdir().unwrap();
-    let ended = said(&mut rig(dir.path(), &["doctor", "--format", "json"]));
-    let checkup: Value = serde_json::from_str(&ended.out).unwrap();
-    let runs = some_runtime_runs(&checkup);
-    assert_eq!((ended.code, &checkup["can_run"]), (if runs { 0 } else { 3 }, &Value::Bool(runs)));
-    let (names, docker) = section(&checkup, "docker");
-    if check(docker, "engine")["state"] == "ok" {
+    let ended = RIG.beside_others().command(["doctor", "--format", "json"]).ends().leaves_nothing();
+    let checkup: Checkup = ended.read();
+    let runs = checkup.some_runtime_runs();
+    assert_eq!((ended.code, checkup.can_run), (if runs { 0 } else { 3 }, runs));
+    let docker = checkup.section("docker");
+    if docker.check("engine").state == "ok" {
         let expected = [
             "rootless",
             "kernel",
@@ -104,8 +128,8 @@ fn an_engine_is_tried_and_nothing_is_left_in_the_directory() {
             "conntrack",
             "leftovers",
         ];
+        let names = docker.names();
         expected.iter().for_each(|name| assert!(names.contains(name), "{name}: {names:?}"));
-        assert!(!names.contains(&"ending"), "{docker}");
+        assert!(!names.contains(&"ending"), "{docker:?}");
     }
-    assert_eq!(files(dir.path()).len(), 0);
 }

@@ -1,85 +1,63 @@
 //! Short forms of the scenarios about sick backends: who notices, and what turns them red.
 
-use serde_json::Value;
+use model::detection::DetectionBound;
+use report::fate::SubCause;
+use testing::{
+    BALANCERS, BalancerKind, FaultRecord, Haproxy, Nginx, OutcomeKind, Removal, Run, books_balance,
+};
 
-use crate::harness::{beside_others, cell, rig, said};
+use crate::RIG;
 
-fn bundled(name: &str) -> String {
-    format!("{}/../../scenarios/{name}.yaml", env!("CARGO_MANIFEST_DIR"))
+fn fault<'a>(run: &'a Run, balancer: BalancerKind, variant: &str, backend: &str) -> &'a FaultRecord {
+    run.cell(balancer, variant).faults.iter().find(|fault| fault.backend == backend).unwrap()
 }
 
-fn fault<'a>(run: &'a Value, balancer: &str, variant: &str, backend: &str) -> &'a Value {
-    let faults = cell(run, balancer, variant)["faults"].as_array().unwrap();
-    faults.iter().find(|fault| fault["backend"] == backend).unwrap()
-}
-
-fn harmed(fault: &Value) -> u64 {
-    fault["harmed_in_flight"].as_u64().unwrap() + fault["harmed_after"].as_u64().unwrap()
+fn harmed(fault: &FaultRecord) -> u64 {
+    fault.harmed_in_flight + fault.harmed_after
 }
 
 #[test]
 fn a_crash_is_seen_by_probes_and_goes_on_costing_without_them() {
-    let _share = beside_others();
-    let dir = tempfile::tempdir().unwrap();
-    let scenario = bundled("health-check");
-    let short = ["--variant", "fast-crash", "--format", "json", "--quiet"];
-    let ended = said(
-        rig(dir.path(), &["run", &scenario, "--runtime", "process", "--balancer", "nginx,haproxy"])
-            .args(short)
-            .args(["--set", "timeline.fault.for=2500ms", "--set", "load.for=5s"]),
-    );
-    assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{}", ended.out);
-    let run: Value = serde_json::from_str(&ended.out).unwrap();
-    let seen = fault(&run, "haproxy", "fast-crash", "web-1");
-    assert_eq!(seen["seen_down"]["words"], "DOWN");
-    assert!(seen["seen_up"].is_object() && seen["serves_again_ms"].is_number(), "{seen}");
-    assert_eq!(seen["bound"]["within"]["why"], "2 × 200ms");
-    let unseen = fault(&run, "nginx", "fast-crash", "web-1");
-    assert_eq!(unseen["removal"], "never", "{unseen}");
-    assert!(harmed(unseen) > 2 * harmed(seen), "{unseen} {seen}");
-    for balancer in ["nginx", "haproxy"] {
-        assert_eq!(cell(&run, balancer, "fast-crash")["books"]["unmatched"], Value::Array(vec![]));
+    let rig = RIG.beside_others();
+    let short = rig.run("health-check").on([Nginx, Haproxy]).variants(["fast-crash"]);
+    let run = short.set("timeline.fault.for", "2500ms").set("load.for", "5s").json();
+    run.exits(0).quietly();
+    let seen = fault(&run, Haproxy, "fast-crash", "web-1");
+    assert_eq!(seen.seen_down.as_ref().unwrap().words, "DOWN");
+    assert!(seen.seen_up.is_some() && seen.serves_again_ms.is_some(), "{seen:?}");
+    assert!(matches!(&seen.bound, DetectionBound::Within { why, .. } if why == "2 × 200ms"), "{seen:?}");
+    let unseen = fault(&run, Nginx, "fast-crash", "web-1");
+    assert_eq!(unseen.removal, Removal::Never, "{unseen:?}");
+    assert!(harmed(unseen) > 2 * harmed(seen), "{unseen:?} {seen:?}");
+    for balancer in [Nginx, Haproxy] {
+        books_balance(run.cell(balancer, "fast-crash"));
     }
 
     // Without probes nobody sees it, and the claim about detection says why it fails.
-    let ended =
-        said(rig(dir.path(), &["run", &scenario, "--runtime", "process", "--balancer", "haproxy"]).args([
-            "--variant",
-            "fast-crash",
-            "--set",
-            "topology.health_check=off",
-            "--set",
-            "load.for=4s",
-            "--set",
-            "timeline.fault.for=1s",
-            "--quiet",
-        ]));
-    assert_eq!(ended.code, 1, "{}{}", ended.out, ended.err);
-    let why = "(never; no bound: health_check is off: nothing probes)";
-    assert!(ended.out.contains(why), "{}", ended.out);
+    let unprobed = rig.fresh().run("health-check").on([Haproxy]).variants(["fast-crash"]);
+    let unprobed = unprobed.set("topology.health_check", "off");
+    let ended = unprobed.set("load.for", "4s").set("timeline.fault.for", "1s").exits(1);
+    ended.says("(never; no bound: health_check is off: nothing probes)");
 }
 
 #[test]
 fn responses_that_break_off_end_as_told_and_those_in_the_body_eject_nobody() {
-    let _share = beside_others();
-    let dir = tempfile::tempdir().unwrap();
-    let arguments = ["run", &bundled("half-dead"), "--variant", "truncations", "--format", "json", "--quiet"];
-    let short =
-        ["--runtime", "process", "--set", "control=[]", "--set", "expect=[]", "--set", "load.for=3500ms"];
-    let ended = said(rig(dir.path(), &arguments).args(short));
-    assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{}", ended.out);
-    let run: Value = serde_json::from_str(&ended.out).unwrap();
-    for balancer in ["nginx", "haproxy", "envoy"] {
+    let short = RIG.beside_others().run("half-dead").variants(["truncations"]);
+    let run = short.set("control", "[]").set("expect", "[]").set("load.for", "3500ms").json();
+    run.exits(0).quietly();
+    for balancer in BALANCERS {
         let [before, head, body] =
             ["web-1", "web-2", "web-3"].map(|backend| fault(&run, balancer, "truncations", backend));
         for broken in [before, head] {
-            assert!((1..harmed(body)).contains(&harmed(broken)), "{balancer}: {broken} {body}");
+            assert!((1..harmed(body)).contains(&harmed(broken)), "{balancer}: {broken:?} {body:?}");
         }
-        assert!(body["seen_down"].is_null(), "{balancer}: {body}");
-        let groups = cell(&run, balancer, "truncations")["dropped"].as_array().unwrap();
-        assert!(groups.iter().all(|group| group["sub_cause"] == "broken_off"), "{balancer}: {groups:?}");
+        assert!(body.seen_down.is_none(), "{balancer}: {body:?}");
+        let groups = &run.cell(balancer, "truncations").dropped;
+        let broken_off = groups.iter().all(|group| group.source.sub_cause == SubCause::BrokenOff);
+        assert!(broken_off, "{balancer}: {groups:?}");
         // Its head has been passed on: nothing but the end of the connection can tell the client.
-        let of_body = groups.iter().filter(|group| group["backend"] == "web-3");
-        assert!(of_body.clone().count() > 0 && of_body.clone().all(|group| group["outcome"] == "closed"));
+        let mut of_body =
+            groups.iter().map(|it| &it.source).filter(|it| it.backend.as_deref() == Some("web-3")).peekable();
+        assert!(of_body.peek().is_some() && of_body.all(|it| it.outcome == OutcomeKind::Closed));
     }
 }

@@ -1,7 +1,7 @@
 //! rig as its users have it: the real binary, real nginx, HAProxy and Envoy, as local processes and in containers.
 //!
-//! Cells are run one at a time: two of them on one machine would measure each other. Counts and order are
-//! asserted, never times.
+//! Counts, order, messages and what is left are asserted, never times: such tests share the machine. What would disturb
+//! others, or be judged wrongly beside them, has it alone.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod asking;
@@ -14,17 +14,20 @@ mod docker;
 mod doctor;
 mod edges;
 mod environment;
-mod harness;
 mod health;
 mod interruption;
 mod nemesis;
 mod pages;
 mod proof;
 mod routing;
-#[path = "../shared/mod.rs"]
-mod shared;
 mod shortages;
 mod sticky;
 mod templates;
 mod tls;
 mod up;
+
+use testing::Rig;
+
+/// The binary under test.
+const RIG: Rig =
+    Rig::new(env!("CARGO_BIN_EXE_rig"), concat!(env!("CARGO_MANIFEST_DIR"), "/tests/end_to_end/scenarios"));

@@ -11,13 +11,12 @@ use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
 use acts::{Act, Deed};
+use testing::{BALANCERS, Sandbox, within};
 
-use crate::harness::{Running, machine, scenario, within};
-use crate::shared::processes_below;
+use crate::RIG;
 
 /// A run takes some 12 s; what is still there after that has hung.
 const PATIENCE: Duration = Duration::from_secs(150);
-const BALANCERS: [&str; 3] = ["nginx", "haproxy", "envoy"];
 
 /// A draw from 0 to 1.
 pub(crate) fn draw(seed: u64, n: u64) -> f64 {
@@ -49,12 +48,13 @@ fn seeds() -> Vec<u64> {
 
 #[test]
 fn whatever_befalls_a_run_it_leaves_nothing_and_says_nothing_false() {
-    let _machine = machine();
+    let machine = RIG.alone();
     let mut failed = Vec::new();
     // Three at once: what is asserted doesn't mind company, and the machine is busy as well.
     for seeds in seeds().chunks(3) {
         std::thread::scope(|scope| {
-            let rounds: Vec<_> = seeds.iter().map(|seed| (*seed, scope.spawn(|| play(*seed)))).collect();
+            let rounds: Vec<_> =
+                seeds.iter().map(|seed| (*seed, scope.spawn(|| play(&machine.fresh(), *seed)))).collect();
             failed
                 .extend(rounds.into_iter().filter_map(|(seed, round)| round.join().is_err().then_some(seed)));
         });
@@ -64,11 +64,9 @@ fn whatever_befalls_a_run_it_leaves_nothing_and_says_nothing_false() {
 }
 
 /// One run, and what befalls it.
-fn play(seed: u64) {
+fn play(rig: &Sandbox, seed: u64) {
     let balancer = BALANCERS[(seed % 3) as usize];
-    let dir = tempfile::tempdir().unwrap();
-    let arguments = ["run", &scenario("nemesis"), "--runtime", "process", "--balancer", balancer, "--quiet"];
-    let mut running = Running::start(dir.path(), &arguments);
+    let mut running = rig.run("nemesis").on([balancer]).begin();
     let begun = Instant::now();
     let mut deeds: Vec<Deed> = Vec::new();
     for act in Act::drawn(seed) {
@@ -76,7 +74,7 @@ fn play(seed: u64) {
         if end_of(&mut running.child, before).is_some() {
             break;
         }
-        deeds.extend(act.perform(running.child.id(), dir.path()));
+        deeds.extend(act.perform(running.pid(), rig.path()));
     }
     let ended = end_of(&mut running.child, PATIENCE);
     let round =
@@ -88,9 +86,9 @@ fn play(seed: u64) {
         panic!("it hangs: {round}");
     };
     within(Duration::from_secs(30), &format!("all to be gone: {round}"), || {
-        processes_below(dir.path()).is_empty().then_some(())
+        rig.processes().is_empty().then_some(())
     });
-    let complaints = verdicts::complaints(dir.path(), balancer, &deeds, ended);
+    let complaints = verdicts::complaints(rig, balancer, &deeds, ended);
     assert!(complaints.is_empty(), "{round}\n{}", complaints.join("\n"));
 }
 

@@ -7,10 +7,10 @@ use std::process::Command;
 use engine::balancer::adapter;
 use model::catalog::BalancerKind;
 use model::operations::{Operations, Whereabouts};
-use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
+use serde::Deserialize;
+use testing::{Nginx, Signal, eventually, files};
 
-use crate::harness::{Running, eventually, files, machine, rig, said, scenario};
+use crate::RIG;
 
 /// What `command` prints; it must end well.
 fn typed(command: &str) -> String {
@@ -53,23 +53,13 @@ fn whereabouts(out: &Path) -> Whereabouts {
 
 #[test]
 fn the_commands_of_every_runbook_work_on_a_balancer_that_serves() {
-    let _machine = machine();
+    let machine = RIG.beside_others();
     for (kind, drained) in BalancerKind::ALL.into_iter().zip(["web-1", "DRAIN", "eds_status_draining"]) {
-        let dir = tempfile::tempdir().unwrap();
+        let rig = machine.fresh();
         let balancer = kind.name();
-        let arguments = [
-            "run",
-            "--runtime",
-            "process",
-            &scenario("standing"),
-            "--balancer",
-            balancer,
-            "--set",
-            "load.for=60s",
-        ];
-        let mut running = Running::start(dir.path(), &[&arguments[..], &["--variant", "plain"]].concat());
+        let mut running = rig.run("standing").on([kind]).variants(["plain"]).set("load.for", "60s").begin();
         running.until("scheduled");
-        let at = whereabouts(dir.path());
+        let at = whereabouts(rig.path());
         let operations: Operations = adapter(kind).operated().unwrap().operations(&at);
         let look = |signal: &model::operations::Signal| typed(&signal.command);
         eventually(&format!("{balancer} to have given every backend something"), || {
@@ -94,60 +84,78 @@ fn the_commands_of_every_runbook_work_on_a_balancer_that_serves() {
         eventually(&format!("{balancer} to say that it does not"), || {
             (!look(&operations.drain).contains(drained)).then_some(())
         });
-        let pid = Pid::from_raw(i32::try_from(running.child.id()).unwrap()).unwrap();
-        kill_process(pid, Signal::INT).unwrap();
-        assert_eq!(running.child.wait().unwrap().code(), Some(130));
+        running.signal(Signal::INT);
+        running.exits(130);
         assert!(!Path::new(&at.admin).exists(), "{balancer}");
     }
 }
 
+#[derive(Deserialize)]
+struct Comparison {
+    sides: Vec<Side>,
+    rows: Vec<Row>,
+    absent: Vec<Absent>,
+}
+
+#[derive(Deserialize)]
+struct Side {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Row {
+    figure: String,
+    sides: Vec<Measured>,
+    best: Option<usize>,
+}
+
+#[derive(Deserialize)]
+struct Measured {
+    text: String,
+}
+
+#[derive(Deserialize)]
+struct Absent {
+    variant: String,
+}
+
 #[test]
 fn balancers_are_compared_by_running_them_and_runs_by_reading_them() {
-    let _machine = machine();
-    let dir = tempfile::tempdir().unwrap();
-    let standing = scenario("standing");
-    let process = ["--runtime", "process", "--quiet"];
-    let compared = ["compare", "haproxy", "nginx", &standing, "--repeat", "1", "--format", "json"];
-    let ended = said(rig(dir.path(), &compared).args(process));
-    assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{}", ended.out);
-    let comparison: Value = serde_json::from_str(&ended.out).unwrap();
-    let sides = &comparison[0]["sides"];
-    assert_eq!([&sides[0]["name"], &sides[1]["name"]], ["haproxy", "nginx"]);
-    let dropped = &comparison[0]["rows"][0];
-    assert_eq!((&dropped["figure"], &dropped["sides"][1]["text"]), (&"dropped".into(), &"0 of 100".into()));
-    assert_eq!(dropped["best"], Value::Null);
-    assert_eq!(comparison[0]["absent"][0]["variant"], "only-here");
-    let first = std::fs::canonicalize(dir.path().join("results/standing/latest")).unwrap();
-    let other = ["run", &standing, "--balancer", "nginx", "--variant", "plain", "--set", "load.rate=120/s"];
-    assert_eq!(said(rig(dir.path(), &other).args(process)).code, 0);
-    let runs = ["compare", first.to_str().unwrap(), "results/standing/latest"];
-    let refused = said(&mut rig(dir.path(), &runs));
-    assert_eq!(refused.code, 2, "{}", refused.out);
-    assert!(refused.err.contains("load.rate: 100/s against 120/s"), "{}", refused.err);
-    let forced = said(rig(dir.path(), &runs).arg("--force"));
-    assert_eq!(forced.code, 0, "{}", forced.err);
-    assert!(forced.out.contains("0 of 120"), "{}", forced.out);
-    let page = said(&mut rig(dir.path(), &["writeup"]));
-    assert_eq!(page.code, 0, "{}", page.err);
+    let rig = RIG.beside_others();
+    let standing = RIG.scenario("standing");
+    let compared = rig.command(["compare", "haproxy", "nginx", &standing, "--repeat", "1"]);
+    let ended = compared.args(["--format", "json", "--runtime", "process", "--quiet"]).exits(0);
+    assert_eq!(ended.err, "");
+    let comparisons: Vec<Comparison> = ended.read();
+    let comparison = &comparisons[0];
+    let names: Vec<&str> = comparison.sides.iter().map(|side| side.name.as_str()).collect();
+    assert_eq!(names, ["haproxy", "nginx"]);
+    let dropped = &comparison.rows[0];
+    assert_eq!((dropped.figure.as_str(), dropped.sides[1].text.as_str()), ("dropped", "0 of 100"));
+    assert_eq!(dropped.best, None);
+    assert_eq!(comparison.absent[0].variant, "only-here");
+    let latest = "results/standing/latest";
+    let first = std::fs::canonicalize(rig.path().join(latest)).unwrap();
+    rig.run("standing").on([Nginx]).variants(["plain"]).set("load.rate", "120/s").exits(0);
+    let compare = || rig.command(["compare", first.to_str().unwrap(), latest]);
+    compare().exits(2).complains("load.rate: 100/s against 120/s");
+    compare().args(["--force"]).exits(0).says("0 of 120");
     // What this scenario lacks, a bundled one has: it is found outside the repository too.
-    assert!(page.out.contains("rig run scenarios/drain.yaml would show it"), "{}", page.out);
-    let page = said(&mut rig(dir.path(), &["runbook"]));
-    assert_eq!(page.code, 0, "{}", page.err);
-    assert!(page.out.starts_with("# Runbook: nginx"), "{}", page.out);
+    rig.command(["writeup"]).exits(0).says("rig run scenarios/drain.yaml would show it");
+    let page = rig.command(["runbook"]).exits(0);
+    assert!(page.out.starts_with("# Runbook: nginx"), "{page}");
 }
 
 #[test]
 fn what_is_no_comparison_is_refused_before_anything_runs() {
-    let dir = tempfile::tempdir().unwrap();
+    let rig = RIG.idle();
     for (words, why) in [
         (&["nginx"][..], "nginx alone can't be compared"),
         (&["ngnix", "envoy"], "`ngnix` is no balancer"),
         (&["drain"], "no balancer is named"),
         (&["nginx", "envoy", "--force"], "--force is for saved runs"),
     ] {
-        let ended = said(rig(dir.path(), &["compare"]).args(words));
-        assert_eq!(ended.code, 2, "{words:?}");
-        assert!(ended.err.contains(why), "{words:?}: {}", ended.err);
+        rig.command(["compare"]).args(words).exits(2).complains(why);
     }
-    assert!(!dir.path().join("results").exists());
+    assert!(!rig.path().join("results").exists());
 }

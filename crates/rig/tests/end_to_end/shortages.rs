@@ -5,20 +5,17 @@ use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::harness::{Running, Said, has_docker, machine, made_by, said, scenario, within};
-use crate::shared::{docker, processes_below};
+use testing::{Ended, Envoy, Haproxy, Invocation, Nginx, docker, within};
 
-/// Runs rig in `dir`, in namespaces of its own, after `setup`; `None`: this user can't make any, or there is no `ip`.
-fn apart(dir: &Path, namespaces: &str, setup: &str, arguments: &[&str]) -> Option<Said> {
-    let script = format!("{{ {setup}; }} || exit 77; exec \"$@\"");
-    let mut command = Command::new("unshare");
-    command.args([namespaces, "sh", "-c", &script, "sh", env!("CARGO_BIN_EXE_rig")]).args(arguments);
-    let ended = said(command.current_dir(dir).stdin(Stdio::null()));
+use crate::RIG;
+
+/// Executes it in namespaces of its own, after `setup`; `None`: this user can't make any, or there is no `ip`.
+fn apart(run: Invocation, namespaces: &str, setup: &str) -> Option<Ended> {
+    let ended = run.within(["unshare", namespaces]).after(&format!("{{ {setup}; }} || exit 77")).ends();
     // 1 is unshare's own, and says why; rig begins with another word.
     if ended.code == 77 || ended.err.starts_with("unshare:") {
         eprintln!("not tested: {}", ended.err);
@@ -27,37 +24,30 @@ fn apart(dir: &Path, namespaces: &str, setup: &str, arguments: &[&str]) -> Optio
     Some(ended)
 }
 
-fn run_of<'a>(scenario: &'a str, balancer: &'a str) -> [&'a str; 8] {
-    ["run", scenario, "--runtime", "process", "--balancer", balancer, "--quiet", "--out=results"]
-}
-
 #[test]
 fn a_full_disk_is_named_whenever_it_fills_up() {
-    let _machine = machine();
+    let machine = RIG.beside_others();
     // Full before the first cell, in mid-load, and at the end.
-    for (size, balancer) in [("16k", "nginx"), ("200k", "haproxy"), ("600k", "nginx"), ("1200k", "envoy")] {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::create_dir(dir.path().join("results")).unwrap();
+    for (size, balancer) in [("16k", Nginx), ("200k", Haproxy), ("600k", Nginx), ("1200k", Envoy)] {
+        let rig = machine.fresh();
+        std::fs::create_dir(rig.path().join("results")).unwrap();
         let setup = format!("mount -t tmpfs -o size={size} tmpfs results");
-        let Some(ended) = apart(dir.path(), "-m", &setup, &run_of(&scenario("short-drain"), balancer)) else {
-            return;
-        };
-        assert_eq!(ended.code, 3, "{size} {balancer}: {}{}", ended.out, ended.err);
-        assert!(ended.err.contains("No space left on device"), "{size} {balancer}: {}", ended.err);
-        assert_eq!(processes_below(dir.path()), Vec::<String>::new(), "{size} {balancer}");
+        let run = rig.run("short-drain").on([balancer]).args(["--out=results"]);
+        let Some(ended) = apart(run, "-m", &setup) else { return };
+        ended.exits(3).complains("No space left on device");
+        assert_eq!(rig.processes(), Vec::<String>::new(), "{size} {balancer}");
     }
 }
 
 #[test]
 fn too_few_ports_are_the_machines_fault() {
-    let _machine = machine();
-    let dir = tempfile::tempdir().unwrap();
+    let rig = RIG.beside_others();
     let setup = "ip link set lo up && echo 40000 40031 >/proc/sys/net/ipv4/ip_local_port_range";
-    if let Some(ended) = apart(dir.path(), "-n", setup, &run_of(&scenario("short-drain"), "haproxy")) {
-        let said = format!("{}{}", ended.out, ended.err);
-        assert!(matches!(ended.code, 3 | 4), "{}: {said}", ended.code);
-        assert!(said.contains(" port"), "{said}");
-        assert_eq!(processes_below(dir.path()), Vec::<String>::new());
+    let run = rig.run("short-drain").on([Haproxy]).args(["--out=results"]);
+    if let Some(ended) = apart(run, "-n", setup) {
+        assert!(matches!(ended.code, 3 | 4), "{ended}");
+        assert!(ended.to_string().contains(" port"), "{ended}");
+        assert_eq!(rig.processes(), Vec::<String>::new());
     }
 }
 
@@ -115,25 +105,18 @@ fn pass(mut from: UnixStream, mut to: UnixStream) {
 
 #[test]
 fn an_engine_that_goes_away_in_mid_run_is_named_and_nothing_is_left_when_it_is_back() {
-    let _machine = machine();
-    if !has_docker() {
-        return;
-    }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let (endpoint, _) = runtime.block_on(docker()).unwrap();
+    let Some(machine) = RIG.beside_others().with_docker() else { return };
+    let endpoint = docker::ask(async |endpoint, _| endpoint.clone()).unwrap();
     let Some(engine) = endpoint.socket() else {
         eprintln!("not tested: {} is no socket", endpoint.url);
         return;
     };
     for event in ["cell_started", "scheduled", "replacing"] {
-        let dir = tempfile::tempdir().unwrap();
-        let at = dir.path().join("engine.sock");
+        let rig = machine.fresh();
+        let at = rig.path().join("engine.sock");
         let door = Door::before(engine, &at);
-        let arguments = ["run", &scenario("docker-drain"), "--balancer", "haproxy", "--runtime", "docker"];
-        let mut command = crate::harness::rig(dir.path(), &arguments);
-        command.env("DOCKER_HOST", format!("unix://{}", at.display()));
-        let mut running = Running::of(dir.path(), &mut command);
-        let pid = running.child.id();
+        let run = rig.run("docker-drain").on([Haproxy]).docker().loud();
+        let mut running = run.env("DOCKER_HOST", format!("unix://{}", at.display())).begin();
         running.until(event);
         door.cut();
         std::thread::sleep(Duration::from_secs(1));
@@ -145,7 +128,7 @@ fn an_engine_that_goes_away_in_mid_run_is_named_and_nothing_is_left_when_it_is_b
         assert!(matches!(ended.code(), Some(3 | 4)), "{event}: {ended:?}: {said}");
         assert!(said.contains("engine"), "{event}: {said}");
         within(Duration::from_secs(30), &format!("all to be gone after {event}: {said}"), || {
-            (made_by(pid).is_empty() && processes_below(dir.path()).is_empty()).then_some(())
+            (docker::made_by(running.pid()).is_empty() && rig.processes().is_empty()).then_some(())
         });
     }
 }

@@ -1,29 +1,25 @@
 //! Templates of the user's: what can't be used is told before anything runs.
 
-use std::path::Path;
+use testing::{Haproxy, Nginx, Sandbox, left};
 
-use serde_json::Value;
-
-use crate::harness::{alive, bundled, histories, launched, machine, rig, said};
+use crate::RIG;
 
 /// A directory with a changed template.
-fn own(out: &Path, name: &str, change: impl Fn(String) -> String) -> String {
-    let directory = out.join("own");
-    assert_eq!(said(&mut rig(out, &["render", "--templates", "all"])).code, 0);
-    let path = directory.join(name);
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(&path, change(std::fs::read_to_string(out.join("all").join(name)).unwrap())).unwrap();
-    directory.display().to_string()
+fn own(rig: &Sandbox, name: &str, change: impl Fn(String) -> String) -> String {
+    rig.command(["render", "--templates", "all"]).exits(0);
+    let built_in = std::fs::read_to_string(rig.path().join("all").join(name)).unwrap();
+    rig.write(format!("own/{name}"), change(built_in));
+    rig.path().join("own").display().to_string()
 }
 
 #[test]
 fn templates_that_cannot_be_used_are_wrong_usage_whatever_the_command() {
-    let out = tempfile::tempdir().unwrap();
-    let drain = bundled("drain");
-    let unfit = own(out.path(), "nginx/nginx.conf", |text| text.replace("daemon off;", "daemon on;"));
+    let rig = RIG.idle();
+    let drain = RIG.scenario("drain");
+    let unfit = own(&rig, "nginx/nginx.conf", |text| text.replace("daemon off;", "daemon on;"));
     for (directory, says) in [
         ("/nonexistent", "/nonexistent can't be read"),
-        (out.path().to_str().unwrap(), "`all/nginx` is no template"),
+        (rig.path().to_str().unwrap(), "`all/nginx` is no template"),
         (unfit.as_str(), "`daemon on;`: nginx would leave rig's sight: remove it"),
     ] {
         for command in [
@@ -33,30 +29,22 @@ fn templates_that_cannot_be_used_are_wrong_usage_whatever_the_command() {
             &["validate", &drain],
             &["compare", "nginx", "haproxy", &drain, "--runtime", "process"],
         ] {
-            let told = said(rig(out.path(), command).args(["--proxy-configs", directory]));
-            assert_eq!(told.code, 2, "{command:?}: {}", told.err);
-            assert!(told.err.contains(says), "{command:?}: {}", told.err);
+            rig.command(command).args(["--proxy-configs", directory]).exits(2).complains(says);
         }
     }
-    assert!(!out.path().join("results").exists(), "something ran");
+    assert!(!rig.path().join("results").exists(), "something ran");
 }
 
 #[test]
 fn what_is_rendered_says_from_which_file() {
-    let out = tempfile::tempdir().unwrap();
-    let drain = bundled("drain");
-    let own = own(out.path(), "haproxy/haproxy.cfg", |text| {
-        text.replace("timeout connect 1s", "timeout connect 9s")
-    });
-    let rendered = |balancer: &str| {
-        let told =
-            said(&mut rig(out.path(), &["render", &drain, "--balancer", balancer, "--proxy-configs", &own]));
-        assert_eq!(told.code, 0, "{}", told.err);
-        told.out
-    };
-    let haproxy = rendered("haproxy");
-    assert!(haproxy.contains("timeout connect 9s") && haproxy.contains("haproxy.cfg)\n"), "{haproxy}");
-    assert!(!rendered("nginx").contains(", from "));
+    let rig = RIG.idle();
+    let own =
+        own(&rig, "haproxy/haproxy.cfg", |text| text.replace("timeout connect 1s", "timeout connect 9s"));
+    let render =
+        |balancer| rig.command(["render", &RIG.scenario("drain"), "--proxy-configs", &own]).on([balancer]);
+    render(Haproxy).exits(0).says("timeout connect 9s").says("haproxy.cfg)\n");
+    let nginx = render(Nginx).exits(0);
+    assert!(!nginx.out.contains(", from "), "{nginx}");
 }
 
 const CALM: &str = "name: calm\nquestion: Whose settings?\nbalancers: [nginx]\ntopology:\n  pools: { web: { backends: 2 } }\n  \
@@ -65,43 +53,27 @@ const CALM: &str = "name: calm\nquestion: Whose settings?\nbalancers: [nginx]\nt
 
 #[test]
 fn a_report_states_the_settings_of_the_users_template_and_nginx_stays_in_the_foreground_without_being_told() {
-    let _alone = machine();
-    let out = tempfile::tempdir().unwrap();
-    std::fs::write(out.path().join("calm.yaml"), CALM).unwrap();
-    let own = own(out.path(), "nginx/nginx.conf", |text| {
+    let rig = RIG.beside_others();
+    rig.write("calm.yaml", CALM);
+    let own = own(&rig, "nginx/nginx.conf", |text| {
         let next = "proxy_next_upstream error http_502;";
         text.replace("daemon off;\n", "").replace("{{ next_upstream }}", next)
     });
-    let arguments = [
-        "run",
-        "calm.yaml",
-        "--runtime",
-        "process",
-        "--quiet",
-        "--format",
-        "json",
-        "--proxy-configs",
-        own.as_str(),
-    ];
-    let told = said(&mut rig(out.path(), &arguments));
-    assert_eq!(told.code, 0, "{} {}", told.out, told.err);
-    let run: Value = serde_json::from_str(&told.out).unwrap();
+    let run = rig.run_file("calm.yaml").args(["--proxy-configs", &own]).json();
+    run.exits(0);
     let setting = |name: &str| {
-        let settings = run["cells"][0]["settings"].as_array().unwrap();
-        let found = settings.iter().find(|setting| setting["name"] == name);
-        found.unwrap_or_else(|| panic!("no {name} in {settings:?}"))["rendered"].as_str().unwrap().to_owned()
+        let settings = &run.cells[0].settings;
+        let found = settings.iter().find(|setting| setting.name == name);
+        found.unwrap_or_else(|| panic!("no {name} in {settings:?}")).rendered.clone()
     };
     assert_eq!(setting("retries"), "proxy_next_upstream error http_502;");
     assert_eq!(setting("template"), format!("own: {own}/nginx/nginx.conf"));
-    let template = &run["environment"]["templates"]["nginx/nginx.conf"];
-    assert!(template["diff"].as_str().unwrap().contains("-daemon off;\n"), "{template}");
-    assert!(run["experiment"].as_str().unwrap().starts_with("100 requests/s (constant) for 2 s"));
-    let command: Vec<&str> =
-        run["environment"]["command"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
+    let template = &run.environment.templates["nginx/nginx.conf"];
+    assert!(template.diff.contains("-daemon off;\n"), "{template:?}");
+    assert!(run.experiment.starts_with("100 requests/s (constant) for 2 s"));
+    let command = &run.environment.command;
     assert_eq!(command[..3], ["rig", "run", "calm.yaml"]);
-    assert!(command.contains(&format!("--proxy-configs={own}").as_str()), "{command:?}");
+    assert!(command.contains(&format!("--proxy-configs={own}")), "{command:?}");
     // What nginx left was in its group, or begun in its directory.
-    let history: Vec<Value> =
-        histories(out.path())[0].lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(alive(&launched(&history)), Vec::<String>::new());
+    assert_eq!(left::alive(&rig.histories()[0].launched()), Vec::<String>::new());
 }

@@ -1,18 +1,15 @@
 //! A topology that is left standing: asked by curl, deployed from another shell, and gone without a trace.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
+use testing::{Haproxy, Pid, Sandbox, Signal, docker, eventually, kill_process, left};
 
-use crate::harness::{
-    alive, eventually, files, has_docker, histories, launched, machine, made_by, rig, said,
-};
+use crate::RIG;
 
 /// A `rig up` of a scenario that nobody else on this machine has.
 struct Up {
+    rig: Sandbox,
     child: Child,
     name: String,
     /// Where curl asks, as the sheet says.
@@ -28,16 +25,17 @@ impl Drop for Up {
 }
 
 impl Up {
-    fn begin(out: &Path, runtime: &str) -> Up {
+    fn begin(rig: Sandbox, runtime: &str) -> Up {
         let name = format!("up-{}-{runtime}", std::process::id());
         let scenario = format!(
             "name: {name}\nquestion: Does it stand?\nbalancers: [haproxy]\ntopology:\n  pools: {{ web: {{ backends: 2 }} }}\n  \
              routes: {{ all: {{ path: /, to: web }}, canary: {{ path: /, header: {{ X-Canary: \"true\" }}, to: web }} }}\n\
              load: {{ rate: 10/s, for: 5s }}\n"
         );
-        std::fs::write(out.join("scenario.yaml"), scenario).unwrap();
-        let arguments = ["up", "scenario.yaml", "--balancer", "haproxy", "--runtime", runtime, "--load=20/s"];
-        let mut child = rig(out, &arguments)
+        rig.write("scenario.yaml", scenario);
+        let up = rig.command(["up", "scenario.yaml", "--runtime", runtime, "--load=20/s"]).on([Haproxy]);
+        let mut child = up
+            .as_command()
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -47,7 +45,7 @@ impl Up {
             .find(|line| line.contains("curl -i -H 'X-Canary: true'"))
             .expect("a curl line for the header");
         let url = header.split('\'').find(|word| word.starts_with("http://")).unwrap().to_owned();
-        Up { child, name, url }
+        Up { rig, child, name, url }
     }
 
     /// What the response's stamp says of who answered.
@@ -58,14 +56,8 @@ impl Up {
         stamp.unwrap_or_else(|| panic!("no stamp in {text}")).trim().to_owned()
     }
 
-    fn processes(&self, out: &Path) -> Vec<u32> {
-        let history: Vec<Value> = histories(out)
-            .iter()
-            .flat_map(|text| {
-                text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect::<Vec<_>>()
-            })
-            .collect();
-        launched(&history)
+    fn processes(&self) -> Vec<u32> {
+        self.rig.histories().iter().flat_map(|history| history.launched()).collect()
     }
 
     fn signal(&self, signal: Signal) {
@@ -73,15 +65,12 @@ impl Up {
     }
 }
 
-fn stands_and_ends(runtime: &str) {
-    let out = tempfile::tempdir().unwrap();
-    let mut up = Up::begin(out.path(), runtime);
+fn stands_and_ends(rig: &Sandbox, runtime: &str) {
+    let mut up = Up::begin(rig.clone(), runtime);
     assert!(up.ask().starts_with("web-"), "{}", up.ask());
 
-    let deploy =
-        |arguments: &[&str]| said(&mut rig(out.path(), &[&["up", up.name.as_str()], arguments].concat()));
-    let done = deploy(&["--deploy", "web", "--drain", "300ms"]);
-    assert_eq!(done.code, 0, "{}", done.err);
+    let deploy = |pool: &str| rig.command(["up", &up.name, "--deploy", pool]);
+    let done = deploy("web").args(["--drain", "300ms"]).exits(0);
     let steps = [
         "web-1/1: deregistered",
         "web-1/1: drained",
@@ -90,43 +79,39 @@ fn stands_and_ends(runtime: &str) {
         "2 replaced",
     ];
     let found: Vec<_> =
-        steps.iter().map(|step| done.out.find(step).unwrap_or_else(|| panic!("{}", done.out))).collect();
-    assert!(found.is_sorted(), "{}", done.out);
+        steps.iter().map(|step| done.out.find(step).unwrap_or_else(|| panic!("{done}"))).collect();
+    assert!(found.is_sorted(), "{done}");
     assert!(up.ask().ends_with("/2"), "{}", up.ask());
-    assert_eq!(deploy(&["--deploy", "wep"]).code, 2);
+    deploy("wep").exits(2);
 
-    let processes = up.processes(out.path());
+    let processes = up.processes();
     assert!(processes.len() > 5, "{processes:?}");
     up.signal(Signal::INT);
     assert_eq!(up.child.wait().unwrap().code(), Some(0));
-    assert_eq!(alive(&processes), Vec::<String>::new());
-    assert_eq!(made_by(up.child.id()), Vec::<String>::new());
-    assert_eq!(files(out.path()), [out.path().join("scenario.yaml")]);
-    assert_eq!(deploy(&["--deploy", "web"]).code, 3);
+    assert_eq!(left::alive(&processes), Vec::<String>::new());
+    assert_eq!(docker::made_by(up.child.id()), Vec::<String>::new());
+    assert_eq!(rig.files(), [rig.path().join("scenario.yaml")]);
+    rig.command(["up", &up.name, "--deploy", "web"]).exits(3);
 }
 
 #[test]
 fn what_stands_can_be_asked_and_deployed_and_ends_clean() {
-    let _alone = machine();
-    stands_and_ends("process");
+    stands_and_ends(&RIG.beside_others(), "process");
 }
 
 #[test]
 fn it_stands_in_containers_as_well() {
-    let _alone = machine();
-    if has_docker() {
-        stands_and_ends("docker");
+    if let Some(rig) = RIG.beside_others().with_docker() {
+        stands_and_ends(&rig, "docker");
     }
 }
 
 #[test]
 fn nothing_stands_when_rig_is_killed() {
-    let _alone = machine();
-    let out = tempfile::tempdir().unwrap();
-    let mut up = Up::begin(out.path(), "process");
-    let processes = up.processes(out.path());
-    assert!(!alive(&processes).is_empty());
+    let mut up = Up::begin(RIG.beside_others(), "process");
+    let processes = up.processes();
+    assert!(!left::alive(&processes).is_empty());
     up.signal(Signal::KILL);
     up.child.wait().unwrap();
-    eventually("the end of everything", || alive(&processes).is_empty().then_some(()));
+    eventually("the end of everything", || left::alive(&processes).is_empty().then_some(()));
 }

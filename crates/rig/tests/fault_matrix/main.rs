@@ -22,6 +22,7 @@ use crate::standing::{Standing, is_version};
 
 #[test]
 fn what_a_client_sees_of_each_fault_is_what_the_table_says() {
+    let _machine = testing::Machine::shared();
     let ways = [None].into_iter().chain(VERSIONS.map(Some)).enumerate();
     // Side by side, each in two parts with a server of its own: most of the time nobody does anything.
     let parts = ways.flat_map(|way| FAULTS.chunks(FAULTS.len().div_ceil(2)).map(move |faults| (way, faults)));

@@ -2,7 +2,6 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -13,6 +12,7 @@ use model::catalog::BalancerKind;
 use model::plan::Plan;
 use model::scenario::{Choice, Scenario};
 use model::units::Span;
+use testing::program;
 
 use crate::fault_server::FaultServer;
 use crate::faults::{Fault, Script, well};
@@ -135,7 +135,7 @@ impl Balancer {
         // It ends with this thread, however that ends.
         let process = Command::new(env!("CARGO_BIN_EXE_rig"))
             .args(["agent", "exec", "--signal", "TERM", "--parent", &std::process::id().to_string(), "--"])
-            .arg(program(kind.name()))
+            .arg(program::of(kind))
             .args(adapter(kind).arguments(&variant.topology, &site, &files))
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
@@ -189,21 +189,11 @@ fn free() -> SocketAddr {
 /// Whether `kind` is here in the version `wanted`; if not, that is printed.
 pub(crate) fn is_version(kind: BalancerKind, wanted: &str) -> bool {
     let output =
-        Command::new(program(kind.name())).args(adapter(kind).program().version_arguments).output().unwrap();
+        Command::new(program::of(kind)).args(adapter(kind).program().version_arguments).output().unwrap();
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     let same = said.contains(wanted);
     if !same {
         eprintln!("not held against the table, which is of version {wanted}: {}", said.trim());
     }
     same
-}
-
-/// The executable where `make setup` has put it.
-fn program(name: &str) -> PathBuf {
-    let tools = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tools/bin")).to_owned();
-    std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
-        .chain([tools, "/usr/sbin".into()])
-        .map(|directory| directory.join(name))
-        .find(|path| path.is_file())
-        .unwrap_or_else(|| panic!("{name} is missing: run `make setup`"))
 }

@@ -14,9 +14,11 @@ use model::job::{BackendJob, Frame, Job};
 use model::topology::{Backend, Latency, OnTerm};
 use model::units::{Bytes, Nanos, Span};
 use tempfile::TempDir;
+use testing::Machine;
+use testing::docker::{connect, made};
+use testing::left::processes_below;
 
 use crate::client::PATIENCE;
-use crate::shared::{docker, machine, made, processes_below};
 
 /// A runtime that is open for one cell.
 pub(crate) struct Bench<R> {
@@ -26,9 +28,9 @@ pub(crate) struct Bench<R> {
     pub(crate) docker: Option<Docker>,
 }
 
-/// Checks a clause on local processes.
+/// Checks a clause on local processes; what is left of others is not below its directory.
 pub(crate) fn on_processes(clause: impl AsyncFnOnce(&Bench<ProcessRuntime>)) {
-    let _machine = machine();
+    let _machine = Machine::shared();
     block_on(async {
         let bench = Bench::open(ProcessRuntime::new(rig()), None).await;
         clause(&bench).await;
@@ -47,9 +49,9 @@ pub(crate) fn in_containers(clause: impl AsyncFnOnce(&Bench<DockerRuntime<'_>>))
 
 /// Does something with an engine of this machine, if it has one.
 pub(crate) fn with_engine(body: impl AsyncFnOnce(&Engine, &Docker)) {
-    let _machine = machine();
+    let _machine = Machine::alone();
     block_on(async {
-        let Some((endpoint, docker)) = docker().await else { return };
+        let Some((endpoint, docker)) = connect().await else { return };
         let mut engine = Engine::new(docker.clone(), endpoint, Pull::Never, rig()).await.unwrap();
         engine.begin(&[], &|_| ()).await.unwrap();
         body(&engine, &docker).await;

@@ -8,8 +8,6 @@ mod bench;
 mod clauses;
 mod client;
 mod containers;
-#[path = "../shared/mod.rs"]
-mod shared;
 
 /// Makes a test of each clause on each runtime.
 macro_rules! on_every_runtime {

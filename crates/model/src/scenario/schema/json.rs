@@ -1,4 +1,4 @@
-//! The forms as JSON Schema, of the draft that editors know best.
+//! The language as JSON Schema, of the draft that editors know best.
 //!
 //! The schema refuses nothing that rig accepts. What depends on more than one place (does that pool exist? do the
 //! shares sum up?) and the limits of quantities, which are texts to JSON, are left to `rig validate`; a description
@@ -6,9 +6,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::document::{document, patchable};
-use super::form::{Form, Key, Section, Text, Unit, Unless};
+use super::{document, patch};
 use crate::scenario::limits;
+use crate::scenario::shape::{Described, Outline, Shape, Text, Unit, Unless};
 
 const DRAFT: &str = "http://json-schema.org/draft-07/schema#";
 
@@ -19,7 +19,7 @@ enum Kind {
     Patch,
 }
 
-/// Writes forms, and gathers the sections that they refer to.
+/// Writes shapes, and gathers the sections that they refer to.
 #[derive(Default)]
 struct Writer {
     definitions: Map<String, Value>,
@@ -29,7 +29,8 @@ struct Writer {
 pub(super) fn json() -> Value {
     let mut writer = Writer::default();
     let document = document();
-    let inherited: Vec<_> = patchable().iter().map(|key| key.name).collect();
+    let patchable = patch().keys;
+    let inherited: Vec<_> = patchable.iter().map(|key| key.name).collect();
     let mut properties = Map::new();
     for key in &document.keys {
         // With variants, each of them may bring what is missing here.
@@ -37,8 +38,8 @@ pub(super) fn json() -> Value {
         properties.insert(key.name.to_owned(), writer.described(key, kind));
     }
     let alone: Map<_, _> =
-        patchable().iter().map(|key| (key.name.to_owned(), writer.form(&key.form, Kind::Whole))).collect();
-    let required = |keys: &[Key]| -> Value {
+        patchable.iter().map(|key| (key.name.to_owned(), writer.shape(&key.shape, Kind::Whole))).collect();
+    let required = |keys: &[Described]| -> Value {
         keys.iter().filter(|key| key.unless_said == Unless::Required).map(|key| key.name).collect()
     };
     let own: Vec<_> = document.keys.iter().filter(|key| !inherited.contains(&key.name)).cloned().collect();
@@ -51,22 +52,22 @@ pub(super) fn json() -> Value {
         "required": required(&own),
         "additionalProperties": false,
         "if": { "not": { "required": ["variants"] } },
-        "then": { "properties": alone, "required": required(&patchable()) },
+        "then": { "properties": alone, "required": required(&patchable) },
         "definitions": writer.definitions,
     })
 }
 
 impl Writer {
-    fn described(&mut self, key: &Key, kind: Kind) -> Value {
-        let mut schema = self.form(&key.form, kind);
+    fn described(&mut self, key: &Described, kind: Kind) -> Value {
+        let mut schema = self.shape(&key.shape, kind);
         if kind == Kind::Patch {
             schema = json!({ "anyOf": [schema, { "type": "null" }] });
         }
         let mut about = key.about.to_owned();
-        if let Form::Quantity { least, most, .. } = &key.form {
+        if let Shape::Quantity { least, most, .. } = &key.shape {
             about += &format!(" From {least} to {most}.");
         }
-        if let Unless::Told(words) = key.unless_said {
+        if let Unless::Told(words) = &key.unless_said {
             about += &format!(" Default: {words}.");
         }
         // Beside a reference everything else is ignored.
@@ -74,35 +75,35 @@ impl Writer {
             schema = json!({ "allOf": [schema] });
         }
         schema["description"] = about.into();
-        if let Unless::Value(text) = key.unless_said {
+        if let Unless::Value(text) = &key.unless_said {
             schema["default"] = typed(text);
         }
         schema
     }
 
-    fn form(&mut self, form: &Form, kind: Kind) -> Value {
-        match form {
-            Form::Text(text) => text_schema(*text),
-            Form::Words(words) => {
+    fn shape(&mut self, shape: &Shape, kind: Kind) -> Value {
+        match shape {
+            Shape::Text(text) => text_schema(*text),
+            Shape::Words(words) => {
                 // YAML takes some words for something else.
                 let typed = words.iter().map(|word| typed(word)).filter(|value| !value.is_string());
                 let all: Vec<Value> = words.iter().map(|word| json!(word)).chain(typed).collect();
                 json!({ "enum": all })
             }
-            Form::Quantity { unit, .. } => json!({ "type": "string", "pattern": pattern(*unit) }),
-            Form::Whole(limits) => {
+            Shape::Quantity { unit, .. } => json!({ "type": "string", "pattern": pattern(*unit) }),
+            Shape::Whole(limits) => {
                 let mut schema = json!({ "type": "integer", "minimum": limits.start() });
                 if *limits.end() < u64::MAX {
                     schema["maximum"] = json!(limits.end());
                 }
                 schema
             }
-            Form::List { of, least, most } => {
-                let items = self.form(of, Kind::Whole);
+            Shape::List { of, least, most } => {
+                let items = self.shape(of, Kind::Whole);
                 json!({ "type": "array", "items": items, "minItems": least, "maxItems": most })
             }
-            Form::Named { names, of, most } => {
-                let mut values = self.form(of, kind);
+            Shape::Named { names, of, most } => {
+                let mut values = self.shape(of, kind);
                 if kind == Kind::Patch {
                     values = json!({ "anyOf": [values, { "type": "null" }] });
                 }
@@ -113,19 +114,16 @@ impl Writer {
                     "maxProperties": most,
                 })
             }
-            Form::Fields(section) => self.section(section, kind),
-            Form::Patch => {
-                let patch = Section::new("variant", "What this variant changes.", patchable());
-                self.section(&patch, Kind::Patch)
-            }
-            Form::Either(forms) => {
-                json!({ "anyOf": forms.iter().map(|form| self.form(form, kind)).collect::<Vec<_>>() })
+            Shape::Fields(section) => self.section(section, kind),
+            Shape::Patch(patch) => self.section(patch, Kind::Patch),
+            Shape::Either(shapes) => {
+                json!({ "anyOf": shapes.iter().map(|shape| self.shape(shape, kind)).collect::<Vec<_>>() })
             }
         }
     }
 
     /// A reference to the section, which is written down once for each kind.
-    fn section(&mut self, section: &Section, kind: Kind) -> Value {
+    fn section(&mut self, section: &Outline, kind: Kind) -> Value {
         let name = match kind {
             Kind::Whole => section.title.to_owned(),
             Kind::Patch => format!("{}.patch", section.title),

@@ -1,22 +1,14 @@
-//! The language as data: `rig schema`, and the reference page.
-//!
-//! Readers (`read_*.rs`) say what a scenario means, and these files what may stand in it. Each says it by itself, and a
-//! test holds them together: what the readers ask for, key by key, word by word and limit by limit, is what is
-//! described here, and the other way round (`tests.rs`).
+//! The language for editors and for people: `rig schema`, and the reference page. Both are written from the declarations
+//! of its keys.
 
-mod document;
-mod form;
 mod json;
 mod reference;
 #[cfg(test)]
 mod tests;
-mod timeline;
-mod topology;
-mod traffic;
 
-pub(super) use form::Measured;
-#[cfg(test)]
-pub(super) use form::Unit;
+use super::keys;
+use super::shape::Outline;
+use crate::catalog::Catalog;
 
 /// The language as JSON Schema (draft 7).
 pub fn schema() -> String {
@@ -26,4 +18,14 @@ pub fn schema() -> String {
 /// The language as a page of markdown.
 pub fn reference() -> String {
     reference::reference()
+}
+
+/// The whole scenario.
+fn document() -> Outline {
+    keys::document(&[], &Catalog::default()).outline()
+}
+
+/// What a variant may change of it.
+fn patch() -> Outline {
+    keys::variant("", &Catalog::default(), None).outline()
 }

@@ -1,10 +1,10 @@
-//! The forms as a page to read: `docs/scenario-reference.md`.
+//! The language as a page to read: `docs/scenario-reference.md`.
 
 use std::fmt::Write;
 
-use super::document::document;
-use super::form::{Form, Key, Section, Text, Unit, Unless};
+use super::document;
 use crate::scenario::limits;
+use crate::scenario::shape::{Described, Outline, Shape, Text, Unit, Unless};
 
 const HEAD: &str = "# Scenario reference
 
@@ -30,24 +30,24 @@ pub(super) fn reference() -> String {
 }
 
 /// A section, then those that it leads to, each once.
-fn gather(section: Section, into: &mut Vec<Section>) {
+fn gather(section: Outline, into: &mut Vec<Outline>) {
     if into.iter().any(|known| known.title == section.title) {
         return;
     }
     into.push(section.clone());
-    section.keys.into_iter().for_each(|key| gather_form(key.form, into));
+    section.keys.into_iter().for_each(|key| gather_shape(key.shape, into));
 }
 
-fn gather_form(form: Form, into: &mut Vec<Section>) {
-    match form {
-        Form::Fields(section) => gather(section, into),
-        Form::List { of, .. } | Form::Named { of, .. } => gather_form(*of, into),
-        Form::Either(forms) => forms.into_iter().for_each(|form| gather_form(form, into)),
-        Form::Text(_) | Form::Words(_) | Form::Quantity { .. } | Form::Whole(_) | Form::Patch => {}
+fn gather_shape(shape: Shape, into: &mut Vec<Outline>) {
+    match shape {
+        Shape::Fields(section) => gather(section, into),
+        Shape::List { of, .. } | Shape::Named { of, .. } => gather_shape(*of, into),
+        Shape::Either(shapes) => shapes.into_iter().for_each(|shape| gather_shape(shape, into)),
+        Shape::Text(_) | Shape::Words(_) | Shape::Quantity { .. } | Shape::Whole(_) | Shape::Patch(_) => {}
     }
 }
 
-fn write_section(page: &mut String, section: &Section) -> std::fmt::Result {
+fn write_section(page: &mut String, section: &Outline) -> std::fmt::Result {
     writeln!(page, "\n## {}\n\n{}", section.title, section.about)?;
     for keys in &section.one_of {
         writeln!(page, "\nExactly one of {}.", listed(keys))?;
@@ -58,23 +58,23 @@ fn write_section(page: &mut String, section: &Section) -> std::fmt::Result {
             Unless::Required => format!("**`{}`**", key.name),
             _ => format!("`{}`", key.name),
         };
-        writeln!(page, "| {name} | {} | {} | {} |", value(&key.form), default(key), key.about)?;
+        writeln!(page, "| {name} | {} | {} | {} |", value(&key.shape), default(key), key.about)?;
     }
     Ok(())
 }
 
-fn default(key: &Key) -> String {
-    match key.unless_said {
+fn default(key: &Described) -> String {
+    match &key.unless_said {
         Unless::Required => String::new(),
         Unless::Nothing => "–".to_owned(),
         Unless::Value(text) => format!("`{text}`"),
-        Unless::Told(words) => words.to_owned(),
+        Unless::Told(words) => (*words).to_owned(),
     }
 }
 
-fn value(form: &Form) -> String {
-    match form {
-        Form::Text(text) => match text {
+fn value(shape: &Shape) -> String {
+    match shape {
+        Shape::Text(text) => match text {
             Text::Prose => "text".to_owned(),
             Text::Claim => "claim".to_owned(),
             Text::Name => "name".to_owned(),
@@ -87,8 +87,8 @@ fn value(form: &Form) -> String {
             Text::Status => "status such as `404`, or a class such as `2xx`".to_owned(),
             Text::Exponent => format!("number from {} to {}", limits::ZIPF.start(), limits::ZIPF.end()),
         },
-        Form::Words(words) => listed(words),
-        Form::Quantity { unit, least, most } => {
+        Shape::Words(words) => listed(words),
+        Shape::Quantity { unit, least, most } => {
             let what = match unit {
                 Unit::Span => "duration",
                 Unit::Rate => "rate",
@@ -98,16 +98,16 @@ fn value(form: &Form) -> String {
             };
             format!("{what}, `{least}` to `{most}`")
         }
-        Form::Whole(limits) if *limits.end() == u64::MAX => format!("number from {}", limits.start()),
-        Form::Whole(limits) => format!("number, {} to {}", limits.start(), limits.end()),
-        Form::List { of, least, most } if least == most => format!("list of {most}: {}", value(of)),
-        Form::List { of, most, .. } => format!("list, at most {most}: {}", value(of)),
-        Form::Named { names, of, most } => {
-            format!("map by {}, at most {most}: {}", value(&Form::Text(*names)), value(of))
+        Shape::Whole(limits) if *limits.end() == u64::MAX => format!("number from {}", limits.start()),
+        Shape::Whole(limits) => format!("number, {} to {}", limits.start(), limits.end()),
+        Shape::List { of, least, most } if least == most => format!("list of {most}: {}", value(of)),
+        Shape::List { of, most, .. } => format!("list, at most {most}: {}", value(of)),
+        Shape::Named { names, of, most } => {
+            format!("map by {}, at most {most}: {}", value(&Shape::Text(*names)), value(of))
         }
-        Form::Fields(section) => format!("[{0}](#{0})", section.title),
-        Form::Patch => "patch".to_owned(),
-        Form::Either(forms) => forms.iter().map(value).collect::<Vec<_>>().join("; or "),
+        Shape::Fields(section) => format!("[{0}](#{0})", section.title),
+        Shape::Patch(_) => "patch".to_owned(),
+        Shape::Either(shapes) => shapes.iter().map(value).collect::<Vec<_>>().join("; or "),
     }
 }
 

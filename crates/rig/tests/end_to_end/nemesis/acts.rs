@@ -4,9 +4,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
+use testing::left::processes_below;
 
 use super::draw;
-use crate::shared::processes_below;
 
 /// Something that is to be done to some process of a run.
 #[derive(Clone, Copy, Debug)]

@@ -1,0 +1,199 @@
+//! The keys of the whole document, and of them those that a variant may change.
+
+use super::load::{self, load};
+use super::timeline::{Stage, timeline};
+use super::topology::{self, topology};
+use crate::catalog::{BalancerKind, Catalog};
+use crate::claim::Claim;
+use crate::plan::{SCHEMA, SavedPlan, Variant};
+use crate::scenario::capabilities::Balancers;
+use crate::scenario::claims::{self, Known, Placed};
+use crate::scenario::form::{Form, Is, number, text, words};
+use crate::scenario::limits;
+use crate::scenario::problem::Place;
+use crate::scenario::reader::Item;
+use crate::scenario::section::Section;
+use crate::scenario::shape::{Shape, Text};
+use crate::scenario::written::Written;
+
+/// A document while it is read: a plan without variants, and claims with their places.
+#[derive(Clone)]
+pub(crate) struct Whole {
+    pub(crate) plan: SavedPlan,
+    pub(crate) control: Vec<Placed>,
+    pub(crate) expect: Vec<Placed>,
+    /// What variants inherit is read with each of them.
+    inherited: Variant,
+}
+
+impl Whole {
+    /// The document that says `plan`.
+    pub(crate) fn of(plan: &SavedPlan) -> Whole {
+        let nowhere = Place::command_line(String::new());
+        let placed = |claim: &Claim| Placed { claim: claim.clone(), place: nowhere.clone() };
+        let (control, expect) = (&plan.control, &plan.expect);
+        Whole {
+            control: control.iter().map(placed).collect(),
+            expect: expect.iter().map(placed).collect(),
+            ..Whole { plan: plan.clone(), ..nothing() }
+        }
+    }
+}
+
+fn nothing() -> Whole {
+    let plan = SavedPlan {
+        schema: SCHEMA,
+        scenario: String::new(),
+        question: String::new(),
+        seed: 1,
+        repeats: 1,
+        variants: Vec::new(),
+        control: Vec::new(),
+        expect: Vec::new(),
+        reading: None,
+        unavailable: Vec::new(),
+    };
+    Whole { plan, control: Vec::new(), expect: Vec::new(), inherited: no_variant("") }
+}
+
+fn no_variant(name: &str) -> Variant {
+    Variant {
+        name: name.to_owned(),
+        balancers: BalancerKind::ALL.to_vec(),
+        topology: topology::nothing(),
+        traffic: load::nothing(),
+        timeline: Vec::new(),
+    }
+}
+
+/// The whole scenario. Claims are about `variants`.
+pub(crate) fn document<'s>(variants: &'s [Known<'s>], catalog: &'s Catalog) -> Section<'s, Whole> {
+    let claims = move || {
+        let claim = || text(Text::Claim, |_| None::<String>).shape();
+        Form::new(
+            Is::List,
+            move || Shape::List { of: Box::new(claim()), least: 0, most: limits::CLAIMS },
+            move |item| claims::claims(item, variants, catalog),
+            |claims: &Vec<Placed>| {
+                Written::list(claims.iter().map(|placed| Written::quoted(&placed.claim.text)))
+            },
+        )
+    };
+    let question = |item: Item<'_>| item.text("a question").map(str::to_owned);
+    Section::new("scenario", "A question to load balancers, and the experiment that answers it.", nothing())
+        .key("name", text(Text::Name, |item: Item<'_>| item.own_name()).written(Written::plain), |it| {
+            &mut it.plan.scenario
+        })
+        .about("Names the scenario, and its directory below `results/`.")
+        .required()
+        .key("question", text(Text::Prose, question), |it| &mut it.plan.question)
+        .about("What the scenario asks; reports begin with it.")
+        .required()
+        .include(variant("", catalog, None).elsewhere(), |it| &mut it.inherited)
+        .part("variants", patches(catalog), |_| None, |_, ()| {})
+        .about(
+            "What is compared: merge patches (RFC 7386) over everything else of the scenario. Maps \
+             merge key by key, `null` removes a key, anything else replaces.",
+        )
+        .unless("one variant, called `base`, which changes nothing")
+        .explained(move |it, _| {
+            let each = |it: &Variant| variant(&it.name, catalog, None).write(it);
+            Written::map(it.plan.variants.iter().map(|it| (it.name.as_str(), each(it))))
+        })
+        .key("control", claims(), |it| &mut it.control)
+        .about(
+            "Negative controls: claims that must hold, such as that a deploy without draining loses \
+             requests. A claim that few or none were lost in a deploy or fault needs one on another \
+             variant with the same load and the same deploy or fault.",
+        )
+        .optional()
+        .key("expect", claims(), |it| &mut it.expect)
+        .about("Claims that make the run pass or fail.")
+        .optional()
+        .maybe("reading", text(Text::Prose, move |item| claims::prose(item, variants, catalog)), |it| {
+            &mut it.plan.reading
+        })
+        .about(
+            "What the figures mean, printed for each balancer. Figures stand in braces, such as \
+             `{with-drain.dropped}`.",
+        )
+        .key("seed", number(0..=u64::MAX), |it| &mut it.plan.seed)
+        .about("Seed of arrivals, service times and the order of cells.")
+        .key("repeat", number(limits::REPEAT), |it| &mut it.plan.repeats)
+        .about("How often each cell is run.")
+        .explained_first(&["name", "question", "seed", "repeat", "control", "expect", "reading"])
+}
+
+/// The patches by their variants' names, which are merged before they are read.
+fn patches<'s>(catalog: &'s Catalog) -> Form<'s, ()> {
+    let shape = move || {
+        let patch = Shape::Patch(variant("", catalog, None).outline());
+        Shape::Named { names: Text::Name, of: Box::new(patch), most: limits::VARIANTS }
+    };
+    Form::new(Is::Map, shape, |_| Some(()), |()| Written::Nothing)
+}
+
+/// The keys that a variant may change. Of its balancers, those are kept that are `chosen`.
+pub(crate) fn variant<'s>(
+    name: &str,
+    catalog: &'s Catalog,
+    chosen: Option<&'s [BalancerKind]>,
+) -> Section<'s, Variant> {
+    let kept = move |kinds: Vec<BalancerKind>| -> Vec<_> {
+        kinds.into_iter().filter(|kind| chosen.is_none_or(|chosen| chosen.contains(kind))).collect()
+    };
+    let start = no_variant(name);
+    let start = Variant { balancers: kept(start.balancers), ..start };
+    let able = move |it: &Variant| Balancers { catalog, kinds: it.balancers.clone() };
+    Section::new("variant", "What this variant changes.", start)
+        .key("balancers", balancers().map(kept, |kinds| Some(kinds.clone())), |it| &mut it.balancers)
+        .about("The load balancers that are asked.")
+        .unless("all")
+        .following("topology", move |it| topology(able(it)), |it| &mut it.topology)
+        .about("What stands: backends, routes, the balancer's set-up.")
+        .required()
+        .following("load", |it| load(&it.topology), |it| &mut it.traffic)
+        .about("The requests, on a schedule that waits for nobody.")
+        .required()
+        .following(
+            "timeline",
+            move |it| {
+                let (topology, load_ends) = (it.topology.clone(), it.traffic.duration);
+                timeline(Stage {
+                    topology,
+                    load_ends,
+                    sources: it.traffic.has_sources(),
+                    balancers: able(it),
+                })
+            },
+            |it| &mut it.timeline,
+        )
+        .about("What happens while the load runs, by name.")
+}
+
+fn balancers<'s>() -> Form<'s, Vec<BalancerKind>> {
+    let kind = || words(BalancerKind::ALL.map(|kind| (kind.name(), kind)));
+    let most = BalancerKind::ALL.len();
+    let read = move |item: Item<'_>| {
+        let mut kinds = Vec::new();
+        for item in item.list(most)? {
+            match kind().read(item) {
+                Some(kind) if kinds.contains(&kind) => {
+                    item.found.add(item.wrong(format!("{kind} is named twice")))
+                }
+                Some(kind) => kinds.push(kind),
+                None => {}
+            }
+        }
+        if kinds.is_empty() {
+            return item.refuse(item.wrong("`balancers` names none"));
+        }
+        Some(kinds)
+    };
+    Form::new(
+        Is::List,
+        move || Shape::List { of: Box::new(kind().shape()), least: 1, most },
+        read,
+        |kinds| Written::list(kinds.iter().map(|kind| Written::plain(&kind.name()))),
+    )
+}

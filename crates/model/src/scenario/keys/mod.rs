@@ -1,0 +1,16 @@
+//! Every key of the language, one file for each part of a document. A file declares its keys, and checks what depends on
+//! two of them.
+
+mod actions;
+mod class;
+mod degrade;
+mod deploy;
+mod document;
+mod load;
+mod pool;
+mod routes;
+mod timeline;
+mod topology;
+mod users;
+
+pub(crate) use document::{Whole, document, variant};

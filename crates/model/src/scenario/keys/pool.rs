@@ -1,0 +1,243 @@
+//! The keys of `pools`: backends, and how long they work on a request.
+
+use crate::scenario::form::{Form, either, list, named, number, path, quantity, share, words};
+use crate::scenario::limits;
+use crate::scenario::problem::Problem;
+use crate::scenario::reader::{Item, written_last};
+use crate::scenario::section::Section;
+use crate::scenario::written::Written;
+use crate::sessions::{STORE, Sessions};
+use crate::topology::{self, Backend, Latency, OnTerm, Pool, Tail};
+use crate::units::{Bytes, Factor, Span};
+
+const BACKENDS: usize = 16;
+
+pub(super) fn pools<'s>() -> Form<'s, Vec<Pool>> {
+    named(
+        limits::POOLS,
+        pool,
+        |pool| &pool.name,
+        |item, pools| {
+            if item.is_empty_map() {
+                item.found.add(item.wrong("a topology needs a pool"));
+            }
+            for (place, (item, pool)) in pools.iter().enumerate() {
+                let earlier = || pools[..place].iter().flat_map(|(_, pool)| &pool.backends);
+                for backend in pool.backends.iter().filter(|it| earlier().any(|other| other.id == it.id)) {
+                    let message = format!("two backends would be called `{}`", backend.id);
+                    let problem = Problem::new(message, item.key());
+                    item.found.add(problem.help("backends of all pools share their names"));
+                }
+            }
+            let all = || pools.iter().map(|(_, pool)| pool);
+            let stored = all().any(|pool| pool.sessions == Some(Sessions::Redis));
+            if stored && all().flat_map(|pool| &pool.backends).any(|backend| backend.id == STORE) {
+                let message = format!("`{STORE}` is the session store, and a backend is called so as well");
+                item.found.add(Problem::new(message, item.key()).help("give the backend another name"));
+            }
+        },
+    )
+}
+
+/// A pool, and what it says of all its backends.
+#[derive(Clone)]
+struct Common {
+    pool: Pool,
+    backend: Backend,
+}
+
+fn pool<'s>(name: &str) -> Form<'s, Pool> {
+    let backend = default_backend();
+    let kept = |sessions: Sessions| (sessions.name(), Some(sessions));
+    let (backends, health_path) = (Vec::new(), topology::health_path());
+    let pool = Pool { name: name.to_owned(), backends, health_path, sessions: None };
+    let of_all = behaviour(Section::loose(backend.clone())).unexplained();
+    Section::new("pool", "Interchangeable backends.", Common { pool, backend: backend.clone() })
+        .following("backends", |it| backends_of(&it.pool.name, &it.backend), |it| &mut it.pool.backends)
+        .about("How many, then called `POOL-1`, `POOL-2`, …; or each by name.")
+        .required()
+        .key(
+            "sessions",
+            words([("none", None), kept(Sessions::Memory), kept(Sessions::Redis), kept(Sessions::Jwt)]),
+            |it| &mut it.pool.sessions,
+        )
+        .about(
+            "Where its backends keep the sessions of users: in their own memory, in a Redis beside \
+             them, or with the users, in signed tokens.",
+        )
+        .key("health_path", path().written(Written::plain), |it| &mut it.pool.health_path)
+        .about("Where its backends say whether they are healthy; `health_check` must ask there.")
+        .include(of_all, |it| &mut it.backend)
+        .explained_first(&["health_path", "sessions"])
+        .form(
+            |read| {
+                let known = read.knows("backends");
+                let Common { pool, backend } = read.value;
+                // Two of them to go on with, because a pool of one has problems of its own.
+                let backends = if known { pool.backends } else { counted(&pool.name, 2, &backend) };
+                Some(Pool { backends, ..pool })
+            },
+            move |pool| Some(Common { pool: pool.clone(), backend: backend.clone() }),
+        )
+}
+
+fn counted(pool: &str, backends: u64, common: &Backend) -> Vec<Backend> {
+    let backend = |n| Backend { id: format!("{pool}-{n}"), ..common.clone() };
+    (1..=backends).map(backend).collect()
+}
+
+/// How many backends, or each by its name.
+fn backends_of<'s>(pool: &str, common: &Backend) -> Form<'s, Vec<Backend>> {
+    let (pool, common, each) = (pool.to_owned(), common.clone(), common.clone());
+    let how_many = number::<u64>(1..=BACKENDS as u64).map(move |n| counted(&pool, n, &common), |_| None);
+    let backend = move |id: &str| backend(Backend { id: id.to_owned(), ..each.clone() });
+    either(
+        how_many,
+        named(
+            BACKENDS,
+            backend,
+            |it| &it.id,
+            |item, backends| {
+                if backends.is_empty() {
+                    item.found.add(item.wrong("a pool needs a backend"));
+                }
+            },
+        ),
+    )
+}
+
+fn backend<'s>(common: Backend) -> Form<'s, Backend> {
+    let about = "One backend, where it differs from its pool.";
+    let section = behaviour(Section::new("backend", about, common.clone()))
+        .each_unless("what the pool says")
+        .following("slower", |it| slower(it.latency), |it| &mut it.latency)
+        .about("Multiplies this backend's service times.")
+        .default_is("1x");
+    let backend = section.whole().or_harmless(common);
+    backend.remarked(|it| it.spare.then(|| format!("{}: a spare, which the surge deploy adds", it.id)))
+}
+
+/// So many times as long as `latency`.
+pub(super) fn slower<'s>(latency: Latency) -> Form<'s, Latency> {
+    let times = quantity(Factor(1.0)..=Factor(1000.0));
+    times.then(
+        move |item, Factor(times)| {
+            let scaled = |span: Span| Span(span.0.mul_f64(times));
+            let tail = latency.tail.map(|tail| Tail { at: scaled(tail.at), ..tail });
+            let latency = Latency { from: scaled(latency.from), to: scaled(latency.to), tail };
+            let (slowest, most) = (latency.slowest(), *limits::LATENCY.end());
+            if slowest > most {
+                let message =
+                    format!("`slower` makes the slowest request {slowest}; at most {most} is allowed");
+                return item.refuse(item.wrong(message));
+            }
+            Some(latency)
+        },
+        |_| None,
+    )
+}
+
+/// Unless a scenario says how long a request is worked on, a backend answers at once.
+fn default_backend() -> Backend {
+    Backend {
+        id: String::new(),
+        spare: false,
+        boot: Span::default(),
+        latency: Latency::default(),
+        at_once: None,
+        queue: 1000,
+        body: Bytes(1024),
+        on_term: OnTerm::default(),
+        health_in_queue: false,
+    }
+}
+
+/// What a pool says of all its backends, and a backend of itself.
+fn behaviour(section: Section<'_, Backend>) -> Section<'_, Backend> {
+    section
+        .key("boot", quantity(Span::millis(0)..=Span::millis(60_000)), |it| &mut it.boot)
+        .about("How long a new generation takes to start.")
+        .key("latency", latency(), |it| &mut it.latency)
+        .about("How long a request is worked on.")
+        .default_is("0s")
+        .key("at_once", number(1..=100_000).some().or_words([("unlimited", None)], "a whole number"), |it| {
+            &mut it.at_once
+        })
+        .about("How many requests a backend works on at a time.")
+        .key("queue", number(0..=1_000_000), |it| &mut it.queue)
+        .about("How many requests may wait while `at_once` are worked on; the next one gets 503.")
+        .key("body", quantity(limits::BODY), |it| &mut it.body)
+        .about("The size of a response's body.")
+        .key("on_term", words([("exit", OnTerm::Exit), ("finish", OnTerm::Finish)]), |it| &mut it.on_term)
+        .about("What SIGTERM does to requests in flight.")
+        .key("health_in_queue", words([("true", true), ("false", false)]), |it| &mut it.health_in_queue)
+        .about("Whether health probes wait with the requests, instead of being answered at once.")
+}
+
+/// Of a pool, a backend, or a degraded backend.
+pub(super) fn latency<'s>() -> Form<'s, Latency> {
+    let always = |span| Latency { from: span, to: span, tail: None };
+    let fixed = |it: &Latency| (it.from == it.to).then_some(it.from);
+    let section = Section::new(
+        "latency",
+        "How long requests are worked on: always the same time, or one drawn from the seed \
+             and the request, so that a request costs the same in every variant.",
+        Latency::default(),
+    )
+    .part("fixed", quantity(limits::LATENCY), fixed, |it, span| (it.from, it.to) = (span, span))
+    .about("Always this long.")
+    .optional()
+    .part(
+        "uniform",
+        uniform(),
+        |it| (it.from != it.to).then_some((it.from, it.to)),
+        |it, bounds| (it.from, it.to) = bounds,
+    )
+    .about("From the first to the second, evenly.")
+    .optional()
+    .maybe("tail", tail(), |it| &mut it.tail)
+    .about("A share of requests that takes longer.")
+    .one_of(&["fixed", "uniform"])
+    .on_a_line();
+    let section = section.form(
+        |read| match read.given_of(&["fixed", "uniform"]).as_slice() {
+            [one] if read.value.from > read.value.to => {
+                let Latency { from, to, .. } = read.value;
+                let message = format!("`uniform` begins at {from}, after its end at {to}");
+                one.refuse(one.first()?.wrong(message))
+            }
+            [one] => read.knows(one.name).then_some(read.value),
+            several => {
+                let last = written_last(several.iter().copied()).unwrap_or(read.item);
+                let problem = Problem::new("`latency` needs either `uniform` or `fixed`", last.key());
+                read.item.refuse(problem.help("a variant removes one with `uniform: null`"))
+            }
+        },
+        |latency| Some(*latency),
+    );
+    either(quantity(limits::LATENCY).map(always, fixed), section)
+}
+
+fn uniform<'s>() -> Form<'s, (Span, Span)> {
+    list(quantity(limits::LATENCY), 2, 2).then(
+        |item: Item<'_>, bounds| match bounds.as_slice() {
+            [from, to] => Some((*from, *to)),
+            _ => item.refuse(
+                item.wrong("`uniform` needs the shortest and the longest time, such as `[50ms, 400ms]`"),
+            ),
+        },
+        |(from, to)| Some(vec![*from, *to]),
+    )
+}
+
+fn tail<'s>() -> Form<'s, Tail> {
+    Section::new("tail", "The few slow requests.", Tail::default())
+        .key("share", share(), |it| &mut it.share)
+        .about("Their share of all requests.")
+        .required()
+        .key("at", quantity(limits::LATENCY), |it| &mut it.at)
+        .about("How long they take.")
+        .required()
+        .on_a_line()
+        .whole()
+}

@@ -1,0 +1,316 @@
+//! The keys of `topology`: how the balancer is set up, in front of pools and routes.
+
+use std::rc::Rc;
+
+use super::pool::pools;
+use super::routes::routes;
+use super::users::check_balance;
+use crate::catalog::Capability;
+use crate::scenario::capabilities::Balancers;
+use crate::scenario::form::{Form, number, path, quantity, share, words};
+use crate::scenario::limits;
+use crate::scenario::problem::Problem;
+use crate::scenario::reader::Item;
+use crate::scenario::section::{Read, Section};
+use crate::tls::Tls;
+use crate::topology::{
+    self, Balance, HealthCheck, Layer, Limits, Listener, PassiveHealth, Pool, Retries, Threshold, Topology,
+    UpstreamKeepalive,
+};
+use crate::units::Span;
+
+/// A topology in which nothing stands, with every default.
+pub(crate) fn nothing() -> Topology {
+    Topology {
+        pools: Vec::new(),
+        routes: Vec::new(),
+        listener: Listener::default(),
+        balance: Balance::default(),
+        health_check: Some(default_health_check(&[])),
+        retries: Retries::default(),
+        passive_health: PassiveHealth::default(),
+        panic: Threshold::default(),
+        max_ejection: Threshold::default(),
+        limits: Limits::default(),
+        upstream_keepalive: UpstreamKeepalive::default(),
+        client_keepalive: Some(Span::millis(75_000)),
+        response_timeout: Span::default(),
+        reload_grace: Some(Span::millis(30_000)),
+        workers: 1,
+    }
+}
+
+pub(crate) fn topology<'s>(balancers: Balancers<'s>) -> Form<'s, Topology> {
+    let balancers = Rc::new(balancers);
+    let them = || Rc::clone(&balancers);
+    let (choosing, panicking, ejecting, all) = (them(), them(), them(), them());
+    let section = Section::new(
+        "topology",
+        "What stands in a cell: pools of backends, routes, and one balancer.",
+        nothing(),
+    )
+    .key("pools", pools(), |it| &mut it.pools)
+    .about("Interchangeable backends, by the pool's name.")
+    .required()
+    .following(
+        "routes",
+        |it| routes(it.pools.iter().map(|pool| pool.name.clone()).collect()),
+        |it| &mut it.routes,
+    )
+    .about("Which requests go to which pool, by name.")
+    .required()
+    .key("listener", listener(), |it| &mut it.listener)
+    .about("Where the balancer listens.")
+    .default_is("{}")
+    .key(
+        "balance",
+        words([
+            ("round_robin", Balance::RoundRobin),
+            ("least_connections", Balance::LeastConnections),
+            ("two_choices", Balance::TwoChoices),
+            ("source_hash", Balance::SourceHash),
+        ])
+        .checked(move |item, balance| {
+            if *balance == Balance::TwoChoices {
+                choosing.must(Capability::TwoChoices, "choose the better of two random backends", &item);
+            }
+        }),
+        |it| &mut it.balance,
+    )
+    .about(
+        "How a backend is chosen: each in turn, the one with the fewest requests in hand, the \
+             better of two random ones, or by the client's address.",
+    )
+    .following("health_check", |it| health_check(&it.pools), |it| &mut it.health_check)
+    .about("The balancer's own probes, where it has them.")
+    .default_is("{}")
+    .key("retries", retries(), |it| &mut it.retries)
+    .about(
+        "Whether the balancer sends a failed request again. `default` is what the balancer does \
+             if it is not told anything.",
+    )
+    .key("passive_health", passive_health(), |it| &mut it.passive_health)
+    .about(
+        "Whether failed traffic ejects a backend. `default` is what the balancer does if it is \
+             not told anything.",
+    )
+    .key(
+        "panic",
+        threshold(move |item| {
+            panicking.must(Capability::Panic, "use unhealthy backends below a threshold", &item);
+        }),
+        |it| &mut it.panic,
+    )
+    .about(
+        "The share of healthy backends below which the balancer uses the others as well. \
+             `default` is what the balancer does if it is not told anything: Envoy does so below 50%, \
+             the others never.",
+    )
+    .key(
+        "max_ejection",
+        threshold(move |item| {
+            ejecting.must(Capability::MaxEjection, "limit how many backends are ejected", &item);
+        }),
+        |it| &mut it.max_ejection,
+    )
+    .about(
+        "The share of backends that failed traffic may eject at once; `off` is no limit. \
+             `default` is what the balancer does if it is not told anything: Envoy ejects 10% at \
+             most, the others have no limit. With `passive_health: { … }`.",
+    )
+    .key("limits", words([("off", Limits::Off), ("default", Limits::Default)]), |it| &mut it.limits)
+    .about(
+        "How much the balancer lets through to a pool at once; `off` is everything. `default` is \
+             what the balancer does if it is not told anything: Envoy's circuit breakers open at 1024 \
+             connections, pending requests or requests, the others have no limit.",
+    )
+    .key(
+        "upstream_keepalive",
+        words([("on", UpstreamKeepalive::On), ("default", UpstreamKeepalive::Default)]),
+        |it| &mut it.upstream_keepalive,
+    )
+    .about(
+        "Whether the balancer keeps its connections to backends. `default` is what the balancer \
+             does if it is not told anything: nginx before 1.29.7 opens one for each request, the \
+             others keep them.",
+    )
+    .key(
+        "client_keepalive",
+        quantity(Span::millis(1)..=Span::millis(3_600_000))
+            .some()
+            .or_words([("off", None)], "a duration such as `75s`"),
+        |it| &mut it.client_keepalive,
+    )
+    .about("How long the balancer keeps an idle client connection.")
+    .key("response_timeout", quantity(Span::millis(1)..=Span::millis(120_000)), |it| &mut it.response_timeout)
+    .about("How long the balancer waits for a backend.")
+    .unless("`load.timeout` + 1s, so that it is the client that gives up")
+    .key(
+        "reload_grace", // Whole seconds are what every balancer can do; less than one is `off`.
+        quantity(Span::millis(1000)..=Span::millis(600_000))
+            .some()
+            .or_words([("off", None)], "a duration such as `30s`"),
+        |it| &mut it.reload_grace,
+    )
+    .about(
+        "How long what an old configuration has in hand may take after a reload; `off` cuts it \
+             off.",
+    )
+    .key("workers", number(1..=64), |it| &mut it.workers)
+    .about("The balancer's worker processes or threads.");
+    section.form(
+        move |mut read| {
+            check_health(&mut read);
+            check_ejection(&read, &all);
+            check_balance(read.given("balance"), &read.value, &all);
+            Some(read.value)
+        },
+        |topology| Some(topology.clone()),
+    )
+}
+
+fn listener<'s>() -> Form<'s, Listener> {
+    let section = Section::new("listener", "Where the balancer listens.", Listener::default())
+        .key("layer", words([("7", Layer::Seven), ("4", Layer::Four)]), |it| &mut it.layer)
+        .about(
+            "At 7 the balancer sees requests. At 4 it sees connections only: all pools are one set, \
+             and no route applies.",
+        )
+        .key("tls", words(Tls::ALL), |it| &mut it.tls)
+        .about(
+            "Where TLS ends: at the balancer (terminate, or reencrypt with TLS to the backends as \
+             well: layer 7), or at the backends (passthrough: layer 4).",
+        )
+        .on_a_line();
+    section.form(|read| Some(with_tls_where_it_can_end(&read)), |listener| Some(*listener))
+}
+
+/// TLS ends at who reads it: a balancer that reads requests, or the backends of one that forwards connections.
+fn with_tls_where_it_can_end(read: &Read<'_, Listener>) -> Listener {
+    let Listener { layer, tls } = read.value;
+    let Some(item) = read.given("tls") else { return read.value };
+    let problem = match (layer, tls) {
+        (Layer::Four, Tls::Terminate | Tls::Reencrypt) => item
+            .wrong(format!("a listener at layer 4 forwards connections and can't `{}` TLS", tls.name()))
+            .help("`{ layer: 4, tls: passthrough }` lets the backends end it; `layer: 7` lets the balancer"),
+        (Layer::Seven, Tls::Passthrough) => item
+            .wrong("a listener at layer 7 reads requests: it can't pass TLS through unread")
+            .help("write `{ layer: 4, tls: passthrough }`; at layer 7 there are `terminate` and `reencrypt`"),
+        _ => return read.value,
+    };
+    item.found.add(problem);
+    Listener { layer, tls: Tls::default() }
+}
+
+fn default_health_check(pools: &[Pool]) -> HealthCheck {
+    HealthCheck {
+        path: pools.first().map_or_else(topology::health_path, |pool| pool.health_path.clone()),
+        every: Span::millis(500),
+        timeout: Span::millis(250),
+        fall: 2,
+        rise: 1,
+    }
+}
+
+fn health_check<'s>(pools: &[Pool]) -> Form<'s, Option<HealthCheck>> {
+    Section::new("health_check", "The balancer's own probes.", default_health_check(pools))
+        .key("path", path(), |it| &mut it.path)
+        .about("What is asked for.")
+        .key("every", quantity(Span::millis(10)..=Span::millis(60_000)), |it| &mut it.every)
+        .about("The time between two probes of one backend.")
+        .key("timeout", quantity(limits::TIMEOUT), |it| &mut it.timeout)
+        .about("After which a probe has failed.")
+        .key("fall", number(limits::IN_A_ROW), |it| &mut it.fall)
+        .about("Failures in a row that take a backend out.")
+        .key("rise", number(limits::IN_A_ROW), |it| &mut it.rise)
+        .about("Successes in a row that bring it back.")
+        .on_a_line()
+        .whole()
+        .some()
+        .or_words([("off", None)], "a map such as `{ every: 500ms }`")
+}
+
+/// Every pool must serve the path that is probed: else each probe of it fails for ever.
+fn check_health(read: &mut Read<'_, Topology>) {
+    let item = read.given("health_check");
+    let pools = &read.value.pools;
+    match item {
+        None => read.value.health_check = Some(default_health_check(pools)),
+        Some(_) if !read.knows("health_check") => read.value.health_check = None,
+        Some(_) => {}
+    }
+    let (item, pools) = (item.unwrap_or(read.item), &read.value.pools);
+    let Some(HealthCheck { path, .. }) = &read.value.health_check else { return };
+    if let Some(Pool { name, health_path, .. }) = pools.iter().find(|pool| pool.health_path != *path) {
+        let message = format!(
+            "no backend of `{name}` would be healthy: it serves `{health_path}`, and `{path}` is probed"
+        );
+        let help = format!("add `health_path: {path}` to the pool, or probe `{health_path}`");
+        item.found.add(Problem::new(message, item.key()).help(help));
+    }
+}
+
+fn retries<'s>() -> Form<'s, Retries> {
+    let tries = |retries: &Retries| match retries {
+        Retries::On { tries } => Some(*tries),
+        Retries::Off | Retries::Default => None,
+    };
+    Section::new("retries", "How the balancer sends failed requests again.", 2)
+        .key("tries", number(2..=10), |it| it)
+        .about("How often a request is tried, the first time included.")
+        .required()
+        .on_a_line()
+        .whole()
+        .map(|tries| Retries::On { tries }, tries)
+        .or_words([("off", Retries::Off), ("default", Retries::Default)], "a map such as `{ tries: 2 }`")
+}
+
+fn passive_health<'s>() -> Form<'s, PassiveHealth> {
+    let words = [("off", PassiveHealth::Off), ("default", PassiveHealth::Default)];
+    let on = |health: &PassiveHealth| match health {
+        PassiveHealth::On { fails, out_for } => Some((*fails, *out_for)),
+        PassiveHealth::Off | PassiveHealth::Default => None,
+    };
+    Section::new("passive_health", "When failed traffic ejects a backend.", (1, Span::default()))
+        .key("fails", number(limits::IN_A_ROW), |it| &mut it.0)
+        .about("Failed requests in a row that eject a backend.")
+        .required()
+        .key("for", quantity(Span::millis(1)..=Span::millis(600_000)), |it| &mut it.1)
+        .about("How long it is then left out.")
+        .required()
+        .on_a_line()
+        .whole()
+        .map(|(fails, out_for)| PassiveHealth::On { fails, out_for }, on)
+        .or_words(words, "a map such as `{ fails: 1, for: 10s }`")
+}
+
+/// `default` asks nothing of a balancer that has none; a share does, by `must`.
+fn threshold<'s>(must: impl Fn(Item<'_>) + 's) -> Form<'s, Threshold> {
+    let at = |threshold: &Threshold| match threshold {
+        Threshold::At(share) => Some(*share),
+        Threshold::Off | Threshold::Default => None,
+    };
+    share()
+        .checked(move |item, _| must(item))
+        .map(Threshold::At, at)
+        .or_words([("off", Threshold::Off), ("default", Threshold::Default)], "a share such as `50%`")
+}
+
+/// What failed traffic may do, where it may.
+fn check_ejection(read: &Read<'_, Topology>, balancers: &Balancers<'_>) {
+    let (passive, alone) = (read.value.passive_health, read.value.health_check.is_none());
+    let on = matches!(passive, PassiveHealth::On { .. });
+    if let Some(item) = read.given("passive_health").filter(|_| passive != PassiveHealth::Off) {
+        balancers.must(Capability::PassiveHealth, "eject backends because of failed traffic", &item);
+        if on && alone {
+            let what = "eject backends because of failed traffic with `health_check: off`";
+            balancers.must(Capability::PassiveHealthAlone, what, &item);
+        }
+    }
+    if let Some(item) =
+        read.given("max_ejection").filter(|_| read.value.max_ejection != Threshold::Off && !on)
+    {
+        let problem = item.wrong("`max_ejection` means nothing where failed traffic ejects nobody");
+        item.found.add(problem.help("add `passive_health: { fails: 5, for: 10s }`"));
+    }
+}

@@ -7,7 +7,6 @@ use model::scenario::{Choice, Scenario, Set};
 use super::*;
 use crate::balancer::catalog;
 use crate::help::with_help;
-use crate::help::with_help;
 
 const SCENARIO: &str = "name: own\nquestion: Can it be used?\ntopology:\n  pools: { web: { backends: 2 } }\n  routes: { \
                         all: { path: /, to: web } }\nload: { rate: 10/s, for: 5s }\n";

@@ -1,13 +1,16 @@
-//! The verbs of rig. A cell of a [`model::plan::Plan`] goes through here like this:
+//! The verbs of rig, in layers: each uses only those above it.
 //!
-//! [`cell::run`] leases addresses and launches backends and balancer on a [`runtime`], waits until requests
-//! *through the listener* have been answered by every backend, starts the generator, performs the timeline
-//! ([`cell`]'s deploy and faults), ends everything in order, and leaves the records in the cell's directory.
+//! [`host`] is this machine: processes, signals, files, addresses, limits. A [`program`] is what a component runs, as data.
+//! A [`runtime`] launches programs, as processes or in containers; beside it, a [`balancer`] is an adapter that returns data:
+//! files to render, steps that change the rotation, how to read its status and its log. [`components`] lists what can stand
+//! in a cell.
 //!
-//! A [`balancer`] is one small file that returns data: files to render, a command, steps that change the
-//! rotation, how to read its status and its log. One interpreter ([`cell`]'s `control`) performs the steps.
+//! A [`cell`] brings it all together: [`cell::run`] leases addresses and launches backends and balancer, waits until requests
+//! *through the listener* have been answered by every backend, starts the generator, performs the timeline, ends everything
+//! in order, and leaves the records in the cell's directory.
 //!
-//! A [`checkup`] tells beforehand whether all of that can be done here; it ends with a [`cell::trial()`].
+//! [`preflight()`](preflight::preflight), [`capacity`] and [`checkup`] tell beforehand whether that can be done here;
+//! [`salvage`] reads what a killed run has left.
 
 pub mod balancer;
 pub mod capacity;

@@ -1,6 +1,7 @@
-//! Balancer adapters. Each is one small file with no I/O: it says what to render, what to run, which steps
-//! change the rotation, and how to read its status and its log. What it can't do it declares as missing.
+//! Balancer adapters. Each is a folder with no I/O: it says what to render and what to run, and returns a trait for each
+//! thing that its balancer can do beside forwarding. What it does not return is missing.
 
+mod capabilities;
 mod envoy;
 mod error;
 mod haproxy;
@@ -17,19 +18,18 @@ mod tls;
 
 use std::time::Duration;
 
-use model::access_log::{Attempt, LogGap, Reason};
-use model::catalog::{BalancerKind, Capability, Catalog};
-use model::detection::{DetectionBound, Symptom};
+use model::access_log::{Attempt, Reason};
+use model::catalog::{BalancerKind, Capability};
 use model::history::Setting;
 use model::identity::RequestId;
-use model::operations::{Operations, Whereabouts};
 use model::plan::Variant;
 use model::timeline::{Deregister, Keeps};
-use model::topology::{HeaderMatch, HealthCheck, Route, Topology};
+use model::topology::{HeaderMatch, HealthCheck, Topology};
 
 use crate::host::Signal;
-use crate::program::Program;
+use crate::program::{Program, STDERR_FILE, STDOUT_FILE};
 
+pub use capabilities::{Deregisters, HasSettings, LogsRequests, Operated, Probes, Reloads, Splits, catalog};
 pub use error::RenderError;
 pub use misfit::Misfit;
 pub use probing::detection_bound;
@@ -39,16 +39,13 @@ pub(crate) use shortage::tells_of_shortage;
 pub use site::{ConfigFile, Rotation, Site, Standing, example_site};
 pub use templates::{Templates, TemplatesError};
 
-/// A balancer, as data. Implementations are unit structs.
+/// A balancer, as data. Implementations are unit structs. What each has is first; what it may lack is a trait of its own in
+/// [`capabilities`], and an adapter that does not return one has a balancer that lacks it.
 pub trait Balancer: Sync {
-    /// What it can't do, each with the reason that tables and errors print.
-    fn missing(&self) -> &'static [(Capability, &'static str)];
-    /// Known holes in its access log.
-    fn log_gaps(&self) -> &'static [LogGap];
     /// Its program.
     fn program(&self) -> &'static Program;
-    /// The settings that decide about drops, read from what was rendered.
-    fn settings(&self, rendered: &Rendered<'_>) -> Vec<Setting>;
+    /// The templates of its configuration, each with its name below `proxy-configs/`.
+    fn templates(&self) -> &'static [(&'static str, &'static str)];
     /// Its configuration files, with `rotation` as the initial state.
     fn files(
         &self,
@@ -57,57 +54,64 @@ pub trait Balancer: Sync {
         rotation: &Rotation,
         templates: &Templates,
     ) -> Result<Vec<ConfigFile>, RenderError>;
-    /// What in its `files` it could not be run with.
-    fn misfits(&self, topology: &Topology, site: &Site, files: &[ConfigFile]) -> Vec<Misfit>;
     /// The arguments that run it in the foreground with its `files`.
     fn arguments(&self, topology: &Topology, site: &Site, files: &[ConfigFile]) -> Vec<String>;
-    /// What brings it from the rotation `from` to `to`, and what tells that a backend is drained after it.
-    fn change(
-        &self,
-        topology: &Topology,
-        site: &Site,
-        turn: Turn<'_>,
-        templates: &Templates,
-    ) -> Result<Change, RenderError>;
-    /// What brings it to the shares of `route` in `topology`, where every other route stands as it is.
-    fn split(
-        &self,
-        topology: &Topology,
-        site: &Site,
-        route: &Route,
-        templates: &Templates,
-    ) -> Result<SplitSteps, RenderError>;
-    /// What makes it read its configuration for the `nth` time after its start, with what the reload `keeps` of
-    /// `rotation`, until the new one serves. Envoy's hot restart and HAProxy's `-sf` aren't here: each needs a second process at once.
-    fn reload(
-        &self,
-        topology: &Topology,
-        site: &Site,
-        rotation: &Rotation,
-        keeps: Keeps,
-        nth: u32,
-        templates: &Templates,
-    ) -> Result<Vec<Step>, RenderError>;
-    /// How to ask it for its view of the backends; `None`: it has none.
-    fn view(&self, site: &Site) -> Option<ViewQuery>;
-    /// How people read its signals and take a backend out by hand.
-    fn operations(&self, at: &Whereabouts) -> Operations;
-    /// How soon its active probes, set up like `check`, must notice a backend with `symptom`.
-    fn detection(&self, check: &HealthCheck, symptom: Symptom) -> DetectionBound;
     /// The signal that ends it gracefully, with its log written.
-    fn graceful_stop(&self) -> Signal;
+    fn graceful_stop(&self) -> Signal {
+        Signal::Term
+    }
     /// Files that it writes in its directory.
-    fn logs(&self) -> LogFiles;
+    fn logs(&self) -> LogFiles {
+        LogFiles { access: STDOUT_FILE, notices: STDERR_FILE }
+    }
+    /// What of the scenario language it can't do, each with the reason that tables and errors print.
+    fn missing(&self) -> &'static [(Capability, &'static str)] {
+        &[]
+    }
+    /// What in its `files` it could not be run with.
+    fn misfits(&self, _topology: &Topology, _site: &Site, _files: &[ConfigFile]) -> Vec<Misfit> {
+        Vec::new()
+    }
     /// Its own words, beside the system's, for having run out of something.
     fn shortage_words(&self) -> &'static [&'static str] {
         &[]
     }
-    /// Reads a line of its access log; `Ok(None)` for lines that are no requests.
-    fn read_log(&self, line: &str, site: &Site) -> Result<Option<LogLine>, LogError>;
-    /// Its log's words for what can go wrong, each with its meaning.
-    fn signs(&self) -> &'static [Sign];
-    /// What a line of its other log says about its backends, in its own words; `None`: nothing.
-    fn read_notice(&self, line: &str, site: &Site) -> Option<String>;
+    /// How to ask it for its view of the backends; `None`: it has none.
+    fn view(&self) -> Option<ViewQuery> {
+        None
+    }
+    /// Whether it has one.
+    fn has_view(&self) -> bool {
+        self.view().is_some()
+    }
+    /// How it takes backends out.
+    fn deregisters(&self) -> Option<&'static dyn Deregisters> {
+        None
+    }
+    /// How it divides a route's requests.
+    fn splits(&self) -> Option<&'static dyn Splits> {
+        None
+    }
+    /// How it reloads.
+    fn reloads(&self) -> Option<&'static dyn Reloads> {
+        None
+    }
+    /// How it probes its backends.
+    fn probes(&self) -> Option<&'static dyn Probes> {
+        None
+    }
+    /// How its log of requests is read.
+    fn request_log(&self) -> Option<&'static dyn LogsRequests> {
+        None
+    }
+    /// How its settings are read back.
+    fn read_back(&self) -> Option<&'static dyn HasSettings> {
+        None
+    }
+    /// How people operate it.
+    fn operated(&self) -> Option<&'static dyn Operated> {
+        None
+    }
 }
 
 /// The adapter of `kind`: the only place that matches on it.
@@ -117,21 +121,6 @@ pub fn adapter(kind: BalancerKind) -> &'static dyn Balancer {
         BalancerKind::Haproxy => &haproxy::Haproxy,
         BalancerKind::Envoy => &envoy::Envoy,
     }
-}
-
-/// What all adapters together can do, for the validation of scenarios.
-pub fn catalog() -> Catalog {
-    let missing = BalancerKind::ALL
-        .into_iter()
-        .flat_map(|kind| {
-            adapter(kind).missing().iter().map(move |(capability, reason)| (kind, *capability, *reason))
-        })
-        .collect();
-    let signs = BalancerKind::ALL
-        .into_iter()
-        .flat_map(|kind| adapter(kind).signs().iter().map(move |sign| (kind, sign.word)))
-        .collect();
-    Catalog { missing, signs }
 }
 
 fn setting(name: &str, rendered: impl Into<String>) -> Setting {

@@ -2,23 +2,28 @@
 
 use std::time::Duration;
 
-use model::catalog::BalancerKind;
+use model::catalog::{BalancerKind, Capability};
 use model::detection::{DetectionBound, Symptom};
 use model::topology::{HealthCheck, Topology};
 use model::units::Span;
 
-use super::adapter;
+use super::{adapter, catalog};
 
 /// How soon the active probes of a balancer of this kind must notice a backend with `symptom`; `None`: they see none.
 pub fn detection_bound(kind: BalancerKind, topology: &Topology, symptom: Option<Symptom>) -> DetectionBound {
     match (&topology.health_check, symptom) {
         (None, _) => never("health_check is off: nothing probes"),
         (Some(_), None) => never("health probes are answered as ever"),
-        (Some(check), Some(symptom)) => adapter(kind).detection(check, symptom),
+        (Some(check), Some(symptom)) => match adapter(kind).probes() {
+            Some(probes) => probes.detection(check, symptom),
+            None => {
+                never(catalog().lacks(kind, Capability::ActiveHealthChecks).unwrap_or("it probes no backend"))
+            }
+        },
     }
 }
 
-pub(super) fn never(reason: &str) -> DetectionBound {
+fn never(reason: &str) -> DetectionBound {
     DetectionBound::None { reason: reason.to_owned() }
 }
 

@@ -36,7 +36,12 @@ fn settings(variant: &Variant, changed: Option<(&str, &str, &str)>) -> Vec<Setti
     let rotation = Rotation::initial(&variant.topology);
     let files = adapter(kind).files(&variant.topology, &site, &rotation, &templates).unwrap();
     let arguments = adapter(kind).arguments(&variant.topology, &site, &files);
-    adapter(kind).settings(&Rendered { variant, files: &files, arguments: &arguments, templates: &templates })
+    adapter(kind).read_back().unwrap().settings(&Rendered {
+        variant,
+        files: &files,
+        arguments: &arguments,
+        templates: &templates,
+    })
 }
 
 fn of<'s>(settings: &'s [Setting], name: &str) -> &'s str {
@@ -306,6 +311,8 @@ fn a_forgetful_reload_reads_the_file_that_the_balancer_was_started_from() {
         let variant = variant(kind, "");
         let rotation = Rotation::initial(&variant.topology).with("web-1", Standing::Draining);
         let steps = adapter(kind)
+            .reloads()
+            .unwrap()
             .reload(&variant.topology, &example_site(&variant), &rotation, keeps, 1, &Templates::embedded())
             .unwrap();
         let written = steps.into_iter().find_map(|step| match step {

@@ -35,7 +35,12 @@ fn settings_from(kind: BalancerKind, variant: &Variant, templates: &Templates) -
     let rotation = Rotation::initial(&variant.topology);
     let files = adapter(kind).files(&variant.topology, &site, &rotation, templates).unwrap();
     let arguments = adapter(kind).arguments(&variant.topology, &site, &files);
-    adapter(kind).settings(&Rendered { variant, files: &files, arguments: &arguments, templates })
+    adapter(kind).read_back().unwrap().settings(&Rendered {
+        variant,
+        files: &files,
+        arguments: &arguments,
+        templates,
+    })
 }
 
 fn settings(kind: BalancerKind, variant: &Variant, name: &str) -> String {
@@ -96,8 +101,11 @@ fn a_balancer_has_the_time_that_its_probes_need() {
             let to = Rotation::initial(&variant.topology);
             let turn = Turn { to: &to, backend: "web-1", how: Deregister::Live };
             let site = example_site(&variant);
-            let change =
-                adapter(kind).change(&variant.topology, &site, turn, &Templates::embedded()).unwrap();
+            let change = adapter(kind)
+                .deregisters()
+                .unwrap()
+                .change(&variant.topology, &site, turn, &Templates::embedded())
+                .unwrap();
             let waits: Vec<Duration> = change
                 .steps
                 .iter()
@@ -255,6 +263,8 @@ fn every_reload_ends_with_a_sighting_of_the_new_configuration_and_envoys_listene
         let rotation = Rotation::initial(&variant.topology).with("web-1", Standing::Draining);
         let site = example_site(&variant);
         adapter(kind)
+            .reloads()
+            .unwrap()
             .reload(&variant.topology, &site, &rotation, Keeps::Rotation, nth, &Templates::embedded())
             .unwrap()
     };

@@ -6,22 +6,18 @@ use std::path::{Path, PathBuf};
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, UndefinedBehavior, Value};
+use model::catalog::BalancerKind;
 use model::records::TemplateUsed;
 use sha2::{Digest, Sha256};
 
-use super::{ConfigFile, RenderError};
+use super::{ConfigFile, RenderError, adapter};
 use crate::help::Help;
 use crate::host::HostError;
 
-const EMBEDDED: [(&str, &str); 7] = [
-    ("nginx/nginx.conf", include_str!("../../../../proxy-configs/nginx/nginx.conf")),
-    ("nginx/layer4.conf", include_str!("../../../../proxy-configs/nginx/layer4.conf")),
-    ("haproxy/haproxy.cfg", include_str!("../../../../proxy-configs/haproxy/haproxy.cfg")),
-    ("haproxy/layer4.cfg", include_str!("../../../../proxy-configs/haproxy/layer4.cfg")),
-    ("envoy/envoy.yaml", include_str!("../../../../proxy-configs/envoy/envoy.yaml")),
-    ("envoy/routes.yaml", include_str!("../../../../proxy-configs/envoy/routes.yaml")),
-    ("envoy/endpoints.yaml", include_str!("../../../../proxy-configs/envoy/endpoints.yaml")),
-];
+/// The templates of this build, by their names.
+fn built_in() -> impl Iterator<Item = (&'static str, &'static str)> {
+    BalancerKind::ALL.into_iter().flat_map(|kind| adapter(kind).templates().iter().copied())
+}
 
 /// The largest template that is read: nobody writes a longer one by hand.
 const LARGEST: u64 = 1 << 20;
@@ -77,7 +73,7 @@ impl Help for TemplatesError {
 
 /// The names that templates have.
 fn names() -> impl Iterator<Item = &'static str> {
-    EMBEDDED.iter().map(|(name, _)| *name)
+    built_in().map(|(name, _)| name)
 }
 
 impl Templates {
@@ -124,7 +120,7 @@ impl Templates {
     /// If a file can't be written, or is there.
     pub fn write_embedded(directory: &Path) -> Result<Vec<PathBuf>, HostError> {
         let mut written = Vec::new();
-        for (name, text) in EMBEDDED {
+        for (name, text) in built_in() {
             let path = directory.join(name);
             let make = || {
                 std::fs::create_dir_all(path.parent().unwrap_or(directory))?;
@@ -199,7 +195,7 @@ impl Templates {
 
 /// The built-in template `name`: adapters name no other than those of the table.
 fn embedded(name: &str) -> &'static str {
-    EMBEDDED.iter().find(|(known, _)| *known == name).map_or("", |(_, text)| *text)
+    built_in().find(|(known, _)| *known == name).map_or("", |(_, text)| text)
 }
 
 /// What a file of this name was probably meant to be.

@@ -1,6 +1,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use model::detection::{DetectionBound, Symptom};
 use model::units::Span;
 
 use super::*;
@@ -20,8 +21,12 @@ fn site() -> Site {
     }
 }
 
+fn log(kind: BalancerKind) -> &'static dyn LogsRequests {
+    adapter(kind).request_log().unwrap()
+}
+
 fn line(kind: BalancerKind, text: &str) -> LogLine {
-    adapter(kind).read_log(text, &site()).unwrap().unwrap()
+    log(kind).read(text, &site()).unwrap().unwrap()
 }
 
 fn attempt(backend: &str, status: Option<u16>) -> Attempt {
@@ -130,7 +135,7 @@ fn a_log_of_a_users_own_may_lack_ids_and_all_else_but_time_and_status() {
 #[test]
 fn every_word_of_a_log_has_one_meaning() {
     for kind in BalancerKind::ALL {
-        let mut words: Vec<_> = adapter(kind).signs().iter().map(|sign| sign.word).collect();
+        let mut words: Vec<_> = log(kind).signs().iter().map(|sign| sign.word).collect();
         words.sort_unstable();
         let all = words.len();
         words.dedup();
@@ -140,7 +145,7 @@ fn every_word_of_a_log_has_one_meaning() {
 
 #[test]
 fn notices_name_the_backend_and_what_happened_to_it() {
-    let say = |kind, line: &str| adapter(kind).read_notice(line, &site());
+    let say = |kind, line: &str| log(kind).read_notice(line, &site());
     let disabled = r#"2026/11/25 12:00:00 [warn] 7#7: *5 upstream server temporarily disabled while connecting to upstream, client: 127.0.0.1, server: , request: "GET / HTTP/1.1", upstream: "http://127.9.9.3:20000/", host: "x""#;
     let ejected = say(BalancerKind::Nginx, disabled);
     assert_eq!(ejected.as_deref(), Some("web-1: upstream server temporarily disabled"));
@@ -163,7 +168,7 @@ fn haproxy_logs_its_termination_state_and_skips_its_notices() {
     );
     assert_eq!((read.status, read.flags.as_str(), read.wall), (502, "SH--", 1_700_000_001_011_000_000));
     assert_eq!(read.attempts, [attempt("web-2", None)]);
-    let notice = adapter(BalancerKind::Haproxy).read_log("Server web/web-1 is DOWN", &site());
+    let notice = log(BalancerKind::Haproxy).read("Server web/web-1 is DOWN", &site());
     assert_eq!(notice, Ok(None));
 }
 
@@ -182,7 +187,7 @@ fn haproxy_counts_the_attempts_before_the_server_that_it_names() {
         let text = format!(
             r#"{{"id":"3","ts":"1700000000.001","status":200,"active":9,"pool":"web","server":"web-1","flags":"----","retries":"{retries}"}}"#
         );
-        adapter(BalancerKind::Haproxy).read_log(&text, &site()).map(|line| line.unwrap().attempts)
+        log(BalancerKind::Haproxy).read(&text, &site()).map(|line| line.unwrap().attempts)
     };
     assert_eq!(read("0"), Ok(vec![attempt("web-1", None)]));
     assert_eq!(read("1"), Ok(vec![UNNAMED, attempt("web-1", None)]));
@@ -203,13 +208,13 @@ fn envoy_logs_the_last_host_and_counts_the_attempts_before_it() {
 #[test]
 fn a_line_in_another_format_is_an_error_and_not_a_request() {
     for kind in BalancerKind::ALL {
-        assert!(adapter(kind).read_log("{\"nonsense\": true}", &site()).is_err(), "{kind}");
+        assert!(log(kind).read("{\"nonsense\": true}", &site()).is_err(), "{kind}");
     }
 }
 
 #[test]
 fn haproxy_statistics_tell_state_and_requests_in_flight() {
-    let query = adapter(BalancerKind::Haproxy).view(&site()).unwrap();
+    let query = adapter(BalancerKind::Haproxy).view().unwrap();
     let answer = "# pxname,svname,qcur,scur,status\nweb,web-1,0,3,DRAIN\nweb,web-2,0,0,UP 1/2\n\n";
     let view = (query.read)(answer, &site()).unwrap();
     assert_eq!((view[0].up, view[0].in_flight), (false, 3));
@@ -219,7 +224,7 @@ fn haproxy_statistics_tell_state_and_requests_in_flight() {
 
 #[test]
 fn envoy_clusters_tell_discovery_state_failed_checks_and_requests_in_flight() {
-    let query = adapter(BalancerKind::Envoy).view(&site()).unwrap();
+    let query = adapter(BalancerKind::Envoy).view().unwrap();
     let host = |ip: &str, health: &str, active: u32| {
         format!(
             r#"{{"address":{{"socket_address":{{"address":"{ip}","port_value":20000}}}},"stats":[{{"name":"rq_active","type":"GAUGE","value":"{active}"}}],"health_status":{health}}}"#
@@ -252,7 +257,7 @@ fn the_bound_of_detection_follows_the_probes_and_the_symptom() {
         fall: 3,
         rise: 1,
     };
-    let millis = |kind, symptom| match adapter(kind).detection(&check, symptom) {
+    let millis = |kind, symptom| match adapter(kind).probes()?.detection(&check, symptom) {
         DetectionBound::Within { least, most, .. } => Some((least.whole_millis(), most.whole_millis())),
         DetectionBound::None { .. } => None,
     };

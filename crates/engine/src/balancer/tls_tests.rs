@@ -17,8 +17,12 @@ fn rendered(kind: BalancerKind, listener: &str) -> (String, Vec<Setting>) {
     let files = adapter(kind).files(&variant.topology, &site, &rotation, &Templates::embedded()).unwrap();
     let arguments = adapter(kind).arguments(&variant.topology, &site, &files);
     let templates = &Templates::embedded();
-    let settings =
-        adapter(kind).settings(&Rendered { variant, files: &files, arguments: &arguments, templates });
+    let settings = adapter(kind).read_back().unwrap().settings(&Rendered {
+        variant,
+        files: &files,
+        arguments: &arguments,
+        templates,
+    });
     (files.into_iter().map(|file| file.text).collect::<Vec<_>>().join("\n"), settings)
 }
 

@@ -12,6 +12,7 @@ use model::identity::Incarnation;
 use model::job::{BackendJob, BackendStatus, Command, Frame, Job, STATUS_PATH};
 use model::ledger::Execution;
 use model::plan::Variant;
+use model::sessions::STORE;
 use model::topology::Topology;
 use model::units::Nanos;
 
@@ -19,7 +20,7 @@ use super::error::CellError;
 use super::frames::{frame, greet, next_frame, tell};
 use super::ledgers::read_ledger;
 use super::recorder::Recorder;
-use super::session_store::SessionStore;
+use super::service::RunningService;
 use super::token_keys::TokenKeys;
 use crate::host::Signal;
 use crate::host::certificates::Certificates;
@@ -48,8 +49,8 @@ pub(super) struct Backends<'a, R> {
     pub(super) lives: RefCell<Vec<Life>>,
     /// Those that a deploy is replacing: who serves there next is the deploy's matter.
     pub(super) replacing: RefCell<BTreeSet<String>>,
-    /// Where they keep sessions, if that is in a store.
-    pub(super) store: Option<SessionStore<'a, R>>,
+    /// The services that they use.
+    pub(super) services: Vec<RunningService<'a, R>>,
     /// With which they sign sessions.
     pub(super) keys: TokenKeys,
 }
@@ -121,7 +122,7 @@ impl<R: Runtime> Backends<'_, R> {
             sessions: self.keys.sessions(
                 self.variant,
                 &incarnation.backend,
-                self.store.as_ref().map(|store| (store.address(), store.password.clone())),
+                self.service(STORE).map(|store| (store.address(), store.password.clone())),
             ),
         });
         let mut process = self
@@ -241,11 +242,11 @@ impl<R: Runtime> Backends<'_, R> {
         self.lives.borrow_mut().iter_mut().find(|life| life.incarnation == *incarnation).map(act)
     }
 
-    /// Records the CPU time of every backend that runs, and of the session store.
+    /// Records the CPU time of every backend and service that runs.
     pub(super) async fn read_every_cpu(&self) {
-        let store = self.store.as_ref().and_then(SessionStore::running);
+        let services = self.services.iter().filter_map(RunningService::running);
         let lives = self.lives.borrow().iter().map(|life| life.handle.clone()).collect::<Vec<_>>();
-        let handles: Vec<Handle> = lives.into_iter().chain(store).collect();
+        let handles: Vec<Handle> = lives.into_iter().chain(services).collect();
         futures_util::future::join_all(handles.iter().map(|handle| self.read_cpu(handle))).await;
     }
 
@@ -315,14 +316,26 @@ impl<R: Runtime> Backends<'_, R> {
             .is_none_or(|l| l.handle.exited().is_some())
     }
 
-    /// Ends when a backend, or the session store, exits that nobody has ended, with what it said about that.
+    /// The service `name`, if there is one.
+    pub(super) fn service(&self, name: &str) -> Option<&RunningService<'_, R>> {
+        self.services.iter().find(|service| service.name() == name)
+    }
+
+    /// Ends when a backend or a service exits that nobody has ended, with what it said about that.
     pub(super) async fn unexpected_exit(&self) -> CellError {
-        match &self.store {
-            None => self.next_loss().await.failure(),
-            Some(store) => tokio::select! {
-                lost = self.next_loss() => lost.failure(),
-                lost = store.unexpected_exit() => lost,
-            },
+        tokio::select! {
+            lost = self.next_loss() => lost.failure(),
+            lost = self.service_lost() => lost,
+        }
+    }
+
+    /// Ends when a service exits that nobody has ended.
+    pub(super) async fn service_lost(&self) -> CellError {
+        let lost = self.services.iter().map(|service| Box::pin(service.unexpected_exit()));
+        let lost: Vec<_> = lost.collect();
+        match lost.is_empty() {
+            true => std::future::pending().await,
+            false => futures_util::future::select_all(lost).await.0,
         }
     }
 

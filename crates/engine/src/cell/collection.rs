@@ -9,12 +9,12 @@ use store::StoreError;
 
 use super::error::CellError;
 use super::ledgers::{read_access_log, read_ledger};
-use super::stand::Stand;
+use super::testbed::Testbed;
 use crate::balancer::{adapter, tells_of_shortage};
 use crate::program::STDERR_FILE;
 use crate::runtime::Runtime;
 
-impl<R: Runtime> Stand<'_, R> {
+impl<R: Runtime> Testbed<'_, R> {
     /// Reads ledgers and logs into the cell's directory, keeps the configuration, removes the rest. Everything
     /// has exited before.
     pub(super) fn collect(&self) -> Result<(), CellError> {
@@ -47,7 +47,9 @@ impl<R: Runtime> Stand<'_, R> {
             whole: self.log_is_whole.get(),
             gaps: match self.variant.topology.listener.layer {
                 Layer::Four => vec![LogGap::PerConnection],
-                Layer::Seven if log.has_ids() => adapter(kind).log_gaps().to_vec(),
+                Layer::Seven if log.has_ids() => {
+                    adapter(kind).request_log().map_or_else(Vec::new, |log| log.gaps().to_vec())
+                }
                 Layer::Seven => vec![LogGap::WithoutIds],
             },
             meanings: log.meanings,

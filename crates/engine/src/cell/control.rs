@@ -83,7 +83,8 @@ impl<'a, R: Runtime> Control<'a, R> {
         let to = self.topology.borrow().with_split(&change.route, &change.to);
         let route = to.route(&change.route);
         let route = route.ok_or_else(|| self.failed(format!("there is no route `{}`", change.route)))?;
-        let SplitSteps { steps, proof } = self.adapter().split(&to, self.site, route, self.templates)?;
+        let splits = self.adapter().splits().ok_or_else(|| self.failed("rig can't split its traffic"))?;
+        let SplitSteps { steps, proof } = splits.split(&to, self.site, route, self.templates)?;
         let log_began = self.log_length();
         for step in steps {
             self.perform(step, log_began).await?;
@@ -111,8 +112,10 @@ impl<'a, R: Runtime> Control<'a, R> {
         let to = self.rotation.borrow().with(backend, standing);
         let turn = Turn { to: &to, backend, how };
         let topology = self.topology.borrow().clone();
+        let deregisters = self.adapter().deregisters();
+        let deregisters = deregisters.ok_or_else(|| self.failed("rig can't take a backend out of it"))?;
         let Change { steps, proof, drained } =
-            self.adapter().change(&topology, self.site, turn, self.templates)?;
+            deregisters.change(&topology, self.site, turn, self.templates)?;
         let log_began = self.log_length();
         for step in steps {
             self.perform(step, log_began).await?;
@@ -129,7 +132,8 @@ impl<'a, R: Runtime> Control<'a, R> {
         self.reloads.set(nth);
         let rotation = self.rotation.borrow().clone();
         let topology = self.backends.topology();
-        let steps = self.adapter().reload(topology, self.site, &rotation, keeps, nth, self.templates)?;
+        let reloads = self.adapter().reloads().ok_or_else(|| self.failed("rig can't reload it"))?;
+        let steps = reloads.reload(topology, self.site, &rotation, keeps, nth, self.templates)?;
         let log_began = self.log_length();
         for step in steps {
             self.perform(step, log_began).await?;
@@ -227,7 +231,7 @@ impl<'a, R: Runtime> Control<'a, R> {
 
     /// The balancer's view of its backends; `None`: it has none.
     pub(super) async fn view(&self) -> Result<Option<View>, CellError> {
-        let Some(query) = self.adapter().view(self.site) else {
+        let Some(query) = self.adapter().view() else {
             return Ok(None);
         };
         let answer = self.ask(&query.ask).await?;
@@ -247,7 +251,7 @@ impl<'a, R: Runtime> Control<'a, R> {
 
     /// Whether it has a view.
     pub(super) fn sees(&self) -> bool {
-        self.adapter().view(self.site).is_some()
+        self.adapter().has_view()
     }
 
     /// Requests in flight at `backend`, as the balancer counts them.

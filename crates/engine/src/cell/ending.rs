@@ -6,7 +6,7 @@ use model::history::{BALANCER, Happening};
 use tokio::time::Instant;
 
 use super::error::CellError;
-use super::stand::Stand;
+use super::testbed::Testbed;
 use crate::balancer::adapter;
 use crate::help::with_help;
 use crate::runtime::{Handle, Runtime};
@@ -18,7 +18,7 @@ const IDLE_WITHIN: Duration = Duration::from_secs(5);
 /// How a process ends that has done all it wanted to.
 const SUCCESS: &str = "exit status: 0";
 
-impl<R: Runtime> Stand<'_, R> {
+impl<R: Runtime> Testbed<'_, R> {
     /// The load has ended; what a time-out has given up may still be worked on.
     pub(super) async fn wait_until_idle(&self) {
         let begun = Instant::now();
@@ -54,9 +54,9 @@ impl<R: Runtime> Stand<'_, R> {
         }
     }
 
-    pub(super) async fn stop_store(&self) {
-        if let Some(store) = &self.backends.store {
-            store.stop().await;
+    pub(super) async fn stop_services(&self) {
+        for service in &self.backends.services {
+            service.stop().await;
         }
     }
 

@@ -33,9 +33,11 @@ pub enum CellError {
     /// The results could not be written.
     #[error(transparent)]
     Store(#[from] store::StoreError),
-    /// The session store did not start, or died; its own words follow.
-    #[error("the session store failed: {status}; its own words:\n{words}")]
-    StoreFailed {
+    /// A service did not start, or died; its own words follow.
+    #[error("{title} failed: {status}; its own words:\n{words}")]
+    ServiceFailed {
+        /// What it is.
+        title: &'static str,
         /// What became of it.
         status: String,
         /// The end of its log.
@@ -136,7 +138,7 @@ impl Help for CellError {
             CellError::Both { first, then } => first.help().or_else(|| then.help()),
             CellError::Tls(_)
             | CellError::Store(_)
-            | CellError::StoreFailed { .. }
+            | CellError::ServiceFailed { .. }
             | CellError::BalancerExited { .. }
             | CellError::NotReady { .. }
             | CellError::BackendFailed { .. }

@@ -12,8 +12,8 @@ use model::units::{Nanos, Span};
 use super::backends::{ANSWER_WITHIN, Backends};
 use super::control::Control;
 use super::deploy::{DrainReading, Fleet};
-use super::door::Door;
 use super::error::CellError;
+use super::listener::Listener;
 use super::lookout::Lookout;
 use super::readiness;
 use crate::balancer::{DrainSignal, Standing};
@@ -130,8 +130,8 @@ impl<R: Runtime> Fleet for CellFleet<'_, R> {
     }
 
     async fn answers_newcomers(&self, new: &Incarnation, within: Duration) -> Option<u64> {
-        let door = Door::of(self.control.site()).ok()?;
-        readiness::incarnation_answers(self.backends.topology(), &door, new, within).await
+        let listener = Listener::of(self.control.site()).ok()?;
+        readiness::incarnation_answers(self.backends.topology(), &listener, new, within).await
     }
 
     fn is_gone(&self, backend: &str) -> bool {

@@ -69,9 +69,10 @@ impl AccessLog {
 
     /// Counts what the balancer's other log, which may not be there, says about its backends.
     pub(super) fn read_notices(&mut self, kind: BalancerKind, path: &Path, site: &Site) {
+        let Some(format) = adapter(kind).request_log() else { return };
         let bytes = std::fs::read(path).unwrap_or_default();
         for line in String::from_utf8_lossy(&bytes).lines() {
-            if let Some(notice) = adapter(kind).read_notice(line, site) {
+            if let Some(notice) = format.read_notice(line, site) {
                 *self.notices.entry(notice).or_default() += 1;
             }
         }
@@ -92,12 +93,13 @@ pub(super) fn read_access_log(
     };
     let mut log =
         AccessLog { lines: Vec::new(), unreadable: 0, meanings: BTreeMap::new(), notices: BTreeMap::new() };
+    let Some(format) = adapter(kind).request_log() else { return Ok(log) };
     let meaning = |word: &String| {
-        let sign = adapter(kind).signs().iter().find(|sign| sign.word == word)?;
+        let sign = format.signs().iter().find(|sign| sign.word == word)?;
         Some((word.clone(), sign.meaning.to_owned()))
     };
     for text in String::from_utf8_lossy(&bytes).lines() {
-        match adapter(kind).read_log(text, site) {
+        match format.read(text, site) {
             Ok(Some(line)) => {
                 log.meanings.extend(line.signs.iter().filter_map(meaning));
                 log.lines.push(Logged {
@@ -112,7 +114,7 @@ pub(super) fn read_access_log(
                 });
             }
             Ok(None) => {
-                if let Some(notice) = adapter(kind).read_notice(text, site) {
+                if let Some(notice) = format.read_notice(text, site) {
                     *log.notices.entry(notice).or_default() += 1;
                 }
             }

@@ -1,4 +1,4 @@
-//! Backends, or the session store, that die though nobody has ended them: a result, which the load goes on to show.
+//! Backends, or services, that die though nobody has ended them: a result, which the load goes on to show.
 
 use model::detection::Symptom;
 
@@ -24,11 +24,8 @@ pub(super) async fn follow<R: Runtime>(fleet: &CellFleet<'_, R>) -> CellError {
             look_out(fleet, backend, Some(Symptom::Refuses), now);
         }
     };
-    match &fleet.backends.store {
-        None => backends.await,
-        Some(store) => tokio::select! {
-            failed = backends => failed,
-            lost = store.unexpected_exit() => lost,
-        },
+    tokio::select! {
+        failed = backends => failed,
+        lost = fleet.backends.service_lost() => lost,
     }
 }

@@ -5,14 +5,14 @@ mod collection;
 mod control;
 mod curl;
 mod deploy;
-mod door;
+mod early_end;
 mod ending;
 mod error;
 mod fleet;
 mod frames;
 mod generator;
-mod last_words;
 mod ledgers;
+mod listener;
 mod log_tail;
 mod lookout;
 mod losses;
@@ -20,13 +20,13 @@ mod machine;
 mod readiness;
 mod recorder;
 mod sampling;
-mod session_store;
+mod service;
 mod stages;
-mod stand;
-mod standing;
+mod testbed;
 mod timeline;
 mod token_keys;
 pub mod trial;
+mod up;
 
 use std::cell::Cell;
 use std::net::SocketAddr;
@@ -41,12 +41,12 @@ pub use curl::find_curl;
 pub use error::CellError;
 pub(crate) use ledgers::read_ledger;
 pub use recorder::{Observation, Watcher};
-pub use standing::{Light, Standing, Wish, up};
 pub use trial::trial;
+pub use up::{BackgroundLoad, DeployRequest, Serving, up};
 
 use self::recorder::Recorder;
 use self::stages::Stages;
-use self::stand::Stand;
+use self::testbed::Testbed;
 use crate::balancer::Templates;
 use crate::help::with_help;
 use crate::host::certificates::{CERTIFICATES, Swept};
@@ -88,14 +88,14 @@ pub enum End {
 /// If the environment can't run the cell: a balancer is missing or refuses its configuration, an address is
 /// taken, an agent doesn't start, a file can't be written.
 pub async fn run<R: Runtime>(runtime: &R, order: &Order<'_>) -> Result<End, CellError> {
-    perform(runtime, order, async |stand, stages, began| stand.drive(stages, began).await).await
+    perform(runtime, order, async |testbed, stages, began| testbed.drive(stages, began).await).await
 }
 
-/// Opens a stand, lets it be used, and ends it.
+/// Opens a testbed, lets it be used, and ends it.
 async fn perform<R: Runtime>(
     runtime: &R,
     order: &Order<'_>,
-    usage: impl AsyncFnOnce(&Stand<'_, R>, &Stages<'_>, &Cell<bool>) -> Result<Drive, CellError>,
+    usage: impl AsyncFnOnce(&Testbed<'_, R>, &Stages<'_>, &Cell<bool>) -> Result<Drive, CellError>,
 ) -> Result<End, CellError> {
     let recorder = Recorder::new(order.dir, order.watcher)?;
     let _swept = Swept::from(order.dir.scratch().join(CERTIFICATES));
@@ -103,11 +103,11 @@ async fn perform<R: Runtime>(
     let load_began = Cell::new(false);
     let stages = Stages::begin(&recorder);
     let opened = tokio::select! {
-        opened = Stand::open(runtime, order, &recorder) => opened.map(Some),
+        opened = Testbed::open(runtime, order, &recorder) => opened.map(Some),
         () = stopped_before_the_load(order.interrupted.clone(), &load_began) => Ok(None),
     };
-    let stand = match opened {
-        Ok(Some(stand)) => stand,
+    let testbed = match opened {
+        Ok(Some(testbed)) => testbed,
         Ok(None) => {
             recorder.record(Happening::Interrupted);
             let ended = runtime.end().await.map_err(CellError::from);
@@ -122,7 +122,7 @@ async fn perform<R: Runtime>(
         }
     };
     let driven = tokio::select! {
-        driven = usage(&stand, &stages, &load_began) => driven,
+        driven = usage(&testbed, &stages, &load_began) => driven,
         () = stopped_before_the_load(order.interrupted.clone(), &load_began) => {
             recorder.record(Happening::Interrupted);
             Ok(Drive::Interrupted)
@@ -131,9 +131,9 @@ async fn perform<R: Runtime>(
     if let Err(error) = &driven {
         recorder.record(Happening::Failed { message: with_help(error) });
     }
-    let ended = stand.end().await;
+    let ended = testbed.end().await;
     stages.ended(CellStage::Teardown);
-    let collected = stand.collect();
+    let collected = testbed.collect();
     recorder.record(Happening::CellFinished);
     let end = match driven {
         Ok(Drive::Completed) => End::Completed,

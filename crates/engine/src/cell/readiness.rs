@@ -10,20 +10,20 @@ use model::job::STATUS_PATH;
 use model::topology::{Balance, HeaderMatch, Layer, Route, Topology};
 use tokio::time::Instant;
 
-use super::door::Door;
+use super::listener::Listener;
 
 /// Between two probes.
 const PAUSE: Duration = Duration::from_millis(5);
 /// Source addresses that probes take in turn on loopback, so that a hash of the source reaches every backend.
 const SOURCES: u8 = 64;
 
-/// Probes until every serving backend of every routed pool has answered through `door`, the listener. Where a hash of
+/// Probes until every serving backend of every routed pool has answered through `listener`, the listener. Where a hash of
 /// the source would send all probes to one backend, because they have one address, the others answer at their own addresses,
 /// which `address_of` tells. `gone` is asked between probes and ends the wait. Returns what was proved; `Err`: who has
 /// not answered within `within`.
 pub(super) async fn every_backend_answers(
     topology: &Topology,
-    door: &Door,
+    listener: &Listener,
     address_of: impl Fn(&str) -> SocketAddr,
     within: Duration,
     gone: impl Fn() -> bool,
@@ -43,16 +43,16 @@ pub(super) async fn every_backend_answers(
                 return Err(format!(
                     "no answer from {} on {}; last: {last}",
                     names.join(", "),
-                    door.url(&path)
+                    listener.url(&path)
                 ));
             }
             probes += 1;
-            let source = source(door.address, probes);
-            match door.stamp(&path, header, source).await {
+            let source = source(listener.address, probes);
+            match listener.stamp(&path, header, source).await {
                 Ok(_) if source.is_none() && topology.balance == Balance::SourceHash => {
                     for backend in std::mem::take(&mut missing) {
                         // A backend speaks plain HTTP with who begins so.
-                        let own = Door { address: address_of(backend), tls: None };
+                        let own = Listener { address: address_of(backend), tls: None };
                         direct += 1;
                         if let Err(why) = own.stamp(STATUS_PATH, None, None).await {
                             last = why;
@@ -77,11 +77,11 @@ pub(super) async fn every_backend_answers(
     })
 }
 
-/// Asks through `door`, without any cookie and from changing addresses, until `wanted` answers; returns how often
+/// Asks through `listener`, without any cookie and from changing addresses, until `wanted` answers; returns how often
 /// it took. `None`: it did not answer within `within`.
 pub(super) async fn incarnation_answers(
     topology: &Topology,
-    door: &Door,
+    listener: &Listener,
     wanted: &Incarnation,
     within: Duration,
 ) -> Option<u64> {
@@ -91,7 +91,7 @@ pub(super) async fn incarnation_answers(
     let mut probes = 0;
     while begun.elapsed() <= within {
         probes += 1;
-        let asked = door.stamp(&path, way.header, source(door.address, probes)).await;
+        let asked = listener.stamp(&path, way.header, source(listener.address, probes)).await;
         if asked.as_ref() == Ok(wanted) {
             return Some(probes);
         }

@@ -8,7 +8,6 @@ use model::degrade::Degrade;
 use model::detection::Symptom;
 use model::history::Happening;
 use model::identity::Incarnation;
-use model::sessions::STORE;
 use model::timeline::{Action, Entry, Fault, FaultKind, Reload, When};
 use model::units::Nanos;
 use tokio::sync::watch;
@@ -80,8 +79,8 @@ async fn act<R: Runtime>(fleet: &CellFleet<'_, R>, entry: &Entry) -> Result<(), 
             Ok(())
         }
         Action::Fault(fault) => {
-            if let Some(store) = fleet.backends.store.as_ref().filter(|_| fault.backend == STORE) {
-                return store.suffer(fault).await;
+            if let Some(service) = fleet.backends.service(&fault.backend) {
+                return service.suffer(fault).await;
             }
             let harmed = make(fleet, &entry.name, fault).await?;
             if let (Some(harmed), Some(lasts)) = (harmed, fault.lasts) {

@@ -58,7 +58,7 @@ impl TokenKeys {
     }
 }
 
-/// A password for the session store.
+/// A password for a service.
 pub(super) fn password() -> Result<Password, CellError> {
     secret().map(Password)
 }

@@ -19,7 +19,7 @@ pub struct Owner {
 
 /// Whether an owner lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Life {
+pub enum OwnerState {
     /// It runs.
     Lives,
     /// It is gone.
@@ -45,13 +45,13 @@ impl Owner {
     }
 
     /// Whether it lives, as far as this process can see.
-    pub fn life(&self) -> Life {
+    pub fn owner_state(&self) -> OwnerState {
         let here = agent::clock::boot_id().is_ok_and(|boot| boot == self.boot)
             && namespace().is_ok_and(|namespace| namespace == self.namespace);
         match (here, start_of(self.pid)) {
-            (false, _) => Life::Unknown,
-            (true, Some(started)) if started == self.started => Life::Lives,
-            (true, _) => Life::Gone,
+            (false, _) => OwnerState::Unknown,
+            (true, Some(started)) if started == self.started => OwnerState::Lives,
+            (true, _) => OwnerState::Gone,
         }
     }
 }
@@ -81,11 +81,11 @@ pub fn mark(directory: &Path) -> std::io::Result<()> {
 }
 
 /// Whether the owner of `directory` lives; `Unknown` where it names none.
-pub fn life_of(directory: &Path) -> Life {
+pub fn state_of(directory: &Path) -> OwnerState {
     const LONGEST: u64 = 4096;
     let owner = store::read_bounded(&directory.join(FILE), LONGEST).ok();
     let owner = owner.and_then(|text| String::from_utf8_lossy(&text).trim().parse::<Owner>().ok());
-    owner.map_or(Life::Unknown, |owner| owner.life())
+    owner.map_or(OwnerState::Unknown, |owner| owner.owner_state())
 }
 
 impl fmt::Display for Owner {
@@ -122,25 +122,25 @@ mod tests {
     fn this_process_lives_and_survives_its_label() {
         let owner = Owner::this().unwrap();
         assert_eq!(owner.to_string().parse(), Ok(owner.clone()));
-        assert_eq!(owner.life(), Life::Lives);
+        assert_eq!(owner.owner_state(), OwnerState::Lives);
     }
 
     #[test]
     fn a_directory_says_whose_it_is() {
         let directory = tempfile::tempdir().unwrap();
-        assert_eq!(life_of(directory.path()), Life::Unknown);
+        assert_eq!(state_of(directory.path()), OwnerState::Unknown);
         mark(directory.path()).unwrap();
-        assert_eq!(life_of(directory.path()), Life::Lives);
+        assert_eq!(state_of(directory.path()), OwnerState::Lives);
         let gone = Owner { started: 0, ..Owner::this().unwrap() };
         std::fs::write(directory.path().join(FILE), gone.to_string()).unwrap();
-        assert_eq!(life_of(directory.path()), Life::Gone);
+        assert_eq!(state_of(directory.path()), OwnerState::Gone);
     }
 
     #[test]
     fn a_later_process_with_the_same_number_is_somebody_else() {
         let this = Owner::this().unwrap();
-        assert_eq!(Owner { started: this.started + 1, ..this.clone() }.life(), Life::Gone);
-        assert_eq!(Owner { namespace: "pid:[1]".into(), ..this.clone() }.life(), Life::Unknown);
-        assert_eq!(Owner { boot: "another".into(), ..this }.life(), Life::Unknown);
+        assert_eq!(Owner { started: this.started + 1, ..this.clone() }.owner_state(), OwnerState::Gone);
+        assert_eq!(Owner { namespace: "pid:[1]".into(), ..this.clone() }.owner_state(), OwnerState::Unknown);
+        assert_eq!(Owner { boot: "another".into(), ..this }.owner_state(), OwnerState::Unknown);
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::HostError;
-use super::owner::{self, Life};
+use super::owner::{self, OwnerState};
 
 /// How their names begin.
 const PREFIX: &str = "rig-";
@@ -45,7 +45,7 @@ impl PrivateDirectory {
 }
 
 /// Those of this user that there are, each with what became of its owner.
-pub fn all() -> Vec<(PathBuf, Life)> {
+pub fn all() -> Vec<(PathBuf, OwnerState)> {
     let user = rustix::process::geteuid().as_raw();
     let entries = places().into_iter().filter_map(|place| std::fs::read_dir(place).ok()).flatten().flatten();
     let named = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX));
@@ -53,7 +53,7 @@ pub fn all() -> Vec<(PathBuf, Life)> {
     let own = named.filter(|entry| {
         entry.metadata().is_ok_and(|meta| meta.is_dir() && meta.uid() == user && meta.mode() & 0o077 == 0)
     });
-    own.map(|entry| entry.path()).map(|path| (path.clone(), owner::life_of(&path))).collect()
+    own.map(|entry| entry.path()).map(|path| (path.clone(), owner::state_of(&path))).collect()
 }
 
 /// Where they are made: the user's own directory for such things, else one for everybody, in which nobody can replace
@@ -79,7 +79,7 @@ mod tests {
         let path = made.path().to_owned();
         assert_eq!(path.metadata().unwrap().mode() & 0o777, 0o700);
         assert!(path.as_os_str().len() <= LONGEST + 16);
-        assert!(all().contains(&(path.clone(), Life::Lives)));
+        assert!(all().contains(&(path.clone(), OwnerState::Lives)));
         drop(made);
         assert!(!path.exists());
     }

@@ -5,8 +5,6 @@ pub mod installed;
 
 use std::hash::{Hash, Hasher};
 
-use model::sessions::STORE;
-
 pub use error::ProgramError;
 
 /// The file, in a component's directory, that its standard output goes to.
@@ -57,16 +55,6 @@ impl Hash for Program {
 pub fn no_modules(_said: &str) -> Vec<String> {
     Vec::new()
 }
-
-/// The session store.
-pub static REDIS: Program = Program {
-    name: STORE,
-    executable: "redis-server",
-    version_arguments: &["--version"],
-    modules: no_modules,
-    needed_because: Some("a pool keeps its sessions in Redis"),
-    has_workers: false,
-};
 
 /// Asks the listener as people do.
 pub static CURL: Program = Program {

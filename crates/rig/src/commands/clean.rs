@@ -1,7 +1,7 @@
 //! `rig clean`: removes what dead runs left, on disk and on the Docker engine.
 
 use engine::help::with_help;
-use engine::host::owner::Life;
+use engine::host::owner::OwnerState;
 use engine::host::private;
 use engine::runtime::docker::endpoint::Endpoint;
 use engine::runtime::docker::{DockerError, clean, remove_packed_images};
@@ -35,26 +35,26 @@ pub(crate) fn perform(wanted: &Clean) -> Result<Exit, Failure> {
 /// gone. Those of live runs stay.
 fn files(wanted: &Clean) -> Result<(String, Vec<String>), Failure> {
     let (mut removed, mut lines, mut failed) = (0, String::new(), Vec::new());
-    let mut treat = |path: &std::path::Path, life: Life, remove: &dyn Fn() -> anyhow::Result<()>| {
+    let mut treat = |path: &std::path::Path, state: OwnerState, remove: &dyn Fn() -> anyhow::Result<()>| {
         let path = path.display();
-        match life {
-            Life::Lives => lines.push_str(&format!("kept: {path}: its run is live\n")),
-            Life::Unknown if !wanted.unseen => {
+        match state {
+            OwnerState::Lives => lines.push_str(&format!("kept: {path}: its run is live\n")),
+            OwnerState::Unknown if !wanted.unseen => {
                 lines.push_str(&format!(
                     "kept: {path}: its owner can't be seen from here; --unseen removes it\n"
                 ));
             }
-            Life::Unknown | Life::Gone => match remove() {
+            OwnerState::Unknown | OwnerState::Gone => match remove() {
                 Ok(()) => removed += 1,
                 Err(error) => failed.push(format!("{path} can't be removed: {error}")),
             },
         }
     };
     for leftover in leftovers::all(&wanted.out).map_err(Failure::environment)? {
-        treat(&leftover.path(), leftover.life(), &|| leftover.remove());
+        treat(&leftover.path(), leftover.owner_state(), &|| leftover.remove());
     }
-    for (path, life) in private::all() {
-        treat(&path, life, &|| Ok(std::fs::remove_dir_all(&path)?));
+    for (path, state) in private::all() {
+        treat(&path, state, &|| Ok(std::fs::remove_dir_all(&path)?));
     }
     Ok((format!("removed: {removed} directories of dead runs\n{lines}"), failed))
 }

@@ -60,7 +60,7 @@ fn saved(wanted: &Compare, [a, b]: &[PathBuf; 2]) -> Result<Exit, Failure> {
 }
 
 /// A scenario to run.
-struct Job {
+struct CompareTask {
     /// The part that all balancers can run.
     planned: Planned,
     /// The whole scenario.
@@ -68,7 +68,7 @@ struct Job {
 }
 
 /// The plans of the scenarios for the balancers. If none is named, those of all bundled scenarios with a shared variant.
-fn jobs(wanted: &Compare, kinds: &[BalancerKind], scenarios: &[String]) -> Result<Vec<Job>, Failure> {
+fn jobs(wanted: &Compare, kinds: &[BalancerKind], scenarios: &[String]) -> Result<Vec<CompareTask>, Failure> {
     let paths: Vec<PathBuf> = match scenarios {
         [] => bundled::all().iter().map(|(name, _)| PathBuf::from(name)).collect(),
         named => named.iter().map(PathBuf::from).collect(),
@@ -95,7 +95,7 @@ fn jobs(wanted: &Compare, kinds: &[BalancerKind], scenarios: &[String]) -> Resul
         }
         let choice = Choice { variants: Some(shared), ..choice.clone() };
         for planned in plans(&[path], &wanted.sets, &choice)? {
-            jobs.push(Job { planned, whole: (*whole).clone() });
+            jobs.push(CompareTask { planned, whole: (*whole).clone() });
         }
     }
     Ok(jobs)
@@ -109,7 +109,7 @@ fn names(kinds: &[BalancerKind]) -> String {
 async fn side_by_side(
     wanted: &Compare,
     kinds: &[BalancerKind],
-    jobs: &[Job],
+    jobs: &[CompareTask],
     templates: &Templates,
     interrupted: watch::Receiver<bool>,
 ) -> Result<Exit, Failure> {
@@ -151,7 +151,7 @@ async fn side_by_side(
 }
 
 /// How much there is to run, in words.
-fn amount(jobs: &[Job]) -> String {
+fn amount(jobs: &[CompareTask]) -> String {
     let took = match load(jobs).as_secs() {
         seconds @ 0..120 => format!("{seconds} s"),
         seconds => format!("{} min", seconds / 60),
@@ -162,7 +162,7 @@ fn amount(jobs: &[Job]) -> String {
 }
 
 /// How long the loads of all cells take, one after another.
-fn load(jobs: &[Job]) -> Duration {
+fn load(jobs: &[CompareTask]) -> Duration {
     let cells = jobs.iter().flat_map(|job| job.planned.plan.cells().into_iter().map(move |cell| (job, cell)));
     let traffics =
         cells.filter_map(|(job, cell)| job.planned.plan.variant(&cell.variant).map(|v| v.traffic.clone()));

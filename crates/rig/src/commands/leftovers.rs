@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use engine::host::owner::{Life, life_of};
+use engine::host::owner::{OwnerState, state_of};
 use store::{CellDir, StoreError, unfinished};
 
 /// How the homes of `rig up` begin, below the results.
@@ -27,13 +27,13 @@ impl Leftover {
     }
 
     /// Whether its owner lives.
-    pub(super) fn life(&self) -> Life {
-        match (life_of(&self.path()), self) {
+    pub(super) fn owner_state(&self) -> OwnerState {
+        match (state_of(&self.path()), self) {
             // It names no owner: its rig was killed before it could, or was an older version.
-            (Life::Unknown, Leftover::Cell(cell)) if !names_an_owner(&self.path()) => {
-                if is_open(&cell.history()) { Life::Lives } else { Life::Gone }
+            (OwnerState::Unknown, Leftover::Cell(cell)) if !names_an_owner(&self.path()) => {
+                if is_open(&cell.history()) { OwnerState::Lives } else { OwnerState::Gone }
             }
-            (life, _) => life,
+            (state, _) => state,
         }
     }
 
@@ -61,7 +61,7 @@ pub(super) fn all(results: &Path) -> Result<Vec<Leftover>, StoreError> {
 pub(super) fn dead(results: &Path) -> Vec<Leftover> {
     // Commands that need to read it report the error.
     let all = all(results).unwrap_or_default();
-    all.into_iter().filter(|leftover| leftover.life() == Life::Gone).collect()
+    all.into_iter().filter(|leftover| leftover.owner_state() == OwnerState::Gone).collect()
 }
 
 fn names_an_owner(directory: &Path) -> bool {

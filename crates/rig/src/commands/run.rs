@@ -7,9 +7,10 @@ use anyhow::Context;
 use engine::balancer::{Templates, adapter};
 use engine::capacity;
 use engine::cell::{End, Order, find_curl};
+use engine::components::{SERVICES, Service};
 use engine::host::limits::Limits;
 use engine::preflight::preflight;
-use engine::program::{Program, REDIS};
+use engine::program::Program;
 use engine::runtime::Runtime;
 use engine::runtime::docker::{DockerRuntime, Engine};
 use engine::runtime::process::ProcessRuntime;
@@ -146,10 +147,8 @@ pub(super) async fn run(
     if let Some(controls) = beside_the_chosen(plan, &wanted.choice.variant).filter(|_| !wanted.quiet) {
         eprintln!("also running, as controls of the chosen variants: {controls}");
     }
-    let store = plan.variants.iter().any(|variant| variant.topology.has_session_store());
-    let programs: Vec<&'static Program> =
-        kinds.iter().map(|kind| adapter(*kind).program()).chain(store.then_some(&REDIS)).collect();
-    let job = Job { wanted, planned, templates, kinds: &kinds, interrupted: interrupted.clone() };
+    let programs = programs(&kinds, &plan.variants.iter().collect::<Vec<_>>());
+    let job = RunTask { wanted, planned, templates, kinds: &kinds, interrupted: interrupted.clone() };
     if !wanted.quiet && !leftovers::dead(&wanted.out).is_empty() {
         let out = wanted.out.display();
         tell(&format!("killed runs left files in {out}; `rig clean --out {out}` removes them"));
@@ -173,6 +172,13 @@ pub(super) async fn run(
     }
 }
 
+/// The programs of balancers, and of the services that some of `variants` needs.
+fn programs(kinds: &[BalancerKind], variants: &[&Variant]) -> Vec<&'static Program> {
+    let is_needed = |service: &&Service| variants.iter().any(|it| (service.needed_by)(&it.topology));
+    let services = SERVICES.into_iter().filter(is_needed).map(|service| service.program);
+    kinds.iter().map(|kind| adapter(*kind).program()).chain(services).collect()
+}
+
 /// The variants that run although they were not chosen, as controls; `None`: there are none.
 fn beside_the_chosen(plan: &SavedPlan, chosen: &[String]) -> Option<String> {
     let others = plan.variants.iter().map(|variant| variant.name.as_str());
@@ -181,7 +187,7 @@ fn beside_the_chosen(plan: &SavedPlan, chosen: &[String]) -> Option<String> {
 }
 
 /// One scenario to run, on any runtime.
-struct Job<'a> {
+struct RunTask<'a> {
     wanted: &'a cli::Run,
     planned: &'a Planned,
     templates: &'a Templates,
@@ -189,14 +195,14 @@ struct Job<'a> {
     interrupted: watch::Receiver<bool>,
 }
 
-impl Job<'_> {
+impl RunTask<'_> {
     /// Runs every cell, each on its own runtime from `launched`, and judges.
     async fn perform<R: Runtime>(
         &self,
         launched: &impl Fn() -> R,
         engine: Option<&Engine>,
     ) -> Result<Done, Failure> {
-        let Job { wanted, planned, .. } = *self;
+        let RunTask { wanted, planned, .. } = *self;
         let asked = launched();
         let plan = &planned.plan.within(asked.name(), |need| asked.lacks(need));
         let plan = plan.as_ref().map_err(|nothing| Failure::environment(nothing.clone()))?;
@@ -206,9 +212,7 @@ impl Job<'_> {
             find_curl().map_err(Failure::environment)?;
         }
         let mut builds = BTreeMap::new();
-        let store = plan.variants.iter().filter(runs).any(|variant| variant.topology.has_session_store());
-        let balancers = self.kinds.iter().map(|kind| adapter(*kind).program());
-        for program in balancers.chain(store.then_some(&REDIS)) {
+        for program in programs(self.kinds, &plan.variants.iter().filter(runs).collect::<Vec<_>>()) {
             let build = asked.describe(program).await.map_err(Failure::environment)?;
             builds.insert(program.name.to_owned(), build);
         }

@@ -24,9 +24,9 @@ pub(crate) fn perform(wanted: &Runbook) -> Result<Exit, Failure> {
         None => ran.into_iter().collect(),
     };
     let page = |kind: &BalancerKind| {
-        let operations = adapter(*kind).operations(&Whereabouts::placeholders());
-        render_page(&runbook::compose(*kind, &operations, &runs))
+        let operations = adapter(*kind).operated()?.operations(&Whereabouts::placeholders());
+        Some(render_page(&runbook::compose(*kind, &operations, &runs)))
     };
-    print(&kinds.iter().map(page).collect::<Vec<_>>().join("\n"))?;
+    print(&kinds.iter().filter_map(page).collect::<Vec<_>>().join("\n"))?;
     Ok(Exit::Held)
 }

@@ -11,9 +11,10 @@ use std::convert::Infallible;
 use anyhow::Context;
 use engine::balancer::Templates;
 use engine::balancer::adapter;
-use engine::cell::{End, Light, Order};
+use engine::cell::{BackgroundLoad, End, Order};
+use engine::components::beside;
 use engine::preflight::preflight;
-use engine::program::{Program, REDIS};
+use engine::program::Program;
 use engine::runtime::Runtime;
 use engine::runtime::docker::DockerRuntime;
 use engine::runtime::process::ProcessRuntime;
@@ -68,13 +69,13 @@ pub(crate) fn perform(wanted: &Up) -> Result<Exit, Failure> {
     controller.block_on(async {
         let interrupted = interrupt::requested()?;
         environment::raise_open_files();
-        let job = Job { wanted, scenario: &scenario, plan: &plan, templates, variant, cell, interrupted };
+        let job = UpTask { wanted, scenario: &scenario, plan: &plan, templates, variant, cell, interrupted };
         job.choose_runtime().await
     })
 }
 
 /// The topology to launch.
-struct Job<'a> {
+struct UpTask<'a> {
     wanted: &'a Up,
     scenario: &'a Scenario,
     plan: &'a Plan,
@@ -84,12 +85,12 @@ struct Job<'a> {
     interrupted: watch::Receiver<bool>,
 }
 
-impl Job<'_> {
+impl UpTask<'_> {
     async fn choose_runtime(&self) -> Result<Exit, Failure> {
         let Up { runtime, pull, .. } = self.wanted;
-        let store = self.variant.topology.has_session_store().then_some(&REDIS);
+        let services = beside(&self.variant.topology).map(|service| service.program);
         let balancer = adapter(self.cell.balancer).program();
-        let programs: Vec<&'static Program> = [balancer].into_iter().chain(store).collect();
+        let programs: Vec<&'static Program> = [balancer].into_iter().chain(services).collect();
         let show = Show::for_stderr(false);
         match runtime::choose(*runtime, *pull, &programs, show, self.interrupted.clone()).await? {
             None => Err(Failure::interrupted()),
@@ -131,7 +132,7 @@ impl Job<'_> {
             interrupted: self.interrupted.clone(),
             watcher: &|observation| announcer.observe(observation),
         };
-        let load = self.wanted.load.map(|rate| Light(background(&self.variant.traffic, rate)));
+        let load = self.wanted.load.map(|rate| BackgroundLoad(background(&self.variant.traffic, rate)));
         let (deploys, wished) = Deploys::new(self.variant, self.cell.balancer, load.is_some());
         let socket = socket::DeploySocket::open(&self.plan.scenario)?;
         let stands = watch::Sender::new(false);

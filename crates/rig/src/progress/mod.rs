@@ -1,6 +1,6 @@
 //! The progress of a cell: a live view on a terminal, a line at each cell's end elsewhere, nothing with `--quiet`.
 
-mod board;
+mod dashboard;
 mod picture;
 #[cfg(test)]
 mod tests;
@@ -16,7 +16,7 @@ use model::plan::Variant;
 use ratatui::backend::CrosstermBackend;
 use ratatui::{Terminal, TerminalOptions, Viewport};
 
-use self::board::Board;
+use self::dashboard::Dashboard;
 use crate::exit::{tell, wants_colour};
 
 /// The time between two pictures. Drawing costs CPU time during the measurement.
@@ -55,7 +55,7 @@ impl Show {
 /// The progress of one cell.
 pub(crate) struct CellProgress {
     show: Show,
-    board: RefCell<Board>,
+    dashboard: RefCell<Dashboard>,
     screen: RefCell<Option<Screen>>,
 }
 
@@ -76,10 +76,11 @@ impl CellProgress {
     ) -> CellProgress {
         let repeat = if cell.repeat > 1 { format!(" #{}", cell.repeat) } else { String::new() };
         let title = format!("[{number}/{total}] {} {}{repeat}", cell.balancer, cell.variant);
-        let board = Board::new(title, variant);
+        let dashboard = Dashboard::new(title, variant);
         // If the terminal can't be drawn on, print plain lines.
-        let screen = (show == Show::Live).then(|| Screen::open(picture::height(&board))).flatten();
-        let progress = CellProgress { show, board: RefCell::new(board), screen: RefCell::new(screen) };
+        let screen = (show == Show::Live).then(|| Screen::open(picture::height(&dashboard))).flatten();
+        let progress =
+            CellProgress { show, dashboard: RefCell::new(dashboard), screen: RefCell::new(screen) };
         progress.draw(true);
         progress
     }
@@ -87,14 +88,14 @@ impl CellProgress {
     /// Takes in an observation of the engine.
     pub(crate) fn observe(&self, observation: Observation<'_>) {
         let news = matches!(observation, Observation::Event(_));
-        self.board.borrow_mut().observe(observation, agent::clock::now());
+        self.dashboard.borrow_mut().observe(observation, agent::clock::now());
         self.draw(news);
     }
 
     fn draw(&self, at_once: bool) {
         let mut screen = self.screen.borrow_mut();
         if let Some(open) = &mut *screen
-            && open.draw(&self.board.borrow(), at_once).is_err()
+            && open.draw(&self.dashboard.borrow(), at_once).is_err()
         {
             screen.take();
         }
@@ -104,7 +105,7 @@ impl CellProgress {
     pub(crate) fn finish(&self, result: &str) {
         self.screen.take();
         if self.show != Show::Quiet {
-            tell(&format!("{}  {result}", self.board.borrow().title));
+            tell(&format!("{}  {result}", self.dashboard.borrow().title));
         }
     }
 }
@@ -121,12 +122,12 @@ impl Screen {
         Some(Screen { terminal, drawn: None })
     }
 
-    fn draw(&mut self, board: &Board, at_once: bool) -> std::io::Result<()> {
+    fn draw(&mut self, dashboard: &Dashboard, at_once: bool) -> std::io::Result<()> {
         if !at_once && self.drawn.is_some_and(|drawn| drawn.elapsed() < REDRAW) {
             return Ok(());
         }
         self.drawn = Some(Instant::now());
-        self.terminal.draw(|frame| picture::draw(frame, board)).map(drop)
+        self.terminal.draw(|frame| picture::draw(frame, dashboard)).map(drop)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The picture of a running cell. Pure: the same board gives the same characters.
+//! The picture of a running cell. Pure: the same dashboard gives the same characters.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -6,7 +6,7 @@ use ratatui::style::{Color, Modifier, Style, Stylize};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{LineGauge, Row, Table};
 
-use super::board::{Backend, Board};
+use super::dashboard::{Backend, Dashboard};
 
 /// Lines beside the backends: title, time, column heads, requests.
 const AROUND: u16 = 4;
@@ -14,23 +14,23 @@ const AROUND: u16 = 4;
 const BAR: usize = 10;
 
 /// How many lines the picture needs.
-pub(super) fn height(board: &Board) -> u16 {
-    AROUND + u16::try_from(board.backends.len()).unwrap_or(u16::MAX - AROUND)
+pub(super) fn height(dashboard: &Dashboard) -> u16 {
+    AROUND + u16::try_from(dashboard.backends.len()).unwrap_or(u16::MAX - AROUND)
 }
 
-pub(super) fn draw(frame: &mut Frame<'_>, board: &Board) {
+pub(super) fn draw(frame: &mut Frame<'_>, dashboard: &Dashboard) {
     let lines = [Constraint::Length(1), Constraint::Length(1), Constraint::Min(1), Constraint::Length(1)];
     let [title, time, backends, requests] = Layout::vertical(lines).areas(frame.area());
     let heading =
-        [Span::from(board.title.clone()).bold(), "  ".into(), Span::from(board.phase.clone()).cyan()];
+        [Span::from(dashboard.title.clone()).bold(), "  ".into(), Span::from(dashboard.phase.clone()).cyan()];
     frame.render_widget(Line::from_iter(heading), title);
-    draw_time(frame, board, time);
-    draw_backends(frame, board, backends);
-    frame.render_widget(totals(board), requests);
+    draw_time(frame, dashboard, time);
+    draw_backends(frame, dashboard, backends);
+    frame.render_widget(totals(dashboard), requests);
 }
 
-fn draw_time(frame: &mut Frame<'_>, board: &Board, area: Rect) {
-    let Some((gone, all)) = board.seconds() else {
+fn draw_time(frame: &mut Frame<'_>, dashboard: &Dashboard, area: Rect) {
+    let Some((gone, all)) = dashboard.seconds() else {
         return frame.render_widget("no load yet".dim(), area);
     };
     let label = format!("{gone:>5.1} s gone, {:>5.1} s to go", all - gone);
@@ -41,7 +41,7 @@ fn draw_time(frame: &mut Frame<'_>, board: &Board, area: Rect) {
     frame.render_widget(gauge, area);
 }
 
-fn draw_backends(frame: &mut Frame<'_>, board: &Board, area: Rect) {
+fn draw_backends(frame: &mut Frame<'_>, dashboard: &Dashboard, area: Rect) {
     let heads = Row::new(["backend", "share, 1 s", "in flight", "queued", "balancer says", "state"]);
     let widths = [
         Constraint::Length(14),
@@ -51,7 +51,7 @@ fn draw_backends(frame: &mut Frame<'_>, board: &Board, area: Rect) {
         Constraint::Min(13),
         Constraint::Min(14),
     ];
-    let rows = board.backends.iter().map(|(id, backend)| row(id, backend, board.sees));
+    let rows = dashboard.backends.iter().map(|(id, backend)| row(id, backend, dashboard.sees));
     frame.render_widget(Table::new(rows, widths).header(heads.style(Modifier::DIM)).column_spacing(1), area);
 }
 
@@ -89,14 +89,14 @@ fn row<'a>(id: &'a str, backend: &'a Backend, sees: Option<bool>) -> Row<'a> {
 }
 
 /// The requests so far, and the rate of losses.
-fn totals(board: &Board) -> Line<'static> {
-    let progress = board.progress;
+fn totals(dashboard: &Dashboard) -> Line<'static> {
+    let progress = dashboard.progress;
     let lost = |count: u64, rate: Option<f64>, what: &str| {
         let rate = rate.map_or_else(|| "–".to_owned(), |rate| format!("{rate:.0}"));
         let style = if count > 0 { Style::new().fg(Color::Red).bold() } else { Style::new() };
         Span::styled(format!("{count} {what} ({rate}/s)"), style)
     };
-    let (dropped, answered) = board.rates().unzip();
+    let (dropped, answered) = dashboard.rates().unzip();
     Line::from_iter([
         Span::from(format!("{} due · {} ok · ", progress.due, progress.ok)),
         lost(progress.dropped, dropped, "dropped"),

@@ -36,11 +36,11 @@ fn status(backend: &str, generation: u32, received: u64, in_flight: u64) -> Back
 }
 
 /// A cell in the middle of a deploy, with one backend that drains and one that is gone.
-fn board() -> Board {
-    let mut board = Board::new("[2/6] haproxy with-drain".to_owned(), Some(&variant()));
+fn dashboard() -> Dashboard {
+    let mut dashboard = Dashboard::new("[2/6] haproxy with-drain".to_owned(), Some(&variant()));
     let mut tell = |at: f64, what: Happening| {
         let event = Event { at: seconds(at), what };
-        board.observe(Observation::Event(&event), seconds(at));
+        dashboard.observe(Observation::Event(&event), seconds(at));
     };
     tell(
         8.0,
@@ -63,55 +63,55 @@ fn board() -> Board {
         in_flight: 0,
         words: words.to_owned(),
     });
-    board.observe(Observation::View(&view), seconds(12.1));
+    dashboard.observe(Observation::View(&view), seconds(12.1));
     let before = [status("web-1", 1, 100, 9), status("web-2", 1, 100, 8), status("web-3", 1, 100, 8)];
-    board.observe(Observation::Backends(&before), seconds(12.2));
+    dashboard.observe(Observation::Backends(&before), seconds(12.2));
     let progress = Progress { due: 400, ended: 380, ok: 380, dropped: 0, http_5xx: 0, cpu_seconds: 0.0 };
-    board.observe(Observation::Progress(progress), seconds(12.2));
-    board.observe(
+    dashboard.observe(Observation::Progress(progress), seconds(12.2));
+    dashboard.observe(
         Observation::Backends(&[status("web-1", 1, 100, 3), status("web-2", 1, 160, 17)]),
         seconds(13.0),
     );
     let progress = Progress { due: 480, ended: 460, ok: 452, dropped: 8, http_5xx: 6, cpu_seconds: 0.0 };
-    board.observe(Observation::Progress(progress), seconds(13.0));
-    board
+    dashboard.observe(Observation::Progress(progress), seconds(13.0));
+    dashboard
 }
 
-fn seen(board: &Board, width: u16, height: u16) -> String {
+fn seen(dashboard: &Dashboard, width: u16, height: u16) -> String {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-    terminal.draw(|frame| picture::draw(frame, board)).unwrap();
+    terminal.draw(|frame| picture::draw(frame, dashboard)).unwrap();
     terminal.backend().to_string()
 }
 
 #[test]
 fn the_four_signals_are_seen() {
-    let board = board();
-    insta::assert_snapshot!(seen(&board, 100, picture::height(&board)));
+    let dashboard = dashboard();
+    insta::assert_snapshot!(seen(&dashboard, 100, picture::height(&dashboard)));
 }
 
 #[test]
 fn a_narrow_or_low_terminal_gets_what_fits() {
-    let board = board();
+    let dashboard = dashboard();
     for (width, height) in [(40, 7), (100, 2), (1, 1), (3, 40)] {
-        let seen = seen(&board, width, height);
+        let seen = seen(&dashboard, width, height);
         assert_eq!(seen.lines().count(), usize::from(height));
     }
 }
 
 #[test]
 fn what_is_not_known_yet_is_not_shown_as_zero() {
-    let board = Board::new("[1/1] nginx base".to_owned(), Some(&variant()));
-    insta::assert_snapshot!(seen(&board, 100, picture::height(&board)));
+    let dashboard = Dashboard::new("[1/1] nginx base".to_owned(), Some(&variant()));
+    insta::assert_snapshot!(seen(&dashboard, 100, picture::height(&dashboard)));
 }
 
 #[test]
 fn a_new_generation_does_not_take_its_predecessors_count_along() {
-    let mut board = board();
+    let mut dashboard = dashboard();
     let after = [status("web-1", 2, 5, 1), status("web-2", 1, 165, 1)];
-    board.observe(Observation::Backends(&after), seconds(13.1));
+    dashboard.observe(Observation::Backends(&after), seconds(13.1));
     let after = [status("web-1", 2, 15, 1), status("web-2", 1, 175, 1)];
-    board.observe(Observation::Backends(&after), seconds(13.2));
-    assert_eq!(board.backends["web-1"].incarnation, Some(Incarnation::new("web-1", 2)));
+    dashboard.observe(Observation::Backends(&after), seconds(13.2));
+    assert_eq!(dashboard.backends["web-1"].incarnation, Some(Incarnation::new("web-1", 2)));
     // 10 of 10 + 75 within the second.
-    assert_eq!(board.backends["web-1"].share.map(|share| (share * 85.0).round()), Some(10.0));
+    assert_eq!(dashboard.backends["web-1"].share.map(|share| (share * 85.0).round()), Some(10.0));
 }

@@ -60,7 +60,7 @@ fn the_commands_of_every_runbook_work_on_a_balancer_that_serves() {
         let mut running = rig.run("standing").on([kind]).variants(["plain"]).set("load.for", "60s").begin();
         running.until("scheduled");
         let at = whereabouts(rig.path());
-        let operations: Operations = adapter(kind).operations(&at);
+        let operations: Operations = adapter(kind).operated().unwrap().operations(&at);
         let look = |signal: &model::operations::Signal| typed(&signal.command);
         eventually(&format!("{balancer} to have given every backend something"), || {
             let shares = look(&operations.distribution);

@@ -2,20 +2,19 @@
 //! replaced by rename in a watched directory, with `DRAINING` for the one that leaves (Envoy docs, "Endpoint
 //! discovery service", `core.v3.HealthStatus`).
 
+mod access_log;
+mod control;
 mod misfits;
 mod operations;
 mod settings;
 mod view;
-mod words;
 
 use std::time::Duration;
 
 use minijinja::{Value, context};
-use model::access_log::{Attempt, LogGap};
 use model::catalog::Capability;
 use model::detection::{DetectionBound, Symptom};
 use model::history::Setting;
-use model::operations::{Operations, Whereabouts};
 use model::split::Split;
 use model::timeline::{Deregister, Keeps};
 use model::topology::{
@@ -23,15 +22,14 @@ use model::topology::{
 };
 use serde::Deserialize;
 
-use super::layer4::{is_layer4, read_connection, set_of, sets, silence};
+use super::layer4::{is_layer4, set_of, sets, silence};
 use super::probing::in_a_row;
 use super::{
-    Ask, BackendView, Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogLine, Misfit,
-    RELOADED_WITHIN, RenderError, Rendered, Rotation, Sighting, Sign, Site, SplitSteps, Standing, Step,
-    Templates, Trigger, Turn, View, ViewError, ViewQuery, deregistration, literal, logged_id,
-    recognised_within, routing_settings, setting, sticky_settings, tls, wall_nanos,
+    Ask, BackendView, Balancer, Change, ConfigFile, Deregisters, DrainSignal, HasSettings, LogFiles,
+    LogsRequests, Misfit, Operated, Probes, RELOADED_WITHIN, Reloads, RenderError, Rotation, Sighting, Site,
+    SplitSteps, Splits, Standing, Step, Templates, Trigger, Turn, View, ViewError, ViewQuery, deregistration,
+    literal, recognised_within, routing_settings, setting, sticky_settings, tls,
 };
-use crate::host::Signal;
 use crate::program::{Program, STDERR_FILE, no_modules};
 
 pub(super) struct Envoy;
@@ -63,16 +61,16 @@ impl Balancer for Envoy {
         ]
     }
 
-    fn log_gaps(&self) -> &'static [LogGap] {
-        &[]
-    }
-
     fn program(&self) -> &'static Program {
         &PROGRAM
     }
 
-    fn settings(&self, rendered: &Rendered<'_>) -> Vec<Setting> {
-        settings::settings(rendered)
+    fn templates(&self) -> &'static [(&'static str, &'static str)] {
+        &[
+            ("envoy/envoy.yaml", include_str!("../../../../../proxy-configs/envoy/envoy.yaml")),
+            ("envoy/routes.yaml", include_str!("../../../../../proxy-configs/envoy/routes.yaml")),
+            ("envoy/endpoints.yaml", include_str!("../../../../../proxy-configs/envoy/endpoints.yaml")),
+        ]
     }
 
     fn files(
@@ -99,150 +97,40 @@ impl Balancer for Envoy {
             .collect()
     }
 
-    fn change(
-        &self,
-        topology: &Topology,
-        site: &Site,
-        turn: Turn<'_>,
-        templates: &Templates,
-    ) -> Result<Change, RenderError> {
-        debug_assert_eq!(turn.how, Deregister::Live, "validation rejects what the catalog says is missing");
-        let pool = set_of(topology, turn.backend);
-        let file = endpoints(topology, site, &pool, turn.to, templates)?;
-        let backend = turn.backend.to_owned();
-        let (sighting, proof) = match turn.to.of(turn.backend) {
-            Standing::In => {
-                (Sighting::Up(backend), "endpoint HEALTHY; /clusters says so, without a failed check")
-            }
-            Standing::Draining => (Sighting::NotUp(backend), "endpoint DRAINING; /clusters says so"),
-            Standing::Out => (Sighting::NotUp(backend), "endpoint removed; /clusters says so"),
-        };
-        Ok(Change {
-            steps: vec![
-                Step::Write { path: file.path, text: file.text },
-                Step::Await { sighting, within: recognised_within(topology.health_check.as_ref()) },
-            ],
-            proof,
-            drained: DrainSignal::View,
-        })
-    }
-
-    fn split(
-        &self,
-        topology: &Topology,
-        _site: &Site,
-        _route: &Route,
-        templates: &Templates,
-    ) -> Result<SplitSteps, RenderError> {
-        let file = routes(topology, templates)?;
-        let ask = Ask::Get("/config_dump?resource=dynamic_route_configs".into());
-        let sighting = Sighting::Says { ask, text: routes_version(topology) };
-        Ok(SplitSteps {
-            steps: vec![
-                Step::Write { path: file.path, text: file.text },
-                Step::Await { sighting, within: Duration::from_secs(10) },
-            ],
-            proof: "RDS from a file; /config_dump has its version",
-        })
-    }
-
-    fn reload(
-        &self,
-        topology: &Topology,
-        site: &Site,
-        rotation: &Rotation,
-        keeps: Keeps,
-        nth: u32,
-        templates: &Templates,
-    ) -> Result<Vec<Step>, RenderError> {
-        debug_assert_eq!(keeps, Keeps::Rotation, "validation rejects what the catalog says is missing");
-        let files = files(topology, site, rotation, nth, templates)?;
-        let listener = files.into_iter().find(|file| file.path == LISTENER);
-        let ask = Ask::Get("/stats?filter=^listener_manager.listener_create_success$".into());
-        // Counted by every worker that has taken it over.
-        let taken = u32::from(site.workers) * (nth + 1);
-        let line = format!("listener_manager.listener_create_success: {taken}");
-        let trigger = listener.map(|file| Step::Reload(Trigger::Write { path: file.path, text: file.text }));
-        let wait = Step::Await { sighting: Sighting::Answer { ask, line }, within: RELOADED_WITHIN };
-        Ok(trigger.into_iter().chain([wait]).collect())
-    }
-
-    fn view(&self, _site: &Site) -> Option<ViewQuery> {
+    fn view(&self) -> Option<ViewQuery> {
         Some(ViewQuery { ask: Ask::Get("/clusters?format=json".into()), read: view::read_clusters })
-    }
-
-    fn operations(&self, at: &Whereabouts) -> Operations {
-        operations::operations(at)
-    }
-
-    /// The next probe begins `interval` after the end of the last, with traffic or without (`no_traffic_interval` is the
-    /// same). A 503 marks a host down at once, whatever `unhealthy_threshold` says (core.v3.HealthCheck).
-    fn detection(&self, check: &HealthCheck, symptom: Symptom) -> DetectionBound {
-        match symptom {
-            Symptom::Refuses => in_a_row(check, check.fall, None),
-            Symptom::SaysNo => in_a_row(check, 1, None),
-            Symptom::Hangs | Symptom::Vanishes => {
-                in_a_row(check, check.fall, Some((check.timeout.0, "timeout")))
-            }
-        }
-    }
-
-    fn graceful_stop(&self) -> Signal {
-        Signal::Term
     }
 
     fn logs(&self) -> LogFiles {
         LogFiles { access: "access.log", notices: STDERR_FILE }
     }
 
-    fn read_log(&self, line: &str, site: &Site) -> Result<Option<LogLine>, LogError> {
-        #[derive(Deserialize)]
-        struct Line {
-            id: Option<String>,
-            ts: String,
-            status: u16,
-            #[serde(default)]
-            ms: i64,
-            upstream: Option<String>,
-            #[serde(default)]
-            flags: String,
-            details: Option<String>,
-            attempts: Option<u8>,
-            pool: Option<String>,
-        }
-        if let Some(connection) = read_connection(line, site) {
-            return connection.map(Some);
-        }
-        let line: Line = serde_json::from_str(line).map_err(|error| LogError(error.to_string()))?;
-        // Envoy names the last host only; the attempts before it are counted, not named.
-        let last = line.upstream.filter(|host| host != "-").map(|host| site.backend_at(&host));
-        let attempts = match last {
-            None => Vec::new(),
-            Some(last) => {
-                let earlier = line.attempts.unwrap_or(1).saturating_sub(1);
-                let unnamed = (0..earlier).map(|_| Attempt { backend: None, status: None });
-                unnamed.chain([Attempt { backend: Some(last), status: None }]).collect()
-            }
-        };
-        let (signs, reason) = words::read(&line.flags, line.details.as_deref().unwrap_or_default());
-        Ok(Some(LogLine {
-            id: logged_id(line.id.as_deref().unwrap_or("-"))?,
-            wall: wall_nanos(&line.ts, line.ms)?,
-            status: line.status,
-            pool: line.pool.filter(|pool| pool != "-"),
-            attempts,
-            flags: line.flags,
-            signs,
-            reason,
-        }))
+    fn deregisters(&self) -> Option<&'static dyn Deregisters> {
+        Some(&Envoy)
     }
 
-    fn signs(&self) -> &'static [Sign] {
-        words::SIGNS
+    fn splits(&self) -> Option<&'static dyn Splits> {
+        Some(&Envoy)
     }
 
-    fn read_notice(&self, _line: &str, _site: &Site) -> Option<String> {
-        None
+    fn reloads(&self) -> Option<&'static dyn Reloads> {
+        Some(&Envoy)
+    }
+
+    fn probes(&self) -> Option<&'static dyn Probes> {
+        Some(&Envoy)
+    }
+
+    fn request_log(&self) -> Option<&'static dyn LogsRequests> {
+        Some(&Envoy)
+    }
+
+    fn read_back(&self) -> Option<&'static dyn HasSettings> {
+        Some(&Envoy)
+    }
+
+    fn operated(&self) -> Option<&'static dyn Operated> {
+        Some(&Envoy)
     }
 }
 

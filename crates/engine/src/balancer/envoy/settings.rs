@@ -5,8 +5,14 @@ use serde_json::Value;
 use super::*;
 use crate::balancer::read_back::{Rendered, default, forms};
 
+impl HasSettings for Envoy {
+    fn settings(&self, rendered: &Rendered<'_>) -> Vec<Setting> {
+        settings(rendered)
+    }
+}
+
 /// What [`super::super::Balancer::settings`] says.
-pub(super) fn settings(it: &Rendered<'_>) -> Vec<Setting> {
+fn settings(it: &Rendered<'_>) -> Vec<Setting> {
     let topology = &it.variant.topology;
     let parsed = |path: &str| {
         it.file(path).and_then(|file| serde_saphyr::from_str(&file.text).ok()).unwrap_or(Value::Null)

@@ -1,19 +1,18 @@
 //! HAProxy. Controlled through its runtime socket (management guide, "Unix Socket commands").
 
+mod access_log;
+mod control;
 mod misfits;
 mod operations;
 mod settings;
 mod syntax;
-mod words;
 
 use std::time::Duration;
 
 use minijinja::{Value, context};
-use model::access_log::LogGap;
 use model::catalog::Capability;
 use model::detection::{DetectionBound, Symptom};
 use model::history::Setting;
-use model::operations::{Operations, Whereabouts};
 use model::timeline::{Deregister, Keeps};
 use model::topology::{
     Balance, HeaderMatch, HealthCheck, PassiveHealth, Retries, Route, Topology, UpstreamKeepalive,
@@ -23,13 +22,13 @@ use model::units::Span;
 use super::layer4::{is_layer4, set_of, sets, silence};
 use super::probing::in_a_row;
 use super::{
-    Ask, BackendView, Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogLine, Misfit,
-    RELOADED_WITHIN, RenderError, Rendered, Rotation, Sighting, Sign, Site, SplitSteps, Standing, Step,
-    Templates, Trigger, Turn, View, ViewError, ViewQuery, deregistration, kept, recognised_within,
-    routing_settings, setting, sticky_settings, tls,
+    Ask, BackendView, Balancer, Change, ConfigFile, Deregisters, DrainSignal, HasSettings, LogsRequests,
+    Misfit, Operated, Probes, RELOADED_WITHIN, Reloads, RenderError, Rotation, Sighting, Site, SplitSteps,
+    Splits, Standing, Step, Templates, Trigger, Turn, View, ViewError, ViewQuery, deregistration, kept,
+    recognised_within, routing_settings, setting, sticky_settings, tls,
 };
 use crate::host::Signal;
-use crate::program::{Program, STDERR_FILE, STDOUT_FILE, no_modules};
+use crate::program::{Program, STDERR_FILE, no_modules};
 
 pub(super) struct Haproxy;
 
@@ -40,6 +39,7 @@ const SPLITS: &str = "splits.map";
 /// The name of the frontend: no pool is called so, as names have no underscores.
 const FRONTEND: &str = "the_listener";
 
+// Requests go to standard output, which is a regular file: a full pipe would lose lines.
 static PROGRAM: Program = Program {
     name: "haproxy",
     executable: "haproxy",
@@ -62,16 +62,15 @@ impl Balancer for Haproxy {
         ]
     }
 
-    fn log_gaps(&self) -> &'static [LogGap] {
-        &[LogGap::SilentClose]
-    }
-
     fn program(&self) -> &'static Program {
         &PROGRAM
     }
 
-    fn settings(&self, rendered: &Rendered<'_>) -> Vec<Setting> {
-        settings::settings(rendered)
+    fn templates(&self) -> &'static [(&'static str, &'static str)] {
+        &[
+            ("haproxy/haproxy.cfg", include_str!("../../../../../proxy-configs/haproxy/haproxy.cfg")),
+            ("haproxy/layer4.cfg", include_str!("../../../../../proxy-configs/haproxy/layer4.cfg")),
+        ]
     }
 
     fn files(
@@ -138,103 +137,12 @@ impl Balancer for Haproxy {
         ["-W", "-db", "-f", &site.directory.join(CONFIG).display().to_string()].map(str::to_owned).to_vec()
     }
 
-    fn change(
-        &self,
-        topology: &Topology,
-        _site: &Site,
-        turn: Turn<'_>,
-        _templates: &Templates,
-    ) -> Result<Change, RenderError> {
-        debug_assert_eq!(turn.how, Deregister::Live, "validation rejects what the catalog says is missing");
-        let pool = set_of(topology, turn.backend);
-        let backend = turn.backend.to_owned();
-        let (command, sighting, proof) = match turn.to.of(turn.backend) {
-            Standing::In => {
-                ("state ready", Sighting::Up(backend), "set server state ready; show stat says UP")
-            }
-            Standing::Draining => {
-                ("state drain", Sighting::NotUp(backend), "set server state drain; show stat says DRAIN")
-            }
-            Standing::Out => {
-                ("state maint", Sighting::NotUp(backend), "set server state maint; show stat says MAINT")
-            }
-        };
-        Ok(Change {
-            steps: vec![
-                Step::Send(format!("set server {pool}/{} {command}", turn.backend)),
-                Step::Await { sighting, within: recognised_within(topology.health_check.as_ref()) },
-            ],
-            proof,
-            drained: DrainSignal::View,
-        })
-    }
-
-    fn split(
-        &self,
-        _topology: &Topology,
-        site: &Site,
-        route: &Route,
-        _templates: &Templates,
-    ) -> Result<SplitSteps, RenderError> {
-        let file = site.directory.join(SPLITS).display().to_string();
-        let set = |(key, bound): (String, u32)| Step::Send(format!("set map {file} {key} {bound}"));
-        Ok(SplitSteps {
-            steps: bounds(route).into_iter().map(set).collect(),
-            proof: "set map, answered without a complaint",
-        })
-    }
-
-    fn reload(
-        &self,
-        topology: &Topology,
-        site: &Site,
-        rotation: &Rotation,
-        keeps: Keeps,
-        _nth: u32,
-        templates: &Templates,
-    ) -> Result<Vec<Step>, RenderError> {
-        // The new worker knows nothing of what the old one was told through its socket.
-        let mut steps: Vec<Step> = self
-            .files(topology, site, &kept(keeps, rotation, topology), templates)?
-            .into_iter()
-            .map(|file| Step::Write { path: file.path, text: file.text })
-            .collect();
-        steps.push(Step::Reload(Trigger::Signal(Signal::Usr2)));
-        // The master's word, once the new worker has the listeners and the old one is told to finish.
-        let sighting = Sighting::Logged { log: STDERR_FILE, text: "Loading success" };
-        steps.push(Step::Await { sighting, within: RELOADED_WITHIN });
-        Ok(steps)
-    }
-
-    fn view(&self, _site: &Site) -> Option<ViewQuery> {
+    fn view(&self) -> Option<ViewQuery> {
         Some(ViewQuery { ask: Ask::Line("show stat -1 4 -1".into()), read: read_statistics })
-    }
-
-    fn operations(&self, at: &Whereabouts) -> Operations {
-        operations::operations(at)
-    }
-
-    /// The next probe begins `inter` after the end of the last. `timeout check` counts once the connection stands; until
-    /// then it is the less of `timeout connect` and `inter` (configuration manual, "timeout check"). Neither
-    /// `fastinter` nor `downinter` is set.
-    fn detection(&self, check: &HealthCheck, symptom: Symptom) -> DetectionBound {
-        match symptom {
-            Symptom::Refuses | Symptom::SaysNo => in_a_row(check, check.fall, None),
-            Symptom::Hangs => in_a_row(check, check.fall, Some((check.timeout.0, "timeout"))),
-            Symptom::Vanishes => {
-                let connect = CONNECT_TIMEOUT.min(check.every.0);
-                in_a_row(check, check.fall, Some((connect, "connect time-out")))
-            }
-        }
     }
 
     fn graceful_stop(&self) -> Signal {
         Signal::Usr1
-    }
-
-    fn logs(&self) -> LogFiles {
-        // Requests go to standard output, which is a regular file: a full pipe would lose lines.
-        LogFiles { access: STDOUT_FILE, notices: STDERR_FILE }
     }
 
     fn shortage_words(&self) -> &'static [&'static str] {
@@ -250,16 +158,32 @@ impl Balancer for Haproxy {
         ]
     }
 
-    fn read_log(&self, line: &str, site: &Site) -> Result<Option<LogLine>, LogError> {
-        words::read_log(line, site)
+    fn deregisters(&self) -> Option<&'static dyn Deregisters> {
+        Some(&Haproxy)
     }
 
-    fn signs(&self) -> &'static [Sign] {
-        words::SIGNS
+    fn splits(&self) -> Option<&'static dyn Splits> {
+        Some(&Haproxy)
     }
 
-    fn read_notice(&self, line: &str, _site: &Site) -> Option<String> {
-        words::read_notice(line)
+    fn reloads(&self) -> Option<&'static dyn Reloads> {
+        Some(&Haproxy)
+    }
+
+    fn probes(&self) -> Option<&'static dyn Probes> {
+        Some(&Haproxy)
+    }
+
+    fn request_log(&self) -> Option<&'static dyn LogsRequests> {
+        Some(&Haproxy)
+    }
+
+    fn read_back(&self) -> Option<&'static dyn HasSettings> {
+        Some(&Haproxy)
+    }
+
+    fn operated(&self) -> Option<&'static dyn Operated> {
+        Some(&Haproxy)
     }
 }
 

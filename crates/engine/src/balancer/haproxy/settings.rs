@@ -4,8 +4,14 @@ use super::syntax::{Line, Section, parse};
 use super::*;
 use crate::balancer::read_back::{Rendered, default, forms};
 
+impl HasSettings for Haproxy {
+    fn settings(&self, rendered: &Rendered<'_>) -> Vec<Setting> {
+        settings(rendered)
+    }
+}
+
 /// What [`super::super::Balancer::settings`] says.
-pub(super) fn settings(it: &Rendered<'_>) -> Vec<Setting> {
+fn settings(it: &Rendered<'_>) -> Vec<Setting> {
     let topology = &it.variant.topology;
     let sections = it.file(CONFIG).map(|file| parse(&file.text)).unwrap_or_default();
     let read = Read(&sections);

@@ -1,34 +1,30 @@
 //! nginx, open source. No active health checks and no runtime API: a backend is taken out by a flag file that
 //! every request tests (`if (-f …)`, ngx_http_rewrite_module), or by a new configuration and SIGHUP.
 
+mod access_log;
+mod control;
 mod misfits;
 mod operations;
 mod routes;
 mod settings;
 mod sticky;
 mod syntax;
-mod words;
 
 use std::time::Duration;
 
 use minijinja::{Value, context};
-use model::access_log::LogGap;
 use model::catalog::Capability;
-use model::detection::{DetectionBound, Symptom};
 use model::history::Setting;
-use model::operations::{Operations, Whereabouts};
 use model::timeline::{Deregister, Keeps};
-use model::topology::{
-    Balance, HealthCheck, PassiveHealth, Pool, Retries, Route, Topology, UpstreamKeepalive,
-};
+use model::topology::{Balance, PassiveHealth, Pool, Retries, Route, Topology, UpstreamKeepalive};
 
 use self::routes::{locations, split_clients};
 use super::layer4::{is_layer4, sets, silence};
-use super::probing::never;
 use super::{
-    Balancer, Change, ConfigFile, DrainSignal, LogError, LogFiles, LogLine, Misfit, OldWorkers,
-    RELOADED_WITHIN, RenderError, Rendered, Rotation, Sighting, Sign, Site, SplitSteps, Standing, Step,
-    Templates, Trigger, Turn, ViewQuery, deregistration, routing_settings, setting, sticky_settings, tls,
+    Balancer, Change, ConfigFile, Deregisters, DrainSignal, HasSettings, LogFiles, LogsRequests, Misfit,
+    OldWorkers, Operated, RELOADED_WITHIN, Reloads, RenderError, Rotation, Sighting, Site, SplitSteps,
+    Splits, Standing, Step, Templates, Trigger, Turn, deregistration, routing_settings, setting,
+    sticky_settings, tls,
 };
 use crate::host::Signal;
 use crate::program::Program;
@@ -81,16 +77,15 @@ impl Balancer for Nginx {
         ]
     }
 
-    fn log_gaps(&self) -> &'static [LogGap] {
-        &[]
-    }
-
     fn program(&self) -> &'static Program {
         &PROGRAM
     }
 
-    fn settings(&self, rendered: &Rendered<'_>) -> Vec<Setting> {
-        settings::settings(rendered)
+    fn templates(&self) -> &'static [(&'static str, &'static str)] {
+        &[
+            ("nginx/nginx.conf", include_str!("../../../../../proxy-configs/nginx/nginx.conf")),
+            ("nginx/layer4.conf", include_str!("../../../../../proxy-configs/nginx/layer4.conf")),
+        ]
     }
 
     fn files(
@@ -137,90 +132,6 @@ impl Balancer for Nginx {
         .collect()
     }
 
-    fn change(
-        &self,
-        topology: &Topology,
-        site: &Site,
-        turn: Turn<'_>,
-        templates: &Templates,
-    ) -> Result<Change, RenderError> {
-        let admitted = turn.to.of(turn.backend) == Standing::In;
-        debug_assert!(
-            turn.how == Deregister::Reload || !is_layer4(topology),
-            "validation rejects what is missing"
-        );
-        Ok(match turn.how {
-            Deregister::Live => Change {
-                steps: vec![match admitted {
-                    true => Step::Remove { path: flag(turn.backend) },
-                    false => Step::Write { path: flag(turn.backend), text: String::new() },
-                }],
-                proof: "route flag, tested by every request",
-                // A request that has passed the test and not reached the backend yet is in nobody's count.
-                drained: DrainSignal::Backend { steady: Duration::from_millis(250) },
-            },
-            Deregister::Reload => {
-                let config = configuration(topology, site, turn.to, templates)?;
-                let mut steps = vec![Step::Write { path: config.path, text: config.text }];
-                if admitted {
-                    steps.push(Step::Remove { path: flag(turn.backend) });
-                }
-                steps.extend(reload());
-                Change {
-                    steps,
-                    proof: "SIGHUP; the old workers accept no more",
-                    drained: DrainSignal::OldWorkers(old_workers(" exited ")),
-                }
-            }
-        })
-    }
-
-    fn split(
-        &self,
-        topology: &Topology,
-        site: &Site,
-        _route: &Route,
-        templates: &Templates,
-    ) -> Result<SplitSteps, RenderError> {
-        // No deploy stands beside a split, so nothing is down.
-        let config = configuration(topology, site, &Rotation::default(), templates)?;
-        let write = Step::Write { path: config.path, text: config.text };
-        Ok(SplitSteps {
-            steps: std::iter::once(write).chain(reload()).collect(),
-            proof: "SIGHUP; the old workers accept no more",
-        })
-    }
-
-    fn reload(
-        &self,
-        topology: &Topology,
-        site: &Site,
-        _rotation: &Rotation,
-        keeps: Keeps,
-        _nth: u32,
-        templates: &Templates,
-    ) -> Result<Vec<Step>, RenderError> {
-        // Its files are what the rotation is: who is `down` is so in the main one. Flags are none of its configuration.
-        let original = match keeps {
-            Keeps::Rotation => None,
-            Keeps::Nothing => Some(configuration(topology, site, &Rotation::default(), templates)?),
-        };
-        let write = original.map(|file| Step::Write { path: file.path, text: file.text });
-        Ok(write.into_iter().chain(reload()).collect())
-    }
-
-    fn view(&self, _site: &Site) -> Option<ViewQuery> {
-        None
-    }
-
-    fn operations(&self, at: &Whereabouts) -> Operations {
-        operations::operations(at)
-    }
-
-    fn detection(&self, _check: &HealthCheck, _symptom: Symptom) -> DetectionBound {
-        never(PASSIVE_ONLY)
-    }
-
     fn graceful_stop(&self) -> Signal {
         Signal::Quit
     }
@@ -233,16 +144,28 @@ impl Balancer for Nginx {
         &["worker_connections are not enough"]
     }
 
-    fn read_log(&self, line: &str, site: &Site) -> Result<Option<LogLine>, LogError> {
-        words::read_log(line, site)
+    fn deregisters(&self) -> Option<&'static dyn Deregisters> {
+        Some(&Nginx)
     }
 
-    fn signs(&self) -> &'static [Sign] {
-        words::SIGNS
+    fn splits(&self) -> Option<&'static dyn Splits> {
+        Some(&Nginx)
     }
 
-    fn read_notice(&self, line: &str, site: &Site) -> Option<String> {
-        words::read_notice(line, site)
+    fn reloads(&self) -> Option<&'static dyn Reloads> {
+        Some(&Nginx)
+    }
+
+    fn request_log(&self) -> Option<&'static dyn LogsRequests> {
+        Some(&Nginx)
+    }
+
+    fn read_back(&self) -> Option<&'static dyn HasSettings> {
+        Some(&Nginx)
+    }
+
+    fn operated(&self) -> Option<&'static dyn Operated> {
+        Some(&Nginx)
     }
 }
 

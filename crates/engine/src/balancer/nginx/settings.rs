@@ -9,8 +9,14 @@ use super::syntax::{Directive, parse};
 use super::*;
 use crate::balancer::read_back::{NOT_KNOWN, Rendered, default, forms};
 
+impl HasSettings for Nginx {
+    fn settings(&self, rendered: &Rendered<'_>) -> Vec<Setting> {
+        settings(rendered)
+    }
+}
+
 /// What [`super::super::Balancer::settings`] says.
-pub(super) fn settings(it: &Rendered<'_>) -> Vec<Setting> {
+fn settings(it: &Rendered<'_>) -> Vec<Setting> {
     let topology = &it.variant.topology;
     let tree = main_file(it.files).and_then(|file| parse(&file.text).ok()).unwrap_or_default();
     let read = Read { tree: &tree, includes: includes(&tree) };

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-pub(super) use crate::host::owner::{Life, Owner};
+pub(super) use crate::host::owner::{Owner, OwnerState};
 
 /// The run of rig that something belongs to.
 pub(super) const RUN: &str = "rig.run";

@@ -10,7 +10,7 @@ use bollard::query_parameters::{RemoveContainerOptions, RemoveImageOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
-use crate::program::REDIS;
+use crate::program::CURL;
 use crate::runtime::docker::archive::Archive;
 use crate::runtime::docker::digest::sha256_hex;
 use crate::runtime::docker::endpoint::Endpoint;
@@ -104,9 +104,9 @@ async fn an_image_is_pulled_once_by_its_digest_and_can_be_used_by_its_reference(
     let images = Images { docker: docker.clone(), pull: Pull::Missing, executable: PathBuf::new() };
     let told = RefCell::new(Vec::new());
     let tell = |words: &str| told.borrow_mut().push(words.to_owned());
-    let first = images.server(&REDIS, &official, &tell).await.unwrap();
-    let second = images.server(&REDIS, &official, &tell).await;
-    let always = Images { pull: Pull::Always, ..images.clone() }.server(&REDIS, &official, &|_| ()).await;
+    let first = images.server(&CURL, &official, &tell).await.unwrap();
+    let second = images.server(&CURL, &official, &tell).await;
+    let always = Images { pull: Pull::Always, ..images.clone() }.server(&CURL, &official, &|_| ()).await;
 
     let body = ContainerCreateBody { image: Some(first.reference.clone()), ..ContainerCreateBody::default() };
     let container = docker.create_container(None, body).await;
@@ -137,7 +137,7 @@ async fn an_image_of_the_wanted_tag_is_used_and_told_apart_from_the_pinned_one()
     files.text(Path::new("/greeting"), "something else");
     let packed = Packed { tar: files.tar().unwrap(), changes: Vec::new(), digest: String::new() };
     images.import(&official.tagged(), packed).await.unwrap();
-    let used = images.server(&REDIS, &official, &|_| ()).await;
+    let used = images.server(&CURL, &official, &|_| ()).await;
     docker.remove_image(&official.tagged(), None::<RemoveImageOptions>, None).await.unwrap();
     let used = used.unwrap();
     assert_eq!(used.reference, official.tagged());

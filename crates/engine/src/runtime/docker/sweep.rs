@@ -11,7 +11,7 @@ use bollard::query_parameters::{
 use futures_util::stream::{self, StreamExt};
 
 use super::error::DockerError;
-use super::owner::{COMPONENT, Life, OWNER, Owner, REAPER, RUN, filter};
+use super::owner::{COMPONENT, OWNER, Owner, OwnerState, REAPER, RUN, filter};
 use super::packing::PACKED;
 
 /// How many removals are under way at once.
@@ -32,8 +32,8 @@ impl Thing {
 }
 
 /// Without an owner nobody can tell.
-fn life(owner: Option<&Owner>) -> Life {
-    owner.map_or(Life::Unknown, Owner::life)
+fn owner_state(owner: Option<&Owner>) -> OwnerState {
+    owner.map_or(OwnerState::Unknown, Owner::owner_state)
 }
 
 /// Removes every container and network that carries all of `labels`, but for reapers that run; returns how many there
@@ -75,10 +75,10 @@ pub(super) async fn leftovers(docker: &Docker) -> Result<Leftovers, DockerError>
     let labels = [RUN.to_owned()];
     let mut left = Leftovers::default();
     for thing in containers(docker, &labels).await?.iter().chain(&networks(docker, &labels).await?) {
-        match life(thing.owner().as_ref()) {
-            Life::Lives => {}
-            Life::Gone => left.dead += 1,
-            Life::Unknown => left.unseen += 1,
+        match owner_state(thing.owner().as_ref()) {
+            OwnerState::Lives => {}
+            OwnerState::Gone => left.dead += 1,
+            OwnerState::Unknown => left.unseen += 1,
         }
     }
     Ok(left)
@@ -104,11 +104,11 @@ pub async fn clean(docker: &Docker, unseen: bool) -> Result<Cleaned, DockerError
     }
     let mut cleaned = Cleaned::default();
     runs.retain(|run, owner| {
-        let why = match life(owner.as_ref()) {
-            Life::Gone => return true,
-            Life::Unknown if unseen => return true,
-            Life::Unknown => "its owner can't be seen from here; --unseen removes it".to_owned(),
-            Life::Lives => {
+        let why = match owner_state(owner.as_ref()) {
+            OwnerState::Gone => return true,
+            OwnerState::Unknown if unseen => return true,
+            OwnerState::Unknown => "its owner can't be seen from here; --unseen removes it".to_owned(),
+            OwnerState::Lives => {
                 format!("it is live: process {}", owner.as_ref().map_or(0, |owner| owner.pid))
             }
         };

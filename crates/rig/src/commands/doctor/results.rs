@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use engine::checkup::Check;
-use engine::host::owner::Life;
+use engine::host::owner::OwnerState;
 use rustix::fs::{Access, access, statvfs};
 
 use super::super::leftovers::{self, Leftover};
@@ -75,10 +75,10 @@ fn leftover(name: &str, results: &Path, leftover: &Leftover) -> Option<Check> {
         let why = format!("{found}, owned by user {owner}: can't tell whether that run is live");
         return Some(Check::not_checked(name, why));
     }
-    let unseen = match leftover.life() {
-        Life::Lives => return None,
-        Life::Gone => "",
-        Life::Unknown => " --unseen",
+    let unseen = match leftover.owner_state() {
+        OwnerState::Lives => return None,
+        OwnerState::Gone => "",
+        OwnerState::Unknown => " --unseen",
     };
     let out = results.display().to_string().replace('\'', r"'\''");
     Some(Check::limits(name, found, format!("rig clean --out '{out}'{unseen}")))

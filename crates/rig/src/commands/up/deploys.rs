@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use engine::cell::Wish;
+use engine::cell::DeployRequest;
 use model::catalog::{BalancerKind, Capability};
 use model::plan::Variant;
 use model::sessions::JwtKeys;
@@ -30,7 +30,7 @@ pub(super) struct Deploys<'a> {
     /// Whether there is a load.
     loaded: bool,
     /// `None`: no deploys any more.
-    sender: RefCell<Option<mpsc::Sender<Wish>>>,
+    sender: RefCell<Option<mpsc::Sender<DeployRequest>>>,
 }
 
 impl<'a> Deploys<'a> {
@@ -38,7 +38,7 @@ impl<'a> Deploys<'a> {
         variant: &'a Variant,
         balancer: BalancerKind,
         loaded: bool,
-    ) -> (Deploys<'a>, mpsc::Receiver<Wish>) {
+    ) -> (Deploys<'a>, mpsc::Receiver<DeployRequest>) {
         let (sender, wished) = mpsc::channel(1);
         (Deploys { variant, balancer, loaded, sender: RefCell::new(Some(sender)) }, wished)
     }
@@ -59,7 +59,7 @@ impl<'a> Deploys<'a> {
         let (ended, end) = oneshot::channel();
         let gone = || Refusal::Failed("the topology is stopping".to_owned());
         let sender = self.sender.borrow().clone().ok_or_else(gone)?;
-        match sender.try_send(Wish { deploy: wanted, ended }) {
+        match sender.try_send(DeployRequest { deploy: wanted, ended }) {
             Ok(()) => {}
             Err(mpsc::error::TrySendError::Full(_)) => {
                 return Err(Refusal::Failed("another deploy is already waiting".to_owned()));

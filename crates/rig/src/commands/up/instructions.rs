@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use engine::cell::Standing;
+use engine::cell::Serving;
 use model::catalog::BalancerKind;
 use model::operations::Operations;
 use model::plan::Variant;
@@ -16,7 +16,7 @@ use super::keys;
 pub(super) fn instructions(
     variant: &Variant,
     balancer: BalancerKind,
-    standing: &Standing,
+    standing: &Serving,
     deploys: &Deploys<'_>,
 ) -> String {
     let mut out = String::new();
@@ -28,10 +28,10 @@ fn write_instructions(
     out: &mut String,
     variant: &Variant,
     balancer: BalancerKind,
-    standing: &Standing,
+    standing: &Serving,
     deploys: &Deploys<'_>,
 ) -> std::fmt::Result {
-    let Standing { listener, directory, operations, .. } = standing;
+    let Serving { listener, directory, operations, .. } = standing;
     let (curl, url) = asking(standing);
     writeln!(out, "\n{balancer} listens on {listener}\n")?;
     match variant.topology.listener.layer {
@@ -61,7 +61,7 @@ fn write_instructions(
 }
 
 /// The curl command with what it needs to trust the listener, and the URL.
-fn asking(standing: &Standing) -> (String, String) {
+fn asking(standing: &Serving) -> (String, String) {
     let listener = standing.listener;
     let Some(authority) = &standing.authority else {
         return ("curl -i".to_owned(), format!("http://{listener}"));

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
-use engine::host::owner::Life;
+use engine::host::owner::OwnerState;
 use engine::host::private::{self, PrivateDirectory};
 use model::timeline::Drain;
 use rustix::net::sockopt::socket_peercred;
@@ -177,8 +177,8 @@ fn running(which: Option<&Path>) -> Result<PathBuf, Failure> {
 
 /// Those of `directories` that have a socket, each with its scenario's name; only those of `wanted`, if given. What a killed
 /// rig left is ignored.
-fn sockets(directories: &[(PathBuf, Life)], wanted: Option<&str>) -> Vec<(PathBuf, String)> {
-    let living = directories.iter().filter(|(_, life)| *life != Life::Gone).map(|(path, _)| path);
+fn sockets(directories: &[(PathBuf, OwnerState)], wanted: Option<&str>) -> Vec<(PathBuf, String)> {
+    let living = directories.iter().filter(|(_, state)| *state != OwnerState::Gone).map(|(path, _)| path);
     let named = living.filter_map(|path| {
         let name = store::read_bounded(&path.join(NAME), LONGEST).ok()?;
         Some((path.clone(), String::from_utf8(name).ok()?))
@@ -193,16 +193,16 @@ mod tests {
     #[test]
     fn a_socket_is_found_by_name_unless_its_owner_is_gone() {
         let place = tempfile::tempdir().unwrap();
-        let directory = |name: &str, life| {
+        let directory = |name: &str, state| {
             let path = place.path().join(name);
             std::fs::create_dir(&path).unwrap();
-            (path, life)
+            (path, state)
         };
         let directories = [
-            directory("a", Life::Lives),
-            directory("b", Life::Unknown),
-            directory("c", Life::Gone),
-            directory("control", Life::Lives),
+            directory("a", OwnerState::Lives),
+            directory("b", OwnerState::Unknown),
+            directory("c", OwnerState::Gone),
+            directory("control", OwnerState::Lives),
         ];
         for (n, name) in ["drain", "canary", "drain"].iter().enumerate() {
             std::fs::write(directories[n].0.join(NAME), name).unwrap();

@@ -1,4 +1,4 @@
-//! A topology that is left standing for people: no timeline, a light load or none, and deploys when they are wished for.
+//! A topology that serves until its user stops it: no timeline, a background load or none, and deploys on request.
 
 use std::cell::Cell;
 use std::net::SocketAddr;
@@ -16,72 +16,73 @@ use super::fleet::{CellFleet, Load};
 use super::generator::{self, Generator};
 use super::lookout;
 use super::stages::Stages;
-use super::stand::Stand;
+use super::testbed::Testbed;
 use super::{Drive, End, Order, perform};
 use crate::balancer::adapter;
 use crate::host::certificates::Certificates;
 use crate::runtime::{Handle, Runtime};
 
-/// What a wished deploy is called in the history.
+/// What a requested deploy is called in the history.
 const ENTRY: &str = "up";
 
-/// The load of a topology that stands.
+/// The load beside what its user does.
 #[derive(Clone, Debug)]
-pub struct Light(pub Traffic);
+pub struct BackgroundLoad(pub Traffic);
 
-/// Where a topology stands.
+/// Where a topology serves.
 #[derive(Clone, Debug)]
-pub struct Standing {
+pub struct Serving {
     /// Where people reach the listener from this machine.
     pub listener: SocketAddr,
     /// The balancer's directory: configuration and logs.
     pub directory: PathBuf,
-    /// How people look into it, with a backend of the first pool as the example; `None`: there is no backend.
+    /// How people look into it, with a backend of the first pool as the example; `None`: there is no backend,
+    /// or nothing to look into.
     pub operations: Option<Operations>,
     /// By which certificate people trust the listener; `None`: it speaks plain HTTP.
     pub authority: Option<PathBuf>,
 }
 
-/// A deploy that somebody wishes for.
+/// A deploy that the user asks for.
 #[derive(Debug)]
-pub struct Wish {
+pub struct DeployRequest {
     /// The deploy.
     pub deploy: Deploy,
-    /// Told how it ended: not at all is an error, and what stands goes on standing.
+    /// Gets how it ended; an error means that it did not take place, and the topology goes on serving.
     pub ended: oneshot::Sender<Result<(), CellError>>,
 }
 
-/// Leaves a cell's topology standing until the user stops it. `told` learns where, once it is ready.
+/// Lets a cell's topology serve until the user stops it. `told` learns where, once it is ready.
 ///
 /// # Errors
 /// As [`super::run`] has them.
 pub async fn up<R: Runtime>(
     runtime: &R,
     order: &Order<'_>,
-    light: Option<Light>,
-    wishes: mpsc::Receiver<Wish>,
-    told: impl FnOnce(&Standing),
+    load: Option<BackgroundLoad>,
+    requests: mpsc::Receiver<DeployRequest>,
+    told: impl FnOnce(&Serving),
 ) -> Result<End, CellError> {
-    perform(runtime, order, async |stand, stages, began| {
-        stand.serve(stages, began, light, wishes, told).await
+    perform(runtime, order, async |testbed, stages, began| {
+        testbed.serve(stages, began, load, requests, told).await
     })
     .await
 }
 
-impl<R: Runtime> Stand<'_, R> {
+impl<R: Runtime> Testbed<'_, R> {
     async fn serve(
         &self,
         stages: &Stages<'_>,
         began: &Cell<bool>,
-        light: Option<Light>,
-        mut wishes: mpsc::Receiver<Wish>,
-        told: impl FnOnce(&Standing),
+        load: Option<BackgroundLoad>,
+        mut requests: mpsc::Receiver<DeployRequest>,
+        told: impl FnOnce(&Serving),
     ) -> Result<Drive, CellError> {
         let directory = self.scratch.join("generator");
         let generator = async {
-            match light {
+            match load {
                 None => Ok(None),
-                Some(Light(traffic)) => {
+                Some(BackgroundLoad(traffic)) => {
                     let pod = &self.generator_pod;
                     let idle = generator::launch(self.runtime, self.recorder, pod, &directory).await?;
                     Ok(Some((idle, self.job(traffic)?)))
@@ -94,10 +95,12 @@ impl<R: Runtime> Stand<'_, R> {
             Some((idle, job)) => Some(idle.begin(self.recorder, job).await?),
         };
         began.set(true);
-        told(&Standing {
+        told(&Serving {
             listener: self.balancer_pod.published.unwrap_or(self.site.listener),
             directory: self.site.directory.clone(),
-            operations: self.whereabouts().map(|at| adapter(self.order.cell.balancer).operations(&at)),
+            operations: self
+                .whereabouts()
+                .and_then(|at| Some(adapter(self.order.cell.balancer).operated()?.operations(&at))),
             authority: self.site.certificates.as_ref().map(Certificates::authority),
         });
         let loaded = generator.is_some();
@@ -105,7 +108,7 @@ impl<R: Runtime> Stand<'_, R> {
         let served = tokio::select! {
             biased;
             ended = self.loaded(&mut generator) => Err(ended),
-            () = self.grant(&balancer, loaded, &mut wishes) => Ok(Drive::Interrupted),
+            () = self.grant(&balancer, loaded, &mut requests) => Ok(Drive::Interrupted),
             died = self.unexpected_exit(&balancer) => Err(died),
             died = self.backends.unexpected_exit() => Err(died),
             lost = self.pod_lost() => Err(lost),
@@ -116,11 +119,11 @@ impl<R: Runtime> Stand<'_, R> {
         }
         self.wait_until_idle().await;
         self.stop_balancer(&balancer).await;
-        self.stop_store().await;
+        self.stop_services().await;
         Ok(served)
     }
 
-    /// Where the balancer stands, and the first backend.
+    /// Where the balancer and the first backend are.
     fn whereabouts(&self) -> Option<Whereabouts> {
         let pool = self.variant.topology.pools.first()?;
         let backend = pool.serving().next()?.id.clone();
@@ -135,7 +138,7 @@ impl<R: Runtime> Stand<'_, R> {
         })
     }
 
-    /// Follows the load; what stands outlives it.
+    /// Follows the load; the topology outlives it.
     async fn loaded(&self, generator: &mut Option<Generator>) -> CellError {
         if let Some(generator) = generator
             && let Err(error) = generator.finish(self.recorder).await
@@ -145,14 +148,14 @@ impl<R: Runtime> Stand<'_, R> {
         std::future::pending().await
     }
 
-    /// Performs wishes one after another, until nobody can have one any more.
-    async fn grant(&self, balancer: &Handle, loaded: bool, wishes: &mut mpsc::Receiver<Wish>) {
+    /// Performs requests one after another, until there can be none any more.
+    async fn grant(&self, balancer: &Handle, loaded: bool, requests: &mut mpsc::Receiver<DeployRequest>) {
         let kind = self.order.cell.balancer;
         let control = Control::new(kind, &self.backends, &self.site, self.order.templates, balancer);
         let (lookout, _looking) = lookout::lookout(false);
         let load = loaded.then_some(Load { ends: None, timeout: self.variant.traffic.timeout.0 });
         let fleet = CellFleet { backends: &self.backends, control: &control, lookout: &lookout, load };
-        while let Some(Wish { deploy: wanted, ended }) = wishes.recv().await {
+        while let Some(DeployRequest { deploy: wanted, ended }) = requests.recv().await {
             let done = match self.variant.topology.pool(&wanted.pool) {
                 Some(pool) => deploy(&fleet, ENTRY, &wanted, pool).await,
                 None => Ok(()),

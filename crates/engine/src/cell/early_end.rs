@@ -6,7 +6,7 @@ use model::history::{BALANCER, Happening};
 
 use super::error::CellError;
 use super::log_tail::last_lines;
-use super::stand::Stand;
+use super::testbed::Testbed;
 use crate::balancer::adapter;
 use crate::program::{STDERR_FILE, STDOUT_FILE};
 use crate::runtime::{Handle, Runtime};
@@ -14,7 +14,7 @@ use crate::runtime::{Handle, Runtime};
 /// Lines of a balancer's own words that an error shows.
 const WORDS: usize = 20;
 
-impl<R: Runtime> Stand<'_, R> {
+impl<R: Runtime> Testbed<'_, R> {
     pub(super) fn exited(&self, balancer: &Handle) -> CellError {
         CellError::BalancerExited {
             kind: self.order.cell.balancer,
@@ -44,7 +44,7 @@ impl<R: Runtime> Stand<'_, R> {
     /// Ends when a pod loses what keeps its address.
     pub(super) async fn pod_lost(&self) -> CellError {
         let pods = self.backends.pods.values().chain([&self.balancer_pod, &self.generator_pod]);
-        let pods = pods.chain(self.backends.store.as_ref().map(|store| &store.pod));
+        let pods = pods.chain(self.backends.services.iter().map(|service| &service.pod));
         let lost = pods.map(|pod| {
             Box::pin(async move { CellError::PodLost { pod: pod.name.clone(), status: pod.lost().await } })
         });

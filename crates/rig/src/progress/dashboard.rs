@@ -13,7 +13,7 @@ use model::units::Nanos;
 const RECENT: i64 = 1_000_000_000;
 
 /// The state of one cell's view.
-pub(crate) struct Board {
+pub(crate) struct Dashboard {
     pub(crate) title: String,
     /// The current step of the cell.
     pub(crate) phase: String,
@@ -46,12 +46,12 @@ pub(crate) struct Backend {
     received: VecDeque<(Nanos, u64)>,
 }
 
-impl Board {
-    pub(crate) fn new(title: String, variant: Option<&Variant>) -> Board {
+impl Dashboard {
+    pub(crate) fn new(title: String, variant: Option<&Variant>) -> Dashboard {
         let pools = variant.into_iter().flat_map(|variant| &variant.topology.pools);
         let backends = pools.flat_map(|pool| &pool.backends);
         let nanos = |span: model::units::Span| i64::try_from(span.0.as_nanos()).unwrap_or(i64::MAX);
-        Board {
+        Dashboard {
             title,
             phase: "launching".to_owned(),
             now: agent::clock::now(),

@@ -7,26 +7,27 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use model::history::{BALANCER, CellStage, Happening, Setting};
 use model::identity::Incarnation;
 use model::job::LoadJob;
 use model::plan::Variant;
 use model::records::BalancerBuild;
-use model::sessions::STORE;
 use model::traffic::Traffic;
 use model::units::Nanos;
 
 use super::backends::Backends;
 use super::control::{Control, write_file};
-use super::door::Door;
 use super::error::CellError;
 use super::fleet::{CellFleet, Load};
+use super::listener::Listener;
 use super::recorder::Recorder;
-use super::session_store::SessionStore;
+use super::service::RunningService;
 use super::stages::Stages;
 use super::token_keys::{TokenKeys, password};
 use super::{Drive, Order, generator, lookout, losses, machine, readiness, sampling, timeline, variant_of};
 use crate::balancer::{ConfigFile, Rendered, Rotation, Site, adapter};
+use crate::components;
 use crate::host::certificates::{CERTIFICATES, Certificates};
 use crate::host::owner;
 use crate::host::private::PrivateDirectory;
@@ -40,7 +41,7 @@ const ADMIN: &str = "admin.sock";
 const DYING: Duration = Duration::from_secs(1);
 
 /// The parts of one cell.
-pub(super) struct Stand<'a, R> {
+pub(super) struct Testbed<'a, R> {
     pub(super) runtime: &'a R,
     pub(super) order: &'a Order<'a>,
     pub(super) recorder: &'a Recorder<'a>,
@@ -59,13 +60,13 @@ pub(super) struct Stand<'a, R> {
     pub(super) log_is_whole: Cell<bool>,
 }
 
-impl<'a, R: Runtime> Stand<'a, R> {
+impl<'a, R: Runtime> Testbed<'a, R> {
     /// Opens the pods and renders the balancer's files.
     pub(super) async fn open(
         runtime: &'a R,
         order: &'a Order<'a>,
         recorder: &'a Recorder<'a>,
-    ) -> Result<Stand<'a, R>, CellError> {
+    ) -> Result<Testbed<'a, R>, CellError> {
         let variant = variant_of(order.plan, order.cell)?;
         let own = std::path::absolute(order.dir.path()).map_err(CellError::file(order.dir.path()))?;
         let scratch = std::path::absolute(order.dir.scratch()).map_err(CellError::file(&own))?;
@@ -84,17 +85,12 @@ impl<'a, R: Runtime> Stand<'a, R> {
             let pod = runtime.pod(PodOrder { name: &backend.id, ports: 1, reach: Reach::Cell }).await?;
             Ok::<_, RuntimeError>((backend.id.clone(), pod))
         });
-        let store = async {
-            match variant.topology.has_session_store() {
-                true => {
-                    let order = PodOrder { name: STORE, ports: 1, reach: Reach::Cell };
-                    runtime.pod(order).await.map(Some)
-                }
-                false => Ok(None),
-            }
-        };
-        let (balancer_pod, generator_pod, pods, store) =
-            tokio::try_join!(balancer, generator, futures_util::future::try_join_all(backends), store)?;
+        let services = components::beside(&variant.topology).map(|service| async move {
+            let order = PodOrder { name: service.program.name, ports: 1, reach: Reach::Cell };
+            Ok::<_, RuntimeError>((service, runtime.pod(order).await?))
+        });
+        let (balancer_pod, generator_pod, pods, services) =
+            tokio::try_join!(balancer, generator, try_join_all(backends), try_join_all(services))?;
         let pods: BTreeMap<String, Pod> = pods.into_iter().collect();
         let build = runtime.describe(adapter(order.cell.balancer).program()).await?;
         let tls = variant.topology.listener.tls;
@@ -132,23 +128,18 @@ impl<'a, R: Runtime> Stand<'a, R> {
             http,
             lives: RefCell::default(),
             replacing: RefCell::default(),
-            store: store
-                .map(|pod| {
-                    let (directory, password) = (scratch.join(STORE), password()?);
-                    Ok::<_, CellError>(SessionStore {
-                        runtime,
-                        recorder,
-                        pod,
-                        directory,
-                        password,
-                        lives: RefCell::default(),
-                    })
+            services: services
+                .into_iter()
+                .map(|(service, pod)| {
+                    let (directory, password) = (scratch.join(service.program.name), password()?);
+                    let lives = RefCell::default();
+                    Ok(RunningService { service, runtime, recorder, pod, directory, password, lives })
                 })
-                .transpose()?,
+                .collect::<Result<_, CellError>>()?,
             keys: TokenKeys::make()?,
         };
         let log_is_whole = Cell::new(false);
-        Ok(Stand {
+        Ok(Testbed {
             runtime,
             order,
             recorder,
@@ -241,7 +232,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
         stages.ended(CellStage::Load);
         self.wait_until_idle().await;
         self.stop_balancer(&balancer).await;
-        self.stop_store().await;
+        self.stop_services().await;
         Ok(driven)
     }
 
@@ -311,7 +302,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
             listener: self.site.listener.to_string(),
             published: self.balancer_pod.published.map(|address| address.to_string()),
             settings: self.settings(),
-            in_flight_view: adapter(kind).view(&self.site).is_some(),
+            in_flight_view: adapter(kind).has_view(),
         });
         self.read_clocks();
     }
@@ -321,7 +312,8 @@ impl<'a, R: Runtime> Stand<'a, R> {
         let adapter = adapter(self.order.cell.balancer);
         let arguments = adapter.arguments(&self.variant.topology, &self.site, &self.files);
         let (variant, files, templates) = (self.variant, &self.files, self.order.templates);
-        adapter.settings(&Rendered { variant, files, arguments: &arguments, templates })
+        let rendered = Rendered { variant, files, arguments: &arguments, templates };
+        adapter.read_back().map_or_else(Vec::new, |read_back| read_back.settings(&rendered))
     }
 
     pub(super) fn read_clocks(&self) -> i64 {
@@ -333,10 +325,10 @@ impl<'a, R: Runtime> Stand<'a, R> {
         wall - before.0
     }
 
-    /// The session store first, if there is one: backends look for it.
+    /// The services first: backends look for them.
     async fn start_backends(&self) -> Result<(), CellError> {
-        if let Some(store) = &self.backends.store {
-            store.launch().await?;
+        for service in &self.backends.services {
+            service.launch().await?;
         }
         let serving = self.variant.topology.pools.iter().flat_map(|pool| pool.serving());
         let first: Vec<Incarnation> = serving.map(|backend| Incarnation::new(&backend.id, 1)).collect();
@@ -346,7 +338,7 @@ impl<'a, R: Runtime> Stand<'a, R> {
             self.recorder.record(Happening::Ready { component: incarnation.to_string(), proof });
             Ok::<(), CellError>(())
         });
-        futures_util::future::try_join_all(launches).await.map(drop)
+        try_join_all(launches).await.map(drop)
     }
 
     async fn launch_balancer(&self) -> Result<Process, CellError> {
@@ -371,10 +363,10 @@ impl<'a, R: Runtime> Stand<'a, R> {
     async fn wait_until_ready(&self, balancer: &Handle) -> Result<(), CellError> {
         let kind = self.order.cell.balancer;
         let gone = || balancer.exited().is_some();
-        let door = Door::of(&self.site)?;
+        let listener = Listener::of(&self.site)?;
         let ready = readiness::every_backend_answers(
             &self.variant.topology,
-            &door,
+            &listener,
             |backend| self.site.address_of(backend),
             READY_WITHIN,
             gone,

@@ -1,11 +1,62 @@
 //! Envoy's response flags (access log documentation, `%RESPONSE_FLAGS%`).
 
-use model::access_log::Reason;
+use model::access_log::{Attempt, Reason};
+use serde::Deserialize;
 
-use super::super::Sign;
+use super::super::layer4::read_connection;
+use super::super::{LogError, LogLine, LogsRequests, Sign, Site, logged_id, wall_nanos};
+use super::Envoy;
 
 const fn sign(word: &'static str, reason: Option<Reason>, meaning: &'static str) -> Sign {
     Sign { word, reason, meaning }
+}
+
+impl LogsRequests for Envoy {
+    fn read(&self, line: &str, site: &Site) -> Result<Option<LogLine>, LogError> {
+        #[derive(Deserialize)]
+        struct Line {
+            id: Option<String>,
+            ts: String,
+            status: u16,
+            #[serde(default)]
+            ms: i64,
+            upstream: Option<String>,
+            #[serde(default)]
+            flags: String,
+            details: Option<String>,
+            attempts: Option<u8>,
+            pool: Option<String>,
+        }
+        if let Some(connection) = read_connection(line, site) {
+            return connection.map(Some);
+        }
+        let line: Line = serde_json::from_str(line).map_err(|error| LogError(error.to_string()))?;
+        // Envoy names the last host only; the attempts before it are counted, not named.
+        let last = line.upstream.filter(|host| host != "-").map(|host| site.backend_at(&host));
+        let attempts = match last {
+            None => Vec::new(),
+            Some(last) => {
+                let earlier = line.attempts.unwrap_or(1).saturating_sub(1);
+                let unnamed = (0..earlier).map(|_| Attempt { backend: None, status: None });
+                unnamed.chain([Attempt { backend: Some(last), status: None }]).collect()
+            }
+        };
+        let (signs, reason) = read(&line.flags, line.details.as_deref().unwrap_or_default());
+        Ok(Some(LogLine {
+            id: logged_id(line.id.as_deref().unwrap_or("-"))?,
+            wall: wall_nanos(&line.ts, line.ms)?,
+            status: line.status,
+            pool: line.pool.filter(|pool| pool != "-"),
+            attempts,
+            flags: line.flags,
+            signs,
+            reason,
+        }))
+    }
+
+    fn signs(&self) -> &'static [Sign] {
+        SIGNS
+    }
 }
 
 /// Where a line has several flags, the one that stands first here tells the reason.
@@ -51,7 +102,7 @@ pub(super) const SIGNS: &[Sign] = &[
 ];
 
 /// The flags of a line, and why it ended so. `details` is `%RESPONSE_CODE_DETAILS%`.
-pub(super) fn read(flags: &str, details: &str) -> (Vec<String>, Option<Reason>) {
+fn read(flags: &str, details: &str) -> (Vec<String>, Option<Reason>) {
     let words: Vec<String> =
         flags.split(',').filter(|flag| !matches!(*flag, "" | "-")).map(str::to_owned).collect();
     let known = SIGNS.iter().find(|sign| sign.reason.is_some() && words.iter().any(|word| word == sign.word));

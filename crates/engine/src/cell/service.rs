@@ -1,5 +1,5 @@
-//! The session store of a cell: a Redis beside the backends, empty at its start and gone at its end. What befalls it
-//! is told as what befalls a backend: its lives are `redis/1`, `redis/2`, …
+//! A service that runs beside the backends of a cell. What befalls it is recorded as what befalls a backend: its lives are
+//! `redis/1`, `redis/2`, …
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use model::history::Happening;
 use model::identity::Incarnation;
-use model::sessions::{Password, STORE};
+use model::sessions::Password;
 use model::timeline::{Fault, FaultKind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -17,30 +17,30 @@ use tokio::time::Instant;
 use super::error::CellError;
 use super::log_tail::last_lines;
 use super::recorder::Recorder;
+use crate::components::{Service, ServiceStart};
 use crate::help::with_help;
 use crate::host::Signal;
 use crate::host::certificates::write_secret;
-use crate::program::{REDIS, STDERR_FILE, STDOUT_FILE};
+use crate::program::{STDERR_FILE, STDOUT_FILE};
 use crate::runtime::{Handle, Launch, Pod, Runs, Runtime, RuntimeError};
 
-/// How long it may take to answer a PING.
+/// How long it may take to answer.
 const READY_WITHIN: Duration = Duration::from_secs(10);
 /// How long it may take to end.
 const GONE_WITHIN: Duration = Duration::from_secs(5);
 /// Between two questions.
 const POLL: Duration = Duration::from_millis(10);
-/// Its configuration, in its directory.
-const CONFIGURATION: &str = "redis.conf";
 /// Lines of its own words that an error shows.
 const WORDS: usize = 10;
 
-/// The session store, in a pod of its own.
-pub(super) struct SessionStore<'a, R> {
+/// A service in a pod of its own.
+pub(super) struct RunningService<'a, R> {
+    pub(super) service: &'static Service,
     pub(super) runtime: &'a R,
     pub(super) recorder: &'a Recorder<'a>,
     pub(super) pod: Pod,
     pub(super) directory: PathBuf,
-    /// Everybody on this machine can connect to a loopback address. It is in a file, as arguments can be read by all.
+    /// Everybody on this machine can connect to a loopback address. It is in a file, because everybody can read arguments.
     pub(super) password: Password,
     pub(super) lives: RefCell<Vec<Life>>,
 }
@@ -54,36 +54,33 @@ pub(super) struct Life {
     frozen: bool,
 }
 
-impl<R: Runtime> SessionStore<'_, R> {
+impl<R: Runtime> RunningService<'_, R> {
     /// Where it listens.
     pub(super) fn address(&self) -> SocketAddr {
         self.pod.addresses[0]
     }
 
-    /// Launches its next life, and waits until it answers a PING.
+    /// Its name.
+    pub(super) fn name(&self) -> &'static str {
+        self.service.program.name
+    }
+
+    /// Launches its next life, and waits until it answers.
     pub(super) async fn launch(&self) -> Result<Incarnation, CellError> {
         let generation = u32::try_from(self.lives.borrow().len() + 1).unwrap_or(u32::MAX);
-        let incarnation = Incarnation::new(STORE, generation);
+        let incarnation = Incarnation::new(self.name(), generation);
         std::fs::create_dir_all(&self.directory).map_err(CellError::file(&self.directory))?;
-        let (ip, port) = (self.address().ip().to_string(), self.address().port().to_string());
-        // Nothing is kept on disk.
-        let lines = [
-            format!("bind {ip}"),
-            format!("port {port}"),
-            "save \"\"".to_owned(),
-            "appendonly no".to_owned(),
-            format!("requirepass {}", self.password.0),
-        ];
-        let configuration = self.directory.join(CONFIGURATION);
-        write_secret(&configuration, &lines.join("\n")).map_err(CellError::file(&configuration))?;
-        let arguments = vec![CONFIGURATION.to_owned()];
+        let start = (self.service.start)(self.address(), &self.password);
+        let (file, text) = &start.configuration;
+        let file = self.directory.join(file);
+        write_secret(&file, text).map_err(CellError::file(&file))?;
         let process = self
             .runtime
             .start(Launch {
                 component: incarnation.to_string(),
                 pod: &self.pod,
-                runs: Runs::Program(&REDIS),
-                arguments,
+                runs: Runs::Program(self.service.program),
+                arguments: start.arguments.clone(),
                 directory: self.directory.clone(),
             })
             .await?;
@@ -94,26 +91,26 @@ impl<R: Runtime> SessionStore<'_, R> {
             Life { incarnation: incarnation.clone(), handle: handle.clone(), ending: false, frozen: false };
         self.lives.borrow_mut().push(life);
         let begun = Instant::now();
-        while let Err(error) = self.ping().await {
+        while let Err(error) = self.asked(&start).await {
             if handle.exited().is_some() || begun.elapsed() > READY_WITHIN {
-                let status = handle.exited().unwrap_or_else(|| format!("it does not answer PING: {error}"));
+                let status = handle.exited().unwrap_or_else(|| format!("it does not answer: {error}"));
                 return Err(self.failed(&status));
             }
             tokio::time::sleep(POLL).await;
         }
-        self.recorder.record(Happening::Ready { component, proof: "it answers PING".into() });
+        self.recorder.record(Happening::Ready { component, proof: start.proof.to_owned() });
         Ok(incarnation)
     }
 
-    async fn ping(&self) -> std::io::Result<()> {
+    async fn asked(&self, start: &ServiceStart) -> std::io::Result<()> {
         let asked = async {
             let mut stream = TcpStream::connect(self.address()).await?;
-            stream.write_all(format!("AUTH {}\r\nPING\r\n", self.password.0).as_bytes()).await?;
-            let mut answer = [0; 12];
+            stream.write_all(start.question.as_bytes()).await?;
+            let mut answer = vec![0; start.answer.len()];
             stream.read_exact(&mut answer).await?;
-            match &answer {
-                b"+OK\r\n+PONG\r\n" => Ok(()),
-                other => Err(std::io::Error::other(String::from_utf8_lossy(other).into_owned())),
+            match answer == start.answer.as_bytes() {
+                true => Ok(()),
+                false => Err(std::io::Error::other(String::from_utf8_lossy(&answer).into_owned())),
             }
         };
         tokio::time::timeout(READY_WITHIN, asked)
@@ -124,7 +121,7 @@ impl<R: Runtime> SessionStore<'_, R> {
     fn failed(&self, status: &str) -> CellError {
         let files = [STDOUT_FILE, STDERR_FILE].map(|name| self.directory.join(name));
         let words = last_lines(files.into_iter(), WORDS);
-        CellError::StoreFailed { status: status.to_owned(), words }
+        CellError::ServiceFailed { title: self.service.title, status: status.to_owned(), words }
     }
 
     /// Suffers a fault, and is healed if the fault says when.
@@ -139,9 +136,12 @@ impl<R: Runtime> SessionStore<'_, R> {
             }
             FaultKind::Partition | FaultKind::HostLoss => {
                 let reason = "validation lets only its process be harmed";
-                return Err(
-                    RuntimeError::Incapable { verb: fault.kind.name(), of: STORE.into(), reason }.into()
-                );
+                return Err(RuntimeError::Incapable {
+                    verb: fault.kind.name(),
+                    of: self.name().into(),
+                    reason,
+                }
+                .into());
             }
         };
         let harmed = incarnation.clone();

@@ -1,12 +1,12 @@
 //! HAProxy's termination states (configuration manual, section 8.5, "Session state at disconnection"): who or what
 //! ended the session, and in which phase.
 
-use model::access_log::{Attempt, Reason};
+use model::access_log::{Attempt, LogGap, Reason};
 use serde::Deserialize;
 
 use super::super::layer4::read_connection;
-use super::super::{LogError, LogLine, Sign, Site, logged_id, wall_nanos};
-use super::FRONTEND;
+use super::super::{LogError, LogLine, LogsRequests, Sign, Site, logged_id, wall_nanos};
+use super::{FRONTEND, Haproxy};
 
 const fn sign(word: &'static str, reason: Option<Reason>, meaning: &'static str) -> Sign {
     Sign { word, reason, meaning }
@@ -14,6 +14,24 @@ const fn sign(word: &'static str, reason: Option<Reason>, meaning: &'static str)
 
 /// What the log has instead of a server's name where none was chosen.
 const NO_SERVER: &str = "<NOSRV>";
+
+impl LogsRequests for Haproxy {
+    fn gaps(&self) -> &'static [LogGap] {
+        &[LogGap::SilentClose]
+    }
+
+    fn read(&self, line: &str, site: &Site) -> Result<Option<LogLine>, LogError> {
+        read_log(line, site)
+    }
+
+    fn signs(&self) -> &'static [Sign] {
+        SIGNS
+    }
+
+    fn read_notice(&self, line: &str, _site: &Site) -> Option<String> {
+        read_notice(line)
+    }
+}
 
 pub(super) const SIGNS: &[Sign] = &[
     sign(NO_SERVER, Some(Reason::NoLiveBackend), "no server of the pool was up, so none was chosen"),
@@ -116,7 +134,7 @@ pub(super) const SIGNS: &[Sign] = &[
 ];
 
 /// Reads a line of the access log.
-pub(super) fn read_log(line: &str, site: &Site) -> Result<Option<LogLine>, LogError> {
+fn read_log(line: &str, site: &Site) -> Result<Option<LogLine>, LogError> {
     // A configuration of the user's own may log less; what it doesn't log is not known.
     #[derive(Deserialize)]
     struct Line<'a> {
@@ -187,7 +205,7 @@ fn read(flags: &str, server: &str, routed: bool) -> (Vec<String>, Option<Reason>
 }
 
 /// What HAProxy says about its servers: `web-1: DOWN`, `web: no server available`.
-pub(super) fn read_notice(line: &str) -> Option<String> {
+fn read_notice(line: &str) -> Option<String> {
     let of = |words: &str| line.split_once(words).map(|(_, rest)| rest);
     if let Some(rest) = of("Server ") {
         let name = rest.split_once('/')?.1.split(' ').next()?;

@@ -5,7 +5,8 @@ use model::access_log::{Attempt, Reason};
 use serde::Deserialize;
 
 use super::super::layer4::read_connection;
-use super::super::{LogError, LogLine, Sign, Site, logged_id, wall_nanos};
+use super::super::{LogError, LogLine, LogsRequests, Sign, Site, logged_id, wall_nanos};
+use super::Nginx;
 
 const NO_LIVE: Sign = Sign {
     word: "no live upstreams",
@@ -38,6 +39,20 @@ const CLIENT_CLOSED: Sign = Sign {
     meaning: "the client closed the connection first (nginx's status 499)",
 };
 
+impl LogsRequests for Nginx {
+    fn read(&self, line: &str, site: &Site) -> Result<Option<LogLine>, LogError> {
+        read_log(line, site)
+    }
+
+    fn signs(&self) -> &'static [Sign] {
+        SIGNS
+    }
+
+    fn read_notice(&self, line: &str, site: &Site) -> Option<String> {
+        read_notice(line, site)
+    }
+}
+
 pub(super) const SIGNS: &[Sign] =
     &[NO_LIVE, CONNECT_FAILED, CONNECT_TIMED_OUT, TIMED_OUT, CLOSED, CLIENT_CLOSED];
 
@@ -51,7 +66,7 @@ struct LastAttempt<'a> {
 }
 
 /// Reads a line of the access log.
-pub(super) fn read_log(line: &str, site: &Site) -> Result<Option<LogLine>, LogError> {
+fn read_log(line: &str, site: &Site) -> Result<Option<LogLine>, LogError> {
     // A configuration of the user's own may log less; what it doesn't log is not known.
     #[derive(Deserialize)]
     struct Line<'a> {
@@ -145,7 +160,7 @@ const NOTICES: [&str; 7] = [
 ];
 
 /// A notice of the error log about a server, or about all of a pool's: `web-1: upstream server temporarily disabled`.
-pub(super) fn read_notice(line: &str, site: &Site) -> Option<String> {
+fn read_notice(line: &str, site: &Site) -> Option<String> {
     let said = NOTICES.into_iter().find(|words| line.contains(words))?;
     let upstream = line.split_once("upstream: \"").map(|(_, rest)| rest)?;
     let host = upstream.split("://").nth(1)?.split(['/', '"']).next()?;

@@ -25,18 +25,18 @@ const WITHIN: Duration = Duration::from_secs(2);
 
 /// An address, and what is spoken there.
 #[derive(Clone)]
-pub(super) struct Door {
+pub(super) struct Listener {
     pub(super) address: SocketAddr,
     /// `None`: plain HTTP.
     pub(super) tls: Option<Arc<ClientConfig>>,
 }
 
-impl Door {
+impl Listener {
     /// The listener of `site`.
-    pub(super) fn of(site: &Site) -> Result<Door, TlsError> {
+    pub(super) fn of(site: &Site) -> Result<Listener, TlsError> {
         let certificates = site.certificates.as_ref();
         let tls = certificates.map(|certificates| agent::tls::client(&certificates.for_client(false)));
-        Ok(Door { address: site.listener, tls: tls.transpose()? })
+        Ok(Listener { address: site.listener, tls: tls.transpose()? })
     }
 
     /// Who answers a request for `path`, with the source address `source` if the way there has that.

@@ -1,0 +1,93 @@
+//! How HAProxy's rotation, shares and configuration are changed while it runs.
+
+use super::*;
+
+impl Deregisters for Haproxy {
+    fn change(
+        &self,
+        topology: &Topology,
+        _site: &Site,
+        turn: Turn<'_>,
+        _templates: &Templates,
+    ) -> Result<Change, RenderError> {
+        debug_assert_eq!(turn.how, Deregister::Live, "validation rejects what the catalog says is missing");
+        let pool = set_of(topology, turn.backend);
+        let backend = turn.backend.to_owned();
+        let (command, sighting, proof) = match turn.to.of(turn.backend) {
+            Standing::In => {
+                ("state ready", Sighting::Up(backend), "set server state ready; show stat says UP")
+            }
+            Standing::Draining => {
+                ("state drain", Sighting::NotUp(backend), "set server state drain; show stat says DRAIN")
+            }
+            Standing::Out => {
+                ("state maint", Sighting::NotUp(backend), "set server state maint; show stat says MAINT")
+            }
+        };
+        Ok(Change {
+            steps: vec![
+                Step::Send(format!("set server {pool}/{} {command}", turn.backend)),
+                Step::Await { sighting, within: recognised_within(topology.health_check.as_ref()) },
+            ],
+            proof,
+            drained: DrainSignal::View,
+        })
+    }
+}
+
+impl Splits for Haproxy {
+    fn split(
+        &self,
+        _topology: &Topology,
+        site: &Site,
+        route: &Route,
+        _templates: &Templates,
+    ) -> Result<SplitSteps, RenderError> {
+        let file = site.directory.join(SPLITS).display().to_string();
+        let set = |(key, bound): (String, u32)| Step::Send(format!("set map {file} {key} {bound}"));
+        Ok(SplitSteps {
+            steps: bounds(route).into_iter().map(set).collect(),
+            proof: "set map, answered without a complaint",
+        })
+    }
+}
+
+impl Reloads for Haproxy {
+    fn reload(
+        &self,
+        topology: &Topology,
+        site: &Site,
+        rotation: &Rotation,
+        keeps: Keeps,
+        _nth: u32,
+        templates: &Templates,
+    ) -> Result<Vec<Step>, RenderError> {
+        // The new worker knows nothing of what the old one was told through its socket.
+        let mut steps: Vec<Step> = self
+            .files(topology, site, &kept(keeps, rotation, topology), templates)?
+            .into_iter()
+            .map(|file| Step::Write { path: file.path, text: file.text })
+            .collect();
+        steps.push(Step::Reload(Trigger::Signal(Signal::Usr2)));
+        // The master's word, once the new worker has the listeners and the old one is told to finish.
+        let sighting = Sighting::Logged { log: STDERR_FILE, text: "Loading success" };
+        steps.push(Step::Await { sighting, within: RELOADED_WITHIN });
+        Ok(steps)
+    }
+}
+
+impl Probes for Haproxy {
+    /// The next probe begins `inter` after the end of the last. `timeout check` counts once the connection stands; until
+    /// then it is the less of `timeout connect` and `inter` (configuration manual, "timeout check"). Neither
+    /// `fastinter` nor `downinter` is set.
+    fn detection(&self, check: &HealthCheck, symptom: Symptom) -> DetectionBound {
+        match symptom {
+            Symptom::Refuses | Symptom::SaysNo => in_a_row(check, check.fall, None),
+            Symptom::Hangs => in_a_row(check, check.fall, Some((check.timeout.0, "timeout"))),
+            Symptom::Vanishes => {
+                let connect = CONNECT_TIMEOUT.min(check.every.0);
+                in_a_row(check, check.fall, Some((connect, "connect time-out")))
+            }
+        }
+    }
+}

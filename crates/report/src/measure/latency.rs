@@ -26,7 +26,7 @@ pub struct Latency {
     /// 90 % are at most as slow.
     pub p90: Option<f64>,
     /// 95 % are at most as slow.
-    #[serde(default = "not_told")]
+    #[serde(default = "not_told", skip_serializing_if = "is_not_told")]
     pub p95: Option<f64>,
     /// 99 % are at most as slow.
     pub p99: Option<f64>,
@@ -39,13 +39,17 @@ pub struct Latency {
     pub requests: u64,
     /// Requests that count as infinite.
     pub failed: u64,
-    /// The client's time-out: what a failed request took is more than this.
+    /// The client's timeout: what a failed request took is more than this.
     pub timeout_ms: f64,
 }
 
 /// Stands for what an earlier version did not tell: neither a time nor one among the failed requests.
 fn not_told() -> Option<f64> {
     Some(f64::NAN)
+}
+
+fn is_not_told(level: &Option<f64>) -> bool {
+    level.is_some_and(f64::is_nan)
 }
 
 impl Latency {
@@ -125,6 +129,12 @@ mod tests {
         let saved = r#"{"p50": 1.0, "p90": 2.0, "p99": null, "p999": null, "max": null, "requests": 9000, "failed": 300,
                         "timeout_ms": 10000.0}"#;
         let latency: Latency = serde_json::from_str(saved).expect("it is a latency");
-        assert_eq!([Quantile::P95, Quantile::P99].map(|q| latency.level(q)), [Level::TooFew, Level::Failed]);
+        let again: Latency = serde_json::from_str(&serde_json::to_string(&latency).unwrap()).unwrap();
+        for latency in [latency, again] {
+            assert_eq!(
+                [Quantile::P95, Quantile::P99].map(|q| latency.level(q)),
+                [Level::TooFew, Level::Failed]
+            );
+        }
     }
 }

@@ -58,7 +58,7 @@ fn numbers_in_flight_come_from_the_ledger() {
     assert_eq!(drained.longest_drain.map(|drain| drain.as_millis()), Some(91.5));
 }
 
-/// Makes the requests in `ids` end as time-outs, 5 s after they were due.
+/// Makes the requests in `ids` end as timeouts, 5 s after they were due.
 fn time_out(records: &mut CellRecords, ids: std::ops::Range<usize>) {
     for id in ids {
         let request = &mut records.requests[id];

@@ -86,7 +86,7 @@ impl Probes for Haproxy {
             Symptom::Hangs => in_a_row(check, check.fall, Some((check.timeout.0, "timeout"))),
             Symptom::Vanishes => {
                 let connect = CONNECT_TIMEOUT.min(check.every.0);
-                in_a_row(check, check.fall, Some((connect, "connect time-out")))
+                in_a_row(check, check.fall, Some((connect, "connect timeout")))
             }
         }
     }

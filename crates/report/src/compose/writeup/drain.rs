@@ -99,7 +99,7 @@ pub(super) fn sequence(run: &Run<'_>) -> Vec<Part> {
         let figures = std::iter::once(count).chain(steps).map(document::struck_unless(usable));
         rows.push(names.into_iter().chain(figures).collect());
         let how = cells[0].settings.iter().find(|setting| setting.name == "deregister");
-        told.extend(how.map(|how| format!("{} is told by: {}", cells[0].balancer, how.rendered)));
+        told.extend(how.map(|how| format!("{} deregisters with: {}", cells[0].balancer, how.rendered)));
     }
     told.sort();
     told.dedup();

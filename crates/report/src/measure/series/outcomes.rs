@@ -56,7 +56,7 @@ impl Group {
             Group::Reset => "reset",
             Group::Closed => "closed",
             Group::Refused => "refused",
-            Group::Timeout => "time-out",
+            Group::Timeout => "timeout",
             Group::NotSent => "not sent",
             Group::Other => "other",
             Group::Uncounted => "not counted",

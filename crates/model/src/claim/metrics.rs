@@ -213,13 +213,13 @@ metrics! {
     Reloads = "reloads" in Count: Deploys by Counts, Neither is better;
     /// Median latency from the intended start, failures counted as infinite.
     P50 = "p50" in Span: Latency by Percentile, Lower is better;
-    /// 90th percentile of the same.
+    /// 90th percentile of the latency from the intended start.
     P90 = "p90" in Span: Latency by Percentile, Lower is better;
-    /// 95th percentile of the same.
+    /// 95th percentile of the latency from the intended start.
     P95 = "p95" in Span: Latency by Percentile, Lower is better;
-    /// 99th percentile of the same.
+    /// 99th percentile of the latency from the intended start.
     P99 = "p99" in Span: Latency by Percentile, Lower is better;
-    /// 99.9th percentile of the same.
+    /// 99.9th percentile of the latency from the intended start.
     P999 = "p999" headed "p99.9" in Span: Latency by Percentile, Lower is better;
     /// The slowest request.
     Max = "max" in Span: Latency by Percentile, Neither is better;

@@ -321,7 +321,7 @@ impl<R: Runtime> Backends<'_, R> {
         self.services.iter().find(|service| service.name() == name)
     }
 
-    /// Ends when a backend or a service exits that nobody has ended, with what it said about that.
+    /// Ends when a backend or a service exits by itself, with what it said about that.
     pub(super) async fn unexpected_exit(&self) -> CellError {
         tokio::select! {
             lost = self.next_loss() => lost.failure(),
@@ -329,7 +329,7 @@ impl<R: Runtime> Backends<'_, R> {
         }
     }
 
-    /// Ends when a service exits that nobody has ended.
+    /// Ends when a service exits by itself.
     pub(super) async fn service_lost(&self) -> CellError {
         let lost = self.services.iter().map(|service| Box::pin(service.unexpected_exit()));
         let lost: Vec<_> = lost.collect();
@@ -339,7 +339,7 @@ impl<R: Runtime> Backends<'_, R> {
         }
     }
 
-    /// Ends when a backend exits that nobody has ended, each once. One that was still starting is whose launch waits
+    /// Ends when a backend exits by itself, each once. One that was still starting is whose launch waits
     /// for it.
     pub(super) async fn next_loss(&self) -> Loss {
         loop {

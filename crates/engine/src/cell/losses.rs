@@ -1,4 +1,4 @@
-//! Backends, or services, that die though nobody has ended them: a result, which the load goes on to show.
+//! Backends, or services, that die by themselves: a result, which the load goes on to show.
 
 use model::detection::Symptom;
 

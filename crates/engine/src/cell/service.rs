@@ -211,7 +211,7 @@ impl<R: Runtime> RunningService<'_, R> {
         self.gone(&incarnation, &handle).await;
     }
 
-    /// Ends when it exits and nobody has ended it.
+    /// Ends when it exits by itself.
     pub(super) async fn unexpected_exit(&self) -> CellError {
         loop {
             let died = self.lives.borrow().iter().find_map(|life| {

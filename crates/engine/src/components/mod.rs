@@ -31,7 +31,7 @@ pub struct Service {
 /// How a service is started, and what shows that it serves.
 #[derive(Debug)]
 pub struct ServiceStart {
-    /// Its configuration, which nobody else may read: the name of the file in its directory, and the text.
+    /// Its configuration, which only its own user may read: the name of the file in its directory, and the text.
     pub configuration: (&'static str, String),
     /// Its arguments.
     pub arguments: Vec<String>,

@@ -22,7 +22,7 @@ impl Deregisters for Nginx {
                     false => Step::Write { path: flag(turn.backend), text: String::new() },
                 }],
                 proof: "route flag, tested by every request",
-                // A request that has passed the test and not reached the backend yet is in nobody's count.
+                // A request that has passed the test and not reached the backend yet is counted nowhere.
                 drained: DrainSignal::Backend { steady: Duration::from_millis(250) },
             },
             Deregister::Reload => {

@@ -26,7 +26,7 @@ impl Operated for Nginx {
                 command: format!(
                     "tail -n 1000 {directory}/error.log | grep -o 'no live upstreams\\|upstream: \"[^\"]*\"' | sort | uniq -c"
                 ),
-                reading: "Failures per backend's address in the last 1000 notices; empty is well. nginx OSS probes nobody: a \
+                reading: "Failures per backend's address in the last 1000 notices; empty is well. nginx OSS does not probe: a \
                           dead backend is found out by requests, each time `fail_timeout` has passed, and with `max_fails=0` \
                           never. `no live upstreams`: all of them are ejected.",
             },

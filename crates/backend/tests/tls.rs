@@ -65,7 +65,7 @@ impl Running {
             sessions: None,
             tls: Some(ServerTls { certificate: path("certificate"), key: path("key") }),
         };
-        let client = ClientTls { authority: path("authority"), resumption: true };
+        let client = ClientTls { authority: Some(path("authority")), server: None, resumption: true };
         let client = TlsConnector::from(agent::tls::client(&client).unwrap());
         let (listening, listens) = oneshot::channel();
         let (behaviour, terminate) = (Behaviour::default(), Rc::new(Notify::new()));
@@ -81,7 +81,14 @@ impl Running {
     /// Asks over TLS; returns what came, and whether it ended by a farewell.
     async fn ask(&self, path: &str) -> (Vec<u8>, Result<(), ErrorKind>) {
         let stream = TcpStream::connect(self.address).await.unwrap();
-        ask(self.client.connect(agent::tls::server_name(), stream).await.unwrap(), path).await
+        ask(
+            self.client
+                .connect(ServerName::try_from(model::tls::SERVER_NAME).unwrap(), stream)
+                .await
+                .unwrap(),
+            path,
+        )
+        .await
     }
 
     async fn status(&self) -> BackendStatus {

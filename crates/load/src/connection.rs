@@ -4,7 +4,6 @@ use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 
 use agent::clock;
 use model::outcome::{Cause, Stage};
@@ -12,11 +11,10 @@ use model::request::ConnectionUse;
 use model::tls::Handshake;
 use model::units::Nanos;
 use tokio::net::{TcpSocket, TcpStream};
-use tokio_rustls::rustls::ClientConfig;
 
 use crate::context::count;
 use crate::exchange::Exchange;
-use crate::wire::Wire;
+use crate::wire::{Tls, Wire};
 
 /// An open connection. Dropping it closes it.
 pub(crate) struct Connection {
@@ -35,7 +33,7 @@ impl Connection {
         target: SocketAddr,
         source: Option<IpAddr>,
         opened: &Cell<u64>,
-        tls: Option<&Arc<ClientConfig>>,
+        tls: Option<&Tls>,
         at: &mut Stage,
     ) -> io::Result<Connection> {
         let stream = match source {
@@ -50,9 +48,9 @@ impl Connection {
         let number = count(opened);
         let (wire, handshake) = match tls {
             None => (Wire::Plain(stream), None),
-            Some(config) => {
+            Some(tls) => {
                 *at = Stage::Tls;
-                Wire::secure(stream, config.clone()).await?
+                Wire::secure(stream, tls.clone()).await?
             }
         };
         Ok(Connection { wire, handshake, source, number, carried: 0, idle_since: None })

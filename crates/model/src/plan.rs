@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -224,6 +224,20 @@ impl Plan {
     pub fn carried(&self, connections: u32) -> Plan {
         let mut plan = self.clone();
         plan.saved.variants.iter_mut().for_each(|variant| variant.traffic.within(connections));
+        plan
+    }
+
+    /// This plan, whose files and commands are found from `directory` on.
+    pub fn in_directory(&self, directory: &Path) -> Plan {
+        let mut plan = self.clone();
+        for variant in &mut plan.saved.variants {
+            if let Some(target) = &mut variant.target {
+                target.directory = directory.to_owned();
+            }
+            for own in variant.own.values_mut() {
+                own.config = directory.join(&own.config);
+            }
+        }
         plan
     }
 

@@ -68,8 +68,13 @@ pub enum Handshake {
 /// What a client needs to speak TLS.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientTls {
-    /// The certificate that the server's must be signed by: a PEM file.
-    pub authority: PathBuf,
+    /// Certificates that the server's must be signed by: a PEM file. `None`: those that the system trusts.
+    #[serde(default)]
+    pub authority: Option<PathBuf>,
+    /// The name of a server that is not rig's, with which anything may be agreed upon that is safe. `None`:
+    /// [`SERVER_NAME`], with rig's own suite.
+    #[serde(default)]
+    pub server: Option<String>,
     /// Whether sessions are taken up again.
     pub resumption: bool,
 }

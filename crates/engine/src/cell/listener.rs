@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpSocket;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::rustls::pki_types::ServerName;
 
 use crate::balancer::Site;
 
@@ -84,7 +85,8 @@ impl Listener {
             None => stamp_of(stream, request).await,
             Some(config) => {
                 let connector = TlsConnector::from(config.clone());
-                let stream = connector.connect(agent::tls::server_name(), stream).await;
+                let name = ServerName::try_from(SERVER_NAME).map_err(|error| error.to_string())?;
+                let stream = connector.connect(name, stream).await;
                 stamp_of(stream.map_err(|error| format!("no TLS: {error}"))?, request).await
             }
         }

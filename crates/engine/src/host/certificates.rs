@@ -79,7 +79,7 @@ impl Certificates {
 
     /// What a client needs.
     pub fn for_client(&self, resumption: bool) -> ClientTls {
-        ClientTls { authority: self.authority(), resumption }
+        ClientTls { authority: Some(self.authority()), server: None, resumption }
     }
 
     /// What a server needs.

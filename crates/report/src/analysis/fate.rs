@@ -133,7 +133,9 @@ pub fn fate(request: &Request, executions: &[&Execution], logged: &[&Logged], ev
         unmatched: Vec::new(),
     };
     match_record(&mut fate, request, evidence);
-    match_delivery(&mut fate, request, executions, logged, evidence);
+    if !evidence.client_only {
+        match_delivery(&mut fate, request, executions, logged, evidence);
+    }
     match_receipts(&mut fate, logged, evidence);
     match_unfinished(&mut fate, request, executions, logged, evidence);
     match_log(&mut fate, request, executions, logged, evidence);
@@ -192,7 +194,6 @@ fn match_delivery(
     let equation = Equation::DeliveryMatchesExecution;
     if fate.kind == OutcomeKind::Ok {
         match &request.served_by {
-            None if evidence.client_only => {}
             None => fate.find(equation, Finding::OkWithoutStamp),
             Some(stamp) if !executions.iter().any(|e| e.by == *stamp && e.finished.is_some()) => {
                 fate.find(equation, Finding::OkNotFinished);

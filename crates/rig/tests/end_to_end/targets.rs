@@ -3,6 +3,8 @@
 mod service;
 
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 use model::identity::BalancerName;
 use testing::{CellSummary, Haproxy, Holding, Nginx, Run, Sandbox, Signal, eventually};
@@ -149,7 +151,7 @@ question: Does a deploy step by step lose requests?
 target:
   url: URL
   identity_header: x-version
-  backends: [one]
+  backends: [one, two]
   commands:
     deregister: [sh, -c, 'echo \"out {backend}\" >> steps']
     drained: [sh, -c, 'test -e drained']
@@ -159,7 +161,7 @@ target:
     ready: [test, -e, drained]
     register: [sh, -c, 'echo \"in {backend}\" >> steps']
     restore: [sh, -c, 'echo restored >> steps; rm -f drained; echo v1 > version']
-load: { rate: 100/s, for: 4s, warmup: 0ms, timeout: 500ms }
+load: { rate: 100/s, for: 7s, warmup: 0ms, timeout: 500ms }
 timeline: { deploy: { at: 1s, deploy: { pool: target, drain: 600ms } } }
 expect: [base.p50 < 1s]
 ";
@@ -172,7 +174,7 @@ fn a_deploy_step_by_step_follows_rigs_own_sequence_and_keeps_no_secret() {
     let run = rig.run_file(&file).env("SECRET_OF_TEST", "hunter2-hunter2").env("GENERATION_NAME", "g").json();
     run.exits(0);
     let steps = fs::read_to_string(rig.path().join("steps")).unwrap();
-    assert_eq!(steps.lines().collect::<Vec<_>>(), ["out one", "end one", "in one", "restored"]);
+    assert_eq!(steps.lines().collect::<Vec<_>>(), ["out one", "end one", "in one", "out two", "end two", "in two", "restored"]);
     // Nobody said that it was drained, so the whole window was waited.
     assert!(rig.read("history.ndjson").contains("drain_expired"));
     assert!(rig.read("commands.log").contains("[hidden]"));
@@ -207,4 +209,34 @@ fn a_command_ends_with_rig_and_what_it_left_behind_stays() {
             fs::remove_file(rig.path().join(name)).unwrap();
         }
     }
+}
+
+/// The service of an example, which is stopped whatever becomes of the test.
+struct Own<'a>(&'a Path);
+
+impl Own<'_> {
+    fn is(&self, verb: &str) -> bool {
+        Command::new("./service.sh").arg(verb).current_dir(self.0).status().unwrap().success()
+    }
+}
+
+impl Drop for Own<'_> {
+    fn drop(&mut self) {
+        self.is("stop");
+    }
+}
+
+/// The example of the documents, as a reader runs it.
+#[test]
+fn the_example_of_an_own_nginx_proves_its_careful_deploy() {
+    let rig = RIG.alone();
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/nginx");
+    for name in ["scenario.yaml", "service.sh", "nginx.conf", "app.py"] {
+        fs::copy(example.join(name), rig.path().join(name)).unwrap();
+    }
+    let own = Own(rig.path());
+    assert!(own.is("start"));
+    let run = rig.run_file("scenario.yaml").json();
+    run.exits(0);
+    assert!(cell(&run, "careless").counts.dropped > 0 && cell(&run, "careful").counts.dropped == 0, "{run}");
 }

@@ -15,6 +15,7 @@ use crate::analysis::errors::Errors;
 use crate::analysis::evidence::Evidence;
 use crate::analysis::fate::{SubCause, store_was_away};
 use crate::analysis::joined::Traces;
+use crate::analysis::lateness::depends_on_time;
 use crate::analysis::phases::{Phase, Phases};
 use crate::numbers::words;
 
@@ -53,6 +54,16 @@ impl Source {
 }
 
 impl DroppedGroup {
+    /// Whether the ledger, the log or an event says why they were dropped, so that no lateness of the generator can be why.
+    pub(crate) fn has_a_cause(&self) -> bool {
+        let Source { phase, outcome, sub_cause, .. } = self.source;
+        let unsaid = matches!(sub_cause, SubCause::NotExecuted | SubCause::Undetermined | SubCause::GivenUp);
+        let untouched = matches!(phase, Phase::Baseline | Phase::Settled);
+        // Whose port nobody listens at refuses, however late one asks.
+        let told = !unsaid || !untouched || !self.logged.is_empty() || outcome == OutcomeKind::Refused;
+        told && !depends_on_time(outcome)
+    }
+
     /// How clients saw them end: their status, where they got one.
     pub fn seen_as(&self) -> String {
         let each: Vec<_> = self.statuses.iter().collect();

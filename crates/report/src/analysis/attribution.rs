@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use model::history::BALANCER;
 use model::ledger::Execution;
 use model::outcome::{Outcome, OutcomeKind};
 use model::request::Request;
@@ -22,7 +21,7 @@ use crate::numbers::words;
 /// Dropped requests that have all of this in common.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Source {
-    /// The balancer, if it died with it, or the session store, if it was away, else the backend that received it last, else
+    /// The balancer, or its worker, if that died with it, or the session store, if it was away, else the backend that received it last, else
     /// the one that the log names last; `None`: unattributed.
     pub backend: Option<String>,
     /// Which life of it, where the ledger says so.
@@ -151,8 +150,8 @@ fn source(
     };
     let untouched = matches!(phase, Phase::Baseline | Phase::Settled);
     let reloaded = evidence.reloaded_before(met) || evidence.cut_by_a_reload(request);
-    if evidence.died_with_balancer(request) {
-        let (backend, generation, phase) = (Some(BALANCER.to_owned()), None, Phase::Died);
+    if let Some(dead) = evidence.died_with_balancer(request) {
+        let (backend, generation, phase) = (Some(dead.to_owned()), None, Phase::Died);
         return Source { backend, generation, phase, outcome: request.outcome.kind(), sub_cause };
     }
     Source {

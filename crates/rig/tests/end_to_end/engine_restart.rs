@@ -109,6 +109,19 @@ impl Drop for Engine<'_> {
             let _ = kill_process(Pid::from_child(&self.daemon), Signal::TERM);
             let _ = self.daemon.wait();
         }
+        // After a failure containers may still run, each below a process that names the directory.
+        let all = std::fs::read_dir("/proc").unwrap().flatten();
+        for pid in all.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok()) {
+            let read =
+                |file: &str| std::fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
+            let command = read("cmdline");
+            if command.contains("containerd-shim") && command.contains(self.directory.to_str().unwrap()) {
+                let children = read(&format!("task/{pid}/children"));
+                for one in children.split(' ').filter_map(|child| child.parse().ok()).chain([pid]) {
+                    let _ = kill_process(Pid::from_raw(one).unwrap(), Signal::KILL);
+                }
+            }
+        }
     }
 }
 

@@ -54,20 +54,28 @@ fn a_backend_that_is_killed_from_outside_in_mid_deploy_is_a_result() {
     assert_eq!(deploy(cell).replaced, 3);
 }
 
-#[test]
-fn a_worker_that_is_killed_while_its_master_goes_on_is_a_result() {
-    let drained = RIG.beside_others().run("short-drain").on([Nginx]).variants(["with-drain"]);
+/// Runs a drained deploy, kills the only worker of `balancer` at its first deregistration, and returns the run.
+fn without_its_worker(balancer: BalancerKind) -> Run {
+    let drained = RIG.beside_others().run("short-drain").on([balancer]).variants(["with-drain"]);
     let mut running = drained.begin();
     let history = running.until("deregistered");
-    let workers = children_of(history.pid_of("balancer"));
-    for worker in &workers {
-        kill_process(*worker, Signal::KILL).unwrap();
-    }
+    let [worker] = children_of(history.pid_of("balancer")).try_into().unwrap();
+    kill_process(worker, Signal::KILL).unwrap();
     let run = running.finished();
     run.exits(1);
-    let several =
-        if workers.len() > 1 { format!(" (the first of {})", workers.len()) } else { String::new() };
-    let cell = measured(&run, Nginx, &format!("a worker of nginx{several}"));
+    run
+}
+
+#[test]
+fn a_master_that_ends_with_its_worker_has_died() {
+    let run = without_its_worker(Haproxy);
+    assert!(measured(&run, Haproxy, "haproxy").deaths[0].dropped > 0);
+}
+
+#[test]
+fn a_worker_that_is_killed_while_its_master_goes_on_is_a_result() {
+    let run = without_its_worker(Nginx);
+    let cell = measured(&run, Nginx, "a worker of nginx");
     assert!(cell.deaths[0].dropped > 0 && cell.counts.dropped >= cell.deaths[0].dropped, "{:?}", cell.counts);
     assert_eq!(cell.deaths[0].status, "signal: 9");
     assert_eq!(deploy(cell).replaced, 3, "new workers follow the deploy");

@@ -17,6 +17,8 @@ use crate::units::{Nanos, Share, Span};
 
 /// What the balancer is called where components are.
 pub const BALANCER: &str = "balancer";
+/// What one of its workers is called, which ended while the balancer went on.
+pub const WORKER: &str = "balancer worker";
 
 /// One event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -243,7 +245,7 @@ pub enum Happening {
     },
     /// A process is gone.
     Exited {
-        /// `balancer`, `generator`, or an incarnation.
+        /// `balancer`, `balancer worker`, `generator`, or an incarnation.
         component: String,
         /// Its status, as the system words it.
         status: String,

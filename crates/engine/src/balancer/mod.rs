@@ -76,6 +76,11 @@ pub trait Balancer: Sync {
     fn shortage_words(&self) -> &'static [&'static str] {
         &[]
     }
+    /// Reads how a worker ended by itself from a line of its notices, in the system's words; `None`: it ends with its worker,
+    /// or has none.
+    fn tells_of_lost_workers(&self) -> Option<fn(&str) -> Option<String>> {
+        None
+    }
     /// How to ask it for its view of the backends; `None`: it has none.
     fn view(&self) -> Option<ViewQuery> {
         None

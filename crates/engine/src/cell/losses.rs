@@ -11,9 +11,15 @@ use crate::runtime::Runtime;
 /// How a toy backend ends that has a bug.
 const PANIC: &str = "exit status: 101";
 
-/// Follows the backends for as long as it is polled; ends when one says, or shows, that it could not go on: that is
-/// rig's own failure.
+/// Follows backends and services for as long as it is polled; ends when a backend says, or shows, that it could not go on:
+/// that is rig's own failure.
 pub(super) async fn follow<R: Runtime>(fleet: &CellFleet<'_, R>) -> CellError {
+    let services = async {
+        // Each is recorded by who notices it. Backends answer without their store, and say so.
+        loop {
+            fleet.backends.service_lost().await;
+        }
+    };
     let backends = async {
         loop {
             let loss: Loss = fleet.backends.next_loss().await;
@@ -26,6 +32,6 @@ pub(super) async fn follow<R: Runtime>(fleet: &CellFleet<'_, R>) -> CellError {
     };
     tokio::select! {
         failed = backends => failed,
-        lost = fleet.backends.service_lost() => lost,
+        never = services => match never {},
     }
 }

@@ -28,6 +28,7 @@ mod timeline;
 mod token_keys;
 pub mod trial;
 mod up;
+mod workers;
 
 use std::cell::Cell;
 use std::net::SocketAddr;

@@ -51,6 +51,8 @@ pub(super) struct Life {
     handle: Handle,
     /// Whether rig has ended it.
     ending: bool,
+    /// Whether it was found to have ended by itself.
+    lost: bool,
     frozen: bool,
 }
 
@@ -87,8 +89,13 @@ impl<R: Runtime> RunningService<'_, R> {
         let handle = process.handle;
         let component = incarnation.to_string();
         self.recorder.record(Happening::Launched { component: component.clone(), pid: handle.pid });
-        let life =
-            Life { incarnation: incarnation.clone(), handle: handle.clone(), ending: false, frozen: false };
+        let life = Life {
+            incarnation: incarnation.clone(),
+            handle: handle.clone(),
+            ending: false,
+            lost: false,
+            frozen: false,
+        };
         self.lives.borrow_mut().push(life);
         let begun = Instant::now();
         while let Err(error) = self.asked(&start).await {
@@ -124,9 +131,14 @@ impl<R: Runtime> RunningService<'_, R> {
         CellError::ServiceFailed { title: self.service.title, status: status.to_owned(), words }
     }
 
-    /// Suffers a fault, and is healed if the fault says when.
-    pub(super) async fn suffer(&self, fault: &Fault) -> Result<(), CellError> {
-        let Some((incarnation, handle)) = self.current() else { return Ok(()) };
+    /// Suffers a fault of the timeline's `entry`, and is healed if the fault says when.
+    pub(super) async fn suffer(&self, entry: &str, fault: &Fault) -> Result<(), CellError> {
+        let Some((incarnation, handle)) = self.current() else {
+            let (entry, backend) = (entry.to_owned(), self.name().to_owned());
+            let reason = format!("nothing ran at {backend} then");
+            self.recorder.record(Happening::FaultMissed { entry, backend, reason });
+            return Ok(());
+        };
         let at = match fault.kind {
             FaultKind::Crash => self.end(&incarnation, &handle, Signal::Kill).await?,
             FaultKind::Term => self.end(&incarnation, &handle, Signal::Term).await?,
@@ -167,10 +179,10 @@ impl<R: Runtime> RunningService<'_, R> {
         self.current().map(|(_, handle)| handle)
     }
 
-    /// Its last life, if that has not been ended.
+    /// Its last life, if that has not ended.
     fn current(&self) -> Option<(Incarnation, Handle)> {
         let lives = self.lives.borrow();
-        let life = lives.last().filter(|life| !life.ending)?;
+        let life = lives.last().filter(|life| !life.ending && !life.lost)?;
         Some((life.incarnation.clone(), life.handle.clone()))
     }
 
@@ -211,11 +223,12 @@ impl<R: Runtime> RunningService<'_, R> {
         self.gone(&incarnation, &handle).await;
     }
 
-    /// Ends when it exits by itself.
+    /// Ends when it exits by itself, once for each life, and says how.
     pub(super) async fn unexpected_exit(&self) -> CellError {
         loop {
-            let died = self.lives.borrow().iter().find_map(|life| {
-                let status = life.handle.exited().filter(|_| !life.ending)?;
+            let died = self.lives.borrow_mut().iter_mut().find_map(|life| {
+                let status = life.handle.exited().filter(|_| !life.ending && !life.lost)?;
+                life.lost = true;
                 Some((life.incarnation.to_string(), status))
             });
             if let Some((component, status)) = died {

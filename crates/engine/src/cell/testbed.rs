@@ -26,7 +26,9 @@ use super::recorder::Recorder;
 use super::service::RunningService;
 use super::stages::Stages;
 use super::token_keys::{TokenKeys, password};
-use super::{Drive, Order, generator, lookout, losses, machine, readiness, sampling, timeline, variant_of};
+use super::{
+    Drive, Order, generator, lookout, losses, machine, readiness, sampling, timeline, variant_of, workers,
+};
 use crate::balancer::{ConfigFile, Rendered, Rotation, Site, adapter};
 use crate::components;
 use crate::host::certificates::{CERTIFICATES, Certificates};
@@ -228,6 +230,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
             never = sampling::sample(&self.backends, &control, samples) => match never {},
             never = lookout::follow(&control, self.recorder, calm, out, looking) => match never {},
             never = self.note_exit(&balancer) => match never {},
+            never = workers::follow(adapter(kind), &self.site.directory, self.recorder) => match never {},
             failed = losses::follow(&fleet) => Err(failed),
             lost = self.pod_lost() => Err(lost),
             _ = interrupted.wait_for(|stop| *stop) => Ok(Drive::Interrupted),

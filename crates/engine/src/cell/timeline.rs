@@ -94,7 +94,7 @@ async fn act<R: Runtime>(fleet: &CellFleet<'_, R>, entry: &Entry) -> Result<(), 
         }
         Action::Fault(fault) => {
             if let Some(service) = fleet.backends.service(&fault.backend) {
-                return service.suffer(fault).await;
+                return service.suffer(&entry.name, fault).await;
             }
             let harmed = make(fleet, &entry.name, fault).await?;
             if let (Some(harmed), Some(lasts)) = (harmed, fault.lasts) {

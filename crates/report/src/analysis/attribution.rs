@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use model::history::BALANCER;
 use model::ledger::Execution;
 use model::outcome::{Outcome, OutcomeKind};
 use model::request::Request;
@@ -15,13 +14,14 @@ use crate::analysis::errors::Errors;
 use crate::analysis::evidence::Evidence;
 use crate::analysis::fate::{SubCause, store_was_away};
 use crate::analysis::joined::Traces;
+use crate::analysis::lateness::depends_on_time;
 use crate::analysis::phases::{Phase, Phases};
 use crate::numbers::words;
 
 /// Dropped requests that have all of this in common.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Source {
-    /// The balancer, if it died with it, or the session store, if it was away, else the backend that received it last, else
+    /// The balancer, or its worker, if that died with it, or the session store, if it was away, else the backend that received it last, else
     /// the one that the log names last; `None`: unattributed.
     pub backend: Option<String>,
     /// Which life of it, where the ledger says so.
@@ -53,6 +53,16 @@ impl Source {
 }
 
 impl DroppedGroup {
+    /// Whether the ledger, the log or an event says why they were dropped, so that no lateness of the generator can be why.
+    pub(crate) fn has_a_cause(&self) -> bool {
+        let Source { phase, outcome, sub_cause, .. } = self.source;
+        let unsaid = matches!(sub_cause, SubCause::NotExecuted | SubCause::Undetermined | SubCause::GivenUp);
+        let untouched = matches!(phase, Phase::Baseline | Phase::Settled);
+        // Whose port nobody listens at refuses, however late one asks.
+        let told = !unsaid || !untouched || !self.logged.is_empty() || outcome == OutcomeKind::Refused;
+        told && !depends_on_time(outcome)
+    }
+
     /// How clients saw them end: their status, where they got one.
     pub fn seen_as(&self) -> String {
         let each: Vec<_> = self.statuses.iter().collect();
@@ -140,8 +150,8 @@ fn source(
     };
     let untouched = matches!(phase, Phase::Baseline | Phase::Settled);
     let reloaded = evidence.reloaded_before(met) || evidence.cut_by_a_reload(request);
-    if evidence.died_with_balancer(request) {
-        let (backend, generation, phase) = (Some(BALANCER.to_owned()), None, Phase::Died);
+    if let Some(dead) = evidence.died_with_balancer(request) {
+        let (backend, generation, phase) = (Some(dead.to_owned()), None, Phase::Died);
         return Source { backend, generation, phase, outcome: request.outcome.kind(), sub_cause };
     }
     Source {

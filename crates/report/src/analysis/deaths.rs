@@ -1,6 +1,6 @@
 //! Processes that died by themselves while the load ran: a result, with what it cost.
 
-use model::history::{BALANCER, Event, Happening};
+use model::history::{BALANCER, Event, Happening, WORKER};
 use model::identity::BalancerName;
 use model::identity::Incarnation;
 use model::units::Nanos;
@@ -14,7 +14,7 @@ use crate::numbers::millis;
 /// The death of a process that nobody had ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Death {
-    /// Whose: the balancer's name, or an incarnation.
+    /// Whose: the balancer's name, a worker of it, or an incarnation.
     pub who: String,
     /// When it was noticed, from the first measured arrival.
     pub at_ms: f64,
@@ -61,18 +61,31 @@ pub(crate) fn of(
     }
     let death = |event: &Event| {
         let Happening::Exited { component, status, expected: false } = &event.what else { return None };
-        let of_the_balancer = component == BALANCER;
         let backend = component.parse::<Incarnation>().map(|incarnation| incarnation.backend);
-        let backend = if of_the_balancer { component.clone() } else { backend.ok()? };
+        let (backend, who) = match component.as_str() {
+            BALANCER => (component.clone(), balancer.to_string()),
+            WORKER => (component.clone(), format!("a worker of {balancer}")),
+            _ => (backend.ok()?, component.clone()),
+        };
         let lost = dropped.iter().filter(|group| {
             group.source.phase == Phase::Died && group.source.backend.as_ref() == Some(&backend)
         });
         Some(Death {
-            who: if of_the_balancer { balancer.to_string() } else { component.clone() },
+            who,
             at_ms: event.at.millis_from(origin),
             status: status.clone(),
             dropped: lost.map(|group| group.count).sum(),
         })
     };
-    under_load(history).iter().filter_map(death).collect()
+    let mut deaths: Vec<Death> = under_load(history).iter().filter_map(death).collect();
+    // Which worker had a request is in no log: of several, the first stands for all.
+    let workers = format!("a worker of {balancer}");
+    let several = deaths.iter().filter(|death| death.who == workers).count();
+    if several > 1 {
+        let mut first = true;
+        deaths.retain(|death| death.who != workers || std::mem::take(&mut first));
+        let all = deaths.iter_mut().filter(|death| death.who == workers);
+        all.for_each(|death| death.who = format!("{workers} (the first of {several})"));
+    }
+    deaths
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::access_log::LogGap;
-use model::history::{BALANCER, Event, Happening};
+use model::history::{BALANCER, Event, Happening, WORKER};
 use model::identity::Incarnation;
 use model::outcome::{Cause, Outcome};
 use model::plan::Variant;
@@ -89,6 +89,8 @@ pub struct Evidence {
     reload_grace: Duration,
     /// When the balancer was found to have died by itself.
     balancer_died: Option<Nanos>,
+    /// When one of its workers was, which it replaced.
+    workers_died: Vec<Nanos>,
 }
 
 /// The part of a history whose events can explain something: after the load every process is ended anyway.
@@ -158,6 +160,7 @@ impl Evidence {
             Happening::Exited { component, expected: false, .. } if component == BALANCER => {
                 self.balancer_died.get_or_insert(at);
             }
+            Happening::Exited { component, .. } if component == WORKER => self.workers_died.push(at),
             Happening::Exited { component, .. } => {
                 if let Ok(incarnation) = component.parse::<Incarnation>() {
                     self.ends.entry(incarnation.clone()).or_default().exited = Some(at);
@@ -225,14 +228,24 @@ impl Evidence {
         self.ends.values().any(|death| death.shortly_before(end))
     }
 
-    /// Whether a connection to the balancer, or the attempt at one, ended because the balancer had died by itself. What
-    /// it still answered, or kept waiting, it had not lost by that.
-    pub fn died_with_balancer(&self, request: &Request) -> bool {
+    /// Which of the balancer and its workers had died by itself, if a connection, or the attempt at one, ended because of
+    /// that. What was still answered, or kept waiting, was not lost by that.
+    pub fn died_with_balancer(&self, request: &Request) -> Option<&'static str> {
         let lost = match request.outcome {
             Outcome::Failed { cause, .. } => cause != Cause::Timeout,
             Outcome::Answered { .. } | Outcome::NotSent(_) => false,
         };
-        lost && self.balancer_died.is_some_and(|noticed| request.end >= noticed - UNNOTICED)
+        let all = self.balancer_died.is_some_and(|noticed| request.end >= noticed - UNNOTICED);
+        match lost {
+            true if all => Some(BALANCER),
+            true if self.worker_died_about(request.end) => Some(WORKER),
+            _ => None,
+        }
+    }
+
+    /// Whether a worker of the balancer died at about `at`, and took with it what it would have logged.
+    pub fn worker_died_about(&self, at: Nanos) -> bool {
+        self.workers_died.iter().any(|noticed| *noticed - UNNOTICED <= at && at <= *noticed + FORERUN)
     }
 
     /// Reloads of the balancer under load.

@@ -220,7 +220,7 @@ fn match_delivery(
             execution.finished.is_some_and(lost)
         };
         let timed_out = timed_out(request) || gateway_timeout(request, logged);
-        if timed_out || evidence.died_with_balancer(request) || executions.iter().any(explained) {
+        if timed_out || evidence.died_with_balancer(request).is_some() || executions.iter().any(explained) {
             fate.except(Exception::FinishedUndelivered);
         } else {
             fate.find(equation, Finding::FinishedButLost);
@@ -245,7 +245,7 @@ fn match_unfinished(
         } else if gateway_timeout(request, logged)
             || logged.iter().any(|line| line.reason == Some(Reason::BalancerEnded))
             || attempts > 1
-            || evidence.died_with_balancer(request)
+            || evidence.died_with_balancer(request).is_some()
             || cut_off(request, execution, evidence)
             || (fate.kind.is_dropped() && evidence.reloaded_before(request.end))
             || evidence.cut_by_a_reload(request)
@@ -301,7 +301,9 @@ fn match_log(
         {
             fate.except(Exception::LogLost)
         }
-        ([], _) if evidence.log != LogState::Whole => fate.except(Exception::LogLost),
+        ([], _) if evidence.log != LogState::Whole || evidence.worker_died_about(request.end) => {
+            fate.except(Exception::LogLost)
+        }
         ([], _) => fate.find(Equation::LogAgrees, Finding::NotLogged),
         ([line], outcome) => match_log_line(fate, outcome, line),
         _ => fate.find(Equation::LogAgrees, Finding::LoggedSeveralTimes),

@@ -95,8 +95,13 @@ impl Machine {
         Self::at_begin(request) + seen
     }
 
-    /// How late the backends were with a request; `None`: they did not say.
+    /// How late the backends were with a request; `None`: they did not say. One that was lost before it reached any was kept
+    /// waiting by whichever stood still meanwhile: else they would be judged by those alone that they were in time for.
     pub(crate) fn of_backends(&self, request: &Request, executions: &[&Execution]) -> Option<Duration> {
+        if executions.is_empty() && request.outcome.kind() != OutcomeKind::Ok {
+            let stood = |stalls: &Vec<Stall>| sum_of(stalls, request.due, request.end);
+            return self.backends.values().map(stood).max();
+        }
         let late = |execution: &&Execution| {
             let stalls = self.backends.get(&execution.by.to_string()).map_or(&[][..], Vec::as_slice);
             let unread = request.sent.map(|sent| sum_of(stalls, sent, execution.received));
@@ -169,6 +174,9 @@ pub struct Lateness {
     /// Timeouts that can be charged to nobody, because the machine had let the request wait.
     #[serde(default)]
     pub unproven_timeouts: u64,
+    /// The shortest time limit that anybody had to keep, in milliseconds.
+    #[serde(default)]
+    pub limit_ms: f64,
 }
 
 /// JSON has no infinity, and serde_json writes null instead.
@@ -177,13 +185,55 @@ fn null_is_infinite<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<Quant
     Ok(levels.into_iter().map(|(quantile, ms)| (quantile, ms.unwrap_or(f64::INFINITY))).collect())
 }
 
-/// Lateness at p99, in milliseconds, from which on it may have decided what a backend had finished in time.
-const MUCH_MS: f64 = 50.0;
+/// The lateness, in milliseconds, from which on it may have decided whether a time limit was kept: a tenth of the limit.
+/// What comes so near to its limit that less would decide is rare, and would be a coin flip on any machine. At least
+/// 10 ms: on a machine with both processors busy, timers and turns alone take as much at p99.
+fn much(limit: Duration) -> f64 {
+    f64::max(10.0, 0.1 * ms(limit))
+}
+
+/// The time limits of a cell.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Limits {
+    /// How long a client waits.
+    timeout: Duration,
+    /// The shortest that anybody has to keep: the clients' patience, the probes that take a backend out, a drain window.
+    shortest: Duration,
+}
+
+impl Limits {
+    /// Those of a cell of `variant` with this history.
+    pub(crate) fn of(variant: &Variant, history: &[Event]) -> Limits {
+        let timeout = variant.traffic.timeout.0;
+        let check = variant.topology.health_check.as_ref();
+        let probes = check.map(|check| check.every.0 * check.fall.saturating_sub(1) + check.timeout.0);
+        let windows = history.iter().filter_map(|event| match event.what {
+            Happening::DrainWindow { window, .. } => Some(window.0),
+            _ => None,
+        });
+        Limits { timeout, shortest: windows.chain(probes).fold(timeout, Duration::min) }
+    }
+}
 
 impl Lateness {
-    /// Whether the machine let the backends wait so long that what they lost may be its doing.
-    pub(crate) fn backends_were_much_late(&self) -> bool {
-        self.backends_ms.get(&Quantile::P99).is_some_and(|late| *late >= MUCH_MS)
+    /// If the machine let the backends wait for so long that what they did not do in time may be its doing: how long at
+    /// p99, and for which limit that was too long, in milliseconds.
+    pub(crate) fn backends_much_late(&self) -> Option<(f64, f64)> {
+        let late = *self.backends_ms.get(&Quantile::P99)?;
+        (late >= much(Duration::from_secs_f64(self.limit_ms / 1e3))).then_some((late, self.limit_ms))
+    }
+
+    /// How much the machine may have added to something that took time, in milliseconds: what it added to one of a hundred
+    /// requests.
+    pub(crate) fn of_a_moment(&self) -> f64 {
+        let at = |of: &BTreeMap<Quantile, f64>| of.get(&Quantile::P99).copied().unwrap_or(0.0);
+        at(&self.generator_ms).max(at(&self.backends_ms))
+    }
+
+    /// How much the machine may have added to a percentile of the latency, in milliseconds.
+    pub(crate) fn of_percentile(&self, quantile: Quantile) -> f64 {
+        let at = |of: &BTreeMap<Quantile, f64>| of.get(&quantile).copied().unwrap_or(0.0);
+        at(&self.generator_ms) + at(&self.backends_ms)
     }
 
     /// That of `measured` requests.
@@ -192,8 +242,9 @@ impl Lateness {
         measured: impl Iterator<Item = (&'a Request, &'a Traces<'a>)>,
         evidence: &Evidence,
         origin: Nanos,
-        timeout: Duration,
+        limits: Limits,
     ) -> Lateness {
+        let timeout = limits.timeout;
         let (mut generator, mut backends, mut timeouts) = (Vec::new(), Vec::new(), Vec::new());
         for (request, traces) in measured {
             let executions = &traces.executions;
@@ -208,17 +259,18 @@ impl Lateness {
             }
         }
         let (generator_ms, backends_ms) = (quantiles(generator), quantiles(backends));
-        // Everything was late, whatever stood still.
-        let late = |of: &BTreeMap<Quantile, f64>| of.get(&Quantile::P99).copied().unwrap_or(0.0);
-        let always = late(&generator_ms).max(late(&backends_ms));
-        let much = f64::max(10.0, 0.1 * ms(timeout));
-        let unproven = timeouts.iter().filter(|around| always.max(**around) >= much).count();
-        Lateness {
+        let mut lateness = Lateness {
             generator_ms,
             backends_ms,
             standstill: machine.longest(origin),
-            unproven_timeouts: unproven as u64,
-        }
+            unproven_timeouts: 0,
+            limit_ms: ms(limits.shortest),
+        };
+        // Everything was late, whatever stood still.
+        let always = lateness.of_a_moment();
+        let unproven = timeouts.iter().filter(|around| always.max(**around) >= much(timeout)).count();
+        lateness.unproven_timeouts = unproven as u64;
+        lateness
     }
 }
 

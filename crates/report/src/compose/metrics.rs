@@ -63,7 +63,7 @@ fn line(metric: Metric) -> String {
         Better::Neither => "",
     };
     let rests_on = match metric.rests_on() {
-        RestsOn::Counts => "",
+        RestsOn::Counts | RestsOn::Pace => "",
         RestsOn::Percentile => ", rests on this percentile's own trust",
         RestsOn::CpuTime => ", rests on the trust in CPU time",
     };

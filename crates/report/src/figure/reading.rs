@@ -260,13 +260,25 @@ pub fn inputs(cell: &CellSummary, metric: Metric) -> Vec<&Validity> {
     let CellValidity { counts, deploy, timeline, .. } = &cell.validity;
     let mut inputs: Vec<_> = std::iter::once(counts).chain(deploy).chain(timeline).collect();
     match metric.rests_on() {
-        RestsOn::Counts => {}
+        RestsOn::Counts | RestsOn::Pace => {}
         RestsOn::Percentile => {
             inputs.extend(Quantile::of(metric).map(|quantile| cell.validity.percentile(quantile)));
         }
         RestsOn::CpuTime => inputs.extend(&cell.validity.cpu),
     }
     inputs
+}
+
+/// How much of a figure may be the machine's, in milliseconds; none of a figure that is no time.
+pub fn added_by_machine(cell: &CellSummary, metric: Metric) -> f64 {
+    let lateness = &cell.lateness;
+    match (Quantile::of(metric), metric) {
+        (Some(quantile), _) => lateness.of_percentile(quantile),
+        (None, Metric::Detection | Metric::Removal | Metric::Recovery | Metric::LongestDrain) => {
+            lateness.of_a_moment()
+        }
+        _ => 0.0,
+    }
 }
 
 /// Whether `left comparison right` holds.

@@ -1,5 +1,6 @@
 //! Do the scenario's claims hold? A broken measurement never looks like either answer: it is *unproven*.
 
+mod chance;
 mod claims;
 mod control;
 mod proofs;

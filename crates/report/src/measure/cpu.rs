@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use model::history::{Event, Happening};
+use model::history::{Event, Happening, WORKER};
 use model::identity::Incarnation;
 use model::outcome::Outcome;
 use model::request::Request;
@@ -194,6 +194,8 @@ fn lives(history: &[Event]) -> BTreeMap<String, Life<'_>> {
                 let reading = Reading { at, seconds: *seconds, source };
                 lives.entry(component.clone()).or_default().readings.push(reading);
             }
+            // Its time is its balancer's.
+            Happening::Exited { component, .. } if component == WORKER => {}
             Happening::Exited { component, .. } => lives.entry(component.clone()).or_default().end_by(at),
             Happening::Terminated { incarnation, .. } => {
                 lives.entry(incarnation.to_string()).or_default().end_by(at);

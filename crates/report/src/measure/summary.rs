@@ -1,7 +1,6 @@
 //! One cell, summed up.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use model::history::{CellStage, Setting};
 use model::identity::BalancerName;
@@ -18,7 +17,7 @@ use crate::analysis::deaths::{self, Death};
 use crate::analysis::ejections::{self, Ejections};
 use crate::analysis::faults::{self, FaultRecord};
 pub use crate::analysis::frame::Ending;
-use crate::analysis::lateness::{Lateness, Machine, depends_on_time};
+use crate::analysis::lateness::{Lateness, Limits, Machine};
 use crate::measure::answers::Answers;
 use crate::measure::backend_load::{BackendLoad, backend_loads, imbalance};
 use crate::measure::counts::Counts;
@@ -166,16 +165,17 @@ impl CellSummary {
     }
 
     /// How many of its dropped requests of `kinds` were dropped whatever becomes of the trust in its counts: client and
-    /// ledger agree on them, the machine ran out of nothing, and no lateness of the generator makes a reset or a 5xx. That
-    /// of backends does: what has to wait for the processor outlasts its drain window and fails its probes.
+    /// ledger agree on them, the machine ran out of nothing, and where the counts can't be trusted, the ledger, the log or
+    /// an event says why: no lateness of the generator makes that. That of backends does: what has to wait for the processor
+    /// outlasts its drain window and fails its probes.
     pub(crate) fn surely_dropped(&self, kinds: &[OutcomeKind]) -> u64 {
         let usable = self.validity.counts.is_usable();
-        let stood = !usable && self.lateness.backends_were_much_late();
-        if !self.books.balance() || !self.validity.shortages.is_empty() || stood {
+        let much_late = self.lateness.backends_much_late().is_some();
+        if !self.books.balance() || !self.validity.shortages.is_empty() || much_late {
             return 0;
         }
-        let sure = |kind: &&OutcomeKind| kind.is_dropped() && (usable || !depends_on_time(**kind));
-        kinds.iter().filter(sure).map(|kind| self.counts.of(*kind)).sum()
+        let of_kinds = self.dropped.iter().filter(|group| kinds.contains(&group.source.outcome));
+        of_kinds.filter(|group| usable || group.has_a_cause()).map(|group| group.count).sum()
     }
 
     /// Whether its CPU times can be trusted: its counts can, and the times as well where they were judged.
@@ -267,10 +267,10 @@ impl Analysis<'_> {
 
     /// How late the machine was.
     fn lateness(&self) -> Lateness {
-        let timeout = self.variant.map_or(Duration::ZERO, |v| v.traffic.timeout.0);
+        let limits = self.variant.map(|v| Limits::of(v, &self.records.history)).unwrap_or_default();
         let machine = Machine::of(&self.records.history, self.recorded.iter().copied(), &self.evidence);
         let traced = self.measured.iter().filter_map(|r| Some((*r, self.joined.get(&r.id)?)));
-        Lateness::of(&machine, traced, &self.evidence, self.origin(), timeout)
+        Lateness::of(&machine, traced, &self.evidence, self.origin(), limits)
     }
 
     /// What of its figures can be trusted.

@@ -12,7 +12,11 @@ use model::units::Nanos;
 use crate::measure::validity::{Trust, Validity};
 use crate::numbers::millis;
 
-/// How long a healthy machine may take to start a process or a container.
+/// How long a machine may take to start a process or a container again. Measured with two processors, from the end of a
+/// crash until the next life was ready, without its declared boot time: a backend 15 to 34 ms on a quiet machine and at most
+/// 76 ms beside four busy processes, 443 ms beside builds and two of higher priority; a Redis at most 590 ms beside four of
+/// those; a container 204 to 257 ms on a quiet machine and at most 538 ms beside eight of them. This is half as long again as
+/// the slowest, and more: what takes longer is another fault than the one that was asked for.
 const TO_START: Duration = Duration::from_secs(1);
 
 /// When an entry began and ended.

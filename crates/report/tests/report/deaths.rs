@@ -1,6 +1,6 @@
 //! Who dies by itself, or by a fault in the middle of a deploy: a result with its cost, not a broken measurement.
 
-use model::history::{BALANCER, Event, Happening};
+use model::history::{BALANCER, Event, Happening, WORKER};
 use model::outcome::{Cause, Stage};
 use model::plan::SavedPlan;
 use model::records::CellRecords;
@@ -102,6 +102,54 @@ fn a_cell_that_could_not_be_run_accuses_nobody() {
     let run = run_with(&plan, &[cell(CONTROL), records]);
     assert_eq!(run.cells[1].deaths, vec![]);
     assert_eq!(run.verdict, Verdict::Invalid);
+}
+
+/// The drained deploy, with workers of the balancer that die at 15 s: what they have in hand is reset, and they log nothing
+/// of it nor of what they have just answered.
+fn without_workers(times: usize) -> CellRecords {
+    let mut records = cell(DRAINED);
+    for (n, request) in records.requests.iter_mut().enumerate() {
+        let id = request.id;
+        let in_hand = request.sent < Some(ms(15_000.0)) && request.end > ms(15_000.0);
+        if in_hand && n % 2 == 0 {
+            request.outcome = failed(Stage::FirstByte, Cause::Reset);
+            (request.served_by, request.first_byte, request.end) = (None, None, ms(15_000.5));
+        }
+        let just_answered = (ms(14_990.0)..ms(15_000.0)).contains(&request.end);
+        if (in_hand && n % 2 == 0) || just_answered {
+            records.access.retain(|line| line.id != Some(id));
+        }
+    }
+    add(&mut records, (0..times).map(|n| dies(WORKER, 15_020.0 + n as f64, "signal: 9")));
+    records
+}
+
+#[test]
+fn a_worker_that_dies_while_its_balancer_goes_on_is_a_result_with_what_it_cost() {
+    for (times, who) in [(1, "a worker of nginx"), (2, "a worker of nginx (the first of 2)")] {
+        let run = run_with(&plan(), &[cell(CONTROL), without_workers(times)]);
+        let drained = &run.cells[1];
+        assert_eq!(drained.validity.counts.verdict, Trust::Valid, "{:?}", drained.validity);
+        assert_eq!(drained.books.unmatched, vec![]);
+        let [death] = drained.deaths.as_slice() else { panic!("{:?}", drained.deaths) };
+        assert_eq!((death.who.as_str(), death.dropped), (who, drained.counts.dropped));
+        assert!((15..=25).contains(&death.dropped), "{death:?}");
+        let sources = drained.dropped.iter().map(|group| group.source.who());
+        assert_eq!(sources.collect::<Vec<_>>(), ["balancer worker"]);
+        assert_eq!(run.verdict, Verdict::Failed);
+    }
+}
+
+#[test]
+fn what_is_lost_long_after_a_worker_has_died_is_not_its_doing() {
+    let mut records = without_workers(1);
+    let request = &mut records.requests[7000];
+    request.outcome = failed(Stage::FirstByte, Cause::Reset);
+    (request.served_by, request.first_byte) = (None, None);
+    let id = request.id;
+    records.access.retain(|line| line.id != Some(id));
+    let run = run_with(&plan(), &[cell(CONTROL), records]);
+    assert!(!run.cells[1].books.unmatched.is_empty());
 }
 
 /// The drained deploy, with a second generation of web-2 that is killed at 12 s from outside: its requests end there.

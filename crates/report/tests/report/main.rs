@@ -3,6 +3,7 @@
 mod answers;
 mod books;
 mod build;
+mod chance;
 mod comparisons;
 mod controls;
 mod cpu;

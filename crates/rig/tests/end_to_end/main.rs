@@ -13,6 +13,7 @@ mod deaths;
 mod docker;
 mod doctor;
 mod edges;
+mod engine_restart;
 mod environment;
 mod health;
 mod interruption;

@@ -144,6 +144,10 @@ impl Balancer for Nginx {
         &["worker_connections are not enough"]
     }
 
+    fn tells_of_lost_workers(&self) -> Option<fn(&str) -> Option<String>> {
+        Some(lost_worker)
+    }
+
     fn deregisters(&self) -> Option<&'static dyn Deregisters> {
         Some(&Nginx)
     }
@@ -172,6 +176,20 @@ impl Balancer for Nginx {
 /// Its configuration among its files.
 fn main_file(files: &[ConfigFile]) -> Option<&ConfigFile> {
     files.iter().find(|file| file.path == CONFIG)
+}
+
+/// How a worker ended, if `line` says that a signal ended it, or that it could not go on. One that has done its work exits
+/// with code 0.
+fn lost_worker(line: &str) -> Option<String> {
+    let said = line.split_once("worker process ")?.1.split_once(" exited ")?.1;
+    let number = |words: &str| {
+        let digits = said.strip_prefix(words)?.split(|c: char| !c.is_ascii_digit()).next()?;
+        digits.parse::<u32>().ok()
+    };
+    let code = number("with code ").or(number("with fatal code ")).filter(|code| *code != 0);
+    number("on signal ")
+        .map(|signal| format!("signal: {signal}"))
+        .or(code.map(|code| format!("exit status: {code}")))
 }
 
 /// What the log says of the workers that had begun before a reload.
@@ -329,4 +347,22 @@ fn servers(pool: &Pool, absent: Option<&str>, site: &Site, down: impl Fn(&str) -
 /// `web_without_web-1`: no pool is called so, as names have no underscores.
 fn upstream_without(pool: &str, absent: &str) -> String {
     format!("{pool}_without_{absent}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lost_worker;
+
+    #[test]
+    fn a_worker_that_did_not_finish_its_work_is_lost_and_one_that_did_is_not() {
+        let told = |end: &str| lost_worker(&format!("2026/11/26 10:00:00 [alert] 7#7: {end}"));
+        assert_eq!(told("worker process 8 exited on signal 9").as_deref(), Some("signal: 9"));
+        assert_eq!(told("worker process 8 exited on signal 11 (core dumped)").as_deref(), Some("signal: 11"));
+        assert_eq!(told("worker process 8 exited with code 1").as_deref(), Some("exit status: 1"));
+        let fatal = "worker process 8 exited with fatal code 2 and cannot be respawned";
+        assert_eq!(told(fatal).as_deref(), Some("exit status: 2"));
+        for other in ["worker process 8 exited with code 0", "start worker process 9", "exiting", "exit"] {
+            assert_eq!(told(other), None, "{other}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use model::claim::{Claim, Comparison, Metric, Operand};
 use model::identity::BalancerName;
 
+use super::chance::Sides;
 use super::{ClaimVerdict, Holding, Judge, PLAN_CHANGED, Role};
 use crate::figure::bounds::shadows;
 use crate::figure::reading::{compare, does_not_apply, inputs, is_latency, read, show, whole};
@@ -102,7 +103,12 @@ impl Judge<'_> {
                             && promises_soon(claim.comparison)
                             && trust.iter().all(|validity| validity.is_usable()) =>
                     {
-                        return Judgement::new(Holding::Failed, format!("{observed}; {}", none.0));
+                        let sides = Sides { left: value, right: 0.0 };
+                        let observed = format!("{observed}; {}", none.0);
+                        return match self.decided_by_the_machine(claim, &cells, sides) {
+                            Some(reason) => Judgement::unproven(reason, observed),
+                            None => Judgement::new(Holding::Failed, observed),
+                        };
                     }
                     Err(none) => return Judgement::unproven(none.0, observed),
                 };
@@ -114,6 +120,13 @@ impl Judge<'_> {
         };
         let holds = compare(value, claim.comparison, bound);
         let broken = trust.iter().filter(|validity| !validity.is_usable()).flat_map(|v| &v.reasons).next();
+        if broken.is_none()
+            && (holds || role == Role::Expect)
+            && let Some(reason) =
+                self.decided_by_the_machine(claim, &cells, Sides { left: value, right: bound })
+        {
+            return Judgement::unproven(reason, observed);
+        }
         match (broken, holds, role) {
             (Some(_), false, Role::Expect) if is_plainly_broken(claim, cells[0], bound) => {
                 Judgement::new(Holding::Failed, observed)

@@ -188,7 +188,8 @@ fn failures(run: &RunSummary) -> Option<Block> {
     (!quotes.is_empty()).then_some(Block::Quotes { title: "Failures", quotes })
 }
 
-fn headline(run: &RunSummary) -> Line {
+/// The scenario and the verdict.
+pub(crate) fn headline(run: &RunSummary) -> Line {
     let degraded = if run.degraded { " (DEGRADED)" } else { "" };
     let word = run.verdict.word();
     let mark = match run.verdict {

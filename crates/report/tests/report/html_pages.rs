@@ -5,10 +5,20 @@ use model::plan::SavedPlan;
 use model::records::CellRecords;
 use model::units::Span;
 use report::series::{Group, State};
-use report::{Illustrated, RunSummary, Series, html, judge, series, summarise};
+use report::{
+    Colour, Format, Illustrated, RunSummary, Series, Style, judge, render_several, series, summarise,
+};
 
 use crate::build::*;
 use crate::renderings::invalid;
+
+fn render(runs: &[Illustrated<'_>], format: Format) -> String {
+    render_several(runs, format, Style { width: 120, colour: Colour::Never }).expect("it is of any runs")
+}
+
+fn html(runs: &[Illustrated<'_>]) -> String {
+    render(runs, Format::Html)
+}
 
 fn drawn(plan: &SavedPlan, records: &[CellRecords]) -> (RunSummary, Vec<Series>) {
     let cells = records.iter().map(|records| summarise(plan, records)).collect();
@@ -132,6 +142,43 @@ fn several_runs_are_one_page_with_an_overview() {
     assert!(page.contains("What the scenarios showed"));
     assert!(page.contains("href=\"#run-2\"") && page.contains("<article id=\"run-2\">"));
     assert_eq!(page.matches("<!DOCTYPE html>").count(), 1);
+}
+
+#[test]
+fn as_svg() {
+    let (run, series) = drawn(&plan(), &both());
+    let picture = render(&[Illustrated { run: &run, series: &series }], Format::Svg);
+    insta::assert_snapshot!(picture.replace("><", ">\n<"));
+}
+
+#[test]
+fn a_picture_has_a_heading_for_each_cell_and_strikes_what_cannot_be_trusted() {
+    let (mut run, series) = drawn(&plan(), &both());
+    run.question = "not in a picture".into();
+    run.cells[1].variant = "a & b".into();
+    run.cells[1].validity.counts.lower(report::validity::Trust::Invalid, "a record is missing");
+    let mut series = series;
+    series[1].cell.variant = "a & b".into();
+    let told = Illustrated { run: &run, series: &series };
+    let one = render(&[told], Format::Svg);
+    assert!(one.contains(">nginx, without-drain: 39 dropped</text>"), "{one}");
+    assert!(one.contains("text-decoration=\"line-through\">nginx, a &amp; b: "), "{one}");
+    assert!(one.contains(", INVALID</text><g opacity=\"0.45\">"), "{one}");
+    assert_eq!(one.matches("opacity=\"0.45\"").count(), 1);
+    let several = render(&[told, told], Format::Svg);
+    assert_eq!(several.matches(">drain: nginx, without-drain: 39 dropped</text>").count(), 2);
+    let height = |picture: &str| -> u32 {
+        let (_, view) = picture.split_once("viewBox=\"0 0 1960 ").expect("two columns");
+        view.split('"').next().and_then(|height| height.parse().ok()).expect("a number")
+    };
+    assert_eq!(height(&several) - 50, 2 * (height(&one) - 50), "a row for each run, and one legend");
+}
+
+#[test]
+fn a_picture_of_nothing_says_so() {
+    let (run, _) = drawn(&plan(), &both());
+    let picture = render(&[(&run).into()], Format::Svg);
+    assert!(picture.contains("No picture: the records of the load are missing</text>"), "{picture}");
 }
 
 #[test]

@@ -1,8 +1,6 @@
 //! A saved run that somebody, or a broken disk, has changed: reading it ends without a panic, and a run that failed is
 //! never a pass because of it.
 
-use std::fmt::Write as _;
-
 use model::history::Happening;
 use model::plan::SavedPlan;
 use model::records::{CellRecords, Environment};
@@ -11,8 +9,8 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use report::verdict::Problem;
 use report::{
-    CellSummary, Colour, Format, Illustrated, RunSummary, Style, Verdict, html, judge, latency_log, render,
-    series, summarise,
+    CellSummary, Colour, Format, Illustrated, RunSummary, Style, Verdict, judge, latency_log, render, series,
+    summarise,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -215,12 +213,9 @@ fn reported_as(
     let run = judge(plan, environment, vec![control.clone(), summary], Vec::<Problem>::new());
     let mut rendered = latency_log(plan, records);
     let style = Style { width: 80, colour: Colour::Never };
-    for format in
-        [Format::Table, Format::Markdown, Format::Json, Format::Csv, Format::Junit, Format::Openmetrics]
-    {
-        rendered.push_str(&render(&run, format, style));
+    for format in Format::ALL {
+        rendered.push_str(&render(Illustrated { run: &run, series: &series }, format, style));
     }
-    let _ = rendered.write_str(&html(&[Illustrated { run: &run, series: &series }]));
     assert!(!rendered.is_empty());
     run
 }

@@ -18,7 +18,7 @@ use super::planning::{Planned, plans, templates};
 use super::run::{Done, controlled, run};
 use super::saved::Read;
 use crate::bundled;
-use crate::cli::{self, Compare, ComparisonFormat, FormatName};
+use crate::cli::{self, Compare};
 use crate::exit::{Exit, Failure, print, tell};
 
 mod targets;
@@ -180,7 +180,7 @@ fn settings(wanted: &Compare) -> cli::Run {
             repeat: wanted.repeat,
             seed: wanted.seed,
         },
-        output: cli::Output { format: FormatName::Table, no_color: wanted.no_color },
+        output: cli::Output { format: Format::Table, no_color: wanted.no_color },
         runtime: wanted.runtime,
         pull: wanted.pull,
         out: wanted.out.clone(),
@@ -193,12 +193,7 @@ fn settings(wanted: &Compare) -> cli::Run {
 }
 
 fn show(wanted: &Compare, comparisons: &[Comparison]) -> Result<(), Failure> {
-    let format = match wanted.format {
-        ComparisonFormat::Table => Format::Table,
-        ComparisonFormat::Markdown => Format::Markdown,
-        ComparisonFormat::Json => Format::Json,
-    };
-    print(&render_comparisons(comparisons, format, style(wanted.no_color)))
+    print(&render_comparisons(comparisons, wanted.format, style(wanted.no_color)))
 }
 
 /// Whether `path` is a saved run.

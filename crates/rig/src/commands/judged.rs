@@ -7,12 +7,12 @@ use model::identity::CellId;
 use model::units::Nanos;
 use report::verdict::Problem;
 use report::{
-    Analysis, Colour, Corrected, Format, Illustrated, RunSummary, Series, Style, Verdict, html, judge,
-    render, render_overview,
+    Analysis, Colour, Corrected, Illustrated, RunSummary, Series, Style, Verdict, judge, render,
+    render_several,
 };
 use store::{LoadedCell, PlanIs, SavedRun, StoreError};
 
-use crate::cli::{FormatName, Output};
+use crate::cli::Output;
 use crate::exit::{Exit, Failure};
 
 /// The note on a run that an earlier version saved.
@@ -26,7 +26,7 @@ pub(super) struct Judged {
 }
 
 impl Judged {
-    fn illustrated(&self) -> Illustrated<'_> {
+    pub(super) fn illustrated(&self) -> Illustrated<'_> {
         Illustrated { run: &self.run, series: &self.series }
     }
 }
@@ -82,39 +82,15 @@ pub(super) fn judged(saved: &SavedRun) -> Result<Judged, StoreError> {
     Ok(Judged { run: judge(saved.plan(), saved.environment(), cells, problems), series: pictured })
 }
 
-/// A run as an HTML page.
-pub(super) fn page(judged: &Judged) -> String {
-    html(&[judged.illustrated()])
-}
-
 /// Renders a run in the requested format.
 pub(super) fn rendered(judged: &Judged, output: &Output) -> String {
-    match format(output) {
-        Some(format) => render(&judged.run, format, style(output.no_color)),
-        None => page(judged),
-    }
+    render(judged.illustrated(), output.format, style(output.no_color))
 }
 
 /// Renders several runs in the requested format.
 pub(super) fn overview(runs: &[Judged], output: &Output) -> Result<String, Failure> {
-    let summaries: Vec<&RunSummary> = runs.iter().map(|judged| &judged.run).collect();
-    match format(output) {
-        Some(format) => render_overview(&summaries, format, style(output.no_color)).map_err(Failure::usage),
-        None => Ok(html(&runs.iter().map(Judged::illustrated).collect::<Vec<_>>())),
-    }
-}
-
-/// `None`: an HTML page, which needs more than the summary.
-fn format(output: &Output) -> Option<Format> {
-    Some(match output.format {
-        FormatName::Table => Format::Table,
-        FormatName::Markdown => Format::Markdown,
-        FormatName::Html => return None,
-        FormatName::Json => Format::Json,
-        FormatName::Csv => Format::Csv,
-        FormatName::Junit => Format::Junit,
-        FormatName::Openmetrics => Format::Openmetrics,
-    })
+    let runs: Vec<_> = runs.iter().map(Judged::illustrated).collect();
+    render_several(&runs, output.format, style(output.no_color)).map_err(Failure::usage)
 }
 
 /// The style of the report that is saved beside the records.

@@ -23,7 +23,7 @@ use report::{Analysis, CellSummary, Corrected, Format, render, verdict_json};
 use store::{SavedRun, StoreError};
 use tokio::sync::watch;
 
-use super::judged::{Judged, SAVED, exit, judged, overview, page, rendered};
+use super::judged::{Judged, SAVED, exit, judged, overview, rendered};
 use super::leftovers;
 use super::planning::{Planned, plans, templates};
 use super::reproduce;
@@ -293,12 +293,16 @@ impl RunTask<'_> {
 /// Judges the whole run from its saved records, and writes the reports and the verdict.
 fn conclude(stored: &store::Run) -> Result<Judged, StoreError> {
     let judged = judged(&SavedRun::open(stored.path())?)?;
-    let run = &judged.run;
-    stored.write_report("summary.json", &render(run, Format::Json, SAVED))?;
-    stored.write_report("verdict.json", &verdict_json(run))?;
-    stored.write_report("report.md", &render(run, Format::Markdown, SAVED))?;
-    stored.write_report("report.html", &page(&judged))?;
-    stored.write_report("junit.xml", &render(run, Format::Junit, SAVED))?;
+    let reports = [
+        ("summary.json", Format::Json),
+        ("report.md", Format::Markdown),
+        ("report.html", Format::Html),
+        ("junit.xml", Format::Junit),
+    ];
+    for (name, format) in reports {
+        stored.write_report(name, &render(judged.illustrated(), format, SAVED))?;
+    }
+    stored.write_report("verdict.json", &verdict_json(&judged.run))?;
     Ok(judged)
 }
 

@@ -2,11 +2,12 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::Illustrated;
 use super::blocks::{block, claim_line, table};
 use super::cells::{self, Place};
 use crate::compose::document::{Block, Detail, Document, Mark, compose};
 use crate::compose::overview;
+use crate::dialect::pictures::Illustrated;
+use crate::dialect::pictures::ink::COLOURS;
 use crate::judge::verdict::RunSummary;
 
 const STYLE: &str = include_str!("style.css");
@@ -36,7 +37,7 @@ pub(super) fn render(runs: &[Illustrated<'_>]) -> Markup {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { "rig: " (names.join(", ")) }
-                style { (PreEscaped(STYLE)) }
+                style { (PreEscaped(COLOURS)) (PreEscaped(STYLE)) }
             }
             body {
                 @if runs.len() > 1 { (contents(runs)) }

@@ -5,9 +5,12 @@ use plotters::style::RGBColor;
 
 use crate::measure::series::{Group, State};
 
+/// The colours of all inks and of text, light and dark, as CSS.
+pub(crate) const COLOURS: &str = include_str!("colours.css");
+
 /// One thing that has a colour of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ink {
+pub(crate) enum Ink {
     Text,
     Grid,
     Axis,
@@ -21,16 +24,16 @@ pub(super) enum Ink {
 }
 
 /// So many alike can be told apart; then colours begin again.
-pub(super) const SERIES: usize = 8;
+pub(crate) const SERIES: usize = 8;
 
 impl Ink {
     /// The colour that stands for it.
-    pub(super) fn rgb(self) -> RGBColor {
+    pub(crate) fn rgb(self) -> RGBColor {
         RGBColor(1, 0, self.number())
     }
 
     /// Replaces in an SVG all colours that stand for inks.
-    pub(super) fn replace_all(svg: &str) -> String {
+    pub(crate) fn replace_all(svg: &str) -> String {
         let mut parts = svg.split("\"#0100");
         let mut out = parts.next().unwrap_or_default().to_owned();
         for part in parts {
@@ -45,7 +48,7 @@ impl Ink {
     }
 
     /// The custom property that has its colour.
-    pub(super) fn property(self) -> String {
+    pub(crate) fn property(self) -> String {
         match self {
             Ink::Text => "--text".to_owned(),
             Ink::Grid => "--grid".to_owned(),
@@ -83,13 +86,12 @@ impl Ink {
 
 #[cfg(test)]
 mod tests {
-    use super::Ink;
+    use super::{COLOURS, Ink};
 
     #[test]
     fn each_ink_has_a_property_that_the_style_sheet_sets_for_light_and_for_dark() {
-        let style = include_str!("style.css");
         for ink in Ink::all() {
-            let set = style.matches(&format!("{}:", ink.property())).count();
+            let set = COLOURS.matches(&format!("{}:", ink.property())).count();
             assert!(set >= 2, "{} is set {set} times", ink.property());
         }
     }

@@ -1,14 +1,17 @@
 //! How requests ended over time, and what was going on.
 
-use maud::Markup;
 use plotters::element::{Rectangle, Text};
 use plotters::style::Color;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::canvas::{Alternative, Drawn, LEFT, RIGHT, TEXT, WIDTH, line, over_time, picture, stack, text};
+use super::canvas::{
+    Alternative, Drawn, LEFT, Picture, RIGHT, TEXT, WIDTH, line, over_time, picture, stack, text,
+};
+use super::captions;
 use super::ink::Ink;
 use super::scale::Scale;
 use crate::measure::series::{Group, Series, State};
+use crate::measure::summary::CellSummary;
 
 const HEIGHT: u32 = 350;
 /// Lines of labels above the chart.
@@ -16,7 +19,8 @@ const LABELS: usize = 3;
 const ABOVE: u32 = LABELS as u32 * (TEXT + 6) + 8;
 
 /// The picture of a cell.
-pub(super) fn draw(told: &Alternative, series: &Series, scale: &Scale) -> Markup {
+pub(crate) fn draw(id: String, cell: &CellSummary, series: &Series, scale: &Scale) -> Picture {
+    let told = Alternative::of(cell, id, "how requests ended over time", captions::outcomes(cell, series));
     let outcomes = &series.outcomes;
     picture(told, HEIGHT, |area| {
         let mut chart = over_time(area, scale.seconds, scale.requests, ABOVE, &crate::numbers::number)?;

@@ -1,15 +1,16 @@
 //! What was done to each backend, and what the balancer thought of it.
 
-use maud::Markup;
 use plotters::element::{Rectangle, Text};
 use plotters::prelude::ChartBuilder;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, TRANSPARENT};
 
-use super::canvas::{Alternative, BELOW, LEFT, RIGHT, WIDTH, picture, text};
+use super::canvas::{Alternative, BELOW, LEFT, Picture, RIGHT, WIDTH, picture, text};
+use super::captions;
 use super::ink::Ink;
 use super::scale::Scale;
 use crate::measure::series::{Band, Series, State};
+use crate::measure::summary::CellSummary;
 
 const ROW: u32 = 40;
 const ABOVE: u32 = 6;
@@ -17,7 +18,8 @@ const ABOVE: u32 = 6;
 const LETTERS: usize = 9;
 
 /// The picture of a cell.
-pub(super) fn draw(told: &Alternative, series: &Series, scale: &Scale) -> Markup {
+pub(crate) fn draw(id: String, cell: &CellSummary, series: &Series, scale: &Scale) -> Picture {
+    let told = Alternative::of(cell, id, "what was done to each backend", captions::states(series));
     let rows = series.backends.len() as u32;
     picture(told, ABOVE + rows * ROW + BELOW, |area| {
         let mut chart = ChartBuilder::on(area)

@@ -7,10 +7,10 @@ use model::identity::CellId;
 use model::units::Nanos;
 use report::verdict::Problem;
 use report::{
-    Analysis, Colour, Corrected, Illustrated, RunSummary, Series, Style, Verdict, judge, render,
+    Analysis, CellSummary, Colour, Corrected, Illustrated, RunSummary, Series, Style, Verdict, judge, render,
     render_several,
 };
-use store::{LoadedCell, PlanIs, SavedRun, StoreError};
+use store::{LoadedCell, PlanIs, ReadWarning, SavedRun, StoreError};
 
 use crate::cli::Output;
 use crate::exit::{Exit, Failure};
@@ -59,8 +59,28 @@ fn whole(saved: &SavedRun, cell: &CellId) -> Result<LoadedCell, StoreError> {
     Ok(loaded)
 }
 
-/// Summarises every cell of `saved` from its records and judges the run. Only one cell's records are in memory at a time.
-pub(super) fn judged(saved: &SavedRun) -> Result<Judged, StoreError> {
+/// What a cell's records showed.
+pub(super) struct Measured {
+    pub(super) summary: CellSummary,
+    series: Option<Series>,
+    warnings: Vec<ReadWarning>,
+}
+
+/// Sums up a cell from its records, which are in memory no longer than that; `also`: what else is to be read from them.
+pub(super) fn measured<T>(
+    saved: &SavedRun,
+    cell: &CellId,
+    also: impl FnOnce(&Analysis<'_>) -> T,
+) -> Result<(Measured, T), StoreError> {
+    let LoadedCell { records, warnings, .. } = whole(saved, cell)?;
+    let records = Corrected::of(saved.plan(), &records);
+    let analysis = Analysis::of(saved.plan(), &records);
+    let (summary, series) = (analysis.summary(), analysis.series());
+    Ok((Measured { summary, series, warnings }, also(&analysis)))
+}
+
+/// Judges `saved`. Cells that are in `known` were summed up before.
+pub(super) fn judged(saved: &SavedRun, mut known: Vec<Measured>) -> Result<Judged, StoreError> {
     let mut problems = Vec::new();
     match saved.plan_is() {
         PlanIs::AsRun => {}
@@ -72,12 +92,14 @@ pub(super) fn judged(saved: &SavedRun) -> Result<Judged, StoreError> {
     }
     let (mut cells, mut pictured) = (Vec::new(), Vec::new());
     for cell in saved.cells() {
-        let loaded = whole(saved, &cell)?;
-        problems.extend(loaded.warnings.iter().map(|warning| Problem::Note(format!("{cell}: {warning}"))));
-        let records = Corrected::of(saved.plan(), &loaded.records);
-        let analysis = Analysis::of(saved.plan(), &records);
-        cells.push(analysis.summary());
-        pictured.extend(analysis.series());
+        let measured = match known.iter().position(|measured| measured.summary.cell() == cell) {
+            Some(place) => known.swap_remove(place),
+            None => measured(saved, &cell, |_| ())?.0,
+        };
+        let notes = measured.warnings.iter().map(|warning| Problem::Note(format!("{cell}: {warning}")));
+        problems.extend(notes);
+        cells.push(measured.summary);
+        pictured.extend(measured.series);
     }
     Ok(Judged { run: judge(saved.plan(), saved.environment(), cells, problems), series: pictured })
 }

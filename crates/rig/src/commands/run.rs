@@ -19,11 +19,11 @@ use model::identity::CellId;
 use model::outcome::OutcomeKind;
 use model::plan::{Plan, SavedPlan, Variant};
 use model::scenario::Choice;
-use report::{Analysis, CellSummary, Corrected, Format, render, verdict_json};
+use report::{CellSummary, Format, render, verdict_json};
 use store::{SavedRun, StoreError};
 use tokio::sync::watch;
 
-use super::judged::{Judged, SAVED, exit, judged, overview, rendered};
+use super::judged::{Judged, Measured, SAVED, exit, judged, measured, overview, rendered};
 use super::leftovers;
 use super::planning::{Planned, plans, templates};
 use super::reproduce;
@@ -223,14 +223,18 @@ impl RunTask<'_> {
             .with_context(|| format!("results can't be written to {}", wanted.out.display()))
             .map_err(Failure::environment)?;
         let cells = interleaved(plan);
-        let mut broken = None;
+        let (mut broken, mut measured) = (None, Vec::new());
         for (number, cell) in cells.iter().enumerate() {
             let (show, variant) = (Show::for_stderr(wanted.quiet), plan.variant(&cell.variant));
             let progress = CellProgress::begin(show, cell, variant, number + 1, cells.len());
             let runtime = launched();
             match self.one(&runtime, plan, &stored, cell, &progress).await {
-                Ok(End::Interrupted) => break,
-                Ok(End::Completed | End::Failed(_)) => {}
+                Ok((end, cell)) => {
+                    measured.push(cell);
+                    if matches!(end, End::Interrupted) {
+                        break;
+                    }
+                }
                 Err(failure) => {
                     progress.finish("could not run");
                     broken = Some(failure);
@@ -242,7 +246,7 @@ impl RunTask<'_> {
         if stopped {
             stored.write_interrupted().map_err(Failure::environment)?;
         }
-        let judged = match conclude(&stored) {
+        let judged = match conclude(&stored, measured) {
             Ok(judged) => judged,
             // The first error says more than the failure to write the rest.
             Err(error) => return Err(broken.unwrap_or_else(|| Failure::environment(error))),
@@ -261,7 +265,7 @@ impl RunTask<'_> {
         stored: &store::Run,
         cell: &CellId,
         progress: &CellProgress,
-    ) -> Result<End, Failure> {
+    ) -> Result<(End, Measured), Failure> {
         let wanted = self.wanted;
         let dir = stored.cell(cell).map_err(Failure::environment)?;
         let order = Order {
@@ -275,24 +279,23 @@ impl RunTask<'_> {
         };
         let end = engine::cell::run(runtime, &order).await.map_err(Failure::environment)?;
         let saved = SavedRun::open(stored.path()).map_err(Failure::environment)?;
-        let records = saved.records(cell).map_err(Failure::environment)?.records;
-        let records = Corrected::of(saved.plan(), &records);
-        let analysis = Analysis::of(saved.plan(), &records);
-        let summary = analysis.summary();
-        dir.write_summary(&summary).map_err(Failure::environment)?;
-        dir.write_latency_log(&analysis.latency_log()).map_err(Failure::environment)?;
+        let (measured, log) =
+            measured(&saved, cell, |analysis| analysis.latency_log()).map_err(Failure::environment)?;
+        let summary = &measured.summary;
+        dir.write_summary(summary).map_err(Failure::environment)?;
+        dir.write_latency_log(&log).map_err(Failure::environment)?;
         progress.finish(&match &end {
-            End::Completed => result_line(&summary),
+            End::Completed => result_line(summary),
             End::Failed(why) => format!("failed: {}", why.lines().next().unwrap_or_default()),
             End::Interrupted => "interrupted".to_owned(),
         });
-        Ok(end)
+        Ok((end, measured))
     }
 }
 
-/// Judges the whole run from its saved records, and writes the reports and the verdict.
-fn conclude(stored: &store::Run) -> Result<Judged, StoreError> {
-    let judged = judged(&SavedRun::open(stored.path())?)?;
+/// Judges the whole run from what was saved, and writes the reports and the verdict.
+fn conclude(stored: &store::Run, measured: Vec<Measured>) -> Result<Judged, StoreError> {
+    let judged = judged(&SavedRun::open(stored.path())?, measured)?;
     let reports = [
         ("summary.json", Format::Json),
         ("report.md", Format::Markdown),

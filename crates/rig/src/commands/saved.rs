@@ -24,7 +24,7 @@ impl Read {
         let saved = SavedRun::open(path)
             .with_context(|| format!("{} can't be read as a run", path.display()))
             .map_err(Failure::usage)?;
-        let summary = judged(&saved).map_err(Failure::environment)?.run;
+        let summary = judged(&saved, Vec::new()).map_err(Failure::environment)?.run;
         // `latest` will mean another run later.
         let id = saved.path().file_name().unwrap_or_default();
         let label = match path.file_name() {

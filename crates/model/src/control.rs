@@ -32,7 +32,16 @@ impl Metric {
         let is_request = |loss| {
             matches!(
                 loss,
-                Dropped | Http5xx | Reset | Closed | Refused | Timeout | NotSent | Harmed | Status | Flag
+                Dropped
+                    | Http5xx
+                    | Reset
+                    | Closed
+                    | Refused
+                    | Timeout
+                    | NotSent
+                    | FailedRequests
+                    | Status
+                    | Flag
             )
         };
         self == other || (is_request(self) && is_request(other))

@@ -1,6 +1,7 @@
 //! What happens to the topology while the load runs.
 
 use serde::{Deserialize, Serialize};
+use strum::VariantArray;
 
 use crate::degrade::Degrade;
 use crate::sessions::JwtKeys;
@@ -111,7 +112,21 @@ pub struct Fault {
 }
 
 /// What can befall a backend. Each means the same in every runtime that can do it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::VariantArray,
+    strum::IntoStaticStr,
+)]
+#[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum FaultKind {
     /// Its process gets SIGKILL; its address refuses connections until it is started again, which heals it.
@@ -129,18 +144,11 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// Every kind.
-    pub const ALL: [FaultKind; 5] =
-        [FaultKind::Crash, FaultKind::Term, FaultKind::Freeze, FaultKind::Partition, FaultKind::HostLoss];
+    pub const ALL: &'static [FaultKind] = FaultKind::VARIANTS;
 
     /// The name that scenarios use.
     pub fn name(self) -> &'static str {
-        match self {
-            FaultKind::Crash => "crash",
-            FaultKind::Term => "term",
-            FaultKind::Freeze => "freeze",
-            FaultKind::Partition => "partition",
-            FaultKind::HostLoss => "host_loss",
-        }
+        self.into()
     }
 }
 

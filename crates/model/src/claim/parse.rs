@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::str::FromStr;
 
-use super::{Claim, Comparison, Metric, Operand, Reading, Unit};
+use super::{Claim, Comparison, Facet, Metric, Operand, Reading, Unit};
 use crate::scenario::{listed, suggestion};
 use crate::units::{Share, Span};
 
@@ -63,9 +63,9 @@ impl FromStr for Claim {
         let (left, rest) = whole.split_at(at);
         let length = rest.text.find(|c| !matches!(c, '=' | '!' | '<' | '>')).unwrap_or(rest.text.len());
         let (sign, right) = rest.split_at(length);
-        let comparison = Comparison::ALL.into_iter().find(|comparison| comparison.sign() == sign.text);
+        let comparison = Comparison::ALL.iter().copied().find(|comparison| comparison.sign() == sign.text);
         let comparison = comparison.ok_or_else(|| {
-            let signs = listed(Comparison::ALL.map(Comparison::sign));
+            let signs = listed(Comparison::ALL.iter().map(|comparison| comparison.sign()));
             sign.wrong(format!("`{}` is not a comparison", sign.text)).help(format!("known: {signs}"))
         })?;
         let left = reading(left.trim(), None)?;
@@ -120,7 +120,7 @@ fn reading(part: Part<'_>, variant: Option<&str>) -> Result<Reading, ClaimError>
     if variant.text.is_empty() {
         return Err(part.wrong(format!("`{}` names no variant", part.text)).help(form));
     }
-    let Some(known) = Metric::ALL.iter().find(|known| known.name() == metric.text) else {
+    let Some(known) = Metric::named(metric.text) else {
         let names: Vec<_> = Metric::ALL.iter().map(|metric| metric.name()).collect();
         let message = format!("there is no metric `{}`", metric.text);
         return Err(metric.wrong(message).help(suggestion(metric.text, names)));
@@ -129,7 +129,7 @@ fn reading(part: Part<'_>, variant: Option<&str>) -> Result<Reading, ClaimError>
         (None, None) => None,
         (Some(what), Some(facet)) => {
             match facet.text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
-                Some(status) if what == "status" && !is_status(status) => {
+                Some(status) if what == Facet::Status && !is_status(status) => {
                     let help = "a status is a number from 100 to 599, such as `[504]`";
                     return Err(facet.wrong(format!("`{status}` is no status")).help(help));
                 }
@@ -147,16 +147,16 @@ fn reading(part: Part<'_>, variant: Option<&str>) -> Result<Reading, ClaimError>
             return Err(metric.wrong(format!("`{known}` needs a {what}")).help(help));
         }
     };
-    Ok(Reading { variant: variant.text.to_owned(), metric: *known, facet })
+    Ok(Reading { variant: variant.text.to_owned(), metric: known, facet })
 }
 
 /// A part of a metric whose parts are `what`.
-fn example_of(what: &str) -> &'static str {
+fn example_of(what: Facet) -> &'static str {
     match what {
-        "pool" => "web",
-        "status" => "504",
-        "flag" => "UO",
-        _ => "web-1",
+        Facet::Pool => "web",
+        Facet::Status => "504",
+        Facet::Flag => "UO",
+        Facet::Backend => "web-1",
     }
 }
 
@@ -251,7 +251,7 @@ mod tests {
             |(variant, metric, name)| Reading {
                 variant,
                 metric,
-                facet: metric.facet().map(|what| if what == "status" { "504".to_owned() } else { name }),
+                facet: metric.facet().map(|what| if what == Facet::Status { "504".to_owned() } else { name }),
             },
         )
     }
@@ -364,6 +364,18 @@ mod tests {
         ] {
             let error = text.parse::<Claim>().unwrap_err();
             assert_eq!(&text[error.bytes.clone()], part, "{error}");
+        }
+    }
+
+    #[test]
+    fn plans_and_scenarios_of_earlier_versions_can_still_be_read() {
+        for (old, new) in
+            [("harmed", "failed_requests"), ("removal", "time_to_eject"), ("recovery", "time_to_restore")]
+        {
+            let metric: Metric = serde_json::from_value(old.into()).unwrap();
+            assert_eq!((metric.name(), Metric::named(old)), (new, Some(metric)));
+            let claim: Claim = format!("crash.{old}[web-1] > 0").parse().unwrap();
+            assert_eq!(claim.left.to_string(), format!("crash.{new}[web-1]"));
         }
     }
 

@@ -229,7 +229,7 @@ fn ms(span: Duration) -> f64 {
 fn quantiles(mut values: Vec<f64>) -> BTreeMap<Quantile, f64> {
     values.sort_by(f64::total_cmp);
     let at = |q: Quantile| Some((q, *values.get(rank(q.part(), values.len() as u64))?));
-    Quantile::ALL.into_iter().filter_map(at).collect()
+    Quantile::ALL.iter().copied().filter_map(at).collect()
 }
 
 /// Whether a request ends so because time ran out, and not because of something that happened to it.

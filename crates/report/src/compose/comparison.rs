@@ -1,6 +1,6 @@
 //! A comparison as a document.
 
-use crate::compose::document::{Block, Document, Line, Mark};
+use crate::compose::document::{Block, Document, Line, Mark, Topic};
 use crate::compose::table::{Cell, Column, Emphasis, Table};
 use crate::judge::compare::{Better, Comparison, LEAST_REPEATS, Side};
 use crate::judge::verdict::Verdict;
@@ -10,21 +10,21 @@ use crate::numbers::{NONE, percent};
 pub fn compose(comparison: &Comparison) -> Document {
     let mut blocks = vec![Block::Table(figures(comparison))];
     let lists = [
-        ("Who is compared", sides(comparison)),
-        ("The runs differ in", comparison.keys.iter().map(|key| key.words()).collect()),
-        ("Capabilities", capabilities(comparison)),
-        ("Not compared", absent(comparison)),
+        (Topic::Sides, sides(comparison)),
+        (Topic::Differences, comparison.keys.iter().map(|key| key.words()).collect()),
+        (Topic::Capabilities, capabilities(comparison)),
+        (Topic::NotCompared, absent(comparison)),
     ];
-    blocks.extend(settings(comparison).map(Block::Table));
-    blocks.extend(lists.into_iter().filter_map(|(title, lines)| list(title, Mark::None, lines)));
-    blocks.extend(list("What can be trusted", Mark::Unknown, comparison.doubts.clone()));
+    blocks.extend(settings(comparison).map(Block::Method));
+    blocks.extend(lists.into_iter().filter_map(|(topic, lines)| list(topic, Mark::None, lines)));
+    blocks.extend(list(Topic::Trust, Mark::Unknown, comparison.doubts.clone()));
     let (question, experiment) = (comparison.question.clone(), comparison.experiment.clone());
     Document { headline: headline(comparison), question, experiment, blocks }
 }
 
-fn list(title: &'static str, mark: Mark, lines: Vec<String>) -> Option<Block> {
+fn list(topic: Topic, mark: Mark, lines: Vec<String>) -> Option<Block> {
     let lines: Vec<_> = lines.into_iter().map(|text| Line { mark, text }).collect();
-    (!lines.is_empty()).then_some(Block::List { title, lines })
+    (!lines.is_empty()).then_some(Block::List { topic, lines })
 }
 
 fn headline(comparison: &Comparison) -> Line {

@@ -14,7 +14,7 @@ pub fn page() -> Page {
     Page {
         title: "Metrics".to_owned(),
         opening: vec![Part::Text(opening.to_owned()), Part::Lines(formats())],
-        sections: Kind::ALL.map(section).into(),
+        sections: Kind::ALL.iter().copied().map(section).collect(),
     }
 }
 

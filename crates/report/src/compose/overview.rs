@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use model::catalog::BalancerKind;
+use model::claim::Claim;
 
 use crate::compose::document::Mark;
 use crate::compose::table::{Cell, Column, Emphasis, Table};
@@ -58,7 +59,8 @@ fn answer(run: &RunSummary, balancer: BalancerKind) -> Cell {
         (Mark::Unknown, Emphasis::Bad)
     };
     let first = claims.iter().find(|claim| claim.role == Role::Expect).unwrap_or(&claims[0]);
-    let observed = first.observed.split(';').next().unwrap_or_default();
-    let subject = first.text.split_whitespace().next().unwrap_or_default();
-    Cell::with(emphasis, format!("{} {held}/{}: {subject} {observed}", mark.sign(), claims.len()))
+    // The text of a saved claim that this version can't read stands for itself.
+    let subject =
+        first.text.parse::<Claim>().map_or_else(|_| first.text.clone(), |claim| claim.left.to_string());
+    Cell::with(emphasis, format!("{} {held}/{}: {subject} {}", mark.sign(), claims.len(), first.observed))
 }

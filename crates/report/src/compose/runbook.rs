@@ -226,7 +226,8 @@ fn losses(deploys: &[Deployed<'_>]) -> String {
 /// A thing that can be wrong, and the cells that show it.
 struct Check<'c> {
     title: &'static str,
-    look: String,
+    look: &'static str,
+    command: &'c str,
     groups: Vec<(&'c CellSummary, &'c DroppedGroup)>,
     cells: usize,
     unseen: &'static str,
@@ -247,46 +248,38 @@ fn groups<'c>(
 }
 
 /// The three likeliest causes: those that cost most in the runs come first.
-fn checks(operations: &Operations, deploys: &Deploys<'_>) -> Vec<Part> {
+fn checks<'c>(operations: &'c Operations, deploys: &'c Deploys<'_>) -> Vec<Part> {
     let in_hand = |group: &DroppedGroup| group.source.sub_cause == SubCause::KilledInService;
     let mut checks = [
         Check {
             title: "Was it ended while it had requests in hand?",
-            look: format!(
-                "Before the next one is stopped, its drain state must say 0:\n{}",
-                operations.drain.command
-            ),
+            look: "Before the next one is stopped, its drain state must say 0:",
+            command: &operations.drain.command,
             groups: groups(&deploys.undrained, in_hand),
             cells: deploys.undrained.len(),
             unseen: "no deploy without draining lost a request that a backend had in hand",
         },
         Check {
             title: "Does the balancer still send to one that is gone?",
-            look: format!(
-                "Until a probe or a failed request says otherwise it will:\n{}",
-                operations.health.command
-            ),
+            look: "Until a probe or a failed request says otherwise it will:",
+            command: &operations.health.command,
             groups: groups(&deploys.undrained, |group| !in_hand(group)),
             cells: deploys.undrained.len(),
             unseen: "no deploy without draining lost a request that no backend had in hand",
         },
         Check {
             title: "Did the drain window end before the slowest request?",
-            look: format!(
-                "In flight at termination must be 0, not small. Take the slowest request of the last hours, × 1.2 + 250 ms:\n{}",
-                operations.drain.command
-            ),
+            look: "In flight at termination must be 0, not small. Take the slowest request of the last hours, × 1.2 + 250 ms:",
+            command: &operations.drain.command,
             groups: groups(&deploys.expired, |_| true),
             cells: deploys.expired.len(),
             unseen: "no deploy here drained for too short a time",
         },
         Check {
             title: "Is the way the balancer is told itself a loss?",
-            look: format!(
-                "Drained, nothing in flight, and requests fail: look for resets and closes that are in no log, as a reload \
-                 makes them for clients that keep connections alive. Take it out without one:\n{}",
-                operations.take_out
-            ),
+            look: "Drained, nothing in flight, and requests fail: look for resets and closes that are in no log, as a reload \
+                 makes them for clients that keep connections alive. Take it out without one:",
+            command: &operations.take_out,
             groups: groups(&deploys.leaking, |_| true),
             cells: deploys.leaking.len(),
             unseen: "no drained deploy here lost a request",
@@ -297,9 +290,8 @@ fn checks(operations: &Operations, deploys: &Deploys<'_>) -> Vec<Part> {
 }
 
 fn check_parts(operations: &Operations, check: &Check<'_>, number: u32) -> Vec<Part> {
-    let (look, command) = check.look.split_once('\n').unwrap_or((&check.look, ""));
-    let mut parts =
-        vec![Part::Text(format!("{number}. {} {look}", check.title)), Part::Command(command.to_owned())];
+    let look = Part::Text(format!("{number}. {} {}", check.title, check.look));
+    let mut parts = vec![look, Part::Command(check.command.to_owned())];
     if check.groups.is_empty() {
         parts.push(Part::Text(format!("Not seen: {}.", check.unseen)));
         return parts;

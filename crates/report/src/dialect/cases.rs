@@ -61,7 +61,7 @@ pub(super) fn of_balancer(run: &RunSummary, balancer: BalancerKind) -> Vec<Case>
         let role = if claim.role == Role::Control { "control: " } else { "" };
         let name = numbered(format!("{role}{}", claim.text), claim.repeat);
         let (grade, kind, why) = judged(claim, masking);
-        Case { observed: claim.observed.clone(), ..Case::new(name, grade, kind, why) }
+        Case { observed: claim.evidence(), ..Case::new(name, grade, kind, why) }
     });
     let mut cases: Vec<Case> = claims.collect();
     let measurement = |variant: &str, repeat: u32| numbered(format!("measurement of {variant}"), repeat);
@@ -102,7 +102,7 @@ fn judged(claim: &ClaimVerdict, masking_is_expected: bool) -> (Grade, &'static s
     match &claim.holding {
         Holding::Held => (Grade::Passed, "", String::new()),
         Holding::Masked if masking_is_expected => (Grade::Passed, "", String::new()),
-        Holding::Failed => (Grade::Failed, "failed", format!("observed {}", claim.observed)),
+        Holding::Failed => (Grade::Failed, "failed", format!("observed {}", claim.evidence())),
         Holding::Masked => {
             (Grade::Failed, "masked", "retries hid every failure: the zero is unproved".to_owned())
         }

@@ -141,7 +141,8 @@ fn of_metric(runs: &[&RunSummary], metric: Metric) -> Family {
     let samples = figures.flat_map(|figure| {
         let usable = cells().filter(|cell| figure.is_usable(cell)).map(|cell| (cell, figure.read(cell)));
         let known = usable.filter_map(|(cell, value)| Some((cell, value?)));
-        let label = metric.facet().zip(figure.facet.as_deref()).map(|(name, facet)| pair(name, facet));
+        let label =
+            metric.facet().zip(figure.facet.as_deref()).map(|(name, facet)| pair(&name.to_string(), facet));
         known
             .map(|(cell, value)| (with_cell(cell, label.iter().cloned().collect()), value / scale))
             .collect::<Vec<_>>()
@@ -221,7 +222,7 @@ fn requests(cell: &CellSummary) -> Vec<(Labels, f64)> {
     if !cell.is_usable() {
         return Vec::new();
     }
-    let kinds = OutcomeKind::ALL.into_iter();
+    let kinds = OutcomeKind::ALL.iter().copied();
     kinds
         .map(|kind| (vec![pair("outcome", words(kind).replace(' ', "_"))], cell.counts.of(kind) as f64))
         .collect()

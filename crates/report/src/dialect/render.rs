@@ -1,6 +1,7 @@
 //! A run's summary, laid out.
 
 use model::visible::visible;
+use strum::VariantArray;
 
 use crate::compose::comparison;
 use crate::compose::document::{Detail, compose};
@@ -15,7 +16,7 @@ use crate::judge::compare::Comparison;
 use crate::judge::verdict::RunSummary;
 
 /// How a report is laid out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::VariantArray)]
 #[allow(missing_docs, reason = "`describe` says what each is for")]
 pub enum Format {
     Table,
@@ -31,17 +32,7 @@ pub enum Format {
 
 impl Format {
     /// Every format.
-    pub const ALL: [Format; 9] = [
-        Format::Table,
-        Format::Markdown,
-        Format::Html,
-        Format::Svg,
-        Format::Json,
-        Format::Csv,
-        Format::Junit,
-        Format::Openmetrics,
-        Format::Github,
-    ];
+    pub const ALL: &'static [Format] = Format::VARIANTS;
 
     /// Its name, and what it is for.
     pub fn describe(self) -> (&'static str, &'static str) {
@@ -79,6 +70,16 @@ pub enum Colour {
     Never,
     /// ANSI escape sequences.
     Always,
+}
+
+impl Style {
+    /// `text` in `style`, if colour is to be used.
+    pub fn paint(self, text: &str, style: anstyle::Style) -> String {
+        match self.colour {
+            Colour::Always => format!("{style}{text}{style:#}"),
+            Colour::Never => text.to_owned(),
+        }
+    }
 }
 
 /// A format whose own marks are visible, so that whatever isn't came from outside.

@@ -45,7 +45,7 @@ impl Words {
             Metric::Refused => ("requests", "lost", " by refusal"),
             Metric::Timeout => ("requests", "lost", " by timeout"),
             Metric::NotSent => ("requests", "lost", " unsent"),
-            Metric::Harmed => ("requests", "lost", " by its fault"),
+            Metric::FailedRequests => ("requests", "lost", " by its fault"),
             Metric::Status => ("requests", "answered", " with that status"),
             Metric::Flag => ("requests", "logged", " with that word"),
             Metric::Duplicates => ("requests", "executed", " twice"),

@@ -1,10 +1,10 @@
 //! The number that a claim is about, looked up in a cell's summary.
 
-use model::claim::{Comparison, Metric, RestsOn, Unit};
+use model::claim::{Comparison, Metric, RestsOn, Unit, Whole};
 use model::detection::DetectionBound;
 use model::outcome::OutcomeKind;
 
-use crate::analysis::faults::{FaultRecord, Removal};
+use crate::analysis::faults::{FaultRecord, TimeToEject};
 use crate::measure::backend_load::InHand;
 use crate::measure::counts::dropped_kinds;
 use crate::measure::latency::{Level, Quantile};
@@ -131,20 +131,19 @@ pub fn read(cell: &CellSummary, metric: Metric, facet: Option<&str>) -> Result<f
             DetectionBound::Within { most, .. } => Ok(Some(most.as_millis())),
             DetectionBound::None { reason } => Err(NoReading(format!("no bound: {reason}"))),
         }),
-        Metric::Removal => worst(cell, facet, |fault| match fault.removal {
-            Removal::After { ms, .. } => Ok(Some(ms)),
-            Removal::Never => Ok(None),
-            Removal::TooShort => {
-                Err(NoReading("the fault did not last long enough to see a removal".to_owned()))
+        Metric::TimeToEject => worst(cell, facet, |fault| match fault.time_to_eject {
+            TimeToEject::After { ms, .. } => Ok(Some(ms)),
+            TimeToEject::Never => Ok(None),
+            TimeToEject::TooShort => {
+                Err(NoReading("the fault did not last long enough to see an ejection".to_owned()))
             }
         }),
-        Metric::Recovery => worst(cell, facet, |fault| match fault.healed_ms {
-            Some(_) => Ok(fault.serves_again_ms),
+        Metric::TimeToRestore => worst(cell, facet, |fault| match fault.healed_ms {
+            Some(_) => Ok(fault.time_to_restore_ms),
             None => Err(NoReading("the fault was not healed".to_owned())),
         }),
-        Metric::Harmed => {
-            faults_of(cell, facet).map(|faults| faults.iter().map(|fault| fault.harmed()).sum::<u64>() as f64)
-        }
+        Metric::FailedRequests => faults_of(cell, facet)
+            .map(|faults| faults.iter().map(|fault| fault.failed_requests()).sum::<u64>() as f64),
     }
 }
 
@@ -195,13 +194,12 @@ fn greatest(
 /// counted.
 pub fn whole(cell: &CellSummary, metric: Metric) -> Option<u64> {
     match metric.whole()? {
-        "requests" => Some(cell.counts.scheduled),
-        "responses" => cell.routing.as_ref()?.expected,
-        "ids" => cell.routing.as_ref()?.compared,
-        "backends" | "drains" => cell.deploy.as_ref().map(|deploy| deploy.planned),
-        "sessions" => cell.users?.sessions.map(|sessions| sessions.named),
-        "users" => cell.users.map(|users| users.users),
-        _ => None,
+        Whole::Requests => Some(cell.counts.scheduled),
+        Whole::Responses => cell.routing.as_ref()?.expected,
+        Whole::Ids => cell.routing.as_ref()?.compared,
+        Whole::Backends | Whole::Drains => cell.deploy.as_ref().map(|deploy| deploy.planned),
+        Whole::Sessions => cell.users?.sessions.map(|sessions| sessions.named),
+        Whole::Users => cell.users.map(|users| users.users),
     }
 }
 
@@ -291,7 +289,7 @@ pub fn show(cell: &CellSummary, metric: Metric, value: f64) -> String {
         Unit::Share => percent(value),
         Unit::Number => number(value),
         Unit::Count => match (metric.whole(), whole(cell, metric)) {
-            (Some("requests"), Some(all)) => format!("{value} of {all}"),
+            (Some(Whole::Requests), Some(all)) => format!("{value} of {all}"),
             (Some(what), Some(all)) => format!("{value} of {all} {what}"),
             _ => value.to_string(),
         },

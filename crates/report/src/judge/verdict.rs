@@ -160,9 +160,20 @@ pub struct ClaimVerdict {
     pub holding: Holding,
     /// The numbers that it was judged by.
     pub observed: String,
+    /// What these numbers were compared with beside the claim itself: what a control lost.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub beside: String,
     /// What it shows, if it says that none was lost and holds beside a control which lost some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zero: Option<ZeroBound>,
+}
+
+impl ClaimVerdict {
+    /// All numbers that it was judged by.
+    pub fn evidence(&self) -> String {
+        let parts = [self.observed.as_str(), self.beside.as_str()];
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
+    }
 }
 
 /// Whether a claim holds.

@@ -104,7 +104,7 @@ impl Latency {
 
     /// Those that there are requests enough for.
     pub fn told(&self) -> impl Iterator<Item = Quantile> {
-        Quantile::ALL.into_iter().filter(|quantile| self.level(*quantile) != Level::TooFew)
+        Quantile::ALL.iter().copied().filter(|quantile| self.level(*quantile) != Level::TooFew)
     }
 }
 
@@ -114,7 +114,10 @@ mod tests {
 
     #[test]
     fn a_percentile_needs_five_requests_beyond_it_and_the_slowest_is_always_one() {
-        assert_eq!(Quantile::ALL.map(Quantile::needs), [10, 50, 100, 500, 5000, 1]);
+        assert_eq!(
+            Quantile::ALL.iter().map(|it| it.needs()).collect::<Vec<_>>(),
+            [10, 50, 100, 500, 5000, 1]
+        );
         let told = |requests, failed| {
             let latency = Latency { requests, failed, max: Some(1.0), ..Latency::default() };
             latency.told().collect::<Vec<_>>()

@@ -26,7 +26,7 @@ fn no_dialect_lets_through_what_cannot_be_seen() {
     environment.cpu = HOSTILE.to_owned();
     let run = judge(&plan, &environment, vec![summarise(&plan, &records)], vec![]);
     let style = |colour| Style { width: 500, colour };
-    for format in Format::ALL {
+    for format in Format::ALL.iter().copied() {
         let alone = render(&run, format, style(Colour::Never));
         let several = render_several(&[(&run).into()], format, style(Colour::Never)).unwrap();
         for text in [&alone, &several] {

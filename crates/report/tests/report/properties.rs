@@ -50,7 +50,7 @@ proptest! {
         let summary = summarise(&plan(), &records);
         let counts = &summary.counts;
         prop_assert_eq!(counts.scheduled, outcomes.len() as u64);
-        prop_assert_eq!(counts.of_any(&OutcomeKind::ALL), counts.scheduled);
+        prop_assert_eq!(counts.of_any(OutcomeKind::ALL), counts.scheduled);
         let not_dropped = [OutcomeKind::Ok, OutcomeKind::GeneratorFault, OutcomeKind::Cancelled];
         prop_assert_eq!(counts.dropped + counts.of_any(&not_dropped), counts.scheduled);
         let attributed: u64 = summary.dropped.iter().map(|group| group.count).sum();
@@ -68,7 +68,7 @@ proptest! {
         });
         let requests: Vec<_> = ok.chain((0..failures).map(|id| request(id, 0.0, answered(502)))).collect();
         let latency = Latency::of(&requests, 5000.0);
-        let told = Quantile::ALL.into_iter().filter_map(|quantile| match latency.level(quantile) {
+        let told = Quantile::ALL.iter().copied().filter_map(|quantile| match latency.level(quantile) {
             Level::Ms(ms) => Some(ms),
             Level::Failed => Some(f64::INFINITY),
             Level::TooFew => None,

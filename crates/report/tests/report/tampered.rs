@@ -213,7 +213,7 @@ fn reported_as(
     let run = judge(plan, environment, vec![control.clone(), summary], Vec::<Problem>::new());
     let mut rendered = latency_log(plan, records);
     let style = Style { width: 80, colour: Colour::Never };
-    for format in Format::ALL {
+    for format in Format::ALL.iter().copied() {
         rendered.push_str(&render(Illustrated { run: &run, series: &series }, format, style));
     }
     assert!(!rendered.is_empty());

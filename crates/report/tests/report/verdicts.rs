@@ -77,7 +77,7 @@ fn a_zero_beside_a_control_that_dropped_holds_and_tells_its_sizes() {
     let run = run(&[cell(CONTROL), cell(DRAINED)]);
     assert_eq!(run.verdict, Verdict::Passed);
     assert_eq!(zero(&run), &Holding::Held);
-    let observed = &run.claims[1].observed;
+    let observed = &run.claims[1].evidence();
     let expected = "0 of 8000, 0 masked, 0 executed twice; of the 39 requests that the control without-drain lost, \
                     with-drain saved all but at most 7.7 % (95 % confidence); 3 replacements can't rule out a fault that \
                     hits up to 64 % of them";
@@ -116,7 +116,7 @@ fn few_that_are_not_none_are_told_without_the_shadows_of_a_zero() {
     cells[1].counts.dropped = 1;
     let run = judge(&plan, &environment(), cells.into(), vec![]);
     assert_eq!(run.claims[1].holding, Holding::Held);
-    assert_eq!(run.claims[1].observed, "1 of 8000; the control without-drain lost 39");
+    assert_eq!(run.claims[1].evidence(), "1 of 8000; the control without-drain lost 39");
     assert_eq!(run.claims[1].zero, None);
     assert_eq!(run.cells[1].zero.says, None, "it is no zero");
 }

@@ -24,13 +24,13 @@ fn format_name(formats: &[Format]) -> impl TypedValueParser<Value = Format> + us
     };
     PossibleValuesParser::new(formats.iter().map(describe)).map(|name| {
         let is_named = |format: &Format| format.describe().0 == name;
-        Format::ALL.into_iter().find(is_named).expect("only names of formats are possible")
+        Format::ALL.iter().copied().find(is_named).expect("only names of formats are possible")
     })
 }
 
 /// How results can be printed.
 pub(super) fn result_format() -> impl TypedValueParser<Value = Format> {
-    format_name(&Format::ALL)
+    format_name(Format::ALL)
 }
 
 /// How a comparison can be printed.

@@ -27,7 +27,7 @@ pub(crate) fn perform(wanted: &Validate) -> Result<Exit, Failure> {
                     plan.variants.len()
                 ))?;
             }
-            Err(failure) => broken.push(failure.text()),
+            Err(failure) => broken.push(failure.message()),
         }
     }
     if broken.is_empty() {

@@ -51,7 +51,7 @@ pub(super) fn actions<'s>(section: Section<'s, Draft>, stage: &Rc<Stage<'s>>) ->
         let form = victim(kind, stage).map(fault, of_kind);
         section.maybe(kind.name(), form, |draft| &mut draft.action).about(about(kind))
     };
-    FaultKind::ALL.into_iter().fold(section, fault)
+    FaultKind::ALL.iter().copied().fold(section, fault)
 }
 
 fn about(kind: FaultKind) -> &'static str {

@@ -18,7 +18,7 @@ pub const ELSEWHERE: [(&[Metric], &str); 11] = {
         (&[Status, Flag], "Dropped requests, as client and balancer saw them"),
         (&[P50, P90, P99, P999, Max, BackendShare], "Latency"),
         (&[Replaced, DrainsExpired, LongestDrain, Aborted], "Deploys, and what can be trusted of them"),
-        (&[Detection, Bound, Removal, Harmed, Recovery], "Faults and their detection"),
+        (&[Detection, Bound, TimeToEject, FailedRequests, TimeToRestore], "Faults and their detection"),
         (&[Misrouted, SplitDisagreements, PoolShare], "Routing and Splits"),
         (&[Reloads], "Reloads"),
         (

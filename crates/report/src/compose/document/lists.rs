@@ -72,7 +72,7 @@ fn claim_line(run: &RunSummary, claim: &ClaimVerdict) -> Line {
         Holding::Unproven(reason) => Some(format!("unproven: {reason}")),
         Holding::NotApplicable(reason) => Some(format!("n/a: {reason}")),
     };
-    let observed = (!claim.observed.is_empty()).then(|| claim.observed.clone());
+    let observed = Some(claim.evidence()).filter(|evidence| !evidence.is_empty());
     let details: Vec<_> = holding.into_iter().chain(observed).collect();
     let details = if details.is_empty() { String::new() } else { format!("  ({})", details.join("; ")) };
     let text = format!("{}{repeat}  {role}{}{details}", claim.balancer, claim.text);

@@ -155,7 +155,7 @@ pub(super) fn latency(run: &RunSummary) -> Table {
 fn latency_notes(run: &RunSummary) -> Vec<String> {
     let mut notes = vec!["A failed request counts as slower than any other.".to_owned()];
     let told =
-        |cell: &CellSummary| Quantile::ALL.into_iter().all(|q| cell.latency_ms.level(q) != Level::TooFew);
+        |cell: &CellSummary| Quantile::ALL.iter().copied().all(|q| cell.latency_ms.level(q) != Level::TooFew);
     if !run.cells.iter().all(told) {
         notes.push(format!("{NONE}: fewer than five requests are slower, so that it would be chance."));
     }

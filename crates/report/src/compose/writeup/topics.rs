@@ -161,7 +161,7 @@ pub(super) fn meaning(run: &Run<'_>) -> Vec<Part> {
 fn everything(run: &Run<'_>) -> Vec<Part> {
     let found = document::compose(run.summary, Detail::Brief).blocks.into_iter();
     let found = found.filter_map(|block| match block {
-        document::Block::Table(table) if table.title != "Settings" => Some(table),
+        document::Block::Table(table) => Some(table),
         _ => None,
     });
     tables(run, found.collect())

@@ -12,21 +12,21 @@ use crate::measure::summary::CellSummary;
 use crate::measure::validity::Validity;
 
 /// A run, and which one of the page.
-pub(super) struct Place<'a> {
+pub(super) struct Article<'a> {
     pub(super) run: usize,
     pub(super) told: Illustrated<'a>,
 }
 
-impl Place<'_> {
+impl Article<'_> {
     fn id(&self, cell: &CellSummary, of: &str) -> String {
         format!("run-{}-{}-{of}", self.run, cell.cell()).replace('.', "-")
     }
 }
 
 /// All pictures of a run.
-pub(super) fn section(place: &Place<'_>) -> Markup {
-    let scale = Scale::of(place.told.series);
-    let rows = place.told.rows();
+pub(super) fn section(article: &Article<'_>) -> Markup {
+    let scale = Scale::of(article.told.series);
+    let rows = article.told.rows();
     html! {
         @for rows in rows.chunk_by(|a, b| a[0].0.balancer == b[0].0.balancer) {
             @let first = rows[0][0].0;
@@ -34,8 +34,8 @@ pub(super) fn section(place: &Place<'_>) -> Markup {
                 h2 { (first.balancer.name()) " " (first.balancer_version) }
                 @for cells in rows {
                     @let repeat = cells[0].0.repeat;
-                    @if repeat == 1 { (row(place, cells, &scale)) }
-                    @else { details { summary { "Repeat " (repeat) } (row(place, cells, &scale)) } }
+                    @if repeat == 1 { (row(article, cells, &scale)) }
+                    @else { details { summary { "Repeat " (repeat) } (row(article, cells, &scale)) } }
                 }
             }
         }
@@ -43,11 +43,11 @@ pub(super) fn section(place: &Place<'_>) -> Markup {
 }
 
 /// The variants of one balancer and repeat.
-fn row(place: &Place<'_>, cells: &[Pictured<'_>], scale: &Scale) -> Markup {
+fn row(article: &Article<'_>, cells: &[Pictured<'_>], scale: &Scale) -> Markup {
     html! {
         (legend(cells))
-        div.cells { @for (cell, series) in cells { (column(place, cell, series, scale)) } }
-        (distribution(place, cells))
+        div.cells { @for (cell, series) in cells { (column(article, cell, series, scale)) } }
+        (distribution(article, cells))
         @for (cell, series) in cells { (dropped(cell, series)) }
     }
 }
@@ -73,8 +73,8 @@ fn keys(of: &str, entries: &[(Ink, &str)]) -> Markup {
     }
 }
 
-fn column(place: &Place<'_>, cell: &CellSummary, series: &Series, scale: &Scale) -> Markup {
-    let id = |of: &str| place.id(cell, of);
+fn column(article: &Article<'_>, cell: &CellSummary, series: &Series, scale: &Scale) -> Markup {
+    let id = |of: &str| article.id(cell, of);
     let requests = outcomes::draw(id("requests"), cell, series, scale);
     let states = states::draw(id("backends"), cell, series, scale);
     let latency = latency::over_load(id("latency"), cell, series, scale);
@@ -83,7 +83,7 @@ fn column(place: &Place<'_>, cell: &CellSummary, series: &Series, scale: &Scale)
         section.cell.struck[!cell.is_usable()] {
             h3 { (cell.variant) span.(if cell.counts.dropped == 0 { "good" } else { "bad" }) { (captions::dropped(cell)) } }
             (figure("requests", Shown::AsIs, requests.desc(), &requests))
-            (figure("backends", Shown::AsIs, &captions::first_of(states.desc()), &states))
+            (figure("backends", Shown::AsIs, captions::states_in_short(series), &states))
             (figure("latency", Shown::of(&cell.validity.latency), latency.desc(), &latency))
             figure {
                 (shares.inline())
@@ -114,7 +114,7 @@ fn figure(name: &str, shown: Shown, caption: &str, picture: &Picture) -> Markup 
 }
 
 /// The percentile curves of all variants, one over the other.
-fn distribution(place: &Place<'_>, cells: &[Pictured<'_>]) -> Markup {
+fn distribution(article: &Article<'_>, cells: &[Pictured<'_>]) -> Markup {
     let Some((first, _)) = cells.first() else {
         return html! {};
     };
@@ -124,7 +124,7 @@ fn distribution(place: &Place<'_>, cells: &[Pictured<'_>]) -> Markup {
         drawn().map(|(n, (_, series))| (Ink::Series(n), &series.curve)).collect();
     let caption = captions::distribution(cells);
     let told = Alternative {
-        id: place.id(first, "distribution"),
+        id: article.id(first, "distribution"),
         title: format!("{}: latency by percentile, all variants", first.balancer),
         desc: caption.clone(),
     };

@@ -26,7 +26,8 @@ fn seconds(at: f64) -> String {
 
 pub(crate) fn outcomes(cell: &CellSummary, series: &Series) -> String {
     let outcomes = &series.outcomes;
-    let ended = Group::ALL.into_iter().map(|group| (group, outcomes.total(group))).filter(|(_, n)| *n > 0);
+    let ended =
+        Group::ALL.iter().copied().map(|group| (group, outcomes.total(group))).filter(|(_, n)| *n > 0);
     let ended: Vec<_> = ended.map(|(group, n)| format!("{n} {}", group.name())).collect();
     let mut text =
         format!("per {}, by when they were due: {}", millis(outcomes.width * 1e3), ended.join(", "));
@@ -40,25 +41,24 @@ pub(crate) fn outcomes(cell: &CellSummary, series: &Series) -> String {
     text
 }
 
-/// A sentence, and then each band.
-pub(crate) fn states(series: &Series) -> String {
-    if series.bands.is_empty() {
-        return "every backend served throughout.".to_owned();
+/// What the picture of states shows, in one sentence.
+pub(crate) fn states_in_short(series: &Series) -> &'static str {
+    match series.bands.is_empty() {
+        true => "every backend served throughout.",
+        false => "what was done to each, and below that its state in the balancer's view.",
     }
+}
+
+/// That sentence, and then each band.
+pub(crate) fn states(series: &Series) -> String {
     let each = series.bands.iter().take(BANDS).map(|band| {
         format!("{} {} {}–{} s", band.backend, band.state.name(), seconds(band.from), seconds(band.to))
     });
     let more = series.bands.len().saturating_sub(BANDS);
-    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
-    format!(
-        "what was done to each, and below that what the balancer thought of it. {}{more}.",
-        each.collect::<Vec<_>>().join("; ")
-    )
-}
-
-/// What a caption needs of what stands for its picture.
-pub(crate) fn first_of(text: &str) -> String {
-    text.split_once(". ").map_or(text, |(first, _)| first).trim_end_matches('.').to_owned() + "."
+    let more = (more > 0).then(|| format!("and {more} more"));
+    let each: Vec<_> = each.chain(more).collect();
+    let each = if each.is_empty() { String::new() } else { format!(" {}.", each.join("; ")) };
+    format!("{}{each}", states_in_short(series))
 }
 
 pub(crate) fn latency(cell: &CellSummary, series: &Series) -> String {

@@ -77,8 +77,8 @@ impl Ink {
 
     fn all() -> Vec<Ink> {
         let mut all = vec![Ink::Text, Ink::Grid, Ink::Axis, Ink::Mark, Ink::Serving];
-        all.extend(Group::ALL.map(Ink::Outcome));
-        all.extend(State::ALL.map(Ink::State));
+        all.extend(Group::ALL.iter().copied().map(Ink::Outcome));
+        all.extend(State::ALL.iter().copied().map(Ink::State));
         all.extend((0..SERIES).map(Ink::Series));
         all
     }

@@ -9,12 +9,12 @@ pub(crate) type Key = (Ink, &'static str);
 /// How requests ended; only what occurs in one of `series`.
 pub(crate) fn outcomes(series: &[&Series]) -> Vec<Key> {
     let occurs = |group: &Group| series.iter().any(|s| s.outcomes.total(*group) > 0);
-    Group::ALL.into_iter().filter(occurs).map(|group| (Ink::Outcome(group), group.name())).collect()
+    Group::ALL.iter().copied().filter(occurs).map(|group| (Ink::Outcome(group), group.name())).collect()
 }
 
 /// What was done to backends; only what occurs in one of `series`.
 pub(crate) fn states(series: &[&Series]) -> Vec<Key> {
     let occurs = |state: &State| series.iter().any(|s| s.bands.iter().any(|band| band.state == *state));
-    let states = State::ALL.into_iter().filter(occurs).map(|state| (Ink::State(state), state.name()));
+    let states = State::ALL.iter().copied().filter(occurs).map(|state| (Ink::State(state), state.name()));
     [(Ink::Serving, "serving")].into_iter().chain(states).collect()
 }

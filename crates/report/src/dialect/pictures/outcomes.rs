@@ -24,10 +24,11 @@ pub(crate) fn draw(id: String, cell: &CellSummary, series: &Series, scale: &Scal
     let outcomes = &series.outcomes;
     picture(told, HEIGHT, |area| {
         let mut chart = over_time(area, scale.seconds, scale.requests, ABOVE, &crate::numbers::number)?;
-        let layers = Group::ALL.map(|group| {
-            let heights = outcomes.bins.iter().map(|bin| f64::from(bin[group as usize]));
-            (Ink::Outcome(group), heights.collect())
+        let layers = Group::ALL.iter().map(|group| {
+            let heights = outcomes.bins.iter().map(|bin| f64::from(bin[*group as usize]));
+            (Ink::Outcome(*group), heights.collect())
         });
+        let layers: Vec<_> = layers.collect();
         stack(&mut chart, outcomes.width, series.seconds, &layers)?;
         // Over everything, and thin: while a backend was anything but serving.
         for band in series.bands.iter().filter(|band| band.state != State::MarkedDown) {

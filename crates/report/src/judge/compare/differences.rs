@@ -88,7 +88,7 @@ pub(super) fn capabilities(sources: &[Source<'_>], catalog: &Catalog) -> Vec<Cap
     let differs = |it: &CapabilityDifference| {
         it.missing.iter().any(Option::is_some) && it.missing.iter().any(Option::is_none)
     };
-    Capability::ALL.into_iter().map(of).filter(differs).collect()
+    Capability::ALL.iter().copied().map(of).filter(differs).collect()
 }
 
 /// Variants that are in no row, or lack a side.

@@ -14,12 +14,13 @@ use crate::measure::zero::ZeroBound;
 struct Judgement {
     holding: Holding,
     observed: String,
+    beside: String,
     zero: Option<ZeroBound>,
 }
 
 impl Judgement {
     fn new(holding: Holding, observed: impl Into<String>) -> Judgement {
-        Judgement { holding, observed: observed.into(), zero: None }
+        Judgement { holding, observed: observed.into(), beside: String::new(), zero: None }
     }
 
     fn unproven(reason: impl Into<String>, observed: impl Into<String>) -> Judgement {
@@ -31,10 +32,11 @@ impl Judge<'_> {
     /// The controls first, since what was not lost counts only beside them.
     pub(super) fn claims(&self, balancer: BalancerKind, repeat: u32) -> Vec<ClaimVerdict> {
         let one = |role, claim: &Claim, controls: &[ClaimVerdict]| {
-            let Judgement { holding, observed, zero } = self.judge(role, claim, balancer, repeat, controls);
+            let Judgement { holding, observed, beside, zero } =
+                self.judge(role, claim, balancer, repeat, controls);
             let variants = claim.variants().map(str::to_owned).collect();
             let text = claim.text.clone();
-            ClaimVerdict { text, role, balancer, repeat, variants, holding, observed, zero }
+            ClaimVerdict { text, role, balancer, repeat, variants, holding, observed, beside, zero }
         };
         let controls: Vec<_> = self.plan.control.iter().map(|c| one(Role::Control, c, &[])).collect();
         let expect: Vec<_> = self.plan.expect.iter().map(|c| one(Role::Expect, c, &controls)).collect();
@@ -102,7 +104,7 @@ impl Judge<'_> {
                             && promises_soon(claim.comparison)
                             && trust.iter().all(|validity| validity.is_usable()) =>
                     {
-                        return Judgement::new(Holding::Failed, format!("{observed}; {}", none.0));
+                        return Judgement { beside: none.0, ..Judgement::new(Holding::Failed, observed) };
                     }
                     Err(none) => return Judgement::unproven(none.0, observed),
                 };
@@ -171,8 +173,7 @@ impl Judge<'_> {
             Some(words) => words,
             None => format!("the control {}", power.words(loss)),
         };
-        let observed = format!("{observed}; {beside}");
-        Judgement { holding: Holding::Held, observed, zero: none.then_some(bound) }
+        Judgement { holding: Holding::Held, observed, beside, zero: none.then_some(bound) }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::history::{Event, Happening};
+use strum::VariantArray;
 
 use super::Axis;
 use crate::analysis::evidence::under_load;
@@ -22,7 +23,7 @@ pub struct Band {
 }
 
 /// A state other than serving.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::VariantArray)]
 pub enum State {
     /// The balancer is told, or has been, that it leaves; requests in hand may end.
     Draining,
@@ -38,8 +39,7 @@ pub enum State {
 
 impl State {
     /// Every state, in the order of legends.
-    pub const ALL: [State; 5] =
-        [State::Draining, State::Stopped, State::Returning, State::Faulty, State::MarkedDown];
+    pub const ALL: &'static [State] = State::VARIANTS;
 
     /// What a legend calls it.
     pub fn name(self) -> &'static str {

@@ -1,8 +1,10 @@
 //! The checks, for people: a mark, a name and the finding, with the fix below.
 
+use anstyle::AnsiColor;
 use engine::checkup::{Check, State};
 use model::visible::visible;
-use report::{Colour, Style};
+use report::Style;
+use textwrap::{Options, WordSplitter};
 
 use super::{Checkup, Section};
 
@@ -32,15 +34,12 @@ pub(super) fn render(checkup: &Checkup, style: Style) -> String {
 /// A check, and what to do about it.
 fn line(check: &Check, names: usize, style: Style) -> String {
     let (sign, colour) = match check.state {
-        State::Ok => ("✓", "32"),
-        State::Failed => ("✗", "31"),
-        State::Limits => ("!", "33"),
-        State::NotChecked => ("–", "2"),
+        State::Ok => ("✓", AnsiColor::Green.on_default()),
+        State::Failed => ("✗", AnsiColor::Red.on_default()),
+        State::Limits => ("!", AnsiColor::Yellow.on_default()),
+        State::NotChecked => ("–", anstyle::Style::new().dimmed()),
     };
-    let sign = match style.colour {
-        Colour::Always => format!("\x1b[{colour}m{sign}\x1b[0m"),
-        Colour::Never => sign.to_owned(),
-    };
+    let sign = style.paint(sign, colour);
     let indent = names + 6;
     let width = usize::from(style.width).max(NARROWEST).saturating_sub(indent);
     let mut out = format!("  {sign} {:<names$}  {}", check.name, hung(&visible(&check.found), indent, width));
@@ -55,24 +54,10 @@ fn line(check: &Check, names: usize, style: Style) -> String {
     out
 }
 
-/// `text` wrapped to `width`, with all lines but the first indented.
+/// `text` wrapped to `width`, with all lines but the first indented; ends with a line end.
 fn hung(text: &str, indent: usize, width: usize) -> String {
-    let mut out = String::new();
-    let mut column = 0;
-    for word in text.split_whitespace() {
-        let length = word.chars().count();
-        if column > 0 && column + 1 + length > width {
-            out.push_str(&format!("\n{:indent$}", ""));
-            column = 0;
-        } else if column > 0 {
-            out.push(' ');
-            column += 1;
-        }
-        out.push_str(word);
-        column += length;
-    }
-    out.push('\n');
-    out
+    let options = Options::new(width).break_words(false).word_splitter(WordSplitter::NoHyphenation);
+    textwrap::wrap(text, options).join(&format!("\n{:indent$}", "")) + "\n"
 }
 
 fn conclusion(checkup: &Checkup) -> String {
@@ -96,6 +81,8 @@ fn conclusion(checkup: &Checkup) -> String {
 
 #[cfg(test)]
 mod tests {
+    use report::Colour;
+
     use super::*;
 
     fn checkup() -> Checkup {

@@ -13,8 +13,8 @@ use model::units::Nanos;
 use tokio::sync::Notify;
 use tokio_rustls::rustls::ClientConfig;
 
-use crate::pool::{Pool, Released};
-use crate::recorder::Recorder;
+use crate::pool::{Released, WorkerPool};
+use crate::recorder::RequestRecorder;
 use crate::request::Template;
 use crate::users::Holdings;
 
@@ -31,9 +31,9 @@ pub(crate) struct Context {
     pub(crate) templates: Vec<Template>,
     pub(crate) scheduled: u64,
     pub(crate) timer: Timer,
-    pub(crate) pool: RefCell<Pool>,
+    pub(crate) pool: RefCell<WorkerPool>,
     pub(crate) holdings: RefCell<Holdings>,
-    pub(crate) recorder: RefCell<Recorder>,
+    pub(crate) recorder: RefCell<RequestRecorder>,
     pub(crate) read_buffer: RefCell<Box<[u8]>>,
     pub(crate) tally: Tally,
     /// Told when as many requests have ended as were scheduled.

@@ -11,7 +11,7 @@ use strum::VariantArray;
 
 use crate::units::{Share, Span};
 
-pub use metrics::{Better, Facet, Kind, Metric, RestsOn, Unit, Whole};
+pub use metrics::{Better, Facet, Kind, Metric, PartOf, RestsOn, Unit};
 pub use parse::ClaimError;
 
 /// A claim about the measured numbers, checked per balancer and repeat.

@@ -103,7 +103,7 @@ pub enum Facet {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::Display)]
 #[strum(serialize_all = "lowercase")]
 #[allow(missing_docs, reason = "each is what it is called")]
-pub enum Whole {
+pub enum PartOf {
     Requests,
     Responses,
     Ids,
@@ -173,8 +173,8 @@ macro_rules! metrics {
                 match self { $(Metric::$variant => None $($(.or(Some($greatest)))?)?,)+ }
             }
             /// What it is a part of, so that a claim can say `all`; `None`: of nothing that is counted.
-            pub fn whole(self) -> Option<Whole> {
-                match self { $(Metric::$variant => None $(.or(Some(Whole::$whole)))?,)+ }
+            pub fn whole(self) -> Option<PartOf> {
+                match self { $(Metric::$variant => None $(.or(Some(PartOf::$whole)))?,)+ }
             }
             /// The losses that it tells of: its own count, or what it lacks; `None`: it is no count of losses. Masked
             /// requests ended well, and what a deploy did is no loss.

@@ -21,20 +21,20 @@ pub struct ClaimError {
 
 /// A part of the claim's text that knows its place in it.
 #[derive(Clone, Copy)]
-struct Part<'t> {
+struct Fragment<'t> {
     text: &'t str,
     start: usize,
 }
 
-impl<'t> Part<'t> {
-    fn trim(self) -> Part<'t> {
+impl<'t> Fragment<'t> {
+    fn trim(self) -> Fragment<'t> {
         let start = self.start + self.text.len() - self.text.trim_start().len();
-        Part { text: self.text.trim(), start }
+        Fragment { text: self.text.trim(), start }
     }
 
-    fn split_at(self, at: usize) -> (Part<'t>, Part<'t>) {
+    fn split_at(self, at: usize) -> (Fragment<'t>, Fragment<'t>) {
         let (left, right) = self.text.split_at(at);
-        (Part { text: left, start: self.start }, Part { text: right, start: self.start + at })
+        (Fragment { text: left, start: self.start }, Fragment { text: right, start: self.start + at })
     }
 
     fn wrong(self, message: impl Into<String>) -> ClaimError {
@@ -56,7 +56,7 @@ impl FromStr for Claim {
     /// `x` may stand for `×`, a metric alone is one of the same variant, and `all` is as many as there can be. Checks all that the text alone can tell; whether a variant or a backend exists is
     /// the scenario's to say.
     fn from_str(text: &str) -> Result<Claim, ClaimError> {
-        let whole = Part { text, start: 0 }.trim();
+        let whole = Fragment { text, start: 0 }.trim();
         let Some(at) = comparison_begins(whole.text) else {
             return Err(whole.wrong("a claim compares two things").help("such as `with-drain.dropped == 0`"));
         };
@@ -95,19 +95,19 @@ impl FromStr for Reading {
 
     /// Reads `variant.metric[facet]`.
     fn from_str(text: &str) -> Result<Reading, ClaimError> {
-        reading(Part { text, start: 0 }.trim(), None)
+        reading(Fragment { text, start: 0 }.trim(), None)
     }
 }
 
 /// Reads `variant.metric[facet]`, or a metric alone if there is a `variant` that it can be of.
-fn reading(part: Part<'_>, variant: Option<&str>) -> Result<Reading, ClaimError> {
+fn reading(part: Fragment<'_>, variant: Option<&str>) -> Result<Reading, ClaimError> {
     let form = "a reading is `variant.metric`, such as `with-drain.dropped`";
     let (variant, rest) = match (part.text.find('.'), variant) {
         (Some(dot), _) => {
             let (variant, rest) = part.split_at(dot);
             (variant, rest.split_at(1).1)
         }
-        (None, Some(text)) => (Part { text, start: part.start }, part),
+        (None, Some(text)) => (Fragment { text, start: part.start }, part),
         (None, None) => return Err(part.wrong(format!("`{}` names no metric", part.text)).help(form)),
     };
     let (metric, facet) = match rest.text.find('[') {
@@ -165,7 +165,7 @@ fn is_status(text: &str) -> bool {
 }
 
 /// Reads what `left` is compared with.
-fn operand(part: Part<'_>, left: &Reading) -> Result<Operand, ClaimError> {
+fn operand(part: Fragment<'_>, left: &Reading) -> Result<Operand, ClaimError> {
     let metric = left.metric;
     if part.text.is_empty() {
         return Err(part.wrong("nothing to compare with").help(format!("such as {}", example(metric))));
@@ -208,7 +208,7 @@ fn operand(part: Part<'_>, left: &Reading) -> Result<Operand, ClaimError> {
     }
 }
 
-fn multiple(times: f64, part: Part<'_>, left: &Reading) -> Result<Operand, ClaimError> {
+fn multiple(times: f64, part: Fragment<'_>, left: &Reading) -> Result<Operand, ClaimError> {
     let metric = left.metric;
     let reading = reading(part, Some(&left.variant))?;
     if reading.metric.unit() != metric.unit() {
@@ -374,8 +374,8 @@ mod tests {
         {
             let metric: Metric = serde_json::from_value(old.into()).unwrap();
             assert_eq!((metric.name(), Metric::named(old)), (new, Some(metric)));
-            let claim: Claim = format!("crash.{old}[web-1] > 0").parse().unwrap();
-            assert_eq!(claim.left.to_string(), format!("crash.{new}[web-1]"));
+            let reading: Reading = format!("crash.{old}[web-1]").parse().unwrap();
+            assert_eq!(reading.to_string(), format!("crash.{new}[web-1]"));
         }
     }
 

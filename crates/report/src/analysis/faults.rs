@@ -116,7 +116,7 @@ pub fn record(
             stretches[i + 1..].iter().find(|other| other.backend == stretches[i].backend).map(|next| next.at)
         })
         .collect();
-    let cell = Cell { variant, requests, joined, origin, load_ends, slow_from };
+    let cell = FaultyCell { variant, requests, joined, origin, load_ends, slow_from };
     stretches.drain(..).zip(next).map(|(stretch, next)| cell.record(stretch, next)).collect()
 }
 
@@ -223,7 +223,7 @@ fn last<'s>(found: &'s mut [Stretch], backend: &str) -> Option<&'s mut Stretch> 
 }
 
 /// What the faults of one cell are read from.
-struct Cell<'a> {
+struct FaultyCell<'a> {
     variant: &'a Variant,
     requests: &'a [&'a Request],
     joined: &'a BTreeMap<RequestId, Traces<'a>>,
@@ -232,7 +232,7 @@ struct Cell<'a> {
     slow_from: Option<Duration>,
 }
 
-impl Cell<'_> {
+impl FaultyCell<'_> {
     fn record(&self, stretch: Stretch, next: Option<Nanos>) -> FaultRecord {
         let at = stretch.at;
         let over = [stretch.healed, stretch.taken].into_iter().flatten().min();

@@ -107,7 +107,7 @@ impl Topic {
             Topic::Reading => "Reading",
             Topic::Reproduce => "Reproduce",
             Topic::Sides => "What is compared",
-            Topic::Sources => "Where the dropped requests come from",
+            Topic::Sources => "Where requests were dropped",
             Topic::Trust => "What can be trusted",
             Topic::Windows => "Drain windows",
         }

@@ -6,14 +6,14 @@ use std::collections::BTreeSet;
 use model::catalog::BalancerKind;
 use model::claim::{Claim, Metric};
 
-use crate::judge::verdict::{ClaimVerdict, Holding, Problem, Role, RunSummary, Verdict};
+use crate::judge::verdict::{ClaimVerdict, Holding, Role, RunProblem, RunSummary, Verdict};
 use crate::measure::summary::CellSummary;
 use crate::measure::validity::Validity;
 use crate::numbers::words;
 
 /// How a case ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Grade {
+pub(super) enum CaseGrade {
     Passed,
     /// Something was measured, and it is wrong.
     Failed,
@@ -25,7 +25,7 @@ pub(super) enum Grade {
 /// One thing that passed or didn't.
 pub(super) struct Case {
     pub(super) name: String,
-    pub(super) grade: Grade,
+    pub(super) grade: CaseGrade,
     /// The kind of failure, in a word; empty if it passed.
     pub(super) kind: String,
     /// Why it did not pass.
@@ -35,7 +35,7 @@ pub(super) struct Case {
 }
 
 impl Case {
-    fn new(name: String, grade: Grade, kind: &str, why: String) -> Case {
+    fn new(name: String, grade: CaseGrade, kind: &str, why: String) -> Case {
         Case { name, grade, kind: kind.to_owned(), why, observed: String::new() }
     }
 }
@@ -44,7 +44,7 @@ impl Case {
 pub(super) fn balancers(run: &RunSummary) -> BTreeSet<BalancerKind> {
     let claimed = run.claims.iter().map(|claim| claim.balancer);
     let missing = run.problems.iter().filter_map(|problem| match problem {
-        Problem::CellMissing { cell, .. } => Some(cell.balancer),
+        RunProblem::CellMissing { cell, .. } => Some(cell.balancer),
         _ => None,
     });
     claimed.chain(run.cells.iter().map(|cell| cell.balancer)).chain(missing).collect()
@@ -68,18 +68,18 @@ pub(super) fn of_balancer(run: &RunSummary, balancer: BalancerKind) -> Vec<Case>
     for cell in run.cells.iter().filter(|cell| cell.balancer == balancer) {
         cases.extend(cell.deaths.iter().map(|death| {
             let name = numbered(format!("{} in {}", death.who, cell.variant), cell.repeat);
-            Case::new(name, Grade::Failed, "died", death.sentence())
+            Case::new(name, CaseGrade::Failed, "died", death.sentence())
         }));
         let doubts = doubts(cell);
         if !doubts.is_empty() {
             let name = measurement(&cell.variant, cell.repeat);
-            cases.push(Case::new(name, Grade::Unproven, "INVALID", doubts.join("; ")));
+            cases.push(Case::new(name, CaseGrade::Unproven, "INVALID", doubts.join("; ")));
         }
     }
     cases.extend(run.problems.iter().filter_map(|problem| match problem {
-        Problem::CellMissing { cell, reason } if cell.balancer == balancer => {
+        RunProblem::CellMissing { cell, reason } if cell.balancer == balancer => {
             let name = measurement(&cell.variant, cell.repeat);
-            Some(Case::new(name, Grade::Unproven, "missing", format!("no results: {reason}")))
+            Some(Case::new(name, CaseGrade::Unproven, "missing", format!("no results: {reason}")))
         }
         _ => None,
     }));
@@ -94,20 +94,20 @@ pub(super) fn of_run(run: &RunSummary, explained: bool) -> Option<Case> {
             Verdict::Interrupted => "it was interrupted",
             _ => "it did not pass",
         };
-        Case::new("the run".to_owned(), Grade::Unproven, &words(run.verdict), why.to_owned())
+        Case::new("the run".to_owned(), CaseGrade::Unproven, &words(run.verdict), why.to_owned())
     })
 }
 
-fn judged(claim: &ClaimVerdict, masking_is_expected: bool) -> (Grade, &'static str, String) {
+fn judged(claim: &ClaimVerdict, masking_is_expected: bool) -> (CaseGrade, &'static str, String) {
     match &claim.holding {
-        Holding::Held => (Grade::Passed, "", String::new()),
-        Holding::Masked if masking_is_expected => (Grade::Passed, "", String::new()),
-        Holding::Failed => (Grade::Failed, "failed", format!("observed {}", claim.evidence())),
+        Holding::Held => (CaseGrade::Passed, "", String::new()),
+        Holding::Masked if masking_is_expected => (CaseGrade::Passed, "", String::new()),
+        Holding::Failed => (CaseGrade::Failed, "failed", format!("observed {}", claim.evidence())),
         Holding::Masked => {
-            (Grade::Failed, "masked", "retries hid every failure: the zero is unproved".to_owned())
+            (CaseGrade::Failed, "masked", "retries hid every failure: the zero is unproven".to_owned())
         }
-        Holding::Unproven(reason) => (Grade::Unproven, "unproven", reason.clone()),
-        Holding::NotApplicable(reason) => (Grade::NotApplicable, "n/a", reason.clone()),
+        Holding::Unproven(reason) => (CaseGrade::Unproven, "unproven", reason.clone()),
+        Holding::NotApplicable(reason) => (CaseGrade::NotApplicable, "n/a", reason.clone()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Annotations for a job on GitHub: an error for what failed, a warning for what could not be judged, a notice for what does
 //! not apply, and one for how the run ended.
 
-use super::cases::{Case, Grade, balancers, of_balancer, of_run};
+use super::cases::{Case, CaseGrade, balancers, of_balancer, of_run};
 use crate::compose::document::headline;
 use crate::judge::verdict::RunSummary;
 
@@ -13,14 +13,14 @@ pub(crate) fn render(runs: &[&RunSummary]) -> String {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Level {
+enum Severity {
     Error,
     Warning,
     Notice,
 }
 
 struct Annotation {
-    level: Level,
+    level: Severity,
     title: String,
     message: String,
 }
@@ -28,9 +28,9 @@ struct Annotation {
 impl Annotation {
     fn line(&self) -> String {
         let level = match self.level {
-            Level::Error => "error",
-            Level::Warning => "warning",
-            Level::Notice => "notice",
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Notice => "notice",
         };
         let title = data(&self.title).replace(':', "%3A").replace(',', "%2C");
         format!("::{level} title={title}::{}\n", data(&self.message))
@@ -49,19 +49,19 @@ fn annotations(run: &RunSummary) -> Vec<Annotation> {
         let cases = of_balancer(run, balancer);
         all.extend(cases.into_iter().filter_map(|case| annotation(format!("{title} on {balancer}"), case)));
     }
-    let explained = all.iter().any(|found| found.level < Level::Notice);
+    let explained = all.iter().any(|found| found.level < Severity::Notice);
     all.extend(of_run(run, explained).and_then(|case| annotation(title.clone(), case)));
-    all.push(Annotation { level: Level::Notice, title, message: headline(run).text });
+    all.push(Annotation { level: Severity::Notice, title, message: headline(run).text });
     all
 }
 
 /// Nothing for what passed.
 fn annotation(title: String, case: Case) -> Option<Annotation> {
     let level = match case.grade {
-        Grade::Passed => return None,
-        Grade::Failed => Level::Error,
-        Grade::Unproven => Level::Warning,
-        Grade::NotApplicable => Level::Notice,
+        CaseGrade::Passed => return None,
+        CaseGrade::Failed => Severity::Error,
+        CaseGrade::Unproven => Severity::Warning,
+        CaseGrade::NotApplicable => Severity::Notice,
     };
     Some(Annotation { level, title, message: format!("{}: {}, {}", case.name, case.kind, case.why) })
 }

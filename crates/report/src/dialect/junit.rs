@@ -8,7 +8,7 @@ use std::time::Duration;
 use model::catalog::BalancerKind;
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::cases::{Case, Grade, balancers, of_balancer, of_run};
+use super::cases::{Case, CaseGrade, balancers, of_balancer, of_run};
 use crate::judge::verdict::RunSummary;
 use crate::measure::summary::CellSummary;
 
@@ -75,12 +75,12 @@ fn suite(run: &RunSummary, balancer: BalancerKind, suffix: &str) -> TestSuite {
 
 fn test_case(case: Case, class: &str) -> TestCase {
     let mut status = match case.grade {
-        Grade::Passed => TestCaseStatus::success(),
-        Grade::Failed => TestCaseStatus::non_success(NonSuccessKind::Failure),
-        Grade::Unproven => TestCaseStatus::non_success(NonSuccessKind::Error),
-        Grade::NotApplicable => TestCaseStatus::skipped(),
+        CaseGrade::Passed => TestCaseStatus::success(),
+        CaseGrade::Failed => TestCaseStatus::non_success(NonSuccessKind::Failure),
+        CaseGrade::Unproven => TestCaseStatus::non_success(NonSuccessKind::Error),
+        CaseGrade::NotApplicable => TestCaseStatus::skipped(),
     };
-    if case.grade != Grade::Passed {
+    if case.grade != CaseGrade::Passed {
         status.set_type(case.kind).set_message(case.why);
     }
     let mut shown = TestCase::new(case.name, status);

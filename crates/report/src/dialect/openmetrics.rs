@@ -113,16 +113,19 @@ fn families(runs: &[&RunSummary]) -> Vec<Family> {
             trust,
         ),
         of_cells("rig_requests", "Measured requests, by how they ended.", None, requests),
-        of_cells("rig_books", "1 for the grade of the books: who could be compared.", None, |cell| {
-            vec![(vec![pair("grade", words(cell.books.grade))], 1.0)]
-        }),
+        of_cells(
+            "rig_books",
+            "1 for the grade of the books: which records could be compared.",
+            None,
+            |cell| vec![(vec![pair("grade", words(cell.books.grade))], 1.0)],
+        ),
         of_cells(
             "rig_zero_bound_ratio",
-            "If none was dropped: at 95 %, fewer than this part of what the control lost is lost.",
+            "If none was dropped: upper bound, at 95 % confidence, on the part of the control's losses that remains.",
             None,
             |cell| counted(cell, zero_bound),
         ),
-        of_cells("rig_backend_requests", "Measured requests that bear a backend's stamp.", None, backends),
+        of_cells("rig_backend_requests", "Measured requests with a backend's stamp.", None, backends),
         of_cells("rig_cpu", "CPU time over the measured load.", Some(Unit::Seconds), cpu),
     ];
     others.into_iter().chain(figures).collect()

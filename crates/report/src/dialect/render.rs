@@ -12,7 +12,7 @@ use crate::dialect::html::html;
 use crate::dialect::openmetrics::SameScenario;
 use crate::dialect::pictures::Illustrated;
 use crate::dialect::{csv, github, json, junit, markdown, openmetrics, svg, terminal};
-use crate::judge::compare::Comparison;
+use crate::judge::compare::RunComparison;
 use crate::judge::verdict::RunSummary;
 
 /// How a report is laid out.
@@ -124,7 +124,7 @@ pub fn render_table(table: &Table, style: Style) -> String {
 }
 
 /// Lays out comparisons, one after the other; a program gets the figures of every repeat.
-pub fn render_comparisons(comparisons: &[Comparison], format: Format, style: Style) -> String {
+pub fn render_comparisons(comparisons: &[RunComparison], format: Format, style: Style) -> String {
     let documents = || comparisons.iter().map(comparison::compose);
     match format {
         Format::Table => {

@@ -17,13 +17,13 @@ const COLUMNS: usize = 2;
 
 /// Lays out runs as one picture.
 pub(crate) fn render(runs: &[Illustrated<'_>]) -> String {
-    let columns: Vec<Vec<Column>> = runs.iter().flat_map(|told| rows(*told, runs.len() > 1)).collect();
+    let columns: Vec<Vec<CellColumn>> = runs.iter().flat_map(|told| rows(*told, runs.len() > 1)).collect();
     let series: Vec<&Series> = runs.iter().flat_map(|told| told.series).collect();
     let widest = columns.iter().map(Vec::len).max().unwrap_or(1) as u32;
     let width = widest * (WIDTH + GAP) - GAP;
     let mut tops = vec![0];
     tops.extend(columns.iter().scan(0, |top, row| {
-        *top += row.iter().map(Column::height).max().unwrap_or(0);
+        *top += row.iter().map(CellColumn::height).max().unwrap_or(0);
         Some(*top)
     }));
     let drawn = tops.last().copied().unwrap_or(0);
@@ -50,22 +50,22 @@ pub(crate) fn render(runs: &[Illustrated<'_>]) -> String {
 }
 
 /// A cell's part of the picture.
-struct Column {
+struct CellColumn {
     heading: String,
     usable: bool,
     pictures: [Picture; 2],
 }
 
-fn rows(told: Illustrated<'_>, several: bool) -> Vec<Vec<Column>> {
+fn rows(told: Illustrated<'_>, several: bool) -> Vec<Vec<CellColumn>> {
     let scale = Scale::of(told.series);
     let column = |(cell, series): &Pictured<'_>| {
-        let scenario = if several { format!("{}: ", cell.scenario) } else { String::new() };
+        let of = several.then(|| format!("{}: ", cell.scenario)).unwrap_or_default();
         let repeat = if told.run.repeats > 1 { format!(" #{}", cell.repeat) } else { String::new() };
         let invalid = if cell.is_usable() { "" } else { ", INVALID" };
         let dropped = captions::dropped(cell);
         let id = |of: &str| format!("{}-{}-{of}", cell.scenario, cell.cell());
-        Column {
-            heading: format!("{scenario}{}, {}{repeat}: {dropped}{invalid}", cell.balancer, cell.variant),
+        CellColumn {
+            heading: format!("{of}{}, {}{repeat}: {dropped}{invalid}", cell.balancer, cell.variant),
             usable: cell.is_usable(),
             pictures: [
                 outcomes::draw(id("requests"), cell, series, &scale),
@@ -78,7 +78,7 @@ fn rows(told: Illustrated<'_>, several: bool) -> Vec<Vec<Column>> {
     rows.map(|cells| cells.iter().map(column).collect()).collect()
 }
 
-impl Column {
+impl CellColumn {
     fn height(&self) -> u32 {
         HEADING + self.pictures.iter().map(|picture| picture.height).sum::<u32>()
     }

@@ -104,7 +104,7 @@ mod tests {
         assert_eq!(
             ZeroBound::over_replacements(0).per_replacement,
             None,
-            "where nobody was replaced there is no bound"
+            "without a replacement there is no bound"
         );
     }
 

@@ -1,6 +1,6 @@
 //! The number that a claim is about, looked up in a cell's summary.
 
-use model::claim::{Comparison, Metric, RestsOn, Unit, Whole};
+use model::claim::{Comparison, Metric, PartOf, RestsOn, Unit};
 use model::detection::DetectionBound;
 use model::outcome::OutcomeKind;
 
@@ -74,7 +74,7 @@ pub fn read(cell: &CellSummary, metric: Metric, facet: Option<&str>) -> Result<f
         },
         Metric::SplitDisagreements => match cell.routing.as_ref().and_then(|routing| routing.compared) {
             Some(_) => count(routing().disagreements),
-            None => Err(NoReading("the access log tells no pools that could be compared".to_owned())),
+            None => Err(NoReading("the access log has no pools to compare with".to_owned())),
         },
         Metric::PoolShare => match facet.and_then(|pool| routing().pools.get(pool).copied()) {
             Some(share) => Ok(share.share),
@@ -149,11 +149,13 @@ pub fn read(cell: &CellSummary, metric: Metric, facet: Option<&str>) -> Result<f
 
 /// A summary of an earlier version has none.
 fn losses(cell: &CellSummary) -> Result<Losses, NoReading> {
-    cell.losses.ok_or_else(|| NoReading(format!("nobody noted when {} dropped requests", cell.cell())))
+    cell.losses.ok_or_else(|| {
+        NoReading(format!("the time at which {} dropped requests was not recorded", cell.cell()))
+    })
 }
 
 fn tls(cell: &CellSummary) -> Result<TlsRecord, NoReading> {
-    cell.tls.ok_or_else(|| NoReading(format!("nobody speaks TLS in {}", cell.cell())))
+    cell.tls.ok_or_else(|| NoReading(format!("{} has no TLS", cell.cell())))
 }
 
 /// In milliseconds, as every time.
@@ -167,11 +169,11 @@ fn users(cell: &CellSummary) -> Result<UserRecord, NoReading> {
 
 /// What nobody said anything about is not a zero.
 fn sessions(cell: &CellSummary) -> Result<SessionRecord, NoReading> {
-    let none = || NoReading(format!("no backend of {} said anything about sessions", cell.cell()));
+    let none = || NoReading(format!("no backend of {} reported sessions", cell.cell()));
     let sessions = users(cell)?.sessions.ok_or_else(none)?;
     match sessions.was_put_to_the_test() {
         true => Ok(sessions),
-        false => Err(NoReading(format!("no session of {} was asked for again", cell.cell()))),
+        false => Err(NoReading(format!("no session of {} was used again", cell.cell()))),
     }
 }
 
@@ -194,12 +196,12 @@ fn greatest(
 /// counted.
 pub fn whole(cell: &CellSummary, metric: Metric) -> Option<u64> {
     match metric.whole()? {
-        Whole::Requests => Some(cell.counts.scheduled),
-        Whole::Responses => cell.routing.as_ref()?.expected,
-        Whole::Ids => cell.routing.as_ref()?.compared,
-        Whole::Backends | Whole::Drains => cell.deploy.as_ref().map(|deploy| deploy.planned),
-        Whole::Sessions => cell.users?.sessions.map(|sessions| sessions.named),
-        Whole::Users => cell.users.map(|users| users.users),
+        PartOf::Requests => Some(cell.counts.scheduled),
+        PartOf::Responses => cell.routing.as_ref()?.expected,
+        PartOf::Ids => cell.routing.as_ref()?.compared,
+        PartOf::Backends | PartOf::Drains => cell.deploy.as_ref().map(|deploy| deploy.planned),
+        PartOf::Sessions => cell.users?.sessions.map(|sessions| sessions.named),
+        PartOf::Users => cell.users.map(|users| users.users),
     }
 }
 
@@ -289,7 +291,7 @@ pub fn show(cell: &CellSummary, metric: Metric, value: f64) -> String {
         Unit::Share => percent(value),
         Unit::Number => number(value),
         Unit::Count => match (metric.whole(), whole(cell, metric)) {
-            (Some(Whole::Requests), Some(all)) => format!("{value} of {all}"),
+            (Some(PartOf::Requests), Some(all)) => format!("{value} of {all}"),
             (Some(what), Some(all)) => format!("{value} of {all} {what}"),
             _ => value.to_string(),
         },

@@ -6,7 +6,7 @@ use crate::judge::verdict::RunSummary;
 
 /// One saved run.
 #[derive(Clone, Copy, Debug)]
-pub struct Run<'a> {
+pub struct LabelledRun<'a> {
     /// What the user calls it: its directory.
     pub label: &'a str,
     /// What was planned.

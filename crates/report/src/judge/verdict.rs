@@ -90,7 +90,7 @@ pub struct RunSummary {
     /// Each cell, in the order of the plan.
     pub cells: Vec<CellSummary>,
     /// What stood in the way.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<RunProblem>,
     /// Where it was measured.
     pub environment: Environment,
 }
@@ -116,7 +116,7 @@ impl RunSummary {
 /// Something that stood in the way of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Problem {
+pub enum RunProblem {
     /// The user interrupted it, in or between cells.
     Interrupted,
     /// A cell has no results.
@@ -197,19 +197,19 @@ pub fn judge(
     plan: &SavedPlan,
     environment: &Environment,
     mut cells: Vec<CellSummary>,
-    mut problems: Vec<Problem>,
+    mut problems: Vec<RunProblem>,
 ) -> RunSummary {
     let order = plan.cells();
     without_reloads::compare(plan, &mut cells);
     cells.sort_by_key(|cell| order.iter().position(|planned| *planned == cell.cell()));
     for cell in missing(plan, &cells) {
-        let known = |p: &Problem| matches!(p, Problem::CellMissing { cell: c, .. } if *c == cell);
+        let known = |p: &RunProblem| matches!(p, RunProblem::CellMissing { cell: c, .. } if *c == cell);
         if !problems.iter().any(known) {
             let reason = "it was not run".to_owned();
-            problems.push(Problem::CellMissing { cell, reason });
+            problems.push(RunProblem::CellMissing { cell, reason });
         }
     }
-    let changed = problems.contains(&Problem::PlanChanged);
+    let changed = problems.contains(&RunProblem::PlanChanged);
     let judge = Judge { plan, cells: &cells, changed };
     let (mut claims, mut proofs) = (Vec::new(), Vec::new());
     for balancer in BalancerKind::ALL {
@@ -253,7 +253,7 @@ pub fn judge(
 fn verdict(
     claims: &[ClaimVerdict],
     cells: &[CellSummary],
-    problems: &[Problem],
+    problems: &[RunProblem],
     judge: &Judge<'_>,
 ) -> Verdict {
     let claims = claims.iter().map(|claim| match &claim.holding {
@@ -271,9 +271,9 @@ fn verdict(
         _ => Verdict::Invalid,
     });
     let problems = problems.iter().map(|problem| match problem {
-        Problem::Interrupted => Verdict::Interrupted,
-        Problem::CellMissing { .. } | Problem::PlanChanged => Verdict::Invalid,
-        Problem::Note(_) => Verdict::Passed,
+        RunProblem::Interrupted => Verdict::Interrupted,
+        RunProblem::CellMissing { .. } | RunProblem::PlanChanged => Verdict::Invalid,
+        RunProblem::Note(_) => Verdict::Passed,
     });
     if judge.changed {
         // Not even a failure can be told by such a plan.

@@ -325,7 +325,7 @@ fn a_fault_that_lasted_longer_than_planned_is_another_one() {
         let timeline = summarise(&plan, &records).validity.timeline.expect("it has a timeline");
         assert_eq!(timeline.is_usable(), expected, "{timeline:?}");
         let told =
-            "`again` of the timeline lasted 1.9 s instead of 100 ms: web-2 could not be started again sooner";
+            "`again` of the timeline lasted 1.9 s instead of 100 ms: web-2 could not be restarted sooner";
         assert_eq!(timeline.reasons.iter().any(|reason| reason == told), !expected, "{timeline:?}");
     }
 }

@@ -2,7 +2,7 @@
 
 use model::plan::Unavailable;
 use quick_junit::Report;
-use report::verdict::Problem;
+use report::verdict::RunProblem;
 use report::{Colour, Format, RunSummary, Style, judge, render, render_several, summarise};
 
 use crate::build::*;
@@ -59,7 +59,7 @@ fn what_did_not_pass_is_never_all_green() {
     assert_eq!(counted(&junit(&run)), (4, 0, 1));
     let mut interrupted = held();
     interrupted.verdict = report::Verdict::Interrupted;
-    interrupted.problems.push(Problem::Interrupted);
+    interrupted.problems.push(RunProblem::Interrupted);
     assert_eq!(counted(&junit(&interrupted)), (4, 0, 1));
 }
 

@@ -4,7 +4,7 @@ use model::history::{Event, Happening};
 use model::plan::SavedPlan;
 use model::records::CellRecords;
 use model::units::Span;
-use report::series::{Group, State};
+use report::series::{BackendState, Group};
 use report::{
     Colour, Format, Illustrated, RunSummary, Series, Style, judge, render_several, series, summarise,
 };
@@ -208,12 +208,12 @@ fn a_long_load_has_no_more_bins_than_can_be_seen() {
 #[test]
 fn bands_are_the_phases_of_each_backend() {
     let bands = of(DRAINED).bands;
-    let states: Vec<State> =
+    let states: Vec<BackendState> =
         bands.iter().filter(|band| band.backend == "web-1").map(|band| band.state).collect();
-    assert_eq!(states, [State::Draining, State::Stopped, State::Returning]);
+    assert_eq!(states, [BackendState::Draining, BackendState::Stopped, BackendState::Returning]);
     let drain = &bands[0];
     assert!((drain.from, drain.to) == (4.0, 4.105), "{drain:?}");
-    assert!(of(CONTROL).bands.iter().all(|band| band.state != State::Draining));
+    assert!(of(CONTROL).bands.iter().all(|band| band.state != BackendState::Draining));
 }
 
 #[test]
@@ -236,7 +236,7 @@ fn what_the_balancers_view_says_is_a_band_of_its_own() {
     ];
     records.history.extend(seen);
     let bands = series(&plan(), &records).expect("the load began").bands;
-    let down: Vec<_> = bands.iter().filter(|band| band.state == State::MarkedDown).collect();
+    let down: Vec<_> = bands.iter().filter(|band| band.state == BackendState::MarkedDown).collect();
     let told: Vec<_> = down.iter().map(|band| (band.backend.as_str(), band.from, band.to)).collect();
     assert_eq!(told, [("web-1", 4.2, 4.6), ("web-2", 5.0, 20.0)]);
 }

@@ -14,7 +14,7 @@ use report::compare::{self, figures::LEFT_OUT};
 use report::document::ELSEWHERE;
 use report::faults::{FaultRecord, Seen, TimeToEject};
 use report::routing::Routing;
-use report::run::Run;
+use report::run::LabelledRun;
 use report::sessions::{SessionRecord, UserRecord};
 use report::tls::TlsRecord;
 use report::{CellSummary, Colour, Format, RunSummary, Style, catalogue, judge, render, summarise};
@@ -140,7 +140,8 @@ fn a_comparison_has_every_metric_or_says_why_not() {
     let (plan, run) = run();
     let catalog = Catalog { signs: vec![], missing: vec![] };
     let kinds = [model::catalog::BalancerKind::Nginx];
-    let compared = compare::balancers(Run { label: "", plan: &plan, summary: &run }, &kinds, &plan, &catalog);
+    let compared =
+        compare::balancers(LabelledRun { label: "", plan: &plan, summary: &run }, &kinds, &plan, &catalog);
     for metric in Metric::ALL {
         let row = |row: &compare::Row| row.figure.split('[').next() == Some(metric.name());
         let left_out = LEFT_OUT.iter().any(|(it, why)| it == metric && !why.is_empty());

@@ -1,6 +1,6 @@
 use model::outcome::{BodyCheck, Cause, NotSent, Outcome, OutcomeKind, Stage};
 use proptest::prelude::*;
-use report::latency::{Latency, Level, Quantile};
+use report::latency::{LatencySummary, Level, Quantile};
 use report::{CellSummary, summarise};
 
 use crate::build::*;
@@ -67,7 +67,7 @@ proptest! {
             request
         });
         let requests: Vec<_> = ok.chain((0..failures).map(|id| request(id, 0.0, answered(502)))).collect();
-        let latency = Latency::of(&requests, 5000.0);
+        let latency = LatencySummary::of(&requests, 5000.0);
         let told = Quantile::ALL.iter().copied().filter_map(|quantile| match latency.level(quantile) {
             Level::Ms(ms) => Some(ms),
             Level::Failed => Some(f64::INFINITY),
@@ -88,12 +88,12 @@ fn percentiles_are_those_of_the_nearest_rank() {
             request
         })
         .collect();
-    let latency = Latency::of(&requests, 5000.0);
+    let latency = LatencySummary::of(&requests, 5000.0);
     assert_eq!(latency.p50, Some(2500.0));
     assert_eq!(latency.p99, Some(4950.0));
     assert_eq!(latency.p999, Some(4995.0));
     assert_eq!(latency.max, Some(5000.0));
-    assert_eq!(Latency::of(&requests[1..], 5000.0).p999, None, "four are slower");
+    assert_eq!(LatencySummary::of(&requests[1..], 5000.0).p999, None, "four are slower");
 }
 
 #[test]

@@ -100,7 +100,7 @@ fn claims_about_sessions_are_read_and_silence_is_no_zero() {
     let mut silent = records(&[(0, 0, "a", Lost, 2, None)]);
     silent.requests[0].session = None;
     let silent = judged(summarise(&plan, &silent));
-    assert!(matches!(&silent.claims[0].holding, Holding::Unproven(why) if why.contains("said anything")));
+    assert!(matches!(&silent.claims[0].holding, Holding::Unproven(why) if why.contains("reported sessions")));
     assert_eq!(silent.claims[2].holding, Holding::Held);
 
     let mut nobody = plan.clone();

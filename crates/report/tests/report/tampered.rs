@@ -7,7 +7,7 @@ use model::records::{CellRecords, Environment};
 use model::units::Rate;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use report::verdict::Problem;
+use report::verdict::RunProblem;
 use report::{
     CellSummary, Colour, Format, Illustrated, RunSummary, Style, Verdict, judge, latency_log, render, series,
     summarise,
@@ -210,7 +210,7 @@ fn reported_as(
 ) -> RunSummary {
     let summary = summarise(plan, records);
     let series: Vec<_> = series(plan, records).into_iter().collect();
-    let run = judge(plan, environment, vec![control.clone(), summary], Vec::<Problem>::new());
+    let run = judge(plan, environment, vec![control.clone(), summary], Vec::<RunProblem>::new());
     let mut rendered = latency_log(plan, records);
     let style = Style { width: 80, colour: Colour::Never };
     for format in Format::ALL.iter().copied() {

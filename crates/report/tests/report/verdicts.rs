@@ -4,7 +4,7 @@ use model::plan::SavedPlan;
 use model::records::CellRecords;
 use model::topology::Retries;
 use model::units::Nanos;
-use report::verdict::{Holding, Problem};
+use report::verdict::{Holding, RunProblem};
 use report::{RunSummary, Verdict, judge, summarise};
 
 use crate::build::*;
@@ -208,7 +208,7 @@ fn a_control_that_dropped_nothing_says_whether_anything_was_in_flight_to_be_drop
         assert!(!told.contains("although"), "{told}");
     }
     let condition = unproven("without-drain.replaced == 4", cell(CONTROL));
-    assert_eq!(condition, "the control does not show what it should");
+    assert_eq!(condition, "the control did not show what it has to show");
 }
 
 #[test]
@@ -238,7 +238,7 @@ fn a_missing_cell_is_invalid_and_named() {
     let run = run(&[cell(CONTROL)]);
     assert_eq!(run.verdict, Verdict::Invalid);
     assert!(matches!(zero(&run), Holding::Unproven(_)));
-    assert!(matches!(&run.problems[..], [Problem::CellMissing { cell, .. }] if cell.variant == DRAINED));
+    assert!(matches!(&run.problems[..], [RunProblem::CellMissing { cell, .. }] if cell.variant == DRAINED));
 }
 
 #[test]
@@ -247,7 +247,7 @@ fn an_interruption_comes_before_a_failure_and_a_failure_before_invalidity() {
     let mut interrupted = cell(CONTROL);
     interrupted.history.push(event(1.0, Happening::Interrupted));
     assert_eq!(run(&[interrupted, with_a_drop()]).verdict, Verdict::Interrupted);
-    let between_cells = judge(&plan, &environment(), vec![], vec![Problem::Interrupted]);
+    let between_cells = judge(&plan, &environment(), vec![], vec![RunProblem::Interrupted]);
     assert_eq!(between_cells.verdict, Verdict::Interrupted);
     let only_the_failed = run(&[with_a_drop()]);
     assert_eq!(only_the_failed.verdict, Verdict::Failed);
@@ -312,7 +312,7 @@ fn a_plan_that_was_changed_after_the_run_judges_nothing() {
     let mut failing = plan.clone();
     failing.expect[0].right = Operand::Count(5);
     for plan in [&plan, &failing] {
-        let run = judge(plan, &environment(), cells(), vec![Problem::PlanChanged]);
+        let run = judge(plan, &environment(), cells(), vec![RunProblem::PlanChanged]);
         assert_eq!(run.verdict, Verdict::Invalid);
         let told = |claim: &report::verdict::ClaimVerdict| matches!(&claim.holding, Holding::Unproven(why) if why.starts_with("plan.json was changed after the run"));
         assert!(run.claims.iter().all(told), "{:?}", run.claims);

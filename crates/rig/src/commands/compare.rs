@@ -9,14 +9,14 @@ use engine::preflight::preflight;
 use model::catalog::BalancerKind;
 use model::plan::SavedPlan;
 use model::scenario::Choice;
-use report::compare::{self, Comparison, LEAST_REPEATS, Strictness};
+use report::compare::{self, LEAST_REPEATS, RunComparison, Strictness};
 use report::{Format, render_comparisons};
 use tokio::sync::watch;
 
 use super::judged::{exit, style};
 use super::planning::{Planned, plans, templates};
 use super::run::{Done, controlled, run};
-use super::saved::Read;
+use super::saved::ReadRun;
 use crate::bundled;
 use crate::cli::{self, Compare};
 use crate::exit::{Exit, Failure, print, tell};
@@ -52,7 +52,7 @@ fn saved(wanted: &Compare, [a, b]: &[PathBuf; 2]) -> Result<Exit, Failure> {
             "--repeat, --seed and --set apply to new runs of balancers, not to saved runs"
         )));
     }
-    let (a, b) = (Read::from(a)?, Read::from(b)?);
+    let (a, b) = (ReadRun::from(a)?, ReadRun::from(b)?);
     let strictness = if wanted.force { Strictness::Forced } else { Strictness::Alike };
     let comparisons = compare::runs(a.run(), b.run(), strictness, &catalog()).map_err(Failure::usage)?;
     show(wanted, &comparisons)?;
@@ -128,7 +128,7 @@ async fn side_by_side(
         }
         let broken = match run(&settings, &job.planned, templates, interrupted.clone()).await {
             Ok(Done { path, broken, .. }) => {
-                let read = Read::from(&path)?;
+                let read = ReadRun::from(&path)?;
                 worst = worst.max(exit(&read.summary, false));
                 if !read.summary.cells.is_empty() {
                     comparisons.push(compare::balancers(read.run(), kinds, &job.whole, &catalog()));
@@ -192,7 +192,7 @@ fn settings(wanted: &Compare) -> cli::Run {
     }
 }
 
-fn show(wanted: &Compare, comparisons: &[Comparison]) -> Result<(), Failure> {
+fn show(wanted: &Compare, comparisons: &[RunComparison]) -> Result<(), Failure> {
     print(&render_comparisons(comparisons, wanted.format, style(wanted.no_color)))
 }
 

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use model::history::{Event, Happening};
 use model::identity::CellId;
 use model::units::Nanos;
-use report::verdict::Problem;
+use report::verdict::RunProblem;
 use report::{
     Analysis, CellSummary, Colour, Corrected, Illustrated, RunSummary, Series, Style, Verdict, judge, render,
     render_several,
@@ -60,7 +60,7 @@ fn whole(saved: &SavedRun, cell: &CellId) -> Result<LoadedCell, StoreError> {
 }
 
 /// What a cell's records showed.
-pub(super) struct Measured {
+pub(super) struct MeasuredCell {
     pub(super) summary: CellSummary,
     series: Option<Series>,
     warnings: Vec<ReadWarning>,
@@ -71,24 +71,24 @@ pub(super) fn measured<T>(
     saved: &SavedRun,
     cell: &CellId,
     also: impl FnOnce(&Analysis<'_>) -> T,
-) -> Result<(Measured, T), StoreError> {
+) -> Result<(MeasuredCell, T), StoreError> {
     let LoadedCell { records, warnings, .. } = whole(saved, cell)?;
     let records = Corrected::of(saved.plan(), &records);
     let analysis = Analysis::of(saved.plan(), &records);
     let (summary, series) = (analysis.summary(), analysis.series());
-    Ok((Measured { summary, series, warnings }, also(&analysis)))
+    Ok((MeasuredCell { summary, series, warnings }, also(&analysis)))
 }
 
 /// Judges `saved`. Cells that are in `known` were summed up before.
-pub(super) fn judged(saved: &SavedRun, mut known: Vec<Measured>) -> Result<Judged, StoreError> {
+pub(super) fn judged(saved: &SavedRun, mut known: Vec<MeasuredCell>) -> Result<Judged, StoreError> {
     let mut problems = Vec::new();
     match saved.plan_is() {
         PlanIs::AsRun => {}
-        PlanIs::Changed => problems.push(Problem::PlanChanged),
-        PlanIs::Unsealed => problems.push(Problem::Note(UNSEALED.to_owned())),
+        PlanIs::Changed => problems.push(RunProblem::PlanChanged),
+        PlanIs::Unsealed => problems.push(RunProblem::Note(UNSEALED.to_owned())),
     }
     if saved.was_interrupted() {
-        problems.push(Problem::Interrupted);
+        problems.push(RunProblem::Interrupted);
     }
     let (mut cells, mut pictured) = (Vec::new(), Vec::new());
     for cell in saved.cells() {
@@ -96,7 +96,7 @@ pub(super) fn judged(saved: &SavedRun, mut known: Vec<Measured>) -> Result<Judge
             Some(place) => known.swap_remove(place),
             None => measured(saved, &cell, |_| ())?.0,
         };
-        let notes = measured.warnings.iter().map(|warning| Problem::Note(format!("{cell}: {warning}")));
+        let notes = measured.warnings.iter().map(|warning| RunProblem::Note(format!("{cell}: {warning}")));
         problems.extend(notes);
         cells.push(measured.summary);
         pictured.extend(measured.series);

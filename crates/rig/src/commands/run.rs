@@ -8,7 +8,7 @@ use engine::balancer::{Templates, adapter};
 use engine::capacity;
 use engine::cell::{End, Order, find_curl};
 use engine::components::{SERVICES, Service};
-use engine::host::limits::Limits;
+use engine::host::limits::ProcessLimits;
 use engine::preflight::preflight;
 use engine::program::Program;
 use engine::runtime::Runtime;
@@ -23,7 +23,7 @@ use report::{CellSummary, Format, render, verdict_json};
 use store::{SavedRun, StoreError};
 use tokio::sync::watch;
 
-use super::judged::{Judged, Measured, SAVED, exit, judged, measured, overview, rendered};
+use super::judged::{Judged, MeasuredCell, SAVED, exit, judged, measured, overview, rendered};
 use super::leftovers;
 use super::planning::{Planned, plans, templates};
 use super::reproduce;
@@ -157,7 +157,7 @@ pub(super) async fn run(
     match runtime::choose(wanted.runtime, wanted.pull, &programs, show, interrupted).await? {
         None => Err(Failure::interrupted()),
         Some(Chosen::Processes(executable)) => {
-            capacity::check(Limits::here(), plan).map_err(Failure::environment)?;
+            capacity::check(ProcessLimits::here(), plan).map_err(Failure::environment)?;
             job.perform(&|| ProcessRuntime::new(executable.clone()), None).await
         }
         Some(Chosen::Docker(engine)) => {
@@ -219,7 +219,7 @@ impl RunTask<'_> {
         let mut environment = environment::gather(builds, engine.map(Engine::facts));
         environment.command = reproduce::command(wanted, planned, plan, asked.name());
         environment.templates = preflight(plan, self.templates).map_err(Failure::usage)?;
-        let stored = store::Run::create(&wanted.out, plan, planned.document.text(), &environment)
+        let stored = store::RunWriter::create(&wanted.out, plan, planned.document.text(), &environment)
             .with_context(|| format!("results can't be written to {}", wanted.out.display()))
             .map_err(Failure::environment)?;
         let cells = interleaved(plan);
@@ -262,10 +262,10 @@ impl RunTask<'_> {
         &self,
         runtime: &impl Runtime,
         plan: &Plan,
-        stored: &store::Run,
+        stored: &store::RunWriter,
         cell: &CellId,
         progress: &CellProgress,
-    ) -> Result<(End, Measured), Failure> {
+    ) -> Result<(End, MeasuredCell), Failure> {
         let wanted = self.wanted;
         let dir = stored.cell(cell).map_err(Failure::environment)?;
         let order = Order {
@@ -294,7 +294,7 @@ impl RunTask<'_> {
 }
 
 /// Judges the whole run from what was saved, and writes the reports and the verdict.
-fn conclude(stored: &store::Run, measured: Vec<Measured>) -> Result<Judged, StoreError> {
+fn conclude(stored: &store::RunWriter, measured: Vec<MeasuredCell>) -> Result<Judged, StoreError> {
     let judged = judged(&SavedRun::open(stored.path())?, measured)?;
     let reports = [
         ("summary.json", Format::Json),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use engine::balancer::adapter;
 use model::catalog::BalancerKind;
 use model::operations::Whereabouts;
-use report::run::Run;
+use report::run::LabelledRun;
 use report::{render_page, runbook};
 
 use super::saved;
@@ -15,7 +15,7 @@ use crate::exit::{Exit, Failure, print};
 /// Prints a page for the named balancer, or for each balancer in the runs, or for all balancers.
 pub(crate) fn perform(wanted: &Runbook) -> Result<Exit, Failure> {
     let read = saved::read(&wanted.runs)?;
-    let runs: Vec<Run<'_>> = read.iter().map(saved::Read::run).collect();
+    let runs: Vec<LabelledRun<'_>> = read.iter().map(saved::ReadRun::run).collect();
     let ran: BTreeSet<BalancerKind> =
         runs.iter().flat_map(|run| &run.summary.cells).map(|cell| cell.balancer).collect();
     let kinds: Vec<BalancerKind> = match wanted.balancer {

@@ -1,7 +1,7 @@
 //! The keys of the whole document, and of them those that a variant may change.
 
 use super::load::{self, load};
-use super::timeline::{Stage, timeline};
+use super::timeline::{ActedUpon, timeline};
 use super::topology::{self, topology};
 use crate::catalog::{BalancerKind, Catalog};
 use crate::claim::Claim;
@@ -159,7 +159,7 @@ pub(crate) fn variant<'s>(
             "timeline",
             move |it| {
                 let (topology, load_ends) = (it.topology.clone(), it.traffic.duration);
-                timeline(Stage {
+                timeline(ActedUpon {
                     topology,
                     load_ends,
                     sources: it.traffic.has_sources(),

@@ -18,7 +18,7 @@ use crate::topology::Topology;
 use crate::units::Span;
 
 /// What the entries act upon.
-pub(crate) struct Stage<'s> {
+pub(crate) struct ActedUpon<'s> {
     pub(crate) topology: Topology,
     pub(crate) load_ends: Span,
     /// Whether the load comes from many addresses.
@@ -26,7 +26,7 @@ pub(crate) struct Stage<'s> {
     pub(crate) balancers: Balancers<'s>,
 }
 
-impl Stage<'_> {
+impl ActedUpon<'_> {
     pub(super) fn pools(&self) -> Vec<String> {
         self.topology.pools.iter().map(|pool| pool.name.clone()).collect()
     }
@@ -37,7 +37,7 @@ impl Stage<'_> {
     }
 }
 
-pub(crate) fn timeline<'s>(stage: Stage<'s>) -> Form<'s, Vec<Entry>> {
+pub(crate) fn timeline<'s>(stage: ActedUpon<'s>) -> Form<'s, Vec<Entry>> {
     let stage = Rc::new(stage);
     let entries = move |names: Vec<String>| {
         let (stage, names) = (Rc::clone(&stage), Rc::new(names));
@@ -64,7 +64,7 @@ pub(super) struct Draft {
     pub(super) action: Option<Action>,
 }
 
-fn entry<'s>(name: &str, names: &Rc<Vec<String>>, stage: &Rc<Stage<'s>>) -> Form<'s, Entry> {
+fn entry<'s>(name: &str, names: &Rc<Vec<String>>, stage: &Rc<ActedUpon<'s>>) -> Form<'s, Entry> {
     let names = Rc::clone(names);
     let after = text(Text::NameOf("entry"), move |item| item.known_name("entry of the timeline", &names));
     let section = Section::new("entry", "One thing that happens while the load runs.", Draft::default())

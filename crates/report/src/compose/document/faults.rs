@@ -131,7 +131,7 @@ fn bound_note(cell: &CellSummary, fault: &FaultRecord) -> String {
 
 fn general_notes(run: &RunSummary) -> Vec<String> {
     let every = run.cells.iter().flat_map(|cell| &cell.faults).find_map(|fault| fault.looked_every_ms);
-    let looked = every.map_or(String::new(), |ms| format!(", which is looked at every {}", millis(ms)));
+    let looked = every.map_or(String::new(), |ms| format!(", read every {}", millis(ms)));
     let spread = if run.repeats > 1 {
         " Of several repeats: the median, with the smallest and the largest; of two, both."
     } else {

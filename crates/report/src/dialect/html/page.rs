@@ -14,7 +14,7 @@ const STYLE: &str = include_str!("style.css");
 
 /// Where a block stands on the page.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Position {
     /// What the numbers mean, as running text below the question.
     Reading,
     /// What the reader came for, before the pictures.
@@ -25,21 +25,21 @@ enum Place {
     Last,
 }
 
-impl Place {
-    fn of(block: &Block) -> Place {
+impl Position {
+    fn of(block: &Block) -> Position {
         match block {
-            Block::Table(_) => Place::Middle,
-            Block::Method(_) => Place::Last,
+            Block::Table(_) => Position::Middle,
+            Block::Method(_) => Position::Last,
             Block::List { topic, .. } | Block::Quotes { topic, .. } => match topic {
-                Topic::Reading => Place::Reading,
-                Topic::NotRun | Topic::Claims | Topic::Failures => Place::First,
+                Topic::Reading => Position::Reading,
+                Topic::NotRun | Topic::Claims | Topic::Failures => Position::First,
                 Topic::Books
                 | Topic::OwnTemplates
                 | Topic::Notes
                 | Topic::Generator
                 | Topic::Environment
                 | Topic::Reproduce
-                | Topic::Curl => Place::Last,
+                | Topic::Curl => Position::Last,
                 Topic::Capabilities
                 | Topic::Differences
                 | Topic::Findings
@@ -48,7 +48,7 @@ impl Place {
                 | Topic::Sides
                 | Topic::Sources
                 | Topic::Trust
-                | Topic::Windows => Place::Middle,
+                | Topic::Windows => Position::Middle,
             },
         }
     }
@@ -93,7 +93,7 @@ fn contents(runs: &[Illustrated<'_>]) -> Markup {
 fn article(number: usize, told: Illustrated<'_>) -> Markup {
     let run = told.run;
     let Document { headline, question, experiment, blocks } = compose(run, Detail::Full);
-    let at = |place: Place| blocks.iter().filter(move |block| Place::of(block) == place);
+    let at = |place: Position| blocks.iter().filter(move |block| Position::of(block) == place);
     // The table of requests, if there is any cell, stands above the pictures.
     let requests = usize::from(!run.cells.is_empty());
     html! {
@@ -102,10 +102,10 @@ fn article(number: usize, told: Illustrated<'_>) -> Markup {
                 p.verdict.(tone(headline.mark)) { span.sign aria-hidden="true" { (headline.mark.sign()) } " " (headline.text) }
                 h1 { (question) }
                 p.experiment { b { "Experiment" } ": " (experiment) }
-                @for block in at(Place::Reading) { (reading(block)) }
+                @for block in at(Position::Reading) { (reading(block)) }
             }
-            @for requests in at(Place::Middle).take(requests) { (block(requests)) }
-            @for other in at(Place::First) {
+            @for requests in at(Position::Middle).take(requests) { (block(requests)) }
+            @for other in at(Position::First) {
                 @match other {
                     Block::List { topic, lines } if lines.len() > MANY => {
                         section {
@@ -121,10 +121,10 @@ fn article(number: usize, told: Illustrated<'_>) -> Markup {
                 }
             }
             (cells::section(&Article { run: number, told }))
-            @for other in at(Place::Middle).skip(requests) { (block(other)) }
+            @for other in at(Position::Middle).skip(requests) { (block(other)) }
             details.more {
                 summary { "Books, settings, environment, and how to reproduce it" }
-                @for other in at(Place::Last) { (block(other)) }
+                @for other in at(Position::Last) { (block(other)) }
             }
             footer { "rig " (run.environment.rig) ", " (run.environment.started) ", seed " (run.seed) }
         }

@@ -27,9 +27,9 @@ pub(crate) const BELOW: u32 = 40;
 /// plotters writes a font's size divided by this.
 const PLOTTERS_TEXT: f64 = 1.24;
 
-pub(crate) type Backend<'a> = SVGBackend<'a>;
-pub(crate) type Area<'a> = DrawingArea<Backend<'a>, Shift>;
-pub(crate) type Chart<'a, 'b> = ChartContext<'a, Backend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+pub(crate) type SvgArea<'a> = SVGBackend<'a>;
+pub(crate) type Area<'a> = DrawingArea<SvgArea<'a>, Shift>;
+pub(crate) type Chart<'a, 'b> = ChartContext<'a, SvgArea<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 pub(crate) type Drawn = Result<(), DrawingAreaErrorKind<io::Error>>;
 
 /// What a picture shows, for readers who can't see it.

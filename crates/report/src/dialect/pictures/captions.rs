@@ -74,7 +74,7 @@ pub(crate) fn latency(cell: &CellSummary, series: &Series) -> String {
     }
     let beyond = windows.iter().filter(|window| window.latency.p99.is_none()).count();
     if beyond > 0 {
-        text.push_str(&format!("; in {beyond} of {} it falls among failed requests (×)", windows.len()));
+        text.push_str(&format!("; in {beyond} of {} windows p99 is a failed request (×)", windows.len()));
     }
     text.push('.');
     if !cell.validity.latency.is_usable() {
@@ -112,7 +112,7 @@ pub(crate) fn distribution(cells: &[(&CellSummary, &Series)]) -> String {
     let failed = cells
         .iter()
         .any(|(cell, series)| cell.validity.latency.is_usable() && series.curve.failed_from.is_some());
-    let cross = if failed { " × where a curve ends: what is slower failed." } else { "" };
+    let cross = if failed { " × marks where a curve ends: the rest failed." } else { "" };
     format!(
         "Latency from the intended start, by percentile; p99: {}.{cross}",
         each.collect::<Vec<_>>().join(", ")

@@ -3,7 +3,7 @@
 
 use plotters::style::RGBColor;
 
-use crate::measure::series::{Group, State};
+use crate::measure::series::{BackendState, Group};
 
 /// The colours of all inks and of text, light and dark, as CSS.
 pub(crate) const COLOURS: &str = include_str!("colours.css");
@@ -18,7 +18,7 @@ pub(crate) enum Ink {
     Mark,
     Serving,
     Outcome(Group),
-    State(State),
+    State(BackendState),
     /// One of several alike: backends, variants, percentiles.
     Series(usize),
 }
@@ -56,7 +56,7 @@ impl Ink {
             Ink::Mark => "--mark".to_owned(),
             Ink::Serving => "--serving".to_owned(),
             Ink::Outcome(group) => format!("--{}", group.name().replace(' ', "-")),
-            Ink::State(State::MarkedDown) => "--marked-down".to_owned(),
+            Ink::State(BackendState::MarkedDown) => "--marked-down".to_owned(),
             Ink::State(state) => format!("--{}", state.name()),
             Ink::Series(n) => format!("--series-{}", n % SERIES + 1),
         }
@@ -78,7 +78,7 @@ impl Ink {
     fn all() -> Vec<Ink> {
         let mut all = vec![Ink::Text, Ink::Grid, Ink::Axis, Ink::Mark, Ink::Serving];
         all.extend(Group::ALL.iter().copied().map(Ink::Outcome));
-        all.extend(State::ALL.iter().copied().map(Ink::State));
+        all.extend(BackendState::ALL.iter().copied().map(Ink::State));
         all.extend((0..SERIES).map(Ink::Series));
         all
     }

@@ -10,7 +10,7 @@ use super::canvas::{
 use super::captions;
 use super::ink::Ink;
 use super::scale::Scale;
-use crate::measure::series::{Group, Series, State};
+use crate::measure::series::{BackendState, Group, Series};
 use crate::measure::summary::CellSummary;
 
 const HEIGHT: u32 = 350;
@@ -31,7 +31,7 @@ pub(crate) fn draw(id: String, cell: &CellSummary, series: &Series, scale: &Scal
         let layers: Vec<_> = layers.collect();
         stack(&mut chart, outcomes.width, series.seconds, &layers)?;
         // Over everything, and thin: while a backend was anything but serving.
-        for band in series.bands.iter().filter(|band| band.state != State::MarkedDown) {
+        for band in series.bands.iter().filter(|band| band.state != BackendState::MarkedDown) {
             let corners = [(band.from, 0.0), (band.to, scale.requests)];
             chart.draw_series([Rectangle::new(corners, Ink::Mark.rgb().mix(0.12).filled())])?;
         }

@@ -9,7 +9,7 @@ use super::canvas::{Alternative, BELOW, LEFT, Picture, RIGHT, WIDTH, picture, te
 use super::captions;
 use super::ink::Ink;
 use super::scale::Scale;
-use crate::measure::series::{Band, Series, State};
+use crate::measure::series::{BackendState, Band, Series};
 use crate::measure::summary::CellSummary;
 
 const ROW: u32 = 40;
@@ -59,7 +59,7 @@ pub(crate) fn draw(id: String, cell: &CellSummary, series: &Series, scale: &Scal
 /// What is done to a backend, and below that what the balancer thinks of it.
 fn lane(band: &Band) -> (f64, f64) {
     match band.state {
-        State::MarkedDown => (0.04, 0.2),
+        BackendState::MarkedDown => (0.04, 0.2),
         _ => (0.24, 0.86),
     }
 }

@@ -91,7 +91,7 @@ impl Judge<'_> {
             Operand::All => match whole(cells[0], left.metric) {
                 Some(all) => all as f64,
                 None => {
-                    let reason = format!("it was not counted how many {} could be", left.metric);
+                    let reason = format!("the total for {} was not counted", left.metric);
                     return Judgement::unproven(reason, observed);
                 }
             },
@@ -210,7 +210,7 @@ fn is_masked(claim: &Claim, cell: &CellSummary) -> bool {
 /// retries that were merely allowed, and anything else, do not.
 fn failed_control(claim: &Claim, cell: &CellSummary) -> Holding {
     if !is_of_requests(claim.left.metric) {
-        return Holding::Unproven("the control does not show what it should".to_owned());
+        return Holding::Unproven("the control did not show what it has to show".to_owned());
     }
     if is_masked(claim, cell) {
         return Holding::Masked;
@@ -222,5 +222,5 @@ fn failed_control(claim: &Claim, cell: &CellSummary) -> Holding {
         }
         _ => String::new(),
     };
-    Holding::Unproven(format!("the control did not lose what it should{although}, and nothing explains why"))
+    Holding::Unproven(format!("the control did not lose requests{although}, and nothing explains why"))
 }

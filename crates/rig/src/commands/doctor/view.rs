@@ -1,12 +1,12 @@
 //! The checks, for people: a mark, a name and the finding, with the fix below.
 
 use anstyle::AnsiColor;
-use engine::checkup::{Check, State};
+use engine::checkup::{Check, CheckState};
 use model::visible::visible;
 use report::Style;
 use textwrap::{Options, WordSplitter};
 
-use super::{Checkup, Section};
+use super::{CheckSection, Checkup};
 
 /// On narrower terminals, lines still have this width.
 const NARROWEST: usize = 50;
@@ -16,7 +16,7 @@ pub(super) fn render(checkup: &Checkup, style: Style) -> String {
     let checks = checkup.sections.iter().flat_map(|section| &section.checks);
     let names = checks.map(|check| check.name.chars().count()).max().unwrap_or(0);
     let mut out = String::new();
-    for Section { title, runs, checks, .. } in &checkup.sections {
+    for CheckSection { title, runs, checks, .. } in &checkup.sections {
         out.push_str(title);
         match runs.as_deref() {
             None => {}
@@ -34,10 +34,10 @@ pub(super) fn render(checkup: &Checkup, style: Style) -> String {
 /// A check, and what to do about it.
 fn line(check: &Check, names: usize, style: Style) -> String {
     let (sign, colour) = match check.state {
-        State::Ok => ("✓", AnsiColor::Green.on_default()),
-        State::Failed => ("✗", AnsiColor::Red.on_default()),
-        State::Limits => ("!", AnsiColor::Yellow.on_default()),
-        State::NotChecked => ("–", anstyle::Style::new().dimmed()),
+        CheckState::Ok => ("✓", AnsiColor::Green.on_default()),
+        CheckState::Failed => ("✗", AnsiColor::Red.on_default()),
+        CheckState::Limits => ("!", AnsiColor::Yellow.on_default()),
+        CheckState::NotChecked => ("–", anstyle::Style::new().dimmed()),
     };
     let sign = style.paint(sign, colour);
     let indent = names + 6;
@@ -67,8 +67,11 @@ fn conclusion(checkup: &Checkup) -> String {
         true => "rig can run here",
         false => "rig can't run here: no runtime can run any balancer",
     };
-    let told =
-        [(State::Failed, "failed"), (State::Limits, "limit figures"), (State::NotChecked, "not checked")];
+    let told = [
+        (CheckState::Failed, "failed"),
+        (CheckState::Limits, "limit figures"),
+        (CheckState::NotChecked, "not checked"),
+    ];
     let counts: Vec<String> = told
         .into_iter()
         .map(|(state, words)| (count(state), words))
@@ -95,14 +98,14 @@ mod tests {
         Checkup {
             can_run: true,
             sections: vec![
-                Section {
+                CheckSection {
                     name: "process",
                     title: "Process runtime",
                     runs: Some(vec!["nginx"]),
                     checks: process,
                 },
-                Section { name: "docker", title: "Docker runtime", runs: Some(vec![]), checks: vec![] },
-                Section { name: "results", title: "Results", runs: None, checks: vec![] },
+                CheckSection { name: "docker", title: "Docker runtime", runs: Some(vec![]), checks: vec![] },
+                CheckSection { name: "results", title: "Results", runs: None, checks: vec![] },
             ],
         }
     }

@@ -51,6 +51,17 @@ pub enum Action {
     Reload(Reload),
 }
 
+impl Action {
+    /// How long it lasts, if it ends by itself.
+    pub fn lasts(&self) -> Option<Span> {
+        match self {
+            Action::Fault(fault) => fault.lasts,
+            Action::Degrade(degrade) => degrade.lasts,
+            Action::Deploy(_) | Action::Split(_) | Action::Curl(_) | Action::Reload(_) => None,
+        }
+    }
+}
+
 /// A change of a route's shares.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SplitChange {

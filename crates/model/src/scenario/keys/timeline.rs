@@ -95,12 +95,7 @@ fn draft(entry: &Entry) -> Draft {
         When::At(at) => (Some(*at), None),
         When::After(other) => (None, Some(other.clone())),
     };
-    let lasts = match &entry.action {
-        Action::Fault(fault) => fault.lasts,
-        Action::Degrade(degrade) => degrade.lasts,
-        Action::Deploy(_) | Action::Split(_) | Action::Curl(_) | Action::Reload(_) => None,
-    };
-    Draft { at, after, jitter: entry.jitter, lasts, action: Some(entry.action.clone()) }
+    Draft { at, after, jitter: entry.jitter, lasts: entry.action.lasts(), action: Some(entry.action.clone()) }
 }
 
 /// The entry that its keys say, once what depends on several of them has been looked at.
@@ -225,12 +220,8 @@ fn check_split_alone((item, entry): &Located<'_>, all: &[Located<'_>]) {
 
 /// The pool that an entry deploys, if it is a deploy and says so.
 fn deployed(entry: &Entry) -> Option<&str> {
-    match &entry.action {
-        Action::Deploy(deploy) => Some(deploy.pool.as_str()).filter(|pool| !pool.is_empty()),
-        Action::Fault(_) | Action::Degrade(_) | Action::Split(_) | Action::Curl(_) | Action::Reload(_) => {
-            None
-        }
-    }
+    let Action::Deploy(deploy) = &entry.action else { return None };
+    Some(deploy.pool.as_str()).filter(|pool| !pool.is_empty())
 }
 
 /// Follows `after` to the entry that begins by the clock: there must be one, and a drain window that is derived

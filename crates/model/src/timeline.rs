@@ -51,7 +51,27 @@ pub enum Action {
     Reload(Reload),
 }
 
+/// Something of a timeline that requests can be lost by, and the pool that it happens to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Harm<'a> {
+    Deploy(&'a str),
+    Fault(&'a str),
+    Degrade(&'a str),
+    Reload,
+}
+
 impl Action {
+    /// How requests can be lost by it; `pool` finds the pool of a backend.
+    pub(crate) fn harm<'a>(&'a self, pool: impl Fn(&'a str) -> &'a str) -> Option<Harm<'a>> {
+        match self {
+            Action::Deploy(deploy) => Some(Harm::Deploy(&deploy.pool)),
+            Action::Fault(fault) => Some(Harm::Fault(pool(&fault.backend))),
+            Action::Degrade(degrade) => Some(Harm::Degrade(pool(&degrade.backend))),
+            Action::Reload(_) => Some(Harm::Reload),
+            Action::Split(_) | Action::Curl(_) => None,
+        }
+    }
+
     /// How long it lasts, if it ends by itself.
     pub fn lasts(&self) -> Option<Span> {
         match self {

@@ -47,16 +47,16 @@ fn annotations(run: &RunSummary) -> Vec<Annotation> {
     let mut all = Vec::new();
     for balancer in balancers(run) {
         let cases = of_balancer(run, balancer);
-        all.extend(cases.into_iter().filter_map(|case| annotation(format!("{title} on {balancer}"), case)));
+        all.extend(cases.iter().filter_map(|case| annotation(format!("{title} on {balancer}"), case)));
     }
     let explained = all.iter().any(|found| found.level < Severity::Notice);
-    all.extend(of_run(run, explained).and_then(|case| annotation(title.clone(), case)));
+    all.extend(of_run(run, explained).and_then(|case| annotation(title.clone(), &case)));
     all.push(Annotation { level: Severity::Notice, title, message: headline(run).text });
     all
 }
 
 /// Nothing for what passed.
-fn annotation(title: String, case: Case) -> Option<Annotation> {
+fn annotation(title: String, case: &Case) -> Option<Annotation> {
     let level = match case.grade {
         CaseGrade::Passed => return None,
         CaseGrade::Failed => Severity::Error,

@@ -59,7 +59,10 @@ struct CellColumn {
 fn rows(told: Illustrated<'_>, several: bool) -> Vec<Vec<CellColumn>> {
     let scale = Scale::of(told.series);
     let column = |(cell, series): &Pictured<'_>| {
-        let of = several.then(|| format!("{}: ", cell.scenario)).unwrap_or_default();
+        let of = match several {
+            true => format!("{}: ", cell.scenario),
+            false => String::new(),
+        };
         let repeat = if told.run.repeats > 1 { format!(" #{}", cell.repeat) } else { String::new() };
         let invalid = if cell.is_usable() { "" } else { ", INVALID" };
         let dropped = captions::dropped(cell);

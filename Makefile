@@ -75,7 +75,7 @@ docs-test: build
 
 # The picture of the README, from a run of `make demo`.
 docs/drain.svg: FORCE
-	$(RIG) report results/drain/latest --format html | tools/picture.py /dev/stdin haproxy without-drain with-drain > $@.new
+	$(RIG) report results/drain/latest --format svg > $@.new
 	mv $@.new $@
 
 FORCE:

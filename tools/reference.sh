@@ -19,6 +19,8 @@ done
 
 tools/scenarios-readme.sh "$rig" >scenarios/README.md.new
 mv scenarios/README.md.new scenarios/README.md
-tools/picture.py results/reference/drain/report.html haproxy without-drain with-drain >docs/drain.svg.new
+"$rig" report results/drain/latest --format svg >docs/drain.svg.new
 mv docs/drain.svg.new docs/drain.svg
-tools/headline.py results/reference/drain/summary.json README.md
+# The README's table is the first one of that report. If a claim failed, the picture's command has ended this script.
+awk '/^\|/ { print; table = 1; next } table { exit }' results/reference/drain/report.md |
+    sed -i -e '/^<!-- The table is/,/^<!-- End of the table/{//!d}' -e '/^<!-- The table is/r /dev/stdin' README.md

@@ -8,7 +8,7 @@ instances="8481 8482"
 
 # Writes the upstream of these instances, and lets nginx read it.
 upstream() {
-    { echo "upstream app { keepalive 16;"; for port in "$@"; do echo "server 127.0.0.1:$port;"; done; echo "}"; } >run/upstream.conf.new
+    { echo "upstream app { keepalive 16;"; for instance in "$@"; do echo "server 127.0.0.1:$instance;"; done; echo "}"; } >run/upstream.conf.new
     mv run/upstream.conf.new run/upstream.conf
     if [ -e run/nginx.pid ]; then kill -HUP "$(cat run/nginx.pid)"; fi
 }

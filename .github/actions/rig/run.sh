@@ -28,17 +28,9 @@ rm -f "$begun.md"
 
 # The runs whose summary is newer.
 runs=$(find "$results" -mindepth 3 -maxdepth 3 -name summary.json -newer "$begun" | sort | sed 's,/summary.json$,,')
-for run in $runs; do
-    # In an annotation, % and line ends are escaped.
-    jq -r '
-        def escaped: gsub("%"; "%25") | gsub("\r"; "%0D") | gsub("\n"; "%0A");
-        .scenario as $scenario | .claims[]
-        | select(.holding.is == "failed" or .holding.is == "masked" or .holding.is == "unproven")
-        | (if .holding.is == "failed" then "error" else "warning" end) as $level
-        | "::\($level) title=rig \($scenario) on \(.balancer)::"
-          + ("\(.text): \(.holding.is), \(.observed)" | escaped)
-    ' "$run/summary.json"
-done
+# `rig report` exits as the runs did.
+# shellcheck disable=SC2086
+[ -z "$runs" ] || "$RIG" report $runs --format github || true
 {
     echo 'results<<END_OF_RUNS'
     [ -z "$runs" ] || echo "$runs"

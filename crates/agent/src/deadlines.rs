@@ -8,18 +8,18 @@ use model::job::WAKE_QUANTUM;
 use model::units::Nanos;
 
 /// A pending deadline's place in the order; the number tells apart deadlines of the same instant.
-pub(crate) type Key = (Nanos, u64);
+pub(crate) type DeadlineKey = (Nanos, u64);
 
 #[derive(Default)]
 pub(crate) struct Deadlines {
-    pending: BTreeMap<Key, Waker>,
+    pending: BTreeMap<DeadlineKey, Waker>,
     inserted: u64,
     last_wake: Option<Nanos>,
 }
 
 impl Deadlines {
     /// Adds a deadline.
-    pub(crate) fn insert(&mut self, due: Nanos, waker: Waker) -> Key {
+    pub(crate) fn insert(&mut self, due: Nanos, waker: Waker) -> DeadlineKey {
         self.inserted += 1;
         let key = (due, self.inserted);
         self.pending.insert(key, waker);
@@ -27,12 +27,12 @@ impl Deadlines {
     }
 
     /// Whom to wake at the deadline; `None` once it has passed.
-    pub(crate) fn waker(&mut self, key: Key) -> Option<&mut Waker> {
+    pub(crate) fn waker(&mut self, key: DeadlineKey) -> Option<&mut Waker> {
         self.pending.get_mut(&key)
     }
 
     /// Forgets a deadline, passed or not.
-    pub(crate) fn remove(&mut self, key: Key) {
+    pub(crate) fn remove(&mut self, key: DeadlineKey) {
         self.pending.remove(&key);
     }
 

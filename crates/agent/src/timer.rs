@@ -20,7 +20,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 
 use crate::clock;
-use crate::deadlines::{Deadlines, Key};
+use crate::deadlines::{DeadlineKey, Deadlines};
 
 /// Wakes tasks at points in time. Clones share one timer; it belongs to the runtime that made it.
 #[derive(Clone)]
@@ -102,7 +102,7 @@ impl Shared {
 pub struct Sleep {
     shared: Rc<Shared>,
     due: Nanos,
-    key: Option<Key>,
+    key: Option<DeadlineKey>,
 }
 
 impl Future for Sleep {

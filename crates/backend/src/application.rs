@@ -19,13 +19,13 @@ use crate::ledger::{Ledger, Receipt};
 use crate::places::Places;
 use crate::response::{Content, Stamped, response};
 use crate::service_time::service_time;
-use crate::sessions::{Sessions, Visit};
+use crate::sessions::{OwnSessions, Visit};
 use crate::transport::Reception;
 
 /// One incarnation's behaviour, shared by its connections.
 pub(crate) struct Application {
     job: BackendJob,
-    sessions: Sessions,
+    sessions: OwnSessions,
     stamp: HeaderValue,
     content: Content,
     ledger: Rc<Ledger>,
@@ -38,7 +38,7 @@ pub(crate) struct Application {
 impl Application {
     pub(crate) fn new(
         job: BackendJob,
-        sessions: Sessions,
+        sessions: OwnSessions,
         stamp: HeaderValue,
         ledger: Rc<Ledger>,
         timer: Timer,

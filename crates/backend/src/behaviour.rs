@@ -79,14 +79,14 @@ fn stump(response: &Response<Stamped>, stage: ResponseStage) -> Vec<u8> {
 }
 
 /// A connection that passes everything through, until a response must be broken off.
-pub(crate) struct Wire {
+pub(crate) struct CutWire {
     stream: Transport,
     axe: Axe,
 }
 
-impl Wire {
-    pub(crate) fn new(stream: Transport, axe: Axe) -> Wire {
-        Wire { stream, axe }
+impl CutWire {
+    pub(crate) fn new(stream: Transport, axe: Axe) -> CutWire {
+        CutWire { stream, axe }
     }
 
     /// Writes what may be written of a broken response, then fails, which ends the connection; ready with `None` if
@@ -113,7 +113,7 @@ impl Wire {
     }
 }
 
-impl AsyncRead for Wire {
+impl AsyncRead for CutWire {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -123,7 +123,7 @@ impl AsyncRead for Wire {
     }
 }
 
-impl AsyncWrite for Wire {
+impl AsyncWrite for CutWire {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

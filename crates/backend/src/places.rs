@@ -13,7 +13,7 @@ pub(crate) struct Places {
 }
 
 /// A place that a request holds until this is dropped.
-pub(crate) struct Place<'a> {
+pub(crate) struct HeldPlace<'a> {
     _permit: Option<SemaphorePermit<'a>>,
 }
 
@@ -32,34 +32,34 @@ impl Places {
     }
 
     /// Takes a place, after all earlier requests got theirs.
-    pub(crate) async fn take(&self) -> Result<Place<'_>, QueueFull> {
+    pub(crate) async fn take(&self) -> Result<HeldPlace<'_>, QueueFull> {
         let Some(free) = &self.free else {
-            return Ok(Place { _permit: None });
+            return Ok(HeldPlace { _permit: None });
         };
         // The semaphore is fair: a free permit means that no request waits.
         if let Ok(permit) = free.try_acquire() {
-            return Ok(Place { _permit: Some(permit) });
+            return Ok(HeldPlace { _permit: Some(permit) });
         }
         if self.queued.get() >= self.queue {
             return Err(QueueFull);
         }
-        let _waiting = Waiting::enter(&self.queued);
+        let _waiting = WaitingGuard::enter(&self.queued);
         let permit = free.acquire().await.expect("the semaphore is never closed");
-        Ok(Place { _permit: Some(permit) })
+        Ok(HeldPlace { _permit: Some(permit) })
     }
 }
 
 /// Counts a waiting request, also if its client gives up.
-struct Waiting<'a>(&'a Cell<u32>);
+struct WaitingGuard<'a>(&'a Cell<u32>);
 
-impl<'a> Waiting<'a> {
-    fn enter(queued: &'a Cell<u32>) -> Waiting<'a> {
+impl<'a> WaitingGuard<'a> {
+    fn enter(queued: &'a Cell<u32>) -> WaitingGuard<'a> {
         queued.set(queued.get() + 1);
-        Waiting(queued)
+        WaitingGuard(queued)
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for WaitingGuard<'_> {
     fn drop(&mut self) {
         self.0.set(self.0.get() - 1);
     }

@@ -24,10 +24,10 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::application::Application;
-use crate::behaviour::{Axe, Behaviour, Wire};
+use crate::behaviour::{Axe, Behaviour, CutWire};
 use crate::ledger::Ledger;
 use crate::pulse;
-use crate::sessions::Sessions;
+use crate::sessions::OwnSessions;
 use crate::transport::Reception;
 
 /// Connections that the kernel holds until they are accepted.
@@ -106,7 +106,7 @@ pub async fn serve(
     listening(listener.local_addr().map_err(refused)?);
 
     let reception = Rc::new(Reception::new(acceptor));
-    let sessions = Sessions::new(&job).map_err(|error| BackendError::Sessions(error.to_string()))?;
+    let sessions = OwnSessions::new(&job).map_err(|error| BackendError::Sessions(error.to_string()))?;
     let (timer_of_all, ledger_of_all) = (timer.clone(), ledger.clone());
     let application =
         Application::new(job, sessions, stamp, ledger_of_all, timer_of_all, behaviour, reception.clone());
@@ -184,7 +184,7 @@ async fn converse(
         _ = finishing.changed() => return,
     };
     let axe = Axe::default();
-    let wire = Wire::new(stream, axe.clone());
+    let wire = CutWire::new(stream, axe.clone());
     let service = service_fn(move |request| {
         let answer = application.clone().answer(request);
         let axe = axe.clone();

@@ -6,7 +6,7 @@ use model::topology::{Backend, Latency};
 use model::traffic::Identity;
 
 use crate::help::Help;
-use crate::host::limits::{Limits, RAISE, WIDEN, files_for};
+use crate::host::limits::{ProcessLimits, RAISE, WIDEN, files_for};
 
 /// The fewest connections that a load has at its worst moments.
 const FEWEST: u64 = 16;
@@ -39,7 +39,7 @@ impl Help for TooSmall {
 ///
 /// # Errors
 /// If they are not: with what is needed, what there is, and what to do.
-pub fn check(limits: Limits, plan: &SavedPlan) -> Result<(), TooSmall> {
+pub fn check(limits: ProcessLimits, plan: &SavedPlan) -> Result<(), TooSmall> {
     let runs = |variant: &&Variant| plan.why_unavailable(&variant.name).is_none();
     for variant in plan.variants.iter().filter(runs) {
         let connections = connections(variant);
@@ -98,7 +98,7 @@ mod tests {
     }
 
     fn refused(open_files: Option<u64>, ports: Option<u64>) -> Option<String> {
-        check(Limits { open_files, ports }, &plan()).err().map(|error| with_help(&error))
+        check(ProcessLimits { open_files, ports }, &plan()).err().map(|error| with_help(&error))
     }
 
     #[test]

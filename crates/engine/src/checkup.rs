@@ -10,7 +10,7 @@ pub struct Check {
     /// What was looked at, in a word or two.
     pub name: String,
     /// What that means for rig.
-    pub state: State,
+    pub state: CheckState,
     /// What was found; of what was not checked, why not.
     pub found: String,
     /// What to do about it: a command where one exists.
@@ -20,7 +20,7 @@ pub struct Check {
 /// What the outcome of a check means for rig.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum State {
+pub enum CheckState {
     /// As it should be, or merely worth knowing.
     Ok,
     /// rig works, and its figures are worse than they could be, or soon will be.
@@ -34,17 +34,17 @@ pub enum State {
 impl Check {
     /// All is well.
     pub fn ok(name: impl Into<String>, found: impl Into<String>) -> Check {
-        Check { name: name.into(), state: State::Ok, found: found.into(), fix: None }
+        Check { name: name.into(), state: CheckState::Ok, found: found.into(), fix: None }
     }
 
     /// It limits figures.
     pub fn limits(name: impl Into<String>, found: impl Into<String>, fix: impl Into<String>) -> Check {
-        Check { name: name.into(), state: State::Limits, found: found.into(), fix: Some(fix.into()) }
+        Check { name: name.into(), state: CheckState::Limits, found: found.into(), fix: Some(fix.into()) }
     }
 
     /// It keeps something from working.
     pub fn failed(name: impl Into<String>, found: impl Into<String>, fix: impl Into<String>) -> Check {
-        Check { name: name.into(), state: State::Failed, found: found.into(), fix: Some(fix.into()) }
+        Check { name: name.into(), state: CheckState::Failed, found: found.into(), fix: Some(fix.into()) }
     }
 
     /// It keeps something from working, as `error` says; its help is the fix, else `otherwise`.
@@ -56,19 +56,19 @@ impl Check {
     #[must_use]
     pub fn wanted_by_some(self) -> Check {
         match self.state {
-            State::Failed => Check { state: State::Limits, ..self },
+            CheckState::Failed => Check { state: CheckState::Limits, ..self },
             _ => self,
         }
     }
 
     /// Nobody could look, and why.
     pub fn not_checked(name: impl Into<String>, why: impl Into<String>) -> Check {
-        Check { name: name.into(), state: State::NotChecked, found: why.into(), fix: None }
+        Check { name: name.into(), state: CheckState::NotChecked, found: why.into(), fix: None }
     }
 
     /// Whether it keeps something from working.
     pub fn has_failed(&self) -> bool {
-        self.state == State::Failed
+        self.state == CheckState::Failed
     }
 }
 

@@ -10,7 +10,7 @@ use bollard::query_parameters::{
 };
 use engine::runtime::docker::endpoint::Endpoint;
 use engine::runtime::docker::error::DockerError;
-use engine::runtime::docker::images::{ImageOf, Images, Pull};
+use engine::runtime::docker::images::{ImageOf, ImageSource, Pull};
 use futures_util::StreamExt;
 
 mod skip;
@@ -55,7 +55,7 @@ async fn a_packed_image_runs_its_program_and_its_shell_and_is_imported_once() {
     let directory = tempfile::tempdir().unwrap();
     let executable = directory.path().join("echo");
     std::fs::copy("/bin/echo", &executable).unwrap();
-    let images = Images { docker: docker.clone(), pull: Pull::Never, executable };
+    let images = ImageSource { docker: docker.clone(), pull: Pull::Never, executable };
 
     let before = images.choose(ImageOf::Agent).await.unwrap();
     assert!(!before.present, "{before:?}");

@@ -12,8 +12,8 @@ use model::traffic::RequestClass;
 use model::units::Nanos;
 use tokio::sync::Notify;
 
-use crate::pool::{Pool, Released};
-use crate::recorder::Recorder;
+use crate::pool::{Released, WorkerPool};
+use crate::recorder::RequestRecorder;
 use crate::request::Template;
 use crate::users::Holdings;
 use crate::wire::Tls;
@@ -35,9 +35,9 @@ pub(crate) struct Context {
     /// Requests to end; fewer than were scheduled at first, if the load is shortened.
     pub(crate) scheduled: Cell<u64>,
     pub(crate) timer: Timer,
-    pub(crate) pool: RefCell<Pool>,
+    pub(crate) pool: RefCell<WorkerPool>,
     pub(crate) holdings: RefCell<Holdings>,
-    pub(crate) recorder: RefCell<Recorder>,
+    pub(crate) recorder: RefCell<RequestRecorder>,
     pub(crate) read_buffer: RefCell<Box<[u8]>>,
     pub(crate) tally: Tally,
     /// Told when as many requests have ended as were scheduled.

@@ -12,7 +12,7 @@ use model::units::Nanos;
 use tokio::task::JoinSet;
 
 use crate::context::Context;
-use crate::pool::{Placement, Released};
+use crate::pool::{Dispatch, Released};
 use crate::schedule::{Arrival, Schedule};
 use crate::worker::work;
 
@@ -88,7 +88,7 @@ impl Dispatcher {
             return self.context.record_unsent(&released, now, NotSent::Stall);
         }
         let placement = self.context.pool.borrow_mut().place(released);
-        if let Placement::NewWorker(released) = placement {
+        if let Dispatch::NewWorker(released) = placement {
             self.workers.spawn_local(work(self.context.clone(), released));
         }
     }

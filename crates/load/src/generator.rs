@@ -16,8 +16,8 @@ use model::tls::{ClientTls, SERVER_NAME};
 use crate::busiest::Busiest;
 use crate::context::{Context, Tally, read_buffer};
 use crate::dispatcher::Dispatcher;
-use crate::pool::Pool;
-use crate::recorder::Recorder;
+use crate::pool::WorkerPool;
+use crate::recorder::RequestRecorder;
 use crate::request::Template;
 use crate::schedule::Schedule;
 use crate::users::Holdings;
@@ -90,9 +90,9 @@ pub async fn generate(
         classes: job.traffic.mix,
         scheduled: Cell::new(schedule.remaining()),
         timer: Timer::new()?,
-        pool: RefCell::new(Pool::new(job.traffic.connections)),
+        pool: RefCell::new(WorkerPool::new(job.traffic.connections)),
         holdings: RefCell::new(Holdings::new(job.traffic.users)),
-        recorder: RefCell::new(Recorder::open(&job.records).map_err(unwritable)?),
+        recorder: RefCell::new(RequestRecorder::open(&job.records).map_err(unwritable)?),
         read_buffer: read_buffer(),
         tally: Tally::default(),
         all_ended: tokio::sync::Notify::new(),

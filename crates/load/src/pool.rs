@@ -27,7 +27,7 @@ impl Released {
 
 /// What happens to a released request.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Placement {
+pub(crate) enum Dispatch {
     /// An idle worker has it.
     Taken,
     /// Start a new worker with it; its place is already counted.
@@ -37,7 +37,7 @@ pub(crate) enum Placement {
 }
 
 /// The workers, each with at most one connection, and the requests that wait for one.
-pub(crate) struct Pool {
+pub(crate) struct WorkerPool {
     limit: u32,
     workers: u32,
     /// The longest idle first, each with the address that its connection comes from. A worker that ended meanwhile has
@@ -46,29 +46,29 @@ pub(crate) struct Pool {
     waiting: VecDeque<Released>,
 }
 
-impl Pool {
-    pub(crate) fn new(limit: u32) -> Pool {
-        Pool { limit, workers: 0, idle: VecDeque::new(), waiting: VecDeque::new() }
+impl WorkerPool {
+    pub(crate) fn new(limit: u32) -> WorkerPool {
+        WorkerPool { limit, workers: 0, idle: VecDeque::new(), waiting: VecDeque::new() }
     }
 
     /// Finds a worker. A request that wants a fresh connection takes an idle worker's place only if there is
     /// no room for another worker.
-    pub(crate) fn place(&mut self, released: Released) -> Placement {
+    pub(crate) fn place(&mut self, released: Released) -> Dispatch {
         let has_room = self.workers < self.limit;
         let prefers_new = released.arrival.connect == Connect::Fresh && has_room;
         if !prefers_new && self.hand_to_idle(released, |source| source == released.arrival.source) {
-            return Placement::Taken;
+            return Dispatch::Taken;
         }
         if has_room {
             self.workers += 1;
-            return Placement::NewWorker(released);
+            return Dispatch::NewWorker(released);
         }
         // Close a connection from another address to make room for one from the right address.
         if self.hand_to_idle(released, |_| true) {
-            return Placement::Taken;
+            return Dispatch::Taken;
         }
         self.waiting.push_back(Released { queued: true, ..released });
-        Placement::Queued
+        Dispatch::Queued
     }
 
     fn hand_to_idle(&mut self, released: Released, fits: impl Fn(Option<IpAddr>) -> bool) -> bool {
@@ -118,58 +118,58 @@ mod tests {
 
     #[test]
     fn the_longest_idle_worker_is_next_and_dead_ones_are_passed_over() {
-        let mut pool = Pool::new(4);
+        let mut pool = WorkerPool::new(4);
         let mut inboxes: Vec<_> = (0..3).map(|_| pool.park(None)).collect();
         drop(inboxes.remove(0));
-        assert_eq!(pool.place(request(7, Connect::Reuse)), Placement::Taken);
+        assert_eq!(pool.place(request(7, Connect::Reuse)), Dispatch::Taken);
         assert_eq!(inboxes[0].try_recv().unwrap().arrival.id, RequestId(7));
         assert!(inboxes[1].try_recv().is_err());
     }
 
     #[test]
     fn workers_are_added_up_to_the_limit_then_requests_wait_in_order() {
-        let mut pool = Pool::new(2);
+        let mut pool = WorkerPool::new(2);
         for id in 0..2 {
             let released = request(id, Connect::Reuse);
-            assert_eq!(pool.place(released), Placement::NewWorker(released));
+            assert_eq!(pool.place(released), Dispatch::NewWorker(released));
         }
         for id in 2..4 {
-            assert_eq!(pool.place(request(id, Connect::Reuse)), Placement::Queued);
+            assert_eq!(pool.place(request(id, Connect::Reuse)), Dispatch::Queued);
         }
         let waited = pool.pop_waiting().unwrap();
         assert_eq!((waited.arrival.id, waited.queued), (RequestId(2), true));
         pool.leave();
         let released = request(4, Connect::Reuse);
-        assert_eq!(pool.place(released), Placement::NewWorker(released));
+        assert_eq!(pool.place(released), Dispatch::NewWorker(released));
     }
 
     #[test]
     fn a_request_takes_a_connection_from_its_address_and_at_the_limit_another_one_gives_way() {
-        let mut pool = Pool::new(2);
+        let mut pool = WorkerPool::new(2);
         let addresses = [1, 2, 3].map(|n| Some(IpAddr::from([127, 255, n, 1])));
         let from = |id, source| Released {
             arrival: Arrival { source, ..request(id, Connect::Reuse).arrival },
             ..request(id, Connect::Reuse)
         };
         let released = from(0, addresses[0]);
-        assert_eq!(pool.place(released), Placement::NewWorker(released));
+        assert_eq!(pool.place(released), Dispatch::NewWorker(released));
         let mut first = pool.park(addresses[0]);
         let released = from(1, addresses[1]);
-        assert_eq!(pool.place(released), Placement::NewWorker(released), "there is room");
+        assert_eq!(pool.place(released), Dispatch::NewWorker(released), "there is room");
         let mut second = pool.park(addresses[1]);
-        assert_eq!(pool.place(from(2, addresses[1])), Placement::Taken);
+        assert_eq!(pool.place(from(2, addresses[1])), Dispatch::Taken);
         assert_eq!(second.try_recv().unwrap().arrival.id, RequestId(2));
-        assert_eq!(pool.place(from(3, addresses[2])), Placement::Taken);
+        assert_eq!(pool.place(from(3, addresses[2])), Dispatch::Taken);
         assert_eq!(first.try_recv().unwrap().arrival.id, RequestId(3));
     }
 
     #[test]
     fn a_fresh_request_leaves_idle_connections_alone_while_there_is_room() {
-        let mut pool = Pool::new(1);
+        let mut pool = WorkerPool::new(1);
         let mut inbox = pool.park(None);
         let fresh = request(0, Connect::Fresh);
-        assert_eq!(pool.place(fresh), Placement::NewWorker(fresh));
+        assert_eq!(pool.place(fresh), Dispatch::NewWorker(fresh));
         assert!(inbox.try_recv().is_err());
-        assert_eq!(pool.place(fresh), Placement::Taken, "at the limit an idle connection must give way");
+        assert_eq!(pool.place(fresh), Dispatch::Taken, "at the limit an idle connection must give way");
     }
 }

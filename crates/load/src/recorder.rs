@@ -12,17 +12,17 @@ use model::request::Request;
 const BUFFER: usize = 64 * 1024;
 
 /// The records file and what was counted on the way. It keeps no records: its size doesn't grow with time.
-pub(crate) struct Recorder {
+pub(crate) struct RequestRecorder {
     file: File,
     buffer: Vec<u8>,
     progress: Progress,
     failure: Option<io::Error>,
 }
 
-impl Recorder {
+impl RequestRecorder {
     /// Opens the file for appending.
-    pub(crate) fn open(path: &Path) -> io::Result<Recorder> {
-        Ok(Recorder {
+    pub(crate) fn open(path: &Path) -> io::Result<RequestRecorder> {
+        Ok(RequestRecorder {
             file: OpenOptions::new().append(true).create(true).open(path)?,
             buffer: Vec::with_capacity(BUFFER + 1024),
             progress: Progress::default(),
@@ -40,7 +40,7 @@ impl Recorder {
         self.progress.due += 1;
     }
 
-    /// Takes the record of a finished request. A failure to write shows at the next [`Recorder::flush`].
+    /// Takes the record of a finished request. A failure to write shows at the next [`RequestRecorder::flush`].
     pub(crate) fn record(&mut self, request: &Request) {
         let kind = request.outcome.kind();
         self.progress.ended += 1;

@@ -32,7 +32,7 @@ impl From<BrokenChunk> for Malformed {
 /// A reader of one response.
 #[derive(Debug)]
 pub(crate) struct ResponseReader {
-    state: State,
+    state: ParseState,
     /// Bytes of a head that isn't complete yet.
     partial: Vec<u8>,
     checksum: crc32fast::Hasher,
@@ -47,7 +47,7 @@ pub(crate) struct ResponseReader {
 }
 
 #[derive(Debug)]
-enum State {
+enum ParseState {
     Start,
     Head,
     Sized { rest: u64 },
@@ -91,7 +91,7 @@ impl ResponseReader {
     /// A reader of the response to a request of `method`.
     pub(crate) fn new(method: Method) -> ResponseReader {
         ResponseReader {
-            state: State::Start,
+            state: ParseState::Start,
             to_head: method == Method::Head,
             surplus: false,
             partial: Vec::new(),
@@ -105,15 +105,15 @@ impl ResponseReader {
     /// How far the response has come.
     pub(crate) fn stage(&self) -> Stage {
         match self.state {
-            State::Start => Stage::FirstByte,
-            State::Head => Stage::Head,
+            ParseState::Start => Stage::FirstByte,
+            ParseState::Head => Stage::Head,
             _ => Stage::Body,
         }
     }
 
     /// Whether the whole response was read.
     pub(crate) fn is_complete(&self) -> bool {
-        matches!(self.state, State::Complete)
+        matches!(self.state, ParseState::Complete)
     }
 
     /// Whether more arrived with a complete response than belongs to it. Nobody can tell whose that is: the connection
@@ -141,23 +141,23 @@ impl ResponseReader {
     pub(crate) fn read(&mut self, mut bytes: &[u8]) -> Result<(), Malformed> {
         while !bytes.is_empty() {
             match &mut self.state {
-                State::Start | State::Head => {
-                    self.state = State::Head;
+                ParseState::Start | ParseState::Head => {
+                    self.state = ParseState::Head;
                     match self.read_head(bytes)? {
                         Some(taken) => bytes = &bytes[taken..],
                         None => return Ok(()),
                     }
                 }
-                State::Sized { rest } => {
+                ParseState::Sized { rest } => {
                     let length = usize::try_from(*rest).map_or(bytes.len(), |rest| rest.min(bytes.len()));
                     self.checksum.update(&bytes[..length]);
                     *rest -= length as u64;
                     if *rest == 0 {
-                        self.state = State::Complete;
+                        self.state = ParseState::Complete;
                     }
                     bytes = &bytes[length..];
                 }
-                State::Chunked(chunked) => {
+                ParseState::Chunked(chunked) => {
                     let (checksum, received) = (&mut self.checksum, &mut self.received);
                     let taken = chunked.read(bytes, |data| {
                         checksum.update(data);
@@ -167,11 +167,11 @@ impl ResponseReader {
                         return Err(Malformed);
                     }
                     if chunked.is_done() {
-                        self.state = State::Complete;
+                        self.state = ParseState::Complete;
                     }
                     bytes = &bytes[taken..];
                 }
-                State::UntilClose => {
+                ParseState::UntilClose => {
                     self.checksum.update(bytes);
                     self.received += bytes.len() as u64;
                     if self.received > BODY_LIMIT {
@@ -179,7 +179,7 @@ impl ResponseReader {
                     }
                     return Ok(());
                 }
-                State::Complete => {
+                ParseState::Complete => {
                     self.surplus = true;
                     return Ok(());
                 }
@@ -190,8 +190,8 @@ impl ResponseReader {
 
     /// Takes the connection's end, which is the end of a response that has neither length nor chunks.
     pub(crate) fn end(&mut self) {
-        if matches!(self.state, State::UntilClose) {
-            self.state = State::Complete;
+        if matches!(self.state, ParseState::UntilClose) {
+            self.state = ParseState::Complete;
         }
     }
 
@@ -225,8 +225,8 @@ impl ResponseReader {
             101 => return Err(Malformed),
             // An interim response: the head of the final one follows.
             100..=199 => return Ok(Some(parsed.length - before)),
-            204 | 304 => State::Complete,
-            _ if self.to_head => State::Complete,
+            204 | 304 => ParseState::Complete,
+            _ if self.to_head => ParseState::Complete,
             _ => parsed.framing,
         };
         self.state = framing;
@@ -241,7 +241,7 @@ const LONGEST_IDENTITY: usize = 64;
 struct ParsedHead {
     length: usize,
     head: Head,
-    framing: State,
+    framing: ParseState,
 }
 
 fn parse(bytes: &[u8], identity_header: Option<&str>) -> Result<Option<ParsedHead>, Malformed> {
@@ -255,7 +255,7 @@ fn parse(bytes: &[u8], identity_header: Option<&str>) -> Result<Option<ParsedHea
         close: response.version == Some(0),
         ..Head::default()
     };
-    let mut framing = State::UntilClose;
+    let mut framing = ParseState::UntilClose;
     for header in response.headers.iter() {
         read_header(header, &mut head, &mut framing)?;
         if identity_header.is_some_and(|name| header.name.eq_ignore_ascii_case(name)) {
@@ -266,7 +266,7 @@ fn parse(bytes: &[u8], identity_header: Option<&str>) -> Result<Option<ParsedHea
     Ok(Some(ParsedHead { length, head, framing }))
 }
 
-fn read_header(header: &Header<'_>, head: &mut Head, framing: &mut State) -> Result<(), Malformed> {
+fn read_header(header: &Header<'_>, head: &mut Head, framing: &mut ParseState) -> Result<(), Malformed> {
     let is = |name: &str| header.name.eq_ignore_ascii_case(name);
     let text = || std::str::from_utf8(header.value).map_err(|_| Malformed);
     if is("content-length") {
@@ -276,15 +276,15 @@ fn read_header(header: &Header<'_>, head: &mut Head, framing: &mut State) -> Res
         }
         let length: u64 = length.parse().map_err(|_| Malformed)?;
         *framing = match framing {
-            State::UntilClose if length == 0 => State::Complete,
-            State::UntilClose if length <= BODY_LIMIT => State::Sized { rest: length },
+            ParseState::UntilClose if length == 0 => ParseState::Complete,
+            ParseState::UntilClose if length <= BODY_LIMIT => ParseState::Sized { rest: length },
             // Repeated, beside chunks, or too long.
             _ => return Err(Malformed),
         };
     } else if is("transfer-encoding") {
         *framing = match framing {
-            State::UntilClose if text()?.trim().eq_ignore_ascii_case("chunked") => {
-                State::Chunked(Chunked::default())
+            ParseState::UntilClose if text()?.trim().eq_ignore_ascii_case("chunked") => {
+                ParseState::Chunked(Chunked::default())
             }
             _ => return Err(Malformed),
         };

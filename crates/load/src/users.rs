@@ -54,11 +54,11 @@ impl Crowd {
 
 /// What users hold.
 #[derive(Debug, Default)]
-pub(crate) struct Holdings(Vec<Holding>);
+pub(crate) struct Holdings(Vec<HeldSession>);
 
 /// What one user holds.
 #[derive(Clone, Debug, Default)]
-struct Holding {
+struct HeldSession {
     jar: Jar,
     session: Option<Session>,
 }
@@ -77,7 +77,7 @@ pub(crate) struct Held(Option<Session>);
 
 impl Holdings {
     pub(crate) fn new(users: Option<Users>) -> Holdings {
-        Holdings(vec![Holding::default(); users.map_or(0, |users| users.count as usize)])
+        Holdings(vec![HeldSession::default(); users.map_or(0, |users| users.count as usize)])
     }
 
     /// The additional header lines for a request of `user`, each with its line end, and what the user holds when it is sent.

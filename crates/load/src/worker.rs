@@ -17,7 +17,7 @@ use crate::schedule::{Arrival, Connect};
 
 /// Carries `first`, then waiting requests, then those that it gets while idle. Ends when its connection ends.
 pub(crate) async fn work(context: Rc<Context>, first: Released) {
-    let _place = Place(&context);
+    let _place = WorkerPlace(&context);
     let mut connection = None;
     let mut next = Some(first);
     while let Some(released) = next {
@@ -31,9 +31,9 @@ pub(crate) async fn work(context: Rc<Context>, first: Released) {
 }
 
 /// A worker's place in the pool, given back however it ends.
-struct Place<'a>(&'a Context);
+struct WorkerPlace<'a>(&'a Context);
 
-impl Drop for Place<'_> {
+impl Drop for WorkerPlace<'_> {
     fn drop(&mut self) {
         self.0.pool.borrow_mut().leave();
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use strum::VariantArray;
 
 /// The balancers that rig has an adapter for. Matched in one place of the engine, nowhere else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -54,7 +55,9 @@ impl FromStr for BalancerKind {
 }
 
 /// Something that a scenario can ask of a balancer and that not every balancer has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, strum::VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Capability {
     /// Probes its backends by itself.
@@ -85,20 +88,7 @@ pub enum Capability {
 
 impl Capability {
     /// Every capability.
-    pub const ALL: [Capability; 12] = [
-        Capability::ActiveHealthChecks,
-        Capability::PassiveHealth,
-        Capability::PassiveHealthAlone,
-        Capability::TwoChoices,
-        Capability::LiveDeregister,
-        Capability::ReloadDeregister,
-        Capability::InFlightView,
-        Capability::LiveDeregisterAtLayer4,
-        Capability::BalanceBesideSticky,
-        Capability::Panic,
-        Capability::MaxEjection,
-        Capability::ForgetfulReload,
-    ];
+    pub const ALL: &'static [Capability] = Capability::VARIANTS;
 }
 
 /// What the balancers can do. The engine builds it from its adapters; tests build their own.

@@ -7,10 +7,11 @@ mod parse;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use strum::VariantArray;
 
 use crate::units::{Share, Span};
 
-pub use metrics::{Better, Kind, Metric, RestsOn, Unit};
+pub use metrics::{Better, Facet, Kind, Metric, PartOf, RestsOn, Unit};
 pub use parse::ClaimError;
 
 /// A claim about the measured numbers, checked per balancer and repeat.
@@ -65,7 +66,7 @@ pub struct Reading {
 }
 
 /// A comparison.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, strum::VariantArray)]
 pub enum Comparison {
     /// `==`
     #[serde(rename = "==")]
@@ -89,14 +90,7 @@ pub enum Comparison {
 
 impl Comparison {
     /// Every comparison.
-    pub const ALL: [Comparison; 6] = [
-        Comparison::Equal,
-        Comparison::NotEqual,
-        Comparison::Less,
-        Comparison::AtMost,
-        Comparison::Greater,
-        Comparison::AtLeast,
-    ];
+    pub const ALL: &'static [Comparison] = Comparison::VARIANTS;
 
     /// What holds where this does not.
     fn opposite(self) -> Comparison {

@@ -8,8 +8,7 @@ use std::fmt;
 
 use crate::claim::{Better, Claim, Comparison, Metric, Operand};
 use crate::plan::Variant;
-use crate::target::POOL;
-use crate::timeline::Action;
+use crate::timeline::Harm;
 
 /// Who promises so much of what went well promises few losses.
 const MOST: f64 = 0.9;
@@ -33,7 +32,16 @@ impl Metric {
         let is_request = |loss| {
             matches!(
                 loss,
-                Dropped | Http5xx | Reset | Closed | Refused | Timeout | NotSent | Harmed | Status | Flag
+                Dropped
+                    | Http5xx
+                    | Reset
+                    | Closed
+                    | Refused
+                    | Timeout
+                    | NotSent
+                    | FailedRequests
+                    | Status
+                    | Flag
             )
         };
         self == other || (is_request(self) && is_request(other))
@@ -117,34 +125,14 @@ impl Operand {
     }
 }
 
-/// Something of a timeline that requests can be lost by, and the pool that it happens to.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Harm<'v> {
-    Deploy(&'v str),
-    Fault(&'v str),
-    Degrade(&'v str),
-    Reload,
-}
-
-fn harms(variant: &Variant) -> BTreeSet<Harm<'_>> {
-    variant.timeline.iter().filter_map(|entry| harm_of(variant, &entry.action)).collect()
-}
-
-fn harm_of<'v>(variant: &'v Variant, action: &'v Action) -> Option<Harm<'v>> {
+fn harms<'v>(variant: &'v Variant) -> BTreeSet<Harm<'v>> {
     // What is in no pool is the session store: its own name stands for it.
     let pool = |backend: &'v str| {
         let mut pools = variant.topology.pools.iter();
         let pool = pools.find(|pool| pool.backends.iter().any(|known| known.id == backend));
-        pool.map_or(backend, |pool| &pool.name)
+        pool.map_or(backend, |pool| pool.name.as_str())
     };
-    match action {
-        Action::Deploy(deploy) => Some(Harm::Deploy(&deploy.pool)),
-        Action::Fault(fault) => Some(Harm::Fault(pool(&fault.backend))),
-        Action::Degrade(degrade) => Some(Harm::Degrade(pool(&degrade.backend))),
-        Action::Reload(_) => Some(Harm::Reload),
-        Action::Roll(_) => Some(Harm::Deploy(POOL)),
-        Action::Split(_) | Action::Curl(_) => None,
-    }
+    variant.timeline.iter().filter_map(|entry| entry.action.harm(pool)).collect()
 }
 
 /// Whether something happens to `variant` that requests can be lost by. Where nothing does, nothing needs to be shown

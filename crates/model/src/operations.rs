@@ -32,13 +32,13 @@ pub struct Operations {
     /// What the names to be replaced stand for.
     pub names: &'static str,
     /// Who gets how many requests.
-    pub distribution: Signal,
+    pub distribution: LookedAt,
     /// Which backends the balancer holds to be well.
-    pub health: Signal,
+    pub health: LookedAt,
     /// Which backends are being drained, and whether they are done.
-    pub drain: Signal,
+    pub drain: LookedAt,
     /// How many requests end in a server error.
-    pub errors: Signal,
+    pub errors: LookedAt,
     /// Takes one backend out.
     pub take_out: String,
     /// Puts it back.
@@ -49,7 +49,7 @@ pub struct Operations {
 
 impl Operations {
     /// The four signals, each with its name.
-    pub fn signals(&self) -> [(&'static str, &Signal); 4] {
+    pub fn signals(&self) -> [(&'static str, &LookedAt); 4] {
         [
             ("Distribution per backend", &self.distribution),
             ("Health-check status", &self.health),
@@ -61,7 +61,7 @@ impl Operations {
 
 /// One thing to look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Signal {
+pub struct LookedAt {
     /// A command for a shell, of one line; it changes nothing.
     pub command: String,
     /// How its output is read.

@@ -1,6 +1,7 @@
 //! How one request ended, as the client saw it. What the backends did with it is another matter: the ledger.
 
 use serde::{Deserialize, Serialize};
+use strum::VariantArray;
 
 use crate::errno::Errno;
 
@@ -97,7 +98,9 @@ pub enum NotSent {
 }
 
 /// The taxonomy of outcomes that counts, tables and expectations use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, strum::VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum OutcomeKind {
     /// The complete expected response, in time, with a status of 2xx.
@@ -139,25 +142,7 @@ pub enum OutcomeKind {
 
 impl OutcomeKind {
     /// Every kind, in the order of tables.
-    pub const ALL: [OutcomeKind; 17] = [
-        OutcomeKind::Ok,
-        OutcomeKind::ExpectedStatus,
-        OutcomeKind::HttpOther,
-        OutcomeKind::Http5xx,
-        OutcomeKind::Refused,
-        OutcomeKind::Unreachable,
-        OutcomeKind::ConnectReset,
-        OutcomeKind::ConnectTimeout,
-        OutcomeKind::Reset,
-        OutcomeKind::Closed,
-        OutcomeKind::BodyMismatch,
-        OutcomeKind::Protocol,
-        OutcomeKind::Tls,
-        OutcomeKind::Timeout,
-        OutcomeKind::NotSentBacklog,
-        OutcomeKind::GeneratorFault,
-        OutcomeKind::Cancelled,
-    ];
+    pub const ALL: &'static [OutcomeKind] = OutcomeKind::VARIANTS;
 
     /// Whether a user would call it a failed request: everything but a complete expected response, unless the
     /// failing is proved to be the generator's.

@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use strum::VariantArray;
 
 /// The cookie that names a session, or carries it.
 pub const SESSION_COOKIE: &str = "rig-session";
@@ -20,7 +21,8 @@ pub const SEEN_HEADER: &str = "x-rig-session-seen";
 pub const STORE: &str = "redis";
 
 /// Where a pool's backends keep their sessions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Sessions {
     /// In the memory of the process: they end with it.
@@ -34,16 +36,13 @@ pub enum Sessions {
 impl Sessions {
     /// The name that scenarios use.
     pub fn name(self) -> &'static str {
-        match self {
-            Sessions::Memory => "memory",
-            Sessions::Redis => "redis",
-            Sessions::Jwt => "jwt",
-        }
+        self.into()
     }
 }
 
 /// What a new generation's key for tokens has to do with the old one's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum JwtKeys {
     /// It is the same.
@@ -58,11 +57,7 @@ pub enum JwtKeys {
 impl JwtKeys {
     /// The name that scenarios use.
     pub fn name(self) -> &'static str {
-        match self {
-            JwtKeys::Same => "same",
-            JwtKeys::Replaced => "replaced",
-            JwtKeys::Overlapping => "overlapping",
-        }
+        self.into()
     }
 }
 
@@ -111,7 +106,20 @@ pub enum SessionsJob {
 }
 
 /// What a backend found of a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    strum::VariantArray,
+    strum::IntoStaticStr,
+)]
+#[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum SessionState {
     /// The request named none: one was begun.
@@ -126,17 +134,11 @@ pub enum SessionState {
 
 impl SessionState {
     /// Every state.
-    pub const ALL: [SessionState; 4] =
-        [SessionState::New, SessionState::Kept, SessionState::Lost, SessionState::Unavailable];
+    pub const ALL: &'static [SessionState] = SessionState::VARIANTS;
 
     /// Its word on the wire.
     pub fn name(self) -> &'static str {
-        match self {
-            SessionState::New => "new",
-            SessionState::Kept => "kept",
-            SessionState::Lost => "lost",
-            SessionState::Unavailable => "unavailable",
-        }
+        self.into()
     }
 }
 
@@ -170,7 +172,7 @@ impl FromStr for SessionAnswer {
         let wrong = || SessionAnswerError(text.to_owned());
         let mut words = text.split(' ');
         let word = words.next().unwrap_or_default();
-        let state = SessionState::ALL.into_iter().find(|state| state.name() == word).ok_or_else(wrong)?;
+        let state = SessionState::ALL.iter().copied().find(|state| state.name() == word).ok_or_else(wrong)?;
         let session = match (words.next(), words.next(), words.next()) {
             (None, None, None) if state == SessionState::Unavailable => None,
             (Some(count), Some(id), None) if state != SessionState::Unavailable && !id.is_empty() => {

@@ -6,11 +6,11 @@ use crate::units::Share;
 
 /// Pools with their shares, which sum to 1.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Split(Vec<Part>);
+pub struct Split(Vec<SplitPart>);
 
 /// A pool's part of a route's requests.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Part {
+pub struct SplitPart {
     /// The pool.
     pub pool: String,
     /// How much of the requests.
@@ -23,16 +23,16 @@ impl Split {
 
     /// Everything to `pool`.
     pub fn all_to(pool: impl Into<String>) -> Split {
-        Split(vec![Part { pool: pool.into(), share: Share(1.0) }])
+        Split(vec![SplitPart { pool: pool.into(), share: Share(1.0) }])
     }
 
     /// Several pools; the caller has checked that their shares sum to 1.
-    pub fn of(parts: Vec<Part>) -> Split {
+    pub fn of(parts: Vec<SplitPart>) -> Split {
         Split(parts)
     }
 
     /// Its parts, in the order of the document.
-    pub fn parts(&self) -> &[Part] {
+    pub fn parts(&self) -> &[SplitPart] {
         &self.0
     }
 
@@ -84,13 +84,13 @@ impl<'de> Deserialize<'de> for Split {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         #[serde(untagged)]
-        enum Written {
+        enum WrittenSplit {
             One(String),
-            Several(Vec<Part>),
+            Several(Vec<SplitPart>),
         }
-        Ok(match Written::deserialize(deserializer)? {
-            Written::One(pool) => Split::all_to(pool),
-            Written::Several(parts) => Split(parts),
+        Ok(match WrittenSplit::deserialize(deserializer)? {
+            WrittenSplit::One(pool) => Split::all_to(pool),
+            WrittenSplit::Several(parts) => Split(parts),
         })
     }
 }
@@ -100,7 +100,9 @@ mod tests {
     use super::*;
 
     fn split(parts: &[(&str, f64)]) -> Split {
-        Split::of(parts.iter().map(|(pool, p)| Part { pool: (*pool).into(), share: Share(*p) }).collect())
+        Split::of(
+            parts.iter().map(|(pool, p)| SplitPart { pool: (*pool).into(), share: Share(*p) }).collect(),
+        )
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! What happens to the topology while the load runs.
 
 use serde::{Deserialize, Serialize};
+use strum::VariantArray;
 
 use crate::degrade::Degrade;
 use crate::sessions::JwtKeys;
 use crate::split::Split;
+use crate::target::POOL;
 use crate::units::Span;
 
 /// One entry of a timeline.
@@ -55,6 +57,40 @@ pub enum Action {
 /// The deploy of a target by its command `roll`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Roll {}
+
+/// Something of a timeline that requests can be lost by, and the pool that it happens to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Harm<'a> {
+    Deploy(&'a str),
+    Fault(&'a str),
+    Degrade(&'a str),
+    Reload,
+}
+
+impl Action {
+    /// How requests can be lost by it; `pool` finds the pool of a backend.
+    pub(crate) fn harm<'a>(&'a self, pool: impl Fn(&'a str) -> &'a str) -> Option<Harm<'a>> {
+        match self {
+            Action::Deploy(deploy) => Some(Harm::Deploy(&deploy.pool)),
+            Action::Fault(fault) => Some(Harm::Fault(pool(&fault.backend))),
+            Action::Degrade(degrade) => Some(Harm::Degrade(pool(&degrade.backend))),
+            Action::Reload(_) => Some(Harm::Reload),
+            Action::Roll(_) => Some(Harm::Deploy(POOL)),
+            Action::Split(_) | Action::Curl(_) => None,
+        }
+    }
+
+    /// How long it lasts, if it ends by itself.
+    pub fn lasts(&self) -> Option<Span> {
+        match self {
+            Action::Fault(fault) => fault.lasts,
+            Action::Degrade(degrade) => degrade.lasts,
+            Action::Deploy(_) | Action::Split(_) | Action::Curl(_) | Action::Reload(_) | Action::Roll(_) => {
+                None
+            }
+        }
+    }
+}
 
 /// A change of a route's shares.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -117,7 +153,21 @@ pub struct Fault {
 }
 
 /// What can befall a backend. Each means the same in every runtime that can do it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::VariantArray,
+    strum::IntoStaticStr,
+)]
+#[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum FaultKind {
     /// Its process gets SIGKILL; its address refuses connections until it is started again, which heals it.
@@ -135,18 +185,11 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// Every kind.
-    pub const ALL: [FaultKind; 5] =
-        [FaultKind::Crash, FaultKind::Term, FaultKind::Freeze, FaultKind::Partition, FaultKind::HostLoss];
+    pub const ALL: &'static [FaultKind] = FaultKind::VARIANTS;
 
     /// The name that scenarios use.
     pub fn name(self) -> &'static str {
-        match self {
-            FaultKind::Crash => "crash",
-            FaultKind::Term => "term",
-            FaultKind::Freeze => "freeze",
-            FaultKind::Partition => "partition",
-            FaultKind::HostLoss => "host_loss",
-        }
+        self.into()
     }
 }
 

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 pub const SERVER_NAME: &str = "rig.test";
 
 /// Where TLS ends.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Tls {
     /// Nobody speaks it.
@@ -34,12 +35,7 @@ impl Tls {
 
     /// Its name in scenarios.
     pub fn name(self) -> &'static str {
-        match self {
-            Tls::Off => "off",
-            Tls::Terminate => "terminate",
-            Tls::Reencrypt => "reencrypt",
-            Tls::Passthrough => "passthrough",
-        }
+        self.into()
     }
     /// Whether clients speak TLS.
     pub fn at_listener(self) -> bool {

@@ -167,7 +167,8 @@ fn no_extra_cost() -> Factor {
 }
 
 /// A request method.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, strum::IntoStaticStr)]
+#[strum(serialize_all = "UPPERCASE")]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Method {
     /// Idempotent: balancers may send it again.
@@ -182,10 +183,6 @@ pub enum Method {
 impl Method {
     /// As it stands on the request line.
     pub fn name(self) -> &'static str {
-        match self {
-            Method::Get => "GET",
-            Method::Head => "HEAD",
-            Method::Post => "POST",
-        }
+        self.into()
     }
 }

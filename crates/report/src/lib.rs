@@ -9,7 +9,7 @@
 //! 3. [`figure`]: one number of it by its name, how several are told together, and what a zero proves.
 //! 4. [`judge`](mod@judge): all cells of a run against the plan's claims, a [`RunSummary`]; and runs against each other.
 //! 5. [`compose`]: what is said and in which order, in blocks and [`table`]s.
-//! 6. [`dialect`]: how it looks, for a terminal, Markdown, HTML, CSV, JSON, JUnit, OpenMetrics, HdrHistogram.
+//! 6. [`dialect`]: how it looks, for a terminal, Markdown, HTML, SVG, CSV, JSON, JUnit, OpenMetrics, GitHub, HdrHistogram.
 
 pub mod analysis;
 pub mod compose;
@@ -27,11 +27,11 @@ pub use analysis::{
     Analysis, attribution, books, deaths, errors, evidence, fate, faults, joined, lateness, phases,
 };
 pub use compose::{comparison, document, metrics, page, runbook, shell, table, writeup};
-pub use dialect::html::{Illustrated, html};
 pub use dialect::json::verdict_json;
 pub use dialect::openmetrics::SameScenario;
+pub use dialect::pictures::Illustrated;
 pub use dialect::render::{
-    Colour, Format, Style, render, render_comparisons, render_overview, render_page, render_table,
+    Colour, Format, Style, render, render_comparisons, render_page, render_several, render_table,
 };
 pub use figure::{catalogue, reading};
 pub use judge::verdict::{RunSummary, Verdict, judge};

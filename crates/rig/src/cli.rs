@@ -15,7 +15,9 @@ use model::scenario::Set;
 use model::units::Rate;
 
 pub(crate) use agents::{Agent, Exec, Keep, Reap};
-pub(crate) use names::{ComparisonFormat, FormatName, ListFormat, PullName, RuntimeName, SchemaFormat};
+pub(crate) use names::{ListFormat, PullName, RuntimeName, SchemaFormat};
+use names::{comparison_format, result_format};
+use report::Format;
 pub(crate) use up::Up;
 pub(crate) use watch::Watch;
 
@@ -81,6 +83,7 @@ pub(crate) enum Command {
         rig report results/drain/latest\n  \
         rig report results/drain/latest --format markdown > drain.md\n  \
         rig report results/drain/latest --format html > drain.html\n  \
+        rig report results/drain/latest --format svg > drain.svg\n  \
         rig report results/drain/latest --format openmetrics > /var/lib/node_exporter/drain.prom\n  \
         rig report results/*/latest")]
     Report(Report),
@@ -234,8 +237,8 @@ pub(crate) struct Choice {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Output {
     /// Output format
-    #[arg(long, value_enum, default_value = "table")]
-    pub(crate) format: FormatName,
+    #[arg(long, value_parser = result_format(), default_value = "table")]
+    pub(crate) format: Format,
     /// Print no colours
     #[arg(long)]
     pub(crate) no_color: bool,
@@ -325,8 +328,8 @@ pub(crate) struct Compare {
     #[arg(long, value_name = "DIR")]
     pub(crate) proxy_configs: Option<PathBuf>,
     /// Output format
-    #[arg(long, value_enum, default_value = "table")]
-    pub(crate) format: ComparisonFormat,
+    #[arg(long, value_parser = comparison_format(), default_value = "table")]
+    pub(crate) format: Format,
     /// Print no colours
     #[arg(long)]
     pub(crate) no_color: bool,

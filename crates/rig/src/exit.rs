@@ -106,16 +106,21 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// As it is printed. Problems that are laid out already begin with "error".
+    pub(crate) fn message(&self) -> String {
+        let text = self.text();
+        if self.error.is::<LaidOut>() { text } else { format!("error: {text}") }
+    }
+}
+
 /// Prints the error, if there is one, and returns the exit code.
 pub(crate) fn code_of(result: Result<ExitCode, Failure>) -> ExitCode {
     match result {
         Ok(code) => code,
         Err(failure) => {
-            let text = failure.text();
-            // The problems of a scenario already begin with "error".
-            let prefix = if text.starts_with("error") { "" } else { "error: " };
-            // The text is already safe to print; colours of problems may be in it.
-            let _ = writeln!(std::io::stderr().lock(), "{prefix}{}", text.trim_end());
+            // It is already safe to print; colours of problems may be in it.
+            let _ = writeln!(std::io::stderr().lock(), "{}", failure.message().trim_end());
             failure.exit.into()
         }
     }
@@ -214,7 +219,12 @@ mod tests {
         let told = with_causes(&anyhow::anyhow!("nginx said \u{1b}[2J\u{202e}"));
         assert_eq!(told, r"nginx said \u{1b}[2J\u{202e}");
         let coloured = anyhow::Error::new(LaidOut("\u{1b}[31merror\u{1b}[0m".into()));
-        assert_eq!(with_causes(&coloured), "\u{1b}[31merror\u{1b}[0m");
+        let failure = Failure::usage(coloured);
+        assert_eq!(failure.message(), "\u{1b}[31merror\u{1b}[0m", "colours don't make it a second error");
+        assert_eq!(
+            Failure::usage(anyhow::anyhow!("errors.yaml is missing")).message(),
+            "error: errors.yaml is missing"
+        );
     }
 
     #[test]

@@ -173,3 +173,38 @@ fn is_test(path: &Path) -> bool {
     let stem = path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("tests"));
     stem || path.components().any(|part| part.as_os_str() == "tests")
 }
+
+/// The type that a line declares.
+fn declared(line: &str) -> Option<&str> {
+    let line = line.trim_start();
+    let line =
+        line.strip_prefix("pub").map_or(line, |rest| rest.split_once(' ').map_or(rest, |(_, rest)| rest));
+    let kinds = ["struct ", "enum ", "trait ", "type "];
+    let rest = kinds.iter().find_map(|kind| line.strip_prefix(kind))?;
+    let end = rest.find(|c: char| !c.is_alphanumeric()).unwrap_or(rest.len());
+    rest.starts_with(char::is_uppercase).then(|| &rest[..end])
+}
+
+#[test]
+fn a_type_name_has_one_meaning_in_all_crates() {
+    let mut places: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+    for (path, text) in sources() {
+        let of_the_product = path.iter().any(|part| part == "src") && !is_test(&path);
+        // Arguments are called as their command is.
+        if !of_the_product || path.starts_with("crates/rig/src/cli") || path.ends_with("rig/src/cli.rs") {
+            continue;
+        }
+        // An associated type has no meaning of its own, and is indented.
+        let types = text.lines().filter(|line| !line.starts_with(' ')).filter_map(declared);
+        types.for_each(|name| places.entry(name.to_owned()).or_default().push(path.clone()));
+    }
+    assert!(places.len() > 300, "this looks for the wrong thing: {}", places.len());
+    // What each adapter has is called the same in each.
+    let of_an_adapter = |path: &PathBuf| path.starts_with("crates/engine/src/balancer");
+    places.retain(|_, paths| {
+        paths.iter().filter(|path| !of_an_adapter(path)).count()
+            + usize::from(paths.iter().any(of_an_adapter))
+            > 1
+    });
+    assert!(places.is_empty(), "rename one of each: {places:#?}");
+}

@@ -11,7 +11,7 @@
 //! results/<scenario>/latest -> <run-id>
 //! ```
 //!
-//! A [`Run`] writes it, cell by cell through a [`CellDir`]; a [`SavedRun`] reads it back. Whole files are
+//! A [`RunWriter`] writes it, cell by cell through a [`CellDir`]; a [`SavedRun`] reads it back. Whole files are
 //! replaced atomically ([`write_atomic`]); the history, the samples and the client's records grow by whole lines, and a
 //! line that a crash tore off is dropped by the reader, who says so.
 
@@ -31,6 +31,6 @@ pub use cell::{CellDir, HistoryWriter, SampleWriter};
 pub use error::StoreError;
 pub use ndjson::ReadWarning;
 pub use newest::newest;
-pub use run::Run;
+pub use run::RunWriter;
 pub use saved::{LoadedCell, PlanIs, SavedRun, read_json};
 pub use unfinished::unfinished;

@@ -30,11 +30,11 @@ const RUNS_PER_SECOND: u32 = 100;
 
 /// The directory of a run that is being written.
 #[derive(Clone, Debug)]
-pub struct Run {
+pub struct RunWriter {
     path: PathBuf,
 }
 
-impl Run {
+impl RunWriter {
     /// Makes `results/<scenario>/<run-id>/` with what is known before the first cell, and points `latest` to
     /// it. The run's id is the time at which it began, as `environment` says.
     pub fn create(
@@ -42,11 +42,11 @@ impl Run {
         plan: &SavedPlan,
         scenario_text: &str,
         environment: &Environment,
-    ) -> Result<Run, StoreError> {
+    ) -> Result<RunWriter, StoreError> {
         let home = results.join(single_component("a scenario's name", &plan.scenario)?);
         fs::create_dir_all(&home).map_err(StoreError::write(&home))?;
         let id = create_unique(&home, &run_id(&environment.started)?)?;
-        let run = Run { path: home.join(&id) };
+        let run = RunWriter { path: home.join(&id) };
         let cells = run.path.join(CELLS);
         fs::create_dir(&cells).map_err(StoreError::write(&cells))?;
         run.write_text("scenario.yaml", scenario_text)?;

@@ -17,7 +17,7 @@ use model::sample::Sample;
 use model::topology::{Balance, Listener, PassiveHealth, Retries, Topology};
 use model::traffic::{Arrivals, Method, Traffic};
 use model::units::{Nanos, Rate, Share, Span};
-use store::{PlanIs, ReadWarning, Run, SavedRun, StoreError};
+use store::{PlanIs, ReadWarning, RunWriter, SavedRun, StoreError};
 
 fn plan() -> SavedPlan {
     let variant = Variant {
@@ -81,8 +81,8 @@ fn without_digest(saved: &SavedRun) -> Environment {
     Environment { plan_sha256: None, ..saved.environment().clone() }
 }
 
-fn create(results: &Path) -> Run {
-    Run::create(results, &plan(), "name: drain\n", &environment())
+fn create(results: &Path) -> RunWriter {
+    RunWriter::create(results, &plan(), "name: drain\n", &environment())
         .expect("a temporary directory can be written")
 }
 
@@ -117,7 +117,7 @@ fn event(at: i64, what: Happening) -> Event {
 }
 
 /// A cell with a line in every file.
-fn write_cell(run: &Run) {
+fn write_cell(run: &RunWriter) {
     let dir = run.cell(&cell()).expect("a temporary directory can be written");
     let mut history = dir.history_writer().expect("a temporary directory can be written");
     for event in history_events() {
@@ -311,7 +311,7 @@ fn a_run_that_was_saved_before_there_were_containers_is_read_as_one_without() {
 fn a_plan_of_another_schema_is_refused() {
     let results = tempfile::tempdir().unwrap();
     let future = SavedPlan { schema: 99, ..plan() };
-    let run = Run::create(results.path(), &future, "", &environment()).unwrap();
+    let run = RunWriter::create(results.path(), &future, "", &environment()).unwrap();
     let error = SavedRun::open(run.path()).unwrap_err();
     assert!(matches!(error, StoreError::Schema { found: 99, .. }), "{error}");
 }
@@ -321,11 +321,11 @@ fn a_name_that_would_leave_the_results_directory_is_refused() {
     let results = tempfile::tempdir().unwrap();
     for name in ["..", "a/b", ""] {
         let plan = SavedPlan { scenario: name.into(), ..plan() };
-        let error = Run::create(results.path(), &plan, "", &environment()).unwrap_err();
+        let error = RunWriter::create(results.path(), &plan, "", &environment()).unwrap_err();
         assert!(matches!(error, StoreError::Name { .. }), "{error}");
     }
     let undated = Environment { started: "today".into(), ..environment() };
-    assert!(Run::create(results.path(), &plan(), "", &undated).is_err());
+    assert!(RunWriter::create(results.path(), &plan(), "", &undated).is_err());
 }
 
 #[cfg(target_os = "linux")]

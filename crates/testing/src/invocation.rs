@@ -1,6 +1,7 @@
 //! What `rig` is asked to do, put together word by word.
 
 use std::ffi::{OsStr, OsString};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use model::catalog::BalancerKind;
@@ -36,6 +37,17 @@ impl Invocation {
     pub(crate) fn run(sandbox: Sandbox, file: impl AsRef<OsStr>) -> Invocation {
         let bare = Invocation::new(sandbox, [OsStr::new("run"), file.as_ref()]);
         Invocation { runtime: Some("process"), quiet: true, ..bare }
+    }
+
+    pub(crate) fn shell(sandbox: Sandbox, line: &str) -> Invocation {
+        let binary = Path::new(sandbox.rig().executable).parent().expect("an executable is in a directory");
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let tools = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tools/bin"));
+        let first = [binary, tools].map(Path::to_owned).into_iter();
+        let path = std::env::join_paths(first.chain(std::env::split_paths(&path)));
+        let bare = Invocation::new(sandbox, [""; 0]).env("PATH", path.expect("no directory has a colon"));
+        // bash takes the executable, which comes next, as its own name.
+        bare.within(["bash", "-eu", "-o", "pipefail", "-c", line])
     }
 
     /// These balancers only.

@@ -39,7 +39,7 @@ pub use model::catalog::BalancerKind::{self, Envoy, Haproxy, Nginx};
 pub use model::history::{Event, Happening};
 pub use model::outcome::OutcomeKind;
 pub use report::books::AccessLog;
-pub use report::faults::{FaultRecord, Removal};
+pub use report::faults::{FaultRecord, TimeToEject};
 pub use report::validity::Trust;
 pub use report::verdict::Holding;
 pub use report::{CellSummary, RunSummary, Verdict};

@@ -1,10 +1,10 @@
 //! A `rig` in the background.
 
-use std::fs::File;
 use std::process::{Child, Command, ExitStatus};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+use tempfile::NamedTempFile;
 
 use crate::ended::Run;
 use crate::history::History;
@@ -12,9 +12,7 @@ use crate::sandbox::Sandbox;
 use crate::waiting::{eventually, within};
 
 /// No run of a test takes longer; what does has hung.
-const LONGEST_RUN: Duration = Duration::from_secs(180);
-/// Where it writes what it says.
-const SAID: &str = "said";
+const LONGEST_RUN: Duration = Duration::from_secs(240);
 
 /// A `rig` that runs. It is killed when this is dropped: a test that fails ends what it has begun.
 #[derive(Debug)]
@@ -23,6 +21,8 @@ pub struct Running {
     pub child: Child,
     /// Where it runs.
     pub sandbox: Sandbox,
+    /// What it writes to standard output and standard error.
+    said: NamedTempFile,
 }
 
 impl Drop for Running {
@@ -34,9 +34,10 @@ impl Drop for Running {
 
 impl Running {
     pub(crate) fn begin(command: &mut Command, sandbox: Sandbox) -> Running {
-        let said = File::create(sandbox.path().join(SAID)).unwrap();
-        let child = command.stdout(said.try_clone().unwrap()).stderr(said).spawn();
-        Running { child: child.expect("rig can be executed"), sandbox }
+        let said = NamedTempFile::new().unwrap();
+        let writer = || said.as_file().try_clone().unwrap();
+        let child = command.stdout(writer()).stderr(writer()).spawn();
+        Running { child: child.expect("rig can be executed"), sandbox, said }
     }
 
     /// The number of its process.
@@ -46,7 +47,7 @@ impl Running {
 
     /// What it has said so far.
     pub fn said(&self) -> String {
-        String::from_utf8_lossy(&std::fs::read(self.sandbox.path().join(SAID)).unwrap()).into_owned()
+        String::from_utf8_lossy(&std::fs::read(self.said.path()).unwrap()).into_owned()
     }
 
     /// Waits until the history of a cell has `event`, and returns that.
@@ -60,6 +61,16 @@ impl Running {
             assert_eq!(ended, None, "rig ended before the event {event}: {}", self.said());
             None
         })
+    }
+
+    /// Waits until it has said `words`.
+    #[track_caller]
+    pub fn until_it_says(&mut self, words: &str) {
+        eventually(words, || {
+            let ended = self.child.try_wait().unwrap();
+            assert_eq!(ended, None, "rig ended before it said `{words}`: {}", self.said());
+            self.said().contains(words).then_some(())
+        });
     }
 
     /// Sends it a signal.

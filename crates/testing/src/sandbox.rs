@@ -116,6 +116,11 @@ impl Sandbox {
         Invocation::new(self.clone(), arguments)
     }
 
+    /// A line for bash, in which `rig` is the binary under test.
+    pub fn shell(&self, line: &str) -> Invocation {
+        Invocation::shell(self.clone(), line)
+    }
+
     /// Every file in the directory and below.
     pub fn files(&self) -> Vec<PathBuf> {
         files(self.path())

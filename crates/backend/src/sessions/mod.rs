@@ -16,12 +16,12 @@ use model::sessions::{
 };
 
 use self::memory::Memory;
+pub(crate) use self::store::SessionStoreError;
 use self::store::Store;
-pub(crate) use self::store::StoreError;
 use self::token::Tokens;
 
 /// The sessions of one incarnation.
-pub(crate) struct Sessions {
+pub(crate) struct OwnSessions {
     kept: Kept,
     incarnation: Incarnation,
     begun: Cell<u64>,
@@ -35,22 +35,22 @@ enum Kept {
 }
 
 /// A session that the request named, and its counter after it.
-struct Found {
+struct FoundSession {
     id: String,
     count: u64,
     /// What the user must hold from now on; `None`: unchanged.
     cookie: Option<String>,
 }
 
-impl Sessions {
-    pub(crate) fn new(job: &BackendJob) -> Result<Sessions, StoreError> {
+impl OwnSessions {
+    pub(crate) fn new(job: &BackendJob) -> Result<OwnSessions, SessionStoreError> {
         let kept = match &job.sessions {
             None => Kept::Nowhere,
             Some(SessionsJob::Memory) => Kept::Memory(Memory::default()),
             Some(SessionsJob::Redis { address, password }) => Kept::Store(Store::at(*address, password)?),
             Some(SessionsJob::Jwt { sign, accept }) => Kept::Tokens(Box::new(Tokens::new(sign, accept))),
         };
-        Ok(Sessions { kept, incarnation: job.incarnation.clone(), begun: Cell::new(0) })
+        Ok(OwnSessions { kept, incarnation: job.incarnation.clone(), begun: Cell::new(0) })
     }
 
     /// What a request with `headers` says of a session; `None`: this backend keeps none.
@@ -62,7 +62,7 @@ impl Sessions {
     /// Looks up the session that a request names, adds one to its counter, and begins one where there is none.
     pub(crate) async fn visit(&self, asked: &Asked) -> Visit {
         match self.find_or_begin(asked).await {
-            Ok((state, Found { id, count, cookie })) => {
+            Ok((state, FoundSession { id, count, cookie })) => {
                 Visit { answer: SessionAnswer { state, session: Some((count, id)) }, cookie }
             }
             Err(_) => {
@@ -72,19 +72,19 @@ impl Sessions {
         }
     }
 
-    async fn find_or_begin(&self, asked: &Asked) -> Result<(SessionState, Found), StoreError> {
+    async fn find_or_begin(&self, asked: &Asked) -> Result<(SessionState, FoundSession), SessionStoreError> {
         let Some(named) = &asked.named else { return Ok((SessionState::New, self.begin().await?)) };
         // If a backend counts, a counter behind what the user has seen is not the user's session any more. A
         // token's counter comes from the user, whose requests may have overtaken each other.
-        let goes_on = |found: &Found| found.count > asked.seen || matches!(self.kept, Kept::Tokens(_));
+        let goes_on = |found: &FoundSession| found.count > asked.seen || matches!(self.kept, Kept::Tokens(_));
         Ok(match self.find(named).await?.filter(goes_on) {
             Some(found) => (SessionState::Kept, found),
             None => (SessionState::Lost, self.begin().await?),
         })
     }
 
-    async fn find(&self, named: &str) -> Result<Option<Found>, StoreError> {
-        let known = |count| Found { id: named.to_owned(), count, cookie: None };
+    async fn find(&self, named: &str) -> Result<Option<FoundSession>, SessionStoreError> {
+        let known = |count| FoundSession { id: named.to_owned(), count, cookie: None };
         match &self.kept {
             Kept::Nowhere => Ok(None),
             Kept::Memory(memory) => Ok(memory.count(named).map(known)),
@@ -93,7 +93,7 @@ impl Sessions {
         }
     }
 
-    async fn begin(&self) -> Result<Found, StoreError> {
+    async fn begin(&self) -> Result<FoundSession, SessionStoreError> {
         // No other incarnation of the cell uses the same name.
         let id = format!("{}-{}", self.incarnation.to_string().replace('/', "."), self.begun.get());
         self.begun.set(self.begun.get() + 1);
@@ -109,7 +109,7 @@ impl Sessions {
             }
             Kept::Tokens(tokens) => Some(tokens.issue(&id, 1)),
         };
-        Ok(Found { id, count: 1, cookie })
+        Ok(FoundSession { id, count: 1, cookie })
     }
 }
 

@@ -17,7 +17,7 @@ const COUNT_IF_THERE: &str =
 
 /// The store can't be used, or did not answer in time.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum StoreError {
+pub(crate) enum SessionStoreError {
     #[error("the session store: {0}")]
     Redis(#[from] RedisError),
     #[error("the session store did not answer within {} ms", ANSWER_WITHIN.as_millis())]
@@ -29,7 +29,7 @@ pub(super) struct Store(ConnectionManager);
 
 impl Store {
     /// Connects when first needed. Must run on a tokio runtime with a clock.
-    pub(super) fn at(address: SocketAddr, password: &Password) -> Result<Store, StoreError> {
+    pub(super) fn at(address: SocketAddr, password: &Password) -> Result<Store, SessionStoreError> {
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(ANSWER_WITHIN))
             .set_response_timeout(Some(ANSWER_WITHIN))
@@ -39,7 +39,7 @@ impl Store {
         Ok(Store(ConnectionManager::new_lazy_with_config(client, config)?))
     }
 
-    pub(super) async fn begin(&self, id: &str) -> Result<(), StoreError> {
+    pub(super) async fn begin(&self, id: &str) -> Result<(), SessionStoreError> {
         let mut connection = self.0.clone();
         let mut command = redis::cmd("SET");
         command.arg(key(id)).arg(1);
@@ -47,7 +47,7 @@ impl Store {
     }
 
     /// Adds one; `None`: there is no such session.
-    pub(super) async fn count(&self, id: &str) -> Result<Option<u64>, StoreError> {
+    pub(super) async fn count(&self, id: &str) -> Result<Option<u64>, SessionStoreError> {
         let mut connection = self.0.clone();
         let mut command = redis::cmd("EVAL");
         command.arg(COUNT_IF_THERE).arg(1).arg(key(id));
@@ -60,9 +60,9 @@ fn key(id: &str) -> String {
     format!("session:{id}")
 }
 
-async fn in_time<T>(asked: impl Future<Output = Result<T, RedisError>>) -> Result<T, StoreError> {
+async fn in_time<T>(asked: impl Future<Output = Result<T, RedisError>>) -> Result<T, SessionStoreError> {
     match tokio::time::timeout(ANSWER_WITHIN, asked).await {
         Ok(answer) => Ok(answer?),
-        Err(_) => Err(StoreError::Silent),
+        Err(_) => Err(SessionStoreError::Silent),
     }
 }

@@ -12,7 +12,7 @@ use model::sessions::JwtKey;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use super::Found;
+use super::FoundSession;
 
 /// The keys of one incarnation.
 pub(super) struct Tokens {
@@ -54,11 +54,11 @@ impl Tokens {
     }
 
     /// The session of a token that one of the keys has signed, with one more.
-    pub(super) fn count(&self, token: &str) -> Option<Found> {
+    pub(super) fn count(&self, token: &str) -> Option<FoundSession> {
         let read = |key| decode::<Claims>(token, key, &self.validation).ok();
         let Claims { sid, count } = self.accept.iter().find_map(read)?.claims;
         let count = count.checked_add(1)?;
-        Some(Found { cookie: Some(self.issue(&sid, count)), id: sid, count })
+        Some(FoundSession { cookie: Some(self.issue(&sid, count)), id: sid, count })
     }
 }
 

@@ -24,7 +24,7 @@ use super::service::RunningService;
 use super::token_keys::TokenKeys;
 use crate::host::Signal;
 use crate::host::certificates::Certificates;
-use crate::runtime::{CpuTime, Handle, Launch, Pod, Process, Runs, Runtime};
+use crate::runtime::{CpuUse, Handle, Launch, Pod, Process, Runs, Runtime};
 
 /// How long a backend may take to listen, beyond its declared boot time.
 const LISTEN_WITHIN: Duration = Duration::from_secs(15);
@@ -46,7 +46,7 @@ pub(super) struct Backends<'a, R> {
     /// With which backends speak TLS; `None`: they don't.
     pub(super) certificates: Option<Certificates>,
     pub(super) http: reqwest::Client,
-    pub(super) lives: RefCell<Vec<Life>>,
+    pub(super) lives: RefCell<Vec<BackendLife>>,
     /// Those that a deploy is replacing: who serves there next is the deploy's matter.
     pub(super) replacing: RefCell<BTreeSet<String>>,
     /// The services that they use.
@@ -56,7 +56,7 @@ pub(super) struct Backends<'a, R> {
 }
 
 /// One life of a backend, from the start of its process.
-pub(super) struct Life {
+pub(super) struct BackendLife {
     pub(super) incarnation: Incarnation,
     pub(super) ledger: PathBuf,
     pub(super) handle: Handle,
@@ -137,7 +137,7 @@ impl<R: Runtime> Backends<'_, R> {
             .await?;
         let handle = process.handle.clone();
         self.recorder.record(Happening::Launched { component: incarnation.to_string(), pid: handle.pid });
-        self.lives.borrow_mut().push(Life {
+        self.lives.borrow_mut().push(BackendLife {
             incarnation: incarnation.clone(),
             ledger,
             handle,
@@ -152,7 +152,7 @@ impl<R: Runtime> Backends<'_, R> {
             tell(&mut process, &job).await?;
             match next_frame(&mut process, backend.boot.0 + LISTEN_WITHIN).await? {
                 Frame::Listening => Ok(()),
-                other => Err(failed(format!("expected it to listen, it said {other:?}"))),
+                other => Err(failed(format!("expected it to listen, got {other:?}"))),
             }
         };
         boots.await.inspect_err(|_| self.report_exits())?;
@@ -229,7 +229,9 @@ impl<R: Runtime> Backends<'_, R> {
             Some(Frame::Behaves { at }) => Ok(Some((incarnation, at))),
             // It died before it could follow.
             None if handle.exited().is_some() => Ok(None),
-            answer => Err(failed(format!("told how to behave, it said {answer:?}"))),
+            answer => {
+                Err(failed(format!("expected an acknowledgement of its new behaviour, got {answer:?}")))
+            }
         }
     }
 
@@ -238,7 +240,7 @@ impl<R: Runtime> Backends<'_, R> {
         self.with_life(incarnation, |life| life.talk.is_some()).unwrap_or(false)
     }
 
-    fn with_life<T>(&self, incarnation: &Incarnation, act: impl FnOnce(&mut Life) -> T) -> Option<T> {
+    fn with_life<T>(&self, incarnation: &Incarnation, act: impl FnOnce(&mut BackendLife) -> T) -> Option<T> {
         self.lives.borrow_mut().iter_mut().find(|life| life.incarnation == *incarnation).map(act)
     }
 
@@ -257,7 +259,7 @@ impl<R: Runtime> Backends<'_, R> {
         }
         let component = handle.component.clone();
         self.recorder.record(match self.runtime.cpu_time(handle).await {
-            Ok(CpuTime { seconds, source }) => {
+            Ok(CpuUse { seconds, source }) => {
                 Happening::CpuRead { component, seconds, source: source.to_owned() }
             }
             // It is missing in the report, then; nothing else rests on it.
@@ -400,7 +402,7 @@ impl<R: Runtime> Backends<'_, R> {
 /// A backend that is starting. What nobody waits for any more, or failed alive, ends by itself as its input does, which
 /// then surprises nobody.
 struct Booting<'a> {
-    lives: &'a RefCell<Vec<Life>>,
+    lives: &'a RefCell<Vec<BackendLife>>,
     incarnation: &'a Incarnation,
 }
 

@@ -206,7 +206,7 @@ impl<'a, R: Runtime> Control<'a, R> {
                     (says, format!("it does not say `{text}`"))
                 }
                 Sighting::Logged { log, text } => {
-                    (self.logged_since(log_began, log, text)?, format!("{log} says no `{text}`"))
+                    (self.logged_since(log_began, log, text)?, format!("{log} has no `{text}`"))
                 }
                 Sighting::Answer { ask, line } => {
                     let answer = self.ask(ask).await?;

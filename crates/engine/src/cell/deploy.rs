@@ -110,7 +110,7 @@ pub(super) async fn deploy<F: Fleet>(
     let mut replaced = 0;
     let mut left = backends.len() as u32;
     for leaving in backends {
-        let pace = Pace { begun: Instant::now(), left };
+        let pace = DeployPace { begun: Instant::now(), left };
         left -= 1;
         let place = match deploy.strategy {
             Strategy::InPlace => leaving.clone(),
@@ -173,14 +173,14 @@ async fn baseline<F: Fleet>(fleet: &F, pool: &str) -> Result<WindowDerivation, C
 
 /// How far a deploy is.
 #[derive(Clone, Copy)]
-struct Pace {
+struct DeployPace {
     /// When the replacement of this backend began.
     begun: Instant,
     /// Backends to replace, this one included.
     left: u32,
 }
 
-impl Pace {
+impl DeployPace {
     /// How long a share may be waited for, if `room` is left: the other replacements take as long as this one has so far,
     /// and wait for their shares as well.
     fn patience(self, room: Option<Duration>) -> Duration {
@@ -266,7 +266,7 @@ impl<F: Fleet> Rollout<'_, F> {
     }
 
     /// New generation → ready → register → confirm. `false`: it did not become healthy, the deploy is aborted.
-    async fn arrive(&self, new: &Incarnation, pace: Pace) -> Result<bool, CellError> {
+    async fn arrive(&self, new: &Incarnation, pace: DeployPace) -> Result<bool, CellError> {
         let within = self.deploy.ready_within;
         let reason = match tokio::time::timeout(within.0, self.becomes_healthy(new)).await {
             Ok(Ok(())) => None,
@@ -404,7 +404,7 @@ impl Quiet {
 fn source(reading: DrainReading) -> &'static str {
     match reading {
         DrainReading::InFlight { source, .. } => source,
-        DrainReading::Lingering | DrainReading::Unreadable | DrainReading::Dead => "nobody could say",
+        DrainReading::Lingering | DrainReading::Unreadable | DrainReading::Dead => "could not be read",
     }
 }
 

@@ -57,7 +57,7 @@ impl<R: Runtime> Testbed<'_, R> {
         let own_words = self.own_words();
         let names = own_words.iter().filter(|name| **name != access);
         let words = last_lines(names.map(|name| self.site.directory.join(name)), WORDS);
-        if words.is_empty() { "    (it said nothing)".into() } else { words }
+        if words.is_empty() { "    (no output)".into() } else { words }
     }
 
     pub(super) fn own_words(&self) -> Vec<&'static str> {

@@ -13,7 +13,7 @@ use super::backends::{ANSWER_WITHIN, Backends};
 use super::control::Control;
 use super::deploy::{DrainReading, Fleet};
 use super::error::CellError;
-use super::listener::Listener;
+use super::listener::BalancerListener;
 use super::lookout::Lookout;
 use super::readiness;
 use crate::balancer::{DrainSignal, Standing};
@@ -32,12 +32,12 @@ pub(super) struct CellFleet<'a, R> {
     /// Who looks what the balancer makes of ill backends.
     pub(super) lookout: &'a Lookout,
     /// The load, if there is one.
-    pub(super) load: Option<Load>,
+    pub(super) load: Option<FleetLoad>,
 }
 
 /// What a deploy has to know of the load.
 #[derive(Clone, Copy)]
-pub(super) struct Load {
+pub(super) struct FleetLoad {
     /// When its last request is due; `None`: it goes on for as long as what stands does.
     pub(super) ends: Option<Nanos>,
     /// How long its clients wait.
@@ -63,7 +63,7 @@ impl<R: Runtime> Fleet for CellFleet<'_, R> {
     }
 
     fn room(&self) -> Option<Duration> {
-        let Load { ends: Some(ends), timeout } = self.load? else { return None };
+        let FleetLoad { ends: Some(ends), timeout } = self.load? else { return None };
         Some(ends.since(agent::clock::now()).saturating_sub(timeout.min(SETTLED)))
     }
 
@@ -130,7 +130,7 @@ impl<R: Runtime> Fleet for CellFleet<'_, R> {
     }
 
     async fn answers_newcomers(&self, new: &Incarnation, within: Duration) -> Option<u64> {
-        let listener = Listener::of(self.control.site()).ok()?;
+        let listener = BalancerListener::of(self.control.site()).ok()?;
         readiness::incarnation_answers(self.backends.topology(), &listener, new, within).await
     }
 

@@ -21,7 +21,7 @@ pub(super) async fn next_frame(process: &mut Process, within: Duration) -> Resul
             return Err(failed(process, status));
         }
         Err(_) => {
-            return Err(failed(process, format!("it said nothing for {} s", within.as_secs_f32())));
+            return Err(failed(process, format!("it wrote nothing for {} s", within.as_secs_f32())));
         }
     };
     frame(&process.handle.component, &line)
@@ -33,7 +33,7 @@ pub(super) fn frame(agent: &str, line: &str) -> Result<Frame, CellError> {
     match serde_json::from_str(line) {
         Ok(Frame::Fault { message }) => Err(failed(message)),
         Ok(frame) => Ok(frame),
-        Err(error) => Err(failed(format!("it said something that is no frame ({error}): {line}"))),
+        Err(error) => Err(failed(format!("it wrote a line that is no frame ({error}): {line}"))),
     }
 }
 

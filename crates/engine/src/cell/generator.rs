@@ -31,7 +31,7 @@ pub(super) struct Idle {
 }
 
 /// A generator that has its schedule.
-pub(super) struct Generator {
+pub(super) struct GeneratorProcess {
     process: Process,
     /// Whether its CPU time has been recorded since the first measured request was due.
     measured: bool,
@@ -67,21 +67,21 @@ impl Idle {
         mut self,
         recorder: &Recorder<'_>,
         job: LoadJob,
-    ) -> Result<Generator, CellError> {
+    ) -> Result<GeneratorProcess, CellError> {
         let origin = agent::clock::now() + LEAD + job.traffic.warmup.0;
         tell(&mut self.process, &Job::Load(LoadJob { origin, ..job })).await?;
         match next_frame(&mut self.process, SILENCE).await? {
             Frame::Scheduled { requests } => recorder.record(Happening::Scheduled { requests, origin }),
             other => {
-                let reason = format!("expected its schedule, it said {other:?}");
+                let reason = format!("expected its schedule, got {other:?}");
                 return Err(CellError::AgentFailed { agent: COMPONENT.into(), reason });
             }
         }
-        Ok(Generator { process: self.process, measured: false, origin })
+        Ok(GeneratorProcess { process: self.process, measured: false, origin })
     }
 }
 
-impl Generator {
+impl GeneratorProcess {
     /// Asks the generator to stop: what is under way or still due is recorded as cancelled.
     pub(super) async fn cancel<R: Runtime>(&mut self, runtime: &R, recorder: &Recorder<'_>) {
         // One that can't be told has died, and is no worse off.
@@ -125,7 +125,7 @@ impl Generator {
                     break;
                 }
                 other => {
-                    let reason = format!("expected progress, it said {other:?}");
+                    let reason = format!("expected progress, got {other:?}");
                     return Err(CellError::AgentFailed { agent: COMPONENT.into(), reason });
                 }
             }

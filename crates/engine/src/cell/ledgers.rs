@@ -14,17 +14,17 @@ use crate::balancer::{Site, adapter};
 
 /// What one incarnation wrote.
 #[derive(Debug, Default)]
-pub(crate) struct Ledger {
+pub(crate) struct LedgerRecords {
     pub(crate) executions: Vec<Execution>,
     /// From when to when it did not run, although it should have.
     pub(crate) stood: Vec<(Nanos, Nanos)>,
 }
 
 /// The ledger of one incarnation. A last line without its end was being written when the process died; it is left out.
-pub(crate) fn read_ledger(incarnation: &Incarnation, path: &Path) -> Result<Ledger, CellError> {
+pub(crate) fn read_ledger(incarnation: &Incarnation, path: &Path) -> Result<LedgerRecords, CellError> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Ledger::default()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(LedgerRecords::default()),
         Err(error) => return Err(CellError::file(path)(error)),
     };
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
@@ -48,11 +48,11 @@ pub(crate) fn read_ledger(incarnation: &Incarnation, path: &Path) -> Result<Ledg
             LedgerLine::Stood { from, to } => stood.push((from, to)),
         }
     }
-    Ok(Ledger { executions: executions.into_values().collect(), stood })
+    Ok(LedgerRecords { executions: executions.into_values().collect(), stood })
 }
 
 /// What the balancer logged, and how many lines the adapter could not read.
-pub(super) struct AccessLog {
+pub(super) struct AccessRecords {
     pub(super) lines: Vec<Logged>,
     pub(super) unreadable: u64,
     /// What the words in it mean.
@@ -61,7 +61,7 @@ pub(super) struct AccessLog {
     pub(super) notices: BTreeMap<String, u64>,
 }
 
-impl AccessLog {
+impl AccessRecords {
     /// Whether any line says which request it is about.
     pub(super) fn has_ids(&self) -> bool {
         self.lines.iter().any(|line| line.id.is_some())
@@ -85,14 +85,18 @@ pub(super) fn read_access_log(
     path: &Path,
     site: &Site,
     offset: i64,
-) -> Result<AccessLog, CellError> {
+) -> Result<AccessRecords, CellError> {
     let bytes = match std::fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(CellError::file(path)(error)),
     };
-    let mut log =
-        AccessLog { lines: Vec::new(), unreadable: 0, meanings: BTreeMap::new(), notices: BTreeMap::new() };
+    let mut log = AccessRecords {
+        lines: Vec::new(),
+        unreadable: 0,
+        meanings: BTreeMap::new(),
+        notices: BTreeMap::new(),
+    };
     let Some(format) = adapter(kind).request_log() else { return Ok(log) };
     let meaning = |word: &String| {
         let sign = format.signs().iter().find(|sign| sign.word == word)?;

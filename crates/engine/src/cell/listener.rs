@@ -26,18 +26,18 @@ const WITHIN: Duration = Duration::from_secs(2);
 
 /// An address, and what is spoken there.
 #[derive(Clone)]
-pub(super) struct Listener {
+pub(super) struct BalancerListener {
     pub(super) address: SocketAddr,
     /// `None`: plain HTTP.
     pub(super) tls: Option<Arc<ClientConfig>>,
 }
 
-impl Listener {
+impl BalancerListener {
     /// The listener of `site`.
-    pub(super) fn of(site: &Site) -> Result<Listener, TlsError> {
+    pub(super) fn of(site: &Site) -> Result<BalancerListener, TlsError> {
         let certificates = site.certificates.as_ref();
         let tls = certificates.map(|certificates| agent::tls::client(&certificates.for_client(false)));
-        Ok(Listener { address: site.listener, tls: tls.transpose()? })
+        Ok(BalancerListener { address: site.listener, tls: tls.transpose()? })
     }
 
     /// Who answers a request for `path`, with the source address `source` if the way there has that.

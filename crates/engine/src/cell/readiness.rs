@@ -10,7 +10,7 @@ use model::job::STATUS_PATH;
 use model::topology::{Balance, HeaderMatch, Layer, Route, Topology};
 use tokio::time::Instant;
 
-use super::listener::Listener;
+use super::listener::BalancerListener;
 
 /// Between two probes.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -23,7 +23,7 @@ const SOURCES: u8 = 64;
 /// not answered within `within`.
 pub(super) async fn every_backend_answers(
     topology: &Topology,
-    listener: &Listener,
+    listener: &BalancerListener,
     address_of: impl Fn(&str) -> SocketAddr,
     within: Duration,
     gone: impl Fn() -> bool,
@@ -34,7 +34,7 @@ pub(super) async fn every_backend_answers(
     let mut answered: BTreeSet<&str> = BTreeSet::new();
     for way in ways(topology) {
         let path = way.status_path();
-        let Way { header, backends, .. } = way;
+        let WayIn { header, backends, .. } = way;
         let mut missing: BTreeSet<&str> = backends.into_iter().filter(|id| !answered.contains(id)).collect();
         answered.extend(missing.iter().copied());
         while !missing.is_empty() {
@@ -52,7 +52,7 @@ pub(super) async fn every_backend_answers(
                 Ok(_) if source.is_none() && topology.balance == Balance::SourceHash => {
                     for backend in std::mem::take(&mut missing) {
                         // A backend speaks plain HTTP with who begins so.
-                        let own = Listener { address: address_of(backend), tls: None };
+                        let own = BalancerListener { address: address_of(backend), tls: None };
                         direct += 1;
                         if let Err(why) = own.stamp(STATUS_PATH, None, None).await {
                             last = why;
@@ -81,7 +81,7 @@ pub(super) async fn every_backend_answers(
 /// it took. `None`: it did not answer within `within`.
 pub(super) async fn incarnation_answers(
     topology: &Topology,
-    listener: &Listener,
+    listener: &BalancerListener,
     wanted: &Incarnation,
     within: Duration,
 ) -> Option<u64> {
@@ -107,13 +107,13 @@ fn source(listener: SocketAddr, n: u64) -> Option<IpAddr> {
 }
 
 /// A way through the listener, and whom it leads to.
-struct Way<'t> {
+struct WayIn<'t> {
     path: &'t str,
     header: Option<&'t HeaderMatch>,
     backends: Vec<&'t str>,
 }
 
-impl Way<'_> {
+impl WayIn<'_> {
     fn status_path(&self) -> String {
         format!("{}{STATUS_PATH}", self.path.trim_end_matches('/'))
     }
@@ -121,7 +121,7 @@ impl Way<'_> {
 
 /// The routes, those first that lead to one pool: a pool that gets few of a route's requests may have been reached by
 /// another then. A pool that gets none can't be. At layer 4 there is one way, which leads to all.
-fn ways(topology: &Topology) -> Vec<Way<'_>> {
+fn ways(topology: &Topology) -> Vec<WayIn<'_>> {
     let serving = |pool: &'_ str| -> Vec<&str> {
         let pool = topology.pools.iter().find(|known| known.name == pool);
         pool.into_iter().flat_map(|pool| pool.serving()).map(|b| b.id.as_str()).collect()
@@ -129,7 +129,7 @@ fn ways(topology: &Topology) -> Vec<Way<'_>> {
     match topology.listener.layer {
         Layer::Four => {
             let backends = topology.pools.iter().flat_map(|pool| serving(&pool.name)).collect();
-            vec![Way { path: "/", header: None, backends }]
+            vec![WayIn { path: "/", header: None, backends }]
         }
         Layer::Seven => {
             let mut routes: Vec<&Route> = topology.routes.iter().collect();
@@ -140,7 +140,7 @@ fn ways(topology: &Topology) -> Vec<Way<'_>> {
             };
             let routes = routes.into_iter();
             routes
-                .map(|route| Way { path: &route.path, header: route.header.as_ref(), backends: way(route) })
+                .map(|route| WayIn { path: &route.path, header: route.header.as_ref(), backends: way(route) })
                 .collect()
         }
     }

@@ -42,11 +42,11 @@ pub(super) struct RunningService<'a, R> {
     pub(super) directory: PathBuf,
     /// Everybody on this machine can connect to a loopback address. It is in a file, because everybody can read arguments.
     pub(super) password: Password,
-    pub(super) lives: RefCell<Vec<Life>>,
+    pub(super) lives: RefCell<Vec<ServiceLife>>,
 }
 
 /// One life of it.
-pub(super) struct Life {
+pub(super) struct ServiceLife {
     incarnation: Incarnation,
     handle: Handle,
     /// Whether rig has ended it.
@@ -89,7 +89,7 @@ impl<R: Runtime> RunningService<'_, R> {
         let handle = process.handle;
         let component = incarnation.to_string();
         self.recorder.record(Happening::Launched { component: component.clone(), pid: handle.pid });
-        let life = Life {
+        let life = ServiceLife {
             incarnation: incarnation.clone(),
             handle: handle.clone(),
             ending: false,
@@ -186,7 +186,7 @@ impl<R: Runtime> RunningService<'_, R> {
         Some((life.incarnation.clone(), life.handle.clone()))
     }
 
-    fn with(&self, incarnation: &Incarnation, act: impl Fn(&mut Life)) {
+    fn with(&self, incarnation: &Incarnation, act: impl Fn(&mut ServiceLife)) {
         self.lives.borrow_mut().iter_mut().filter(|life| life.incarnation == *incarnation).for_each(act);
     }
 

@@ -20,8 +20,8 @@ use model::units::Nanos;
 use super::backends::Backends;
 use super::control::{Control, write_file};
 use super::error::CellError;
-use super::fleet::{CellFleet, Load};
-use super::listener::Listener;
+use super::fleet::{CellFleet, FleetLoad};
+use super::listener::BalancerListener;
 use super::recorder::Recorder;
 use super::service::RunningService;
 use super::stages::Stages;
@@ -211,7 +211,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
         let origin = generator.origin;
         let (lookout, looking) = lookout::lookout(control.sees());
         let traffic = &self.variant.traffic;
-        let load = Some(Load { ends: Some(origin + traffic.duration.0), timeout: traffic.timeout.0 });
+        let load = Some(FleetLoad { ends: Some(origin + traffic.duration.0), timeout: traffic.timeout.0 });
         let fleet = CellFleet { backends: &self.backends, control: &control, lookout: &lookout, load };
         let calm = lookout::calm(self.variant.topology.health_check.as_ref().map(|check| check.every));
         let out = |backend: &str| self.backends.replacing.borrow().contains(backend);
@@ -373,7 +373,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
     async fn wait_until_ready(&self, balancer: &Handle) -> Result<(), CellError> {
         let kind = self.kind;
         let gone = || balancer.exited().is_some();
-        let listener = Listener::of(&self.site)?;
+        let listener = BalancerListener::of(&self.site)?;
         let ready = readiness::every_backend_answers(
             &self.variant.topology,
             &listener,

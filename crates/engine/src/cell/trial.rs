@@ -68,7 +68,7 @@ async fn launched(runtime: &impl Runtime, directory: &Path) -> Result<(Process, 
     tell(&mut process, &job(&incarnation, address, directory)).await?;
     match next_frame(&mut process, LISTEN_WITHIN).await? {
         Frame::Listening => Ok((process, address)),
-        other => Err(failed(format!("expected it to listen, it said {other:?}"))),
+        other => Err(failed(format!("expected it to listen, got {other:?}"))),
     }
 }
 

@@ -12,8 +12,8 @@ use tokio::sync::{mpsc, oneshot};
 use super::control::Control;
 use super::deploy::deploy;
 use super::error::CellError;
-use super::fleet::{CellFleet, Load};
-use super::generator::{self, Generator};
+use super::fleet::{CellFleet, FleetLoad};
+use super::generator::{self, GeneratorProcess};
 use super::lookout;
 use super::stages::Stages;
 use super::testbed::Testbed;
@@ -139,7 +139,7 @@ impl<R: Runtime> Testbed<'_, R> {
     }
 
     /// Follows the load; the topology outlives it.
-    async fn loaded(&self, generator: &mut Option<Generator>) -> CellError {
+    async fn loaded(&self, generator: &mut Option<GeneratorProcess>) -> CellError {
         if let Some(generator) = generator
             && let Err(error) = generator.finish(self.recorder).await
         {
@@ -153,7 +153,7 @@ impl<R: Runtime> Testbed<'_, R> {
         let kind = self.kind;
         let control = Control::new(kind, &self.backends, &self.site, self.order.templates, balancer);
         let (lookout, _looking) = lookout::lookout(false);
-        let load = loaded.then_some(Load { ends: None, timeout: self.variant.traffic.timeout.0 });
+        let load = loaded.then_some(FleetLoad { ends: None, timeout: self.variant.traffic.timeout.0 });
         let fleet = CellFleet { backends: &self.backends, control: &control, lookout: &lookout, load };
         while let Some(DeployRequest { deploy: wanted, ended }) = requests.recv().await {
             let done = match self.variant.topology.pool(&wanted.pool) {

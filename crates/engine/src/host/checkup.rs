@@ -58,7 +58,7 @@ pub fn loopback() -> Check {
 pub(crate) fn told(name: &str, path: &str, check: impl FnOnce(&str) -> Option<Check>) -> Check {
     match std::fs::read_to_string(path) {
         Ok(text) => check(text.trim()).unwrap_or_else(|| {
-            Check::not_checked(name, format!("{path} says something unknown: {}", text.trim()))
+            Check::not_checked(name, format!("{path} has an unknown value: {}", text.trim()))
         }),
         Err(error) => Check::not_checked(name, format!("{path}: {error}")),
     }
@@ -153,44 +153,44 @@ fn clock_source(current: &str, available: &str) -> Check {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checkup::State;
+    use crate::checkup::CheckState;
 
     #[test]
     fn load_counts_per_cpu() {
         let state = |text, cpus| load(text, cpus).map(|check| check.state);
-        assert_eq!(state("1.20 0.80 0.70 3/134 16641", 2), Some(State::Limits));
-        assert_eq!(state("1.20 0.80 0.70 3/134 16641", 4), Some(State::Ok));
+        assert_eq!(state("1.20 0.80 0.70 3/134 16641", 2), Some(CheckState::Limits));
+        assert_eq!(state("1.20 0.80 0.70 3/134 16641", 4), Some(CheckState::Ok));
         assert_eq!(state("idle", 4), None);
     }
 
     #[test]
     fn one_cpu_and_few_descriptors_limit_figures() {
-        assert_eq!((cpus(1).state, cpus(2).state), (State::Limits, State::Ok));
+        assert_eq!((cpus(1).state, cpus(2).state), (CheckState::Limits, CheckState::Ok));
         let state = |limit| open_files("open files", limit, "raise it").state;
         assert_eq!(
             (state(Some(4095)), state(Some(4096)), state(None)),
-            (State::Limits, State::Ok, State::Ok)
+            (CheckState::Limits, CheckState::Ok, CheckState::Ok)
         );
     }
 
     #[test]
     fn ephemeral_ports_must_leave_components_theirs() {
         let state = |range| ephemeral_ports(range).map(|check| check.state);
-        assert_eq!(state("32768\t60999"), Some(State::Ok));
-        assert_eq!(state("1024\t65535"), Some(State::Limits));
-        assert_eq!(state("27999 60999"), Some(State::Limits));
-        assert_eq!(state("28000 60999"), Some(State::Ok));
-        assert_eq!(state("40000 40040"), Some(State::Limits));
+        assert_eq!(state("32768\t60999"), Some(CheckState::Ok));
+        assert_eq!(state("1024\t65535"), Some(CheckState::Limits));
+        assert_eq!(state("27999 60999"), Some(CheckState::Limits));
+        assert_eq!(state("28000 60999"), Some(CheckState::Ok));
+        assert_eq!(state("40000 40040"), Some(CheckState::Limits));
         assert_eq!(state("60999 32768"), None);
         assert_eq!(state("all"), None);
     }
 
     #[test]
     fn a_slow_clock_is_told_with_the_faster_one_that_the_kernel_has() {
-        assert_eq!(clock_source("tsc", "tsc hpet").state, State::Ok);
-        assert_eq!(clock_source("hyperv_clocksource_tsc_page", "").state, State::Ok);
+        assert_eq!(clock_source("tsc", "tsc hpet").state, CheckState::Ok);
+        assert_eq!(clock_source("hyperv_clocksource_tsc_page", "").state, CheckState::Ok);
         let slow = clock_source("hpet", "hpet acpi_pm tsc");
-        assert_eq!(slow.state, State::Limits);
+        assert_eq!(slow.state, CheckState::Limits);
         assert!(slow.fix.unwrap().starts_with("echo tsc | sudo tee "));
         assert!(clock_source("acpi_pm", "hpet acpi_pm").fix.unwrap().contains("dmesg"));
     }
@@ -198,9 +198,9 @@ mod tests {
     #[test]
     fn a_file_that_is_not_there_or_says_something_else_is_no_failure() {
         let check = told("load", "/nonexistent", |_| None);
-        assert_eq!(check.state, State::NotChecked);
+        assert_eq!(check.state, CheckState::NotChecked);
         assert!(check.found.starts_with("/nonexistent: "), "{}", check.found);
         let check = told("load", "/proc/self/comm", |text| load(text, 2));
-        assert_eq!(check.state, State::NotChecked);
+        assert_eq!(check.state, CheckState::NotChecked);
     }
 }

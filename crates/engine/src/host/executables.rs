@@ -14,7 +14,7 @@ const TARGET: &str = "target";
 
 /// An executable, and how it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Found {
+pub(crate) struct FoundExecutable {
     /// Its absolute path.
     pub(crate) path: PathBuf,
     pub(crate) by: FoundBy,
@@ -22,7 +22,7 @@ pub(crate) struct Found {
     pub(crate) skipped: Vec<Skipped>,
 }
 
-impl fmt::Display for Found {
+impl fmt::Display for FoundExecutable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.path.display(), self.by)?;
         self.skipped.iter().try_for_each(|skipped| write!(f, "; {skipped}"))
@@ -88,7 +88,7 @@ impl SearchPath {
     ///
     /// # Errors
     /// There is none; what was skipped.
-    pub(crate) fn find(&self, name: &str) -> Result<Found, Vec<Skipped>> {
+    pub(crate) fn find(&self, name: &str) -> Result<FoundExecutable, Vec<Skipped>> {
         let on_path = std::env::split_paths(&self.path).map(|directory| (directory, FoundBy::Path));
         let system = SYSTEM.iter().map(|directory| (PathBuf::from(directory), FoundBy::System));
         let tools = self.checkout.iter().map(|checkout| (checkout.join(TOOLS), FoundBy::Tools));
@@ -106,7 +106,7 @@ impl SearchPath {
                 _ => open_to_everybody(&path),
             };
             match doubt {
-                None => return Ok(Found { path, by, skipped }),
+                None => return Ok(FoundExecutable { path, by, skipped }),
                 Some(why) => skipped.push(Skipped { path, why }),
             }
         }
@@ -189,7 +189,7 @@ mod tests {
         file
     }
 
-    fn why(found: Result<Found, Vec<Skipped>>) -> String {
+    fn why(found: Result<FoundExecutable, Vec<Skipped>>) -> String {
         found.unwrap_err().iter().map(Skipped::to_string).collect::<Vec<_>>().join("; ")
     }
 

@@ -13,17 +13,17 @@ pub(super) const PORT_RANGE: &str = "/proc/sys/net/ipv4/ip_local_port_range";
 
 /// What is allowed; `None`: there is no limit, or the system doesn't say.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct ProcessLimits {
     /// Open files of a process.
     pub open_files: Option<u64>,
     /// Ports for connections from one address to another.
     pub ports: Option<u64>,
 }
 
-impl Limits {
+impl ProcessLimits {
     /// What this machine allows local processes. The limit of files is the one that children inherit.
-    pub fn here() -> Limits {
-        Limits { open_files: getrlimit(Resource::Nofile).current, ports: ports() }
+    pub fn here() -> ProcessLimits {
+        ProcessLimits { open_files: getrlimit(Resource::Nofile).current, ports: ports() }
     }
 
     /// The most connections that a load can have.
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn the_scarcer_of_files_and_ports_decides() {
-        let connections = |open_files, ports| Limits { open_files, ports }.connections();
+        let connections = |open_files, ports| ProcessLimits { open_files, ports }.connections();
         assert_eq!(connections(Some(20_000), Some(28_232)), 9_680);
         assert_eq!(connections(Some(1_048_576), Some(28_232)), 28_232);
         assert_eq!(connections(Some(600), None), 0);
@@ -61,12 +61,12 @@ mod tests {
 
     #[test]
     fn as_many_connections_fit_as_files_are_needed_for() {
-        let limits = Limits { open_files: Some(files_for(120)), ports: None };
+        let limits = ProcessLimits { open_files: Some(files_for(120)), ports: None };
         assert_eq!(limits.connections(), 120);
     }
 
     #[test]
     fn this_machine_says_what_it_allows() {
-        assert!(Limits::here().ports.is_some());
+        assert!(ProcessLimits::here().ports.is_some());
     }
 }

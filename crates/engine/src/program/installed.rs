@@ -7,7 +7,7 @@ use model::records::BalancerBuild;
 
 use super::{Program, ProgramError};
 use crate::checkup::Check;
-use crate::host::executables::{Found, FoundBy, SearchPath, is_executable};
+use crate::host::executables::{FoundBy, FoundExecutable, SearchPath, is_executable};
 
 /// How long a program may take to print its version.
 const VERSION_WITHIN: Duration = Duration::from_secs(10);
@@ -20,7 +20,7 @@ pub fn find(program: &'static Program) -> Result<PathBuf, ProgramError> {
     found(program).map(|found| found.path)
 }
 
-fn found(program: &'static Program) -> Result<Found, ProgramError> {
+fn found(program: &'static Program) -> Result<FoundExecutable, ProgramError> {
     let variable = program.variable();
     let Some(named) = std::env::var_os(&variable).map(PathBuf::from) else {
         return SearchPath::here().find(program.executable).map_err(|skipped| ProgramError::Missing {
@@ -34,7 +34,7 @@ fn found(program: &'static Program) -> Result<Found, ProgramError> {
     }
     // Components run in directories of their own.
     let path = std::path::absolute(&named).unwrap_or(named);
-    Ok(Found { path, by: FoundBy::Variable(variable), skipped: Vec::new() })
+    Ok(FoundExecutable { path, by: FoundBy::Variable(variable), skipped: Vec::new() })
 }
 
 /// Checks each of `programs`.

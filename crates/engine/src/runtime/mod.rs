@@ -133,7 +133,7 @@ impl Handle {
 
 /// CPU time that a component has used since its launch, all its processes and threads together.
 #[derive(Clone, Debug, PartialEq)]
-pub struct CpuTime {
+pub struct CpuUse {
     /// User and system time.
     pub seconds: f64,
     /// Where that was read.
@@ -173,7 +173,7 @@ pub trait Runtime {
     /// Connects a partitioned pod again, at its old addresses.
     async fn heal(&self, pod: &Pod) -> Result<Nanos, RuntimeError>;
     /// The CPU time that a process has used so far.
-    async fn cpu_time(&self, process: &Handle) -> Result<CpuTime, RuntimeError>;
+    async fn cpu_time(&self, process: &Handle) -> Result<CpuUse, RuntimeError>;
     /// Ends whatever still runs, removes whatever was made, and waits for it.
     ///
     /// # Errors

@@ -20,9 +20,9 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, watch};
 
-use super::{CpuTime, Handle, Launch, Pod, PodOrder, Process, Reach, Runs, Runtime, RuntimeError};
+use super::{CpuUse, Handle, Launch, Pod, PodOrder, Process, Reach, Runs, Runtime, RuntimeError};
 use crate::host::leases::Leases;
-use crate::host::limits::Limits;
+use crate::host::limits::ProcessLimits;
 use crate::host::orphans::{self, Launched};
 use crate::host::processes::{children_of, go_on, group_cpu_seconds, send, send_group, stop};
 use crate::host::{HostError, Signal};
@@ -153,7 +153,7 @@ impl Runtime for ProcessRuntime {
     }
 
     fn connections(&self) -> u32 {
-        Limits::here().connections()
+        ProcessLimits::here().connections()
     }
 
     fn as_root(&self) -> bool {
@@ -250,9 +250,9 @@ impl Runtime for ProcessRuntime {
         Err(RuntimeError::Incapable { verb: "heal", of: pod.name.clone(), reason: ONE_HOST })
     }
 
-    async fn cpu_time(&self, process: &Handle) -> Result<CpuTime, RuntimeError> {
+    async fn cpu_time(&self, process: &Handle) -> Result<CpuUse, RuntimeError> {
         let seconds = group_cpu_seconds(process.pid).map_err(HostError::file::<RuntimeError>("/proc"))?;
-        Ok(CpuTime { seconds, source: "/proc/PID/stat, all processes of its group" })
+        Ok(CpuUse { seconds, source: "/proc/PID/stat, all processes of its group" })
     }
 
     async fn end(&self) -> Result<(), RuntimeError> {

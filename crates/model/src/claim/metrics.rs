@@ -4,6 +4,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use strum::VariantArray;
 
 /// What a metric is measured in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub enum Unit {
 }
 
 /// What a metric is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::VariantArray)]
 pub enum Kind {
     /// How requests ended.
     Outcomes,
@@ -43,17 +44,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 9] = [
-        Kind::Outcomes,
-        Kind::Latency,
-        Kind::Deploys,
-        Kind::Faults,
-        Kind::Backends,
-        Kind::Routing,
-        Kind::Sessions,
-        Kind::Tls,
-        Kind::Cpu,
-    ];
+    pub const ALL: &'static [Kind] = Kind::VARIANTS;
 
     /// As a heading.
     pub fn title(self) -> &'static str {
@@ -97,17 +88,45 @@ pub enum Better {
     Neither,
 }
 
+/// What a metric is read for, one by one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::Display)]
+#[strum(serialize_all = "lowercase")]
+pub enum Facet {
+    /// A backend.
+    Backend,
+    /// A status of a response.
+    Status,
+    /// A word of the balancer's log.
+    Flag,
+    /// A pool.
+    Pool,
+}
+
+/// What a metric counts a part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::Display)]
+#[strum(serialize_all = "lowercase")]
+#[allow(missing_docs, reason = "each is what it is called")]
+pub enum PartOf {
+    Requests,
+    Responses,
+    Ids,
+    Backends,
+    Drains,
+    Sessions,
+    Users,
+}
+
 macro_rules! metrics {
     ($(
         $(#[doc = $doc:literal])+
-        $variant:ident = $name:literal $(headed $heading:literal)?
-            in $unit:ident $(of $whole:literal)? $(per $facet:literal $(or $greatest:literal)?)?:
+        $variant:ident = $name:literal $(was $old:literal)? $(headed $heading:literal)?
+            in $unit:ident $(of $whole:ident)? $(per $facet:ident $(or $greatest:literal)?)?:
             $kind:ident by $rests_on:ident, $better:ident is better $(, a loss of $loss:ident)?;
     )+) => {
         /// The numbers that a claim can be about.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum Metric {
-            $($(#[doc = $doc])+ #[serde(rename = $name)] $variant,)+
+            $($(#[doc = $doc])+ #[serde(rename = $name $(, alias = $old)?)] $variant,)+
         }
         impl Metric {
             /// Every metric.
@@ -115,6 +134,13 @@ macro_rules! metrics {
             /// Its name in claims.
             pub fn name(self) -> &'static str {
                 match self { $(Metric::$variant => $name,)+ }
+            }
+            /// The metric that claims call so, or did so once: saved plans keep the old name.
+            pub fn named(name: &str) -> Option<Metric> {
+                let is_it = |metric: &Metric| match metric {
+                    $(Metric::$variant => name == $name $(|| name == $old)?,)+
+                };
+                Metric::ALL.iter().copied().find(is_it)
             }
             /// What it is, in a sentence.
             pub fn what(self) -> &'static str {
@@ -142,16 +168,16 @@ macro_rules! metrics {
                 match self { $(Metric::$variant => Better::$better,)+ }
             }
             /// What its facet names; `None`: it has none.
-            pub fn facet(self) -> Option<&'static str> {
-                match self { $(Metric::$variant => None $(.or(Some($facet)))?,)+ }
+            pub fn facet(self) -> Option<Facet> {
+                match self { $(Metric::$variant => None $(.or(Some(Facet::$facet)))?,)+ }
             }
             /// What it is when its facet is left out; `None`: it can't be.
             pub fn without_facet(self) -> Option<&'static str> {
                 match self { $(Metric::$variant => None $($(.or(Some($greatest)))?)?,)+ }
             }
             /// What it is a part of, so that a claim can say `all`; `None`: of nothing that is counted.
-            pub fn whole(self) -> Option<&'static str> {
-                match self { $(Metric::$variant => None $(.or(Some($whole)))?,)+ }
+            pub fn whole(self) -> Option<PartOf> {
+                match self { $(Metric::$variant => None $(.or(Some(PartOf::$whole)))?,)+ }
             }
             /// The losses that it tells of: its own count, or what it lacks; `None`: it is no count of losses. Masked
             /// requests ended well, and what a deploy did is no loss.
@@ -166,11 +192,11 @@ metrics! {
     /// Measured requests in the schedule.
     Scheduled = "scheduled" in Count: Outcomes by Counts, Neither is better;
     /// Complete expected responses.
-    Ok = "ok" in Count of "requests": Outcomes by Pace, Higher is better, a loss of Dropped;
+    Ok = "ok" in Count of Requests: Outcomes by Pace, Higher is better, a loss of Dropped;
     /// Complete responses with a status other than 2xx that `expect_status` declares.
-    ExpectedStatus = "expected_status" headed "expected status" in Count of "requests": Outcomes by Counts, Neither is better;
+    ExpectedStatus = "expected_status" headed "expected status" in Count of Requests: Outcomes by Counts, Neither is better;
     /// Requests without the complete expected response in time: what a user would call failed.
-    Dropped = "dropped" in Count of "requests": Outcomes by Pace, Lower is better, a loss of Dropped;
+    Dropped = "dropped" in Count of Requests: Outcomes by Pace, Lower is better, a loss of Dropped;
     /// The part of the scheduled requests that were dropped.
     ErrorRate = "error_rate" headed "error rate" in Share: Outcomes by Pace, Lower is better, a loss of Dropped;
     /// From the first measured request to the first that was dropped, as they were scheduled.
@@ -178,38 +204,38 @@ metrics! {
     /// The longest part of the schedule in which every request was dropped: from the first of them to the next that was not.
     LongestOutage = "longest_outage" headed "longest outage" in Span: Outcomes by Pace, Lower is better, a loss of Dropped;
     /// Dropped as a status of 500 or more.
-    Http5xx = "http_5xx" headed "5xx" in Count of "requests": Outcomes by Pace, Neither is better, a loss of Http5xx;
+    Http5xx = "http_5xx" headed "5xx" in Count of Requests: Outcomes by Pace, Neither is better, a loss of Http5xx;
     /// Dropped as a reset connection.
-    Reset = "reset" in Count of "requests": Outcomes by Pace, Neither is better, a loss of Reset;
+    Reset = "reset" in Count of Requests: Outcomes by Pace, Neither is better, a loss of Reset;
     /// Dropped as a closed connection.
-    Closed = "closed" in Count of "requests": Outcomes by Pace, Neither is better, a loss of Closed;
+    Closed = "closed" in Count of Requests: Outcomes by Pace, Neither is better, a loss of Closed;
     /// Dropped as a refused connection.
-    Refused = "refused" in Count of "requests": Outcomes by Pace, Neither is better, a loss of Refused;
+    Refused = "refused" in Count of Requests: Outcomes by Pace, Neither is better, a loss of Refused;
     /// Dropped as a timeout.
-    Timeout = "timeout" in Count of "requests": Outcomes by Pace, Neither is better, a loss of Timeout;
+    Timeout = "timeout" in Count of Requests: Outcomes by Pace, Neither is better, a loss of Timeout;
     /// Dropped because unfinished requests held every connection.
-    NotSent = "not_sent" headed "not sent" in Count of "requests": Outcomes by Pace, Neither is better, a loss of NotSent;
+    NotSent = "not_sent" headed "not sent" in Count of Requests: Outcomes by Pace, Neither is better, a loss of NotSent;
     /// Complete responses with this status, whether the scenario expects it or not.
-    Status = "status" in Count of "requests" per "status": Outcomes by Pace, Neither is better, a loss of Status;
+    Status = "status" in Count of Requests per Status: Outcomes by Pace, Neither is better, a loss of Status;
     /// Requests of which the balancer's log has this word: HAProxy's termination state (`sQ`), Envoy's response flag
     /// (`UO`), nginx's reason (`no live upstreams`).
-    Flag = "flag" in Count of "requests" per "flag": Outcomes by Pace, Neither is better, a loss of Flag;
+    Flag = "flag" in Count of Requests per Flag: Outcomes by Pace, Neither is better, a loss of Flag;
     /// Requests that backends received more than once.
     Duplicates = "duplicates" headed "twice" in Count: Outcomes by Counts, Lower is better, a loss of Duplicates;
     /// Requests that ended well although an attempt at a backend had failed.
     Masked = "masked" in Count: Outcomes by Pace, Neither is better;
     /// Complete responses that came from another pool than their class expects.
-    Misrouted = "misrouted" in Count of "responses": Routing by Counts, Lower is better, a loss of Misrouted;
+    Misrouted = "misrouted" in Count of Responses: Routing by Counts, Lower is better, a loss of Misrouted;
     /// Requests of which client and access log name different pools.
-    SplitDisagreements = "split_disagreements" headed "split disagreements" in Count of "ids": Routing by Counts, Lower is better;
+    SplitDisagreements = "split_disagreements" headed "split disagreements" in Count of Ids: Routing by Counts, Lower is better;
     /// A pool's part of the answered requests.
-    PoolShare = "pool_share" headed "pool share" in Share per "pool": Routing by Counts, Neither is better;
+    PoolShare = "pool_share" headed "pool share" in Share per Pool: Routing by Counts, Neither is better;
     /// Backends that a deploy replaced.
-    Replaced = "replaced" in Count of "backends": Deploys by Pace, Neither is better;
+    Replaced = "replaced" in Count of Backends: Deploys by Pace, Neither is better;
     /// Deploys that stopped because a new generation did not become healthy.
     Aborted = "aborted" in Count: Deploys by Pace, Neither is better;
     /// Drains whose window ran out with requests in flight.
-    DrainsExpired = "drains_expired" headed "drains expired" in Count of "drains": Deploys by Pace, Lower is better;
+    DrainsExpired = "drains_expired" headed "drains expired" in Count of Drains: Deploys by Pace, Lower is better;
     /// The longest drain.
     LongestDrain = "longest_drain" headed "longest drain" in Span: Deploys by Pace, Neither is better;
     /// Reloads of the balancer under load.
@@ -227,34 +253,34 @@ metrics! {
     /// The slowest request.
     Max = "max" in Span: Latency by Percentile, Neither is better;
     /// A backend's part of the answered requests.
-    BackendShare = "share" in Share per "backend": Backends by Pace, Neither is better;
+    BackendShare = "share" in Share per Backend: Backends by Pace, Neither is better;
     /// How unevenly the balancer spread the requests: those of the busiest backend over the mean of its pool. 1 is
     /// perfectly even.
     Imbalance = "imbalance" in Number: Backends by Pace, Neither is better;
     /// Sessions that a backend no longer had when their user came back.
-    SessionsLost = "sessions_lost" headed "sessions lost" in Count of "sessions": Sessions by Pace, Lower is better, a loss of SessionsLost;
+    SessionsLost = "sessions_lost" headed "sessions lost" in Count of Sessions: Sessions by Pace, Lower is better, a loss of SessionsLost;
     /// Sessions that were there whenever their user came back.
-    SessionsKept = "sessions_kept" headed "sessions kept" in Count of "sessions": Sessions by Pace, Higher is better, a loss of SessionsLost;
+    SessionsKept = "sessions_kept" headed "sessions kept" in Count of Sessions: Sessions by Pace, Higher is better, a loss of SessionsLost;
     /// Requests whose session was kept and whose counter another request of it got as well: one of their updates was
     /// lost.
     UpdatesLost = "updates_lost" headed "updates lost" in Count: Sessions by Pace, Lower is better, a loss of UpdatesLost;
     /// Users that more than one backend of a pool answered.
-    UsersMoved = "users_moved" headed "users moved" in Count of "users": Sessions by Pace, Neither is better, a loss of UsersMoved;
+    UsersMoved = "users_moved" headed "users moved" in Count of Users: Sessions by Pace, Neither is better, a loss of UsersMoved;
     /// The longest queue seen at a backend.
-    QueueMax = "queue_max" headed "queue max" in Count per "backend" or "where it is greatest": Backends by Pace, Neither is better;
+    QueueMax = "queue_max" headed "queue max" in Count per Backend or "where it is greatest": Backends by Pace, Neither is better;
     /// The mean length of a backend's queue.
-    QueueMean = "queue_mean" headed "queue mean" in Number per "backend" or "where it is greatest": Backends by Pace, Neither is better;
+    QueueMean = "queue_mean" headed "queue mean" in Number per Backend or "where it is greatest": Backends by Pace, Neither is better;
     /// By how many requests a second a backend's queue grew over the load: the slope of the least-squares line through its
     /// samples. Above 0 it gets more than it can serve, however long the load lasts.
-    QueueGrowth = "queue_growth" headed "queue growth" in Number per "backend" or "where it is greatest": Backends by Pace, Lower is better;
+    QueueGrowth = "queue_growth" headed "queue growth" in Number per Backend or "where it is greatest": Backends by Pace, Lower is better;
     /// The most requests seen in flight at a backend, those in its queue included.
-    InFlightMax = "in_flight_max" headed "in flight max" in Count per "backend" or "where it is greatest": Backends by Pace, Neither is better;
+    InFlightMax = "in_flight_max" headed "in flight max" in Count per Backend or "where it is greatest": Backends by Pace, Neither is better;
     /// The mean number of requests in flight at a backend, those in its queue included.
-    InFlightMean = "in_flight_mean" headed "in flight mean" in Number per "backend" or "where it is greatest": Backends by Pace, Neither is better;
+    InFlightMean = "in_flight_mean" headed "in flight mean" in Number per Backend or "where it is greatest": Backends by Pace, Neither is better;
     /// Measured requests that waited for a full TLS handshake.
-    HandshakesFull = "handshakes_full" headed "handshakes full" in Count of "requests": Tls by Pace, Neither is better;
+    HandshakesFull = "handshakes_full" headed "handshakes full" in Count of Requests: Tls by Pace, Neither is better;
     /// Measured requests that waited for a TLS handshake which resumed an earlier session.
-    HandshakesResumed = "handshakes_resumed" headed "handshakes resumed" in Count of "requests": Tls by Pace, Neither is better;
+    HandshakesResumed = "handshakes_resumed" headed "handshakes resumed" in Count of Requests: Tls by Pace, Neither is better;
     /// TLS handshakes of the backends between their first and last sample, those of the balancer's probes included.
     BackendHandshakes = "backend_handshakes" headed "backend handshakes" in Count: Tls by Pace, Neither is better;
     /// CPU time of the balancer over the load, for each request that was begun.
@@ -268,15 +294,15 @@ metrics! {
     /// CPU time of all backends over the load, whatever they did, for each TLS handshake of a client.
     BackendCpuPerHandshake = "backend_cpu_per_handshake" headed "backend CPU per handshake" in Span: Cpu by CpuTime, Lower is better;
     /// From a fault until the balancer's view says that the backend is down; the slowest, if it has several.
-    Detection = "detection" in Span per "backend": Faults by Pace, Lower is better;
+    Detection = "detection" in Span per Backend: Faults by Pace, Lower is better;
     /// How long the balancer's active probes may take for that, by their configuration.
-    Bound = "bound" in Span per "backend": Faults by Counts, Neither is better;
+    Bound = "bound" in Span per Backend: Faults by Counts, Neither is better;
     /// From a fault to the start of the last attempt of the load at the backend.
-    Removal = "removal" in Span per "backend": Faults by Pace, Lower is better;
+    TimeToEject = "time_to_eject" was "removal" headed "time to eject" in Span per Backend: Faults by Pace, Lower is better;
     /// Dropped requests that a fault of the backend cost.
-    Harmed = "harmed" in Count per "backend": Faults by Pace, Lower is better, a loss of Harmed;
+    FailedRequests = "failed_requests" was "harmed" headed "failed requests" in Count per Backend: Faults by Pace, Lower is better, a loss of FailedRequests;
     /// From the healing of a fault to the first request that ends well at the backend again.
-    Recovery = "recovery" in Span per "backend": Faults by Pace, Lower is better;
+    TimeToRestore = "time_to_restore" was "recovery" headed "time to restore" in Span per Backend: Faults by Pace, Lower is better;
 }
 
 impl fmt::Display for Metric {

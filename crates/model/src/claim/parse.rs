@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::str::FromStr;
 
-use super::{Claim, Comparison, Metric, Operand, Reading, Unit};
+use super::{Claim, Comparison, Facet, Metric, Operand, Reading, Unit};
 use crate::scenario::{listed, suggestion};
 use crate::units::{Share, Span};
 
@@ -21,20 +21,20 @@ pub struct ClaimError {
 
 /// A part of the claim's text that knows its place in it.
 #[derive(Clone, Copy)]
-struct Part<'t> {
+struct Fragment<'t> {
     text: &'t str,
     start: usize,
 }
 
-impl<'t> Part<'t> {
-    fn trim(self) -> Part<'t> {
+impl<'t> Fragment<'t> {
+    fn trim(self) -> Fragment<'t> {
         let start = self.start + self.text.len() - self.text.trim_start().len();
-        Part { text: self.text.trim(), start }
+        Fragment { text: self.text.trim(), start }
     }
 
-    fn split_at(self, at: usize) -> (Part<'t>, Part<'t>) {
+    fn split_at(self, at: usize) -> (Fragment<'t>, Fragment<'t>) {
         let (left, right) = self.text.split_at(at);
-        (Part { text: left, start: self.start }, Part { text: right, start: self.start + at })
+        (Fragment { text: left, start: self.start }, Fragment { text: right, start: self.start + at })
     }
 
     fn wrong(self, message: impl Into<String>) -> ClaimError {
@@ -56,16 +56,16 @@ impl FromStr for Claim {
     /// `x` may stand for `×`, a metric alone is one of the same variant, and `all` is as many as there can be. Checks all that the text alone can tell; whether a variant or a backend exists is
     /// the scenario's to say.
     fn from_str(text: &str) -> Result<Claim, ClaimError> {
-        let whole = Part { text, start: 0 }.trim();
+        let whole = Fragment { text, start: 0 }.trim();
         let Some(at) = comparison_begins(whole.text) else {
             return Err(whole.wrong("a claim compares two things").help("such as `with-drain.dropped == 0`"));
         };
         let (left, rest) = whole.split_at(at);
         let length = rest.text.find(|c| !matches!(c, '=' | '!' | '<' | '>')).unwrap_or(rest.text.len());
         let (sign, right) = rest.split_at(length);
-        let comparison = Comparison::ALL.into_iter().find(|comparison| comparison.sign() == sign.text);
+        let comparison = Comparison::ALL.iter().copied().find(|comparison| comparison.sign() == sign.text);
         let comparison = comparison.ok_or_else(|| {
-            let signs = listed(Comparison::ALL.map(Comparison::sign));
+            let signs = listed(Comparison::ALL.iter().map(|comparison| comparison.sign()));
             sign.wrong(format!("`{}` is not a comparison", sign.text)).help(format!("known: {signs}"))
         })?;
         let left = reading(left.trim(), None)?;
@@ -95,19 +95,19 @@ impl FromStr for Reading {
 
     /// Reads `variant.metric[facet]`.
     fn from_str(text: &str) -> Result<Reading, ClaimError> {
-        reading(Part { text, start: 0 }.trim(), None)
+        reading(Fragment { text, start: 0 }.trim(), None)
     }
 }
 
 /// Reads `variant.metric[facet]`, or a metric alone if there is a `variant` that it can be of.
-fn reading(part: Part<'_>, variant: Option<&str>) -> Result<Reading, ClaimError> {
+fn reading(part: Fragment<'_>, variant: Option<&str>) -> Result<Reading, ClaimError> {
     let form = "a reading is `variant.metric`, such as `with-drain.dropped`";
     let (variant, rest) = match (part.text.find('.'), variant) {
         (Some(dot), _) => {
             let (variant, rest) = part.split_at(dot);
             (variant, rest.split_at(1).1)
         }
-        (None, Some(text)) => (Part { text, start: part.start }, part),
+        (None, Some(text)) => (Fragment { text, start: part.start }, part),
         (None, None) => return Err(part.wrong(format!("`{}` names no metric", part.text)).help(form)),
     };
     let (metric, facet) = match rest.text.find('[') {
@@ -120,7 +120,7 @@ fn reading(part: Part<'_>, variant: Option<&str>) -> Result<Reading, ClaimError>
     if variant.text.is_empty() {
         return Err(part.wrong(format!("`{}` names no variant", part.text)).help(form));
     }
-    let Some(known) = Metric::ALL.iter().find(|known| known.name() == metric.text) else {
+    let Some(known) = Metric::named(metric.text) else {
         let names: Vec<_> = Metric::ALL.iter().map(|metric| metric.name()).collect();
         let message = format!("there is no metric `{}`", metric.text);
         return Err(metric.wrong(message).help(suggestion(metric.text, names)));
@@ -129,7 +129,7 @@ fn reading(part: Part<'_>, variant: Option<&str>) -> Result<Reading, ClaimError>
         (None, None) => None,
         (Some(what), Some(facet)) => {
             match facet.text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
-                Some(status) if what == "status" && !is_status(status) => {
+                Some(status) if what == Facet::Status && !is_status(status) => {
                     let help = "a status is a number from 100 to 599, such as `[504]`";
                     return Err(facet.wrong(format!("`{status}` is no status")).help(help));
                 }
@@ -147,16 +147,16 @@ fn reading(part: Part<'_>, variant: Option<&str>) -> Result<Reading, ClaimError>
             return Err(metric.wrong(format!("`{known}` needs a {what}")).help(help));
         }
     };
-    Ok(Reading { variant: variant.text.to_owned(), metric: *known, facet })
+    Ok(Reading { variant: variant.text.to_owned(), metric: known, facet })
 }
 
 /// A part of a metric whose parts are `what`.
-fn example_of(what: &str) -> &'static str {
+fn example_of(what: Facet) -> &'static str {
     match what {
-        "pool" => "web",
-        "status" => "504",
-        "flag" => "UO",
-        _ => "web-1",
+        Facet::Pool => "web",
+        Facet::Status => "504",
+        Facet::Flag => "UO",
+        Facet::Backend => "web-1",
     }
 }
 
@@ -165,7 +165,7 @@ fn is_status(text: &str) -> bool {
 }
 
 /// Reads what `left` is compared with.
-fn operand(part: Part<'_>, left: &Reading) -> Result<Operand, ClaimError> {
+fn operand(part: Fragment<'_>, left: &Reading) -> Result<Operand, ClaimError> {
     let metric = left.metric;
     if part.text.is_empty() {
         return Err(part.wrong("nothing to compare with").help(format!("such as {}", example(metric))));
@@ -208,7 +208,7 @@ fn operand(part: Part<'_>, left: &Reading) -> Result<Operand, ClaimError> {
     }
 }
 
-fn multiple(times: f64, part: Part<'_>, left: &Reading) -> Result<Operand, ClaimError> {
+fn multiple(times: f64, part: Fragment<'_>, left: &Reading) -> Result<Operand, ClaimError> {
     let metric = left.metric;
     let reading = reading(part, Some(&left.variant))?;
     if reading.metric.unit() != metric.unit() {
@@ -251,7 +251,7 @@ mod tests {
             |(variant, metric, name)| Reading {
                 variant,
                 metric,
-                facet: metric.facet().map(|what| if what == "status" { "504".to_owned() } else { name }),
+                facet: metric.facet().map(|what| if what == Facet::Status { "504".to_owned() } else { name }),
             },
         )
     }
@@ -364,6 +364,18 @@ mod tests {
         ] {
             let error = text.parse::<Claim>().unwrap_err();
             assert_eq!(&text[error.bytes.clone()], part, "{error}");
+        }
+    }
+
+    #[test]
+    fn plans_and_scenarios_of_earlier_versions_can_still_be_read() {
+        for (old, new) in
+            [("harmed", "failed_requests"), ("removal", "time_to_eject"), ("recovery", "time_to_restore")]
+        {
+            let metric: Metric = serde_json::from_value(old.into()).unwrap();
+            assert_eq!((metric.name(), Metric::named(old)), (new, Some(metric)));
+            let reading: Reading = format!("crash.{old}[web-1]").parse().unwrap();
+            assert_eq!(reading.to_string(), format!("crash.{new}[web-1]"));
         }
     }
 

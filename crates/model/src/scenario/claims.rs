@@ -6,7 +6,7 @@ use super::reader::Item;
 use super::suggest::suggestion;
 use super::tree::{Node, Value};
 use crate::catalog::Catalog;
-use crate::claim::{Claim, ClaimError, Reading};
+use crate::claim::{Claim, ClaimError, Facet, Reading};
 use crate::plan::Variant;
 use crate::prose::Prose;
 
@@ -95,10 +95,12 @@ fn unknown(reading: &Reading, text: &str, variants: &[Known<'_>], catalog: &Cata
     let pools = &variant.topology.pools;
     let (what, names): (_, Vec<&str>) = match reading.metric.facet()? {
         // Any number that is a status may be answered.
-        "status" => return None,
-        "flag" => ("word of a log of these balancers,", catalog.signs_of(&variant.kinds()).collect()),
-        "pool" => ("pool", pools.iter().map(|pool| pool.name.as_str()).collect()),
-        _ => ("backend", pools.iter().flat_map(|pool| &pool.backends).map(|b| b.id.as_str()).collect()),
+        Facet::Status => return None,
+        Facet::Flag => ("word of a log of these balancers,", catalog.signs_of(&variant.kinds()).collect()),
+        Facet::Pool => ("pool", pools.iter().map(|pool| pool.name.as_str()).collect()),
+        Facet::Backend => {
+            ("backend", pools.iter().flat_map(|pool| &pool.backends).map(|b| b.id.as_str()).collect())
+        }
     };
     (!names.contains(&facet)).then(|| missing(what, facet, text, &names))
 }

@@ -12,13 +12,13 @@ use super::shape::{Measured, Shape, Text};
 use super::written::Written;
 use crate::units::{QuantityError, Share};
 
-type Read<'s, T> = Rc<dyn Fn(Item<'_>) -> Option<T> + 's>;
+type ReadItem<'s, T> = Rc<dyn Fn(Item<'_>) -> Option<T> + 's>;
 
 /// What may stand at a place whose value is a `T`. It may refer to what else the scenario has, for `'s`.
 pub(crate) struct Form<'s, T> {
     is: Is,
     shape: Rc<dyn Fn() -> Shape + 's>,
-    read: Read<'s, T>,
+    read: ReadItem<'s, T>,
     write: Rc<dyn Fn(&T) -> Written + 's>,
 }
 

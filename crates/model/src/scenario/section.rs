@@ -14,14 +14,14 @@ pub(crate) struct Section<'s, N> {
     about: &'static str,
     /// What holds where no key says anything: the defaults, and something harmless for what must be said.
     start: N,
-    keys: Vec<Key<'s, N>>,
+    keys: Vec<KeyReader<'s, N>>,
     one_of: Vec<Vec<&'static str>>,
     on_a_line: bool,
     /// The keys that a plan is explained with first.
     explained_first: Vec<&'static str>,
 }
 
-struct Key<'s, N> {
+struct KeyReader<'s, N> {
     name: &'static str,
     about: &'static str,
     /// What holds without it; `None`: what the section starts from.
@@ -31,12 +31,12 @@ struct Key<'s, N> {
     /// Whether it is read and explained elsewhere.
     elsewhere: bool,
     /// What may stand there, and makes of a noun the one that it says.
-    form: Place<'s, N>,
+    form: PlaceForm<'s, N>,
     /// What a plan is explained with, given how the value is written.
     explain: Explain<'s, N>,
 }
 
-type Place<'s, N> = Box<dyn Fn(&N) -> Form<'s, N> + 's>;
+type PlaceForm<'s, N> = Box<dyn Fn(&N) -> Form<'s, N> + 's>;
 type Explain<'s, N> = Box<dyn Fn(&N, Written) -> Written + 's>;
 
 /// The noun with what a form of a part of it reads.
@@ -57,13 +57,13 @@ fn put<'s, N: Clone + 's, T: 's>(
 
 /// A section, and its next key, of which nobody has said yet what it is.
 #[must_use]
-pub(crate) struct Undescribed<'s, N>(Section<'s, N>, Key<'s, N>);
+pub(crate) struct Undescribed<'s, N>(Section<'s, N>, KeyReader<'s, N>);
 
 impl<'s, N> Undescribed<'s, N> {
     /// Says what the key is.
     pub(crate) fn about(self, about: &'static str) -> Section<'s, N> {
         let Undescribed(mut section, key) = self;
-        section.keys.push(Key { about, ..key });
+        section.keys.push(KeyReader { about, ..key });
         section
     }
 }
@@ -117,7 +117,7 @@ impl<'s, N: Clone + 's> Section<'s, N> {
         let (form, explain) = (Box::new(form), Box::new(|_: &N, written| written));
         Undescribed(
             self,
-            Key { name, about: "", unless_said: None, follows, elsewhere: false, form, explain },
+            KeyReader { name, about: "", unless_said: None, follows, elsewhere: false, form, explain },
         )
     }
 
@@ -174,11 +174,11 @@ impl<'s, N: Clone + 's> Section<'s, N> {
     ) -> Section<'s, N> {
         let part = move |noun: &N| at(&mut noun.clone()).clone();
         let set = move |noun: &mut N, value| *at(noun) = value;
-        for Key { name, about, unless_said, follows, elsewhere, form, explain } in other.keys {
+        for KeyReader { name, about, unless_said, follows, elsewhere, form, explain } in other.keys {
             let form = move |noun: &N| put(noun, form(&part(noun)), move |noun| Some(part(noun)), set);
             let explain = move |noun: &N, written| explain(&part(noun), written);
             let (form, explain) = (Box::new(form), Box::new(explain));
-            self.keys.push(Key { name, about, unless_said, follows, elsewhere, form, explain });
+            self.keys.push(KeyReader { name, about, unless_said, follows, elsewhere, form, explain });
         }
         self
     }
@@ -189,7 +189,7 @@ impl<'s, N: Clone + 's> Section<'s, N> {
         self
     }
 
-    fn change(mut self, change: impl FnOnce(&mut Key<'s, N>)) -> Section<'s, N> {
+    fn change(mut self, change: impl FnOnce(&mut KeyReader<'s, N>)) -> Section<'s, N> {
         if let Some(key) = self.keys.last_mut() {
             change(key);
         }
@@ -291,16 +291,16 @@ impl<'s, N: Clone + 's> Section<'s, N> {
     /// Writes the map that says `noun`.
     pub(crate) fn write(&self, noun: &N) -> Written {
         let mut keys: Vec<_> = self.keys.iter().filter(|key| !key.elsewhere).collect();
-        let first = |key: &&Key<'s, N>| self.explained_first.iter().position(|name| *name == key.name);
+        let first = |key: &&KeyReader<'s, N>| self.explained_first.iter().position(|name| *name == key.name);
         keys.sort_by_key(|key| first(key).unwrap_or(usize::MAX));
-        let written = |key: &Key<'s, N>| (key.explain)(noun, (key.form)(noun).write(noun));
+        let written = |key: &KeyReader<'s, N>| (key.explain)(noun, (key.form)(noun).write(noun));
         let entries = keys.into_iter().map(|key| (key.name, written(key)));
         if self.on_a_line { Written::map_on_a_line(entries) } else { Written::map(entries) }
     }
 
     /// What schema and reference say of it.
     pub(crate) fn outline(&self) -> Outline {
-        let described = |key: &Key<'s, N>| Described {
+        let described = |key: &KeyReader<'s, N>| Described {
             name: key.name,
             shape: (key.form)(&self.start).shape(),
             about: key.about,

@@ -13,7 +13,7 @@ pub(crate) enum Shape {
     /// One of a few words.
     Words(Vec<&'static str>),
     Quantity {
-        unit: Unit,
+        unit: ShapeUnit,
         least: String,
         most: String,
     },
@@ -69,7 +69,7 @@ pub(crate) enum Text {
 
 /// What a quantity measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unit {
+pub(crate) enum ShapeUnit {
     Span,
     Rate,
     Share,
@@ -79,23 +79,23 @@ pub(crate) enum Unit {
 
 /// A type that says what it measures.
 pub(crate) trait Measured: Display {
-    const UNIT: Unit;
+    const UNIT: ShapeUnit;
 }
 
 impl Measured for Span {
-    const UNIT: Unit = Unit::Span;
+    const UNIT: ShapeUnit = ShapeUnit::Span;
 }
 impl Measured for Rate {
-    const UNIT: Unit = Unit::Rate;
+    const UNIT: ShapeUnit = ShapeUnit::Rate;
 }
 impl Measured for Share {
-    const UNIT: Unit = Unit::Share;
+    const UNIT: ShapeUnit = ShapeUnit::Share;
 }
 impl Measured for Bytes {
-    const UNIT: Unit = Unit::Bytes;
+    const UNIT: ShapeUnit = ShapeUnit::Bytes;
 }
 impl Measured for Factor {
-    const UNIT: Unit = Unit::Factor;
+    const UNIT: ShapeUnit = ShapeUnit::Factor;
 }
 
 /// A map with known keys.

@@ -28,7 +28,7 @@ pub(crate) fn parse(source: &Arc<Source>, bytes: Range<usize>) -> Result<Node, V
         let message = format!("{} bytes are too many; the limit is {}", text.len(), limits::FILE);
         return Err(vec![Problem::new(message, &locator.start())]);
     }
-    let written: Written = serde_saphyr::from_str_with_options(text, options())
+    let written: YamlNode = serde_saphyr::from_str_with_options(text, options())
         .map_err(|error| vec![locator.problem_of(&error)])?;
     let is_nothing = matches!(written.value.0, Raw::Null);
     let node = locator.node(written);
@@ -62,7 +62,7 @@ fn options() -> Options {
 }
 
 /// A key or value as serde-saphyr gives it: where it was written, its tag, and itself.
-type Written = Spanned<Tagged<Raw>>;
+type YamlNode = Spanned<Tagged<Raw>>;
 
 /// What was written, without what it would mean to YAML.
 enum Raw {
@@ -70,8 +70,8 @@ enum Raw {
     /// A word that YAML takes for a boolean or a number. Its text is the source's.
     Literal,
     Text(String),
-    List(Vec<Written>),
-    Map(Vec<(Written, Written)>),
+    List(Vec<YamlNode>),
+    Map(Vec<(YamlNode, YamlNode)>),
 }
 
 impl<'de> Deserialize<'de> for Raw {
@@ -140,7 +140,7 @@ struct Locator<'s> {
 }
 
 impl Locator<'_> {
-    fn node(&self, written: Written) -> Node {
+    fn node(&self, written: YamlNode) -> Node {
         let place = self.place(written.referenced);
         let Tagged(raw, tag) = written.value;
         if tag.is_some() {
@@ -167,7 +167,7 @@ impl Locator<'_> {
         Node { place, value }
     }
 
-    fn map(&self, entries: Vec<(Written, Written)>) -> Vec<(Key, Node)> {
+    fn map(&self, entries: Vec<(YamlNode, YamlNode)>) -> Vec<(Key, Node)> {
         let mut located = Vec::new();
         let mut seen = HashSet::new();
         for (key, value) in entries {
@@ -183,7 +183,7 @@ impl Locator<'_> {
         located
     }
 
-    fn key(&self, written: Written) -> Option<Key> {
+    fn key(&self, written: YamlNode) -> Option<Key> {
         let Node { place, value } = self.node(written);
         let text = match value {
             Value::Scalar(text) => text,

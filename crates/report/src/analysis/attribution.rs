@@ -1,4 +1,4 @@
-//! Where the dropped requests come from: which incarnation had them, in which phase, and how they ended.
+//! Where requests were dropped: which incarnation had them, in which phase, and how they ended.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ use crate::numbers::words;
 
 /// Dropped requests that have all of this in common.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Source {
+pub struct DropSource {
     /// The balancer, or its worker, if that died with it, or the session store, if it was away, else the backend that received it last, else
     /// the one that the log names last; `None`: unattributed.
     pub backend: Option<String>,
@@ -34,7 +34,7 @@ pub struct Source {
     pub sub_cause: SubCause,
 }
 
-impl Source {
+impl DropSource {
     /// Who had it.
     pub fn who(&self) -> String {
         match (&self.backend, self.generation, self.sub_cause) {
@@ -55,7 +55,7 @@ impl Source {
 impl DroppedGroup {
     /// Whether the ledger, the log or an event says why they were dropped, so that no lateness of the generator can be why.
     pub(crate) fn has_a_cause(&self) -> bool {
-        let Source { phase, outcome, sub_cause, .. } = self.source;
+        let DropSource { phase, outcome, sub_cause, .. } = self.source;
         let unsaid = matches!(sub_cause, SubCause::NotExecuted | SubCause::Undetermined | SubCause::GivenUp);
         let untouched = matches!(phase, Phase::Baseline | Phase::Settled);
         // Whose port nobody listens at refuses, however late one asks.
@@ -82,7 +82,7 @@ impl DroppedGroup {
 pub struct DroppedGroup {
     /// What they have in common.
     #[serde(flatten)]
-    pub source: Source,
+    pub source: DropSource,
     /// How many.
     pub count: u64,
     /// The statuses that clients got, each with their number.
@@ -98,7 +98,7 @@ pub struct DroppedGroup {
 
 /// Groups the dropped requests of a cell, in the order of backends and phases.
 pub fn attribute(cell: &Analysis<'_>) -> Vec<DroppedGroup> {
-    let mut groups: BTreeMap<Source, DroppedGroup> = BTreeMap::new();
+    let mut groups: BTreeMap<DropSource, DroppedGroup> = BTreeMap::new();
     for (request, source) in cell.dropped() {
         let group = groups.entry(source.clone()).or_insert_with(|| DroppedGroup {
             source,
@@ -124,7 +124,7 @@ pub fn attribute(cell: &Analysis<'_>) -> Vec<DroppedGroup> {
 
 impl<'a> Analysis<'a> {
     /// The measured requests that were dropped, each with where it comes from.
-    pub(crate) fn dropped(&self) -> impl Iterator<Item = (&'a Request, Source)> {
+    pub(crate) fn dropped(&self) -> impl Iterator<Item = (&'a Request, DropSource)> {
         self.measured.iter().filter_map(|request| {
             let (fate, traces) = (self.fates.get(&request.id)?, self.joined.get(&request.id)?);
             Some((*request, source(request, fate.sub_cause?, traces, &self.phases, &self.evidence)))
@@ -138,7 +138,7 @@ fn source(
     traces: &Traces<'_>,
     phases: &Phases,
     evidence: &Evidence,
-) -> Source {
+) -> DropSource {
     let received = received(traces);
     let incarnation =
         received.map(|e| &e.by).or(request.served_by.as_ref()).filter(|_| !store_was_away(request));
@@ -152,9 +152,9 @@ fn source(
     let reloaded = evidence.reloaded_before(met) || evidence.cut_by_a_reload(request);
     if let Some(dead) = evidence.died_with_balancer(request) {
         let (backend, generation, phase) = (Some(dead.to_owned()), None, Phase::Died);
-        return Source { backend, generation, phase, outcome: request.outcome.kind(), sub_cause };
+        return DropSource { backend, generation, phase, outcome: request.outcome.kind(), sub_cause };
     }
-    Source {
+    DropSource {
         phase: if untouched && reloaded { Phase::Reload } else { phase },
         backend,
         generation: incarnation.map(|i| i.generation),

@@ -42,13 +42,13 @@ pub enum LogState {
 
 /// When an incarnation ended.
 #[derive(Clone, Copy, Debug, Default)]
-struct End {
+struct IncarnationEnd {
     /// The first signal that was to end it.
     signalled: Option<Nanos>,
     exited: Option<Nanos>,
 }
 
-impl End {
+impl IncarnationEnd {
     fn first_sign(self) -> Option<Nanos> {
         self.signalled.or(self.exited.map(|noticed| noticed - UNNOTICED))
     }
@@ -76,7 +76,7 @@ pub struct Evidence {
     pub retries_off: bool,
     /// How long the client waits, from the intended start; `None`: no plan says so.
     pub timeout: Option<Duration>,
-    ends: BTreeMap<Incarnation, End>,
+    ends: BTreeMap<Incarnation, IncarnationEnd>,
     /// Per backend, the times in which it could not answer: from a death, a hang or a cut until it was ready again.
     gone: Times,
     /// Per backend, the times in which packets to and from it vanished.

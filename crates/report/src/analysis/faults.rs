@@ -41,21 +41,27 @@ pub struct FaultRecord {
     /// When the view first said that the backend was down; `None`: never before it was healed.
     pub seen_down: Option<Seen>,
     /// Whether, and when, the load stopped trying it.
-    pub removal: Removal,
+    #[serde(alias = "removal")]
+    pub time_to_eject: TimeToEject,
     /// Dropped requests that had been begun before t₀.
-    pub harmed_in_flight: u64,
+    #[serde(alias = "harmed_in_flight")]
+    pub failed_in_flight: u64,
     /// Dropped requests that were begun after t₀.
-    pub harmed_after: u64,
+    #[serde(alias = "harmed_after")]
+    pub failed_after: u64,
     /// When the first dropped request ended.
-    pub first_harm_ms: Option<f64>,
+    #[serde(alias = "first_harm_ms")]
+    pub first_failure_ms: Option<f64>,
     /// When the last dropped request ended.
-    pub end_of_harm_ms: Option<f64>,
+    #[serde(alias = "end_of_harm_ms")]
+    pub last_failure_ms: Option<f64>,
     /// Requests that ended well while it lasted, and took longer than 99.9 % of those before t₀.
     pub slow: u64,
     /// When the view said, after the healing, that the backend was up; from the healing on.
     pub seen_up: Option<Seen>,
     /// When the first request after the healing ended well there; from the healing on.
-    pub serves_again_ms: Option<f64>,
+    #[serde(alias = "serves_again_ms")]
+    pub time_to_restore_ms: Option<f64>,
 }
 
 /// What a balancer's view said for the first time.
@@ -69,10 +75,10 @@ pub struct Seen {
     pub words: String,
 }
 
-/// Whether a backend was removed from the load while its fault lasted.
+/// Whether, and when, the balancer ejected a backend while its fault lasted.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Removal {
+pub enum TimeToEject {
     /// The last attempt before a time of quiet.
     After {
         /// When its request was begun.
@@ -88,8 +94,8 @@ pub enum Removal {
 
 impl FaultRecord {
     /// Dropped requests that it cost.
-    pub fn harmed(&self) -> u64 {
-        self.harmed_in_flight + self.harmed_after
+    pub fn failed_requests(&self) -> u64 {
+        self.failed_in_flight + self.failed_after
     }
 }
 
@@ -110,7 +116,7 @@ pub fn record(
             stretches[i + 1..].iter().find(|other| other.backend == stretches[i].backend).map(|next| next.at)
         })
         .collect();
-    let cell = Cell { variant, requests, joined, origin, load_ends, slow_from };
+    let cell = FaultyCell { variant, requests, joined, origin, load_ends, slow_from };
     stretches.drain(..).zip(next).map(|(stretch, next)| cell.record(stretch, next)).collect()
 }
 
@@ -217,7 +223,7 @@ fn last<'s>(found: &'s mut [Stretch], backend: &str) -> Option<&'s mut Stretch> 
 }
 
 /// What the faults of one cell are read from.
-struct Cell<'a> {
+struct FaultyCell<'a> {
     variant: &'a Variant,
     requests: &'a [&'a Request],
     joined: &'a BTreeMap<RequestId, Traces<'a>>,
@@ -226,16 +232,16 @@ struct Cell<'a> {
     slow_from: Option<Duration>,
 }
 
-impl Cell<'_> {
+impl FaultyCell<'_> {
     fn record(&self, stretch: Stretch, next: Option<Nanos>) -> FaultRecord {
         let at = stretch.at;
         let over = [stretch.healed, stretch.taken].into_iter().flatten().min();
         let until = over.unwrap_or(self.load_ends).min(self.load_ends);
         let next = next.into_iter().chain(stretch.taken).min();
         let ended_by = stretch.taken.filter(|_| stretch.healed.is_some());
-        let harmed = self.harmed(&stretch.backend, at, next, ended_by);
-        let ends = || harmed.iter().map(|request| request.end.millis_from(at).max(0.0));
-        let in_flight = harmed.iter().filter(|request| begun(request) < at).count() as u64;
+        let failed = self.failed(&stretch.backend, at, next, ended_by);
+        let ends = || failed.iter().map(|request| request.end.millis_from(at).max(0.0));
+        let in_flight = failed.iter().filter(|request| begun(request) < at).count() as u64;
         let seen = |seen: Option<(Nanos, Nanos, String)>, from: Nanos| {
             seen.map(|(at, before, words)| Seen {
                 ms: at.millis_from(from),
@@ -248,15 +254,15 @@ impl Cell<'_> {
             healed_ms: stretch.healed.map(|healed| healed.millis_from(at)),
             bound: stretch.bound,
             looked_every_ms: stretch.every.map(Span::as_millis),
-            removal: self.removal(&stretch.backend, at, until),
-            harmed_in_flight: in_flight,
-            harmed_after: harmed.len() as u64 - in_flight,
-            first_harm_ms: ends().min_by(f64::total_cmp),
-            end_of_harm_ms: ends().max_by(f64::total_cmp),
+            time_to_eject: self.time_to_eject(&stretch.backend, at, until),
+            failed_in_flight: in_flight,
+            failed_after: failed.len() as u64 - in_flight,
+            first_failure_ms: ends().min_by(f64::total_cmp),
+            last_failure_ms: ends().max_by(f64::total_cmp),
             slow: self.slow(at, until),
             seen_down: seen(stretch.down, at),
             seen_up: stretch.healed.and_then(|healed| seen(stretch.up, healed)),
-            serves_again_ms: stretch.healed.and_then(|healed| self.serves_again(&stretch.backend, healed)),
+            time_to_restore_ms: stretch.healed.and_then(|healed| self.serves_again(&stretch.backend, healed)),
             backend: stretch.backend,
             fault: stretch.fault,
         }
@@ -264,7 +270,7 @@ impl Cell<'_> {
 
     /// Dropped requests that the backend is blamed for and that ended after `at`, up to what befell it next; those of a
     /// backend that was well again had ended by then.
-    fn harmed(
+    fn failed(
         &self,
         backend: &str,
         at: Nanos,
@@ -293,13 +299,13 @@ impl Cell<'_> {
         self.requests.iter().filter(slow).count() as u64
     }
 
-    fn removal(&self, backend: &str, at: Nanos, until: Nanos) -> Removal {
+    fn time_to_eject(&self, backend: &str, at: Nanos, until: Nanos) -> TimeToEject {
         let serving = self.variant.topology.pool_of(backend).map_or(1, |pool| pool.serving().count());
         let expected = EXPECTED_ATTEMPTS * serving as f64 / self.variant.traffic.rate.0;
         let quiet = QUIET.max(Duration::from_secs_f64(expected));
         // Balancers send the session store nothing that they could cease to send.
         if until.since(at) < quiet || backend == STORE {
-            return Removal::TooShort;
+            return TimeToEject::TooShort;
         }
         let mut attempts: Vec<Nanos> = self
             .requests
@@ -313,13 +319,13 @@ impl Cell<'_> {
         for (n, attempt) in attempts.iter().enumerate() {
             if attempt.since(last) >= quiet {
                 let tried_again = (attempts.len() - n) as u64;
-                return Removal::After { ms: last.millis_from(at), tried_again };
+                return TimeToEject::After { ms: last.millis_from(at), tried_again };
             }
             last = *attempt;
         }
         match until.since(last) >= quiet {
-            true => Removal::After { ms: last.millis_from(at), tried_again: 0 },
-            false => Removal::Never,
+            true => TimeToEject::After { ms: last.millis_from(at), tried_again: 0 },
+            false => TimeToEject::Never,
         }
     }
 

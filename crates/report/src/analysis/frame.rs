@@ -24,7 +24,7 @@ pub enum Ending {
 
 /// What the history says about the cell as a whole.
 #[derive(Default)]
-pub(crate) struct Frame {
+pub(crate) struct CellFrame {
     pub(crate) runtime: String,
     pub(crate) balancer_version: String,
     pub(crate) settings: Vec<Setting>,
@@ -38,15 +38,15 @@ pub(crate) struct Frame {
     pub(crate) failures: Vec<String>,
 }
 
-impl Frame {
+impl CellFrame {
     /// When the first measured request was due. Without that nothing separates the warm-up, and the cell is INVALID
     /// anyway.
     pub(crate) fn first_due(&self) -> Nanos {
         self.origin.unwrap_or(Nanos(i64::MIN))
     }
 
-    pub(crate) fn read(history: &[Event]) -> Frame {
-        let mut frame = Frame::default();
+    pub(crate) fn read(history: &[Event]) -> CellFrame {
+        let mut frame = CellFrame::default();
         for event in history {
             match &event.what {
                 Happening::CellStarted { runtime, .. } => frame.runtime.clone_from(runtime),

@@ -40,19 +40,19 @@ impl Stall {
 
 /// When the machine let its processes wait.
 #[derive(Debug, Default)]
-pub(crate) struct Machine {
+pub(crate) struct MachineStalls {
     /// The generator's, by what it took up late, in order.
     generator: Vec<Stall>,
     /// Each incarnation's, by its own word, in order; those that the scenario made are left out.
     backends: BTreeMap<String, Vec<Stall>>,
 }
 
-impl Machine {
+impl MachineStalls {
     pub(crate) fn of<'a>(
         history: &[Event],
         requests: impl IntoIterator<Item = &'a Request>,
         evidence: &Evidence,
-    ) -> Machine {
+    ) -> MachineStalls {
         // What is taken up at one instant was waiting since the first of it was due.
         let mut turns: BTreeMap<Nanos, Nanos> = BTreeMap::new();
         for request in requests.into_iter().filter(|r| r.released.since(r.due) >= STOOD) {
@@ -68,7 +68,7 @@ impl Machine {
             }
         }
         let generator = turns.into_iter().map(|(to, from)| Stall { from, to }).collect();
-        Machine { generator, backends }
+        MachineStalls { generator, backends }
     }
 
     /// How late the generator was with a request when it began: it took it up late, or let it wait although nothing
@@ -238,7 +238,7 @@ impl Lateness {
 
     /// That of `measured` requests.
     pub(crate) fn of<'a>(
-        machine: &Machine,
+        machine: &MachineStalls,
         measured: impl Iterator<Item = (&'a Request, &'a Traces<'a>)>,
         evidence: &Evidence,
         origin: Nanos,
@@ -281,7 +281,7 @@ fn ms(span: Duration) -> f64 {
 fn quantiles(mut values: Vec<f64>) -> BTreeMap<Quantile, f64> {
     values.sort_by(f64::total_cmp);
     let at = |q: Quantile| Some((q, *values.get(rank(q.part(), values.len() as u64))?));
-    Quantile::ALL.into_iter().filter_map(at).collect()
+    Quantile::ALL.iter().copied().filter_map(at).collect()
 }
 
 /// Whether a request ends so because time ran out, and not because of something that happened to it.
@@ -340,7 +340,7 @@ fn corrected<'r>(plan: &SavedPlan, records: &'r CellRecords) -> Cow<'r, CellReco
         return Cow::Borrowed(records);
     }
     let evidence = Evidence::gather(&records.history);
-    let machine = Machine::of(&records.history, &records.requests, &evidence);
+    let machine = MachineStalls::of(&records.history, &records.requests, &evidence);
     let joined = join(records);
     let verdict = |(n, request): (usize, &Request)| {
         let traces = joined.get(&request.id)?;
@@ -366,12 +366,12 @@ fn is_answered(request: &Request) -> bool {
 fn as_corrected(
     request: &Request,
     traces: &Traces<'_>,
-    machine: &Machine,
+    machine: &MachineStalls,
     evidence: &Evidence,
     timeout: Duration,
 ) -> Option<Outcome> {
     let spare = tolerance(timeout);
-    let lacked = Machine::at_begin(request);
+    let lacked = MachineStalls::at_begin(request);
     match request.outcome {
         // It may have arrived in time, or not: the generator did not look.
         Outcome::Answered { .. } if request.end > request.due + timeout + spare => {
@@ -394,7 +394,7 @@ fn as_corrected(
 /// Whether it is known that a request would have run out of its whole timeout as well: its backend was gone or did not
 /// answer, or took longer.
 fn fails_anyway(request: &Request, traces: &Traces<'_>, evidence: &Evidence, timeout: Duration) -> bool {
-    let latest = request.due + Machine::at_begin(request) + timeout;
+    let latest = request.due + MachineStalls::at_begin(request) + timeout;
     let of_execution = |execution: &&Execution| {
         let backend = &execution.by.backend;
         evidence.gone(backend, execution.received, request.end)

@@ -26,7 +26,7 @@ use model::units::Nanos;
 use crate::analysis::books::Books;
 use crate::analysis::evidence::Evidence;
 use crate::analysis::fate::Fate;
-use crate::analysis::frame::Frame;
+use crate::analysis::frame::CellFrame;
 use crate::analysis::joined::{Traces, join};
 use crate::analysis::lateness::Corrected;
 use crate::analysis::phases::Phases;
@@ -37,7 +37,7 @@ pub struct Analysis<'a> {
     /// What the plan has the cell do; `None`: it knows no such variant.
     pub(crate) variant: Option<&'a Variant>,
     pub(crate) records: &'a CellRecords,
-    pub(crate) frame: Frame,
+    pub(crate) frame: CellFrame,
     pub(crate) evidence: Evidence,
     pub(crate) phases: Phases,
     pub(crate) joined: BTreeMap<RequestId, Traces<'a>>,
@@ -57,7 +57,7 @@ impl<'a> Analysis<'a> {
         let shortened = records.shortened.as_ref();
         let records: &CellRecords = records;
         let variant = shortened.or_else(|| plan.variant(&records.cell.variant));
-        let frame = Frame::read(&records.history);
+        let frame = CellFrame::read(&records.history);
         let evidence = Evidence::gather(&records.history).under(variant);
         let joined = join(records);
         let without_id = records.access.iter().filter(|line| line.id.is_none()).count() as u64;

@@ -2,12 +2,13 @@
 
 use model::claim::Metric;
 use serde::{Deserialize, Serialize};
+use strum::VariantArray;
 
 /// A percentile with fewer requests than this beyond it is the luck of a few, and not told.
 const BEYOND: u64 = 5;
 
 /// The percentiles that are told, and the slowest request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, strum::VariantArray)]
 #[serde(rename_all = "snake_case")]
 pub enum Quantile {
     /// The median.
@@ -26,8 +27,7 @@ pub enum Quantile {
 
 impl Quantile {
     /// Each of them, the fastest first.
-    pub const ALL: [Quantile; 6] =
-        [Quantile::P50, Quantile::P90, Quantile::P95, Quantile::P99, Quantile::P999, Quantile::Max];
+    pub const ALL: &'static [Quantile] = Quantile::VARIANTS;
 
     /// Those with a column in the tables of latency, which have no room for more.
     pub const TABLED: [Quantile; 5] =

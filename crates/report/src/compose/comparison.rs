@@ -1,33 +1,33 @@
 //! A comparison as a document.
 
-use crate::compose::document::{Block, Document, Line, Mark};
+use crate::compose::document::{Block, Document, Line, Mark, Topic};
 use crate::compose::table::{Cell, Column, Emphasis, Table};
-use crate::judge::compare::{Better, Comparison, LEAST_REPEATS, Side};
+use crate::judge::compare::{Better, LEAST_REPEATS, RunComparison, Side};
 use crate::judge::verdict::Verdict;
 use crate::numbers::{NONE, percent};
 
 /// Composes the report of a comparison.
-pub fn compose(comparison: &Comparison) -> Document {
+pub fn compose(comparison: &RunComparison) -> Document {
     let mut blocks = vec![Block::Table(figures(comparison))];
     let lists = [
-        ("Who is compared", sides(comparison)),
-        ("The runs differ in", comparison.keys.iter().map(|key| key.words()).collect()),
-        ("Capabilities", capabilities(comparison)),
-        ("Not compared", absent(comparison)),
+        (Topic::Sides, sides(comparison)),
+        (Topic::Differences, comparison.keys.iter().map(|key| key.words()).collect()),
+        (Topic::Capabilities, capabilities(comparison)),
+        (Topic::NotCompared, absent(comparison)),
     ];
-    blocks.extend(settings(comparison).map(Block::Table));
-    blocks.extend(lists.into_iter().filter_map(|(title, lines)| list(title, Mark::None, lines)));
-    blocks.extend(list("What can be trusted", Mark::Unknown, comparison.doubts.clone()));
+    blocks.extend(settings(comparison).map(Block::Method));
+    blocks.extend(lists.into_iter().filter_map(|(topic, lines)| list(topic, Mark::None, lines)));
+    blocks.extend(list(Topic::Trust, Mark::Unknown, comparison.doubts.clone()));
     let (question, experiment) = (comparison.question.clone(), comparison.experiment.clone());
     Document { headline: headline(comparison), question, experiment, blocks }
 }
 
-fn list(title: &'static str, mark: Mark, lines: Vec<String>) -> Option<Block> {
+fn list(topic: Topic, mark: Mark, lines: Vec<String>) -> Option<Block> {
     let lines: Vec<_> = lines.into_iter().map(|text| Line { mark, text }).collect();
-    (!lines.is_empty()).then_some(Block::List { title, lines })
+    (!lines.is_empty()).then_some(Block::List { topic, lines })
 }
 
-fn headline(comparison: &Comparison) -> Line {
+fn headline(comparison: &RunComparison) -> Line {
     let name = |side: &Side| match side.label.as_str() {
         "" => format!("{} {}", side.balancer, side.version),
         _ => format!("{} ({} {})", side.name, side.balancer, side.version),
@@ -37,7 +37,7 @@ fn headline(comparison: &Comparison) -> Line {
 }
 
 /// The table: a row per figure, a column per side.
-fn figures(comparison: &Comparison) -> Table {
+fn figures(comparison: &RunComparison) -> Table {
     let mut columns = Vec::from(Column::left(["variant", "figure"]));
     columns.extend(comparison.sides.iter().flat_map(|side| Column::right([side.name.as_str()])));
     columns.extend(Column::right(["by chance"]));
@@ -61,7 +61,7 @@ fn figures(comparison: &Comparison) -> Table {
     Table { title: "Side by side".to_owned(), columns, rows, notes: notes(comparison) }
 }
 
-fn notes(comparison: &Comparison) -> Vec<String> {
+fn notes(comparison: &RunComparison) -> Vec<String> {
     let repeats =
         comparison.rows.iter().flat_map(|row| &row.sides).map(|side| side.repeats.len() + side.left_out);
     let most = repeats.max().unwrap_or(0);
@@ -81,7 +81,7 @@ fn notes(comparison: &Comparison) -> Vec<String> {
         notes.push(format!("Higher is better for {}.", higher.join(", ")));
     }
     if comparison.keys.iter().any(|key| !key.compared) {
-        notes.push("Nothing is marked: these runs are unlike.".to_owned());
+        notes.push("Nothing is marked: these runs are not comparable.".to_owned());
     } else if most < LEAST_REPEATS {
         notes.push(format!(
             "Nothing is marked better with fewer than {LEAST_REPEATS} repeats on each side; here there {}. \
@@ -90,7 +90,7 @@ fn notes(comparison: &Comparison) -> Vec<String> {
         ));
     } else {
         notes.push(
-            "✓: better. By chance: how often two equal ones would be parted as far (exact rank test of Wilcoxon, \
+            "✓: better. By chance: how often two equal sides would differ as much (exact rank test of Wilcoxon, \
              Mann and Whitney over the repeats, two-sided; among several, against the nearest); marked up to 1 %. Each \
              row is judged alone: of 100 without a difference one is marked all the same."
                 .to_owned(),
@@ -98,8 +98,7 @@ fn notes(comparison: &Comparison) -> Vec<String> {
     }
     if comparison.rows.iter().flat_map(|row| &row.sides).any(|side| side.left_out > 0) {
         notes.push(
-            "Repeats that can't be trusted are left out, and shown struck where there is no other; of CPU time that is \
-             what was read over less than 5 s, or beside others on the same processors (steal)."
+            "Repeats that can't be trusted are left out; if there is no other, they are shown struck out. CPU time can't be trusted if it was read over less than 5 s, or if the hypervisor took processor time (steal)."
                 .to_owned(),
         );
     }
@@ -115,7 +114,7 @@ fn notes(comparison: &Comparison) -> Vec<String> {
     notes
 }
 
-fn sides(comparison: &Comparison) -> Vec<String> {
+fn sides(comparison: &RunComparison) -> Vec<String> {
     let line = |side: &Side| {
         let verdict = match side.verdict {
             Verdict::Passed => "PASSED",
@@ -132,7 +131,7 @@ fn sides(comparison: &Comparison) -> Vec<String> {
     comparison.sides.iter().map(line).collect()
 }
 
-fn settings(comparison: &Comparison) -> Option<Table> {
+fn settings(comparison: &RunComparison) -> Option<Table> {
     let mut columns = Vec::from(Column::left(["setting"]));
     columns.extend(comparison.sides.iter().flat_map(|side| Column::left([side.name.as_str()])));
     let rows: Vec<_> = comparison
@@ -155,11 +154,11 @@ fn settings(comparison: &Comparison) -> Option<Table> {
     })
 }
 
-fn capabilities(comparison: &Comparison) -> Vec<String> {
+fn capabilities(comparison: &RunComparison) -> Vec<String> {
     let names: Vec<_> = comparison.sides.iter().map(|side| side.balancer.as_str()).collect();
     comparison.capabilities.iter().map(|it| it.line(&names)).collect()
 }
 
-fn absent(comparison: &Comparison) -> Vec<String> {
+fn absent(comparison: &RunComparison) -> Vec<String> {
     comparison.absent.iter().map(|it| format!("{}: n/a ({})", it.variant, it.reason)).collect()
 }

@@ -41,22 +41,78 @@ pub struct Document {
 /// A part of a report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Block {
-    /// A table.
+    /// A table of what was measured.
     Table(Table),
+    /// A table of how it was measured.
+    Method(Table),
     /// Lines under a title.
     List {
-        /// The title.
-        title: &'static str,
+        /// What they are about.
+        topic: Topic,
         /// The lines.
         lines: Vec<Line>,
     },
     /// Texts of others, word for word, under a title.
     Quotes {
-        /// The title.
-        title: &'static str,
+        /// What they are about.
+        topic: Topic,
         /// The texts.
         quotes: Vec<Quote>,
     },
+}
+
+/// What a list or quotes are about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "`title` says what each is")]
+pub enum Topic {
+    Books,
+    Capabilities,
+    Claims,
+    Curl,
+    Differences,
+    Environment,
+    Failures,
+    Findings,
+    Generator,
+    Notes,
+    Notices,
+    NotCompared,
+    NotRun,
+    OwnTemplates,
+    Reading,
+    Reproduce,
+    Sides,
+    Sources,
+    Trust,
+    Windows,
+}
+
+impl Topic {
+    /// The title above it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Topic::Books => "Books",
+            Topic::Capabilities => "Capabilities",
+            Topic::Claims => "Claims",
+            Topic::Curl => "curl transcripts",
+            Topic::Differences => "The runs differ in",
+            Topic::Environment => "Environment",
+            Topic::Failures => "Failures",
+            Topic::Findings => "Findings",
+            Topic::Generator => "Load generator",
+            Topic::Notes => "Notes",
+            Topic::Notices => "What the balancers' own logs say about their backends",
+            Topic::NotCompared => "Not compared",
+            Topic::NotRun => "Not run",
+            Topic::OwnTemplates => "Own templates",
+            Topic::Reading => "Reading",
+            Topic::Reproduce => "Reproduce",
+            Topic::Sides => "What is compared",
+            Topic::Sources => "Where requests were dropped",
+            Topic::Trust => "What can be trusted",
+            Topic::Windows => "Drain windows",
+        }
+    }
 }
 
 /// A text of others: what a balancer said when it failed.
@@ -134,34 +190,34 @@ pub fn compose(run: &RunSummary, detail: Detail) -> Document {
         blocks.extend(further::further(run).map(Block::Table));
     }
     let lists = [
-        ("Not run", lists::unavailable(run)),
-        ("Findings", findings::findings(run)),
-        ("Claims", lists::claims(run)),
-        ("Reading", lists::readings(run)),
-        ("Where the dropped requests come from", lists::sources(run)),
-        ("What the balancers' own logs say about their backends", answers::notices(run)),
-        ("Drain windows", lists::windows(run)),
-        ("What can be trusted", lists::doubts(run)),
+        (Topic::NotRun, lists::unavailable(run)),
+        (Topic::Findings, findings::findings(run)),
+        (Topic::Claims, lists::claims(run)),
+        (Topic::Reading, lists::readings(run)),
+        (Topic::Sources, lists::sources(run)),
+        (Topic::Notices, answers::notices(run)),
+        (Topic::Windows, lists::windows(run)),
+        (Topic::Trust, lists::doubts(run)),
     ];
     blocks.extend(lists.into_iter().filter_map(list));
     blocks.extend(failures(run));
-    blocks.extend(list(("Books", lists::books(run))));
+    blocks.extend(list((Topic::Books, lists::books(run))));
     let quotes = routing::transcripts(run);
     if !quotes.is_empty() {
-        blocks.push(Block::Quotes { title: "What curl was told", quotes });
+        blocks.push(Block::Quotes { topic: Topic::Curl, quotes });
     }
-    blocks.extend(tables::settings(run).map(Block::Table));
-    blocks.extend(list(("Notes", lists::notes(run))));
+    blocks.extend(tables::settings(run).map(Block::Method));
+    blocks.extend(list((Topic::Notes, lists::notes(run))));
     if detail == Detail::Full {
-        blocks.extend(resources::stages(run).map(Block::Table));
+        blocks.extend(resources::stages(run).map(Block::Method));
         let lists = [
-            ("Load generator", lists::generator(run)),
-            ("Environment", lists::environment(run)),
-            ("Reproduce", lists::reproduce(run)),
+            (Topic::Generator, lists::generator(run)),
+            (Topic::Environment, lists::environment(run)),
+            (Topic::Reproduce, lists::reproduce(run)),
         ];
         let quotes = lists::own_templates(run);
         if !quotes.is_empty() {
-            blocks.push(Block::Quotes { title: "Own templates", quotes });
+            blocks.push(Block::Quotes { topic: Topic::OwnTemplates, quotes });
         }
         blocks.extend(lists.into_iter().filter_map(list));
     }
@@ -176,8 +232,8 @@ fn latency(run: &RunSummary, detail: Detail) -> Vec<Block> {
     together.into_iter().chain(each).map(Block::Table).collect()
 }
 
-fn list((title, lines): (&'static str, Vec<Line>)) -> Option<Block> {
-    (!lines.is_empty()).then_some(Block::List { title, lines })
+fn list((topic, lines): (Topic, Vec<Line>)) -> Option<Block> {
+    (!lines.is_empty()).then_some(Block::List { topic, lines })
 }
 
 /// Why cells could not be run to their end, in full; elsewhere only the first line is told.
@@ -189,10 +245,11 @@ fn failures(run: &RunSummary) -> Option<Block> {
             cell.failures.iter().map(move |text| Quote { from: run.label(cell), text: text.clone() })
         })
         .collect();
-    (!quotes.is_empty()).then_some(Block::Quotes { title: "Failures", quotes })
+    (!quotes.is_empty()).then_some(Block::Quotes { topic: Topic::Failures, quotes })
 }
 
-fn headline(run: &RunSummary) -> Line {
+/// The scenario and the verdict.
+pub(crate) fn headline(run: &RunSummary) -> Line {
     let degraded = if run.degraded { " (DEGRADED)" } else { "" };
     let word = run.verdict.word();
     let mark = match run.verdict {

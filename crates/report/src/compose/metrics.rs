@@ -3,7 +3,7 @@
 use model::claim::{Better, Kind, Metric, RestsOn, Unit};
 
 use crate::compose::document::{Line, Mark};
-use crate::compose::page::{Page, Part, Section};
+use crate::compose::page::{Page, PageSection, Part};
 use crate::judge::compare::figures::LEFT_OUT;
 
 /// The page.
@@ -14,7 +14,7 @@ pub fn page() -> Page {
     Page {
         title: "Metrics".to_owned(),
         opening: vec![Part::Text(opening.to_owned()), Part::Lines(formats())],
-        sections: Kind::ALL.map(section).into(),
+        sections: Kind::ALL.iter().copied().map(section).collect(),
     }
 }
 
@@ -37,10 +37,10 @@ fn formats() -> Vec<Line> {
     lines.map(|text| Line { mark: Mark::None, text }).into()
 }
 
-fn section(kind: Kind) -> Section {
+fn section(kind: Kind) -> PageSection {
     let metrics = Metric::ALL.iter().filter(|metric| metric.kind() == kind);
     let lines = metrics.map(|metric| Line { mark: Mark::None, text: line(*metric) }).collect();
-    Section { title: kind.title().to_owned(), parts: vec![Part::Lines(lines)] }
+    PageSection { title: kind.title().to_owned(), parts: vec![Part::Lines(lines)] }
 }
 
 /// What it is, in what, and how it is judged.
@@ -64,8 +64,8 @@ fn line(metric: Metric) -> String {
     };
     let rests_on = match metric.rests_on() {
         RestsOn::Counts | RestsOn::Pace => "",
-        RestsOn::Percentile => ", rests on this percentile's own trust",
-        RestsOn::CpuTime => ", rests on the trust in CPU time",
+        RestsOn::Percentile => ", trusted if this percentile is",
+        RestsOn::CpuTime => ", trusted if CPU time is",
     };
     format!("{name}: {} (A {unit}{whole}{better}{rests_on}.)", metric.what())
 }

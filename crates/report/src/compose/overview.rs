@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use model::claim::Claim;
 use model::identity::BalancerName;
 
 use crate::compose::document::Mark;
@@ -56,7 +57,8 @@ fn answer(run: &RunSummary, balancer: BalancerName) -> Cell {
         (Mark::Unknown, Emphasis::Bad)
     };
     let first = claims.iter().find(|claim| claim.role == Role::Expect).unwrap_or(&claims[0]);
-    let observed = first.observed.split(';').next().unwrap_or_default();
-    let subject = first.text.split_whitespace().next().unwrap_or_default();
-    Cell::with(emphasis, format!("{} {held}/{}: {subject} {observed}", mark.sign(), claims.len()))
+    // The text of a saved claim that this version can't read stands for itself.
+    let subject =
+        first.text.parse::<Claim>().map_or_else(|_| first.text.clone(), |claim| claim.left.to_string());
+    Cell::with(emphasis, format!("{} {held}/{}: {subject} {}", mark.sign(), claims.len(), first.observed))
 }

@@ -11,12 +11,12 @@ pub struct Page {
     /// What comes before the first section.
     pub opening: Vec<Part>,
     /// Its sections.
-    pub sections: Vec<Section>,
+    pub sections: Vec<PageSection>,
 }
 
 /// A part with a title of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Section {
+pub struct PageSection {
     /// The title.
     pub title: String,
     /// What it says.

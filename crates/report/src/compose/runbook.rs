@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use model::catalog::BalancerKind;
 use model::claim::Metric;
-use model::operations::{Operations, Signal};
+use model::operations::{LookedAt, Operations};
 use model::plan::Variant;
 use model::timeline::{Action, Deregister, Drain, Strategy};
 
@@ -12,26 +12,26 @@ use crate::analysis::attribution::DroppedGroup;
 use crate::analysis::books::AccessLog;
 use crate::analysis::fate::SubCause;
 use crate::compose::document::{Line, Mark};
-use crate::compose::page::{Page, Part, Section};
+use crate::compose::page::{Page, PageSection, Part};
 use crate::compose::table::{Cell, Column, Table};
 use crate::compose::writeup::durations;
 use crate::figure::spread::spread_of;
-use crate::judge::run::Run;
+use crate::judge::run::LabelledRun;
 use crate::measure::deploy::{DeployRecord, ReplacementRecord};
 use crate::measure::summary::CellSummary;
 use crate::measure::zero::ZeroBound;
 use crate::numbers::{NONE, millis, number, percent};
 
 /// Composes the page about `balancer`.
-pub fn compose(balancer: BalancerKind, operations: &Operations, runs: &[Run<'_>]) -> Page {
-    let deploys = Deploys::of(balancer, runs);
+pub fn compose(balancer: BalancerKind, operations: &Operations, runs: &[LabelledRun<'_>]) -> Page {
+    let deploys = SeenDeploys::of(balancer, runs);
     Page {
         title: format!("Runbook: {balancer}"),
         opening: opening(balancer, operations, runs),
         sections: vec![
-            Section { title: "Four signals".into(), parts: signals(operations) },
-            Section { title: "The safe deploy".into(), parts: sequence(operations, &deploys) },
-            Section {
+            PageSection { title: "Four signals".into(), parts: signals(operations) },
+            PageSection { title: "The safe deploy".into(), parts: sequence(operations, &deploys) },
+            PageSection {
                 title: "When a deploy drops requests: look here first".into(),
                 parts: checks(operations, &deploys),
             },
@@ -49,7 +49,7 @@ struct Deployed<'a> {
 }
 
 /// The deploys of all runs: the safe ones by what their plan asked, and those that show a cause of loss.
-struct Deploys<'a> {
+struct SeenDeploys<'a> {
     /// Asked to be safe, whatever came of it.
     safe: Vec<Deployed<'a>>,
     /// Not drained.
@@ -62,10 +62,10 @@ struct Deploys<'a> {
     untrusted: usize,
 }
 
-impl<'a> Deploys<'a> {
-    fn of(balancer: BalancerKind, runs: &'a [Run<'a>]) -> Deploys<'a> {
+impl<'a> SeenDeploys<'a> {
+    fn of(balancer: BalancerKind, runs: &'a [LabelledRun<'a>]) -> SeenDeploys<'a> {
         let mut sorted =
-            Deploys { safe: vec![], undrained: vec![], expired: vec![], leaking: vec![], untrusted: 0 };
+            SeenDeploys { safe: vec![], undrained: vec![], expired: vec![], leaking: vec![], untrusted: 0 };
         for run in runs {
             for cell in run.summary.cells.iter().filter(|cell| cell.balancer == balancer) {
                 let variant = run.plan.variant(&cell.variant);
@@ -102,8 +102,8 @@ fn asks_for_safe_deploys(variant: &Variant) -> bool {
     }) && !variant.timeline.iter().any(|entry| harms(&entry.action))
 }
 
-fn opening(balancer: BalancerKind, operations: &Operations, runs: &[Run<'_>]) -> Vec<Part> {
-    let measured = |run: &&Run<'_>| {
+fn opening(balancer: BalancerKind, operations: &Operations, runs: &[LabelledRun<'_>]) -> Vec<Part> {
+    let measured = |run: &&LabelledRun<'_>| {
         run.summary.cells.iter().any(|cell| cell.balancer == balancer && cell.deploy.is_some())
     };
     let told: Vec<_> = runs
@@ -116,11 +116,14 @@ fn opening(balancer: BalancerKind, operations: &Operations, runs: &[Run<'_>]) ->
         })
         .collect();
     let from = match told.as_slice() {
-        [] => "No run here deploys behind it: the commands stand, and every figure is missing.".to_owned(),
+        [] => "No run here has a deploy behind it: the commands are complete, but there are no figures."
+            .to_owned(),
         runs => format!("Figures from {}.", runs.join(", ")),
     };
-    let experiment =
-        |run: &Run<'_>| Line { mark: Mark::None, text: format!("{}: {}", run.label, run.summary.experiment) };
+    let experiment = |run: &LabelledRun<'_>| Line {
+        mark: Mark::None,
+        text: format!("{}: {}", run.label, run.summary.experiment),
+    };
     let experiments = runs.iter().filter(measured).map(experiment).collect();
     vec![
         Part::Text(from),
@@ -130,7 +133,7 @@ fn opening(balancer: BalancerKind, operations: &Operations, runs: &[Run<'_>]) ->
 }
 
 fn signals(operations: &Operations) -> Vec<Part> {
-    let parts = |(name, signal): (&str, &Signal)| {
+    let parts = |(name, signal): (&str, &LookedAt)| {
         let reading = signal.reading.split_whitespace().collect::<Vec<_>>().join(" ");
         [Part::Text(format!("{name}:")), Part::Command(signal.command.clone()), Part::Text(reading)]
     };
@@ -138,7 +141,7 @@ fn signals(operations: &Operations) -> Vec<Part> {
 }
 
 /// The steps, with the times that they took in the safe deploys.
-fn sequence(operations: &Operations, deploys: &Deploys<'_>) -> Vec<Part> {
+fn sequence(operations: &Operations, deploys: &SeenDeploys<'_>) -> Vec<Part> {
     let replacements: Vec<&ReplacementRecord> =
         deploys.safe.iter().flat_map(|deployed| &deployed.record.replacements).collect();
     let [deregister, drain, _sure, exit, ready, register, share, whole] = durations(&replacements);
@@ -158,12 +161,12 @@ fn sequence(operations: &Operations, deploys: &Deploys<'_>) -> Vec<Part> {
     };
     let rows = [
         ["1", "take it out", "until the balancer confirms it", &deregister],
-        ["2", "wait until its drain state says that nothing is in flight", "how long that took", &drain],
+        ["2", "wait until its drain state shows nothing in flight", "how long that took", &drain],
         ["", "and no longer than the window", "drain window", &window],
         ["3", "stop it (SIGTERM)", "until it has exited", &exit],
         ["4", "start the new one at the same address", "until it answers", &ready],
         ["5", "put it back", "until the balancer confirms it", &register],
-        ["6", "see that it gets its share, then go on with the next", "until it has that", &share],
+        ["6", "check that it gets its share, then continue with the next", "until it has that", &share],
         ["", "one backend in all", "", &whole],
     ];
     let table = Table {
@@ -190,7 +193,7 @@ fn sequence(operations: &Operations, deploys: &Deploys<'_>) -> Vec<Part> {
 }
 
 /// What came of the safe deploys.
-fn outcome(deploys: &Deploys<'_>, replacements: usize) -> String {
+fn outcome(deploys: &SeenDeploys<'_>, replacements: usize) -> String {
     if replacements == 0 {
         return "No run here has a deploy of this balancer in place that tells it live and drains for the derived \
                 window: the times are missing."
@@ -206,13 +209,13 @@ fn outcome(deploys: &Deploys<'_>, replacements: usize) -> String {
     let lost: u64 = deploys.undrained.iter().map(|deployed| deployed.cell.counts.dropped).sum();
     let beside = match deploys.undrained.len() {
         0 if dropped == 0 => {
-            "There is no deploy without draining beside it, so the zero proves little.".to_owned()
+            "The runs have no deploy without draining to compare with, so this zero proves little.".to_owned()
         }
-        0 => "There is no deploy without draining beside it.".to_owned(),
+        0 => "The runs have no deploy without draining to compare with.".to_owned(),
         n => format!("{n} {} without draining dropped {lost}.", if n == 1 { "deploy" } else { "deploys" }),
     };
     format!(
-        "{replacements} backends were replaced so and dropped {dropped} of {scheduled} requests{size}. {beside}"
+        "{replacements} replacements done this way dropped {dropped} of {scheduled} requests{size}. {beside}"
     )
 }
 
@@ -224,15 +227,16 @@ fn losses(deploys: &[Deployed<'_>]) -> String {
 }
 
 /// A thing that can be wrong, and the cells that show it.
-struct Check<'c> {
+struct LikelyCause<'c> {
     title: &'static str,
-    look: String,
+    look: &'static str,
+    command: &'c str,
     groups: Vec<(&'c CellSummary, &'c DroppedGroup)>,
     cells: usize,
     unseen: &'static str,
 }
 
-impl Check<'_> {
+impl LikelyCause<'_> {
     fn count(&self) -> u64 {
         self.groups.iter().map(|(_, group)| group.count).sum()
     }
@@ -247,46 +251,37 @@ fn groups<'c>(
 }
 
 /// The three likeliest causes: those that cost most in the runs come first.
-fn checks(operations: &Operations, deploys: &Deploys<'_>) -> Vec<Part> {
+fn checks<'c>(operations: &'c Operations, deploys: &'c SeenDeploys<'_>) -> Vec<Part> {
     let in_hand = |group: &DroppedGroup| group.source.sub_cause == SubCause::KilledInService;
     let mut checks = [
-        Check {
-            title: "Was it ended while it had requests in hand?",
-            look: format!(
-                "Before the next one is stopped, its drain state must say 0:\n{}",
-                operations.drain.command
-            ),
+        LikelyCause {
+            title: "Was it stopped with requests still in flight?",
+            look: "Before you stop the next one, its drain state must be 0:",
+            command: &operations.drain.command,
             groups: groups(&deploys.undrained, in_hand),
             cells: deploys.undrained.len(),
-            unseen: "no deploy without draining lost a request that a backend had in hand",
+            unseen: "no deploy without draining lost a request in flight at a backend",
         },
-        Check {
-            title: "Does the balancer still send to one that is gone?",
-            look: format!(
-                "Until a probe or a failed request says otherwise it will:\n{}",
-                operations.health.command
-            ),
+        LikelyCause {
+            title: "Does the balancer still send requests to a stopped backend?",
+            look: "It does until a probe or a request fails:",
+            command: &operations.health.command,
             groups: groups(&deploys.undrained, |group| !in_hand(group)),
             cells: deploys.undrained.len(),
-            unseen: "no deploy without draining lost a request that no backend had in hand",
+            unseen: "no deploy without draining lost any other request",
         },
-        Check {
+        LikelyCause {
             title: "Did the drain window end before the slowest request?",
-            look: format!(
-                "In flight at termination must be 0, not small. Take the slowest request of the last hours, × 1.2 + 250 ms:\n{}",
-                operations.drain.command
-            ),
+            look: "In flight at termination must be 0, not small. Take the slowest request of the last hours, × 1.2 + 250 ms:",
+            command: &operations.drain.command,
             groups: groups(&deploys.expired, |_| true),
             cells: deploys.expired.len(),
-            unseen: "no deploy here drained for too short a time",
+            unseen: "no drain window here was too short",
         },
-        Check {
-            title: "Is the way the balancer is told itself a loss?",
-            look: format!(
-                "Drained, nothing in flight, and requests fail: look for resets and closes that are in no log, as a reload \
-                 makes them for clients that keep connections alive. Take it out without one:\n{}",
-                operations.take_out
-            ),
+        LikelyCause {
+            title: "Does the deregistration itself lose requests?",
+            look: "If requests fail although the backend was drained and had nothing in flight, look for resets and closes that no log has. A reload causes them for clients that keep connections alive. Deregister without a reload:",
+            command: &operations.take_out,
             groups: groups(&deploys.leaking, |_| true),
             cells: deploys.leaking.len(),
             unseen: "no drained deploy here lost a request",
@@ -296,10 +291,9 @@ fn checks(operations: &Operations, deploys: &Deploys<'_>) -> Vec<Part> {
     checks.iter().take(3).zip(1..).flat_map(|(check, n)| check_parts(operations, check, n)).collect()
 }
 
-fn check_parts(operations: &Operations, check: &Check<'_>, number: u32) -> Vec<Part> {
-    let (look, command) = check.look.split_once('\n').unwrap_or((&check.look, ""));
-    let mut parts =
-        vec![Part::Text(format!("{number}. {} {look}", check.title)), Part::Command(command.to_owned())];
+fn check_parts(operations: &Operations, check: &LikelyCause<'_>, number: u32) -> Vec<Part> {
+    let look = Part::Text(format!("{number}. {} {}", check.title, check.look));
+    let mut parts = vec![look, Part::Command(check.command.to_owned())];
     if check.groups.is_empty() {
         parts.push(Part::Text(format!("Not seen: {}.", check.unseen)));
         return parts;
@@ -311,7 +305,7 @@ fn check_parts(operations: &Operations, check: &Check<'_>, number: u32) -> Vec<P
 }
 
 /// How clients saw it, and in which phase.
-fn seen(check: &Check<'_>) -> String {
+fn seen(check: &LikelyCause<'_>) -> String {
     let mut kinds: BTreeMap<(String, String), u64> = BTreeMap::new();
     for (_, group) in &check.groups {
         let kind = (group.source.ended_as(), group.source.sub_cause.words());
@@ -335,7 +329,7 @@ fn seen(check: &Check<'_>) -> String {
 }
 
 /// How many requests each cell lost so.
-fn per_cell<'c>(check: &Check<'c>) -> Vec<(&'c CellSummary, u64)> {
+fn per_cell<'c>(check: &LikelyCause<'c>) -> Vec<(&'c CellSummary, u64)> {
     let mut counts: Vec<(&CellSummary, u64)> = Vec::new();
     for (cell, group) in &check.groups {
         match counts.last_mut().filter(|(last, _)| std::ptr::eq(*last, *cell)) {
@@ -347,7 +341,7 @@ fn per_cell<'c>(check: &Check<'c>) -> Vec<(&'c CellSummary, u64)> {
 }
 
 /// What the balancer's log said of them, each with what it means where the adapter says so.
-fn logged(operations: &Operations, check: &Check<'_>) -> Vec<String> {
+fn logged(operations: &Operations, check: &LikelyCause<'_>) -> Vec<String> {
     let mut lines: BTreeMap<&str, u64> = BTreeMap::new();
     // Lost without a line, where the log could have had one, and where it could not.
     let (mut silent, mut unknown) = (0, 0);
@@ -372,10 +366,10 @@ fn logged(operations: &Operations, check: &Check<'_>) -> Vec<String> {
         })
         .collect();
     if silent > 0 {
-        told.push(format!("no line in the log × {silent}: only clients know of them"));
+        told.push(format!("no line in the log × {silent}: only clients saw them"));
     }
     if unknown > 0 {
-        told.push(format!("log n/a × {unknown}: there is none with a line for each request that is whole"));
+        told.push(format!("log n/a × {unknown}: no complete access log with a line per request"));
     }
     told
 }

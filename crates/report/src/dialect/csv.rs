@@ -12,16 +12,18 @@ use crate::numbers::words;
 pub(crate) fn render(runs: &[&RunSummary]) -> String {
     let cells = || runs.iter().flat_map(|run| &run.cells);
     let figures = figures(cells());
-    let mut out = String::new();
+    let mut out = csv::Writer::from_writer(Vec::new());
     for (n, cell) in cells().enumerate() {
         let (names, values): (Vec<_>, Vec<_>) = fields(cell, &figures).into_iter().unzip();
         if n == 0 {
-            out.push_str(&line(&names));
+            out.write_record(names).expect(FITS);
         }
-        out.push_str(&line(&values));
+        out.write_record(values).expect(FITS);
     }
-    out
+    String::from_utf8(out.into_inner().expect(FITS)).expect("every field is UTF-8")
 }
+
+const FITS: &str = "a vector takes every row, and each has the same fields";
 
 /// What is known of the cell, then each figure by its name, then outcomes one by one and CPU times as they were read.
 fn fields(cell: &CellSummary, figures: &[Figure]) -> Vec<(String, String)> {
@@ -43,7 +45,7 @@ fn fields(cell: &CellSummary, figures: &[Figure]) -> Vec<(String, String)> {
         let value = figure.read(cell).filter(|value| value.is_finite());
         add(&format!("{}{unit}", figure.name()), value.map_or(String::new(), plain));
     }
-    for kind in OutcomeKind::ALL {
+    for kind in OutcomeKind::ALL.iter().copied() {
         add(&format!("outcome_{}", words(kind).replace(' ', "_")), cell.counts.of(kind).to_string());
     }
     let waiting = cell.waiting.as_ref();
@@ -65,17 +67,4 @@ fn fields(cell: &CellSummary, figures: &[Figure]) -> Vec<(String, String)> {
 fn plain(value: f64) -> String {
     let text = format!("{value:.6}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
-fn line(fields: &[String]) -> String {
-    let quoted: Vec<_> = fields.iter().map(|field| quote(field)).collect();
-    quoted.join(",") + "\n"
-}
-
-fn quote(field: &str) -> String {
-    if field.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", field.replace('"', "\"\""))
-    } else {
-        field.to_owned()
-    }
 }

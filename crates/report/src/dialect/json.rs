@@ -9,12 +9,12 @@ use model::visible::visible_json;
 use serde::Serialize;
 
 use crate::figure::catalogue::{Figure, figures};
-use crate::judge::verdict::{ClaimVerdict, Problem, RunSummary, Verdict};
+use crate::judge::verdict::{ClaimVerdict, RunProblem, RunSummary, Verdict};
 use crate::measure::summary::CellSummary;
 
 /// A run, for programs.
 #[derive(Serialize)]
-struct Whole<'a> {
+struct RunJson<'a> {
     #[serde(flatten)]
     run: &'a RunSummary,
     figures: Vec<Figures>,
@@ -25,14 +25,14 @@ struct Whole<'a> {
 struct Figures {
     cell: CellId,
     /// `null`: infinite, because what it times never came.
-    values: BTreeMap<String, Value>,
+    values: BTreeMap<String, FigureValue>,
     /// Those of them that can't be trusted.
     not_trusted: Vec<String>,
 }
 
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Value {
+enum FigureValue {
     Count(u64),
     Number(f64),
 }
@@ -47,9 +47,9 @@ pub(crate) fn render_all(runs: &[&RunSummary]) -> String {
     text(&runs.iter().map(|run| whole(run)).collect::<Vec<_>>())
 }
 
-fn whole(run: &RunSummary) -> Whole<'_> {
+fn whole(run: &RunSummary) -> RunJson<'_> {
     let known = figures(&run.cells);
-    Whole { run, figures: run.cells.iter().map(|cell| figures_of(cell, &known)).collect() }
+    RunJson { run, figures: run.cells.iter().map(|cell| figures_of(cell, &known)).collect() }
 }
 
 fn figures_of(cell: &CellSummary, known: &[Figure]) -> Figures {
@@ -60,8 +60,8 @@ fn figures_of(cell: &CellSummary, known: &[Figure]) -> Figures {
             not_trusted.push(figure.name());
         }
         let value = match figure.metric.unit() {
-            Unit::Count => Value::Count(value as u64),
-            Unit::Number | Unit::Span | Unit::Share => Value::Number(value),
+            Unit::Count => FigureValue::Count(value as u64),
+            Unit::Number | Unit::Span | Unit::Share => FigureValue::Number(value),
         };
         values.insert(figure.name(), value);
     }
@@ -77,7 +77,7 @@ struct Conclusion<'a> {
     degraded: bool,
     claims: &'a [ClaimVerdict],
     unavailable: &'a [Unavailable],
-    problems: &'a [Problem],
+    problems: &'a [RunProblem],
 }
 
 /// Lays out what a run concluded, for a program that asks no more than that. Each part is named and formed as

@@ -2,27 +2,24 @@
 //! What failed is a *failure*, what could not be judged an *error* (an INVALID measurement is no pass), what does not
 //! apply is *skipped*. A cell that can't be trusted, and a run that ended otherwise, are errors of their own.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use model::claim::{Claim, Metric};
 use model::identity::BalancerName;
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 
-use crate::judge::verdict::{ClaimVerdict, Holding, Problem, Role, RunSummary, Verdict};
+use super::cases::{Case, CaseGrade, balancers, of_balancer, of_run};
+use crate::judge::verdict::RunSummary;
 use crate::measure::summary::CellSummary;
-use crate::measure::validity::Validity;
-use crate::numbers::words;
 
 /// Lays out runs.
-pub(crate) fn render<'a>(runs: impl IntoIterator<Item = &'a RunSummary>) -> String {
-    let runs: Vec<&RunSummary> = runs.into_iter().collect();
+pub(crate) fn render(runs: &[&RunSummary]) -> String {
     let mut report = Report::new("rig");
     let mut times: BTreeMap<&str, usize> = BTreeMap::new();
-    for run in &runs {
+    for run in runs {
         *times.entry(run.scenario.as_str()).or_default() += 1;
     }
-    for run in &runs {
+    for run in runs {
         let times = times.get(run.scenario.as_str());
         let suffix = if times > Some(&1) { format!(" ({})", run.environment.started) } else { String::new() };
         report.add_test_suites(suites(run, &suffix));
@@ -31,21 +28,12 @@ pub(crate) fn render<'a>(runs: impl IntoIterator<Item = &'a RunSummary>) -> Stri
 }
 
 fn suites(run: &RunSummary, suffix: &str) -> Vec<TestSuite> {
-    let claimed = run.claims.iter().map(|claim| claim.balancer);
-    let missing = run.problems.iter().filter_map(|problem| match problem {
-        Problem::CellMissing { cell, .. } => Some(cell.balancer),
-        _ => None,
-    });
-    let balancers: BTreeSet<_> =
-        claimed.chain(run.cells.iter().map(|cell| cell.balancer)).chain(missing).collect();
-    let mut suites: Vec<_> = balancers.into_iter().map(|balancer| suite(run, balancer, suffix)).collect();
+    let mut suites: Vec<_> =
+        balancers(run).into_iter().map(|balancer| suite(run, balancer, suffix)).collect();
     let told = suites.iter().any(|suite| suite.failures + suite.errors > 0);
-    if run.verdict == Verdict::Interrupted || (run.verdict != Verdict::Passed && !told) {
+    if let Some(case) = of_run(run, told) {
         let mut whole = TestSuite::new(format!("{}{suffix}", run.scenario));
-        let mut case =
-            TestCase::new("the run", wrong(NonSuccessKind::Error, &words(run.verdict), "it did not pass"));
-        case.set_classname(run.scenario.as_str());
-        whole.add_test_case(case);
+        whole.add_test_case(test_case(case, &run.scenario));
         suites.push(whole);
     }
     suites
@@ -74,88 +62,28 @@ fn suite(run: &RunSummary, balancer: BalancerName, suffix: &str) -> TestSuite {
     if took > 0.0 {
         suite.set_time(Duration::from_secs_f64(took));
     }
-    let mut add = |name: String, status: TestCaseStatus, said: &str| {
-        let mut case = TestCase::new(name, status);
-        case.set_classname(class.as_str());
-        if !said.is_empty() {
-            case.set_system_out(said);
+    for case in of_balancer(run, balancer) {
+        let observed = case.observed.clone();
+        let mut case = test_case(case, &class);
+        if !observed.is_empty() {
+            case.set_system_out(observed);
         }
         suite.add_test_case(case);
-    };
-    let numbered = |name: &str, repeat: u32| match run.repeats {
-        1 => name.to_owned(),
-        _ => format!("{name} #{repeat}"),
-    };
-    let masking = expects_masking(run);
-    for claim in run.claims.iter().filter(|claim| claim.balancer == balancer) {
-        let role = if claim.role == Role::Control { "control: " } else { "" };
-        let name = numbered(&format!("{role}{}", claim.text), claim.repeat);
-        add(name, status(claim, masking), &claim.observed);
-    }
-    for cell in &cells {
-        for death in &cell.deaths {
-            let name = numbered(&format!("{} in {}", death.who, cell.variant), cell.repeat);
-            add(name, wrong(NonSuccessKind::Failure, "died", &death.sentence()), "");
-        }
-        let doubts = doubts(cell);
-        if !doubts.is_empty() {
-            let name = numbered(&format!("measurement of {}", cell.variant), cell.repeat);
-            add(name, wrong(NonSuccessKind::Error, "INVALID", &doubts.join("; ")), "");
-        }
-    }
-    for problem in &run.problems {
-        if let Problem::CellMissing { cell, reason } = problem
-            && cell.balancer == balancer
-        {
-            let name = numbered(&format!("measurement of {}", cell.variant), cell.repeat);
-            add(name, wrong(NonSuccessKind::Error, "missing", &format!("no results: {reason}")), "");
-        }
     }
     suite
 }
 
-fn status(claim: &ClaimVerdict, masking_is_expected: bool) -> TestCaseStatus {
-    match &claim.holding {
-        Holding::Held => TestCaseStatus::success(),
-        Holding::Masked if masking_is_expected => TestCaseStatus::success(),
-        Holding::Failed => wrong(NonSuccessKind::Failure, "failed", &format!("observed {}", claim.observed)),
-        Holding::Masked => {
-            wrong(NonSuccessKind::Failure, "masked", "retries hid every failure: the zero is unproved")
-        }
-        Holding::Unproven(reason) => wrong(NonSuccessKind::Error, "unproven", reason),
-        Holding::NotApplicable(reason) => {
-            let mut skipped = TestCaseStatus::skipped();
-            skipped.set_type("n/a").set_message(reason.as_str());
-            skipped
-        }
-    }
-}
-
-fn wrong(kind: NonSuccessKind, type_: &str, message: &str) -> TestCaseStatus {
-    let mut status = TestCaseStatus::non_success(kind);
-    status.set_type(type_).set_message(message);
-    status
-}
-
-/// Why what a cell measured can't be trusted, or be had. Latency that no claim reads makes nothing invalid.
-fn doubts(cell: &CellSummary) -> Vec<String> {
-    let of = |name: &str, validity: &Validity| {
-        (!validity.is_usable()).then(|| format!("{name} INVALID: {}", validity.reasons.join(", ")))
+fn test_case(case: Case, class: &str) -> TestCase {
+    let mut status = match case.grade {
+        CaseGrade::Passed => TestCaseStatus::success(),
+        CaseGrade::Failed => TestCaseStatus::non_success(NonSuccessKind::Failure),
+        CaseGrade::Unproven => TestCaseStatus::non_success(NonSuccessKind::Error),
+        CaseGrade::NotApplicable => TestCaseStatus::skipped(),
     };
-    let deploy = cell.validity.deploy.as_ref().and_then(|validity| of("deploy", validity));
-    let timeline = cell.validity.timeline.as_ref().and_then(|validity| of("timeline", validity));
-    of("counts", &cell.validity.counts)
-        .into_iter()
-        .chain(deploy)
-        .chain(timeline)
-        .chain(cell.failures.iter().cloned())
-        .collect()
-}
-
-/// A scenario that expects retries to hide failures says so by a claim about `masked`.
-fn expects_masking(run: &RunSummary) -> bool {
-    let expected = run.claims.iter().filter(|claim| claim.role == Role::Expect);
-    expected
-        .filter_map(|claim| claim.text.parse::<Claim>().ok())
-        .any(|claim| claim.left.metric == Metric::Masked)
+    if case.grade != CaseGrade::Passed {
+        status.set_type(case.kind).set_message(case.why);
+    }
+    let mut shown = TestCase::new(case.name, status);
+    shown.set_classname(class);
+    shown
 }

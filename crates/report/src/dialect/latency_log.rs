@@ -63,38 +63,38 @@ fn header(cell: &Analysis<'_>) -> String {
 
 /// How a request ended; in the order of the log.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Ended {
+enum LoggedEnd {
     Ok,
     Failed,
 }
 
-impl Ended {
+impl LoggedEnd {
     fn name(self) -> &'static str {
         match self {
-            Ended::Ok => "ok",
-            Ended::Failed => "failed",
+            LoggedEnd::Ok => "ok",
+            LoggedEnd::Failed => "failed",
         }
     }
 }
 
 /// One measured request.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Sample {
+struct LoggedRequest {
     second: u32,
-    tag: Ended,
+    tag: LoggedEnd,
     micros: u64,
 }
 
 /// The measured requests, in the order of the log: those that the cell's summary counts.
-fn samples(cell: &Analysis<'_>) -> Vec<Sample> {
+fn samples(cell: &Analysis<'_>) -> Vec<LoggedRequest> {
     let Some(origin) = cell.frame.origin else {
         return Vec::new();
     };
     let measured = cell.measured.iter();
     let mut samples: Vec<_> = measured
-        .map(|request| Sample {
+        .map(|request| LoggedRequest {
             second: u32::try_from(request.due.since(origin).as_secs()).unwrap_or(u32::MAX),
-            tag: if request.outcome.kind().is_delivered() { Ended::Ok } else { Ended::Failed },
+            tag: if request.outcome.kind().is_delivered() { LoggedEnd::Ok } else { LoggedEnd::Failed },
             micros: u64::try_from(request.end.since(request.due).as_micros()).unwrap_or(u64::MAX),
         })
         .collect();

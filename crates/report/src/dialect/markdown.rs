@@ -12,13 +12,13 @@ pub(crate) fn render(document: &Document) -> String {
     out.push_str(&format!("\nExperiment: {}\n", escape(&document.experiment)));
     for block in &document.blocks {
         match block {
-            Block::Table(table) => out.push_str(&self::table(table)),
-            Block::List { title, lines } => {
-                out.push_str(&format!("\n## {title}\n\n"));
+            Block::Table(table) | Block::Method(table) => out.push_str(&self::table(table)),
+            Block::List { topic, lines } => {
+                out.push_str(&format!("\n## {}\n\n", topic.title()));
                 lines.iter().for_each(|line| out.push_str(&item(line)));
             }
-            Block::Quotes { title, quotes } => {
-                out.push_str(&format!("\n## {title}\n"));
+            Block::Quotes { topic, quotes } => {
+                out.push_str(&format!("\n## {}\n", topic.title()));
                 quotes.iter().for_each(|quote| out.push_str(&self::quote(quote)));
             }
         }

@@ -113,16 +113,19 @@ fn families(runs: &[&RunSummary]) -> Vec<Family> {
             trust,
         ),
         of_cells("rig_requests", "Measured requests, by how they ended.", None, requests),
-        of_cells("rig_books", "1 for the grade of the books: who could be compared.", None, |cell| {
-            vec![(vec![pair("grade", words(cell.books.grade))], 1.0)]
-        }),
+        of_cells(
+            "rig_books",
+            "1 for the grade of the books: which records could be compared.",
+            None,
+            |cell| vec![(vec![pair("grade", words(cell.books.grade))], 1.0)],
+        ),
         of_cells(
             "rig_zero_bound_ratio",
-            "If none was dropped: at 95 %, fewer than this part of what the control lost is lost.",
+            "If none was dropped: upper bound, at 95 % confidence, on the part of the control's losses that remains.",
             None,
             |cell| counted(cell, zero_bound),
         ),
-        of_cells("rig_backend_requests", "Measured requests that bear a backend's stamp.", None, backends),
+        of_cells("rig_backend_requests", "Measured requests with a backend's stamp.", None, backends),
         of_cells("rig_cpu", "CPU time over the measured load.", Some(Unit::Seconds), cpu),
     ];
     others.into_iter().chain(figures).collect()
@@ -141,7 +144,8 @@ fn of_metric(runs: &[&RunSummary], metric: Metric) -> Family {
     let samples = figures.flat_map(|figure| {
         let usable = cells().filter(|cell| figure.is_usable(cell)).map(|cell| (cell, figure.read(cell)));
         let known = usable.filter_map(|(cell, value)| Some((cell, value?)));
-        let label = metric.facet().zip(figure.facet.as_deref()).map(|(name, facet)| pair(name, facet));
+        let label =
+            metric.facet().zip(figure.facet.as_deref()).map(|(name, facet)| pair(&name.to_string(), facet));
         known
             .map(|(cell, value)| (with_cell(cell, label.iter().cloned().collect()), value / scale))
             .collect::<Vec<_>>()
@@ -221,7 +225,7 @@ fn requests(cell: &CellSummary) -> Vec<(Labels, f64)> {
     if !cell.is_usable() {
         return Vec::new();
     }
-    let kinds = OutcomeKind::ALL.into_iter();
+    let kinds = OutcomeKind::ALL.iter().copied();
     kinds
         .map(|kind| (vec![pair("outcome", words(kind).replace(' ', "_"))], cell.counts.of(kind) as f64))
         .collect()

@@ -1,32 +1,57 @@
 //! A run's summary, laid out.
 
 use model::visible::visible;
+use strum::VariantArray;
 
 use crate::compose::comparison;
 use crate::compose::document::{Detail, compose};
 use crate::compose::overview;
 use crate::compose::page::Page;
 use crate::compose::table::Table;
+use crate::dialect::html::html;
 use crate::dialect::openmetrics::SameScenario;
-use crate::dialect::{csv, json, junit, markdown, openmetrics, terminal};
-use crate::judge::compare::Comparison;
+use crate::dialect::pictures::Illustrated;
+use crate::dialect::{csv, github, json, junit, markdown, openmetrics, svg, terminal};
+use crate::judge::compare::RunComparison;
 use crate::judge::verdict::RunSummary;
 
-/// What the output is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How a report is laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::VariantArray)]
+#[allow(missing_docs, reason = "`describe` says what each is for")]
 pub enum Format {
-    /// A terminal.
     Table,
-    /// A write-up, or a job's summary on GitHub.
     Markdown,
-    /// A program.
+    Html,
+    Svg,
     Json,
-    /// A spreadsheet: a row per cell.
     Csv,
-    /// What shows tests: a case per claim.
     Junit,
-    /// What stores figures over time.
     Openmetrics,
+    Github,
+}
+
+impl Format {
+    /// Every format.
+    pub const ALL: &'static [Format] = Format::VARIANTS;
+
+    /// Its name, and what it is for.
+    pub fn describe(self) -> (&'static str, &'static str) {
+        match self {
+            Format::Table => ("table", "For a terminal"),
+            Format::Markdown => ("markdown", "For write-ups and job summaries"),
+            Format::Html => ("html", "For a browser: a page with pictures that needs no network"),
+            Format::Svg => ("svg", "For a README: how requests ended, and what was done to backends"),
+            Format::Json => ("json", "For programs"),
+            Format::Csv => ("csv", "For spreadsheets: one row per cell"),
+            Format::Junit => ("junit", "For test reporters: one case per claim"),
+            Format::Openmetrics => {
+                ("openmetrics", "For time-series databases: Pushgateway, node_exporter's textfile collector")
+            }
+            Format::Github => {
+                ("github", "For a job on GitHub: an annotation for each claim that did not hold")
+            }
+        }
+    }
 }
 
 /// How a terminal shows it. The other formats have no width and no colour.
@@ -47,32 +72,49 @@ pub enum Colour {
     Always,
 }
 
+impl Style {
+    /// `text` in `style`, if colour is to be used.
+    pub fn paint(self, text: &str, style: anstyle::Style) -> String {
+        match self.colour {
+            Colour::Always => format!("{style}{text}{style:#}"),
+            Colour::Never => text.to_owned(),
+        }
+    }
+}
+
 /// A format whose own marks are visible, so that whatever isn't came from outside.
 fn shown(text: &str) -> String {
     visible(text).into_owned()
 }
 
-/// Lays out a run's summary.
-pub fn render(run: &RunSummary, format: Format, style: Style) -> String {
+/// Lays out one run.
+pub fn render<'a>(run: impl Into<Illustrated<'a>>, format: Format, style: Style) -> String {
+    let told = run.into();
     match format {
-        Format::Table => terminal::render(&compose(run, Detail::Brief), style),
-        Format::Markdown => shown(&markdown::render(&compose(run, Detail::Full))),
-        Format::Json => json::render(run),
-        Format::Csv => shown(&csv::render(&[run])),
-        Format::Junit => shown(&junit::render([run])),
-        Format::Openmetrics => shown(&openmetrics::render(&[run]).expect("one run is of one scenario")),
+        Format::Table => terminal::render(&compose(told.run, Detail::Brief), style),
+        Format::Markdown => shown(&markdown::render(&compose(told.run, Detail::Full))),
+        Format::Json => json::render(told.run),
+        _ => render_several(&[told], format, style).expect("one run is of one scenario"),
     }
 }
 
 /// Lays out what several runs showed: one table for people, all of each for programs.
-pub fn render_overview(runs: &[&RunSummary], format: Format, style: Style) -> Result<String, SameScenario> {
+pub fn render_several(
+    runs: &[Illustrated<'_>],
+    format: Format,
+    style: Style,
+) -> Result<String, SameScenario> {
+    let summaries: Vec<&RunSummary> = runs.iter().map(|told| told.run).collect();
     Ok(match format {
-        Format::Table => terminal::render_table(&overview::table(runs), style),
-        Format::Markdown => shown(&markdown::table(&overview::table(runs))),
-        Format::Json => json::render_all(runs),
-        Format::Csv => shown(&csv::render(runs)),
-        Format::Junit => shown(&junit::render(runs.iter().copied())),
-        Format::Openmetrics => shown(&openmetrics::render(runs)?),
+        Format::Table => terminal::render_table(&overview::table(&summaries), style),
+        Format::Markdown => shown(&markdown::table(&overview::table(&summaries))),
+        Format::Html => html(runs),
+        Format::Svg => shown(&svg::render(runs)),
+        Format::Json => json::render_all(&summaries),
+        Format::Csv => shown(&csv::render(&summaries)),
+        Format::Junit => shown(&junit::render(&summaries)),
+        Format::Openmetrics => shown(&openmetrics::render(&summaries)?),
+        Format::Github => shown(&github::render(&summaries)),
     })
 }
 
@@ -82,7 +124,7 @@ pub fn render_table(table: &Table, style: Style) -> String {
 }
 
 /// Lays out comparisons, one after the other; a program gets the figures of every repeat.
-pub fn render_comparisons(comparisons: &[Comparison], format: Format, style: Style) -> String {
+pub fn render_comparisons(comparisons: &[RunComparison], format: Format, style: Style) -> String {
     let documents = || comparisons.iter().map(comparison::compose);
     match format {
         Format::Table => {

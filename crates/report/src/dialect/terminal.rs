@@ -1,10 +1,11 @@
 //! The terminal dialect. Its own colours are escapes, so that texts are made visible before they are coloured.
 
+use anstyle::AnsiColor;
 use comfy_table::{
     Attribute, CellAlignment, Color, ColumnConstraint, ContentArrangement, LineStyle, TableStyle, Width,
 };
-
 use model::visible::visible;
+use textwrap::{Options, WordSplitter};
 
 use crate::compose::document::{Block, Document, Line, Mark, Quote};
 use crate::compose::table::{Align, Cell, Column, Emphasis, Table};
@@ -21,13 +22,13 @@ pub(crate) fn render(document: &Document, style: Style) -> String {
     for block in &document.blocks {
         out.push('\n');
         match block {
-            Block::Table(table) => out.push_str(&render_table(table, style)),
-            Block::List { title, lines } => {
-                out.push_str(&format!("{title}\n"));
+            Block::Table(table) | Block::Method(table) => out.push_str(&render_table(table, style)),
+            Block::List { topic, lines } => {
+                out.push_str(&format!("{}\n", topic.title()));
                 lines.iter().for_each(|line| out.push_str(&self::line(line, style)));
             }
-            Block::Quotes { title, quotes } => {
-                out.push_str(&format!("{title}\n"));
+            Block::Quotes { topic, quotes } => {
+                out.push_str(&format!("{}\n", topic.title()));
                 quotes.iter().for_each(|quote| out.push_str(&self::quote(quote, style)));
             }
         }
@@ -44,19 +45,15 @@ pub(crate) fn render_table(table: &Table, style: Style) -> String {
 
 fn line(line: &Line, style: Style) -> String {
     let text = wrap(&format!("{} {}", line.mark.sign(), line.text), "  ", style);
-    let code = match line.mark {
-        Mark::Good => "32",
-        Mark::Bad => "31",
-        Mark::Unknown => "33",
+    let colour = match line.mark {
+        Mark::Good => AnsiColor::Green,
+        Mark::Bad => AnsiColor::Red,
+        Mark::Unknown => AnsiColor::Yellow,
         Mark::None => return text,
     };
-    match style.colour {
-        Colour::Never => text,
-        // The sign alone is coloured: a whole coloured line is hard to read.
-        Colour::Always => {
-            text.replacen(line.mark.sign(), &format!("\x1b[{code}m{}\x1b[0m", line.mark.sign()), 1)
-        }
-    }
+    // The sign alone is coloured: a whole coloured line is hard to read.
+    let sign = line.mark.sign();
+    text.replacen(sign, &style.paint(sign, colour.on_default()), 1)
 }
 
 /// Line by line as it came, however long: a configuration's error points at columns.
@@ -169,29 +166,25 @@ fn cell(cell: &Cell, style: Style) -> comfy_table::Cell {
 
 /// Units that stay beside their number.
 const UNITS: [&str; 3] = ["%", "ms", "s"];
+/// A blank at which no line is broken.
+const NO_BREAK: &str = "\u{a0}";
 
 /// Breaks `text` between words, and nowhere else; the lines after the first begin with `indent`.
 fn wrap(text: &str, indent: &str, style: Style) -> String {
     let width = usize::from(style.width.max(NARROWEST));
-    let mut out = String::new();
-    let mut column = 0;
-    let text = visible(text);
-    let mut words = text.split([' ', '\n']).peekable();
-    while let Some(word) = words.next() {
-        let unit = words.peek().filter(|next| UNITS.contains(&next.trim_end_matches([')', ';', ','])));
-        let length = whole(word);
-        let needed = length + unit.map_or(0, |unit| 1 + whole(unit));
-        if column > 0 && column + 1 + needed > width {
-            out.push('\n');
-            out.push_str(indent);
-            column = indent.len();
-        } else if column > 0 {
-            out.push(' ');
-            column += 1;
-        }
-        out.push_str(word);
-        column += length;
+    let mut joined = String::new();
+    for (n, word) in visible(text).split([' ', '\n']).enumerate() {
+        let is_unit = UNITS.contains(&word.trim_end_matches([')', ';', ',']));
+        joined.push_str(if n == 0 {
+            ""
+        } else if is_unit {
+            NO_BREAK
+        } else {
+            " "
+        });
+        joined.push_str(word);
     }
-    out.push('\n');
-    out
+    let options = Options::new(width).subsequent_indent(indent).break_words(false);
+    let options = options.word_splitter(WordSplitter::NoHyphenation);
+    textwrap::fill(&joined, options).replace(NO_BREAK, " ") + "\n"
 }

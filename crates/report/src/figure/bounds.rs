@@ -45,7 +45,7 @@ impl Words {
             Metric::Refused => ("requests", "lost", " by refusal"),
             Metric::Timeout => ("requests", "lost", " by timeout"),
             Metric::NotSent => ("requests", "lost", " unsent"),
-            Metric::Harmed => ("requests", "lost", " by its fault"),
+            Metric::FailedRequests => ("requests", "lost", " by its fault"),
             Metric::Status => ("requests", "answered", " with that status"),
             Metric::Flag => ("requests", "logged", " with that word"),
             Metric::Duplicates => ("requests", "executed", " twice"),
@@ -104,7 +104,7 @@ mod tests {
         assert_eq!(
             ZeroBound::over_replacements(0).per_replacement,
             None,
-            "where nobody was replaced there is no bound"
+            "without a replacement there is no bound"
         );
     }
 

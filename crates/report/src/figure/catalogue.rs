@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use model::claim::{Better, Metric};
+use model::claim::{Better, Facet, Metric};
 
 use crate::figure::reading::{does_not_apply, inputs, read, show};
 use crate::measure::summary::CellSummary;
@@ -80,10 +80,10 @@ pub fn figures<'c>(cells: impl IntoIterator<Item = &'c CellSummary>) -> Vec<Figu
 fn facets(cell: &CellSummary, metric: Metric) -> Vec<String> {
     let Some(facet) = metric.facet() else { return Vec::new() };
     match facet {
-        "status" => cell.answers.statuses.keys().map(u16::to_string).collect(),
-        "flag" => cell.answers.flags.iter().flat_map(|flags| flags.keys().cloned()).collect(),
-        "pool" => cell.routing.iter().flat_map(|routing| routing.pools.keys().cloned()).collect(),
-        _ => {
+        Facet::Status => cell.answers.statuses.keys().map(u16::to_string).collect(),
+        Facet::Flag => cell.answers.flags.iter().flat_map(|flags| flags.keys().cloned()).collect(),
+        Facet::Pool => cell.routing.iter().flat_map(|routing| routing.pools.keys().cloned()).collect(),
+        Facet::Backend => {
             let faulted = cell.faults.iter().map(|fault| &fault.backend);
             cell.backends.keys().chain(cell.load.keys()).chain(faulted).cloned().collect()
         }

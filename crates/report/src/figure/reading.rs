@@ -1,10 +1,10 @@
 //! The number that a claim is about, looked up in a cell's summary.
 
-use model::claim::{Comparison, Metric, RestsOn, Unit};
+use model::claim::{Comparison, Metric, PartOf, RestsOn, Unit};
 use model::detection::DetectionBound;
 use model::outcome::OutcomeKind;
 
-use crate::analysis::faults::{FaultRecord, Removal};
+use crate::analysis::faults::{FaultRecord, TimeToEject};
 use crate::measure::backend_load::InHand;
 use crate::measure::counts::dropped_kinds;
 use crate::measure::latency::{Level, Quantile};
@@ -74,7 +74,7 @@ pub fn read(cell: &CellSummary, metric: Metric, facet: Option<&str>) -> Result<f
         },
         Metric::SplitDisagreements => match cell.routing.as_ref().and_then(|routing| routing.compared) {
             Some(_) => count(routing().disagreements),
-            None => Err(NoReading("the access log tells no pools that could be compared".to_owned())),
+            None => Err(NoReading("the access log has no pools to compare with".to_owned())),
         },
         Metric::PoolShare => match facet.and_then(|pool| routing().pools.get(pool).copied()) {
             Some(share) => Ok(share.share),
@@ -131,30 +131,31 @@ pub fn read(cell: &CellSummary, metric: Metric, facet: Option<&str>) -> Result<f
             DetectionBound::Within { most, .. } => Ok(Some(most.as_millis())),
             DetectionBound::None { reason } => Err(NoReading(format!("no bound: {reason}"))),
         }),
-        Metric::Removal => worst(cell, facet, |fault| match fault.removal {
-            Removal::After { ms, .. } => Ok(Some(ms)),
-            Removal::Never => Ok(None),
-            Removal::TooShort => {
-                Err(NoReading("the fault did not last long enough to see a removal".to_owned()))
+        Metric::TimeToEject => worst(cell, facet, |fault| match fault.time_to_eject {
+            TimeToEject::After { ms, .. } => Ok(Some(ms)),
+            TimeToEject::Never => Ok(None),
+            TimeToEject::TooShort => {
+                Err(NoReading("the fault did not last long enough to see an ejection".to_owned()))
             }
         }),
-        Metric::Recovery => worst(cell, facet, |fault| match fault.healed_ms {
-            Some(_) => Ok(fault.serves_again_ms),
+        Metric::TimeToRestore => worst(cell, facet, |fault| match fault.healed_ms {
+            Some(_) => Ok(fault.time_to_restore_ms),
             None => Err(NoReading("the fault was not healed".to_owned())),
         }),
-        Metric::Harmed => {
-            faults_of(cell, facet).map(|faults| faults.iter().map(|fault| fault.harmed()).sum::<u64>() as f64)
-        }
+        Metric::FailedRequests => faults_of(cell, facet)
+            .map(|faults| faults.iter().map(|fault| fault.failed_requests()).sum::<u64>() as f64),
     }
 }
 
 /// A summary of an earlier version has none.
 fn losses(cell: &CellSummary) -> Result<Losses, NoReading> {
-    cell.losses.ok_or_else(|| NoReading(format!("nobody noted when {} dropped requests", cell.cell())))
+    cell.losses.ok_or_else(|| {
+        NoReading(format!("the time at which {} dropped requests was not recorded", cell.cell()))
+    })
 }
 
 fn tls(cell: &CellSummary) -> Result<TlsRecord, NoReading> {
-    cell.tls.ok_or_else(|| NoReading(format!("nobody speaks TLS in {}", cell.cell())))
+    cell.tls.ok_or_else(|| NoReading(format!("{} has no TLS", cell.cell())))
 }
 
 /// In milliseconds, as every time.
@@ -168,11 +169,11 @@ fn users(cell: &CellSummary) -> Result<UserRecord, NoReading> {
 
 /// What nobody said anything about is not a zero.
 fn sessions(cell: &CellSummary) -> Result<SessionRecord, NoReading> {
-    let none = || NoReading(format!("no backend of {} said anything about sessions", cell.cell()));
+    let none = || NoReading(format!("no backend of {} reported sessions", cell.cell()));
     let sessions = users(cell)?.sessions.ok_or_else(none)?;
     match sessions.was_put_to_the_test() {
         true => Ok(sessions),
-        false => Err(NoReading(format!("no session of {} was asked for again", cell.cell()))),
+        false => Err(NoReading(format!("no session of {} was used again", cell.cell()))),
     }
 }
 
@@ -195,13 +196,12 @@ fn greatest(
 /// counted.
 pub fn whole(cell: &CellSummary, metric: Metric) -> Option<u64> {
     match metric.whole()? {
-        "requests" => Some(cell.counts.scheduled),
-        "responses" => cell.routing.as_ref()?.expected,
-        "ids" => cell.routing.as_ref()?.compared,
-        "backends" | "drains" => cell.deploy.as_ref().map(|deploy| deploy.planned),
-        "sessions" => cell.users?.sessions.map(|sessions| sessions.named),
-        "users" => cell.users.map(|users| users.users),
-        _ => None,
+        PartOf::Requests => Some(cell.counts.scheduled),
+        PartOf::Responses => cell.routing.as_ref()?.expected,
+        PartOf::Ids => cell.routing.as_ref()?.compared,
+        PartOf::Backends | PartOf::Drains => cell.deploy.as_ref().map(|deploy| deploy.planned),
+        PartOf::Sessions => cell.users?.sessions.map(|sessions| sessions.named),
+        PartOf::Users => cell.users.map(|users| users.users),
     }
 }
 
@@ -274,7 +274,7 @@ pub fn added_by_machine(cell: &CellSummary, metric: Metric) -> f64 {
     let lateness = &cell.lateness;
     match (Quantile::of(metric), metric) {
         (Some(quantile), _) => lateness.of_percentile(quantile),
-        (None, Metric::Detection | Metric::Removal | Metric::Recovery | Metric::LongestDrain) => {
+        (None, Metric::Detection | Metric::TimeToEject | Metric::TimeToRestore | Metric::LongestDrain) => {
             lateness.of_a_moment()
         }
         _ => 0.0,
@@ -303,7 +303,7 @@ pub fn show(cell: &CellSummary, metric: Metric, value: f64) -> String {
         Unit::Share => percent(value),
         Unit::Number => number(value),
         Unit::Count => match (metric.whole(), whole(cell, metric)) {
-            (Some("requests"), Some(all)) => format!("{value} of {all}"),
+            (Some(PartOf::Requests), Some(all)) => format!("{value} of {all}"),
             (Some(what), Some(all)) => format!("{value} of {all} {what}"),
             _ => value.to_string(),
         },

@@ -2,7 +2,7 @@
 
 use model::identity::BalancerName;
 
-use super::verdict::{PLAN_CHANGED, Problem, RunSummary};
+use super::verdict::{PLAN_CHANGED, RunProblem, RunSummary};
 use crate::measure::summary::CellSummary;
 use crate::measure::validity::{Trust, cpu_window_suffices};
 
@@ -40,14 +40,14 @@ pub(crate) fn of(run: &RunSummary) -> Vec<Doubt> {
     doubts
 }
 
-fn problem(problem: &Problem) -> Option<Doubt> {
+fn problem(problem: &RunProblem) -> Option<Doubt> {
     let (balancer, known, text) = match problem {
-        Problem::Interrupted => (None, true, "the run was interrupted".to_owned()),
-        Problem::CellMissing { cell, reason } => {
+        RunProblem::Interrupted => (None, true, "the run was interrupted".to_owned()),
+        RunProblem::CellMissing { cell, reason } => {
             (Some(cell.balancer), false, format!("{cell}: no results: {reason}"))
         }
-        Problem::PlanChanged => (None, false, PLAN_CHANGED.to_owned()),
-        Problem::Note(_) => return None,
+        RunProblem::PlanChanged => (None, false, PLAN_CHANGED.to_owned()),
+        RunProblem::Note(_) => return None,
     };
     Some(Doubt { balancer, known, text })
 }

@@ -2,12 +2,12 @@
 
 use model::plan::SavedPlan;
 
-use crate::judge::verdict::{Problem, RunSummary, Verdict};
+use crate::judge::verdict::{RunProblem, RunSummary, Verdict};
 use crate::measure::summary::CellSummary;
 
 /// One saved run.
 #[derive(Clone, Copy, Debug)]
-pub struct Run<'a> {
+pub struct LabelledRun<'a> {
     /// What the user calls it: its directory.
     pub label: &'a str,
     /// What was planned.
@@ -34,7 +34,7 @@ impl RunSummary {
         if self.verdict != Verdict::Invalid {
             return Lacks::Nothing;
         }
-        let noted = |problem: &Problem| matches!(problem, Problem::Note(_));
+        let noted = |problem: &RunProblem| matches!(problem, RunProblem::Note(_));
         let measured = self.cells.iter().all(CellSummary::is_usable) && self.problems.iter().all(noted);
         match measured && !self.cells.is_empty() {
             true => Lacks::Proof,

@@ -91,7 +91,7 @@ pub struct RunSummary {
     /// Each cell, in the order of the plan.
     pub cells: Vec<CellSummary>,
     /// What stood in the way.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<RunProblem>,
     /// Where it was measured.
     pub environment: Environment,
 }
@@ -117,7 +117,7 @@ impl RunSummary {
 /// Something that stood in the way of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Problem {
+pub enum RunProblem {
     /// The user interrupted it, in or between cells.
     Interrupted,
     /// A cell has no results.
@@ -161,9 +161,20 @@ pub struct ClaimVerdict {
     pub holding: Holding,
     /// The numbers that it was judged by.
     pub observed: String,
+    /// What these numbers were compared with beside the claim itself: what a control lost.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub beside: String,
     /// What it shows, if it says that none was lost and holds beside a control which lost some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zero: Option<ZeroBound>,
+}
+
+impl ClaimVerdict {
+    /// All numbers that it was judged by.
+    pub fn evidence(&self) -> String {
+        let parts = [self.observed.as_str(), self.beside.as_str()];
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
+    }
 }
 
 /// Whether a claim holds.
@@ -187,19 +198,19 @@ pub fn judge(
     plan: &SavedPlan,
     environment: &Environment,
     mut cells: Vec<CellSummary>,
-    mut problems: Vec<Problem>,
+    mut problems: Vec<RunProblem>,
 ) -> RunSummary {
     let order = plan.cells();
     without_reloads::compare(plan, &mut cells);
     cells.sort_by_key(|cell| order.iter().position(|planned| *planned == cell.cell()));
     for cell in missing(plan, &cells) {
-        let known = |p: &Problem| matches!(p, Problem::CellMissing { cell: c, .. } if *c == cell);
+        let known = |p: &RunProblem| matches!(p, RunProblem::CellMissing { cell: c, .. } if *c == cell);
         if !problems.iter().any(known) {
             let reason = "it was not run".to_owned();
-            problems.push(Problem::CellMissing { cell, reason });
+            problems.push(RunProblem::CellMissing { cell, reason });
         }
     }
-    let changed = problems.contains(&Problem::PlanChanged);
+    let changed = problems.contains(&RunProblem::PlanChanged);
     let judge = Judge { plan, cells: &cells, changed };
     let (mut claims, mut proofs) = (Vec::new(), Vec::new());
     for balancer in plan.balancers() {
@@ -241,7 +252,7 @@ pub fn judge(
 fn verdict(
     claims: &[ClaimVerdict],
     cells: &[CellSummary],
-    problems: &[Problem],
+    problems: &[RunProblem],
     judge: &Judge<'_>,
 ) -> Verdict {
     let claims = claims.iter().map(|claim| match &claim.holding {
@@ -259,9 +270,9 @@ fn verdict(
         _ => Verdict::Invalid,
     });
     let problems = problems.iter().map(|problem| match problem {
-        Problem::Interrupted => Verdict::Interrupted,
-        Problem::CellMissing { .. } | Problem::PlanChanged => Verdict::Invalid,
-        Problem::Note(_) => Verdict::Passed,
+        RunProblem::Interrupted => Verdict::Interrupted,
+        RunProblem::CellMissing { .. } | RunProblem::PlanChanged => Verdict::Invalid,
+        RunProblem::Note(_) => Verdict::Passed,
     });
     if judge.changed {
         // Not even a failure can be told by such a plan.

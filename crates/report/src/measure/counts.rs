@@ -22,7 +22,7 @@ impl Counts {
     /// Counts `kinds`.
     pub fn of_all(kinds: impl IntoIterator<Item = OutcomeKind>) -> Counts {
         let mut counts = Counts {
-            kinds: OutcomeKind::ALL.into_iter().map(|kind| (kind, 0)).collect(),
+            kinds: OutcomeKind::ALL.iter().copied().map(|kind| (kind, 0)).collect(),
             ..Counts::default()
         };
         for kind in kinds {
@@ -48,7 +48,7 @@ impl Counts {
 pub fn dropped_kinds(metric: Metric) -> Option<&'static [OutcomeKind]> {
     use OutcomeKind::*;
     Some(match metric {
-        Metric::Dropped => &OutcomeKind::ALL,
+        Metric::Dropped => OutcomeKind::ALL,
         Metric::Http5xx => &[Http5xx],
         Metric::Reset => &[Reset, ConnectReset],
         Metric::Closed => &[Closed],

@@ -72,7 +72,7 @@ impl Usage {
 
 /// The load, in time.
 #[derive(Clone, Copy, Debug)]
-struct Load {
+struct LoadSpan {
     /// The first measured arrival.
     begin: Nanos,
     /// The last arrival.
@@ -83,7 +83,7 @@ struct Load {
 
 /// One reading.
 #[derive(Clone, Copy, Debug)]
-struct Reading<'a> {
+struct CpuReading<'a> {
     at: Nanos,
     seconds: f64,
     source: &'a str,
@@ -94,7 +94,7 @@ struct Reading<'a> {
 struct Life<'a> {
     launched: Option<Nanos>,
     ended: Option<Nanos>,
-    readings: Vec<Reading<'a>>,
+    readings: Vec<CpuReading<'a>>,
 }
 
 impl CpuTime {
@@ -107,7 +107,7 @@ impl CpuTime {
         let Some((end, last_due)) = end.zip(last_due) else {
             return CpuTime::default();
         };
-        let load = Load { begin: origin, last_due, end };
+        let load = LoadSpan { begin: origin, last_due, end };
         let lives = lives(history);
         let measured = |(name, life): (&String, &Life<'_>)| Some((name.clone(), life.usage(load)?));
         let components: BTreeMap<String, Usage> = lives.iter().filter_map(measured).collect();
@@ -144,14 +144,14 @@ impl<'a> Life<'a> {
         self.ended = Some(self.ended.map_or(at, |earlier| earlier.min(at)));
     }
 
-    fn ran_during(&self, load: Load) -> bool {
+    fn ran_during(&self, load: LoadSpan) -> bool {
         self.launched.is_some_and(|at| at < load.end) && self.ended.is_none_or(|at| at > load.begin)
     }
 
-    fn usage(&self, load: Load) -> Option<Usage> {
+    fn usage(&self, load: LoadSpan) -> Option<Usage> {
         let last = self.closing(load)?;
         let first = match self.launched {
-            Some(at) if at > load.begin => Reading { at, seconds: 0.0, ..last },
+            Some(at) if at > load.begin => CpuReading { at, seconds: 0.0, ..last },
             _ => nearest(&self.readings, load.begin, load.begin - AROUND)?,
         };
         let seconds = last.seconds - first.seconds;
@@ -165,7 +165,7 @@ impl<'a> Life<'a> {
         })
     }
 
-    fn closing(&self, load: Load) -> Option<Reading<'a>> {
+    fn closing(&self, load: LoadSpan) -> Option<CpuReading<'a>> {
         match self.ended {
             Some(ended) if ended < load.end => {
                 let before = self.readings.iter().filter(|reading| reading.at <= ended);
@@ -177,7 +177,7 @@ impl<'a> Life<'a> {
 }
 
 /// The reading nearest to `at`, from `earliest` on and no later than [`AROUND`] after it.
-fn nearest<'a>(readings: &[Reading<'a>], at: Nanos, earliest: Nanos) -> Option<Reading<'a>> {
+fn nearest<'a>(readings: &[CpuReading<'a>], at: Nanos, earliest: Nanos) -> Option<CpuReading<'a>> {
     let near = readings.iter().filter(|reading| earliest <= reading.at && reading.at <= at + AROUND);
     near.min_by_key(|reading| reading.at.0.abs_diff(at.0)).copied()
 }
@@ -191,7 +191,7 @@ fn lives(history: &[Event]) -> BTreeMap<String, Life<'_>> {
                 lives.entry(component.clone()).or_default().launched.get_or_insert(at);
             }
             Happening::CpuRead { component, seconds, source } => {
-                let reading = Reading { at, seconds: *seconds, source };
+                let reading = CpuReading { at, seconds: *seconds, source };
                 lives.entry(component.clone()).or_default().readings.push(reading);
             }
             // Its time is its balancer's.
@@ -230,7 +230,7 @@ fn foreign(
     history: &[Event],
     origin: Nanos,
     lives: &BTreeMap<String, Life<'_>>,
-    load: Load,
+    load: LoadSpan,
     components: &BTreeMap<String, Usage>,
 ) -> Option<f64> {
     let (worked, all) = worked(history, origin)?;
@@ -244,7 +244,7 @@ fn foreign(
 /// A sum of some would pass for the sum of all.
 fn backends(
     lives: &BTreeMap<String, Life<'_>>,
-    load: Load,
+    load: LoadSpan,
     components: &BTreeMap<String, Usage>,
 ) -> Option<f64> {
     let is_backend = |name: &str| name.parse().is_ok_and(|by: Incarnation| by.backend != STORE);

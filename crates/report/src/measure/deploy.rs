@@ -38,7 +38,7 @@ pub struct DeployRecord {
     #[serde(default)]
     pub aborted_by_a_death: bool,
     /// How long a drain could take.
-    pub window: Option<Window>,
+    pub window: Option<DrainWindow>,
     /// The longest drain.
     pub longest_drain: Option<Span>,
     /// Drains whose window ran out with requests in flight, or with nobody who could say.
@@ -52,7 +52,7 @@ pub struct DeployRecord {
 
 /// A drain window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Window {
+pub struct DrainWindow {
     /// Its length.
     pub length: Span,
     /// Its derivation; `None`: the scenario gives it.
@@ -90,7 +90,7 @@ pub struct ReplacementRecord {
     #[serde(default)]
     pub drain_cut: bool,
     /// What is known of its end and its successor.
-    pub proof: Proof,
+    pub proof: ReplacementProof,
     /// The part of the traffic that the new generation got; `None`: the deploy did not come so far.
     #[serde(default)]
     pub confirmation: Option<Confirmation>,
@@ -137,7 +137,7 @@ pub struct Confirmation {
 /// How far a replacement is proved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Proof {
+pub enum ReplacementProof {
     /// The old generation exited and the new one answered.
     Proved,
     /// The old generation is not known to have exited.
@@ -196,7 +196,7 @@ pub fn record(
         match &event.what {
             Happening::DeployStarted { backends, .. } => record.planned += backends.len() as u64,
             Happening::DrainWindow { window, derived } => {
-                record.window = Some(Window { length: *window, derived: *derived });
+                record.window = Some(DrainWindow { length: *window, derived: *derived });
             }
             // A window that ended before its zero was confirmed cut nothing off.
             Happening::DrainExpired { in_flight, .. } => {
@@ -217,7 +217,7 @@ pub fn record(
     let serving = serving(joined);
     let replacement = |r: &Replacement| replacement(r, history, joined, &serving);
     record.replacements = phases.replacements.iter().map(replacement).collect();
-    let proved = record.replacements.iter().filter(|r| r.proof == Proof::Proved);
+    let proved = record.replacements.iter().filter(|r| r.proof == ReplacementProof::Proved);
     record.replaced = proved.count() as u64;
     record.longest_drain = record.waits().into_iter().max();
     Some(record)
@@ -316,10 +316,10 @@ fn replacement(
         in_flight_at_drained: drained.map(|at| in_flight(&r.old, at, joined)),
         drain_cut: cut,
         proof: match (r.last, exited, reached || serving.contains(&r.new)) {
-            (None, ..) => Proof::Unfinished,
-            (_, false, _) => Proof::OldNotExited,
-            (_, _, false) => Proof::NewNeverServed,
-            _ => Proof::Proved,
+            (None, ..) => ReplacementProof::Unfinished,
+            (_, false, _) => ReplacementProof::OldNotExited,
+            (_, _, false) => ReplacementProof::NewNeverServed,
+            _ => ReplacementProof::Proved,
         },
         confirmation: confirmation.map(|(share, of, fair)| {
             let from = registered.or(ready);

@@ -20,7 +20,7 @@ pub enum Level {
 
 /// Percentiles in milliseconds; `None` lies among the failed requests, or there are too few requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Latency {
+pub struct LatencySummary {
     /// The median.
     pub p50: Option<f64>,
     /// 90 % are at most as slow.
@@ -52,9 +52,9 @@ fn is_not_told(level: &Option<f64>) -> bool {
     level.is_some_and(f64::is_nan)
 }
 
-impl Latency {
+impl LatencySummary {
     /// Percentiles over `requests`.
-    pub fn of<'a>(requests: impl IntoIterator<Item = &'a Request>, timeout_ms: f64) -> Latency {
+    pub fn of<'a>(requests: impl IntoIterator<Item = &'a Request>, timeout_ms: f64) -> LatencySummary {
         let mut times = Vec::new();
         let mut failed = 0;
         for request in requests {
@@ -70,7 +70,7 @@ impl Latency {
             let time = times.get(rank(q.part(), total)).copied();
             time.filter(|_| total >= q.needs())
         };
-        Latency {
+        LatencySummary {
             p50: quantile(Quantile::P50),
             p90: quantile(Quantile::P90),
             p95: quantile(Quantile::P95),
@@ -104,7 +104,7 @@ impl Latency {
 
     /// Those that there are requests enough for.
     pub fn told(&self) -> impl Iterator<Item = Quantile> {
-        Quantile::ALL.into_iter().filter(|quantile| self.level(*quantile) != Level::TooFew)
+        Quantile::ALL.iter().copied().filter(|quantile| self.level(*quantile) != Level::TooFew)
     }
 }
 
@@ -114,9 +114,12 @@ mod tests {
 
     #[test]
     fn a_percentile_needs_five_requests_beyond_it_and_the_slowest_is_always_one() {
-        assert_eq!(Quantile::ALL.map(Quantile::needs), [10, 50, 100, 500, 5000, 1]);
+        assert_eq!(
+            Quantile::ALL.iter().map(|it| it.needs()).collect::<Vec<_>>(),
+            [10, 50, 100, 500, 5000, 1]
+        );
         let told = |requests, failed| {
-            let latency = Latency { requests, failed, max: Some(1.0), ..Latency::default() };
+            let latency = LatencySummary { requests, failed, max: Some(1.0), ..LatencySummary::default() };
             latency.told().collect::<Vec<_>>()
         };
         assert_eq!(told(499, 1), [Quantile::P50, Quantile::P90, Quantile::P95, Quantile::Max]);
@@ -128,8 +131,8 @@ mod tests {
     fn what_an_earlier_version_did_not_tell_is_not_taken_for_failed() {
         let saved = r#"{"p50": 1.0, "p90": 2.0, "p99": null, "p999": null, "max": null, "requests": 9000, "failed": 300,
                         "timeout_ms": 10000.0}"#;
-        let latency: Latency = serde_json::from_str(saved).expect("it is a latency");
-        let again: Latency = serde_json::from_str(&serde_json::to_string(&latency).unwrap()).unwrap();
+        let latency: LatencySummary = serde_json::from_str(saved).expect("it is a latency");
+        let again: LatencySummary = serde_json::from_str(&serde_json::to_string(&latency).unwrap()).unwrap();
         for latency in [latency, again] {
             assert_eq!(
                 [Quantile::P95, Quantile::P99].map(|q| latency.level(q)),

@@ -9,7 +9,7 @@ use crate::analysis::phases::Phase;
 
 /// The reloads of a cell, beside what they may depend on.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Reloads {
+pub struct ReloadRecord {
     /// How many there were under load.
     pub count: u64,
     /// Requests dropped shortly after one, at a backend to which nothing was done.
@@ -20,9 +20,13 @@ pub struct Reloads {
     pub new_connections_per_second: Option<f64>,
 }
 
-impl Reloads {
+impl ReloadRecord {
     /// What `reloads` cost; `None`: there were none.
-    pub(crate) fn of(reloads: &[Nanos], dropped: &[DroppedGroup], measured: &[&Request]) -> Option<Reloads> {
+    pub(crate) fn of(
+        reloads: &[Nanos],
+        dropped: &[DroppedGroup],
+        measured: &[&Request],
+    ) -> Option<ReloadRecord> {
         let count = reloads.len() as u64;
         if count == 0 {
             return None;
@@ -32,7 +36,7 @@ impl Reloads {
         let due = || measured.iter().map(|request| request.due);
         let seconds = due().min().zip(due().max()).map_or(0.0, |(first, last)| last.millis_from(first) / 1e3);
         let opened = measured.iter().filter(|request| request.on.is_some_and(|on| on.nth == 1)).count();
-        Some(Reloads {
+        Some(ReloadRecord {
             count,
             dropped,
             dropped_per_reload: dropped as f64 / count as f64,

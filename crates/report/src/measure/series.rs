@@ -21,7 +21,7 @@ pub use drops::{DroppedRequest, Drops, LISTED};
 pub use latency::{LatencyOverTime, Window};
 pub use outcomes::{Group, Outcomes};
 pub use shares::Shares;
-pub use states::{Band, Mark, State};
+pub use states::{BackendState, Band, TimelineMark};
 
 /// What a cell looked like over time. Times are seconds from the first measured arrival.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,7 +43,7 @@ pub struct Series {
     /// What was being done to each backend, and when the balancer's view said that it was down.
     pub bands: Vec<Band>,
     /// What happened at a moment.
-    pub marks: Vec<Mark>,
+    pub marks: Vec<TimelineMark>,
     /// The dropped requests.
     pub drops: Drops,
 }

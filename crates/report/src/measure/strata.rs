@@ -6,7 +6,7 @@ use model::outcome::OutcomeKind;
 use model::request::Request;
 use serde::{Deserialize, Serialize};
 
-use crate::measure::latency::Latency;
+use crate::measure::latency::LatencySummary;
 
 /// The measured requests, parted in four ways.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -31,7 +31,7 @@ pub struct Stratum {
     /// Of these, dropped.
     pub dropped: u64,
     /// Their latency, failures as infinite.
-    pub latency_ms: Latency,
+    pub latency_ms: LatencySummary,
 }
 
 /// Idle times, each with the first that is longer.
@@ -115,6 +115,6 @@ fn stratum<'a>(
         name: name.to_owned(),
         scheduled,
         dropped: requests.clone().filter(|r| OutcomeKind::is_dropped(r.outcome.kind())).count() as u64,
-        latency_ms: Latency::of(requests, timeout_ms),
+        latency_ms: LatencySummary::of(requests, timeout_ms),
     })
 }

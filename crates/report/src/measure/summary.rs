@@ -17,7 +17,7 @@ use crate::analysis::deaths::{self, Death};
 use crate::analysis::ejections::{self, Ejections};
 use crate::analysis::faults::{self, FaultRecord};
 pub use crate::analysis::frame::Ending;
-use crate::analysis::lateness::{Lateness, Limits, Machine};
+use crate::analysis::lateness::{Lateness, Limits, MachineStalls};
 use crate::measure::answers::Answers;
 use crate::measure::backend_load::{BackendLoad, backend_loads, imbalance};
 use crate::measure::counts::Counts;
@@ -25,9 +25,9 @@ use crate::measure::cpu::CpuTime;
 use crate::measure::curl::Transcript;
 use crate::measure::deploy::{self, DeployRecord};
 use crate::measure::generator::Generator;
-use crate::measure::latency::Latency;
+use crate::measure::latency::LatencySummary;
 use crate::measure::losses::Losses;
-use crate::measure::reloads::{Reloads, WithoutReloads};
+use crate::measure::reloads::{ReloadRecord, WithoutReloads};
 use crate::measure::routing::Routing;
 use crate::measure::sessions::UserRecord;
 use crate::measure::shares::{BackendShare, shares};
@@ -66,9 +66,9 @@ pub struct CellSummary {
     #[serde(default)]
     pub losses: Option<Losses>,
     /// Latency from the intended start, failures as infinite.
-    pub latency_ms: Latency,
+    pub latency_ms: LatencySummary,
     /// Latency of the requests that ended well, alone.
-    pub ok_only_latency_ms: Latency,
+    pub ok_only_latency_ms: LatencySummary,
     /// Who answered.
     pub backends: BTreeMap<String, BackendShare>,
     /// What the balancer gave each backend, and what that had in hand.
@@ -102,7 +102,7 @@ pub struct CellSummary {
     pub faults: Vec<FaultRecord>,
     /// What the reloads of the balancer cost; `None`: there were none.
     #[serde(default)]
-    pub reloads: Option<Reloads>,
+    pub reloads: Option<ReloadRecord>,
     /// What the same load dropped without the reloads; `None`: there were none, or nothing to compare with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub without_reloads: Option<WithoutReloads>,
@@ -112,7 +112,7 @@ pub struct CellSummary {
     /// Losses and latency by class and by connection.
     #[serde(default)]
     pub strata: Strata,
-    /// Where the dropped requests come from.
+    /// Where requests were dropped.
     pub dropped: Vec<DroppedGroup>,
     /// What a zero among them proves, beside the control of the same run.
     pub zero: ZeroBound,
@@ -194,7 +194,7 @@ impl Analysis<'_> {
         let cpu = frame.origin.map(|origin| CpuTime::of(history, origin, &self.recorded)).unwrap_or_default();
         let counts = Counts::of_all(measured.iter().map(|r| r.outcome.kind()));
         let timeout_ms = variant.map_or(0.0, |v| v.traffic.timeout.as_millis());
-        let latency = Latency::of(measured.iter().copied(), timeout_ms);
+        let latency = LatencySummary::of(measured.iter().copied(), timeout_ms);
         let deploy = variant.and_then(|variant| {
             // What a target's own processes did is not known.
             variant.target.is_none().then_some(())?;
@@ -223,7 +223,7 @@ impl Analysis<'_> {
             warmup: Counts::of_all(self.warmup.iter().map(|r| r.outcome.kind())),
             losses: Some(Losses::of(measured)),
             latency_ms: latency,
-            ok_only_latency_ms: Latency::of(measured.iter().copied().filter(|r| is_ok(r)), timeout_ms),
+            ok_only_latency_ms: LatencySummary::of(measured.iter().copied().filter(|r| is_ok(r)), timeout_ms),
             target: variant.and_then(|v| target::record(v, history, &self.recorded, measured, origin)),
             backends: shares(variant, measured),
             imbalance: variant.and_then(|variant| imbalance(variant, &load)),
@@ -237,7 +237,7 @@ impl Analysis<'_> {
             deaths: deaths::of(history, cell.balancer, origin, &dropped),
             tls: variant.and_then(|v| TlsRecord::of(v, measured, samples, origin)),
             without_reloads: None,
-            reloads: Reloads::of(evidence.reloads(), &dropped, measured),
+            reloads: ReloadRecord::of(evidence.reloads(), &dropped, measured),
             dropped,
             zero: ZeroBound::over_replacements(deploy.as_ref().map_or(0, |d| d.replaced)),
             answers: Answers::of(measured, joined, history, books),
@@ -268,7 +268,7 @@ impl Analysis<'_> {
     /// How late the machine was.
     fn lateness(&self) -> Lateness {
         let limits = self.variant.map(|v| Limits::of(v, &self.records.history)).unwrap_or_default();
-        let machine = Machine::of(&self.records.history, self.recorded.iter().copied(), &self.evidence);
+        let machine = MachineStalls::of(&self.records.history, self.recorded.iter().copied(), &self.evidence);
         let traced = self.measured.iter().filter_map(|r| Some((*r, self.joined.get(&r.id)?)));
         Lateness::of(&machine, traced, &self.evidence, self.origin(), limits)
     }
@@ -277,7 +277,7 @@ impl Analysis<'_> {
     fn validity(
         &self,
         counts: &Counts,
-        latency: &Latency,
+        latency: &LatencySummary,
         lateness: &Lateness,
         cpu: &CpuTime,
         deploy: Option<&DeployRecord>,

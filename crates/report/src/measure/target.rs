@@ -10,7 +10,7 @@ use model::request::Request;
 use model::units::Nanos;
 use serde::{Deserialize, Serialize};
 
-use crate::measure::latency::Latency;
+use crate::measure::latency::LatencySummary;
 use crate::measure::validity::{Trust, Validity};
 use crate::numbers::{first_line, millis};
 
@@ -74,8 +74,8 @@ pub struct Period {
     pub requests: u64,
     /// Of these, dropped.
     pub dropped: u64,
-    /// Latency from the intended start, in milliseconds, failures as infinite.
-    pub latency_ms: Latency,
+    /// LatencySummary from the intended start, in milliseconds, failures as infinite.
+    pub latency_ms: LatencySummary,
 }
 
 /// Before, during or after a deploy.
@@ -174,7 +174,7 @@ pub(crate) fn record(
                 name,
                 requests: requests.len() as u64,
                 dropped,
-                latency_ms: Latency::of(requests.iter().copied(), timeout_ms),
+                latency_ms: LatencySummary::of(requests.iter().copied(), timeout_ms),
             })
         })
         .collect();

@@ -124,7 +124,7 @@ fn lasted_longer(fault: &Fault, variant: &Variant, began: Nanos, history: &[Even
     let lasted = healed.since(began);
     (lasted > planned + boot + TO_START).then(|| {
         let [planned, lasted] = [planned, lasted].map(|span| millis(span.as_secs_f64() * 1e3));
-        format!("lasted {lasted} instead of {planned}: {} could not be started again sooner", fault.backend)
+        format!("lasted {lasted} instead of {planned}: {} could not be restarted sooner", fault.backend)
     })
 }
 

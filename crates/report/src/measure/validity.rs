@@ -18,7 +18,7 @@ use crate::analysis::phases::Phases;
 use crate::analysis::quantile::{Quantile, rank};
 use crate::measure::counts::Counts;
 use crate::measure::cpu::{CpuTime, Usage};
-use crate::measure::deploy::{DeployRecord, Proof};
+use crate::measure::deploy::{DeployRecord, ReplacementProof};
 use crate::numbers::{first_line, millis, percent};
 
 pub(crate) use machine::worked;
@@ -124,7 +124,7 @@ pub fn counts(
     }
     if unproven_timeouts > 0 {
         let reason = format!(
-            "{unproven_timeouts} timeouts can be charged to nobody: the machine itself was late by a part of the timeout"
+            "{unproven_timeouts} timeouts have no proven cause: the machine itself was late by a part of the timeout"
         );
         validity.lower(Trust::Invalid, reason);
     }
@@ -168,7 +168,7 @@ fn incomplete(history: &[Event], books: &Books) -> Vec<String> {
         reasons.push("the load did not finish".to_owned());
     }
     if books.scheduled.is_none() {
-        reasons.push("the generator never said what it would send".to_owned());
+        reasons.push("the generator did not report its schedule".to_owned());
     }
     reasons
 }
@@ -236,7 +236,7 @@ pub fn cpu(history: &[Event], origin: Nanos, cpu: &CpuTime) -> Validity {
             validity.lower(Trust::Invalid, "the balancer's CPU time was not read at both ends of the load")
         }
         Some(ms) if ms < CPU_WINDOW.as_secs_f64() * 1e3 => validity
-            .lower(Trust::Invalid, format!("CPU time was read over {}; 5 s are the least", millis(ms))),
+            .lower(Trust::Invalid, format!("CPU time was read over {}; it needs at least 5 s", millis(ms))),
         Some(_) => {}
     }
     match machine_share(history, origin, |read| read.stolen) {
@@ -277,14 +277,16 @@ pub fn deploy(variant: &Variant, record: &DeployRecord) -> Validity {
     }
     for replacement in &record.replacements {
         let (trust, problem) = match replacement.proof {
-            Proof::Proved => continue,
-            Proof::OldNotExited => (Trust::Invalid, format!("{} did not exit", replacement.old)),
+            ReplacementProof::Proved => continue,
+            ReplacementProof::OldNotExited => (Trust::Invalid, format!("{} did not exit", replacement.old)),
             // It was ready, and the deploy went on without it: what the balancer made of it is the result.
-            Proof::NewNeverServed if replacement.confirmation.is_some_and(|seen| !seen.fair) => continue,
-            Proof::NewNeverServed => {
+            ReplacementProof::NewNeverServed if replacement.confirmation.is_some_and(|seen| !seen.fair) => {
+                continue;
+            }
+            ReplacementProof::NewNeverServed => {
                 (Trust::Invalid, format!("{} never answered a request", replacement.new))
             }
-            Proof::Unfinished => {
+            ReplacementProof::Unfinished => {
                 (Trust::Invalid, format!("the replacement of {} did not end", replacement.old))
             }
         };
@@ -299,8 +301,7 @@ pub fn deploy(variant: &Variant, record: &DeployRecord) -> Validity {
             validity.lower(
                 Trust::Invalid,
                 format!(
-                    "{old} received {late} requests that were sent after its confirmed deregistration: does the balancer's \
-                     configuration follow it (a template without the test for it)?"
+                    "{old} received {late} requests that were sent after its confirmed deregistration: does the balancer's configuration apply it (a template without the test for it)?"
                 ),
             );
         }
@@ -308,8 +309,7 @@ pub fn deploy(variant: &Variant, record: &DeployRecord) -> Validity {
             validity.lower(
                 Trust::Invalid,
                 format!(
-                    "{old} had {in_hand} requests in hand when it was said to be drained: does the balancer say what rig \
-                     waits for (a log without notices)?"
+                    "{old} had {in_hand} requests in flight when it was reported as drained: does the balancer log what rig waits for (a log without notices)?"
                 ),
             );
         }

@@ -59,7 +59,7 @@ impl Waiting {
                 format!("all {} of `load.connections` were in use", self.connections)
             }
             Cap::Machine => format!(
-                "the load could have only the {} connections that this machine's limits of open files and ports allow",
+                "this machine's limits of open files and ports allow only {} connections",
                 self.connections
             ),
         };

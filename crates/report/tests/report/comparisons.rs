@@ -7,8 +7,8 @@ use model::plan::SavedPlan;
 use model::records::TemplateUsed;
 use model::topology::{Balance, Retries};
 use model::units::Rate;
-use report::compare::{self, Comparison, Row, Strictness, Unlike};
-use report::run::Run;
+use report::compare::{self, Row, RunComparison, Strictness, Unlike};
+use report::run::LabelledRun;
 use report::validity::Trust;
 use report::{CellSummary, Colour, Format, RunSummary, Style, judge, render_comparisons, summarise};
 
@@ -63,16 +63,16 @@ fn catalog() -> Catalog {
     Catalog { signs: vec![], missing: vec![(BalancerKind::Nginx, Capability::ActiveHealthChecks, reason)] }
 }
 
-fn side_by_side(plan: &SavedPlan, summary: &RunSummary) -> Comparison {
+fn side_by_side(plan: &SavedPlan, summary: &RunSummary) -> RunComparison {
     compare::balancers(
-        Run { label: "results/drain/1", plan, summary },
+        LabelledRun { label: "results/drain/1", plan, summary },
         &BOTH.map(BalancerName::from),
         plan,
         &catalog(),
     )
 }
 
-fn row<'c>(comparison: &'c Comparison, variant: &str, figure: &str) -> &'c Row {
+fn row<'c>(comparison: &'c RunComparison, variant: &str, figure: &str) -> &'c Row {
     let found = comparison.rows.iter().find(|row| row.variant == variant && row.figure == figure);
     found.unwrap_or_else(|| panic!("no {figure} of {variant}"))
 }
@@ -167,10 +167,10 @@ fn what_cannot_be_trusted_marks_nothing_and_is_shown_struck() {
 }
 
 /// Two runs, each of its plan.
-fn runs(a: &SavedPlan, b: &SavedPlan, strictness: Strictness) -> Result<Vec<Comparison>, Unlike> {
+fn runs(a: &SavedPlan, b: &SavedPlan, strictness: Strictness) -> Result<Vec<RunComparison>, Unlike> {
     let (left, right) = (run(a, |_| {}), run(b, slower));
-    let a = Run { label: "results/drain/1", plan: a, summary: &left };
-    let b = Run { label: "results/drain/2", plan: b, summary: &right };
+    let a = LabelledRun { label: "results/drain/1", plan: a, summary: &left };
+    let b = LabelledRun { label: "results/drain/2", plan: b, summary: &right };
     compare::runs(a, b, strictness, &catalog())
 }
 
@@ -194,7 +194,7 @@ fn unlike_plans_are_refused_with_the_keys_that_differ() {
     assert!(forced.iter().flat_map(|it| &it.rows).all(|row| row.best.is_none()));
     let text = render_comparisons(&forced[..1], Format::Table, PLAIN);
     assert!(text.contains("load.rate: 400/s against 800/s"), "{text}");
-    assert!(text.contains("Nothing is marked: these runs are unlike."), "{text}");
+    assert!(text.contains("Nothing is marked: these runs are not comparable."), "{text}");
 }
 
 #[test]
@@ -218,8 +218,8 @@ fn another_machine_or_runtime_is_no_comparison() {
     let plan = both(5);
     let (left, mut right) = (run(&plan, |_| {}), run(&plan, |cell| cell.runtime = "docker".into()));
     right.environment.cpus = 8;
-    let a = Run { label: "a", plan: &plan, summary: &left };
-    let b = Run { label: "b", plan: &plan, summary: &right };
+    let a = LabelledRun { label: "a", plan: &plan, summary: &left };
+    let b = LabelledRun { label: "b", plan: &plan, summary: &right };
     let Err(Unlike::Keys(keys)) = compare::runs(a, b, Strictness::Alike, &catalog()) else { panic!("alike") };
     assert_eq!(keys.iter().map(|key| key.key.as_str()).collect::<Vec<_>>(), ["runtime", "machine"]);
 }
@@ -261,7 +261,7 @@ fn runs_of_different_templates_are_unlike_and_of_equal_ones_are_not() {
         run
     };
     let compared = |a: &RunSummary, b: &RunSummary, strictness| {
-        let [a, b] = [a, b].map(|summary| Run { label: "a run", plan: &plan, summary });
+        let [a, b] = [a, b].map(|summary| LabelledRun { label: "a run", plan: &plan, summary });
         compare::runs(a, b, strictness, &catalog())
     };
     let built_in = rendered_from(None, "0123456789abcdef");

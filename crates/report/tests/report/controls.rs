@@ -61,7 +61,7 @@ fn none_and_few_are_proved_beside_a_control_and_by_nothing_else() {
         assert_eq!(last(&beside).holding, Holding::Held, "{promise}");
         let told = format!("the control without-drain lost {LOST}");
         let size = format!("of the {LOST} requests that the control without-drain lost");
-        let observed = &last(&beside).observed;
+        let observed = &last(&beside).evidence();
         assert!(observed.contains(&told) || observed.contains(&size), "{promise}: {observed}");
         for control in [&[][..], &["with-drain.replaced == 3"], &["without-drain.p50 > 1ms"]] {
             let run = both(&plan_of(control, &[promise]));
@@ -83,7 +83,7 @@ fn a_control_that_lost_none_in_that_way_proves_nothing_of_it() {
         assert_eq!(run.verdict, Verdict::Invalid);
     }
     let in_its_way = both(&plan_of(&["without-drain.dropped > 0"], &["with-drain.http_5xx == 0"]));
-    let observed = &last(&in_its_way).observed;
+    let observed = &last(&in_its_way).evidence();
     assert!(
         observed.contains(&format!("{LOST} requests that the control without-drain lost by a 5xx")),
         "{observed}"
@@ -102,7 +102,7 @@ fn a_gate_on_one_way_to_lose_rests_on_the_proof_that_nothing_was_lost_in_any() {
     let proved = gated("without-drain.dropped > 0", 0);
     assert_eq!(last(&proved).holding, Holding::Held);
     let size = format!("of the {LOST} requests that the control without-drain lost, with-drain saved all");
-    assert!(last(&proved).observed.contains(&size), "{}", last(&proved).observed);
+    assert!(last(&proved).evidence().contains(&size), "{}", last(&proved).evidence());
     // Neither does it hold beside a control that shows nothing, nor where requests were lost in another way.
     assert_eq!(unproven(&gated("without-drain.p50 > 1ms", 0)), "no negative control");
     let reason = "the control without-drain lost none by reset";
@@ -325,7 +325,7 @@ fn a_fault_that_lasted_longer_than_planned_is_another_one() {
         let timeline = summarise(&plan, &records).validity.timeline.expect("it has a timeline");
         assert_eq!(timeline.is_usable(), expected, "{timeline:?}");
         let told =
-            "`again` of the timeline lasted 1.9 s instead of 100 ms: web-2 could not be started again sooner";
+            "`again` of the timeline lasted 1.9 s instead of 100 ms: web-2 could not be restarted sooner";
         assert_eq!(timeline.reasons.iter().any(|reason| reason == told), !expected, "{timeline:?}");
     }
 }

@@ -200,7 +200,10 @@ fn a_backend_that_is_killed_from_outside_is_a_result_with_what_it_cost() {
             drained.dropped
         );
         let [fault] = drained.faults.as_slice() else { panic!("{:?}", drained.faults) };
-        assert_eq!((fault.fault.as_str(), fault.harmed()), ("died by itself", drained.counts.dropped));
+        assert_eq!(
+            (fault.fault.as_str(), fault.failed_requests()),
+            ("died by itself", drained.counts.dropped)
+        );
         assert_eq!(run.verdict, Verdict::Failed);
     }
 }

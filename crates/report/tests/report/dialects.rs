@@ -2,8 +2,8 @@
 
 use model::plan::Unavailable;
 use quick_junit::Report;
-use report::verdict::Problem;
-use report::{Colour, Format, RunSummary, Style, judge, render, render_overview, summarise};
+use report::verdict::RunProblem;
+use report::{Colour, Format, RunSummary, Style, judge, render, render_several, summarise};
 
 use crate::build::*;
 use crate::renderings::{held, in_containers, invalid};
@@ -59,7 +59,7 @@ fn what_did_not_pass_is_never_all_green() {
     assert_eq!(counted(&junit(&run)), (4, 0, 1));
     let mut interrupted = held();
     interrupted.verdict = report::Verdict::Interrupted;
-    interrupted.problems.push(Problem::Interrupted);
+    interrupted.problems.push(RunProblem::Interrupted);
     assert_eq!(counted(&junit(&interrupted)), (4, 0, 1));
 }
 
@@ -70,6 +70,26 @@ fn text_that_looks_like_markup_stays_text_in_junit() {
     let report = Report::deserialize_from_str(&junit(&run)).expect("it is JUnit");
     let question = report.test_suites[0].properties.iter().find(|p| p.name.as_str() == "question").unwrap();
     assert_eq!(question.value.as_str(), "a < b & \"c\" ]]> ");
+}
+
+#[test]
+fn as_annotations() {
+    let annotations = |run: &RunSummary| render(run, Format::Github, PLAIN);
+    insta::assert_snapshot!([held(), failed(), invalid()].map(|run| annotations(&run)).join("\n"));
+}
+
+#[test]
+fn annotations_are_escaped_and_errors_come_first() {
+    let mut run = failed();
+    run.scenario = "a: b, 100 %".into();
+    run.claims[1].holding = report::verdict::Holding::Unproven("50 %\r\n::error::no".into());
+    let text = render_several(&[(&held()).into(), (&run).into()], Format::Github, PLAIN).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[0].starts_with("::error title=rig a%3A b%2C 100 %25 on "), "{text}");
+    assert!(lines.iter().all(|line| line.starts_with("::")), "{text}");
+    let first = |level: &str| lines.iter().position(|line| line.starts_with(level)).unwrap();
+    assert!(first("::error") < first("::warning") && first("::warning") < first("::notice"), "{text}");
+    assert!(lines[first("::warning")..].iter().all(|line| !line.starts_with("::error")), "{text}");
 }
 
 #[test]
@@ -132,11 +152,14 @@ fn a_quantile_among_failures_is_infinite_and_labels_are_escaped() {
 #[test]
 fn several_runs_of_one_scenario_have_suites_of_their_own_and_no_common_metrics() {
     let run = held();
-    let junit = render_overview(&[&run, &run], Format::Junit, PLAIN).expect("suites have names of their own");
+    let junit = render_several(&[(&run).into(), (&run).into()], Format::Junit, PLAIN)
+        .expect("suites have names of their own");
     assert_eq!(counted(&junit).0, 6);
     assert!(junit.contains("drain nginx (2026-11-22T13:51:48Z)"), "{junit}");
-    let error = render_overview(&[&run, &run], Format::Openmetrics, PLAIN).unwrap_err().to_string();
+    let error =
+        render_several(&[(&run).into(), (&run).into()], Format::Openmetrics, PLAIN).unwrap_err().to_string();
     assert!(error.contains("`drain`") && error.contains("one at a time"), "{error}");
     let other = RunSummary { scenario: "other".into(), ..run.clone() };
-    render_overview(&[&run, &other], Format::Openmetrics, PLAIN).expect("they can be told apart");
+    render_several(&[(&run).into(), (&other).into()], Format::Openmetrics, PLAIN)
+        .expect("they can be told apart");
 }

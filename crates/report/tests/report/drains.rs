@@ -56,7 +56,7 @@ fn a_drain_that_was_over_with_requests_in_hand_was_none() {
     let (record, validity) = deploy(&records);
     assert_eq!(record.replacements[0].in_flight_at_drained, Some(1));
     assert_eq!(validity.verdict, Trust::Invalid);
-    assert!(validity.reasons[0].contains("web-1/1 had 1 requests in hand"), "{validity:?}");
+    assert!(validity.reasons[0].contains("web-1/1 had 1 requests in flight"), "{validity:?}");
 }
 
 #[test]

@@ -92,7 +92,7 @@ fn falsify(records: &mut CellRecords, at: usize, change: &Change) {
 
 /// Everything that a report counts, and what it calls its grade.
 fn counted(cell: &CellSummary) -> (Vec<u64>, u64, u64, Grade) {
-    let kinds = OutcomeKind::ALL.map(|kind| cell.counts.of(kind)).to_vec();
+    let kinds = OutcomeKind::ALL.iter().map(|kind| cell.counts.of(*kind)).collect::<Vec<_>>();
     (kinds, cell.books.duplicates, cell.books.masked, cell.books.grade)
 }
 
@@ -114,7 +114,7 @@ proptest! {
 
 /// 8000 requests that ended well.
 fn all_well() -> Vec<u64> {
-    OutcomeKind::ALL.map(|kind| if kind == OutcomeKind::Ok { 8000 } else { 0 }).to_vec()
+    OutcomeKind::ALL.iter().map(|kind| if *kind == OutcomeKind::Ok { 8000 } else { 0 }).collect()
 }
 
 #[test]

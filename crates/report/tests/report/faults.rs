@@ -12,7 +12,7 @@ use model::topology::Retries;
 use model::units::Span;
 use report::evidence::Evidence;
 use report::fate::{Equation, Exception, Finding, SubCause, fate};
-use report::faults::Removal;
+use report::faults::TimeToEject;
 use report::verdict::Holding;
 use report::{CellSummary, judge, summarise};
 
@@ -130,14 +130,14 @@ fn a_crash_is_measured_from_its_own_time_to_the_healing() {
     assert_eq!((down.ms, down.after_ms, down.words.as_str()), (820.0, 799.0, "DOWN"));
     assert_eq!(fault.seen_up.as_ref().map(|seen| seen.ms), Some(100.0));
     // Every third from 3902.5 ms to 4000 ms, received and not finished.
-    assert_eq!(fault.harmed_in_flight, 13);
+    assert_eq!(fault.failed_in_flight, 13);
     // Every third from 4005 ms to 4800 ms.
-    assert_eq!(fault.harmed_after, 107);
-    assert_eq!(fault.harmed(), cell.counts.dropped);
-    assert_eq!((fault.first_harm_ms, fault.end_of_harm_ms), (Some(0.5), Some(800.0)));
-    assert_eq!(fault.removal, Removal::After { ms: 799.2, tried_again: 0 });
+    assert_eq!(fault.failed_after, 107);
+    assert_eq!(fault.failed_requests(), cell.counts.dropped);
+    assert_eq!((fault.first_failure_ms, fault.last_failure_ms), (Some(0.5), Some(800.0)));
+    assert_eq!(fault.time_to_eject, TimeToEject::After { ms: 799.2, tried_again: 0 });
     // Id 3600 is due at 9000 ms, goes to web-1 and takes 100 ms.
-    assert_eq!(fault.serves_again_ms, Some(100.0));
+    assert_eq!(fault.time_to_restore_ms, Some(100.0));
 }
 
 #[test]
@@ -145,9 +145,9 @@ fn claims_about_detection_read_it() {
     let claims = [
         "crash.detection[web-1] <= 1 × crash.bound[web-1]",
         "crash.detection[web-1] <= 0.5 × crash.bound[web-1]",
-        "crash.removal[web-1] < 800ms",
-        "crash.harmed[web-1] == 120",
-        "crash.recovery[web-1] <= 100ms",
+        "crash.time_to_eject[web-1] < 800ms",
+        "crash.failed_requests[web-1] == 120",
+        "crash.time_to_restore[web-1] <= 100ms",
     ];
     use Holding::{Failed, Held};
     assert_eq!(holdings(&seen_and_removed(), &claims), [Held, Failed, Held, Held, Held]);
@@ -157,9 +157,9 @@ fn claims_about_detection_read_it() {
 fn what_nobody_noticed_took_for_ever() {
     let records = crash(9000.0, vec![watched(within(500, 1000), Some(20))]);
     let cell = summary(&records);
-    assert_eq!(cell.faults[0].removal, Removal::Never);
+    assert_eq!(cell.faults[0].time_to_eject, TimeToEject::Never);
     assert_eq!(cell.faults[0].seen_down, None);
-    let claims = ["crash.detection[web-1] <= 1 × crash.bound[web-1]", "crash.removal[web-1] > 3s"];
+    let claims = ["crash.detection[web-1] <= 1 × crash.bound[web-1]", "crash.time_to_eject[web-1] > 3s"];
     assert_eq!(holdings(&records, &claims), [Holding::Failed, Holding::Held]);
 }
 
@@ -181,7 +181,7 @@ fn without_probes_there_is_no_bound_and_never_is_still_too_late() {
 
 #[test]
 fn a_faultless_backend_has_nothing_to_read() {
-    let found = holdings(&seen_and_removed(), &["crash.harmed[web-2] == 0"]);
+    let found = holdings(&seen_and_removed(), &["crash.failed_requests[web-2] == 0"]);
     assert!(
         matches!(&found[0], Holding::Unproven(why) if why.ends_with("has no fault of web-2")),
         "{found:?}"
@@ -196,7 +196,11 @@ fn a_balancer_that_tries_again_after_a_time_of_quiet_has_removed_the_backend() {
     let mut plan = faulty_plan(&[]);
     plan.variants.iter_mut().for_each(|variant| variant.topology.retries = Retries::Default);
     let cell = summarise(&plan, &records);
-    assert!(matches!(cell.faults[0].removal, Removal::After { tried_again: 1, .. }), "{:?}", cell.faults);
+    assert!(
+        matches!(cell.faults[0].time_to_eject, TimeToEject::After { tried_again: 1, .. }),
+        "{:?}",
+        cell.faults
+    );
 }
 
 /// web-1 is told to misbehave from 50 ms on, for good.

@@ -2,9 +2,7 @@
 
 use model::history::Happening;
 use model::visible::first_unseen;
-use report::{
-    Colour, Format, Illustrated, Style, html, judge, render, render_overview, summarise, verdict_json,
-};
+use report::{Colour, Format, Style, judge, render, render_several, summarise, verdict_json};
 
 use crate::build::*;
 
@@ -28,27 +26,22 @@ fn no_dialect_lets_through_what_cannot_be_seen() {
     environment.cpu = HOSTILE.to_owned();
     let run = judge(&plan, &environment, vec![summarise(&plan, &records)], vec![]);
     let style = |colour| Style { width: 500, colour };
-    let formats =
-        [Format::Table, Format::Markdown, Format::Json, Format::Csv, Format::Junit, Format::Openmetrics];
-    for format in formats {
+    for format in Format::ALL.iter().copied() {
         let alone = render(&run, format, style(Colour::Never));
-        let several = render_overview(&[&run], format, style(Colour::Never)).unwrap();
+        let several = render_several(&[(&run).into()], format, style(Colour::Never)).unwrap();
         for text in [&alone, &several] {
             assert_eq!(first_unseen(text), None, "{format:?}: {text}");
         }
         let told = match format {
-            Format::Table => alone.contains(SHOWN),
-            Format::Markdown | Format::Junit => alone.contains(r"\u{202e}dessap"),
+            Format::Table | Format::Html => alone.contains(SHOWN),
+            Format::Markdown | Format::Junit | Format::Github => alone.contains(r"\u{202e}dessap"),
             Format::Json => alone.contains(r"\u202edessap\u2066"),
             // These have names and figures only.
-            Format::Csv | Format::Openmetrics => true,
+            Format::Csv | Format::Openmetrics | Format::Svg => true,
         };
         assert!(told, "{format:?}: {alone}");
     }
     assert_eq!(first_unseen(&verdict_json(&run)), None);
-    let page = html(&[Illustrated { run: &run, series: &[] }]);
-    assert_eq!(first_unseen(&page), None);
-    assert!(page.contains(SHOWN), "{page}");
     let coloured = render(&run, Format::Table, style(Colour::Always));
     assert!(coloured.contains(SHOWN), "{coloured}");
 }

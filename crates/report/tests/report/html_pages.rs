@@ -4,11 +4,21 @@ use model::history::{Event, Happening};
 use model::plan::SavedPlan;
 use model::records::CellRecords;
 use model::units::Span;
-use report::series::{Group, State};
-use report::{Illustrated, RunSummary, Series, html, judge, series, summarise};
+use report::series::{BackendState, Group};
+use report::{
+    Colour, Format, Illustrated, RunSummary, Series, Style, judge, render_several, series, summarise,
+};
 
 use crate::build::*;
 use crate::renderings::invalid;
+
+fn render(runs: &[Illustrated<'_>], format: Format) -> String {
+    render_several(runs, format, Style { width: 120, colour: Colour::Never }).expect("it is of any runs")
+}
+
+fn html(runs: &[Illustrated<'_>]) -> String {
+    render(runs, Format::Html)
+}
 
 fn drawn(plan: &SavedPlan, records: &[CellRecords]) -> (RunSummary, Vec<Series>) {
     let cells = records.iter().map(|records| summarise(plan, records)).collect();
@@ -135,6 +145,43 @@ fn several_runs_are_one_page_with_an_overview() {
 }
 
 #[test]
+fn as_svg() {
+    let (run, series) = drawn(&plan(), &both());
+    let picture = render(&[Illustrated { run: &run, series: &series }], Format::Svg);
+    insta::assert_snapshot!(picture.replace("><", ">\n<"));
+}
+
+#[test]
+fn a_picture_has_a_heading_for_each_cell_and_strikes_what_cannot_be_trusted() {
+    let (mut run, series) = drawn(&plan(), &both());
+    run.question = "not in a picture".into();
+    run.cells[1].variant = "a & b".into();
+    run.cells[1].validity.counts.lower(report::validity::Trust::Invalid, "a record is missing");
+    let mut series = series;
+    series[1].cell.variant = "a & b".into();
+    let told = Illustrated { run: &run, series: &series };
+    let one = render(&[told], Format::Svg);
+    assert!(one.contains(">nginx, without-drain: 39 dropped</text>"), "{one}");
+    assert!(one.contains("text-decoration=\"line-through\">nginx, a &amp; b: "), "{one}");
+    assert!(one.contains(", INVALID</text><g opacity=\"0.45\">"), "{one}");
+    assert_eq!(one.matches("opacity=\"0.45\"").count(), 1);
+    let several = render(&[told, told], Format::Svg);
+    assert_eq!(several.matches(">drain: nginx, without-drain: 39 dropped</text>").count(), 2);
+    let height = |picture: &str| -> u32 {
+        let (_, view) = picture.split_once("viewBox=\"0 0 1960 ").expect("two columns");
+        view.split('"').next().and_then(|height| height.parse().ok()).expect("a number")
+    };
+    assert_eq!(height(&several) - 50, 2 * (height(&one) - 50), "a row for each run, and one legend");
+}
+
+#[test]
+fn a_picture_of_nothing_says_so() {
+    let (run, _) = drawn(&plan(), &both());
+    let picture = render(&[(&run).into()], Format::Svg);
+    assert!(picture.contains("No picture: the records of the load are missing</text>"), "{picture}");
+}
+
+#[test]
 fn outcomes_add_up_to_the_counts_of_the_summary() {
     for variant in [CONTROL, DRAINED] {
         let (series, summary) = (of(variant), summarise(&plan(), &cell(variant)));
@@ -161,12 +208,12 @@ fn a_long_load_has_no_more_bins_than_can_be_seen() {
 #[test]
 fn bands_are_the_phases_of_each_backend() {
     let bands = of(DRAINED).bands;
-    let states: Vec<State> =
+    let states: Vec<BackendState> =
         bands.iter().filter(|band| band.backend == "web-1").map(|band| band.state).collect();
-    assert_eq!(states, [State::Draining, State::Stopped, State::Returning]);
+    assert_eq!(states, [BackendState::Draining, BackendState::Stopped, BackendState::Returning]);
     let drain = &bands[0];
     assert!((drain.from, drain.to) == (4.0, 4.105), "{drain:?}");
-    assert!(of(CONTROL).bands.iter().all(|band| band.state != State::Draining));
+    assert!(of(CONTROL).bands.iter().all(|band| band.state != BackendState::Draining));
 }
 
 #[test]
@@ -189,7 +236,7 @@ fn what_the_balancers_view_says_is_a_band_of_its_own() {
     ];
     records.history.extend(seen);
     let bands = series(&plan(), &records).expect("the load began").bands;
-    let down: Vec<_> = bands.iter().filter(|band| band.state == State::MarkedDown).collect();
+    let down: Vec<_> = bands.iter().filter(|band| band.state == BackendState::MarkedDown).collect();
     let told: Vec<_> = down.iter().map(|band| (band.backend.as_str(), band.from, band.to)).collect();
     assert_eq!(told, [("web-1", 4.2, 4.6), ("web-2", 5.0, 20.0)]);
 }

@@ -128,7 +128,7 @@ fn a_timeout_beside_a_backend_that_stood_still_is_nobodys() {
     };
     assert_eq!(with(99.0), (Holding::Failed, Verdict::Failed), "less than a tenth of its time");
     let (holding, verdict) = with(100.0);
-    assert!(matches!(holding, Holding::Unproven(reason) if reason.contains("charged to nobody")));
+    assert!(matches!(holding, Holding::Unproven(reason) if reason.contains("no proven cause")));
     assert_eq!(verdict, Verdict::Invalid);
 }
 
@@ -207,7 +207,7 @@ fn what_the_generator_lacked_is_named_with_its_number_and_what_to_do() {
         (&[23], "fs.file-max"),
         (&[99, 98, 11], "ip_local_port_range"),
         (&[105, 12], "memory for sockets"),
-        (&[7], "something of this machine"),
+        (&[7], "a limit of this machine"),
     ] {
         for errno in errnos {
             assert!(lacked(*errno, 3).contains(what), "{errno}");

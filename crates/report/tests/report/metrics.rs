@@ -12,9 +12,9 @@ use model::tls::{Handshakes, Tls};
 use model::units::Span;
 use report::compare::{self, figures::LEFT_OUT};
 use report::document::ELSEWHERE;
-use report::faults::{FaultRecord, Removal, Seen};
+use report::faults::{FaultRecord, Seen, TimeToEject};
 use report::routing::Routing;
-use report::run::Run;
+use report::run::LabelledRun;
 use report::sessions::{SessionRecord, UserRecord};
 use report::tls::TlsRecord;
 use report::{CellSummary, Colour, Format, RunSummary, Style, catalogue, judge, render, summarise};
@@ -37,14 +37,14 @@ fn fault() -> FaultRecord {
         },
         looked_every_ms: Some(20.0),
         seen_down: seen(310.0),
-        removal: Removal::After { ms: 320.0, tried_again: 0 },
-        harmed_in_flight: 3,
-        harmed_after: 9,
-        first_harm_ms: Some(1.0),
-        end_of_harm_ms: Some(330.0),
+        time_to_eject: TimeToEject::After { ms: 320.0, tried_again: 0 },
+        failed_in_flight: 3,
+        failed_after: 9,
+        first_failure_ms: Some(1.0),
+        last_failure_ms: Some(330.0),
         slow: 0,
         seen_up: seen(150.0),
-        serves_again_ms: Some(160.0),
+        time_to_restore_ms: Some(160.0),
     }
 }
 
@@ -140,7 +140,8 @@ fn a_comparison_has_every_metric_or_says_why_not() {
     let (plan, run) = run();
     let catalog = Catalog { signs: vec![], missing: vec![] };
     let kinds = [model::catalog::BalancerKind::Nginx.into()];
-    let compared = compare::balancers(Run { label: "", plan: &plan, summary: &run }, &kinds, &plan, &catalog);
+    let compared =
+        compare::balancers(LabelledRun { label: "", plan: &plan, summary: &run }, &kinds, &plan, &catalog);
     for metric in Metric::ALL {
         let row = |row: &compare::Row| row.figure.split('[').next() == Some(metric.name());
         let left_out = LEFT_OUT.iter().any(|(it, why)| it == metric && !why.is_empty());
@@ -208,7 +209,7 @@ fn an_error_rate_of_zero_needs_a_control_like_any_zero() {
 #[test]
 fn the_page_about_the_metrics_is_what_the_rows_say() {
     let page = report::render_page(&report::metrics::page());
-    for kind in Kind::ALL {
+    for kind in Kind::ALL.iter().copied() {
         assert!(Metric::ALL.iter().any(|metric| metric.kind() == kind), "{kind:?} has no metric");
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/metrics.md");

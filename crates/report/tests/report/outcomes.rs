@@ -156,5 +156,5 @@ fn surplus_bytes_are_noted() {
             }
         }
     });
-    assert!(text(&run).contains("on 7 connections more arrived than the responses that were asked for"));
+    assert!(text(&run).contains("on 7 connections, more bytes arrived than the responses had"));
 }

@@ -1,13 +1,13 @@
 //! The write-up and the runbook.
 
 use model::catalog::BalancerKind;
-use model::operations::{Operations, Signal};
+use model::operations::{LookedAt, Operations};
 use model::plan::SavedPlan;
 use model::timeline::{Action, Deregister, Drain};
 use model::tls::Tls;
 use model::topology::{Balance, Layer};
 use report::books::AccessLog;
-use report::run::Run;
+use report::run::LabelledRun;
 use report::{CellSummary, RunSummary, judge, render_page, runbook, summarise, writeup};
 
 use crate::build::*;
@@ -33,8 +33,8 @@ fn a_write_up_of_two_runs() {
     let (drain, layers) = (plan(), layers());
     let (of_drain, of_layers) = (run(&drain), run(&layers));
     let runs = [
-        Run { label: "results/drain/1", plan: &drain, summary: &of_drain },
-        Run { label: "results/layers/2", plan: &layers, summary: &of_layers },
+        LabelledRun { label: "results/drain/1", plan: &drain, summary: &of_drain },
+        LabelledRun { label: "results/layers/2", plan: &layers, summary: &of_layers },
     ];
     insta::assert_snapshot!(render_page(&writeup::compose(&runs, &[plan(), two_pools()])));
 }
@@ -43,7 +43,7 @@ fn a_write_up_of_two_runs() {
 fn what_no_run_has_is_named_with_the_scenario_that_would_show_it() {
     let drain = plan();
     let summary = run(&drain);
-    let runs = [Run { label: "results/drain/1", plan: &drain, summary: &summary }];
+    let runs = [LabelledRun { label: "results/drain/1", plan: &drain, summary: &summary }];
     let mut other = two_pools();
     other.scenario = "two-pools".into();
     let text = render_page(&writeup::compose(&runs, &[other]));
@@ -61,7 +61,7 @@ fn a_run_that_cannot_be_trusted_says_so_before_its_figures() {
     broken.requests.remove(100);
     let cells = vec![summarise(&drain, &cell(CONTROL)), summarise(&drain, &broken)];
     let summary = judge(&drain, &environment(), cells, vec![]);
-    let runs = [Run { label: "results/drain/1", plan: &drain, summary: &summary }];
+    let runs = [LabelledRun { label: "results/drain/1", plan: &drain, summary: &summary }];
     let text = render_page(&writeup::compose(&runs, &[]));
     let section = text.split("\n## ").find(|section| section.starts_with("The drain window")).unwrap();
     let (before, figures) = section.split_once("\n| ").unwrap();
@@ -70,7 +70,7 @@ fn a_run_that_cannot_be_trusted_says_so_before_its_figures() {
 }
 
 fn operations() -> Operations {
-    let signal = |command: &str| Signal { command: command.into(), reading: "Read it twice." };
+    let signal = |command: &str| LookedAt { command: command.into(), reading: "Read it twice." };
     Operations {
         names: "ADMIN: the socket.",
         distribution: signal("ask ADMIN | shares"),
@@ -87,14 +87,14 @@ fn operations() -> Operations {
 fn a_runbook_of_a_run() {
     let drain = plan();
     let summary = run(&drain);
-    let runs = [Run { label: "results/drain/1", plan: &drain, summary: &summary }];
+    let runs = [LabelledRun { label: "results/drain/1", plan: &drain, summary: &summary }];
     insta::assert_snapshot!(render_page(&runbook::compose(BalancerKind::Nginx, &operations(), &runs)));
 }
 
 #[test]
 fn without_a_run_the_commands_stand_and_every_figure_is_missing() {
     let text = render_page(&runbook::compose(BalancerKind::Envoy, &operations(), &[]));
-    assert!(text.contains("every figure is missing"), "{text}");
+    assert!(text.contains("there are no figures"), "{text}");
     assert!(text.contains("ask ADMIN | drain"), "{text}");
     assert_eq!(text.matches("Not seen: ").count(), 3, "{text}");
 }
@@ -115,7 +115,7 @@ fn an_expired_drain_comes_first_where_it_cost_most() {
         })
         .collect();
     let summary = judge(&short, &environment(), cells.into(), vec![]);
-    let runs = [Run { label: "results/drain/1", plan: &short, summary: &summary }];
+    let runs = [LabelledRun { label: "results/drain/1", plan: &short, summary: &summary }];
     let text = render_page(&runbook::compose(BalancerKind::Nginx, &operations(), &runs));
     let first = text.split("\n1. ").nth(1).expect("there is a first check");
     assert!(first.starts_with("Did the drain window end before the slowest request?"), "{first}");
@@ -127,7 +127,7 @@ fn runbook_of(tamper: impl FnOnce(&mut [CellSummary; 2])) -> String {
     let mut cells = [CONTROL, DRAINED].map(|variant| summarise(&drain, &cell(variant)));
     tamper(&mut cells);
     let summary = judge(&drain, &environment(), cells.into(), vec![]);
-    let runs = [Run { label: "results/drain/1", plan: &drain, summary: &summary }];
+    let runs = [LabelledRun { label: "results/drain/1", plan: &drain, summary: &summary }];
     render_page(&runbook::compose(BalancerKind::Nginx, &operations(), &runs))
 }
 
@@ -140,7 +140,7 @@ fn safe_deploys_that_dropped_requests_are_told_with_the_others_and_have_no_bound
     });
     assert!(
         text.contains(
-            "3 backends were replaced so and dropped 2 of 8000 requests (with-drain of results/drain/1: 2)"
+            "3 replacements done this way dropped 2 of 8000 requests (with-drain of results/drain/1: 2)"
         ),
         "{text}"
     );
@@ -156,7 +156,7 @@ fn a_deploy_that_was_asked_to_be_another_is_no_safe_one() {
         }
     }
     let summary = run(&other);
-    let runs = [Run { label: "results/drain/1", plan: &other, summary: &summary }];
+    let runs = [LabelledRun { label: "results/drain/1", plan: &other, summary: &summary }];
     let text = render_page(&runbook::compose(BalancerKind::Nginx, &operations(), &runs));
     assert!(text.contains("the times are missing"), "{text}");
 }
@@ -183,7 +183,10 @@ fn a_pool_that_is_named_like_a_setting_is_not_one() {
     }
     let text = |plan: &SavedPlan| {
         let summary = run(plan);
-        render_page(&writeup::compose(&[Run { label: "results/drain/1", plan, summary: &summary }], &[]))
+        render_page(&writeup::compose(
+            &[LabelledRun { label: "results/drain/1", plan, summary: &summary }],
+            &[],
+        ))
     };
     let without = text(&plan);
     assert!(!without.contains("## Sessions") && !without.contains("## What TLS costs"), "{without}");
@@ -199,7 +202,7 @@ fn shares_and_losses_that_cannot_be_trusted_are_struck_beside_the_algorithms() {
     broken.requests.remove(100);
     let cells = vec![summarise(&plan, &cell(CONTROL)), summarise(&plan, &broken)];
     let summary = judge(&plan, &environment(), cells, vec![]);
-    let runs = [Run { label: "results/drain/1", plan: &plan, summary: &summary }];
+    let runs = [LabelledRun { label: "results/drain/1", plan: &plan, summary: &summary }];
     let text = render_page(&writeup::compose(&runs, &[]));
     let section = text.split("\n## ").find(|section| section.starts_with("Round robin against")).unwrap();
     let of = |variant: &str| section.lines().find(|line| line.contains(&format!("| {variant} |"))).unwrap();

@@ -1,6 +1,6 @@
 use model::outcome::{BodyCheck, Cause, NotSent, Outcome, OutcomeKind, Stage};
 use proptest::prelude::*;
-use report::latency::{Latency, Level, Quantile};
+use report::latency::{LatencySummary, Level, Quantile};
 use report::{CellSummary, summarise};
 
 use crate::build::*;
@@ -50,7 +50,7 @@ proptest! {
         let summary = summarise(&plan(), &records);
         let counts = &summary.counts;
         prop_assert_eq!(counts.scheduled, outcomes.len() as u64);
-        prop_assert_eq!(counts.of_any(&OutcomeKind::ALL), counts.scheduled);
+        prop_assert_eq!(counts.of_any(OutcomeKind::ALL), counts.scheduled);
         let not_dropped = [OutcomeKind::Ok, OutcomeKind::GeneratorFault, OutcomeKind::Cancelled];
         prop_assert_eq!(counts.dropped + counts.of_any(&not_dropped), counts.scheduled);
         let attributed: u64 = summary.dropped.iter().map(|group| group.count).sum();
@@ -67,8 +67,8 @@ proptest! {
             request
         });
         let requests: Vec<_> = ok.chain((0..failures).map(|id| request(id, 0.0, answered(502)))).collect();
-        let latency = Latency::of(&requests, 5000.0);
-        let told = Quantile::ALL.into_iter().filter_map(|quantile| match latency.level(quantile) {
+        let latency = LatencySummary::of(&requests, 5000.0);
+        let told = Quantile::ALL.iter().copied().filter_map(|quantile| match latency.level(quantile) {
             Level::Ms(ms) => Some(ms),
             Level::Failed => Some(f64::INFINITY),
             Level::TooFew => None,
@@ -88,12 +88,12 @@ fn percentiles_are_those_of_the_nearest_rank() {
             request
         })
         .collect();
-    let latency = Latency::of(&requests, 5000.0);
+    let latency = LatencySummary::of(&requests, 5000.0);
     assert_eq!(latency.p50, Some(2500.0));
     assert_eq!(latency.p99, Some(4950.0));
     assert_eq!(latency.p999, Some(4995.0));
     assert_eq!(latency.max, Some(5000.0));
-    assert_eq!(Latency::of(&requests[1..], 5000.0).p999, None, "four are slower");
+    assert_eq!(LatencySummary::of(&requests[1..], 5000.0).p999, None, "four are slower");
 }
 
 #[test]

@@ -160,9 +160,7 @@ fn no_line_is_wider_than_the_terminal() {
 
 #[test]
 fn the_same_records_give_the_same_bytes() {
-    let formats =
-        [Format::Table, Format::Markdown, Format::Json, Format::Csv, Format::Junit, Format::Openmetrics];
-    for format in formats {
+    for format in Format::ALL.iter().copied() {
         assert_eq!(render(&held(), format, PLAIN), render(&held(), format, PLAIN));
     }
 }

@@ -3,7 +3,7 @@
 use model::catalog::BalancerKind;
 use model::claim::{Metric, Operand, Reading};
 use model::plan::SavedPlan;
-use report::document::{Block, Detail, compose};
+use report::document::{Block, Detail, Topic, compose};
 use report::validity::{Trust, Validity};
 use report::verdict::Holding;
 use report::{CellSummary, Colour, Format, RunSummary, Style, Verdict, judge, render, summarise};
@@ -33,7 +33,7 @@ fn run(plan: &SavedPlan, tamper: impl Fn(&mut CellSummary)) -> RunSummary {
 /// The lines about claims, with their signs.
 fn claims(run: &RunSummary) -> Vec<String> {
     let lists = compose(run, Detail::Brief).blocks.into_iter().filter_map(|block| match block {
-        Block::List { title: "Claims", lines } => Some(lines),
+        Block::List { topic: Topic::Claims, lines } => Some(lines),
         _ => None,
     });
     lists.flatten().map(|line| format!("{} {}", line.mark.sign(), line.text)).collect()

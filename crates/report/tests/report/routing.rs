@@ -2,7 +2,7 @@ use model::access_log::LogGap;
 use model::history::Happening;
 use model::plan::SavedPlan;
 use model::records::CellRecords;
-use model::split::{Part, Split};
+use model::split::{Split, SplitPart};
 use model::topology::{Backend, Pool, Route};
 use model::traffic::{Method, RequestClass};
 use model::units::{Bytes, Share};
@@ -14,7 +14,7 @@ use report::{CellSummary, summarise};
 use crate::build::*;
 
 fn split(canary: f64) -> Split {
-    let part = |pool: &str, share| Part { pool: pool.into(), share: Share(share) };
+    let part = |pool: &str, share| SplitPart { pool: pool.into(), share: Share(share) };
     Split::of(vec![part("web", 1.0 - canary), part("canary", canary)])
 }
 

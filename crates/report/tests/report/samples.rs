@@ -93,7 +93,7 @@ fn an_even_spread_has_an_imbalance_of_one_and_one_backend_of_three_has_three() {
 /// The rows of the table about backends.
 fn rows(run: &RunSummary, detail: Detail) -> Vec<Vec<String>> {
     let tables = compose(run, detail).blocks.into_iter().filter_map(|block| match block {
-        Block::Table(table) if table.title.starts_with("What each backend") => Some(table),
+        Block::Table(table) if table.title.starts_with("Requests, queue") => Some(table),
         _ => None,
     });
     tables.flat_map(|t| t.rows).map(|row| row.into_iter().map(|cell| cell.text).collect()).collect()

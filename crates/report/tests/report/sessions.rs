@@ -7,7 +7,7 @@ use model::sessions::{SessionState, SessionUse};
 use model::timeline::FaultKind;
 use model::traffic::{Identity, Skew, Users};
 use report::fate::SubCause;
-use report::faults::Removal;
+use report::faults::TimeToEject;
 use report::sessions::{SessionRecord, UserRecord};
 use report::verdict::Holding;
 use report::{CellSummary, Colour, Style, judge, summarise};
@@ -100,7 +100,7 @@ fn claims_about_sessions_are_read_and_silence_is_no_zero() {
     let mut silent = records(&[(0, 0, "a", Lost, 2, None)]);
     silent.requests[0].session = None;
     let silent = judged(summarise(&plan, &silent));
-    assert!(matches!(&silent.claims[0].holding, Holding::Unproven(why) if why.contains("said anything")));
+    assert!(matches!(&silent.claims[0].holding, Holding::Unproven(why) if why.contains("reported sessions")));
     assert_eq!(silent.claims[2].holding, Holding::Held);
 
     let mut nobody = plan.clone();
@@ -131,8 +131,8 @@ fn what_a_store_that_is_away_costs_is_the_stores_and_no_backends() {
     assert_eq!((group.source.backend.as_deref(), group.source.generation), (Some("redis"), None));
     assert_eq!((group.source.sub_cause, group.count), (SubCause::StoreAway, 2));
     let [fault] = cell.faults.as_slice() else { panic!("{:?}", cell.faults) };
-    assert_eq!((fault.harmed(), fault.removal), (2, Removal::TooShort));
-    assert!(fault.serves_again_ms.is_some());
+    assert_eq!((fault.failed_requests(), fault.time_to_eject), (2, TimeToEject::TooShort));
+    assert!(fault.time_to_restore_ms.is_some());
     assert_eq!(cell.users.unwrap().sessions.unwrap().store_away, 2);
 }
 

@@ -1,18 +1,16 @@
 //! A saved run that somebody, or a broken disk, has changed: reading it ends without a panic, and a run that failed is
 //! never a pass because of it.
 
-use std::fmt::Write as _;
-
 use model::history::Happening;
 use model::plan::SavedPlan;
 use model::records::{CellRecords, Environment};
 use model::units::Rate;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use report::verdict::Problem;
+use report::verdict::RunProblem;
 use report::{
-    CellSummary, Colour, Format, Illustrated, RunSummary, Style, Verdict, html, judge, latency_log, render,
-    series, summarise,
+    CellSummary, Colour, Format, Illustrated, RunSummary, Style, Verdict, judge, latency_log, render, series,
+    summarise,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -212,15 +210,12 @@ fn reported_as(
 ) -> RunSummary {
     let summary = summarise(plan, records);
     let series: Vec<_> = series(plan, records).into_iter().collect();
-    let run = judge(plan, environment, vec![control.clone(), summary], Vec::<Problem>::new());
+    let run = judge(plan, environment, vec![control.clone(), summary], Vec::<RunProblem>::new());
     let mut rendered = latency_log(plan, records);
     let style = Style { width: 80, colour: Colour::Never };
-    for format in
-        [Format::Table, Format::Markdown, Format::Json, Format::Csv, Format::Junit, Format::Openmetrics]
-    {
-        rendered.push_str(&render(&run, format, style));
+    for format in Format::ALL.iter().copied() {
+        rendered.push_str(&render(Illustrated { run: &run, series: &series }, format, style));
     }
-    let _ = rendered.write_str(&html(&[Illustrated { run: &run, series: &series }]));
     assert!(!rendered.is_empty());
     run
 }

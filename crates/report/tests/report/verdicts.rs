@@ -4,7 +4,7 @@ use model::plan::SavedPlan;
 use model::records::CellRecords;
 use model::topology::Retries;
 use model::units::Nanos;
-use report::verdict::{Holding, Problem};
+use report::verdict::{Holding, RunProblem};
 use report::{RunSummary, Verdict, judge, summarise};
 
 use crate::build::*;
@@ -77,7 +77,7 @@ fn a_zero_beside_a_control_that_dropped_holds_and_tells_its_sizes() {
     let run = run(&[cell(CONTROL), cell(DRAINED)]);
     assert_eq!(run.verdict, Verdict::Passed);
     assert_eq!(zero(&run), &Holding::Held);
-    let observed = &run.claims[1].observed;
+    let observed = &run.claims[1].evidence();
     let expected = "0 of 8000, 0 masked, 0 executed twice; of the 39 requests that the control without-drain lost, \
                     with-drain saved all but at most 7.7 % (95 % confidence); 3 replacements can't rule out a fault that \
                     hits up to 64 % of them";
@@ -116,7 +116,7 @@ fn few_that_are_not_none_are_told_without_the_shadows_of_a_zero() {
     cells[1].counts.dropped = 1;
     let run = judge(&plan, &environment(), cells.into(), vec![]);
     assert_eq!(run.claims[1].holding, Holding::Held);
-    assert_eq!(run.claims[1].observed, "1 of 8000; the control without-drain lost 39");
+    assert_eq!(run.claims[1].evidence(), "1 of 8000; the control without-drain lost 39");
     assert_eq!(run.claims[1].zero, None);
     assert_eq!(run.cells[1].zero.says, None, "it is no zero");
 }
@@ -208,7 +208,7 @@ fn a_control_that_dropped_nothing_says_whether_anything_was_in_flight_to_be_drop
         assert!(!told.contains("although"), "{told}");
     }
     let condition = unproven("without-drain.replaced == 4", cell(CONTROL));
-    assert_eq!(condition, "the control does not show what it should");
+    assert_eq!(condition, "the control did not show what it has to show");
 }
 
 #[test]
@@ -238,7 +238,7 @@ fn a_missing_cell_is_invalid_and_named() {
     let run = run(&[cell(CONTROL)]);
     assert_eq!(run.verdict, Verdict::Invalid);
     assert!(matches!(zero(&run), Holding::Unproven(_)));
-    assert!(matches!(&run.problems[..], [Problem::CellMissing { cell, .. }] if cell.variant == DRAINED));
+    assert!(matches!(&run.problems[..], [RunProblem::CellMissing { cell, .. }] if cell.variant == DRAINED));
 }
 
 #[test]
@@ -247,7 +247,7 @@ fn an_interruption_comes_before_a_failure_and_a_failure_before_invalidity() {
     let mut interrupted = cell(CONTROL);
     interrupted.history.push(event(1.0, Happening::Interrupted));
     assert_eq!(run(&[interrupted, with_a_drop()]).verdict, Verdict::Interrupted);
-    let between_cells = judge(&plan, &environment(), vec![], vec![Problem::Interrupted]);
+    let between_cells = judge(&plan, &environment(), vec![], vec![RunProblem::Interrupted]);
     assert_eq!(between_cells.verdict, Verdict::Interrupted);
     let only_the_failed = run(&[with_a_drop()]);
     assert_eq!(only_the_failed.verdict, Verdict::Failed);
@@ -312,7 +312,7 @@ fn a_plan_that_was_changed_after_the_run_judges_nothing() {
     let mut failing = plan.clone();
     failing.expect[0].right = Operand::Count(5);
     for plan in [&plan, &failing] {
-        let run = judge(plan, &environment(), cells(), vec![Problem::PlanChanged]);
+        let run = judge(plan, &environment(), cells(), vec![RunProblem::PlanChanged]);
         assert_eq!(run.verdict, Verdict::Invalid);
         let told = |claim: &report::verdict::ClaimVerdict| matches!(&claim.holding, Holding::Unproven(why) if why.starts_with("plan.json was changed after the run"));
         assert!(run.claims.iter().all(told), "{:?}", run.claims);

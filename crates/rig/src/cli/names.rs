@@ -1,7 +1,9 @@
 //! The values that arguments can have.
 
 use clap::ValueEnum;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use engine::runtime::docker::images::Pull;
+use report::Format;
 
 /// Where components can run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -14,34 +16,26 @@ pub(crate) enum RuntimeName {
     Docker,
 }
 
+/// Parses the name of one of `formats`.
+fn format_name(formats: &[Format]) -> impl TypedValueParser<Value = Format> + use<> {
+    let describe = |format: &Format| {
+        let (name, what_for) = format.describe();
+        PossibleValue::new(name).help(what_for)
+    };
+    PossibleValuesParser::new(formats.iter().map(describe)).map(|name| {
+        let is_named = |format: &Format| format.describe().0 == name;
+        Format::ALL.iter().copied().find(is_named).expect("only names of formats are possible")
+    })
+}
+
 /// How results can be printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum FormatName {
-    /// For a terminal
-    Table,
-    /// For write-ups and job summaries
-    Markdown,
-    /// For a browser: a page with pictures that needs no network
-    Html,
-    /// For programs
-    Json,
-    /// For spreadsheets: one row per cell
-    Csv,
-    /// For test reporters: one case per claim
-    Junit,
-    /// For time-series databases: Pushgateway, node_exporter's textfile collector
-    Openmetrics,
+pub(super) fn result_format() -> impl TypedValueParser<Value = Format> {
+    format_name(Format::ALL)
 }
 
 /// How a comparison can be printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ComparisonFormat {
-    /// For a terminal
-    Table,
-    /// For write-ups and job summaries
-    Markdown,
-    /// For programs: the figures of every repeat
-    Json,
+pub(super) fn comparison_format() -> impl TypedValueParser<Value = Format> {
+    format_name(&[Format::Table, Format::Markdown, Format::Json])
 }
 
 /// How a list can be printed.

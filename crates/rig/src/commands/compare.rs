@@ -10,16 +10,16 @@ use model::identity::BalancerName;
 use model::plan::SavedPlan;
 use model::scenario::Choice;
 use model::units::Rate;
-use report::compare::{self, Comparison, LEAST_REPEATS, Strictness};
+use report::compare::{self, LEAST_REPEATS, RunComparison, Strictness};
 use report::{Format, render_comparisons};
 use tokio::sync::watch;
 
 use super::judged::{exit, style};
 use super::planning::{Planned, plans, templates};
 use super::run::{Done, controlled, run};
-use super::saved::Read;
+use super::saved::ReadRun;
 use crate::bundled;
-use crate::cli::{self, Compare, ComparisonFormat, FormatName};
+use crate::cli::{self, Compare};
 use crate::exit::{Exit, Failure, print, tell};
 
 mod targets;
@@ -54,7 +54,7 @@ fn saved(wanted: &Compare, [a, b]: &[PathBuf; 2]) -> Result<Exit, Failure> {
             "--repeat, --seed and --set apply to new runs of balancers, not to saved runs"
         )));
     }
-    let (a, b) = (Read::from(a)?, Read::from(b)?);
+    let (a, b) = (ReadRun::from(a)?, ReadRun::from(b)?);
     let strictness = if wanted.force { Strictness::Forced } else { Strictness::Alike };
     let comparisons = compare::runs(a.run(), b.run(), strictness, &catalog()).map_err(Failure::usage)?;
     show(wanted, &comparisons)?;
@@ -130,7 +130,7 @@ async fn side_by_side(
         }
         let broken = match run(&settings, &job.planned, templates, interrupted.clone()).await {
             Ok(Done { path, broken, .. }) => {
-                let read = Read::from(&path)?;
+                let read = ReadRun::from(&path)?;
                 worst = worst.max(exit(&read.summary, false));
                 if !read.summary.cells.is_empty() {
                     comparisons.push(compare::balancers(read.run(), kinds, &job.whole, &catalog()));
@@ -182,7 +182,7 @@ fn settings(wanted: &Compare) -> cli::Run {
             repeat: wanted.repeat,
             seed: wanted.seed,
         },
-        output: cli::Output { format: FormatName::Table, no_color: wanted.no_color },
+        output: cli::Output { format: Format::Table, no_color: wanted.no_color },
         runtime: wanted.runtime,
         pull: wanted.pull,
         out: wanted.out.clone(),
@@ -196,13 +196,8 @@ fn settings(wanted: &Compare) -> cli::Run {
     }
 }
 
-fn show(wanted: &Compare, comparisons: &[Comparison]) -> Result<(), Failure> {
-    let format = match wanted.format {
-        ComparisonFormat::Table => Format::Table,
-        ComparisonFormat::Markdown => Format::Markdown,
-        ComparisonFormat::Json => Format::Json,
-    };
-    print(&render_comparisons(comparisons, format, style(wanted.no_color)))
+fn show(wanted: &Compare, comparisons: &[RunComparison]) -> Result<(), Failure> {
+    print(&render_comparisons(comparisons, wanted.format, style(wanted.no_color)))
 }
 
 /// Whether `path` is a saved run.

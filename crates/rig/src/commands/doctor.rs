@@ -20,7 +20,7 @@ use crate::progress::{Preparation, Show};
 
 /// Checks that belong together.
 #[derive(Debug)]
-struct Section {
+struct CheckSection {
     /// Its name for programs.
     name: &'static str,
     /// Its title for people.
@@ -35,7 +35,7 @@ struct Section {
 struct Checkup {
     /// Whether at least one runtime can run at least one balancer.
     can_run: bool,
-    sections: Vec<Section>,
+    sections: Vec<CheckSection>,
 }
 
 /// Checks, and prints the findings.
@@ -59,7 +59,7 @@ pub(crate) fn perform(wanted: &Doctor) -> Result<Exit, Failure> {
 }
 
 fn json(checkup: &Checkup) -> String {
-    let section = |section: &Section| serde_json::json!({ "name": section.name, "runs": section.runs, "checks": section.checks });
+    let section = |section: &CheckSection| serde_json::json!({ "name": section.name, "runs": section.runs, "checks": section.checks });
     let sections: Vec<_> = checkup.sections.iter().map(section).collect();
     format!("{:#}\n", serde_json::json!({ "can_run": checkup.can_run, "sections": sections }))
 }
@@ -69,7 +69,7 @@ async fn checkup(results: &Path) -> Result<Checkup, Failure> {
     // As `rig run` does, so that the limits are the same.
     environment::raise_open_files();
     let sections = vec![
-        Section { name: "machine", title: "This machine", runs: None, checks: machine() },
+        CheckSection { name: "machine", title: "This machine", runs: None, checks: machine() },
         processes().await,
         {
             let progress = Preparation::begin(Show::for_stderr(false), "containers");
@@ -81,12 +81,12 @@ async fn checkup(results: &Path) -> Result<Checkup, Failure> {
     Ok(Checkup { can_run, sections })
 }
 
-async fn processes() -> Section {
+async fn processes() -> CheckSection {
     let loopback = loopback();
     let executables = installed::checks(programs()).await;
     let runs = if loopback.has_failed() { Vec::new() } else { usable(&executables) };
     let checks = executables.into_iter().map(|(_, check)| check).chain([loopback]).collect();
-    Section { name: "process", title: "Process runtime", runs: Some(runs), checks }
+    CheckSection { name: "process", title: "Process runtime", runs: Some(runs), checks }
 }
 
 /// Of what every scenario needs one of, the balancers: those whose checks have not failed.

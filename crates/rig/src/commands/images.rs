@@ -4,7 +4,7 @@ use engine::components::programs;
 use engine::help::with_help;
 use engine::runtime::docker::endpoint::Endpoint;
 use engine::runtime::docker::error::DockerError;
-use engine::runtime::docker::images::{Choice, ImageOf, Images};
+use engine::runtime::docker::images::{ImageChoice, ImageOf, ImageSource};
 use report::render_table;
 use report::table::{Cell, Column, Emphasis, Table};
 
@@ -27,7 +27,7 @@ async fn list(wanted: &cli::Images) -> Result<Exit, Failure> {
     let endpoint = Endpoint::find(&|name| std::env::var_os(name)).map_err(Failure::environment)?;
     let docker = endpoint.connect().await.map_err(Failure::environment)?;
     let executable = std::env::current_exe().map_err(Failure::environment)?;
-    let images = Images { docker, pull: wanted.pull.into(), executable };
+    let images = ImageSource { docker, pull: wanted.pull.into(), executable };
     let mut choices = Vec::new();
     let mut failed = Vec::new();
     for of in programs().map(ImageOf::Program).chain([ImageOf::Agent]) {
@@ -54,14 +54,14 @@ async fn list(wanted: &cli::Images) -> Result<Exit, Failure> {
     }
 }
 
-async fn fetched(images: &Images, of: ImageOf) -> Result<Choice, DockerError> {
+async fn fetched(images: &ImageSource, of: ImageOf) -> Result<ImageChoice, DockerError> {
     let progress = Preparation::begin(Show::for_stderr(false), of.name());
     let used = images.ensure(of, &|words| progress.tell(words)).await?;
-    Ok(Choice::made(of, used))
+    Ok(ImageChoice::made(of, used))
 }
 
-fn table(endpoint: &Endpoint, choices: &[Choice]) -> Table {
-    let row = |choice: &Choice| {
+fn table(endpoint: &Endpoint, choices: &[ImageChoice]) -> Table {
+    let row = |choice: &ImageChoice| {
         let image = match &choice.reference {
             // The digest has a column of its own.
             Some(reference) => Cell::plain(reference.split('@').next().unwrap_or_default()),

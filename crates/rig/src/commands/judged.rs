@@ -5,14 +5,14 @@ use std::io::IsTerminal;
 use model::history::{Event, Happening};
 use model::identity::CellId;
 use model::units::Nanos;
-use report::verdict::Problem;
+use report::verdict::RunProblem;
 use report::{
-    Analysis, Colour, Corrected, Format, Illustrated, RunSummary, Series, Style, Verdict, html, judge,
-    render, render_overview,
+    Analysis, CellSummary, Colour, Corrected, Illustrated, RunSummary, Series, Style, Verdict, judge, render,
+    render_several,
 };
 use store::{LoadedCell, PlanIs, ReadWarning, SavedRun, StoreError};
 
-use crate::cli::{FormatName, Output};
+use crate::cli::Output;
 use crate::exit::{Exit, Failure};
 
 /// The note on a run that an earlier version saved.
@@ -26,7 +26,7 @@ pub(super) struct Judged {
 }
 
 impl Judged {
-    fn illustrated(&self) -> Illustrated<'_> {
+    pub(super) fn illustrated(&self) -> Illustrated<'_> {
         Illustrated { run: &self.run, series: &self.series }
     }
 }
@@ -63,62 +63,60 @@ fn whole(saved: &SavedRun, cell: &CellId) -> Result<LoadedCell, StoreError> {
     Ok(loaded)
 }
 
-/// Summarises every cell of `saved` from its records and judges the run. Only one cell's records are in memory at a time.
-pub(super) fn judged(saved: &SavedRun) -> Result<Judged, StoreError> {
+/// What a cell's records showed.
+pub(super) struct MeasuredCell {
+    pub(super) summary: CellSummary,
+    series: Option<Series>,
+    warnings: Vec<ReadWarning>,
+}
+
+/// Sums up a cell from its records, which are in memory no longer than that; `also`: what else is to be read from them.
+pub(super) fn measured<T>(
+    saved: &SavedRun,
+    cell: &CellId,
+    also: impl FnOnce(&Analysis<'_>) -> T,
+) -> Result<(MeasuredCell, T), StoreError> {
+    let LoadedCell { records, warnings, .. } = whole(saved, cell)?;
+    let records = Corrected::of(saved.plan(), &records);
+    let analysis = Analysis::of(saved.plan(), &records);
+    let (summary, series) = (analysis.summary(), analysis.series());
+    Ok((MeasuredCell { summary, series, warnings }, also(&analysis)))
+}
+
+/// Judges `saved`. Cells that are in `known` were summed up before.
+pub(super) fn judged(saved: &SavedRun, mut known: Vec<MeasuredCell>) -> Result<Judged, StoreError> {
     let mut problems = Vec::new();
     match saved.plan_is() {
         PlanIs::AsRun => {}
-        PlanIs::Changed => problems.push(Problem::PlanChanged),
-        PlanIs::Unsealed => problems.push(Problem::Note(UNSEALED.to_owned())),
+        PlanIs::Changed => problems.push(RunProblem::PlanChanged),
+        PlanIs::Unsealed => problems.push(RunProblem::Note(UNSEALED.to_owned())),
     }
     if saved.was_interrupted() {
-        problems.push(Problem::Interrupted);
+        problems.push(RunProblem::Interrupted);
     }
     let (mut cells, mut pictured) = (Vec::new(), Vec::new());
     for cell in saved.cells() {
-        let loaded = whole(saved, &cell)?;
-        problems.extend(loaded.warnings.iter().map(|warning| Problem::Note(format!("{cell}: {warning}"))));
-        let records = Corrected::of(saved.plan(), &loaded.records);
-        let analysis = Analysis::of(saved.plan(), &records);
-        cells.push(analysis.summary());
-        pictured.extend(analysis.series());
+        let measured = match known.iter().position(|measured| measured.summary.cell() == cell) {
+            Some(place) => known.swap_remove(place),
+            None => measured(saved, &cell, |_| ())?.0,
+        };
+        let notes = measured.warnings.iter().map(|warning| RunProblem::Note(format!("{cell}: {warning}")));
+        problems.extend(notes);
+        cells.push(measured.summary);
+        pictured.extend(measured.series);
     }
     Ok(Judged { run: judge(saved.plan(), saved.environment(), cells, problems), series: pictured })
 }
 
-/// A run as an HTML page.
-pub(super) fn page(judged: &Judged) -> String {
-    html(&[judged.illustrated()])
-}
-
 /// Renders a run in the requested format.
 pub(super) fn rendered(judged: &Judged, output: &Output) -> String {
-    match format(output) {
-        Some(format) => render(&judged.run, format, style(output.no_color)),
-        None => page(judged),
-    }
+    render(judged.illustrated(), output.format, style(output.no_color))
 }
 
 /// Renders several runs in the requested format.
 pub(super) fn overview(runs: &[Judged], output: &Output) -> Result<String, Failure> {
-    let summaries: Vec<&RunSummary> = runs.iter().map(|judged| &judged.run).collect();
-    match format(output) {
-        Some(format) => render_overview(&summaries, format, style(output.no_color)).map_err(Failure::usage),
-        None => Ok(html(&runs.iter().map(Judged::illustrated).collect::<Vec<_>>())),
-    }
-}
-
-/// `None`: an HTML page, which needs more than the summary.
-fn format(output: &Output) -> Option<Format> {
-    Some(match output.format {
-        FormatName::Table => Format::Table,
-        FormatName::Markdown => Format::Markdown,
-        FormatName::Html => return None,
-        FormatName::Json => Format::Json,
-        FormatName::Csv => Format::Csv,
-        FormatName::Junit => Format::Junit,
-        FormatName::Openmetrics => Format::Openmetrics,
-    })
+    let runs: Vec<_> = runs.iter().map(Judged::illustrated).collect();
+    render_several(&runs, output.format, style(output.no_color)).map_err(Failure::usage)
 }
 
 /// The style of the report that is saved beside the records.

@@ -37,7 +37,7 @@ pub(super) fn plans(paths: &[PathBuf], sets: &[Set], choice: &Choice) -> Result<
                 let (path, sets, choice) = (path.clone(), sets.to_vec(), choice.clone());
                 plans.push(Planned { path, sets, choice, document, plan, again: None });
             }
-            Err(failure) => broken.push(failure.text()),
+            Err(failure) => broken.push(failure.message()),
         }
     }
     if broken.is_empty() { Ok(plans) } else { Err(Failure::usage(LaidOut(broken.join("\n\n")))) }

@@ -31,7 +31,7 @@ fn read(path: &Path) -> Result<Judged, Failure> {
     let saved = SavedRun::open(path)
         .with_context(|| format!("{} can't be reported{}", path.display(), advice(path)))
         .map_err(Failure::usage)?;
-    judged(&saved).map_err(Failure::environment)
+    judged(&saved, Vec::new()).map_err(Failure::environment)
 }
 
 fn advice(path: &Path) -> String {

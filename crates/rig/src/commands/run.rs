@@ -8,7 +8,7 @@ use engine::balancer::{Templates, adapter};
 use engine::capacity;
 use engine::cell::{End, Order, find_curl};
 use engine::components::{SERVICES, Service};
-use engine::host::limits::Limits;
+use engine::host::limits::ProcessLimits;
 use engine::preflight::preflight;
 use engine::program::Program;
 use engine::runtime::Runtime;
@@ -19,11 +19,11 @@ use model::identity::CellId;
 use model::outcome::OutcomeKind;
 use model::plan::{Plan, SavedPlan, Variant};
 use model::scenario::Choice;
-use report::{Analysis, CellSummary, Corrected, Format, render, verdict_json};
+use report::{CellSummary, Format, render, verdict_json};
 use store::{SavedRun, StoreError};
 use tokio::sync::watch;
 
-use super::judged::{Judged, SAVED, exit, judged, overview, page, rendered};
+use super::judged::{Judged, MeasuredCell, SAVED, exit, judged, measured, overview, rendered};
 use super::leftovers;
 use super::planning::{Planned, plans, templates};
 use super::reproduce;
@@ -160,7 +160,7 @@ pub(super) async fn run(
     {
         None => Err(Failure::interrupted()),
         Some(Chosen::Processes(executable)) => {
-            capacity::check(Limits::here(), plan).map_err(Failure::environment)?;
+            capacity::check(ProcessLimits::here(), plan).map_err(Failure::environment)?;
             job.perform(&|| ProcessRuntime::new(executable.clone()), None).await
         }
         Some(Chosen::Docker(engine)) => {
@@ -234,18 +234,22 @@ impl RunTask<'_> {
         let mut environment = environment::gather(builds, engine.map(Engine::facts));
         environment.command = reproduce::command(wanted, planned, plan, asked.name());
         environment.templates = preflight(plan, self.templates).map_err(Failure::usage)?;
-        let stored = store::Run::create(&wanted.out, plan, planned.document.text(), &environment)
+        let stored = store::RunWriter::create(&wanted.out, plan, planned.document.text(), &environment)
             .with_context(|| format!("results can't be written to {}", wanted.out.display()))
             .map_err(Failure::environment)?;
         let cells = interleaved(plan);
-        let mut broken = None;
+        let (mut broken, mut measured) = (None, Vec::new());
         for (number, cell) in cells.iter().enumerate() {
             let (show, variant) = (Show::for_stderr(wanted.quiet), plan.variant(&cell.variant));
             let progress = CellProgress::begin(show, cell, variant, number + 1, cells.len());
             let runtime = launched();
             match self.one(&runtime, plan, &stored, cell, &progress).await {
-                Ok(End::Interrupted) => break,
-                Ok(End::Completed | End::Failed(_)) => {}
+                Ok((end, cell)) => {
+                    measured.push(cell);
+                    if matches!(end, End::Interrupted) {
+                        break;
+                    }
+                }
                 Err(failure) => {
                     progress.finish("could not run");
                     broken = Some(failure);
@@ -257,7 +261,7 @@ impl RunTask<'_> {
         if stopped {
             stored.write_interrupted().map_err(Failure::environment)?;
         }
-        let judged = match conclude(&stored) {
+        let judged = match conclude(&stored, measured) {
             Ok(judged) => judged,
             // The first error says more than the failure to write the rest.
             Err(error) => return Err(broken.unwrap_or_else(|| Failure::environment(error))),
@@ -273,10 +277,10 @@ impl RunTask<'_> {
         &self,
         runtime: &impl Runtime,
         plan: &Plan,
-        stored: &store::Run,
+        stored: &store::RunWriter,
         cell: &CellId,
         progress: &CellProgress,
-    ) -> Result<End, Failure> {
+    ) -> Result<(End, MeasuredCell), Failure> {
         let wanted = self.wanted;
         let dir = stored.cell(cell).map_err(Failure::environment)?;
         let order = Order {
@@ -290,30 +294,33 @@ impl RunTask<'_> {
         };
         let end = engine::cell::run(runtime, &order).await.map_err(Failure::environment)?;
         let saved = SavedRun::open(stored.path()).map_err(Failure::environment)?;
-        let records = saved.records(cell).map_err(Failure::environment)?.records;
-        let records = Corrected::of(saved.plan(), &records);
-        let analysis = Analysis::of(saved.plan(), &records);
-        let summary = analysis.summary();
-        dir.write_summary(&summary).map_err(Failure::environment)?;
-        dir.write_latency_log(&analysis.latency_log()).map_err(Failure::environment)?;
+        let (measured, log) =
+            measured(&saved, cell, |analysis| analysis.latency_log()).map_err(Failure::environment)?;
+        let summary = &measured.summary;
+        dir.write_summary(summary).map_err(Failure::environment)?;
+        dir.write_latency_log(&log).map_err(Failure::environment)?;
         progress.finish(&match &end {
-            End::Completed => result_line(&summary),
+            End::Completed => result_line(summary),
             End::Failed(why) => format!("failed: {}", why.lines().next().unwrap_or_default()),
             End::Interrupted => "interrupted".to_owned(),
         });
-        Ok(end)
+        Ok((end, measured))
     }
 }
 
-/// Judges the whole run from its saved records, and writes the reports and the verdict.
-fn conclude(stored: &store::Run) -> Result<Judged, StoreError> {
-    let judged = judged(&SavedRun::open(stored.path())?)?;
-    let run = &judged.run;
-    stored.write_report("summary.json", &render(run, Format::Json, SAVED))?;
-    stored.write_report("verdict.json", &verdict_json(run))?;
-    stored.write_report("report.md", &render(run, Format::Markdown, SAVED))?;
-    stored.write_report("report.html", &page(&judged))?;
-    stored.write_report("junit.xml", &render(run, Format::Junit, SAVED))?;
+/// Judges the whole run from what was saved, and writes the reports and the verdict.
+fn conclude(stored: &store::RunWriter, measured: Vec<MeasuredCell>) -> Result<Judged, StoreError> {
+    let judged = judged(&SavedRun::open(stored.path())?, measured)?;
+    let reports = [
+        ("summary.json", Format::Json),
+        ("report.md", Format::Markdown),
+        ("report.html", Format::Html),
+        ("junit.xml", Format::Junit),
+    ];
+    for (name, format) in reports {
+        stored.write_report(name, &render(judged.illustrated(), format, SAVED))?;
+    }
+    stored.write_report("verdict.json", &verdict_json(&judged.run))?;
     Ok(judged)
 }
 

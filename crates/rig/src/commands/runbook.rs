@@ -6,7 +6,7 @@ use engine::balancer::adapter;
 use model::catalog::BalancerKind;
 use model::operations::Whereabouts;
 use model::plan::Variant;
-use report::run::Run;
+use report::run::LabelledRun;
 use report::{render_page, runbook};
 
 use super::saved;
@@ -16,7 +16,7 @@ use crate::exit::{Exit, Failure, print};
 /// Prints a page for the named balancer, or for each balancer in the runs, or for all balancers.
 pub(crate) fn perform(wanted: &Runbook) -> Result<Exit, Failure> {
     let read = saved::read(&wanted.runs)?;
-    let runs: Vec<Run<'_>> = read.iter().map(saved::Read::run).collect();
+    let runs: Vec<LabelledRun<'_>> = read.iter().map(saved::ReadRun::run).collect();
     let ran: BTreeSet<BalancerKind> =
         runs.iter().flat_map(|run| &run.plan.variants).flat_map(Variant::kinds).collect();
     let kinds: Vec<BalancerKind> = match wanted.balancer {

@@ -112,7 +112,7 @@ impl UpTask<'_> {
         // Nothing is kept, so it does not belong to the runs of a scenario.
         let home = self.wanted.out.join(format!("{UP}{}", std::process::id()));
         let environment = environment::gather(Default::default(), None);
-        let stored = store::Run::create(&home, self.plan, self.scenario.text(), &environment)
+        let stored = store::RunWriter::create(&home, self.plan, self.scenario.text(), &environment)
             .with_context(|| format!("files can't be written to {}", home.display()))
             .map_err(Failure::environment)?;
         engine::host::owner::mark(&home).map_err(Failure::environment)?;
@@ -124,7 +124,7 @@ impl UpTask<'_> {
         stood
     }
 
-    async fn serve(&self, runtime: &impl Runtime, stored: &store::Run) -> Result<Exit, Failure> {
+    async fn serve(&self, runtime: &impl Runtime, stored: &store::RunWriter) -> Result<Exit, Failure> {
         let dir = stored.cell(&self.cell).map_err(Failure::environment)?;
         let announcer = Announcer::new();
         let order = Order {

@@ -29,7 +29,7 @@ pub(crate) fn perform(wanted: &Validate) -> Result<Exit, Failure> {
                 ))?;
                 print_plain(&commands(&plan))?;
             }
-            Err(failure) => broken.push(failure.text()),
+            Err(failure) => broken.push(failure.message()),
         }
     }
     if broken.is_empty() {

@@ -2,7 +2,7 @@
 
 use model::plan::SavedPlan;
 use model::scenario::Choice;
-use report::run::Run;
+use report::run::LabelledRun;
 use report::{render_page, writeup};
 
 use super::planning::plan;
@@ -18,7 +18,7 @@ pub(crate) fn perform(wanted: &Writeup) -> Result<Exit, Failure> {
         return Err(Failure::usage(anyhow::anyhow!("there is no run in results/ yet"))
             .help("rig run scenarios/*.yaml, or name the directories of runs"));
     }
-    let runs: Vec<Run<'_>> = read.iter().map(saved::Read::run).collect();
+    let runs: Vec<LabelledRun<'_>> = read.iter().map(saved::ReadRun::run).collect();
     let of_bundled =
         |(name, _): &(&str, &str)| Ok((*plan(name.as_ref(), &[], &Choice::default())?.1).clone());
     let bundled = bundled::all().iter().map(of_bundled).collect::<Result<Vec<SavedPlan>, Failure>>()?;

@@ -23,7 +23,7 @@ pub(crate) struct Dashboard {
     /// Whether the balancer has a view of its backends, once that is known.
     pub(crate) sees: Option<bool>,
     pub(crate) progress: Progress,
-    pub(crate) backends: BTreeMap<String, Backend>,
+    pub(crate) backends: BTreeMap<String, BackendRow>,
     warmup: i64,
     duration: i64,
     recent: VecDeque<(Nanos, Progress)>,
@@ -31,7 +31,7 @@ pub(crate) struct Dashboard {
 
 /// One backend.
 #[derive(Default)]
-pub(crate) struct Backend {
+pub(crate) struct BackendRow {
     /// The incarnation that serves there.
     pub(crate) incarnation: Option<Incarnation>,
     /// Its share of the requests within the last second; `None`: there were none.
@@ -58,7 +58,7 @@ impl Dashboard {
             load: None,
             sees: None,
             progress: Progress::default(),
-            backends: backends.map(|backend| (backend.id.clone(), Backend::default())).collect(),
+            backends: backends.map(|backend| (backend.id.clone(), BackendRow::default())).collect(),
             warmup: variant.map_or(0, |variant| nanos(variant.traffic.warmup)),
             duration: variant.map_or(0, |variant| nanos(variant.traffic.duration)),
             recent: VecDeque::new(),
@@ -104,7 +104,7 @@ impl Dashboard {
                 remember(&mut backend.received, self.now, status.received);
             }
         }
-        let grown = |backend: &Backend| match (backend.received.front(), backend.received.back()) {
+        let grown = |backend: &BackendRow| match (backend.received.front(), backend.received.back()) {
             (Some((_, before)), Some((_, after))) if backend.status.is_some() => after - before,
             _ => 0,
         };

@@ -6,7 +6,7 @@ use ratatui::style::{Color, Modifier, Style, Stylize};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{LineGauge, Row, Table};
 
-use super::dashboard::{Backend, Dashboard};
+use super::dashboard::{BackendRow, Dashboard};
 
 /// Lines beside the backends: title, time, column heads, requests.
 const AROUND: u16 = 4;
@@ -55,7 +55,7 @@ fn draw_backends(frame: &mut Frame<'_>, dashboard: &Dashboard, area: Rect) {
     frame.render_widget(Table::new(rows, widths).header(heads.style(Modifier::DIM)).column_spacing(1), area);
 }
 
-fn row<'a>(id: &'a str, backend: &'a Backend, sees: Option<bool>) -> Row<'a> {
+fn row<'a>(id: &'a str, backend: &'a BackendRow, sees: Option<bool>) -> Row<'a> {
     let name = backend.incarnation.as_ref().map_or_else(|| id.to_owned(), ToString::to_string);
     let share = backend.share.map_or_else(
         || "–".to_owned(),

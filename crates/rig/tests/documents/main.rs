@@ -9,17 +9,14 @@
 mod shorter;
 mod steps;
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use rustix::process::{Pid, Signal, kill_process};
+use testing::{Invocation, Rig, RunSummary, Running, Sandbox, Signal};
 
 use crate::steps::{Step, steps};
 
-/// The longest command runs ten cells of a few seconds each.
-const PATIENCE: Duration = Duration::from_secs(240);
+const RIG: Rig = Rig::new(env!("CARGO_BIN_EXE_rig"), "");
 /// How commands begin that are not run here, and why.
 const LEFT_OUT: [(&str, &str); 5] = [
     ("make ", "make is what runs this"),
@@ -49,26 +46,29 @@ fn the_committed_results_can_be_reported_again() {
     let mut reported = 0;
     for entry in std::fs::read_dir(&reference).unwrap().flatten().filter(|entry| entry.path().is_dir()) {
         let report = |path: &Path, format: &str| {
-            let mut command = Command::new(env!("CARGO_BIN_EXE_rig"));
-            command.args(["report", "--format", format]).arg(path).output().unwrap()
+            RIG.idle().command(["report", "--format", format]).args([path]).ends()
         };
         let summary = entry.path().join("summary.json");
-        for format in ["table", "markdown", "html", "csv", "junit", "openmetrics"] {
-            let said = report(&summary, format);
-            assert_eq!(said.status.code(), Some(0), "{format} of {}: {said:?}", summary.display());
+        for format in ["table", "markdown", "html", "svg", "csv", "junit", "openmetrics", "github"] {
+            report(&summary, format).exits(0);
         }
-        let again = report(&summary, "json").stdout;
-        let [kept, again] = [std::fs::read(&summary).unwrap(), again]
-            .map(|bytes| serde_json::from_slice::<report::RunSummary>(&bytes).unwrap())
-            .map(|summary| serde_json::to_value(summary).unwrap());
-        assert_eq!(kept, again);
+        let kept: RunSummary = serde_json::from_slice(&std::fs::read(&summary).unwrap()).unwrap();
+        let again = report(&summary, "json").summary();
+        assert_eq!(serde_json::to_value(kept).unwrap(), serde_json::to_value(again).unwrap());
         // Their directories hold no records, and it is said what can be reported instead.
-        let said = report(&entry.path(), "table");
-        assert_eq!(said.status.code(), Some(2));
-        assert!(String::from_utf8_lossy(&said.stderr).contains("summary.json` prints"), "{said:?}");
+        report(&entry.path(), "table").exits(2).complains("summary.json` prints");
         reported += 1;
     }
     assert!(reported > 5, "{} holds few results", reference.display());
+}
+
+#[test]
+fn the_readme_shows_the_first_table_of_the_committed_report() {
+    let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
+    let report = read("results/reference/drain/report.md");
+    let rows = report.lines().skip_while(|line| !line.starts_with('|'));
+    let table: Vec<&str> = rows.take_while(|line| line.starts_with('|')).collect();
+    assert!(table.len() > 5 && read("README.md").contains(&table.join("\n")), "{table:#?}");
 }
 
 fn root() -> PathBuf {
@@ -76,13 +76,13 @@ fn root() -> PathBuf {
 }
 
 fn perform(document: &str) {
-    let directory = tempfile::tempdir().unwrap();
+    let shell = Shell { sandbox: RIG.alone(), document: document.to_owned() };
+    let directory = shell.sandbox.path();
     for name in ["scenarios", "docs", "proxy-configs", "docker", "tools"] {
-        copy(&root().join(name), &directory.path().join(name));
+        copy(&root().join(name), &directory.join(name));
     }
-    shorter::make(&directory.path().join("scenarios"));
+    shorter::make(&directory.join("scenarios"));
     let text = std::fs::read_to_string(root().join(document)).unwrap();
-    let shell = Shell { directory: directory.path().to_owned(), document: document.to_owned() };
     let mut standing = None;
     let mut performed = 0;
     for step in steps(&text) {
@@ -123,29 +123,8 @@ fn copy(from: &Path, to: &Path) {
 
 /// Where a document's commands run.
 struct Shell {
-    directory: PathBuf,
+    sandbox: Sandbox,
     document: String,
-}
-
-/// A `rig up` beside the commands that follow it.
-struct Standing {
-    child: Child,
-    command: String,
-    log: PathBuf,
-}
-
-impl Drop for Standing {
-    fn drop(&mut self) {
-        // Only where a test failed meanwhile: nothing may outlive it.
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
-impl Standing {
-    fn said(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap_or_default()
-    }
 }
 
 impl Shell {
@@ -153,70 +132,33 @@ impl Shell {
         println!("{}: {text}", self.document);
     }
 
-    fn command(&self, line: &str) -> Command {
-        let binary = Path::new(env!("CARGO_BIN_EXE_rig")).parent().unwrap().to_owned();
-        let directories = [binary, root().join("tools/bin")];
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let path = std::env::join_paths(directories.into_iter().chain(std::env::split_paths(&path)));
-        let mut command = Command::new("bash");
-        command.args(["-eu", "-o", "pipefail", "-c", line]).current_dir(&self.directory);
-        command.env("PATH", path.unwrap()).env("NO_COLOR", "1").stdin(Stdio::null());
-        if !NEEDS_AN_ENGINE.iter().any(|words| line.contains(words)) {
-            command.env("DOCKER_HOST", "unix:///nonexistent/docker.sock");
+    fn command(&self, line: &str) -> Invocation {
+        let command = self.sandbox.shell(line).env("NO_COLOR", "1");
+        if NEEDS_AN_ENGINE.iter().any(|words| line.contains(words)) {
+            command
+        } else {
+            command.env("DOCKER_HOST", "unix:///nonexistent/docker.sock")
         }
-        command
     }
 
     fn run(&self, step: &Step) {
         let begun = Instant::now();
-        let log = self.directory.join("said.log");
-        let file = File::create(&log).unwrap();
-        let mut command = self.command(&step.command);
-        let mut child = command.stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
-        let status = wait(&mut child, begun);
-        let said = || String::from_utf8_lossy(&std::fs::read(&log).unwrap()).into_owned();
-        let code = status.unwrap_or_else(|| panic!("`{}` hangs\n{}", step.command, said()));
-        assert_eq!(code, Some(step.exits), "`{}` of {}\n{}", step.command, self.document, said());
+        self.command(&step.command).begin().exits(step.exits);
         self.say(&format!("exit {}, {:.1} s: {}", step.exits, begun.elapsed().as_secs_f64(), step.command));
     }
 
-    fn leave_running(&self, line: &str) -> Standing {
-        let log = self.directory.join("up.log");
-        let file = File::create(&log).unwrap();
+    fn leave_running(&self, line: &str) -> Running {
         // Without a shell between, so that a signal to it is a signal to rig.
-        let mut command = self.command(&format!("exec {line}"));
-        let child = command.stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
-        let mut standing = Standing { child, command: line.to_owned(), log };
-        let begun = Instant::now();
-        while !standing.said().contains("curl") {
-            let ended = standing.child.try_wait().unwrap();
-            assert!(ended.is_none() && begun.elapsed() < PATIENCE, "`{line}`\n{}", standing.said());
-            std::thread::park_timeout(Duration::from_millis(50));
-        }
+        let mut standing = self.command(&format!("exec {line}")).begin();
+        standing.until_it_says("curl");
         standing
     }
 
     /// Ends it as Ctrl-C does.
-    fn end(&self, mut standing: Standing) {
-        let pid = Pid::from_child(&standing.child);
-        kill_process(pid, Signal::INT).unwrap();
-        let code = wait(&mut standing.child, Instant::now()).flatten();
-        assert!(matches!(code, Some(0 | 130)), "`{}`: {code:?}\n{}", standing.command, standing.said());
-        self.say(&format!("exit {}: {}", code.unwrap_or_default(), standing.command));
-    }
-}
-
-/// The exit code of `child`; `None`: it did not end in time, and was killed.
-fn wait(child: &mut Child, begun: Instant) -> Option<Option<i32>> {
-    loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            return Some(status.code());
-        }
-        if begun.elapsed() > PATIENCE {
-            drop(child.kill());
-            drop(child.wait());
-            return None;
-        }
-        std::thread::park_timeout(Duration::from_millis(50));
+    fn end(&self, mut standing: Running) {
+        standing.signal(Signal::INT);
+        let code = standing.ends().code();
+        assert!(matches!(code, Some(0 | 130)), "{code:?}: {}", standing.said());
+        self.say(&format!("exit {}: rig up", code.unwrap_or_default()));
     }
 }

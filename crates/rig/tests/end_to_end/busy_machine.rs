@@ -58,7 +58,7 @@ fn a_backend_that_was_stopped_from_outside_is_named() {
     let cell = &run.cells[0];
     assert_eq!(cell.lateness.standstill.as_ref().unwrap().component, "web-1/1", "{:?}", cell.lateness);
     let reasons = cell.validity.counts.reasons.concat();
-    assert!(reasons.contains("charged to nobody"), "{reasons}");
+    assert!(reasons.contains("no proven cause"), "{reasons}");
 }
 
 #[test]

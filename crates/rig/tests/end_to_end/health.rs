@@ -3,7 +3,7 @@
 use model::detection::DetectionBound;
 use report::fate::SubCause;
 use testing::{
-    BALANCERS, BalancerKind, FaultRecord, Haproxy, Nginx, OutcomeKind, Removal, Run, books_balance,
+    BALANCERS, BalancerKind, FaultRecord, Haproxy, Nginx, OutcomeKind, Run, TimeToEject, books_balance,
 };
 
 use crate::RIG;
@@ -13,7 +13,7 @@ fn fault<'a>(run: &'a Run, balancer: BalancerKind, variant: &str, backend: &str)
 }
 
 fn harmed(fault: &FaultRecord) -> u64 {
-    fault.harmed_in_flight + fault.harmed_after
+    fault.failed_in_flight + fault.failed_after
 }
 
 #[test]
@@ -24,10 +24,10 @@ fn a_crash_is_seen_by_probes_and_goes_on_costing_without_them() {
     run.exits(0).quietly();
     let seen = fault(&run, Haproxy, "fast-crash", "web-1");
     assert_eq!(seen.seen_down.as_ref().unwrap().words, "DOWN");
-    assert!(seen.seen_up.is_some() && seen.serves_again_ms.is_some(), "{seen:?}");
+    assert!(seen.seen_up.is_some() && seen.time_to_restore_ms.is_some(), "{seen:?}");
     assert!(matches!(&seen.bound, DetectionBound::Within { why, .. } if why == "2 × 200ms"), "{seen:?}");
     let unseen = fault(&run, Nginx, "fast-crash", "web-1");
-    assert_eq!(unseen.removal, Removal::Never, "{unseen:?}");
+    assert_eq!(unseen.time_to_eject, TimeToEject::Never, "{unseen:?}");
     assert!(harmed(unseen) > 2 * harmed(seen), "{unseen:?} {seen:?}");
     for balancer in [Nginx, Haproxy] {
         books_balance(run.cell(balancer, "fast-crash"));

@@ -61,7 +61,7 @@ fn the_commands_of_every_runbook_work_on_a_balancer_that_serves() {
         running.until("scheduled");
         let at = whereabouts(rig.path());
         let operations: Operations = adapter(kind).operated().unwrap().operations(&at);
-        let look = |signal: &model::operations::Signal| typed(&signal.command);
+        let look = |signal: &model::operations::LookedAt| typed(&signal.command);
         eventually(&format!("{balancer} to have given every backend something"), || {
             let shares = look(&operations.distribution);
             let numbers = shares.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse::<u64>().ok());
@@ -91,7 +91,7 @@ fn the_commands_of_every_runbook_work_on_a_balancer_that_serves() {
 }
 
 #[derive(Deserialize)]
-struct Comparison {
+struct RunComparison {
     sides: Vec<Side>,
     rows: Vec<Row>,
     absent: Vec<Absent>,
@@ -126,7 +126,7 @@ fn balancers_are_compared_by_running_them_and_runs_by_reading_them() {
     let compared = rig.command(["compare", "haproxy", "nginx", &standing, "--repeat", "1"]);
     let ended = compared.args(["--format", "json", "--runtime", "process", "--quiet"]).exits(0);
     assert_eq!(ended.err, "");
-    let comparisons: Vec<Comparison> = ended.read();
+    let comparisons: Vec<RunComparison> = ended.read();
     let comparison = &comparisons[0];
     let names: Vec<&str> = comparison.sides.iter().map(|side| side.name.as_str()).collect();
     assert_eq!(names, ["haproxy", "nginx"]);

@@ -1,6 +1,6 @@
 //! How people operate Envoy: by its admin interface, and by the endpoints file that it watches.
 
-use model::operations::{Operations, Signal, Whereabouts};
+use model::operations::{LookedAt, Operations, Whereabouts};
 
 use super::Envoy;
 use crate::balancer::{Operated, meanings};
@@ -21,21 +21,21 @@ impl Operated for Envoy {
         Operations {
             names: "ADMIN: the path of `admin` in `envoy.yaml` (for an address: `http://HOST:PORT`, without --unix-socket); DIRECTORY: where `endpoints/` is; POOL: the cluster; \
                     BACKEND_HOST and BACKEND_PORT: the backend's address.",
-            distribution: Signal {
+            distribution: LookedAt {
                 command: clusters("rq_total"),
                 reading: "`cluster::address::rq_total::`requests since the start. Read it twice: the difference is the share now.",
             },
-            health: Signal {
+            health: LookedAt {
                 command: clusters("health_flags"),
                 reading: "healthy, or why not: `/failed_active_hc` (probes), `/failed_outlier_check` (ejected by failed traffic), \
                           `/eds_status_draining` (taken out by a deploy), `/pending_active_hc` (not probed yet).",
             },
-            drain: Signal {
+            drain: LookedAt {
                 command: clusters("health_flags|rq_active"),
                 reading: "`/eds_status_draining`: no new request. `rq_active`: requests in flight there; it is drained when that is 0 \
                           twice, 100 ms apart. An endpoint that was removed from the file is no longer listed, drained or not.",
             },
-            errors: Signal {
+            errors: LookedAt {
                 command: format!(
                     "curl -s --unix-socket {admin} http://envoy/stats | grep -E '(down|up)stream_rq_(5xx|total|completed):'"
                 ),

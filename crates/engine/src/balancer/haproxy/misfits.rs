@@ -4,14 +4,14 @@ use std::path::Path;
 
 use model::topology::Topology;
 
-use super::syntax::{Line, parse};
+use super::syntax::{ConfigLine, parse};
 use crate::balancer::misfit::{Misfit, leaves, unnamed};
 use crate::balancer::{ConfigFile, Site};
 
 /// What is wrong with its configuration.
 pub(super) fn misfits(file: &ConfigFile, site: &Site, topology: &Topology) -> Vec<Misfit> {
     let sections = parse(&file.text);
-    let lines: Vec<&Line> = sections.iter().flat_map(|section| &section.lines).collect();
+    let lines: Vec<&ConfigLine> = sections.iter().flat_map(|section| &section.lines).collect();
     let mut found: Vec<Misfit> = lines.iter().filter_map(|line| misfit(line, file, site)).collect();
     let any = |keyword: &str, word: &str| {
         lines.iter().any(|line| line.is(keyword) && line.words.iter().any(|known| known == word))
@@ -39,7 +39,7 @@ pub(super) fn misfits(file: &ConfigFile, site: &Site, topology: &Topology) -> Ve
     found
 }
 
-fn misfit(line: &Line, file: &ConfigFile, site: &Site) -> Option<Misfit> {
+fn misfit(line: &ConfigLine, file: &ConfigFile, site: &Site) -> Option<Misfit> {
     let first = line.words.get(1).map(String::as_str).unwrap_or_default();
     let remove = |what| Some(Misfit::of(file, line.number, what, "remove it"));
     let keyword = line.words.first().map(String::as_str).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! The settings that decide about drops, read from HAProxy's configuration.
 
-use super::syntax::{Line, Section, parse};
+use super::syntax::{ConfigLine, ConfigSection, parse};
 use super::*;
 use crate::balancer::read_back::{Rendered, default, forms};
 
@@ -14,7 +14,7 @@ impl HasSettings for Haproxy {
 fn settings(it: &Rendered<'_>) -> Vec<Setting> {
     let topology = &it.variant.topology;
     let sections = it.file(CONFIG).map(|file| parse(&file.text)).unwrap_or_default();
-    let read = Read(&sections);
+    let read = ConfigView(&sections);
     let timeout = |what: &str| read.backends(&[&format!("timeout {what}")], "no limit");
     let layer4 = is_layer4(topology);
     let mut settings = vec![
@@ -80,11 +80,11 @@ fn settings(it: &Rendered<'_>) -> Vec<Setting> {
 }
 
 /// A configuration that is looked through.
-struct Read<'a>(&'a [Section]);
+struct ConfigView<'a>(&'a [ConfigSection]);
 
-impl Read<'_> {
+impl ConfigView<'_> {
     /// The sections of these kinds, each with the `defaults` that hold for it: the last before it.
-    fn with_defaults(&self, kinds: &[&str]) -> Vec<(&Section, Option<&Section>)> {
+    fn with_defaults(&self, kinds: &[&str]) -> Vec<(&ConfigSection, Option<&ConfigSection>)> {
         let mut defaults = None;
         let mut found = Vec::new();
         for section in self.0 {
@@ -99,10 +99,10 @@ impl Read<'_> {
 
     /// The lines with these keywords as they hold in each section of those kinds: its own, else those of its defaults.
     fn in_force(&self, kinds: &[&str], keywords: &[&str], does: &str) -> String {
-        let said = |(section, defaults): (&Section, Option<&Section>)| {
-            let of = |section: &Section, keyword: &str| {
+        let said = |(section, defaults): (&ConfigSection, Option<&ConfigSection>)| {
+            let of = |section: &ConfigSection, keyword: &str| {
                 let lines: Vec<String> =
-                    section.lines.iter().filter(|line| line.is(keyword)).map(Line::text).collect();
+                    section.lines.iter().filter(|line| line.is(keyword)).map(ConfigLine::text).collect();
                 (!lines.is_empty()).then(|| lines.join("; "))
             };
             let held =
@@ -122,16 +122,17 @@ impl Read<'_> {
 
     fn global(&self, keyword: &str, does: &str) -> String {
         let lines = self.0.iter().filter(|it| it.kind == "global").flat_map(|it| &it.lines);
-        forms(lines.filter(|line| line.is(keyword)).map(Line::text), default("HAProxy", does))
+        forms(lines.filter(|line| line.is(keyword)).map(ConfigLine::text), default("HAProxy", does))
     }
 
     /// What servers say after these words: on their own line, or on `default-server`, of their section or its defaults.
     fn servers(&self, words: &[&str], does: &str) -> String {
         let mut said = Vec::new();
         for (section, defaults) in self.with_defaults(&["backend", "listen"]) {
-            let is_default = |line: &&Line| line.is("default-server");
+            let is_default = |line: &&ConfigLine| line.is("default-server");
             let inherited = defaults.iter().flat_map(|it| &it.lines).filter(is_default);
-            let inherited: Vec<&Line> = inherited.chain(section.lines.iter().filter(is_default)).collect();
+            let inherited: Vec<&ConfigLine> =
+                inherited.chain(section.lines.iter().filter(is_default)).collect();
             for server in section.lines.iter().filter(|line| line.is("server")) {
                 let held = words.iter().filter_map(|word| {
                     let lines = std::iter::once(server).chain(inherited.iter().rev().copied());
@@ -177,8 +178,9 @@ impl Read<'_> {
     /// These words of every line with that keyword.
     fn words_of(&self, keyword: &str, words: &[&str]) -> String {
         let lines = self.0.iter().flat_map(|it| &it.lines).filter(|line| line.is(keyword));
-        let said =
-            |line: &Line| words.iter().filter_map(|word| parameter(line, word)).collect::<Vec<_>>().join(" ");
+        let said = |line: &ConfigLine| {
+            words.iter().filter_map(|word| parameter(line, word)).collect::<Vec<_>>().join(" ")
+        };
         format!("{keyword} … {}", forms(lines.map(said), default("HAProxy", "plain")))
     }
 }
@@ -187,7 +189,7 @@ impl Read<'_> {
 const FLAGS: [&str; 3] = ["check", "ssl", "no-tls-tickets"];
 
 /// A parameter of a line, with its value.
-fn parameter(line: &Line, word: &str) -> Option<String> {
+fn parameter(line: &ConfigLine, word: &str) -> Option<String> {
     let at = line.words.iter().skip(1).position(|known| known == word)? + 1;
     match line.words.get(at + 1) {
         Some(value) if !FLAGS.contains(&word) => Some(format!("{word} {value}")),

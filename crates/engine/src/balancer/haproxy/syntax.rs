@@ -2,22 +2,22 @@
 
 /// A section: `global`, `defaults`, `frontend NAME`, `backend NAME`, `listen NAME`, …
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Section {
+pub(super) struct ConfigSection {
     pub(super) kind: String,
     pub(super) name: String,
-    pub(super) lines: Vec<Line>,
+    pub(super) lines: Vec<ConfigLine>,
 }
 
 /// A line of a section.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Line {
+pub(super) struct ConfigLine {
     /// Its words, without quotes.
     pub(super) words: Vec<String>,
     /// Its place in the file, counted from 1.
     pub(super) number: usize,
 }
 
-impl Line {
+impl ConfigLine {
     /// Whether it begins with the words of `keyword`.
     pub(super) fn is(&self, keyword: &str) -> bool {
         let mut words = self.words.iter();
@@ -49,16 +49,16 @@ const SECTIONS: [&str; 14] = [
 ];
 
 /// Reads a whole file; what stands before the first section is in one without a kind.
-pub(super) fn parse(text: &str) -> Vec<Section> {
-    let mut sections = vec![Section::default()];
+pub(super) fn parse(text: &str) -> Vec<ConfigSection> {
+    let mut sections = vec![ConfigSection::default()];
     for (at, line) in text.lines().enumerate() {
         let words = words(line);
         let Some(first) = words.first() else { continue };
         if SECTIONS.contains(&first.as_str()) {
             let name = words.get(1).cloned().unwrap_or_default();
-            sections.push(Section { kind: first.clone(), name, lines: Vec::new() });
+            sections.push(ConfigSection { kind: first.clone(), name, lines: Vec::new() });
         } else if let Some(section) = sections.last_mut() {
-            section.lines.push(Line { words, number: at + 1 });
+            section.lines.push(ConfigLine { words, number: at + 1 });
         }
     }
     sections

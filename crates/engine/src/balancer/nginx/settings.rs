@@ -19,7 +19,7 @@ impl HasSettings for Nginx {
 fn settings(it: &Rendered<'_>) -> Vec<Setting> {
     let topology = &it.variant.topology;
     let tree = main_file(it.files).and_then(|file| parse(&file.text).ok()).unwrap_or_default();
-    let read = Read { tree: &tree, includes: includes(&tree) };
+    let read = ConfigView { tree: &tree, includes: includes(&tree) };
     let layer4 = is_layer4(topology);
     let silence = || format!("{} (silence both ways)", read.in_force(&["proxy_timeout"], "10m"));
     let retried = if layer4 { "proxy_next_upstream on;" } else { "proxy_next_upstream error timeout;" };
@@ -78,7 +78,7 @@ fn settings(it: &Rendered<'_>) -> Vec<Setting> {
 
 const ALGORITHMS: [&str; 6] = ["least_conn", "ip_hash", "hash", "random", "least_time", "sticky"];
 
-fn tls_settings(it: &Rendered<'_>, read: &Read<'_>) -> Vec<Setting> {
+fn tls_settings(it: &Rendered<'_>, read: &ConfigView<'_>) -> Vec<Setting> {
     let listen = read.in_force(
         &["ssl_protocols", "ssl_session_tickets", "ssl_session_cache"],
         "TLSv1.2 TLSv1.3, tickets on, no cache",
@@ -99,12 +99,12 @@ fn includes(tree: &[Directive]) -> bool {
 }
 
 /// A configuration that is looked through.
-struct Read<'a> {
+struct ConfigView<'a> {
     tree: &'a [Directive],
     includes: bool,
 }
 
-impl Read<'_> {
+impl ConfigView<'_> {
     /// What holds where the file says nothing.
     fn otherwise(&self, does: &str) -> String {
         if self.includes { NOT_KNOWN.to_owned() } else { default("nginx", does) }

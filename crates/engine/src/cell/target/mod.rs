@@ -23,7 +23,7 @@ use self::fleet::TargetFleet;
 use self::settling::Settling;
 use super::deploy::deploy;
 use super::error::CellError;
-use super::generator::{self, Generator};
+use super::generator::{self, GeneratorProcess};
 use super::machine;
 use super::recorder::{Observation, Recorder};
 use super::stages::Stages;
@@ -130,7 +130,7 @@ impl<R: Runtime> Against<'_, R> {
         self.target.url.tls.then_some(ClientTls { authority, server, resumption })
     }
 
-    async fn under_load(&self, variant: &Variant, generator: &mut Generator) -> Result<(), CellError> {
+    async fn under_load(&self, variant: &Variant, generator: &mut GeneratorProcess) -> Result<(), CellError> {
         let (origin, say) = (generator.origin, generator.commands());
         let (seen, progress) = watch::channel(None);
         let settling =

@@ -14,12 +14,12 @@ const OVERHEAD: u64 = 4 * 512;
 #[derive(Debug, Default)]
 pub(super) struct Archive {
     /// In the order of paths, so that a directory stands before what it holds.
-    entries: BTreeMap<PathBuf, (Entry, u32)>,
+    entries: BTreeMap<PathBuf, (ArchiveEntry, u32)>,
 }
 
 /// What is at a path.
 #[derive(Debug)]
-enum Entry {
+enum ArchiveEntry {
     Directory,
     /// The content of a file of this system.
     Copy(PathBuf),
@@ -29,24 +29,24 @@ enum Entry {
 impl Archive {
     /// A directory with the permissions `mode`.
     pub(super) fn directory(&mut self, path: &Path, mode: u32) {
-        self.add(path, Entry::Directory, mode);
+        self.add(path, ArchiveEntry::Directory, mode);
     }
 
     /// An executable file with the content of `source`, symbolic links followed.
     pub(super) fn executable(&mut self, path: &Path, source: &Path) {
-        self.add(path, Entry::Copy(source.to_owned()), 0o755);
+        self.add(path, ArchiveEntry::Copy(source.to_owned()), 0o755);
     }
 
     /// A file that everybody may read.
     pub(super) fn text(&mut self, path: &Path, text: impl Into<String>) {
-        self.add(path, Entry::Text(text.into()), 0o644);
+        self.add(path, ArchiveEntry::Text(text.into()), 0o644);
     }
 
-    fn add(&mut self, path: &Path, entry: Entry, mode: u32) {
+    fn add(&mut self, path: &Path, entry: ArchiveEntry, mode: u32) {
         let path = path.strip_prefix("/").unwrap_or(path);
         // An engine makes missing directories as it likes; some are closed to all but root.
         for parent in path.ancestors().skip(1).filter(|parent| !parent.as_os_str().is_empty()) {
-            self.entries.entry(parent.to_owned()).or_insert((Entry::Directory, 0o755));
+            self.entries.entry(parent.to_owned()).or_insert((ArchiveEntry::Directory, 0o755));
         }
         self.entries.insert(path.to_owned(), (entry, mode));
     }
@@ -56,14 +56,14 @@ impl Archive {
         let mut tar = Builder::new(Vec::with_capacity(self.size_hint()));
         for (path, (entry, mode)) in &self.entries {
             match entry {
-                Entry::Directory => {
+                ArchiveEntry::Directory => {
                     tar.append_data(&mut header(EntryType::Directory, *mode, 0), path, io::empty())?;
                 }
-                Entry::Text(text) => {
+                ArchiveEntry::Text(text) => {
                     let mut header = header(EntryType::Regular, *mode, text.len() as u64);
                     tar.append_data(&mut header, path, text.as_bytes())?;
                 }
-                Entry::Copy(source) => {
+                ArchiveEntry::Copy(source) => {
                     let named = |error| io::Error::other(format!("{}: {error}", source.display()));
                     let file = File::open(source).map_err(named)?;
                     let size = file.metadata().map_err(named)?.len();
@@ -77,9 +77,9 @@ impl Archive {
 
     /// Room for everything at once: an archive of 100 MB that grows would be copied several times.
     fn size_hint(&self) -> usize {
-        let size = |(entry, _): &(Entry, u32)| match entry {
-            Entry::Copy(source) => source.metadata().map_or(0, |meta| meta.len()),
-            Entry::Directory | Entry::Text(_) => 0,
+        let size = |(entry, _): &(ArchiveEntry, u32)| match entry {
+            ArchiveEntry::Copy(source) => source.metadata().map_or(0, |meta| meta.len()),
+            ArchiveEntry::Directory | ArchiveEntry::Text(_) => 0,
         };
         let total: u64 = self.entries.values().map(|entry| size(entry) + OVERHEAD).sum();
         usize::try_from(total).unwrap_or(0)

@@ -4,14 +4,14 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::runtime::CpuTime;
+use crate::runtime::CpuUse;
 
 /// Where control groups are mounted.
 const MOUNT: &str = "/sys/fs/cgroup";
 
 /// The CPU time of the control group that the process `pid` is in, which must be that of `container`: seen from
 /// another namespace of processes, the number may be a stranger's.
-pub(super) fn cpu_time(pid: u32, container: &str) -> io::Result<CpuTime> {
+pub(super) fn cpu_time(pid: u32, container: &str) -> io::Result<CpuUse> {
     let groups = std::fs::read_to_string(format!("/proc/{pid}/cgroup"))?;
     if !groups.contains(container) {
         return Err(io::Error::other(format!("process {pid} is not in the container's control group")));
@@ -28,7 +28,7 @@ pub(super) fn cpu_time(pid: u32, container: &str) -> io::Result<CpuTime> {
         }
     };
     let seconds = seconds.ok_or_else(|| io::Error::other(format!("{} holds no CPU time", file.display())))?;
-    Ok(CpuTime { seconds, source: source.words() })
+    Ok(CpuUse { seconds, source: source.words() })
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

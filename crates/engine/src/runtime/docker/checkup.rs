@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 
 use super::endpoint::Endpoint;
 use super::error::{DockerError, words};
-use super::images::{Choice, ImageOf, Images, Pull};
+use super::images::{ImageChoice, ImageOf, ImageSource, Pull};
 use super::network::{SUBNETS, routed};
 use super::official::Official;
 use super::sweep::leftovers;
@@ -88,14 +88,14 @@ impl Answering {
         programs: impl Iterator<Item = &'static Program>,
         executable: PathBuf,
     ) -> Vec<(ImageOf, Check)> {
-        let with = |pull| Images { docker: self.docker.clone(), pull, executable: executable.clone() };
+        let with = |pull| ImageSource { docker: self.docker.clone(), pull, executable: executable.clone() };
         let (missing, never) = (with(Pull::Missing), with(Pull::Never));
         let images = programs.map(ImageOf::Program).chain([ImageOf::Agent]);
         let checks = images.map(async |of| (of, self.image(of, &missing, &never).await));
         join_all(checks).await
     }
 
-    async fn image(&self, of: ImageOf, missing: &Images, never: &Images) -> Check {
+    async fn image(&self, of: ImageOf, missing: &ImageSource, never: &ImageSource) -> Check {
         let name = image_name(of);
         let chosen = match missing.choose(of).await {
             Ok(chosen) => chosen,
@@ -186,7 +186,7 @@ fn kernel(engines: Option<&str>, here: &str) -> Check {
 }
 
 /// `chosen` as it stands, or packed because no registry gave the official one.
-fn image(name: String, chosen: &Choice, refusal: Option<&str>) -> Check {
+fn image(name: String, chosen: &ImageChoice, refusal: Option<&str>) -> Check {
     let why = chosen.why.split('\n').next().unwrap_or_default();
     let Some(reference) = &chosen.reference else {
         let refusal = refusal.map(|words| format!("; and none is pulled: {words}")).unwrap_or_default();
@@ -245,37 +245,37 @@ fn subnets(routed: u32) -> Check {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checkup::State;
+    use crate::checkup::CheckState;
 
     #[test]
     fn a_rootless_engine_and_one_on_another_kernel_are_refused() {
         let option = |text: &str| vec!["name=seccomp,profile=default".to_owned(), text.to_owned()];
-        assert_eq!(rootless(&option("name=rootless")).state, State::Failed);
-        assert_eq!(rootless(&option("name=cgroupns")).state, State::Ok);
-        assert_eq!(kernel(Some("6.1.0"), "6.1.0").state, State::Ok);
-        assert_eq!(kernel(Some("6.10.14-linuxkit"), "6.1.0").state, State::Failed);
-        assert_eq!(kernel(None, "6.1.0").state, State::NotChecked);
+        assert_eq!(rootless(&option("name=rootless")).state, CheckState::Failed);
+        assert_eq!(rootless(&option("name=cgroupns")).state, CheckState::Ok);
+        assert_eq!(kernel(Some("6.1.0"), "6.1.0").state, CheckState::Ok);
+        assert_eq!(kernel(Some("6.10.14-linuxkit"), "6.1.0").state, CheckState::Failed);
+        assert_eq!(kernel(None, "6.1.0").state, CheckState::NotChecked);
     }
 
     #[test]
     fn a_table_of_connections_is_full_at_four_fifths() {
         let state = |count, max| connections(count, max).map(|check| check.state);
-        assert_eq!(state("80", "100"), Some(State::Ok));
-        assert_eq!(state("81", "100"), Some(State::Limits));
-        assert_eq!(state("81", "0"), Some(State::Ok));
+        assert_eq!(state("80", "100"), Some(CheckState::Ok));
+        assert_eq!(state("81", "100"), Some(CheckState::Limits));
+        assert_eq!(state("81", "0"), Some(CheckState::Ok));
         assert_eq!(state("", "100"), None);
     }
 
     #[test]
     fn subnets_fail_only_when_none_is_left() {
         assert_eq!(subnets(0).found, "512 of 512 in 198.18.0.0/15 are free");
-        assert_eq!(subnets(SUBNETS - 1).state, State::Ok);
-        assert_eq!(subnets(SUBNETS).state, State::Failed);
+        assert_eq!(subnets(SUBNETS - 1).state, CheckState::Ok);
+        assert_eq!(subnets(SUBNETS).state, CheckState::Failed);
     }
 
     #[test]
     fn an_image_is_told_with_its_origin_and_the_lack_of_one_with_every_reason() {
-        let choice = |reference: Option<&str>, present, why: &str| Choice {
+        let choice = |reference: Option<&str>, present, why: &str| ImageChoice {
             component: "envoy",
             reference: reference.map(str::to_owned),
             digest: None,
@@ -284,19 +284,19 @@ mod tests {
         };
         let told = |choice, refusal| image("image".into(), &choice, refusal);
         let local = told(choice(Some("envoy:1@sha256:00"), true, "local"), None);
-        assert_eq!((local.state, local.found.as_str()), (State::Ok, "envoy:1, local"));
+        assert_eq!((local.state, local.found.as_str()), (CheckState::Ok, "envoy:1, local"));
         let packed =
             choice(Some("rig-packed/envoy:00"), false, "packed from /bin/envoy: not pulled, as asked");
         let packed = told(packed, Some("no such host"));
         assert_eq!(packed.found, "rig-packed/envoy:00, to be packed from /bin/envoy: no such host");
         let none = told(choice(None, false, "envoy is not installed\n  help: do"), Some("no such host"));
-        assert_eq!(none.state, State::Failed);
+        assert_eq!(none.state, CheckState::Failed);
         assert_eq!(none.found, "none can be had: envoy is not installed; and none is pulled: no such host");
     }
 
     #[test]
     fn containers_with_few_descriptors_limit_figures() {
         let states = [Some(1024), Some(1 << 20), Some(-1), None].map(|limit| container_files(limit).state);
-        assert_eq!(states, [State::Limits, State::Ok, State::Ok, State::NotChecked]);
+        assert_eq!(states, [CheckState::Limits, CheckState::Ok, CheckState::Ok, CheckState::NotChecked]);
     }
 }

@@ -53,7 +53,7 @@ mod tests {
         // It is on its way, and its sender loses interest.
         tokio::select! {
             biased;
-            () = request => panic!("nobody has answered"),
+            () = request => panic!("there was no answer"),
             () = tokio::task::yield_now() => {}
         }
         tokio::select! {

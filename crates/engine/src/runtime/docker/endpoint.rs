@@ -45,7 +45,7 @@ struct Configuration {
 /// What rig reads of a context's `meta.json`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Context {
+struct ContextMeta {
     endpoints: ContextEndpoints,
 }
 
@@ -90,7 +90,7 @@ impl Endpoint {
         let directory = directory.unwrap_or_default().join("contexts");
         let id = sha256_hex([name.as_bytes()]);
         let path = directory.join("meta").join(&id).join("meta.json");
-        let context: Context = read_json(&path).map_err(|reason| DockerError::Context {
+        let context: ContextMeta = read_json(&path).map_err(|reason| DockerError::Context {
             name: name.clone(),
             found_by,
             path,

@@ -18,7 +18,7 @@ use super::endpoint::Endpoint;
 use super::error::DockerError;
 use super::events::Events;
 use super::guard::Guard;
-use super::images::{ImageOf, Images, Pull};
+use super::images::{ImageOf, ImageSource, Pull};
 use super::network::DRIVER;
 use super::owner::{CELL, COMPONENT, OWNER, Owner, REAPER, RUN};
 use super::reaper::{DONE, READY};
@@ -37,7 +37,7 @@ const VERSION_WITHIN: Duration = Duration::from_secs(20);
 pub struct Engine {
     pub(super) docker: Docker,
     endpoint: Endpoint,
-    images: Images,
+    images: ImageSource,
     /// Names this run on the engine.
     pub(super) run: String,
     owner: Owner,
@@ -80,7 +80,7 @@ impl Engine {
         let facts = facts(&docker, &endpoint).await?;
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         Ok(Engine {
-            images: Images { docker: docker.clone(), pull, executable },
+            images: ImageSource { docker: docker.clone(), pull, executable },
             run: name_of_run(&owner),
             owner,
             events: Events::listen(&docker),
@@ -287,7 +287,7 @@ impl Engine {
         let pid = self.start(&id, "the reaper").await?;
         let said = tokio::time::timeout(REAPER_WITHIN, talk.lines.recv()).await.ok().flatten();
         if said.as_deref() != Some(READY) {
-            let reason = said.unwrap_or_else(|| "it said nothing and ended, or hangs".into());
+            let reason = said.unwrap_or_else(|| "it exited without output, or hangs".into());
             return Err(DockerError::Refused { doing: "make the reaper ready".into(), reason });
         }
         guard.relieve().await;

@@ -90,7 +90,7 @@ pub enum DockerError {
         reason: String,
     },
     /// An event that must follow a request has not come.
-    #[error("the Docker engine told of no `{action}`: {reason}")]
+    #[error("the Docker engine reported no `{action}` event: {reason}")]
     NoEvent {
         /// Which.
         action: &'static str,

@@ -31,7 +31,7 @@ struct Heard {
 
 #[derive(Debug, Default)]
 struct All {
-    seen: Vec<Seen>,
+    seen: Vec<SeenEvents>,
     exits: HashMap<String, watch::Sender<Option<String>>>,
     /// Why there will be no more.
     ended: Option<String>,
@@ -39,7 +39,7 @@ struct All {
 
 /// One event, of a container.
 #[derive(Debug)]
-struct Seen {
+struct SeenEvents {
     container: String,
     action: String,
 }
@@ -106,7 +106,7 @@ impl Events {
                 news.as_mut().enable();
                 {
                     let all = self.heard.lock();
-                    let wanted = |seen: &&Seen| seen.container == container && seen.action == action;
+                    let wanted = |seen: &&SeenEvents| seen.container == container && seen.action == action;
                     if all.seen.iter().skip(count).any(|seen| wanted(&seen)) {
                         return Ok(());
                     }
@@ -151,7 +151,7 @@ impl Heard {
             let code = attributes.get("exitCode").map_or("unknown", String::as_str);
             exit.send_replace(Some(format!("exit status: {code}")));
         }
-        all.seen.push(Seen { container, action });
+        all.seen.push(SeenEvents { container, action });
         drop(all);
         self.news.notify_waiters();
     }

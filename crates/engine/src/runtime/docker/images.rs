@@ -39,18 +39,18 @@ pub enum Pull {
 
 /// A way to an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
+enum Obtain {
     Local,
     Pull,
     Pack,
 }
 
 impl Pull {
-    fn ways(self) -> &'static [Way] {
+    fn ways(self) -> &'static [Obtain] {
         match self {
-            Pull::Never => &[Way::Local, Way::Pack],
-            Pull::Missing => &[Way::Local, Way::Pull, Way::Pack],
-            Pull::Always => &[Way::Pull, Way::Local, Way::Pack],
+            Pull::Never => &[Obtain::Local, Obtain::Pack],
+            Pull::Missing => &[Obtain::Local, Obtain::Pull, Obtain::Pack],
+            Pull::Always => &[Obtain::Pull, Obtain::Local, Obtain::Pack],
         }
     }
 }
@@ -92,7 +92,7 @@ impl ImageOf {
 
 /// What a component would run from, as things stand.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Choice {
+pub struct ImageChoice {
     /// Whose image it is.
     pub component: &'static str,
     /// The image; `None`: there is no way to one.
@@ -105,10 +105,10 @@ pub struct Choice {
     pub why: String,
 }
 
-impl Choice {
+impl ImageChoice {
     /// What a component does run from.
-    pub fn made(of: ImageOf, used: ImageUsed) -> Choice {
-        Choice {
+    pub fn made(of: ImageOf, used: ImageUsed) -> ImageChoice {
+        ImageChoice {
             component: of.name(),
             reference: Some(used.reference),
             digest: Some(used.digest),
@@ -118,14 +118,14 @@ impl Choice {
     }
 
     /// There is no image for it.
-    fn none(of: ImageOf, why: String) -> Choice {
-        Choice { component: of.name(), reference: None, digest: None, present: false, why }
+    fn none(of: ImageOf, why: String) -> ImageChoice {
+        ImageChoice { component: of.name(), reference: None, digest: None, present: false, why }
     }
 }
 
 /// Sees to it that images are on an engine.
 #[derive(Clone, Debug)]
-pub struct Images {
+pub struct ImageSource {
     /// The engine.
     pub docker: Docker,
     /// When official images are pulled.
@@ -134,7 +134,7 @@ pub struct Images {
     pub executable: PathBuf,
 }
 
-impl Images {
+impl ImageSource {
     /// Makes sure that the image is on the engine, and says what it is; `progress` is told what takes
     /// time. Errors: there is no way to an image, each with its reason; the engine fails.
     pub async fn ensure(&self, of: ImageOf, progress: &dyn Fn(&str)) -> Result<ImageUsed, DockerError> {
@@ -146,14 +146,14 @@ impl Images {
 
     /// What `ensure` would settle on, as far as can be told without changing anything on the engine. Errors: the
     /// engine fails, or `RIG_AGENT_IMAGE` names an image that it lacks.
-    pub async fn choose(&self, of: ImageOf) -> Result<Choice, DockerError> {
+    pub async fn choose(&self, of: ImageOf) -> Result<ImageChoice, DockerError> {
         let ImageOf::Program(program) = of else { return self.choose_agent().await };
         let official = Official::of(program.name);
         let executable = installed::find(program);
         if self.pull != Pull::Always
             && let Some(used) = self.local(&official).await?
         {
-            return Ok(Choice::made(of, used));
+            return Ok(ImageChoice::made(of, used));
         }
         if self.pull == Pull::Never {
             return match executable {
@@ -161,14 +161,14 @@ impl Images {
                     let why = format!("packed from {}: {NOT_PULLED}", executable.display());
                     self.choose_packed(of, &executable, why).await
                 }
-                Err(error) => Ok(Choice::none(of, with_help(&error))),
+                Err(error) => Ok(ImageChoice::none(of, with_help(&error))),
             };
         }
         let otherwise = match executable {
             Ok(executable) => format!("packed from {}", executable.display()),
             Err(error) => format!("nothing: {}", with_help(&error)),
         };
-        Ok(Choice {
+        Ok(ImageChoice {
             component: of.name(),
             present: self.inspected(&official.pinned()).await?.is_some(),
             reference: Some(official.pinned()),
@@ -189,7 +189,7 @@ impl Images {
         };
         for way in self.pull.ways() {
             match way {
-                Way::Local => {
+                Obtain::Local => {
                     if let Some(mut used) = self.local(official).await? {
                         if self.pull == Pull::Always {
                             used.origin = format!("{}: {}", used.origin, failed.join("; "));
@@ -197,11 +197,11 @@ impl Images {
                         return Ok(used);
                     }
                 }
-                Way::Pull => match pull(&self.docker, official, progress).await {
+                Obtain::Pull => match pull(&self.docker, official, progress).await {
                     Ok(()) => return self.pulled(official).await,
                     Err(reason) => failed.push(format!("{} can't be pulled: {reason}", official.tagged())),
                 },
-                Way::Pack => match installed::find(program) {
+                Obtain::Pack => match installed::find(program) {
                     Ok(executable) => {
                         match self.packed(ImageOf::Program(program), &executable, progress).await {
                             Ok((reference, digest)) => {
@@ -218,7 +218,7 @@ impl Images {
             }
         }
         let help = format!(
-            "let the engine reach a registry, bring the image with `docker load`, or install {} on this machine",
+            "give the engine access to a registry, load the image with `docker load`, or install {} on this machine",
             program.executable
         );
         Err(DockerError::NoImage { component: program.name.to_owned(), tried: failed, help })
@@ -232,9 +232,9 @@ impl Images {
         Ok(ImageUsed { reference, digest, origin: format!("packed from {}", self.executable.display()) })
     }
 
-    async fn choose_agent(&self) -> Result<Choice, DockerError> {
+    async fn choose_agent(&self) -> Result<ImageChoice, DockerError> {
         match self.named_agent().await? {
-            Some(used) => Ok(Choice::made(ImageOf::Agent, used)),
+            Some(used) => Ok(ImageChoice::made(ImageOf::Agent, used)),
             None => {
                 let why = format!("packed from {}", self.executable.display());
                 self.choose_packed(ImageOf::Agent, &self.executable, why).await
@@ -281,7 +281,7 @@ impl Images {
             Some(_) => Ok(ImageUsed { reference, digest, origin: "pulled".to_owned() }),
             None => Err(DockerError::Refused {
                 doing: format!("keep the image `{reference}`"),
-                reason: "it said that it had pulled it, and doesn't have it".to_owned(),
+                reason: "it reported the pull as done, but does not have the image".to_owned(),
             }),
         }
     }
@@ -324,15 +324,20 @@ impl Images {
         Ok(())
     }
 
-    async fn choose_packed(&self, of: ImageOf, program: &Path, why: String) -> Result<Choice, DockerError> {
+    async fn choose_packed(
+        &self,
+        of: ImageOf,
+        program: &Path,
+        why: String,
+    ) -> Result<ImageChoice, DockerError> {
         let packed = match pack(of.executable(), program, &self.architecture().await?).await {
             Ok(packed) => packed,
-            Err(error @ DockerError::Packing { .. }) => return Ok(Choice::none(of, with_help(&error))),
+            Err(error @ DockerError::Packing { .. }) => return Ok(ImageChoice::none(of, with_help(&error))),
             Err(error) => return Err(error),
         };
         let reference = packed_reference(of, &packed);
         let image = self.inspected(&reference).await?;
-        Ok(Choice {
+        Ok(ImageChoice {
             component: of.name(),
             reference: Some(reference),
             digest: image.as_ref().map(content),

@@ -52,8 +52,8 @@ use self::engine::user;
 use self::images::ImageOf;
 use self::network::Network;
 use self::owner::{CELL, RUN};
-use super::{CpuTime, Handle, Launch, Pod, PodOrder, Process, Reach, Runs, Runtime, RuntimeError};
-use crate::host::limits::Limits;
+use super::{CpuUse, Handle, Launch, Pod, PodOrder, Process, Reach, Runs, Runtime, RuntimeError};
+use crate::host::limits::ProcessLimits;
 use crate::host::{HostError, Signal};
 use crate::program::{Program, STDERR_FILE, STDOUT_FILE};
 
@@ -248,7 +248,7 @@ impl Runtime for DockerRuntime<'_> {
     fn connections(&self) -> u32 {
         let open_files = self.engine.open_files().and_then(|files| u64::try_from(files).ok());
         // A network namespace has ports of its own, as the kernel sets them: more than enough for what files allow.
-        Limits { open_files, ports: None }.connections()
+        ProcessLimits { open_files, ports: None }.connections()
     }
 
     fn as_root(&self) -> bool {
@@ -380,7 +380,7 @@ impl Runtime for DockerRuntime<'_> {
         self.timed(&container, "connect", request).await
     }
 
-    async fn cpu_time(&self, process: &Handle) -> Result<CpuTime, RuntimeError> {
+    async fn cpu_time(&self, process: &Handle) -> Result<CpuUse, RuntimeError> {
         match cgroup::cpu_time(process.pid, &process.id) {
             Ok(time) => Ok(time),
             // The hierarchy may be hidden from rig, as it is in a container.

@@ -101,12 +101,12 @@ async fn registry(docker: &Docker) -> Official {
 async fn an_image_is_pulled_once_by_its_digest_and_can_be_used_by_its_reference() {
     let Some(docker) = docker().await else { return };
     let official = registry(&docker).await;
-    let images = Images { docker: docker.clone(), pull: Pull::Missing, executable: PathBuf::new() };
+    let images = ImageSource { docker: docker.clone(), pull: Pull::Missing, executable: PathBuf::new() };
     let told = RefCell::new(Vec::new());
     let tell = |words: &str| told.borrow_mut().push(words.to_owned());
     let first = images.server(&CURL, &official, &tell).await.unwrap();
     let second = images.server(&CURL, &official, &tell).await;
-    let always = Images { pull: Pull::Always, ..images.clone() }.server(&CURL, &official, &|_| ()).await;
+    let always = ImageSource { pull: Pull::Always, ..images.clone() }.server(&CURL, &official, &|_| ()).await;
 
     let body = ContainerCreateBody { image: Some(first.reference.clone()), ..ContainerCreateBody::default() };
     let container = docker.create_container(None, body).await;
@@ -132,7 +132,7 @@ async fn an_image_is_pulled_once_by_its_digest_and_can_be_used_by_its_reference(
 async fn an_image_of_the_wanted_tag_is_used_and_told_apart_from_the_pinned_one() {
     let Some(docker) = docker().await else { return };
     let official = registry(&docker).await;
-    let images = Images { docker: docker.clone(), pull: Pull::Never, executable: PathBuf::new() };
+    let images = ImageSource { docker: docker.clone(), pull: Pull::Never, executable: PathBuf::new() };
     let mut files = Archive::default();
     files.text(Path::new("/greeting"), "something else");
     let packed = Packed { tar: files.tar().unwrap(), changes: Vec::new(), digest: String::new() };

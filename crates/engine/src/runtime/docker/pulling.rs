@@ -25,7 +25,7 @@ pub(super) async fn pull(docker: &Docker, image: &Official, progress: &dyn Fn(&s
     let mut download = Download::default();
     loop {
         match tokio::time::timeout(SILENCE, news.next()).await {
-            Err(_) => return Err(format!("the pull brought no news for {} s", SILENCE.as_secs())),
+            Err(_) => return Err(format!("the pull made no progress for {} s", SILENCE.as_secs())),
             Ok(None) => return Ok(()),
             Ok(Some(Err(error))) => return Err(words(&error)),
             Ok(Some(Ok(said))) => {
@@ -115,6 +115,6 @@ mod tests {
         let url = format!("http://{}", silent.local_addr().unwrap());
         let docker = Docker::connect_with_http(&url, 120, bollard::API_DEFAULT_VERSION).unwrap();
         let image = Official { repository: "nginx".into(), tag: "1".into(), digest: "sha256:0".into() };
-        assert_eq!(pull(&docker, &image, &|_| ()).await.unwrap_err(), "the pull brought no news for 60 s");
+        assert_eq!(pull(&docker, &image, &|_| ()).await.unwrap_err(), "the pull made no progress for 60 s");
     }
 }

@@ -5,10 +5,10 @@ use bollard::query_parameters::StatsOptionsBuilder;
 use futures_util::StreamExt;
 
 use super::error::DockerError;
-use crate::runtime::CpuTime;
+use crate::runtime::CpuUse;
 
 /// The CPU time of `container`. The engine may take a second to answer.
-pub(super) async fn cpu_time(docker: &Docker, container: &str) -> Result<CpuTime, DockerError> {
+pub(super) async fn cpu_time(docker: &Docker, container: &str) -> Result<CpuUse, DockerError> {
     let options = StatsOptionsBuilder::default().stream(false).one_shot(true).build();
     let mut answers = Box::pin(docker.stats(container, Some(options)));
     let answer =
@@ -19,5 +19,5 @@ pub(super) async fn cpu_time(docker: &Docker, container: &str) -> Result<CpuTime
         doing: "tell a container's CPU time".into(),
         reason: "its answer holds none".into(),
     })?;
-    Ok(CpuTime { seconds: nanos as f64 / 1e9, source: "the engine's statistics of its container" })
+    Ok(CpuUse { seconds: nanos as f64 / 1e9, source: "the engine's statistics of its container" })
 }

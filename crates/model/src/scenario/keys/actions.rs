@@ -6,7 +6,7 @@ use super::class::{headers, target};
 use super::degrade::degrade;
 use super::deploy::deploy;
 use super::routes::split;
-use super::timeline::{Draft, Stage};
+use super::timeline::{ActedUpon, Draft};
 use crate::catalog::Capability;
 use crate::scenario::form::{Form, name_of, number, quantity, words};
 use crate::scenario::problem::Problem;
@@ -34,7 +34,7 @@ macro_rules! action {
 }
 
 /// Every action, one of which an entry has.
-pub(super) fn actions<'s>(section: Section<'s, Draft>, stage: &Rc<Stage<'s>>) -> Section<'s, Draft> {
+pub(super) fn actions<'s>(section: Section<'s, Draft>, stage: &Rc<ActedUpon<'s>>) -> Section<'s, Draft> {
     let section =
         action!(section, "deploy", deploy(stage), Deploy, "Replaces a pool's backends one after another.");
     let section = action!(section, "reload", reload(stage), Reload, "Reloads the balancer; `{}` is once.");
@@ -58,7 +58,7 @@ pub(super) fn actions<'s>(section: Section<'s, Draft>, stage: &Rc<Stage<'s>>) ->
         let form = victim(kind, stage).map(fault, of_kind);
         section.maybe(kind.name(), form, |draft| &mut draft.action).about(about(kind))
     };
-    FaultKind::ALL.into_iter().fold(section, fault)
+    FaultKind::ALL.iter().copied().fold(section, fault)
 }
 
 fn about(kind: FaultKind) -> &'static str {
@@ -80,7 +80,7 @@ fn roll<'s>() -> Form<'s, Roll> {
 }
 
 /// A backend, or the session store, if that can befall it.
-fn victim<'s>(kind: FaultKind, stage: &Stage<'_>) -> Form<'s, String> {
+fn victim<'s>(kind: FaultKind, stage: &ActedUpon<'_>) -> Form<'s, String> {
     let mut backends = stage.backends();
     let stored = stage.topology.has_session_store();
     backends.extend(stored.then(|| STORE.to_owned()));
@@ -94,7 +94,7 @@ fn victim<'s>(kind: FaultKind, stage: &Stage<'_>) -> Form<'s, String> {
 }
 
 /// New shares of a route that has shares: its balancers are set up for that.
-fn split_change<'s>(stage: &Rc<Stage<'s>>) -> Form<'s, SplitChange> {
+fn split_change<'s>(stage: &Rc<ActedUpon<'s>>) -> Form<'s, SplitChange> {
     let routes = stage.topology.routes.iter().map(|route| route.name.clone()).collect();
     let stage = Rc::clone(stage);
     let start = SplitChange { route: String::new(), to: crate::split::Split::all_to("") };
@@ -147,7 +147,7 @@ fn curl<'s>() -> Form<'s, CurlRequest> {
 }
 
 /// `{}` is one reload.
-fn reload<'s>(stage: &Rc<Stage<'s>>) -> Form<'s, Reload> {
+fn reload<'s>(stage: &Rc<ActedUpon<'s>>) -> Form<'s, Reload> {
     let stage = Rc::clone(stage);
     let every = Span::millis(10)..=Span::millis(3_600_000);
     let start = Reload { times: 1, every: *every.start(), keeps: Keeps::default() };

@@ -10,7 +10,7 @@ use crate::scenario::reader::Item;
 use crate::scenario::section::{Read, Section};
 use crate::scenario::shape::{Shape, Text};
 use crate::scenario::written::{Written, quoted};
-use crate::split::Part;
+use crate::split::SplitPart;
 use crate::topology::{Layer, Pool, Topology};
 use crate::traffic::{Method, RequestClass};
 use crate::units::{Bytes, Factor, Share, Span};
@@ -124,7 +124,7 @@ pub(super) fn finished<N>(read: &Read<'_, N>, class: RequestClass, topology: &To
 
 /// The service time is multiplied by it: the slowest draw of any backend that it meets stays within the limit of a
 /// latency.
-fn check_cost(item: Option<Item<'_>>, cost: Factor, parts: &[Part], topology: &Topology) {
+fn check_cost(item: Option<Item<'_>>, cost: Factor, parts: &[SplitPart], topology: &Topology) {
     let pools = parts.iter().filter_map(|part| topology.pool(&part.pool));
     let slowest = pools.flat_map(Pool::serving).map(|backend| backend.latency.slowest().0).max();
     let slowest = Span(slowest.unwrap_or_default().mul_f64(cost.0));

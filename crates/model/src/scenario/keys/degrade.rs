@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::pool::{latency, slower};
-use super::timeline::Stage;
+use super::timeline::ActedUpon;
 use crate::degrade::{Degrade, Misbehaviour, ResponseStage, WAYS};
 use crate::scenario::form::{Form, name_of, share, words};
 use crate::scenario::problem::Problem;
@@ -13,13 +13,13 @@ use crate::scenario::suggest::listed;
 
 /// Who misbehaves, and how.
 #[derive(Clone, Default)]
-struct Draft {
+struct DegradeDraft {
     backend: String,
     misbehaviour: Option<Misbehaviour>,
 }
 
-pub(super) fn degrade<'s>(stage: &Rc<Stage<'s>>) -> Form<'s, Degrade> {
-    let section = Section::new("degrade", "How a half-dead backend behaves.", Draft::default())
+pub(super) fn degrade<'s>(stage: &Rc<ActedUpon<'s>>) -> Form<'s, Degrade> {
+    let section = Section::new("degrade", "How a half-dead backend behaves.", DegradeDraft::default())
         .key("backend", name_of("backend", stage.backends()), |it| &mut it.backend)
         .about("Who misbehaves.")
         .required();
@@ -29,7 +29,7 @@ pub(super) fn degrade<'s>(stage: &Rc<Stage<'s>>) -> Form<'s, Degrade> {
             return section.maybe(way.key, one_way(way.key), |it| &mut it.misbehaviour).about(way.about);
         }
         let stage = Rc::clone(stage);
-        let times = move |it: &Draft| {
+        let times = move |it: &DegradeDraft| {
             let before = stage.topology.backend(&it.backend).map(|backend| backend.latency);
             slower(before.unwrap_or_default()).map(|it| Some(Misbehaviour::Latency(it)), |_| None)
         };
@@ -38,10 +38,10 @@ pub(super) fn degrade<'s>(stage: &Rc<Stage<'s>>) -> Form<'s, Degrade> {
     section.one_of(&ways).on_a_line().form(
         move |read| {
             one_of(&ways, &read)?;
-            let Draft { backend, misbehaviour } = read.value;
+            let DegradeDraft { backend, misbehaviour } = read.value;
             Some(Degrade { backend, misbehaviour: misbehaviour?, lasts: None })
         },
-        |it| Some(Draft { backend: it.backend.clone(), misbehaviour: Some(it.misbehaviour) }),
+        |it| Some(DegradeDraft { backend: it.backend.clone(), misbehaviour: Some(it.misbehaviour) }),
     )
 }
 
@@ -63,7 +63,7 @@ fn one_way<'s>(key: &str) -> Form<'s, Misbehaviour> {
 }
 
 /// A backend misbehaves in one way at a time; `None`: that has been recorded, or there is no backend.
-fn one_of(ways: &[&'static str], read: &Read<'_, Draft>) -> Option<()> {
+fn one_of(ways: &[&'static str], read: &Read<'_, DegradeDraft>) -> Option<()> {
     let item = read.item;
     match read.given_of(ways).as_slice() {
         [_] => read.knows("backend").then_some(()),

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::timeline::Stage;
+use super::timeline::ActedUpon;
 use crate::catalog::Capability;
 use crate::scenario::form::{Form, name_of, quantity, words};
 use crate::scenario::problem::Problem;
@@ -12,7 +12,7 @@ use crate::timeline::{Deploy, Deregister, Drain, Strategy, Until};
 use crate::topology::{Balance, Layer};
 use crate::units::Span;
 
-pub(super) fn deploy<'s>(stage: &Rc<Stage<'s>>) -> Form<'s, Deploy> {
+pub(super) fn deploy<'s>(stage: &Rc<ActedUpon<'s>>) -> Form<'s, Deploy> {
     let start = Deploy {
         pool: String::new(),
         strategy: Strategy::default(),
@@ -86,7 +86,7 @@ pub(super) fn deploy<'s>(stage: &Rc<Stage<'s>>) -> Form<'s, Deploy> {
 }
 
 /// Whether the pool can be deployed like that.
-fn check_pool(read: &Read<'_, Deploy>, stage: &Stage<'_>) {
+fn check_pool(read: &Read<'_, Deploy>, stage: &ActedUpon<'_>) {
     let (item, deploy) = (read.item, &read.value);
     let pool = stage.topology.pool(&deploy.pool);
     let serving = pool.map(|pool| pool.serving().count());
@@ -112,7 +112,7 @@ fn check_pool(read: &Read<'_, Deploy>, stage: &Stage<'_>) {
 }
 
 /// What goes with this drain, and whether the balancers can be told so.
-fn check_drain(read: &Read<'_, Deploy>, stage: &Stage<'_>) {
+fn check_drain(read: &Read<'_, Deploy>, stage: &ActedUpon<'_>) {
     let deploy = &read.value;
     let (drain, until, deregister) = (read.given("drain"), read.given("until"), read.given("deregister"));
     let meaningless =

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::load::{self, load};
 use super::target::target;
-use super::timeline::{Stage, timeline};
+use super::timeline::{ActedUpon, timeline};
 use super::topology::{self, topology};
 use crate::catalog::{BalancerKind, Catalog};
 use crate::claim::Claim;
@@ -180,7 +180,7 @@ pub(crate) fn variant<'s>(
             "timeline",
             move |it| {
                 let (topology, load_ends) = (it.topology.clone(), it.traffic.duration);
-                timeline(Stage {
+                timeline(ActedUpon {
                     topology,
                     load_ends,
                     sources: it.traffic.has_sources(),

@@ -10,7 +10,7 @@ use crate::scenario::problem::Problem;
 use crate::scenario::reader::Item;
 use crate::scenario::section::{Read, Section};
 use crate::scenario::written::Written;
-use crate::split::Part;
+use crate::split::SplitPart;
 use crate::topology::{Backend, Latency, Layer, Pool, Topology};
 use crate::traffic::{Arrivals, Cap, FEWEST_CONNECTIONS, Identity, RequestClass, Traffic, most_in_flight};
 use crate::units::{Share, Span};
@@ -192,7 +192,7 @@ fn mean_latency(mix: &[RequestClass], topology: &Topology) -> Span {
     let of_class = |class: &RequestClass| {
         let route = topology.route_of(&class.path, &class.headers);
         let of_part =
-            |part: &Part| part.share.0 * topology.pool(&part.pool).map_or(0.0, mean_latency_of_pool);
+            |part: &SplitPart| part.share.0 * topology.pool(&part.pool).map_or(0.0, mean_latency_of_pool);
         let served: f64 = route.map_or(0.0, |route| route.to.parts().iter().map(of_part).sum());
         let upload = class.upload.map_or(0.0, |upload| upload.seconds());
         class.share.0 * (upload + class.cost.0 * served)

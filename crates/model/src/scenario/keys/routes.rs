@@ -9,7 +9,7 @@ use crate::scenario::section::Section;
 use crate::scenario::shape::{Shape, Text};
 use crate::scenario::suggest::suggestion;
 use crate::scenario::written::{Written, quoted};
-use crate::split::{Part, Split};
+use crate::split::{Split, SplitPart};
 use crate::statuses::{Status, Statuses};
 use crate::topology::{HeaderMatch, Route};
 use crate::units::Share;
@@ -186,7 +186,7 @@ fn shares(item: Item<'_>, pools: &[String]) -> Option<Split> {
             item.found.add(problem.help(suggestion(item.name, pools.iter().map(String::as_str))));
         }
         let share = share().read(*item)?;
-        parts.push(Part { pool: item.name.to_owned(), share });
+        parts.push(SplitPart { pool: item.name.to_owned(), share });
     }
     let sum: f64 = parts.iter().map(|part| part.share.0).sum();
     if (sum - 1.0).abs() > 1e-9 {
@@ -194,7 +194,7 @@ fn shares(item: Item<'_>, pools: &[String]) -> Option<Split> {
         return item.refuse(problem);
     }
     let finest = f64::from(Split::PARTS);
-    let too_fine = |part: &&Part| ((part.share.0 * finest).round() - part.share.0 * finest).abs() > 1e-6;
+    let too_fine = |part: &&SplitPart| ((part.share.0 * finest).round() - part.share.0 * finest).abs() > 1e-6;
     if let Some(part) = parts.iter().find(too_fine) {
         let message = format!("a share of {} is finer than balancers can split", part.share);
         return item.refuse(item.wrong(message).help("hundredths of a percent are the finest"));

@@ -19,7 +19,7 @@ use crate::topology::Topology;
 use crate::units::Span;
 
 /// What the entries act upon.
-pub(crate) struct Stage<'s> {
+pub(crate) struct ActedUpon<'s> {
     pub(crate) topology: Topology,
     pub(crate) load_ends: Span,
     /// Whether the load comes from many addresses.
@@ -27,7 +27,7 @@ pub(crate) struct Stage<'s> {
     pub(crate) balancers: Balancers<'s>,
 }
 
-impl Stage<'_> {
+impl ActedUpon<'_> {
     pub(super) fn pools(&self) -> Vec<String> {
         self.topology.pools.iter().map(|pool| pool.name.clone()).collect()
     }
@@ -38,7 +38,7 @@ impl Stage<'_> {
     }
 }
 
-pub(crate) fn timeline<'s>(stage: Stage<'s>) -> Form<'s, Vec<Entry>> {
+pub(crate) fn timeline<'s>(stage: ActedUpon<'s>) -> Form<'s, Vec<Entry>> {
     let stage = Rc::new(stage);
     let entries = move |names: Vec<String>| {
         let (stage, names) = (Rc::clone(&stage), Rc::new(names));
@@ -65,7 +65,7 @@ pub(super) struct Draft {
     pub(super) action: Option<Action>,
 }
 
-fn entry<'s>(name: &str, names: &Rc<Vec<String>>, stage: &Rc<Stage<'s>>) -> Form<'s, Entry> {
+fn entry<'s>(name: &str, names: &Rc<Vec<String>>, stage: &Rc<ActedUpon<'s>>) -> Form<'s, Entry> {
     let names = Rc::clone(names);
     let after = text(Text::NameOf("entry"), move |item| item.known_name("entry of the timeline", &names));
     let section = Section::new("entry", "One thing that happens while the load runs.", Draft::default())
@@ -96,12 +96,7 @@ fn draft(entry: &Entry) -> Draft {
         When::At(at) => (Some(*at), None),
         When::After(other) => (None, Some(other.clone())),
     };
-    let lasts = match &entry.action {
-        Action::Fault(fault) => fault.lasts,
-        Action::Degrade(degrade) => degrade.lasts,
-        Action::Deploy(_) | Action::Split(_) | Action::Curl(_) | Action::Reload(_) | Action::Roll(_) => None,
-    };
-    Draft { at, after, jitter: entry.jitter, lasts, action: Some(entry.action.clone()) }
+    Draft { at, after, jitter: entry.jitter, lasts: entry.action.lasts(), action: Some(entry.action.clone()) }
 }
 
 /// The entry that its keys say, once what depends on several of them has been looked at.
@@ -229,9 +224,7 @@ fn deployed(entry: &Entry) -> Option<&str> {
     match &entry.action {
         Action::Deploy(deploy) => Some(deploy.pool.as_str()).filter(|pool| !pool.is_empty()),
         Action::Roll(_) => Some(POOL),
-        Action::Fault(_) | Action::Degrade(_) | Action::Split(_) | Action::Curl(_) | Action::Reload(_) => {
-            None
-        }
+        _ => None,
     }
 }
 

@@ -8,13 +8,13 @@ use serde_json::{Map, Value, json};
 
 use super::{document, patch};
 use crate::scenario::limits;
-use crate::scenario::shape::{Described, Outline, Shape, Text, Unit, Unless};
+use crate::scenario::shape::{Described, Outline, Shape, ShapeUnit, Text, Unless};
 
 const DRAFT: &str = "http://json-schema.org/draft-07/schema#";
 
 /// Whether a map must be whole, or is a merge patch: then nothing must be there, and null removes what is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum JsonKind {
     Whole,
     Patch,
 }
@@ -34,11 +34,13 @@ pub(super) fn json() -> Value {
     let mut properties = Map::new();
     for key in &document.keys {
         // With variants, each of them may bring what is missing here.
-        let kind = if inherited.contains(&key.name) { Kind::Patch } else { Kind::Whole };
+        let kind = if inherited.contains(&key.name) { JsonKind::Patch } else { JsonKind::Whole };
         properties.insert(key.name.to_owned(), writer.described(key, kind));
     }
-    let alone: Map<_, _> =
-        patchable.iter().map(|key| (key.name.to_owned(), writer.shape(&key.shape, Kind::Whole))).collect();
+    let alone: Map<_, _> = patchable
+        .iter()
+        .map(|key| (key.name.to_owned(), writer.shape(&key.shape, JsonKind::Whole)))
+        .collect();
     let required = |keys: &[Described]| -> Value {
         keys.iter().filter(|key| key.unless_said == Unless::Required).map(|key| key.name).collect()
     };
@@ -58,9 +60,9 @@ pub(super) fn json() -> Value {
 }
 
 impl Writer {
-    fn described(&mut self, key: &Described, kind: Kind) -> Value {
+    fn described(&mut self, key: &Described, kind: JsonKind) -> Value {
         let mut schema = self.shape(&key.shape, kind);
-        if kind == Kind::Patch {
+        if kind == JsonKind::Patch {
             schema = json!({ "anyOf": [schema, { "type": "null" }] });
         }
         let mut about = key.about.to_owned();
@@ -81,7 +83,7 @@ impl Writer {
         schema
     }
 
-    fn shape(&mut self, shape: &Shape, kind: Kind) -> Value {
+    fn shape(&mut self, shape: &Shape, kind: JsonKind) -> Value {
         match shape {
             Shape::Text(text) => text_schema(*text),
             Shape::Words(words) => {
@@ -99,12 +101,12 @@ impl Writer {
                 schema
             }
             Shape::List { of, least, most } => {
-                let items = self.shape(of, Kind::Whole);
+                let items = self.shape(of, JsonKind::Whole);
                 json!({ "type": "array", "items": items, "minItems": least, "maxItems": most })
             }
             Shape::Named { names, of, most } => {
                 let mut values = self.shape(of, kind);
-                if kind == Kind::Patch {
+                if kind == JsonKind::Patch {
                     values = json!({ "anyOf": [values, { "type": "null" }] });
                 }
                 json!({
@@ -115,7 +117,7 @@ impl Writer {
                 })
             }
             Shape::Fields(section) => self.section(section, kind),
-            Shape::Patch(patch) => self.section(patch, Kind::Patch),
+            Shape::Patch(patch) => self.section(patch, JsonKind::Patch),
             Shape::Either(shapes) => {
                 json!({ "anyOf": shapes.iter().map(|shape| self.shape(shape, kind)).collect::<Vec<_>>() })
             }
@@ -123,10 +125,10 @@ impl Writer {
     }
 
     /// A reference to the section, which is written down once for each kind.
-    fn section(&mut self, section: &Outline, kind: Kind) -> Value {
+    fn section(&mut self, section: &Outline, kind: JsonKind) -> Value {
         let name = match kind {
-            Kind::Whole => section.title.to_owned(),
-            Kind::Patch => format!("{}.patch", section.title),
+            JsonKind::Whole => section.title.to_owned(),
+            JsonKind::Patch => format!("{}.patch", section.title),
         };
         let reference = json!({ "$ref": format!("#/definitions/{name}") });
         if self.definitions.contains_key(&name) {
@@ -140,7 +142,7 @@ impl Writer {
             "properties": properties,
             "additionalProperties": false,
         });
-        if kind == Kind::Whole {
+        if kind == JsonKind::Whole {
             let required =
                 section.keys.iter().filter(|key| key.unless_said == Unless::Required).map(|key| key.name);
             schema["required"] = required.collect();
@@ -202,13 +204,13 @@ fn text_schema(text: Text) -> Value {
     }
 }
 
-fn pattern(unit: Unit) -> String {
+fn pattern(unit: ShapeUnit) -> String {
     let units = match unit {
-        Unit::Span => "(ns|us|µs|ms|s|m|min)",
-        Unit::Rate => "/s",
-        Unit::Share => "%",
-        Unit::Bytes => "(B|KiB|MiB)",
-        Unit::Factor => "x",
+        ShapeUnit::Span => "(ns|us|µs|ms|s|m|min)",
+        ShapeUnit::Rate => "/s",
+        ShapeUnit::Share => "%",
+        ShapeUnit::Bytes => "(B|KiB|MiB)",
+        ShapeUnit::Factor => "x",
     };
     format!(r"^([0-9]+\.?[0-9]*|\.[0-9]+)\s*{units}$")
 }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::document;
 use crate::scenario::limits;
-use crate::scenario::shape::{Described, Outline, Shape, Text, Unit, Unless};
+use crate::scenario::shape::{Described, Outline, Shape, ShapeUnit, Text, Unless};
 
 const HEAD: &str = "# Scenario reference
 
@@ -95,11 +95,11 @@ fn value(shape: &Shape) -> String {
         Shape::Words(words) => listed(words),
         Shape::Quantity { unit, least, most } => {
             let what = match unit {
-                Unit::Span => "duration",
-                Unit::Rate => "rate",
-                Unit::Share => "share",
-                Unit::Bytes => "size",
-                Unit::Factor => "factor",
+                ShapeUnit::Span => "duration",
+                ShapeUnit::Rate => "rate",
+                ShapeUnit::Share => "share",
+                ShapeUnit::Bytes => "size",
+                ShapeUnit::Factor => "factor",
             };
             format!("{what}, `{least}` to `{most}`")
         }

@@ -67,17 +67,17 @@ impl Finding {
         match self {
             Finding::NoRecord => "no record of the client",
             Finding::SeveralRecords => "several records of the client",
-            Finding::NeverScheduled => "never scheduled, and yet known to a backend or to the access log",
+            Finding::NeverScheduled => "never scheduled, but recorded by a backend or in the access log",
             Finding::OutOfOrder => "due before an earlier request, or answered before it was due",
             Finding::TimedOutEarly => "timed out before the client's timeout was over",
             Finding::StampedWithoutHead => "stamped by a backend although no response head arrived",
             Finding::ReceivedSeveralTimes => {
-                "received several times by backends, though the balancer's log admits to fewer attempts"
+                "received several times by backends, but the balancer's log has fewer attempts"
             }
-            Finding::RetriedThoughOff => "tried again by the balancer although the plan says `retries: off`",
-            Finding::OkWithoutStamp => "answered without a backend's stamp",
+            Finding::RetriedThoughOff => "retried by the balancer, although the plan says `retries: off`",
+            Finding::OkWithoutStamp => "answered without a stamp of a backend",
             Finding::OkNotFinished => "answered, but not finished by the stamped backend",
-            Finding::ReceivedThoughNeverSent => "received by a backend though never sent",
+            Finding::ReceivedThoughNeverSent => "received by a backend, but never sent",
             Finding::FinishedButLost => {
                 "finished by a backend and lost on the way, with no event that explains it"
             }
@@ -88,7 +88,7 @@ impl Finding {
             Finding::LoggedSeveralTimes => "logged several times by the balancer",
             Finding::StatusDiffers => "logged by the balancer with another status than the client saw",
             Finding::AttemptNotReceived => {
-                "not received by the backend that the balancer logged, which was well"
+                "not received by the backend that the balancer logged, which was healthy"
             }
         }
     }

@@ -6,7 +6,7 @@ use model::detection::DetectionBound;
 use model::units::Span;
 
 use super::tables::struck_unless;
-use crate::analysis::faults::{FaultRecord, Removal};
+use crate::analysis::faults::{FaultRecord, TimeToEject};
 use crate::compose::table::{Cell, Column, Table};
 use crate::figure::spread::spread_of;
 use crate::judge::verdict::RunSummary;
@@ -22,15 +22,15 @@ pub(super) fn faults(run: &RunSummary) -> Option<Table> {
     columns.extend(Column::right([
         "bound",
         "seen down",
-        "removed",
+        "time to eject",
         "tried again",
-        "harmed in flight",
-        "harmed after",
+        "failed in flight",
+        "failed after",
         "slow",
-        "first harm",
-        "end of harm",
+        "first failure",
+        "last failure",
         "seen up",
-        "serves again",
+        "time to restore",
     ]));
     let (mut rows, mut notes) = (Vec::new(), general_notes(run));
     let mut cells = run.cells.iter().peekable();
@@ -77,22 +77,22 @@ fn row(cell: &CellSummary, repeats: &[&CellSummary], faults: &[&FaultRecord]) ->
             (None, Some(_)) => Some(NEVER),
             (None, None) => None,
         }),
-        times(|fault| match fault.removal {
-            Removal::After { ms, .. } => Some(ms),
-            Removal::Never => Some(NEVER),
-            Removal::TooShort => None,
+        times(|fault| match fault.time_to_eject {
+            TimeToEject::After { ms, .. } => Some(ms),
+            TimeToEject::Never => Some(NEVER),
+            TimeToEject::TooShort => None,
         }),
-        counts(|fault| match fault.removal {
-            Removal::After { tried_again, .. } => tried_again,
-            Removal::Never | Removal::TooShort => 0,
+        counts(|fault| match fault.time_to_eject {
+            TimeToEject::After { tried_again, .. } => tried_again,
+            TimeToEject::Never | TimeToEject::TooShort => 0,
         }),
-        counts(|fault| fault.harmed_in_flight),
-        counts(|fault| fault.harmed_after),
+        counts(|fault| fault.failed_in_flight),
+        counts(|fault| fault.failed_after),
         counts(|fault| fault.slow),
-        times(|fault| fault.first_harm_ms),
-        times(|fault| fault.end_of_harm_ms),
+        times(|fault| fault.first_failure_ms),
+        times(|fault| fault.last_failure_ms),
         times(|fault| fault.seen_up.as_ref().map(|seen| seen.ms)),
-        times(|fault| match (fault.healed_ms, fault.serves_again_ms) {
+        times(|fault| match (fault.healed_ms, fault.time_to_restore_ms) {
             (_, Some(ms)) => Some(ms),
             (Some(_), None) => Some(NEVER),
             (None, None) => None,
@@ -131,7 +131,7 @@ fn bound_note(cell: &CellSummary, fault: &FaultRecord) -> String {
 
 fn general_notes(run: &RunSummary) -> Vec<String> {
     let every = run.cells.iter().flat_map(|cell| &cell.faults).find_map(|fault| fault.looked_every_ms);
-    let looked = every.map_or(String::new(), |ms| format!(", which is looked at every {}", millis(ms)));
+    let looked = every.map_or(String::new(), |ms| format!(", read every {}", millis(ms)));
     let spread = if run.repeats > 1 {
         " Of several repeats: the median, with the smallest and the largest; of two, both."
     } else {
@@ -139,12 +139,12 @@ fn general_notes(run: &RunSummary) -> Vec<String> {
     };
     vec![
         format!(
-            "From the fault's own time; seen up and serves again from its healing. Seen down and up: the balancer's own \
-             view{looked}. Removed: the start of the last attempt before 2 s or more without any, by log and ledger; \
-             tried again: attempts after that, before the healing.{spread}"
+            "Times count from the fault; seen up and time to restore count from its healing. Seen down and up: the \
+             balancer's own view{looked}. Time to eject: the start of the last attempt before 2 s or more without any, by \
+             log and ledger; tried again: attempts after that, before the healing.{spread}"
         ),
-        "Harmed: dropped requests that log or ledger blame on the backend. Slow: ended well while it lasted, and \
-         slower than 99.9 % of those before it."
+        "Failed: dropped requests that log or ledger attribute to the backend. Slow: ended well while the fault lasted, \
+         and slower than 99.9 % of those before it."
             .to_owned(),
     ]
 }

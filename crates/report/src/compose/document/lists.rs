@@ -9,7 +9,7 @@ use crate::analysis::books::Grade;
 use crate::analysis::errors;
 use crate::compose::shell;
 use crate::judge::doubts::{self, Doubt};
-use crate::judge::verdict::{ClaimVerdict, Holding, Problem, Proof, Role, RunSummary};
+use crate::judge::verdict::{ClaimVerdict, Holding, Proof, Role, RunProblem, RunSummary};
 use crate::measure::summary::CellSummary;
 use crate::measure::zero::per_request;
 use crate::numbers::{millis, percent_up, words};
@@ -72,7 +72,7 @@ fn claim_line(run: &RunSummary, claim: &ClaimVerdict) -> Line {
         Holding::Unproven(reason) => Some(format!("unproven: {reason}")),
         Holding::NotApplicable(reason) => Some(format!("n/a: {reason}")),
     };
-    let observed = (!claim.observed.is_empty()).then(|| claim.observed.clone());
+    let observed = Some(claim.evidence()).filter(|evidence| !evidence.is_empty());
     let details: Vec<_> = holding.into_iter().chain(observed).collect();
     let details = if details.is_empty() { String::new() } else { format!("  ({})", details.join("; ")) };
     let text = format!("{}{repeat}  {role}{}{details}", claim.balancer, claim.text);
@@ -182,8 +182,7 @@ pub(super) fn notes(run: &RunSummary) -> Vec<Line> {
         }
         if cell.generator.surplus > 0 {
             lines.push(plain(format!(
-                "{}: on {} connections more arrived than the responses that were asked for; the complete responses \
-                 count, and the connections were closed",
+                "{}: on {} connections, more bytes arrived than the responses had; the complete responses count, and the connections were closed",
                 run.label(cell),
                 cell.generator.surplus
             )));
@@ -192,7 +191,7 @@ pub(super) fn notes(run: &RunSummary) -> Vec<Line> {
         lines.extend(warnings.map(|warning| plain(format!("{}: {warning}", run.label(cell)))));
     }
     for problem in &run.problems {
-        if let Problem::Note(note) = problem {
+        if let RunProblem::Note(note) = problem {
             lines.push(plain(note.clone()));
         }
     }
@@ -207,7 +206,7 @@ pub(super) fn generator(run: &RunSummary) -> Vec<Line> {
             None => "no account of its CPU".to_owned(),
         };
         plain(format!(
-            "{}: late wake p50 {}, p99 {}; {cpu}; {} connections, {} closed by announcement, {} without",
+            "{}: late wake p50 {}, p99 {}; {cpu}; {} connections, {} closed with notice, {} without",
             run.label(cell),
             millis(g.late_wake_p50_ms),
             millis(g.late_wake_p99_ms),

@@ -38,7 +38,7 @@ pub(super) fn backends(run: &RunSummary, detail: Detail) -> Option<Table> {
         cell.load.iter().map(row).collect::<Vec<Vec<Cell>>>()
     });
     Some(Table {
-        title: "What each backend got and had in hand over the load".to_owned(),
+        title: "Requests, queue and in-flight count of each backend".to_owned(),
         columns,
         rows: rows.collect(),
         notes: vec![

@@ -3,7 +3,7 @@
 use super::tables::{names, struck_unless};
 use crate::compose::table::{Cell, Column, Table};
 use crate::judge::verdict::RunSummary;
-use crate::measure::reloads::Reloads;
+use crate::measure::reloads::ReloadRecord;
 use crate::measure::summary::CellSummary;
 use crate::numbers::NONE;
 
@@ -11,7 +11,7 @@ use crate::numbers::NONE;
 pub(super) fn reloads(run: &RunSummary) -> Option<Table> {
     let mut columns = Vec::from(Column::left(["balancer", "variant"]));
     columns.extend(Column::right(["reloads", "dropped by them", "per reload", "new connections"]));
-    let row = |cell: &CellSummary, reloads: Reloads| {
+    let row = |cell: &CellSummary, reloads: ReloadRecord| {
         let connections = reloads.new_connections_per_second;
         let figures = [
             reloads.count.to_string(),

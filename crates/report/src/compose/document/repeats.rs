@@ -20,7 +20,7 @@ pub(super) fn latency(run: &RunSummary) -> Option<Table> {
     columns.extend(Column::left(["latency", "share per backend"]));
     let same = |a: &CellSummary, b: &CellSummary| (a.balancer, &a.variant) == (b.balancer, &b.variant);
     Some(Table {
-        title: "Latency from the intended start over all repeats, and who answered".to_owned(),
+        title: "Latency from the intended start over all repeats, and share per backend".to_owned(),
         columns,
         rows: run.cells.chunk_by(same).map(|cells| row(run, cells)).collect(),
         notes: vec![

@@ -51,8 +51,7 @@ pub(super) fn cpu(run: &RunSummary) -> Option<Table> {
                 .to_owned(),
     ];
     if run.cells.iter().any(|cell| !cell.cpu_is_usable()) {
-        notes.push("INVALID: read over less than 5 s, or with more than 10 % of the processors' time taken by the hypervisor \
-             (steal), or by an unknown part, or with more than 30 % used by other processes."
+        notes.push("INVALID: read over less than 5 s, or the hypervisor took more than 10 % of the processors' time (steal), or steal time was not measured, or other processes used more than 30 %."
                 .to_owned());
     }
     measured.then(|| Table {

@@ -27,7 +27,7 @@ pub(super) fn classes(run: &RunSummary) -> Option<Table> {
         columns,
         rows,
         notes: vec![
-            "misrouted: complete responses that bear the stamp of another pool than their class expects. \
+            "misrouted: complete responses from another pool than their class expects. \
              They were delivered, so they are ok and not dropped."
                 .to_owned(),
         ],
@@ -94,7 +94,7 @@ pub(super) fn splits(run: &RunSummary) -> Option<Table> {
             None => "the access log could not be compared".to_owned(),
             Some(n) => format!("client and access log disagree on {} of {n} ids", routing.disagreements),
         };
-        Some(format!("{}: {compared}; {between} requests were under way during a change.", run.label(cell)))
+        Some(format!("{}: {compared}; {between} requests were in flight during a change.", run.label(cell)))
     };
     (!rows.is_empty()).then(|| Table {
         title: "Splits".to_owned(),

@@ -3,7 +3,7 @@
 use super::tables::{names, struck_unless};
 use crate::compose::table::{Cell, Column, Emphasis, Table};
 use crate::judge::verdict::RunSummary;
-use crate::measure::latency::Latency;
+use crate::measure::latency::LatencySummary;
 use crate::measure::strata::Stratum;
 use crate::measure::summary::CellSummary;
 use crate::numbers::millis;
@@ -17,7 +17,7 @@ pub(super) fn strata(run: &RunSummary) -> Option<Table> {
         title: "By class and by connection".to_owned(),
         columns,
         rows,
-        notes: vec!["Each group of rows parts the same measured requests anew.".to_owned()],
+        notes: vec!["Each group of rows divides the same measured requests in another way.".to_owned()],
     })
 }
 
@@ -44,7 +44,7 @@ fn row(run: &RunSummary, cell: &CellSummary, stratum: &Stratum) -> Vec<Cell> {
 }
 
 /// Among failed requests it is longer than the client waits.
-fn quantile(latency: &Latency, quantile: Option<f64>) -> String {
+fn quantile(latency: &LatencySummary, quantile: Option<f64>) -> String {
     match quantile {
         Some(ms) => millis(ms),
         None => format!("> {}", millis(latency.timeout_ms)),

@@ -14,7 +14,7 @@ use crate::figure::reading::beyond;
 use crate::judge::verdict::{ClaimVerdict, RunSummary};
 use crate::measure::counts::dropped_kinds;
 use crate::measure::deploy::DeployRecord;
-use crate::measure::latency::{Latency, Level, Quantile};
+use crate::measure::latency::{LatencySummary, Level, Quantile};
 use crate::measure::summary::CellSummary;
 use crate::measure::validity::Trust;
 use crate::numbers::{NONE, millis, percent, percent_span_of, span_of};
@@ -145,7 +145,7 @@ pub(super) fn latency(run: &RunSummary) -> Table {
             .collect()
     };
     Table {
-        title: "Latency from the intended start, and who answered".to_owned(),
+        title: "Latency from the intended start, and share per backend".to_owned(),
         columns,
         rows: run.cells.iter().map(row).collect(),
         notes: latency_notes(run),
@@ -155,9 +155,9 @@ pub(super) fn latency(run: &RunSummary) -> Table {
 fn latency_notes(run: &RunSummary) -> Vec<String> {
     let mut notes = vec!["A failed request counts as slower than any other.".to_owned()];
     let told =
-        |cell: &CellSummary| Quantile::ALL.into_iter().all(|q| cell.latency_ms.level(q) != Level::TooFew);
+        |cell: &CellSummary| Quantile::ALL.iter().copied().all(|q| cell.latency_ms.level(q) != Level::TooFew);
     if !run.cells.iter().all(told) {
-        notes.push(format!("{NONE}: fewer than five requests are slower, so that it would be chance."));
+        notes.push(format!("{NONE}: fewer than five requests are slower, too few for this percentile."));
     }
     let quanta = run.cells.iter().filter_map(|cell| Some((cell.generator.quantum_ms?, cell)));
     if let Some((quantum, cell)) = quanta.max_by(|a, b| a.0.total_cmp(&b.0)) {
@@ -187,7 +187,7 @@ fn latency_trust(cell: &CellSummary) -> Cell {
     Cell::with(if bad { Emphasis::Bad } else { Emphasis::Plain }, text)
 }
 
-pub(super) fn quantile(cell: &CellSummary, latency: &Latency, quantile: Quantile) -> String {
+pub(super) fn quantile(cell: &CellSummary, latency: &LatencySummary, quantile: Quantile) -> String {
     match latency.level(quantile) {
         Level::Ms(ms) => millis(ms),
         Level::Failed => beyond(cell),
@@ -220,7 +220,7 @@ pub(super) fn deploys(run: &RunSummary) -> Option<Table> {
         columns,
         rows,
         notes: vec![
-            "In flight: requests that the old generation had in hand, by its own ledger; + later: those that it received \
+            "In flight: requests in flight at the old generation, by its ledger; + later: those that it received \
              although they were sent after its confirmed deregistration. Longest drain: from that to its last response, by \
              its ledger, + how much longer rig looked until it was sure. New share: the part of its pool's requests that each new generation got before the deploy went on."
                 .to_owned(),

@@ -3,7 +3,7 @@
 use super::tables::names;
 use crate::compose::table::{Cell, Column, Emphasis, Table};
 use crate::judge::verdict::RunSummary;
-use crate::measure::latency::{Latency, Level, Quantile};
+use crate::measure::latency::{LatencySummary, Level, Quantile};
 use crate::measure::summary::CellSummary;
 use crate::measure::target::{TargetRecord, When};
 use crate::numbers::{NONE, millis};
@@ -49,7 +49,7 @@ pub(super) fn periods(run: &RunSummary) -> Option<Table> {
     })
 }
 
-fn percentile(latency: &Latency, quantile: Quantile) -> String {
+fn percentile(latency: &LatencySummary, quantile: Quantile) -> String {
     match latency.level(quantile) {
         Level::Ms(ms) => millis(ms),
         Level::Failed => format!("> {} ({} failed)", millis(latency.timeout_ms), latency.failed),

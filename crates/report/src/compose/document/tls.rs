@@ -76,7 +76,7 @@ fn notes(run: &RunSummary) -> Vec<String> {
     beside.sort_unstable();
     beside.dedup();
     let mut notes = vec![
-        "full, resumed: handshakes that measured requests waited for, by the client's own word; at backends: full + \
+        "full, resumed: handshakes that measured requests waited for, as the client recorded them; at backends: full + \
          resumed between their first and last sample, the balancer's probes included. CPU time is user and system time; \
          that of the backends is rig's own (rustls), all of them together."
             .to_owned(),

@@ -11,7 +11,7 @@ use crate::compose::page::Part;
 use crate::compose::table::{Cell, Column, Table};
 use crate::figure::bounds;
 use crate::figure::spread::spread_of;
-use crate::judge::run::Run;
+use crate::judge::run::LabelledRun;
 use crate::measure::counts::dropped_kinds;
 use crate::measure::deploy::{DeployRecord, ReplacementRecord};
 use crate::measure::summary::CellSummary;
@@ -19,7 +19,7 @@ use crate::measure::zero::per_request;
 use crate::numbers::{NONE, millis, percent_up, span_of};
 
 /// Cells with a deploy.
-fn deployed<'a>(run: &'a Run<'_>) -> impl Iterator<Item = (&'a CellSummary, &'a DeployRecord)> {
+fn deployed<'a>(run: &'a LabelledRun<'_>) -> impl Iterator<Item = (&'a CellSummary, &'a DeployRecord)> {
     run.summary.cells.iter().filter_map(|cell| Some((cell, cell.deploy.as_ref()?)))
 }
 
@@ -28,7 +28,7 @@ fn is_usable(cell: &CellSummary) -> bool {
 }
 
 /// How the windows were derived from what was measured before.
-pub(super) fn window(run: &Run<'_>) -> Vec<Part> {
+pub(super) fn window(run: &LabelledRun<'_>) -> Vec<Part> {
     let mut columns = Vec::from(Column::left(["balancer", "variant"]));
     columns.extend(Column::right([
         "slowest request of the baseline",
@@ -65,7 +65,7 @@ pub(super) fn window(run: &Run<'_>) -> Vec<Part> {
 }
 
 /// The steps of a replacement and how long each took.
-pub(super) fn sequence(run: &Run<'_>) -> Vec<Part> {
+pub(super) fn sequence(run: &LabelledRun<'_>) -> Vec<Part> {
     let mut columns = Vec::from(Column::left(["balancer", "variant"]));
     columns.extend(Column::right([
         "replacements",
@@ -136,7 +136,7 @@ pub(crate) fn durations(replacements: &[&ReplacementRecord]) -> [String; 8] {
 }
 
 /// The same deploy in each of its forms.
-pub(super) fn side_by_side(run: &Run<'_>) -> Vec<Part> {
+pub(super) fn side_by_side(run: &LabelledRun<'_>) -> Vec<Part> {
     let mut columns = Vec::from(Column::left(["balancer", "deploy"]));
     columns.extend(Column::right([
         "requests",
@@ -175,13 +175,13 @@ pub(super) fn side_by_side(run: &Run<'_>) -> Vec<Part> {
         rows: deployed(run).map(row).collect(),
         notes: vec![
             document::DROPPED.into(),
-            "In flight: requests that the old generation had in hand, by its own ledger.".into(),
+            "In flight: requests in flight at the old generation, by its ledger.".into(),
         ],
     };
     let mut parts = vec![Part::Table(table)];
     let sources: Vec<Line> = deployed(run).filter_map(|(cell, _)| sources(run, cell)).collect();
     if !sources.is_empty() {
-        parts.push(Part::Text("Where the dropped requests come from:".into()));
+        parts.push(Part::Text("Where requests were dropped:".into()));
         parts.push(Part::Lines(sources));
     }
     parts.extend(meaning(run));
@@ -189,7 +189,7 @@ pub(super) fn side_by_side(run: &Run<'_>) -> Vec<Part> {
 }
 
 /// Where a cell's dropped requests come from, all backends together.
-fn sources(run: &Run<'_>, cell: &CellSummary) -> Option<Line> {
+fn sources(run: &LabelledRun<'_>, cell: &CellSummary) -> Option<Line> {
     let mut kinds: BTreeMap<(String, String, String), u64> = BTreeMap::new();
     for group in &cell.dropped {
         let source = &group.source;

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use crate::compose::document::{Line, Mark};
-use crate::compose::page::{Part, Section};
+use crate::compose::page::{PageSection, Part};
 use crate::compose::table::{Cell, Column, Table};
-use crate::judge::run::Run;
+use crate::judge::run::LabelledRun;
 use crate::measure::validity::Trust;
 
 /// The section about the experiment's limits.
-pub(super) fn section(runs: &[Run<'_>]) -> Section {
+pub(super) fn section(runs: &[LabelledRun<'_>]) -> PageSection {
     let columns = Column::left(["run", "verdict", "runtime", "balancers", "seed", "repeats", "began", "rig"]);
-    let row = |run: &Run<'_>| {
+    let row = |run: &LabelledRun<'_>| {
         let environment = &run.summary.environment;
         let balancers = environment.balancers.iter().map(|(name, build)| format!("{name} {}", build.version));
         let commit = environment.commit.as_deref().unwrap_or_default();
@@ -44,7 +44,7 @@ pub(super) fn section(runs: &[Run<'_>]) -> Section {
     ];
     if few > 0 {
         texts.push(format!(
-            "{few} of {} runs {} fewer than 5 repeats: {} show what can happen, and not how often.",
+            "{few} of {} runs {} fewer than 5 repeats: {} show what can happen, not how often.",
             runs.len(),
             if few == 1 { "has" } else { "have" },
             if few == 1 { "its figures" } else { "their figures" }
@@ -52,11 +52,11 @@ pub(super) fn section(runs: &[Run<'_>]) -> Section {
     }
     let mut parts: Vec<Part> = texts.into_iter().map(Part::Text).collect();
     parts.extend([Part::Table(table), Part::Lines(lines)]);
-    Section { title: "Limits of the experiment".into(), parts }
+    PageSection { title: "Limits of the experiment".into(), parts }
 }
 
 /// Where it was measured, each machine once.
-fn machines(runs: &[Run<'_>]) -> Vec<Line> {
+fn machines(runs: &[LabelledRun<'_>]) -> Vec<Line> {
     let mut found: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     for run in runs {
         let e = &run.summary.environment;
@@ -75,7 +75,7 @@ fn machines(runs: &[Run<'_>]) -> Vec<Line> {
 }
 
 /// What can't be trusted of a run, or only with care; why, its own report says.
-fn doubts(run: &Run<'_>) -> Vec<Line> {
+fn doubts(run: &LabelledRun<'_>) -> Vec<Line> {
     let mut found: BTreeMap<(&str, Trust), Vec<String>> = BTreeMap::new();
     for cell in &run.summary.cells {
         let claims = [

@@ -8,19 +8,19 @@ mod topics;
 use model::plan::SavedPlan;
 
 use crate::compose::document::{Line, Mark};
-use crate::compose::page::{Page, Part, Section};
+use crate::compose::page::{Page, PageSection, Part};
 use crate::judge::doubts;
-use crate::judge::run::Run;
+use crate::judge::run::LabelledRun;
 use crate::judge::verdict::Verdict;
 pub(crate) use drain::durations;
-use topics::{TOPICS, Topic};
+use topics::{TOPICS, WriteupTopic};
 
 /// Composes the write-up of `runs`. `bundled` are the plans of the scenarios that a user could run for what is missing.
-pub fn compose(runs: &[Run<'_>], bundled: &[SavedPlan]) -> Page {
+pub fn compose(runs: &[LabelledRun<'_>], bundled: &[SavedPlan]) -> Page {
     let mut sections = Vec::new();
     let mut missing = Vec::new();
     for topic in TOPICS {
-        let mut having: Vec<&Run<'_>> = runs.iter().filter(|run| (topic.is_in)(run.plan)).collect();
+        let mut having: Vec<&LabelledRun<'_>> = runs.iter().filter(|run| (topic.is_in)(run.plan)).collect();
         // The plainest says it best.
         having.sort_by_key(|run| run.plan.variants.len());
         match having.split_first() {
@@ -30,13 +30,13 @@ pub fn compose(runs: &[Run<'_>], bundled: &[SavedPlan]) -> Page {
     }
     sections.push(limits::section(runs));
     if !missing.is_empty() {
-        sections.push(Section { title: "What is missing".into(), parts: vec![Part::Lines(missing)] });
+        sections.push(PageSection { title: "What is missing".into(), parts: vec![Part::Lines(missing)] });
     }
     Page { title: "What the load balancer does to live traffic".into(), opening: opening(runs), sections }
 }
 
-fn opening(runs: &[Run<'_>]) -> Vec<Part> {
-    let line = |run: &Run<'_>| Line {
+fn opening(runs: &[LabelledRun<'_>]) -> Vec<Part> {
+    let line = |run: &LabelledRun<'_>| Line {
         mark: match run.summary.verdict {
             Verdict::Passed => Mark::Good,
             Verdict::Failed => Mark::Bad,
@@ -59,7 +59,7 @@ fn opening(runs: &[Run<'_>]) -> Vec<Part> {
     ]
 }
 
-fn section(topic: &Topic, run: &Run<'_>, others: &[&Run<'_>]) -> Section {
+fn section(topic: &WriteupTopic, run: &LabelledRun<'_>, others: &[&LabelledRun<'_>]) -> PageSection {
     let mut parts = vec![Part::Text(source(run))];
     parts.extend(trouble(run));
     parts.extend((topic.tell)(run));
@@ -68,11 +68,11 @@ fn section(topic: &Topic, run: &Run<'_>, others: &[&Run<'_>]) -> Section {
             others.iter().map(|run| format!("{} ({})", run.label, run.summary.verdict.word())).collect();
         parts.push(Part::Text(format!("More of the same: {}.", labels.join(", "))));
     }
-    Section { title: topic.title.into(), parts }
+    PageSection { title: topic.title.into(), parts }
 }
 
 /// Where the figures come from.
-fn source(run: &Run<'_>) -> String {
+fn source(run: &LabelledRun<'_>) -> String {
     let balancers: Vec<_> = run
         .summary
         .environment
@@ -86,14 +86,14 @@ fn source(run: &Run<'_>) -> String {
 }
 
 /// A run that can't be trusted, or did not show what it should, says so before its figures.
-fn trouble(run: &Run<'_>) -> Option<Part> {
+fn trouble(run: &LabelledRun<'_>) -> Option<Part> {
     let warning = match run.summary.verdict {
         Verdict::Passed => return None,
         Verdict::Failed => {
             "FAILED: a claim of the scenario did not hold. The figures are measured all the same."
         }
         Verdict::Invalid => "INVALID: not all of this run can be trusted; figures that can't are struck out.",
-        Verdict::Interrupted => "INTERRUPTED: this run was not brought to its end.",
+        Verdict::Interrupted => "INTERRUPTED: this run was stopped before its end.",
     };
     let mut lines = vec![Line { mark: Mark::Unknown, text: warning.into() }];
     lines.extend(
@@ -103,7 +103,7 @@ fn trouble(run: &Run<'_>) -> Option<Part> {
 }
 
 /// A section that no run fills, and what would.
-fn lacking(topic: &Topic, bundled: &[SavedPlan]) -> Line {
+fn lacking(topic: &WriteupTopic, bundled: &[SavedPlan]) -> Line {
     let mut having: Vec<&SavedPlan> = bundled.iter().filter(|plan| (topic.is_in)(plan)).collect();
     having.sort_by_key(|plan| plan.variants.len());
     let advice = match having.first() {

@@ -12,12 +12,12 @@ use crate::compose::document::{self, Detail, Mark, Quote};
 use crate::compose::page::Part;
 use crate::compose::table::{Cell, Column, Table};
 use crate::figure::spread::spread_of;
-use crate::judge::run::Run;
+use crate::judge::run::LabelledRun;
 use crate::measure::summary::CellSummary;
 use crate::numbers::{number, percent};
 
 /// A section that a run can fill.
-pub(super) struct Topic {
+pub(super) struct WriteupTopic {
     /// Its title.
     pub(super) title: &'static str,
     /// What a run must have.
@@ -25,29 +25,29 @@ pub(super) struct Topic {
     /// Whether a plan has it.
     pub(super) is_in: fn(&SavedPlan) -> bool,
     /// The section, from a run whose plan has it.
-    pub(super) tell: fn(&Run<'_>) -> Vec<Part>,
+    pub(super) tell: fn(&LabelledRun<'_>) -> Vec<Part>,
 }
 
-pub(super) const TOPICS: &[Topic] = &[
-    Topic {
+pub(super) const TOPICS: &[WriteupTopic] = &[
+    WriteupTopic {
         title: "Which layer, and why",
         what: "the same routes at layer 4 and at layer 7, and requests that say which pool should answer",
         is_in: has_both_layers,
         tell: layers,
     },
-    Topic {
+    WriteupTopic {
         title: "The drain window, and where it comes from",
         what: "a deploy whose drain window is derived",
         is_in: |plan| deploys(plan).any(|drain| drain == Drain::Auto),
         tell: drain::window,
     },
-    Topic {
+    WriteupTopic {
         title: "The deploy sequence, as it was timed",
         what: "a deploy that drains",
         is_in: |plan| deploys(plan).any(|drain| drain != Drain::Off),
         tell: drain::sequence,
     },
-    Topic {
+    WriteupTopic {
         title: "Without and with draining",
         what: "one deploy without draining and one with it",
         is_in: |plan| {
@@ -55,13 +55,13 @@ pub(super) const TOPICS: &[Topic] = &[
         },
         tell: drain::side_by_side,
     },
-    Topic {
+    WriteupTopic {
         title: "Health checks: when a dead backend is noticed",
         what: "a backend that is killed, stopped or cut off",
         is_in: |plan| plan.variants.iter().any(|variant| variant.faults().next().is_some()),
         tell: |run| tables(run, document::faults_table(run.summary)),
     },
-    Topic {
+    WriteupTopic {
         title: "Half-dead backends",
         what: "a backend that runs and does not work",
         is_in: |plan| {
@@ -70,7 +70,7 @@ pub(super) const TOPICS: &[Topic] = &[
         },
         tell: |run| tables(run, document::faults_table(run.summary)),
     },
-    Topic {
+    WriteupTopic {
         title: "Round robin against least connections",
         what: "variants that differ in how a backend is chosen",
         is_in: |plan| {
@@ -80,7 +80,7 @@ pub(super) const TOPICS: &[Topic] = &[
         },
         tell: algorithms,
     },
-    Topic {
+    WriteupTopic {
         title: "The canary's split",
         what: "a route that is split between pools",
         is_in: |plan| {
@@ -89,19 +89,19 @@ pub(super) const TOPICS: &[Topic] = &[
         },
         tell: |run| tables(run, document::routing_tables(run.summary)),
     },
-    Topic {
+    WriteupTopic {
         title: "Sessions",
         what: "sessions that stick to a backend, or that backends share",
         is_in: |plan| plan.variants.iter().any(|variant| has_sessions(&variant.topology)),
         tell: everything,
     },
-    Topic {
+    WriteupTopic {
         title: "What TLS costs",
         what: "a listener with TLS",
         is_in: |plan| plan.variants.iter().any(|variant| variant.topology.listener.tls != Tls::Off),
         tell: everything,
     },
-    Topic {
+    WriteupTopic {
         title: "Reloading the balancer",
         what: "reloads of the balancer under load",
         is_in: |plan| plan.variants.iter().any(|variant| variant.reloads().next().is_some()),
@@ -130,12 +130,12 @@ fn has_sessions(topology: &Topology) -> bool {
 }
 
 /// Tables, and then what the scenario says that they mean.
-fn tables(run: &Run<'_>, tables: Vec<Table>) -> Vec<Part> {
+fn tables(run: &LabelledRun<'_>, tables: Vec<Table>) -> Vec<Part> {
     tables.into_iter().map(Part::Table).chain(meaning(run)).collect()
 }
 
 /// The scenario's own words, with its figures, and how its claims stand.
-pub(super) fn meaning(run: &Run<'_>) -> Vec<Part> {
+pub(super) fn meaning(run: &LabelledRun<'_>) -> Vec<Part> {
     let readings = document::reading_lines(run.summary);
     let claims = document::claim_lines(run.summary);
     let held = claims.iter().filter(|line| line.mark == Mark::Good).count();
@@ -149,7 +149,7 @@ pub(super) fn meaning(run: &Run<'_>) -> Vec<Part> {
     if judged > 0 && held == judged {
         parts.push(Part::Text(format!("All {judged} claims of the scenario held.")));
     } else if judged > 0 {
-        parts.push(Part::Text(format!("{held} of {judged} claims of the scenario held; not so:")));
+        parts.push(Part::Text(format!("{held} of {judged} claims of the scenario held. The others:")));
     }
     if !not.is_empty() {
         parts.push(Part::Lines(not));
@@ -158,17 +158,17 @@ pub(super) fn meaning(run: &Run<'_>) -> Vec<Part> {
 }
 
 /// What is known of a run, for what has no tables of its own here.
-fn everything(run: &Run<'_>) -> Vec<Part> {
+fn everything(run: &LabelledRun<'_>) -> Vec<Part> {
     let found = document::compose(run.summary, Detail::Brief).blocks.into_iter();
     let found = found.filter_map(|block| match block {
-        document::Block::Table(table) if table.title != "Settings" => Some(table),
+        document::Block::Table(table) => Some(table),
         _ => None,
     });
     tables(run, found.collect())
 }
 
 /// What each layer did to the same requests.
-fn layers(run: &Run<'_>) -> Vec<Part> {
+fn layers(run: &LabelledRun<'_>) -> Vec<Part> {
     let mut columns = Vec::from(Column::left(["balancer", "layer"]));
     columns.extend(Column::right(["responses", "from the wrong pool", "log names another pool", "dropped"]));
     let mut rows = Vec::new();
@@ -218,7 +218,7 @@ fn layers(run: &Run<'_>) -> Vec<Part> {
 }
 
 /// What curl was told by the first balancer, once per layer.
-fn transcripts(run: &Run<'_>) -> Vec<Part> {
+fn transcripts(run: &LabelledRun<'_>) -> Vec<Part> {
     let mut seen = BTreeSet::new();
     let cells = run.summary.cells.iter().filter(|cell| !cell.curls.is_empty());
     let first = cells.filter(|cell| seen.insert(layer_of(run.plan, cell) == Some(Layer::Four)));
@@ -234,7 +234,7 @@ fn first_of_body(text: &str) -> String {
 }
 
 /// Latency and share, beside how backends were chosen.
-fn algorithms(run: &Run<'_>) -> Vec<Part> {
+fn algorithms(run: &LabelledRun<'_>) -> Vec<Part> {
     let mut columns = Vec::from(Column::left(["balancer", "variant", "balance"]));
     columns.extend(Column::right(["p50", "p90", "p99", "p99.9", "dropped"]));
     columns.extend(Column::left(["share per backend"]));
@@ -260,7 +260,7 @@ fn algorithms(run: &Run<'_>) -> Vec<Part> {
             .collect()
     };
     let table = Table {
-        title: "Latency from the intended start, and who answered".into(),
+        title: "Latency from the intended start, and share per backend".into(),
         columns,
         rows: run.summary.cells.chunk_by(same).map(row).collect(),
         notes: vec!["A failed request counts as slower than any other.".into()],

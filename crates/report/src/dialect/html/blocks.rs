@@ -7,12 +7,14 @@ use crate::compose::table::{Align, Cell, Emphasis, Table};
 
 pub(super) fn block(block: &Block) -> Markup {
     match block {
-        Block::Table(table) => html! { section { h2 { (table.title) } (self::table(table)) } },
-        Block::List { title, lines } => html! {
-            section { h2 { (title) } ul.marked { @for line in lines { (claim_line(line)) } } }
+        Block::Table(table) | Block::Method(table) => {
+            html! { section { h2 { (table.title) } (self::table(table)) } }
+        }
+        Block::List { topic, lines } => html! {
+            section { h2 { (topic.title()) } ul.marked { @for line in lines { (claim_line(line)) } } }
         },
-        Block::Quotes { title, quotes } => html! {
-            section { h2 { (title) } @for quote in quotes { (self::quote(quote)) } }
+        Block::Quotes { topic, quotes } => html! {
+            section { h2 { (topic.title()) } @for quote in quotes { (self::quote(quote)) } }
         },
     }
 }

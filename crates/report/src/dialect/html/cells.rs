@@ -1,92 +1,64 @@
 //! The pictures of a run: for each balancer its variants side by side, at one scale.
 
-use std::collections::BTreeSet;
-
 use maud::{Markup, html};
-use model::identity::BalancerName;
 
-use super::canvas::Alternative;
-use super::ink::Ink;
-use super::latency::PERCENTILES;
-use super::scale::Scale;
-use super::{Illustrated, latency, outcomes, shares, states, words};
-use crate::measure::series::{Curve, Group, LISTED, Series, State};
+use crate::dialect::pictures::canvas::{Alternative, Picture};
+use crate::dialect::pictures::ink::Ink;
+use crate::dialect::pictures::latency::PERCENTILES;
+use crate::dialect::pictures::scale::Scale;
+use crate::dialect::pictures::{Illustrated, Pictured, captions, latency, legend, outcomes, shares, states};
+use crate::measure::series::{Curve, LISTED, Series};
 use crate::measure::summary::CellSummary;
 use crate::measure::validity::Validity;
 
 /// A run, and which one of the page.
-pub(super) struct Place<'a> {
+pub(super) struct Article<'a> {
     pub(super) run: usize,
     pub(super) told: Illustrated<'a>,
 }
 
-/// A cell with what its pictures are drawn from.
-type Pictured<'a> = (&'a CellSummary, &'a Series);
-
-impl<'a> Place<'a> {
-    fn cells(&self, balancer: BalancerName, repeat: u32) -> Vec<Pictured<'a>> {
-        let here = |cell: &&CellSummary| cell.balancer == balancer && cell.repeat == repeat;
-        let cells = self.told.run.cells.iter().filter(here);
-        cells
-            .filter_map(|cell| Some((cell, self.told.series.iter().find(|s| s.cell == cell.cell())?)))
-            .collect()
-    }
-
+impl Article<'_> {
     fn id(&self, cell: &CellSummary, of: &str) -> String {
         format!("run-{}-{}-{of}", self.run, cell.cell()).replace('.', "-")
     }
 }
 
 /// All pictures of a run.
-pub(super) fn section(place: &Place<'_>) -> Markup {
-    let run = place.told.run;
-    let scale = Scale::of(place.told.series);
-    let balancers: BTreeSet<BalancerName> =
-        place.told.series.iter().map(|series| series.cell.balancer).collect();
+pub(super) fn section(article: &Article<'_>) -> Markup {
+    let scale = Scale::of(article.told.series);
+    let rows = article.told.rows();
     html! {
-        @for balancer in balancers {
+        @for rows in rows.chunk_by(|a, b| a[0].0.balancer == b[0].0.balancer) {
+            @let first = rows[0][0].0;
             section.balancer {
-                h2 { (balancer.as_str()) " " (version(place, balancer)) }
-                @for repeat in 1..=run.repeats {
-                    @let cells = place.cells(balancer, repeat);
-                    @if !cells.is_empty() {
-                        @if repeat == 1 { (row(place, &cells, &scale)) }
-                        @else { details { summary { "Repeat " (repeat) } (row(place, &cells, &scale)) } }
-                    }
+                h2 { (first.balancer.as_str()) " " (first.balancer_version) }
+                @for cells in rows {
+                    @let repeat = cells[0].0.repeat;
+                    @if repeat == 1 { (row(article, cells, &scale)) }
+                    @else { details { summary { "Repeat " (repeat) } (row(article, cells, &scale)) } }
                 }
             }
         }
     }
 }
 
-fn version(place: &Place<'_>, balancer: BalancerName) -> String {
-    let cell = place.told.run.cells.iter().find(|cell| cell.balancer == balancer);
-    cell.map(|cell| cell.balancer_version.clone()).unwrap_or_default()
-}
-
 /// The variants of one balancer and repeat.
-fn row(place: &Place<'_>, cells: &[Pictured<'_>], scale: &Scale) -> Markup {
+fn row(article: &Article<'_>, cells: &[Pictured<'_>], scale: &Scale) -> Markup {
     html! {
         (legend(cells))
-        div.cells { @for (cell, series) in cells { (column(place, cell, series, scale)) } }
-        (distribution(place, cells))
+        div.cells { @for (cell, series) in cells { (column(article, cell, series, scale)) } }
+        (distribution(article, cells))
         @for (cell, series) in cells { (dropped(cell, series)) }
     }
 }
 
-/// What the colours mean; only of what is there.
+/// What the colours mean.
 fn legend(cells: &[Pictured<'_>]) -> Markup {
-    let groups =
-        Group::ALL.into_iter().filter(|group| cells.iter().any(|(_, s)| s.outcomes.total(*group) > 0));
-    let states = State::ALL
-        .into_iter()
-        .filter(|state| cells.iter().any(|(_, s)| s.bands.iter().any(|b| b.state == *state)));
-    let entries = groups.map(|group| (Ink::Outcome(group), group.name()));
-    let states = states.map(|state| (Ink::State(state), state.name()));
+    let series: Vec<&Series> = cells.iter().map(|(_, series)| *series).collect();
     html! {
         div.legends {
-            (keys("requests", &entries.collect::<Vec<_>>()))
-            (keys("backends", &[(Ink::Serving, "serving")].into_iter().chain(states).collect::<Vec<_>>()))
+            (keys("requests", &legend::outcomes(&series)))
+            (keys("backends", &legend::states(&series)))
             (keys("latency", &PERCENTILES.map(|percentile| (percentile.ink, percentile.name))))
         }
     }
@@ -101,25 +73,21 @@ fn keys(of: &str, entries: &[(Ink, &str)]) -> Markup {
     }
 }
 
-fn column(place: &Place<'_>, cell: &CellSummary, series: &Series, scale: &Scale) -> Markup {
-    let told = |of: &str, title: String, desc: &str| Alternative {
-        id: place.id(cell, of),
-        title: format!("{} {}: {title}", cell.balancer, cell.variant),
-        desc: desc.to_owned(),
-    };
-    let trusted = cell.is_usable();
-    let (requests, states, latency) =
-        (words::outcomes(cell, series), words::states(series), words::latency(cell, series));
-    let shares = words::shares(series);
+fn column(article: &Article<'_>, cell: &CellSummary, series: &Series, scale: &Scale) -> Markup {
+    let id = |of: &str| article.id(cell, of);
+    let requests = outcomes::draw(id("requests"), cell, series, scale);
+    let states = states::draw(id("backends"), cell, series, scale);
+    let latency = latency::over_load(id("latency"), cell, series, scale);
+    let shares = shares::draw(id("shares"), cell, series, scale);
     html! {
-        section.cell.struck[!trusted] {
-            h3 { (cell.variant) span.(if cell.counts.dropped == 0 { "good" } else { "bad" }) { (words::dropped(cell)) } }
-            (figure("requests", Shown::AsIs, &requests, &outcomes::draw(&told("requests", "how requests ended over time".into(), &requests), series, scale)))
-            (figure("backends", Shown::AsIs, &words::first_of(&states), &states::draw(&told("backends", "what was done to each backend".into(), &states), series, scale)))
-            (figure("latency", Shown::of(&cell.validity.latency), &latency, &latency::over_load(&told("latency", "latency percentiles over time".into(), &latency), series, scale)))
+        section.cell.struck[!cell.is_usable()] {
+            h3 { (cell.variant) span.(if cell.counts.dropped == 0 { "good" } else { "bad" }) { (captions::dropped(cell)) } }
+            (figure("requests", Shown::AsIs, requests.desc(), &requests))
+            (figure("backends", Shown::AsIs, captions::states_in_short(series), &states))
+            (figure("latency", Shown::of(&cell.validity.latency), latency.desc(), &latency))
             figure {
-                (shares::draw(&told("shares", "share of each backend over time".into(), &shares), series, scale))
-                figcaption { strong { "shares" } " " (shares)
+                (shares.inline())
+                figcaption { strong { "shares" } " " (shares.desc())
                     (keys("received by", &series.backends.iter().enumerate().map(|(n, name)| (Ink::Series(n), name.as_str())).collect::<Vec<_>>()))
                 }
             }
@@ -141,12 +109,12 @@ impl Shown {
     }
 }
 
-fn figure(name: &str, shown: Shown, caption: &str, picture: &Markup) -> Markup {
-    html! { figure.struck[shown == Shown::Struck] { (picture) figcaption { strong { (name) } " " (caption) } } }
+fn figure(name: &str, shown: Shown, caption: &str, picture: &Picture) -> Markup {
+    html! { figure.struck[shown == Shown::Struck] { (picture.inline()) figcaption { strong { (name) } " " (caption) } } }
 }
 
 /// The percentile curves of all variants, one over the other.
-fn distribution(place: &Place<'_>, cells: &[Pictured<'_>]) -> Markup {
+fn distribution(article: &Article<'_>, cells: &[Pictured<'_>]) -> Markup {
     let Some((first, _)) = cells.first() else {
         return html! {};
     };
@@ -154,9 +122,9 @@ fn distribution(place: &Place<'_>, cells: &[Pictured<'_>]) -> Markup {
     let drawn = || cells.iter().enumerate().filter(|(_, (cell, _))| cell.validity.latency.is_usable());
     let curves: Vec<(Ink, &Curve)> =
         drawn().map(|(n, (_, series))| (Ink::Series(n), &series.curve)).collect();
-    let caption = words::distribution(cells);
+    let caption = captions::distribution(cells);
     let told = Alternative {
-        id: place.id(first, "distribution"),
+        id: article.id(first, "distribution"),
         title: format!("{}: latency by percentile, all variants", first.balancer),
         desc: caption.clone(),
     };
@@ -166,7 +134,7 @@ fn distribution(place: &Place<'_>, cells: &[Pictured<'_>]) -> Markup {
         figure.distribution {
             @if !curves.is_empty() {
                 (keys("latency by percentile", &names))
-                (latency::distribution(&told, &curves))
+                (latency::distribution(told, &curves).inline())
             }
             figcaption { (caption) }
         }
@@ -183,8 +151,8 @@ fn dropped(cell: &CellSummary, series: &Series) -> Markup {
                 @if drops.total > LISTED as u64 { p.note { "The first " (LISTED) ", in the order in which they were due." } }
                 div.scroll tabindex="0" role="region" aria-label="dropped requests" {
                     table {
-                        thead { tr { @for name in words::DROPPED { th scope="col" { (name) } } } }
-                        tbody { @for drop in &drops.listed { tr { @for text in words::dropped_row(drop) { td { (text) } } } } }
+                        thead { tr { @for name in captions::DROPPED { th scope="col" { (name) } } } }
+                        tbody { @for drop in &drops.listed { tr { @for text in captions::dropped_row(drop) { td { (text) } } } } }
                     }
                 }
             }

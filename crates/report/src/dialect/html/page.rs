@@ -2,29 +2,57 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::Illustrated;
 use super::blocks::{block, claim_line, table};
-use super::cells::{self, Place};
-use crate::compose::document::{Block, Detail, Document, Mark, compose};
+use super::cells::{self, Article};
+use crate::compose::document::{Block, Detail, Document, Mark, Topic, compose};
 use crate::compose::overview;
+use crate::dialect::pictures::Illustrated;
+use crate::dialect::pictures::ink::COLOURS;
 use crate::judge::verdict::RunSummary;
 
 const STYLE: &str = include_str!("style.css");
 
-/// What the reader came for: it stands before the pictures.
-const FIRST: [&str; 4] = ["Not run", "Claims", "Reading", "Failures"];
-/// What only a reader with a doubt looks up.
-const LAST: [&str; 9] = [
-    "Books",
-    "Settings",
-    "Own templates",
-    "Notes",
-    "How long each stage took",
-    "Load generator",
-    "Environment",
-    "Reproduce",
-    "What curl was told",
-];
+/// Where a block stands on the page.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Position {
+    /// What the numbers mean, as running text below the question.
+    Reading,
+    /// What the reader came for, before the pictures.
+    First,
+    /// What was measured.
+    Middle,
+    /// What only a reader with a doubt looks up.
+    Last,
+}
+
+impl Position {
+    fn of(block: &Block) -> Position {
+        match block {
+            Block::Table(_) => Position::Middle,
+            Block::Method(_) => Position::Last,
+            Block::List { topic, .. } | Block::Quotes { topic, .. } => match topic {
+                Topic::Reading => Position::Reading,
+                Topic::NotRun | Topic::Claims | Topic::Failures => Position::First,
+                Topic::Books
+                | Topic::OwnTemplates
+                | Topic::Notes
+                | Topic::Generator
+                | Topic::Environment
+                | Topic::Reproduce
+                | Topic::Curl => Position::Last,
+                Topic::Capabilities
+                | Topic::Differences
+                | Topic::Findings
+                | Topic::Notices
+                | Topic::NotCompared
+                | Topic::Sides
+                | Topic::Sources
+                | Topic::Trust
+                | Topic::Windows => Position::Middle,
+            },
+        }
+    }
+}
 
 pub(super) fn render(runs: &[Illustrated<'_>]) -> Markup {
     let names: Vec<&str> = runs.iter().map(|told| told.run.scenario.as_str()).collect();
@@ -36,7 +64,7 @@ pub(super) fn render(runs: &[Illustrated<'_>]) -> Markup {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { "rig: " (names.join(", ")) }
-                style { (PreEscaped(STYLE)) }
+                style { (PreEscaped(COLOURS)) (PreEscaped(STYLE)) }
             }
             body {
                 @if runs.len() > 1 { (contents(runs)) }
@@ -65,24 +93,23 @@ fn contents(runs: &[Illustrated<'_>]) -> Markup {
 fn article(number: usize, told: Illustrated<'_>) -> Markup {
     let run = told.run;
     let Document { headline, question, experiment, blocks } = compose(run, Detail::Full);
-    let (first, rest): (Vec<_>, Vec<_>) = blocks.into_iter().partition(|block| FIRST.contains(&title(block)));
-    let (last, rest): (Vec<_>, Vec<_>) = rest.into_iter().partition(|block| LAST.contains(&title(block)));
-    // The table of requests, if there is any cell, and what the pictures are about.
-    let (requests, tables) = rest.split_at(usize::from(!run.cells.is_empty()).min(rest.len()));
+    let at = |place: Position| blocks.iter().filter(move |block| Position::of(block) == place);
+    // The table of requests, if there is any cell, stands above the pictures.
+    let requests = usize::from(!run.cells.is_empty());
     html! {
         article id=(format!("run-{number}")) {
             header {
                 p.verdict.(tone(headline.mark)) { span.sign aria-hidden="true" { (headline.mark.sign()) } " " (headline.text) }
                 h1 { (question) }
                 p.experiment { b { "Experiment" } ": " (experiment) }
-                @for block in first.iter().filter(|block| title(block) == "Reading") { (reading(block)) }
+                @for block in at(Position::Reading) { (reading(block)) }
             }
-            @for requests in requests { (block(requests)) }
-            @for other in first.iter().filter(|block| title(block) != "Reading") {
+            @for requests in at(Position::Middle).take(requests) { (block(requests)) }
+            @for other in at(Position::First) {
                 @match other {
-                    Block::List { title, lines } if lines.len() > MANY => {
+                    Block::List { topic, lines } if lines.len() > MANY => {
                         section {
-                            h2 { (title) }
+                            h2 { (topic.title()) }
                             ul.marked { @for line in lines.iter().filter(|line| line.mark != Mark::Good) { (claim_line(line)) } }
                             details {
                                 summary { (lines.iter().filter(|line| line.mark == Mark::Good).count()) " that held" }
@@ -93,11 +120,11 @@ fn article(number: usize, told: Illustrated<'_>) -> Markup {
                     other => { (block(other)) }
                 }
             }
-            (cells::section(&Place { run: number, told }))
-            @for other in tables { (block(other)) }
+            (cells::section(&Article { run: number, told }))
+            @for other in at(Position::Middle).skip(requests) { (block(other)) }
             details.more {
                 summary { "Books, settings, environment, and how to reproduce it" }
-                @for other in &last { (block(other)) }
+                @for other in at(Position::Last) { (block(other)) }
             }
             footer { "rig " (run.environment.rig) ", " (run.environment.started) ", seed " (run.seed) }
         }
@@ -113,13 +140,6 @@ fn reading(block: &Block) -> Markup {
         @if let Block::List { lines, .. } = block {
             div.readings { @for line in lines { p.reading { (line.text) } } }
         }
-    }
-}
-
-fn title(block: &Block) -> &str {
-    match block {
-        Block::Table(table) => &table.title,
-        Block::List { title, .. } | Block::Quotes { title, .. } => title,
     }
 }
 

@@ -8,10 +8,10 @@ use model::plan::SavedPlan;
 use model::records::TemplateUsed;
 use serde::Serialize;
 
-use super::Source;
+use super::ComparedRun;
 use super::keys::KeyDifference;
 use crate::judge::doubts::{self, Doubt};
-use crate::judge::run::Run;
+use crate::judge::run::LabelledRun;
 use crate::numbers::words;
 
 /// A setting that was rendered differently.
@@ -44,7 +44,7 @@ pub struct Absent {
 }
 
 /// Settings of the variants that all sides ran, where they differ.
-pub(super) fn settings(sources: &[Source<'_>]) -> Vec<SettingDifference> {
+pub(super) fn settings(sources: &[ComparedRun<'_>]) -> Vec<SettingDifference> {
     let mut found: Vec<(String, Vec<Option<String>>, BTreeSet<String>)> = Vec::new();
     let mut shared = BTreeSet::new();
     for cell in sources.iter().take(1).flat_map(|source| &source.run.summary.cells) {
@@ -80,9 +80,9 @@ pub(super) fn settings(sources: &[Source<'_>]) -> Vec<SettingDifference> {
 }
 
 /// What one side can do and another can't.
-pub(super) fn capabilities(sources: &[Source<'_>], catalog: &Catalog) -> Vec<CapabilityDifference> {
+pub(super) fn capabilities(sources: &[ComparedRun<'_>], catalog: &Catalog) -> Vec<CapabilityDifference> {
     let of = |capability: Capability| {
-        let lacks = |source: &Source<'_>| {
+        let lacks = |source: &ComparedRun<'_>| {
             source.kind().and_then(|kind| catalog.lacks(kind, capability)).map(str::to_owned)
         };
         CapabilityDifference { capability, missing: sources.iter().map(lacks).collect() }
@@ -90,11 +90,11 @@ pub(super) fn capabilities(sources: &[Source<'_>], catalog: &Catalog) -> Vec<Cap
     let differs = |it: &CapabilityDifference| {
         it.missing.iter().any(Option::is_some) && it.missing.iter().any(Option::is_none)
     };
-    Capability::ALL.into_iter().map(of).filter(differs).collect()
+    Capability::ALL.iter().copied().map(of).filter(differs).collect()
 }
 
 /// Variants that are in no row, or lack a side.
-pub(super) fn absent(sources: &[Source<'_>], whole: &SavedPlan) -> Vec<Absent> {
+pub(super) fn absent(sources: &[ComparedRun<'_>], whole: &SavedPlan) -> Vec<Absent> {
     let mut found = Vec::new();
     let plans = std::iter::once(whole).chain(sources.iter().map(|source| source.run.plan));
     let mut seen = BTreeSet::new();
@@ -110,7 +110,7 @@ pub(super) fn absent(sources: &[Source<'_>], whole: &SavedPlan) -> Vec<Absent> {
         }
         let unavailable = sources.iter().find_map(|source| source.run.plan.why_unavailable(&variant.name));
         let planned: Vec<&str> = variant.balancers.iter().map(|name| name.as_str()).collect();
-        let runs = |source: &Source<'_>| variant.balancers.contains(&source.side.balancer);
+        let runs = |source: &ComparedRun<'_>| variant.balancers.contains(&source.side.balancer);
         let reason = match unavailable {
             Some(reason) => reason.to_owned(),
             None if sources.iter().all(runs) => format!("no results for {}", lacking.join(", ")),
@@ -122,8 +122,8 @@ pub(super) fn absent(sources: &[Source<'_>], whole: &SavedPlan) -> Vec<Absent> {
 }
 
 /// Where two runs were measured, if that makes them unlike: another machine, or another runtime.
-pub(super) fn places(a: Run<'_>, b: Run<'_>) -> Vec<KeyDifference> {
-    let facts = |run: Run<'_>| {
+pub(super) fn places(a: LabelledRun<'_>, b: LabelledRun<'_>) -> Vec<KeyDifference> {
+    let facts = |run: LabelledRun<'_>| {
         let environment = &run.summary.environment;
         let mut runtimes: Vec<_> = run.summary.cells.iter().map(|cell| cell.runtime.clone()).collect();
         runtimes.sort();
@@ -144,7 +144,7 @@ pub(super) fn places(a: Run<'_>, b: Run<'_>) -> Vec<KeyDifference> {
 }
 
 /// Templates that both runs used and that have different texts. What a run was rendered from may not be known.
-pub(super) fn templates(a: Run<'_>, b: Run<'_>) -> Vec<KeyDifference> {
+pub(super) fn templates(a: LabelledRun<'_>, b: LabelledRun<'_>) -> Vec<KeyDifference> {
     let [left, right] = [a, b].map(|run| &run.summary.environment.templates);
     let shared = left.iter().filter_map(|(name, it)| Some((name, it, right.get(name)?)));
     let told = |it: &TemplateUsed| {
@@ -163,7 +163,7 @@ pub(super) fn templates(a: Run<'_>, b: Run<'_>) -> Vec<KeyDifference> {
 }
 
 /// What can't be trusted in the runs, each run's once.
-pub(super) fn doubts(sources: &[Source<'_>]) -> Vec<String> {
+pub(super) fn doubts(sources: &[ComparedRun<'_>]) -> Vec<String> {
     let mut lines = Vec::new();
     for source in sources {
         let label = match source.side.label.as_str() {

@@ -7,7 +7,7 @@ use crate::measure::summary::CellSummary;
 
 /// Metrics that are not compared, and why.
 pub const LEFT_OUT: [(Metric, &str); 3] = [
-    (Metric::Scheduled, "the plan says it, so that it is the same on all sides"),
+    (Metric::Scheduled, "the plan sets it, so it is the same on all sides"),
     (Metric::ErrorRate, "it is `dropped` over the same number of requests on all sides"),
     (Metric::Ok, "it is what is neither dropped nor an expected status"),
 ];

@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use crate::figure::catalogue::Figure;
 use crate::figure::spread::spread;
-use crate::judge::run::Run;
+use crate::judge::run::LabelledRun;
 use crate::judge::verdict::Verdict;
 use crate::measure::summary::CellSummary;
 use crate::numbers::NONE;
@@ -46,7 +46,7 @@ pub enum Strictness {
 pub enum Unlike {
     /// Their plans, or where they ran, differ.
     #[error(
-        "these runs are unlike; a difference between them would say nothing about the balancer:\n  {}\n  \
+        "these runs are not comparable: a difference between them would say nothing about the balancer:\n  {}\n  \
          help: run the same scenario with the same settings, or add --force to see both all the same",
         .0.iter().map(KeyDifference::words).collect::<Vec<_>>().join("\n  ")
     )]
@@ -72,7 +72,7 @@ pub enum Unlike {
 
 /// What is compared, with every figure.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Comparison {
+pub struct RunComparison {
     /// The scenario.
     pub scenario: String,
     /// The question that it answers.
@@ -126,7 +126,7 @@ pub struct Row {
     /// Which end of it is better.
     pub better: Better,
     /// What each side showed.
-    pub sides: Vec<Measured>,
+    pub sides: Vec<ComparedFigure>,
     /// How often chance alone would part the sides at least as far, two-sided; of several sides, the best from the one that
     /// is nearest to it. `None`: too few repeats.
     pub chance: Option<f64>,
@@ -136,7 +136,7 @@ pub struct Row {
 
 /// A figure of one side.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Measured {
+pub struct ComparedFigure {
     /// The figure of each repeat that can be trusted; `null` in JSON is infinite: it never happened, or failed.
     pub repeats: Vec<f64>,
     /// Repeats that can't be trusted, left out.
@@ -149,13 +149,13 @@ pub struct Measured {
 const LETTERS: [&str; 2] = ["A", "B"];
 
 /// What a side is made from.
-struct Source<'a> {
+struct ComparedRun<'a> {
     side: Side,
-    run: Run<'a>,
+    run: LabelledRun<'a>,
 }
 
-impl<'a> Source<'a> {
-    fn new(name: &str, label: &str, run: Run<'a>, balancer: BalancerName) -> Source<'a> {
+impl<'a> ComparedRun<'a> {
+    fn new(name: &str, label: &str, run: LabelledRun<'a>, balancer: BalancerName) -> ComparedRun<'a> {
         let first = run.summary.cells.iter().find(|cell| cell.balancer == balancer);
         let side = Side {
             name: name.to_owned(),
@@ -166,7 +166,7 @@ impl<'a> Source<'a> {
             started: run.summary.environment.started.clone(),
             verdict: run.summary.verdict,
         };
-        Source { side, run }
+        ComparedRun { side, run }
     }
 
     /// What its balancer is; `None`: rig did not launch it.
@@ -183,8 +183,13 @@ impl<'a> Source<'a> {
 
 /// The balancers of one run. `whole` is the scenario's plan for them, of which the run may have left out what not all of
 /// them can run.
-pub fn balancers(run: Run<'_>, names: &[BalancerName], whole: &SavedPlan, catalog: &Catalog) -> Comparison {
-    let sources: Vec<_> = names.iter().map(|name| Source::new(name.as_str(), "", run, *name)).collect();
+pub fn balancers(
+    run: LabelledRun<'_>,
+    names: &[BalancerName],
+    whole: &SavedPlan,
+    catalog: &Catalog,
+) -> RunComparison {
+    let sources: Vec<_> = names.iter().map(|name| ComparedRun::new(name.as_str(), "", run, *name)).collect();
     compared(&sources, whole, Vec::new(), catalog, Strictness::Alike)
 }
 
@@ -193,12 +198,12 @@ pub fn balancers(run: Run<'_>, names: &[BalancerName], whole: &SavedPlan, catalo
 /// # Errors
 /// If they are unlike in anything but the balancer and its settings.
 pub fn runs(
-    a: Run<'_>,
-    b: Run<'_>,
+    a: LabelledRun<'_>,
+    b: LabelledRun<'_>,
     strictness: Strictness,
     catalog: &Catalog,
-) -> Result<Vec<Comparison>, Unlike> {
-    let names = |run: Run<'_>| run.plan.variants.iter().map(|v| v.name.clone()).collect::<Vec<_>>();
+) -> Result<Vec<RunComparison>, Unlike> {
+    let names = |run: LabelledRun<'_>| run.plan.variants.iter().map(|v| v.name.clone()).collect::<Vec<_>>();
     if !names(a).iter().any(|name| b.plan.variant(name).is_some()) {
         let [a_label, b_label] = [a, b].map(|run| run.label.to_owned());
         return Err(Unlike::NoVariant { a: a_label, b: b_label, of_a: names(a), of_b: names(b) });
@@ -219,19 +224,20 @@ pub fn runs(
         _ => return Err(Unlike::NoBalancer),
     };
     let comparison = |[left, right]: [BalancerName; 2]| {
-        let sources = [Source::new(LETTERS[0], a.label, a, left), Source::new(LETTERS[1], b.label, b, right)];
+        let sources =
+            [ComparedRun::new(LETTERS[0], a.label, a, left), ComparedRun::new(LETTERS[1], b.label, b, right)];
         compared(&sources, a.plan, keys.clone(), catalog, strictness)
     };
     Ok(pairs.into_iter().map(comparison).collect())
 }
 
 fn compared(
-    sources: &[Source<'_>],
+    sources: &[ComparedRun<'_>],
     whole: &SavedPlan,
     keys: Vec<KeyDifference>,
     catalog: &Catalog,
     strictness: Strictness,
-) -> Comparison {
+) -> RunComparison {
     let mut rows = Vec::new();
     for variant in &whole.variants {
         let cells: Vec<_> = sources.iter().map(|source| source.cells(&variant.name)).collect();
@@ -247,7 +253,7 @@ fn compared(
     let first = sources.first().map(|source| source.run);
     let one_run =
         sources.iter().all(|source| first.is_some_and(|f| std::ptr::eq(f.summary, source.run.summary)));
-    Comparison {
+    RunComparison {
         scenario: whole.scenario.clone(),
         question: whole.question.clone(),
         experiment: experiment(whole),
@@ -264,7 +270,7 @@ fn compared(
 
 /// A figure of a variant; `None`: no side has it, or there is nothing to tell.
 fn row(variant: &str, figure: &Figure, cells: &[Vec<&CellSummary>]) -> Option<Row> {
-    let sides: Vec<Measured> = cells.iter().map(|cells| measured(figure, cells)).collect();
+    let sides: Vec<ComparedFigure> = cells.iter().map(|cells| measured(figure, cells)).collect();
     let numbers = || sides.iter().flat_map(|side| &side.repeats);
     let known = sides.iter().any(|side| !side.repeats.is_empty() || side.left_out > 0);
     if !known || (!figures::always(figure) && numbers().all(|number| *number == 0.0)) {
@@ -284,7 +290,7 @@ fn row(variant: &str, figure: &Figure, cells: &[Vec<&CellSummary>]) -> Option<Ro
 }
 
 /// The numbers of some repeats. Those that can't be trusted are left out; if that is all of them, they are shown.
-fn measured(figure: &Figure, cells: &[&CellSummary]) -> Measured {
+fn measured(figure: &Figure, cells: &[&CellSummary]) -> ComparedFigure {
     let read = |cell: &&'_ CellSummary| figure.read(cell);
     let known: Vec<_> = cells.iter().copied().filter(|cell| read(cell).is_some()).collect();
     let (usable, doubtful): (Vec<_>, Vec<_>) = known.into_iter().partition(|cell| figure.is_usable(cell));
@@ -299,11 +305,11 @@ fn measured(figure: &Figure, cells: &[&CellSummary]) -> Measured {
     if !usable.is_empty() && !doubtful.is_empty() {
         text.push_str(&format!(" [{} of {} repeats]", usable.len(), cells.len()));
     }
-    Measured { repeats: numbers(&usable), left_out: doubtful.len(), text }
+    ComparedFigure { repeats: numbers(&usable), left_out: doubtful.len(), text }
 }
 
 /// The side whose numbers rank at the better end, and the chance that it isn't better than the one nearest to it.
-fn best(sides: &[Measured], better: Better) -> (Option<usize>, f64) {
+fn best(sides: &[ComparedFigure], better: Better) -> (Option<usize>, f64) {
     let ahead = |a: &[f64], b: &[f64]| {
         let wins = |x: &f64| b.iter().map(|y| f64::from(x.total_cmp(y) as i8)).sum::<f64>();
         let wins = a.iter().map(wins).sum::<f64>();

@@ -15,12 +15,13 @@ use crate::measure::zero::ZeroBound;
 struct Judgement {
     holding: Holding,
     observed: String,
+    beside: String,
     zero: Option<ZeroBound>,
 }
 
 impl Judgement {
     fn new(holding: Holding, observed: impl Into<String>) -> Judgement {
-        Judgement { holding, observed: observed.into(), zero: None }
+        Judgement { holding, observed: observed.into(), beside: String::new(), zero: None }
     }
 
     fn unproven(reason: impl Into<String>, observed: impl Into<String>) -> Judgement {
@@ -32,10 +33,11 @@ impl Judge<'_> {
     /// The controls first, since what was not lost counts only beside them.
     pub(super) fn claims(&self, balancer: BalancerName, repeat: u32) -> Vec<ClaimVerdict> {
         let one = |role, claim: &Claim, controls: &[ClaimVerdict]| {
-            let Judgement { holding, observed, zero } = self.judge(role, claim, balancer, repeat, controls);
+            let Judgement { holding, observed, beside, zero } =
+                self.judge(role, claim, balancer, repeat, controls);
             let variants = claim.variants().map(str::to_owned).collect();
             let text = claim.text.clone();
-            ClaimVerdict { text, role, balancer, repeat, variants, holding, observed, zero }
+            ClaimVerdict { text, role, balancer, repeat, variants, holding, observed, beside, zero }
         };
         let controls: Vec<_> = self.plan.control.iter().map(|c| one(Role::Control, c, &[])).collect();
         let expect: Vec<_> = self.plan.expect.iter().map(|c| one(Role::Expect, c, &controls)).collect();
@@ -90,7 +92,7 @@ impl Judge<'_> {
             Operand::All => match whole(cells[0], left.metric) {
                 Some(all) => all as f64,
                 None => {
-                    let reason = format!("it was not counted how many {} could be", left.metric);
+                    let reason = format!("the total for {} was not counted", left.metric);
                     return Judgement::unproven(reason, observed);
                 }
             },
@@ -104,10 +106,11 @@ impl Judge<'_> {
                             && trust.iter().all(|validity| validity.is_usable()) =>
                     {
                         let sides = Sides { left: value, right: 0.0 };
-                        let observed = format!("{observed}; {}", none.0);
                         return match self.decided_by_the_machine(claim, &cells, sides) {
-                            Some(reason) => Judgement::unproven(reason, observed),
-                            None => Judgement::new(Holding::Failed, observed),
+                            Some(reason) => {
+                                Judgement { beside: none.0, ..Judgement::unproven(reason, observed) }
+                            }
+                            None => Judgement { beside: none.0, ..Judgement::new(Holding::Failed, observed) },
                         };
                     }
                     Err(none) => return Judgement::unproven(none.0, observed),
@@ -187,8 +190,7 @@ impl Judge<'_> {
             Some(words) => words,
             None => format!("the control {}", power.words(loss)),
         };
-        let observed = format!("{observed}; {beside}");
-        Judgement { holding: Holding::Held, observed, zero: none.then_some(bound) }
+        Judgement { holding: Holding::Held, observed, beside, zero: none.then_some(bound) }
     }
 }
 
@@ -225,7 +227,7 @@ fn is_masked(claim: &Claim, cell: &CellSummary) -> bool {
 /// retries that were merely allowed, and anything else, do not.
 fn failed_control(claim: &Claim, cell: &CellSummary) -> Holding {
     if !is_of_requests(claim.left.metric) {
-        return Holding::Unproven("the control does not show what it should".to_owned());
+        return Holding::Unproven("the control did not show what it has to show".to_owned());
     }
     if is_masked(claim, cell) {
         return Holding::Masked;
@@ -237,5 +239,5 @@ fn failed_control(claim: &Claim, cell: &CellSummary) -> Holding {
         }
         _ => String::new(),
     };
-    Holding::Unproven(format!("the control did not lose what it should{although}, and nothing explains why"))
+    Holding::Unproven(format!("the control did not lose requests{although}, and nothing explains why"))
 }

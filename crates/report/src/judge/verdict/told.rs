@@ -26,15 +26,43 @@ fn is_untrusted(cell: &CellSummary, figure: &Reading) -> bool {
     inputs(cell, figure.metric).iter().any(|input| input.verdict == Trust::Invalid)
 }
 
-/// Stands where a figure of a variant would stand that did not run. No text has it.
-const NOT_RUN: &str = "\0";
+/// A text that is put together sentence by sentence. A sentence about a variant that did not run is left out.
+#[derive(Default)]
+struct Sentences {
+    text: String,
+    open: String,
+    left_out: bool,
+}
 
-/// The sentences of `text` in which every variant ran.
-fn sentences(text: &str) -> String {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let sentences = words.split_inclusive(|word| word.ends_with(['.', '?', '!']));
-    let told = sentences.filter(|sentence| !sentence.iter().any(|word| word.contains(NOT_RUN)));
-    told.map(|sentence| sentence.join(" ")).collect::<Vec<_>>().join(" ")
+impl Sentences {
+    fn words(&mut self, words: &str) {
+        for word in words.split_inclusive(char::is_whitespace) {
+            self.open.push_str(word);
+            if word.ends_with(char::is_whitespace) && word.trim_end().ends_with(['.', '?', '!']) {
+                self.end();
+            }
+        }
+    }
+
+    /// `None`: the variant did not run.
+    fn figure(&mut self, figure: Option<&str>) {
+        match figure {
+            Some(figure) => self.open.push_str(figure),
+            None => self.left_out = true,
+        }
+    }
+
+    fn end(&mut self) {
+        let words = std::mem::take(&mut self.open);
+        if !std::mem::take(&mut self.left_out) {
+            for word in words.split_whitespace() {
+                if !self.text.is_empty() {
+                    self.text.push(' ');
+                }
+                self.text.push_str(word);
+            }
+        }
+    }
 }
 
 impl Judge<'_> {
@@ -43,16 +71,21 @@ impl Judge<'_> {
         let Some(prose) = &self.plan.reading else { return Vec::new() };
         let ran: BTreeSet<BalancerName> = self.cells.iter().map(|cell| cell.balancer).collect();
         let tell = |balancer| {
-            let words = prose.pieces.iter().map(|piece| match piece {
-                Piece::Words(words) => words.clone(),
-                Piece::Figure(figure) => self.figure(figure, balancer),
-                Piece::Against(left, right) => {
-                    let figures = [left, right].map(|figure| self.figure(figure, balancer));
-                    let difference = self.difference(left, right, balancer);
-                    format!("{} against {}{difference}", figures[0], figures[1])
+            let mut sentences = Sentences::default();
+            for piece in &prose.pieces {
+                match piece {
+                    Piece::Words(words) => sentences.words(words),
+                    Piece::Figure(figure) => sentences.figure(self.figure(figure, balancer).as_deref()),
+                    Piece::Against(left, right) => {
+                        sentences.figure(self.figure(left, balancer).as_deref());
+                        sentences.words(" against ");
+                        sentences.figure(self.figure(right, balancer).as_deref());
+                        sentences.words(self.difference(left, right, balancer));
+                    }
                 }
-            });
-            Told { balancer, text: sentences(&words.collect::<String>()) }
+            }
+            sentences.end();
+            Told { balancer, text: sentences.text }
         };
         ran.into_iter().map(tell).filter(|told| !told.text.is_empty()).collect()
     }
@@ -89,26 +122,26 @@ impl Judge<'_> {
     }
 
     /// A number, or the range of it over the repeats; why there is none where it wasn't measured, or can't be
-    /// trusted.
-    fn figure(&self, figure: &Reading, balancer: BalancerName) -> String {
+    /// trusted. `None`: the variant did not run.
+    fn figure(&self, figure: &Reading, balancer: BalancerName) -> Option<String> {
         let repeats: Vec<u32> = (1..=self.plan.repeats).collect();
         let cells: Vec<_> =
             repeats.iter().filter_map(|repeat| self.cell(&figure.variant, balancer, *repeat)).collect();
         if cells.is_empty() {
-            return NOT_RUN.to_owned();
+            return None;
         }
         if cells.iter().any(|cell| is_untrusted(cell, figure)) {
-            return format!("(not trusted: {figure})");
+            return Some(format!("(not trusted: {figure})"));
         }
         let value = |cell: &&CellSummary| read(cell, figure.metric, figure.facet.as_deref()).ok();
         let numbers: Vec<_> = cells.iter().filter_map(|cell| Some((value(cell)?, *cell))).collect();
         if numbers.is_empty() {
-            return format!("(not measured: {figure})");
+            return Some(format!("(not measured: {figure})"));
         }
         // The sentence says what is counted.
-        spread(numbers, |cell, value| match figure.metric.unit() {
+        Some(spread(numbers, |cell, value| match figure.metric.unit() {
             Unit::Count => value.to_string(),
             _ => show(cell, figure.metric, value),
-        })
+        }))
     }
 }

@@ -4,7 +4,7 @@ use model::identity::RequestId;
 use model::request::Request;
 
 use super::Axis;
-use crate::analysis::attribution::Source;
+use crate::analysis::attribution::DropSource;
 
 /// How many dropped requests are listed; the rest is counted.
 pub const LISTED: usize = 200;
@@ -30,11 +30,11 @@ pub struct DroppedRequest {
     /// Its class in the mix.
     pub class: String,
     /// Where it was lost.
-    pub source: Source,
+    pub source: DropSource,
 }
 
 impl Drops {
-    pub(super) fn of<'a>(axis: &Axis, each: impl Iterator<Item = (&'a Request, Source)>) -> Drops {
+    pub(super) fn of<'a>(axis: &Axis, each: impl Iterator<Item = (&'a Request, DropSource)>) -> Drops {
         let mut drops = Drops::default();
         for (request, source) in each {
             drops.total += 1;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use model::request::Request;
 
 use super::Axis;
-use crate::measure::latency::Latency;
+use crate::measure::latency::LatencySummary;
 
 /// Percentiles of the requests due in each window, failures counted as infinite.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,7 +22,7 @@ pub struct Window {
     /// Requests due in it.
     pub requests: u64,
     /// Their percentiles.
-    pub latency: Latency,
+    pub latency: LatencySummary,
 }
 
 impl LatencyOverTime {
@@ -36,7 +36,7 @@ impl LatencyOverTime {
         }
         let window = |requests: Vec<&Request>| Window {
             requests: requests.len() as u64,
-            latency: Latency::of(requests, 0.0),
+            latency: LatencySummary::of(requests, 0.0),
         };
         LatencyOverTime { width: width.as_secs_f64(), windows: windows.into_iter().map(window).collect() }
     }

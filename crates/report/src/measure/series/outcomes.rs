@@ -3,12 +3,13 @@
 use model::claim::Metric;
 use model::outcome::OutcomeKind;
 use model::request::Request;
+use strum::VariantArray;
 
 use super::Axis;
 use crate::measure::counts::dropped_kinds;
 
 /// Ends of requests that are shown as one: the columns of the table of requests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::VariantArray)]
 pub enum Group {
     /// The complete expected response, in time.
     Ok,
@@ -34,18 +35,7 @@ pub enum Group {
 
 impl Group {
     /// Every group, from the bottom of a stack to its top.
-    pub const ALL: [Group; 10] = [
-        Group::Ok,
-        Group::ExpectedStatus,
-        Group::Http5xx,
-        Group::Reset,
-        Group::Closed,
-        Group::Refused,
-        Group::Timeout,
-        Group::NotSent,
-        Group::Other,
-        Group::Uncounted,
-    ];
+    pub const ALL: &'static [Group] = Group::VARIANTS;
 
     /// As the table of requests calls it.
     pub fn name(self) -> &'static str {
@@ -125,7 +115,7 @@ impl Outcomes {
     /// The first and the last moment at which a request that was dropped was due, to a bin.
     pub fn dropped_between(&self) -> Option<(f64, f64)> {
         let dropped = |bin: &[u32; Group::ALL.len()]| {
-            Group::ALL.into_iter().any(|group| group.is_dropped() && bin[group as usize] > 0)
+            Group::ALL.iter().copied().any(|group| group.is_dropped() && bin[group as usize] > 0)
         };
         let first = self.bins.iter().position(dropped)?;
         let last = self.bins.iter().rposition(dropped)?;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::history::{Event, Happening};
+use strum::VariantArray;
 
 use super::Axis;
 use crate::analysis::evidence::under_load;
@@ -18,12 +19,12 @@ pub struct Band {
     /// … to this one.
     pub to: f64,
     /// Its state.
-    pub state: State,
+    pub state: BackendState,
 }
 
 /// A state other than serving.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum State {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::VariantArray)]
+pub enum BackendState {
     /// The balancer is told, or has been, that it leaves; requests in hand may end.
     Draining,
     /// Terminated, until its successor is ready.
@@ -36,28 +37,27 @@ pub enum State {
     MarkedDown,
 }
 
-impl State {
+impl BackendState {
     /// Every state, in the order of legends.
-    pub const ALL: [State; 5] =
-        [State::Draining, State::Stopped, State::Returning, State::Faulty, State::MarkedDown];
+    pub const ALL: &'static [BackendState] = BackendState::VARIANTS;
 
     /// What a legend calls it.
     pub fn name(self) -> &'static str {
         match self {
-            State::Draining => "draining",
-            State::Stopped => "stopped",
-            State::Returning => "returning",
-            State::Faulty => "fault",
-            State::MarkedDown => "down in the balancer's view",
+            BackendState::Draining => "draining",
+            BackendState::Stopped => "stopped",
+            BackendState::Returning => "returning",
+            BackendState::Faulty => "fault",
+            BackendState::MarkedDown => "down in the balancer's view",
         }
     }
 
-    fn of(phase: Phase) -> Option<State> {
+    fn of(phase: Phase) -> Option<BackendState> {
         match phase {
-            Phase::Deregister | Phase::Drain => Some(State::Draining),
-            Phase::Terminate | Phase::Replace => Some(State::Stopped),
-            Phase::Register | Phase::Confirm => Some(State::Returning),
-            Phase::Fault | Phase::Died => Some(State::Faulty),
+            Phase::Deregister | Phase::Drain => Some(BackendState::Draining),
+            Phase::Terminate | Phase::Replace => Some(BackendState::Stopped),
+            Phase::Register | Phase::Confirm => Some(BackendState::Returning),
+            Phase::Fault | Phase::Died => Some(BackendState::Faulty),
             Phase::Baseline | Phase::Settled | Phase::Reload | Phase::Deploy => None,
         }
     }
@@ -65,7 +65,7 @@ impl State {
 
 /// Something that happened at a moment.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Mark {
+pub struct TimelineMark {
     /// When, in seconds.
     pub at: f64,
     /// What, in few words.
@@ -76,7 +76,7 @@ pub struct Mark {
 pub(super) fn bands(axis: &Axis, history: &[Event], phases: &Phases) -> Vec<Band> {
     let end = axis.seconds();
     let mut bands = Vec::new();
-    let mut add = |backend: &str, from: f64, to: f64, state: State| {
+    let mut add = |backend: &str, from: f64, to: f64, state: BackendState| {
         let (from, to) = (from.max(0.0), to.min(end));
         if from < to {
             bands.push(Band { backend: backend.to_owned(), from, to, state });
@@ -84,9 +84,9 @@ pub(super) fn bands(axis: &Axis, history: &[Event], phases: &Phases) -> Vec<Band
     };
     for (backend, changes) in phases.changes() {
         let ends = changes.iter().skip(1).map(|(at, _)| axis.at(*at)).chain([end]);
-        let mut open: Option<(f64, f64, State)> = None;
+        let mut open: Option<(f64, f64, BackendState)> = None;
         for ((at, phase), to) in changes.iter().zip(ends) {
-            let state = State::of(*phase);
+            let state = BackendState::of(*phase);
             match (&mut open, state) {
                 // Two phases of one state are one band.
                 (Some((_, until, same)), Some(state)) if *same == state => *until = to,
@@ -103,7 +103,7 @@ pub(super) fn bands(axis: &Axis, history: &[Event], phases: &Phases) -> Vec<Band
         }
     }
     for (backend, from, to) in marked_down(axis, history) {
-        add(&backend, from, to, State::MarkedDown);
+        add(&backend, from, to, BackendState::MarkedDown);
     }
     bands.sort_by(|a, b| (&a.backend, a.state).cmp(&(&b.backend, b.state)).then(a.from.total_cmp(&b.from)));
     bands
@@ -128,7 +128,7 @@ fn marked_down(axis: &Axis, history: &[Event]) -> Vec<(String, f64, f64)> {
 }
 
 /// What happened under the load, in order.
-pub(super) fn marks(axis: &Axis, history: &[Event]) -> Vec<Mark> {
+pub(super) fn marks(axis: &Axis, history: &[Event]) -> Vec<TimelineMark> {
     let mark = |event: &Event| {
         let what = match &event.what {
             Happening::Terminated { incarnation, .. } => format!("{} ends", incarnation.backend),
@@ -144,7 +144,7 @@ pub(super) fn marks(axis: &Axis, history: &[Event]) -> Vec<Mark> {
             _ => return None,
         };
         let at = axis.at(event.at);
-        (0.0..axis.seconds()).contains(&at).then_some(Mark { at, what })
+        (0.0..axis.seconds()).contains(&at).then_some(TimelineMark { at, what })
     };
     under_load(history).iter().filter_map(mark).collect()
 }

@@ -12,7 +12,7 @@ use super::{Trust, Validity};
 use crate::analysis::errors;
 use crate::analysis::lateness::Lateness;
 use crate::measure::cpu::CpuTime;
-use crate::measure::latency::{Latency, Level, Quantile};
+use crate::measure::latency::{LatencySummary, Level, Quantile};
 use crate::numbers::{first_line, millis, percent};
 
 /// Beyond this part of the processors, what others do bears on figures; beyond the second, figures are theirs.
@@ -38,7 +38,7 @@ pub(super) fn graded(value: f64, valid: f64, degraded: f64) -> Trust {
 /// Trust in each percentile, and in the worst of them: the machine's lateness at that percentile is small beside it,
 /// and the generator and the processors had room.
 pub fn latency(
-    latency: &Latency,
+    latency: &LatencySummary,
     lateness: &Lateness,
     cpu: &CpuTime,
     busiest_second: Option<f64>,
@@ -97,17 +97,17 @@ pub(super) fn foreign_words(foreign: f64) -> String {
 }
 
 /// What `/proc/stat` says at one moment.
-pub(super) struct Read {
+pub(super) struct ProcStat {
     pub(super) seconds: f64,
     pub(super) stolen: f64,
     pub(super) idle: Option<f64>,
 }
 
 /// The first and the last word of `/proc/stat` from `origin` on.
-pub(crate) fn machine_reads(history: &[Event], origin: Nanos) -> Option<(Read, Read)> {
+pub(crate) fn machine_reads(history: &[Event], origin: Nanos) -> Option<(ProcStat, ProcStat)> {
     let mut readings =
         history.iter().filter(|event| event.at >= origin).filter_map(|event| match event.what {
-            Happening::MachineRead { seconds, stolen, idle } => Some(Read { seconds, stolen, idle }),
+            Happening::MachineRead { seconds, stolen, idle } => Some(ProcStat { seconds, stolen, idle }),
             _ => None,
         });
     let first = readings.next()?;
@@ -116,7 +116,7 @@ pub(crate) fn machine_reads(history: &[Event], origin: Nanos) -> Option<(Read, R
 }
 
 /// What part of the processors' time `of` took over the load.
-pub(super) fn machine_share(history: &[Event], origin: Nanos, of: fn(&Read) -> f64) -> Option<f64> {
+pub(super) fn machine_share(history: &[Event], origin: Nanos, of: fn(&ProcStat) -> f64) -> Option<f64> {
     let (first, last) = machine_reads(history, origin)?;
     Some((of(&last) - of(&first)) / (last.seconds - first.seconds))
 }
@@ -124,7 +124,7 @@ pub(super) fn machine_share(history: &[Event], origin: Nanos, of: fn(&Read) -> f
 /// Seconds that the processors worked on something over the load, and seconds in all; `None`: nobody read it.
 pub(crate) fn worked(history: &[Event], origin: Nanos) -> Option<(f64, f64)> {
     let (first, last) = machine_reads(history, origin)?;
-    let busy = |read: &Read| Some(read.seconds - read.stolen - read.idle?);
+    let busy = |read: &ProcStat| Some(read.seconds - read.stolen - read.idle?);
     Some((busy(&last)? - busy(&first)?, last.seconds - first.seconds))
 }
 
@@ -156,7 +156,7 @@ fn resource(errno: i32) -> &'static str {
         23 => "open files of the whole machine: raise fs.file-max",
         99 | 98 | 11 => "local ports: widen net.ipv4.ip_local_port_range",
         105 | 12 => "memory for sockets",
-        _ => "something of this machine",
+        _ => "a limit of this machine",
     }
 }
 

@@ -9,18 +9,18 @@ use engine::runtime::docker::checkup::{Answering, container_files};
 use engine::runtime::docker::images::{ImageOf, Pull};
 use engine::runtime::docker::{DockerError, DockerRuntime, Engine};
 
-use super::{Section, usable};
+use super::{CheckSection, usable};
 use crate::commands::doctor::results::nearest;
 
 const LOOK: &str = "docker info   # shows whether the engine works";
 
 /// Checks the engine; `progress` gets the steps that take time.
-pub(super) async fn section(executable: PathBuf, results: &Path, progress: &dyn Fn(&str)) -> Section {
+pub(super) async fn section(executable: PathBuf, results: &Path, progress: &dyn Fn(&str)) -> CheckSection {
     let (runs, checks) = match Answering::find(&|name| std::env::var_os(name)).await {
         Ok(engine) => checks(&engine, executable, results, progress).await,
         Err(error) => (Vec::new(), vec![Check::broken("engine", &error, LOOK)]),
     };
-    Section { name: "docker", title: "Docker runtime", runs: Some(runs), checks }
+    CheckSection { name: "docker", title: "Docker runtime", runs: Some(runs), checks }
 }
 
 /// The balancers that it can run, and what was checked.

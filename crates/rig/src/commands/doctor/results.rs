@@ -9,13 +9,13 @@ use engine::host::owner::OwnerState;
 use rustix::fs::{Access, access, statvfs};
 
 use super::super::leftovers::{self, Leftover};
-use super::Section;
+use super::CheckSection;
 
 const GIB: u64 = 1 << 30;
 const MIB: u64 = 1 << 20;
 
 /// Checks the results' directory.
-pub(super) fn section(results: &Path) -> Section {
+pub(super) fn section(results: &Path) -> CheckSection {
     let mut checks = vec![place(results)];
     match leftovers::all(results) {
         Ok(found) => checks.extend(listed(results, &found)),
@@ -25,7 +25,7 @@ pub(super) fn section(results: &Path) -> Section {
             "ls -l results/*/*/cells   # shows who owns them",
         )),
     }
-    Section { name: "results", title: "Results", runs: None, checks }
+    CheckSection { name: "results", title: "Results", runs: None, checks }
 }
 
 /// `path`, or the nearest directory above it that exists.
@@ -107,13 +107,13 @@ fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use engine::checkup::State;
+    use engine::checkup::CheckState;
 
     #[test]
     fn less_than_a_gibibyte_is_little() {
-        assert_eq!(room("", GIB).state, State::Ok);
+        assert_eq!(room("", GIB).state, CheckState::Ok);
         let little = room("results: ", GIB - 1);
-        assert_eq!(little.state, State::Limits);
+        assert_eq!(little.state, CheckState::Limits);
         assert_eq!(little.found, "results: 1024.0 MiB free");
     }
 

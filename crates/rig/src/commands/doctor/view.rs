@@ -1,10 +1,12 @@
 //! The checks, for people: a mark, a name and the finding, with the fix below.
 
-use engine::checkup::{Check, State};
+use anstyle::AnsiColor;
+use engine::checkup::{Check, CheckState};
 use model::visible::visible;
-use report::{Colour, Style};
+use report::Style;
+use textwrap::{Options, WordSplitter};
 
-use super::{Checkup, Section};
+use super::{CheckSection, Checkup};
 
 /// On narrower terminals, lines still have this width.
 const NARROWEST: usize = 50;
@@ -14,7 +16,7 @@ pub(super) fn render(checkup: &Checkup, style: Style) -> String {
     let checks = checkup.sections.iter().flat_map(|section| &section.checks);
     let names = checks.map(|check| check.name.chars().count()).max().unwrap_or(0);
     let mut out = String::new();
-    for Section { title, runs, checks, .. } in &checkup.sections {
+    for CheckSection { title, runs, checks, .. } in &checkup.sections {
         out.push_str(title);
         match runs.as_deref() {
             None => {}
@@ -32,15 +34,12 @@ pub(super) fn render(checkup: &Checkup, style: Style) -> String {
 /// A check, and what to do about it.
 fn line(check: &Check, names: usize, style: Style) -> String {
     let (sign, colour) = match check.state {
-        State::Ok => ("✓", "32"),
-        State::Failed => ("✗", "31"),
-        State::Limits => ("!", "33"),
-        State::NotChecked => ("–", "2"),
+        CheckState::Ok => ("✓", AnsiColor::Green.on_default()),
+        CheckState::Failed => ("✗", AnsiColor::Red.on_default()),
+        CheckState::Limits => ("!", AnsiColor::Yellow.on_default()),
+        CheckState::NotChecked => ("–", anstyle::Style::new().dimmed()),
     };
-    let sign = match style.colour {
-        Colour::Always => format!("\x1b[{colour}m{sign}\x1b[0m"),
-        Colour::Never => sign.to_owned(),
-    };
+    let sign = style.paint(sign, colour);
     let indent = names + 6;
     let width = usize::from(style.width).max(NARROWEST).saturating_sub(indent);
     let mut out = format!("  {sign} {:<names$}  {}", check.name, hung(&visible(&check.found), indent, width));
@@ -55,24 +54,10 @@ fn line(check: &Check, names: usize, style: Style) -> String {
     out
 }
 
-/// `text` wrapped to `width`, with all lines but the first indented.
+/// `text` wrapped to `width`, with all lines but the first indented; ends with a line end.
 fn hung(text: &str, indent: usize, width: usize) -> String {
-    let mut out = String::new();
-    let mut column = 0;
-    for word in text.split_whitespace() {
-        let length = word.chars().count();
-        if column > 0 && column + 1 + length > width {
-            out.push_str(&format!("\n{:indent$}", ""));
-            column = 0;
-        } else if column > 0 {
-            out.push(' ');
-            column += 1;
-        }
-        out.push_str(word);
-        column += length;
-    }
-    out.push('\n');
-    out
+    let options = Options::new(width).break_words(false).word_splitter(WordSplitter::NoHyphenation);
+    textwrap::wrap(text, options).join(&format!("\n{:indent$}", "")) + "\n"
 }
 
 fn conclusion(checkup: &Checkup) -> String {
@@ -82,8 +67,11 @@ fn conclusion(checkup: &Checkup) -> String {
         true => "rig can run here",
         false => "rig can't run here: no runtime can run any balancer",
     };
-    let told =
-        [(State::Failed, "failed"), (State::Limits, "limit figures"), (State::NotChecked, "not checked")];
+    let told = [
+        (CheckState::Failed, "failed"),
+        (CheckState::Limits, "limit figures"),
+        (CheckState::NotChecked, "not checked"),
+    ];
     let counts: Vec<String> = told
         .into_iter()
         .map(|(state, words)| (count(state), words))
@@ -96,6 +84,8 @@ fn conclusion(checkup: &Checkup) -> String {
 
 #[cfg(test)]
 mod tests {
+    use report::Colour;
+
     use super::*;
 
     fn checkup() -> Checkup {
@@ -108,14 +98,14 @@ mod tests {
         Checkup {
             can_run: true,
             sections: vec![
-                Section {
+                CheckSection {
                     name: "process",
                     title: "Process runtime",
                     runs: Some(vec!["nginx"]),
                     checks: process,
                 },
-                Section { name: "docker", title: "Docker runtime", runs: Some(vec![]), checks: vec![] },
-                Section { name: "results", title: "Results", runs: None, checks: vec![] },
+                CheckSection { name: "docker", title: "Docker runtime", runs: Some(vec![]), checks: vec![] },
+                CheckSection { name: "results", title: "Results", runs: None, checks: vec![] },
             ],
         }
     }

@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A client's request.
 #[derive(Debug, Serialize, Deserialize)]
-struct Request {
+struct SocketRequest {
     pool: String,
     drain: Option<Drain>,
 }
@@ -105,7 +105,7 @@ async fn answer(
     let mut line = String::new();
     let mut input = tokio::io::BufReader::new(input.take(LONGEST));
     tokio::time::timeout(PATIENCE, input.read_line(&mut line)).await??;
-    let Request { pool, drain } = serde_json::from_str(&line)?;
+    let SocketRequest { pool, drain } = serde_json::from_str(&line)?;
     let mut lines = announcer.listen();
     let mut deploy = std::pin::pin!(deploys.deploy(&pool, drain));
     let end = loop {
@@ -140,7 +140,7 @@ pub(super) fn ask(which: Option<&Path>, pool: &str, drain: Option<Drain>) -> Res
         if !is_trusted(&stream) {
             anyhow::bail!("another user's process answers at {}", directory.display());
         }
-        let request = serde_json::to_string(&Request { pool: pool.to_owned(), drain })? + "\n";
+        let request = serde_json::to_string(&SocketRequest { pool: pool.to_owned(), drain })? + "\n";
         stream.write_all(request.as_bytes())?;
         for line in BufReader::new(stream).lines() {
             match serde_json::from_str(&line?)? {

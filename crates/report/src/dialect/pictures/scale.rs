@@ -3,18 +3,18 @@
 use crate::measure::series::Series;
 
 /// How far the axes reach.
-pub(super) struct Scale {
+pub(crate) struct Scale {
     /// Time, in seconds.
-    pub(super) seconds: f64,
+    pub(crate) seconds: f64,
     /// Requests per bin.
-    pub(super) requests: f64,
+    pub(crate) requests: f64,
     /// Latency over time, in milliseconds.
-    pub(super) ms: f64,
+    pub(crate) ms: f64,
 }
 
 impl Scale {
     /// Far enough for all of `series`.
-    pub(super) fn of(series: &[Series]) -> Scale {
+    pub(crate) fn of(series: &[Series]) -> Scale {
         let most = |of: fn(&Series) -> f64, least: f64| series.iter().map(of).fold(least, f64::max);
         Scale {
             seconds: most(|s| s.seconds, 1e-3),

@@ -1,15 +1,18 @@
 //! Latency: its percentiles over time, and its whole distribution.
 
-use maud::Markup;
 use plotters::element::{Cross, PathElement};
 use plotters::prelude::{ChartBuilder, IntoLogRange};
 use plotters::style::{Color, TRANSPARENT};
 
-use super::canvas::{Alternative, BELOW, Chart, Drawn, LEFT, RIGHT, TEXT, line, over_time, picture, text};
+use super::canvas::{
+    Alternative, BELOW, Chart, Drawn, LEFT, Picture, RIGHT, TEXT, line, over_time, picture, text,
+};
+use super::captions;
 use super::ink::Ink;
 use super::scale::Scale;
 use crate::measure::latency::{Level, Quantile};
 use crate::measure::series::{Curve, Series};
+use crate::measure::summary::CellSummary;
 use crate::numbers::millis;
 
 const HEIGHT: u32 = 280;
@@ -17,21 +20,22 @@ const CURVE_HEIGHT: u32 = 380;
 const ABOVE: u32 = 20;
 
 /// A percentile that is drawn over time.
-pub(super) struct Percentile {
-    pub(super) name: &'static str,
-    pub(super) ink: Ink,
-    pub(super) of: Quantile,
+pub(crate) struct Percentile {
+    pub(crate) name: &'static str,
+    pub(crate) ink: Ink,
+    pub(crate) of: Quantile,
 }
 
 /// Those that are drawn over time.
-pub(super) const PERCENTILES: [Percentile; 3] = [
+pub(crate) const PERCENTILES: [Percentile; 3] = [
     Percentile { name: "p50", ink: Ink::Series(0), of: Quantile::P50 },
     Percentile { name: "p90", ink: Ink::Series(1), of: Quantile::P90 },
     Percentile { name: "p99", ink: Ink::Series(7), of: Quantile::P99 },
 ];
 
 /// The percentiles of a cell over time.
-pub(super) fn over_load(told: &Alternative, series: &Series, scale: &Scale) -> Markup {
+pub(crate) fn over_load(id: String, cell: &CellSummary, series: &Series, scale: &Scale) -> Picture {
+    let told = Alternative::of(cell, id, "latency percentiles over time", captions::latency(cell, series));
     picture(told, HEIGHT, |area| {
         let mut chart = over_time(area, scale.seconds, scale.ms, ABOVE, &millis)?;
         for mark in &series.marks {
@@ -75,7 +79,7 @@ fn one(chart: &mut Chart<'_, '_>, percentile: &Percentile, series: &Series, scal
 }
 
 /// Latency by percentile, the slow end spread out; one line for each of `curves`.
-pub(super) fn distribution(told: &Alternative, curves: &[(Ink, &Curve)]) -> Markup {
+pub(crate) fn distribution(told: Alternative, curves: &[(Ink, &Curve)]) -> Picture {
     let points = || curves.iter().flat_map(|(_, curve)| &curve.points);
     let slowest = points().map(|(_, ms)| *ms).fold(1e-3, f64::max) * 1.05;
     let rarest = curves.iter().map(|(_, curve)| curve.requests as f64).fold(10.0, f64::max);

@@ -1,4 +1,4 @@
-//! A picture as inline SVG: drawn by plotters, told in words beside it.
+//! A picture as SVG: drawn by plotters, described in words beside it.
 
 use std::io;
 
@@ -12,37 +12,83 @@ use plotters::prelude::{
 use plotters::style::{Color, TRANSPARENT};
 
 use super::ink::Ink;
+use crate::measure::summary::CellSummary;
 
 /// The width of every picture in its own units; pages scale it.
-pub(super) const WIDTH: u32 = 960;
+pub(crate) const WIDTH: u32 = 960;
 /// The height of the text in a picture.
-pub(super) const TEXT: u32 = 23;
+pub(crate) const TEXT: u32 = 23;
 /// Left of the time axis: labels of values, and names of backends.
-pub(super) const LEFT: u32 = 112;
+pub(crate) const LEFT: u32 = 112;
 /// Right of it: half of its last label.
-pub(super) const RIGHT: u32 = 30;
+pub(crate) const RIGHT: u32 = 30;
 /// Below: the labels of the time axis.
-pub(super) const BELOW: u32 = 40;
+pub(crate) const BELOW: u32 = 40;
 /// plotters writes a font's size divided by this.
 const PLOTTERS_TEXT: f64 = 1.24;
 
-pub(super) type Backend<'a> = SVGBackend<'a>;
-pub(super) type Area<'a> = DrawingArea<Backend<'a>, Shift>;
-pub(super) type Chart<'a, 'b> = ChartContext<'a, Backend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
-pub(super) type Drawn = Result<(), DrawingAreaErrorKind<io::Error>>;
+pub(crate) type SvgArea<'a> = SVGBackend<'a>;
+pub(crate) type Area<'a> = DrawingArea<SvgArea<'a>, Shift>;
+pub(crate) type Chart<'a, 'b> = ChartContext<'a, SvgArea<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+pub(crate) type Drawn = Result<(), DrawingAreaErrorKind<io::Error>>;
 
-/// What a picture shows, for those who can't see it.
-pub(super) struct Alternative {
+/// What a picture shows, for readers who can't see it.
+pub(crate) struct Alternative {
     /// Its name on the page, for links.
-    pub(super) id: String,
+    pub(crate) id: String,
     /// What it is a picture of.
-    pub(super) title: String,
+    pub(crate) title: String,
     /// What it shows.
-    pub(super) desc: String,
+    pub(crate) desc: String,
+}
+
+impl Alternative {
+    /// Of a picture of one cell.
+    pub(super) fn of(cell: &CellSummary, id: String, title: &str, desc: String) -> Alternative {
+        Alternative { id, title: format!("{} {}: {title}", cell.balancer, cell.variant), desc }
+    }
+}
+
+/// A picture, and its description in words.
+pub(crate) struct Picture {
+    told: Alternative,
+    pub(crate) height: u32,
+    shapes: String,
+}
+
+impl Picture {
+    /// What it shows, in words.
+    pub(crate) fn desc(&self) -> &str {
+        &self.told.desc
+    }
+
+    /// As a part of a page, which says how wide it is.
+    pub(crate) fn inline(&self) -> Markup {
+        html! {
+            svg id=(self.told.id) role="img" viewBox=(self.view()) xmlns="http://www.w3.org/2000/svg" { (self.inside()) }
+        }
+    }
+
+    /// As a part of another picture, with its upper left corner there.
+    pub(crate) fn placed(&self, x: u32, y: u32) -> Markup {
+        html! { svg x=(x) y=(y) width=(WIDTH) height=(self.height) viewBox=(self.view()) { (self.inside()) } }
+    }
+
+    fn view(&self) -> String {
+        format!("0 0 {WIDTH} {}", self.height)
+    }
+
+    fn inside(&self) -> Markup {
+        html! {
+            title { (self.told.title) }
+            desc { (self.told.desc) }
+            (PreEscaped(&self.shapes))
+        }
+    }
 }
 
 /// Draws a picture of that height.
-pub(super) fn picture(told: &Alternative, height: u32, draw: impl FnOnce(&Area<'_>) -> Drawn) -> Markup {
+pub(crate) fn picture(told: Alternative, height: u32, draw: impl FnOnce(&Area<'_>) -> Drawn) -> Picture {
     let mut drawn = String::new();
     {
         let area = SVGBackend::with_string(&mut drawn, (WIDTH, height)).into_drawing_area();
@@ -53,23 +99,17 @@ pub(super) fn picture(told: &Alternative, height: u32, draw: impl FnOnce(&Area<'
     let shapes = drawn.split_once('>').map_or("", |(_, shapes)| shapes).replace("</svg>", "");
     let shapes = shapes.replace(" font-family=\"sans-serif\"", "").replace(" opacity=\"1\"", "");
     let shapes = shapes.replace(" \"/>", "\"/>").replace(">\n", ">").replace("\n</text>", "</text>");
-    html! {
-        svg id=(told.id) role="img" viewBox=(format!("0 0 {WIDTH} {height}")) xmlns="http://www.w3.org/2000/svg" {
-            title { (told.title) }
-            desc { (told.desc) }
-            (PreEscaped(Ink::replace_all(shapes.trim())))
-        }
-    }
+    Picture { told, height, shapes: Ink::replace_all(shapes.trim()) }
 }
 
 /// Text in that ink, as large as all text in pictures.
-pub(super) fn text(ink: Ink) -> TextStyle<'static> {
+pub(crate) fn text(ink: Ink) -> TextStyle<'static> {
     let color = ink.rgb().to_backend_color();
     TextStyle { color, ..TextStyle::from(("sans-serif", f64::from(TEXT) * PLOTTERS_TEXT).into_font()) }
 }
 
 /// A chart over the time of the load, with values from 0 to `top`.
-pub(super) fn over_time<'a, 'b>(
+pub(crate) fn over_time<'a, 'b>(
     area: &'a Area<'b>,
     seconds: f64,
     top: f64,
@@ -98,12 +138,12 @@ pub(super) fn over_time<'a, 'b>(
 }
 
 /// A line through those points.
-pub(super) fn line(points: Vec<(f64, f64)>, ink: Ink, width: u32) -> PathElement<(f64, f64)> {
+pub(crate) fn line(points: Vec<(f64, f64)>, ink: Ink, width: u32) -> PathElement<(f64, f64)> {
     PathElement::new(points, ink.rgb().stroke_width(width))
 }
 
 /// Draws layer upon layer, each as high as `layers` say for each piece of `width` seconds.
-pub(super) fn stack(chart: &mut Chart<'_, '_>, width: f64, end: f64, layers: &[(Ink, Vec<f64>)]) -> Drawn {
+pub(crate) fn stack(chart: &mut Chart<'_, '_>, width: f64, end: f64, layers: &[(Ink, Vec<f64>)]) -> Drawn {
     let pieces = layers.first().map_or(0, |(_, heights)| heights.len());
     let mut below = vec![0.0; pieces];
     for (ink, heights) in layers {

@@ -1,15 +1,16 @@
 //! What was done to each backend, and what the balancer thought of it.
 
-use maud::Markup;
 use plotters::element::{Rectangle, Text};
 use plotters::prelude::ChartBuilder;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, TRANSPARENT};
 
-use super::canvas::{Alternative, BELOW, LEFT, RIGHT, WIDTH, picture, text};
+use super::canvas::{Alternative, BELOW, LEFT, Picture, RIGHT, WIDTH, picture, text};
+use super::captions;
 use super::ink::Ink;
 use super::scale::Scale;
-use crate::measure::series::{Band, Series, State};
+use crate::measure::series::{BackendState, Band, Series};
+use crate::measure::summary::CellSummary;
 
 const ROW: u32 = 40;
 const ABOVE: u32 = 6;
@@ -17,7 +18,8 @@ const ABOVE: u32 = 6;
 const LETTERS: usize = 9;
 
 /// The picture of a cell.
-pub(super) fn draw(told: &Alternative, series: &Series, scale: &Scale) -> Markup {
+pub(crate) fn draw(id: String, cell: &CellSummary, series: &Series, scale: &Scale) -> Picture {
+    let told = Alternative::of(cell, id, "what was done to each backend", captions::states(series));
     let rows = series.backends.len() as u32;
     picture(told, ABOVE + rows * ROW + BELOW, |area| {
         let mut chart = ChartBuilder::on(area)
@@ -57,7 +59,7 @@ pub(super) fn draw(told: &Alternative, series: &Series, scale: &Scale) -> Markup
 /// What is done to a backend, and below that what the balancer thinks of it.
 fn lane(band: &Band) -> (f64, f64) {
     match band.state {
-        State::MarkedDown => (0.04, 0.2),
+        BackendState::MarkedDown => (0.04, 0.2),
         _ => (0.24, 0.86),
     }
 }

@@ -11,7 +11,7 @@ use crate::numbers::{NONE, millis, number, percent};
 const BANDS: usize = 40;
 
 /// `298 dropped`, or a zero with its bound.
-pub(super) fn dropped(cell: &CellSummary) -> String {
+pub(crate) fn dropped(cell: &CellSummary) -> String {
     let shadows = bounds::shadows(std::iter::once(&cell.books));
     match (cell.counts.dropped, &cell.zero.says) {
         (0, Some(bound)) => format!("0 dropped ({bound}), {shadows}"),
@@ -24,9 +24,10 @@ fn seconds(at: f64) -> String {
     number((at * 100.0).round() / 100.0)
 }
 
-pub(super) fn outcomes(cell: &CellSummary, series: &Series) -> String {
+pub(crate) fn outcomes(cell: &CellSummary, series: &Series) -> String {
     let outcomes = &series.outcomes;
-    let ended = Group::ALL.into_iter().map(|group| (group, outcomes.total(group))).filter(|(_, n)| *n > 0);
+    let ended =
+        Group::ALL.iter().copied().map(|group| (group, outcomes.total(group))).filter(|(_, n)| *n > 0);
     let ended: Vec<_> = ended.map(|(group, n)| format!("{n} {}", group.name())).collect();
     let mut text =
         format!("per {}, by when they were due: {}", millis(outcomes.width * 1e3), ended.join(", "));
@@ -40,28 +41,27 @@ pub(super) fn outcomes(cell: &CellSummary, series: &Series) -> String {
     text
 }
 
-/// A sentence, and then each band.
-pub(super) fn states(series: &Series) -> String {
-    if series.bands.is_empty() {
-        return "all served all the time.".to_owned();
+/// What the picture of states shows, in one sentence.
+pub(crate) fn states_in_short(series: &Series) -> &'static str {
+    match series.bands.is_empty() {
+        true => "every backend served throughout.",
+        false => "what was done to each, and below that its state in the balancer's view.",
     }
+}
+
+/// That sentence, and then each band.
+pub(crate) fn states(series: &Series) -> String {
     let each = series.bands.iter().take(BANDS).map(|band| {
         format!("{} {} {}–{} s", band.backend, band.state.name(), seconds(band.from), seconds(band.to))
     });
     let more = series.bands.len().saturating_sub(BANDS);
-    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
-    format!(
-        "what was done to each, and below that what the balancer thought of it. {}{more}.",
-        each.collect::<Vec<_>>().join("; ")
-    )
+    let more = (more > 0).then(|| format!("and {more} more"));
+    let each: Vec<_> = each.chain(more).collect();
+    let each = if each.is_empty() { String::new() } else { format!(" {}.", each.join("; ")) };
+    format!("{}{each}", states_in_short(series))
 }
 
-/// What a caption needs of what stands for its picture.
-pub(super) fn first_of(text: &str) -> String {
-    text.split_once(". ").map_or(text, |(first, _)| first).trim_end_matches('.').to_owned() + "."
-}
-
-pub(super) fn latency(cell: &CellSummary, series: &Series) -> String {
+pub(crate) fn latency(cell: &CellSummary, series: &Series) -> String {
     let width = millis(series.latency.width * 1e3);
     let some = |window: &&Window| window.requests > 0;
     let windows: Vec<_> = series.latency.windows.iter().filter(some).collect();
@@ -74,7 +74,7 @@ pub(super) fn latency(cell: &CellSummary, series: &Series) -> String {
     }
     let beyond = windows.iter().filter(|window| window.latency.p99.is_none()).count();
     if beyond > 0 {
-        text.push_str(&format!("; in {beyond} of {} it falls among failed requests (×)", windows.len()));
+        text.push_str(&format!("; in {beyond} of {} windows p99 is a failed request (×)", windows.len()));
     }
     text.push('.');
     if !cell.validity.latency.is_usable() {
@@ -83,7 +83,7 @@ pub(super) fn latency(cell: &CellSummary, series: &Series) -> String {
     text
 }
 
-pub(super) fn shares(series: &Series) -> String {
+pub(crate) fn shares(series: &Series) -> String {
     let totals: Vec<u64> = (0..series.backends.len()).map(|place| series.shares.total(place)).collect();
     let all: u64 = totals.iter().sum();
     if all == 0 {
@@ -99,7 +99,7 @@ pub(super) fn shares(series: &Series) -> String {
     format!("of what backends received, over each {width}; in all {}.", parts.join(", "))
 }
 
-pub(super) fn distribution(cells: &[(&CellSummary, &Series)]) -> String {
+pub(crate) fn distribution(cells: &[(&CellSummary, &Series)]) -> String {
     let each = cells.iter().map(|(cell, _)| {
         let p99 = match cell.latency_ms.level(Quantile::P99) {
             Level::Ms(ms) => millis(ms),
@@ -112,7 +112,7 @@ pub(super) fn distribution(cells: &[(&CellSummary, &Series)]) -> String {
     let failed = cells
         .iter()
         .any(|(cell, series)| cell.validity.latency.is_usable() && series.curve.failed_from.is_some());
-    let cross = if failed { " × where a curve ends: what is slower failed." } else { "" };
+    let cross = if failed { " × marks where a curve ends: the rest failed." } else { "" };
     format!(
         "Latency from the intended start, by percentile; p99: {}.{cross}",
         each.collect::<Vec<_>>().join(", ")
@@ -120,10 +120,10 @@ pub(super) fn distribution(cells: &[(&CellSummary, &Series)]) -> String {
 }
 
 /// The columns of the dropped requests.
-pub(super) const DROPPED: [&str; 7] =
+pub(crate) const DROPPED: [&str; 7] =
     ["request", "due", "told after", "class", "backend", "ended as", "lost in"];
 
-pub(super) fn dropped_row(drop: &DroppedRequest) -> [String; 7] {
+pub(crate) fn dropped_row(drop: &DroppedRequest) -> [String; 7] {
     let source = &drop.source;
     [
         drop.id.to_string(),

@@ -3,11 +3,14 @@
 
 use plotters::style::RGBColor;
 
-use crate::measure::series::{Group, State};
+use crate::measure::series::{BackendState, Group};
+
+/// The colours of all inks and of text, light and dark, as CSS.
+pub(crate) const COLOURS: &str = include_str!("colours.css");
 
 /// One thing that has a colour of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ink {
+pub(crate) enum Ink {
     Text,
     Grid,
     Axis,
@@ -15,22 +18,22 @@ pub(super) enum Ink {
     Mark,
     Serving,
     Outcome(Group),
-    State(State),
+    State(BackendState),
     /// One of several alike: backends, variants, percentiles.
     Series(usize),
 }
 
 /// So many alike can be told apart; then colours begin again.
-pub(super) const SERIES: usize = 8;
+pub(crate) const SERIES: usize = 8;
 
 impl Ink {
     /// The colour that stands for it.
-    pub(super) fn rgb(self) -> RGBColor {
+    pub(crate) fn rgb(self) -> RGBColor {
         RGBColor(1, 0, self.number())
     }
 
     /// Replaces in an SVG all colours that stand for inks.
-    pub(super) fn replace_all(svg: &str) -> String {
+    pub(crate) fn replace_all(svg: &str) -> String {
         let mut parts = svg.split("\"#0100");
         let mut out = parts.next().unwrap_or_default().to_owned();
         for part in parts {
@@ -45,7 +48,7 @@ impl Ink {
     }
 
     /// The custom property that has its colour.
-    pub(super) fn property(self) -> String {
+    pub(crate) fn property(self) -> String {
         match self {
             Ink::Text => "--text".to_owned(),
             Ink::Grid => "--grid".to_owned(),
@@ -53,7 +56,7 @@ impl Ink {
             Ink::Mark => "--mark".to_owned(),
             Ink::Serving => "--serving".to_owned(),
             Ink::Outcome(group) => format!("--{}", group.name().replace(' ', "-")),
-            Ink::State(State::MarkedDown) => "--marked-down".to_owned(),
+            Ink::State(BackendState::MarkedDown) => "--marked-down".to_owned(),
             Ink::State(state) => format!("--{}", state.name()),
             Ink::Series(n) => format!("--series-{}", n % SERIES + 1),
         }
@@ -74,8 +77,8 @@ impl Ink {
 
     fn all() -> Vec<Ink> {
         let mut all = vec![Ink::Text, Ink::Grid, Ink::Axis, Ink::Mark, Ink::Serving];
-        all.extend(Group::ALL.map(Ink::Outcome));
-        all.extend(State::ALL.map(Ink::State));
+        all.extend(Group::ALL.iter().copied().map(Ink::Outcome));
+        all.extend(BackendState::ALL.iter().copied().map(Ink::State));
         all.extend((0..SERIES).map(Ink::Series));
         all
     }
@@ -83,13 +86,12 @@ impl Ink {
 
 #[cfg(test)]
 mod tests {
-    use super::Ink;
+    use super::{COLOURS, Ink};
 
     #[test]
     fn each_ink_has_a_property_that_the_style_sheet_sets_for_light_and_for_dark() {
-        let style = include_str!("style.css");
         for ink in Ink::all() {
-            let set = style.matches(&format!("{}:", ink.property())).count();
+            let set = COLOURS.matches(&format!("{}:", ink.property())).count();
             assert!(set >= 2, "{} is set {set} times", ink.property());
         }
     }

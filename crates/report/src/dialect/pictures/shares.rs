@@ -1,18 +1,19 @@
 //! Who received what part of the requests, over time.
 
-use maud::Markup;
-
-use super::canvas::{Alternative, over_time, picture, stack};
+use super::canvas::{Alternative, Picture, over_time, picture, stack};
+use super::captions;
 use super::ink::Ink;
 use super::scale::Scale;
 use crate::measure::series::Series;
+use crate::measure::summary::CellSummary;
 use crate::numbers::percent;
 
 const HEIGHT: u32 = 240;
 const ABOVE: u32 = 16;
 
 /// The picture of a cell.
-pub(super) fn draw(told: &Alternative, series: &Series, scale: &Scale) -> Markup {
+pub(crate) fn draw(id: String, cell: &CellSummary, series: &Series, scale: &Scale) -> Picture {
+    let told = Alternative::of(cell, id, "share of each backend over time", captions::shares(series));
     let shares = &series.shares;
     picture(told, HEIGHT, |area| {
         let mut chart = over_time(area, scale.seconds, 1.0, ABOVE, &percent)?;

@@ -1,14 +1,17 @@
 //! How requests ended over time, and what was going on.
 
-use maud::Markup;
 use plotters::element::{Rectangle, Text};
 use plotters::style::Color;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::canvas::{Alternative, Drawn, LEFT, RIGHT, TEXT, WIDTH, line, over_time, picture, stack, text};
+use super::canvas::{
+    Alternative, Drawn, LEFT, Picture, RIGHT, TEXT, WIDTH, line, over_time, picture, stack, text,
+};
+use super::captions;
 use super::ink::Ink;
 use super::scale::Scale;
-use crate::measure::series::{Group, Series, State};
+use crate::measure::series::{BackendState, Group, Series};
+use crate::measure::summary::CellSummary;
 
 const HEIGHT: u32 = 350;
 /// Lines of labels above the chart.
@@ -16,17 +19,19 @@ const LABELS: usize = 3;
 const ABOVE: u32 = LABELS as u32 * (TEXT + 6) + 8;
 
 /// The picture of a cell.
-pub(super) fn draw(told: &Alternative, series: &Series, scale: &Scale) -> Markup {
+pub(crate) fn draw(id: String, cell: &CellSummary, series: &Series, scale: &Scale) -> Picture {
+    let told = Alternative::of(cell, id, "how requests ended over time", captions::outcomes(cell, series));
     let outcomes = &series.outcomes;
     picture(told, HEIGHT, |area| {
         let mut chart = over_time(area, scale.seconds, scale.requests, ABOVE, &crate::numbers::number)?;
-        let layers = Group::ALL.map(|group| {
-            let heights = outcomes.bins.iter().map(|bin| f64::from(bin[group as usize]));
-            (Ink::Outcome(group), heights.collect())
+        let layers = Group::ALL.iter().map(|group| {
+            let heights = outcomes.bins.iter().map(|bin| f64::from(bin[*group as usize]));
+            (Ink::Outcome(*group), heights.collect())
         });
+        let layers: Vec<_> = layers.collect();
         stack(&mut chart, outcomes.width, series.seconds, &layers)?;
         // Over everything, and thin: while a backend was anything but serving.
-        for band in series.bands.iter().filter(|band| band.state != State::MarkedDown) {
+        for band in series.bands.iter().filter(|band| band.state != BackendState::MarkedDown) {
             let corners = [(band.from, 0.0), (band.to, scale.requests)];
             chart.draw_series([Rectangle::new(corners, Ink::Mark.rgb().mix(0.12).filled())])?;
         }

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use model::tls::{ClientTls, Handshake, SERVER_NAME, ServerTls};
+use model::tls::{ClientTls, Handshake, ServerTls};
 use rustls::client::Resumption;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
@@ -29,13 +29,25 @@ pub enum TlsError {
         /// Why.
         reason: String,
     },
+    /// It can't be asked for.
+    #[error("`{0}` is no server's name")]
+    NoName(String),
     /// rustls refuses what was read.
     #[error("cannot speak TLS: {0}")]
     Refused(#[from] rustls::Error),
 }
 
+/// How a client speaks TLS, and with whom.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// How.
+    pub config: Arc<ClientConfig>,
+    /// The name that it asks for.
+    pub name: ServerName<'static>,
+}
+
 /// A client that trusts the run's own authority and nobody else.
-pub fn client(tls: &ClientTls) -> Result<Arc<ClientConfig>, TlsError> {
+pub fn client(tls: &ClientTls) -> Result<Client, TlsError> {
     let mut trusted = RootCertStore::empty();
     for certificate in certificates(&tls.authority)? {
         trusted.add(certificate)?;
@@ -48,7 +60,8 @@ pub fn client(tls: &ClientTls) -> Result<Arc<ClientConfig>, TlsError> {
         true => Resumption::in_memory_sessions(SESSIONS),
         false => Resumption::disabled(),
     };
-    Ok(Arc::new(config))
+    let name = ServerName::try_from(tls.name.clone()).map_err(|_| TlsError::NoName(tls.name.clone()))?;
+    Ok(Client { config: Arc::new(config), name })
 }
 
 /// A server with tickets under a key of its own, which no other process knows.
@@ -60,11 +73,6 @@ pub fn server(tls: &ServerTls) -> Result<Arc<ServerConfig>, TlsError> {
         .with_single_cert(certificates(&tls.certificate)?, key)?;
     config.ticketer = ring::Ticketer::new()?;
     Ok(Arc::new(config))
-}
-
-/// The name that clients ask for.
-pub fn server_name() -> ServerName<'static> {
-    ServerName::try_from(SERVER_NAME).expect("it is a DNS name")
 }
 
 /// How a handshake went, once it has ended.

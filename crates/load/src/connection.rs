@@ -4,15 +4,14 @@ use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 
 use agent::clock;
+use agent::tls::Client;
 use model::outcome::{Cause, Stage};
 use model::request::ConnectionUse;
 use model::tls::Handshake;
 use model::units::Nanos;
 use tokio::net::{TcpSocket, TcpStream};
-use tokio_rustls::rustls::ClientConfig;
 
 use crate::context::count;
 use crate::exchange::Exchange;
@@ -35,7 +34,7 @@ impl Connection {
         target: SocketAddr,
         source: Option<IpAddr>,
         opened: &Cell<u64>,
-        tls: Option<&Arc<ClientConfig>>,
+        tls: Option<&Client>,
         at: &mut Stage,
     ) -> io::Result<Connection> {
         let stream = match source {
@@ -50,9 +49,9 @@ impl Connection {
         let number = count(opened);
         let (wire, handshake) = match tls {
             None => (Wire::Plain(stream), None),
-            Some(config) => {
+            Some(client) => {
                 *at = Stage::Tls;
-                Wire::secure(stream, config.clone()).await?
+                Wire::secure(stream, client).await?
             }
         };
         Ok(Connection { wire, handshake, source, number, carried: 0, idle_since: None })

@@ -2,16 +2,15 @@
 
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use agent::timer::Timer;
+use agent::tls::Client;
 use model::outcome::{NotSent, Outcome};
 use model::request::Request;
 use model::traffic::RequestClass;
 use model::units::Nanos;
 use tokio::sync::Notify;
-use tokio_rustls::rustls::ClientConfig;
 
 use crate::pool::{Pool, Released};
 use crate::recorder::Recorder;
@@ -25,7 +24,7 @@ const READ_BUFFER: usize = 64 * 1024;
 pub(crate) struct Context {
     pub(crate) target: SocketAddr,
     /// `None`: plain HTTP.
-    pub(crate) tls: Option<Arc<ClientConfig>>,
+    pub(crate) tls: Option<Client>,
     pub(crate) timeout: Duration,
     pub(crate) classes: Vec<RequestClass>,
     pub(crate) templates: Vec<Template>,

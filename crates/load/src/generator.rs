@@ -76,7 +76,12 @@ pub async fn generate(
         target: job.target,
         tls: job.tls.as_ref().map(agent::tls::client).transpose()?,
         timeout: job.traffic.timeout.0,
-        templates: job.traffic.mix.iter().map(|class| Template::new(class, &host)).collect(),
+        templates: job
+            .traffic
+            .mix
+            .iter()
+            .map(|class| Template::new(class, class.host.as_deref().unwrap_or(&host)))
+            .collect(),
         classes: job.traffic.mix,
         scheduled: schedule.remaining(),
         timer: Timer::new()?,

@@ -1,8 +1,8 @@
 //! What a connection of the generator speaks: plain TCP, or TLS over it.
 
 use std::io;
-use std::sync::Arc;
 
+use agent::tls::Client;
 use model::tls::Handshake;
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
@@ -10,7 +10,7 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::{ClientConfig, ClientConnection};
+use tokio_rustls::rustls::ClientConnection;
 
 /// A stream below a connection.
 pub(crate) enum Wire {
@@ -22,9 +22,9 @@ impl Wire {
     /// A plain connection that speaks TLS from now on, and how the handshake went.
     pub(crate) async fn secure(
         stream: TcpStream,
-        config: Arc<ClientConfig>,
+        client: &Client,
     ) -> io::Result<(Wire, Option<Handshake>)> {
-        let stream = TlsConnector::from(config).connect(agent::tls::server_name(), stream).await?;
+        let stream = TlsConnector::from(client.config.clone()).connect(client.name.clone(), stream).await?;
         let handshake = agent::tls::handshake(stream.get_ref().1.handshake_kind());
         Ok((Wire::Tls(Box::new(stream)), handshake))
     }

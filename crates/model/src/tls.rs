@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 /// resolver knows it (RFC 6761).
 pub const SERVER_NAME: &str = "rig.test";
 
+fn server_name() -> String {
+    SERVER_NAME.to_owned()
+}
+
 /// Where TLS ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -70,6 +74,9 @@ pub enum Handshake {
 pub struct ClientTls {
     /// The certificate that the server's must be signed by: a PEM file.
     pub authority: PathBuf,
+    /// The name that is asked for (SNI), and that the server's certificate must bear.
+    #[serde(default = "server_name")]
+    pub name: String,
     /// Whether sessions are taken up again.
     pub resumption: bool,
 }

@@ -19,7 +19,7 @@ pub(super) fn values(topology: &Topology, site: &Site) -> Value {
         ends_here => tls.at_balancer(),
         reencrypts => tls == Tls::Reencrypt,
         passes => tls == Tls::Passthrough,
-        name => SERVER_NAME,
+        name => site.certificates.as_ref().map_or(SERVER_NAME, |it| it.name()),
         authority => file(crate::host::certificates::Certificates::authority),
         certificate => file(crate::host::certificates::Certificates::certificate),
         key => file(crate::host::certificates::Certificates::key),

@@ -1,10 +1,9 @@
 //! The listener as rig itself asks it, on a connection of its own each time: in plain HTTP, or over TLS as the load does.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
-use agent::tls::TlsError;
+use agent::tls::{Client, TlsError};
 use http_body_util::Empty;
 use hyper::Request;
 use hyper::body::Bytes;
@@ -16,7 +15,6 @@ use model::topology::HeaderMatch;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpSocket;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::ClientConfig;
 
 use crate::balancer::Site;
 
@@ -28,15 +26,17 @@ const WITHIN: Duration = Duration::from_secs(2);
 pub(super) struct Listener {
     pub(super) address: SocketAddr,
     /// `None`: plain HTTP.
-    pub(super) tls: Option<Arc<ClientConfig>>,
+    pub(super) tls: Option<Client>,
+    /// What the load asks for in `Host`; `None`: the address, or over TLS the certificate's name.
+    pub(super) host: Option<String>,
 }
 
 impl Listener {
-    /// The listener of `site`.
-    pub(super) fn of(site: &Site) -> Result<Listener, TlsError> {
+    /// The listener of `site`, asked as a load for `host` does.
+    pub(super) fn of(site: &Site, host: Option<&str>) -> Result<Listener, TlsError> {
         let certificates = site.certificates.as_ref();
         let tls = certificates.map(|certificates| agent::tls::client(&certificates.for_client(false)));
-        Ok(Listener { address: site.listener, tls: tls.transpose()? })
+        Ok(Listener { address: site.listener, tls: tls.transpose()?, host: host.map(str::to_owned) })
     }
 
     /// Who answers a request for `path`, with the source address `source` if the way there has that.
@@ -64,12 +64,16 @@ impl Listener {
         header: Option<&HeaderMatch>,
         source: Option<IpAddr>,
     ) -> Result<Incarnation, String> {
-        let host = match self.tls {
-            None => self.address.to_string(),
-            Some(_) => format!("{SERVER_NAME}:{}", self.address.port()),
+        let wanted = header.filter(|header| header.name.eq_ignore_ascii_case(HOST.as_str()));
+        let host = match (wanted, &self.host, &self.tls) {
+            (Some(header), ..) => header.value.clone(),
+            (None, Some(host), _) => host.clone(),
+            (None, None, None) => self.address.to_string(),
+            (None, None, Some(_)) => format!("{SERVER_NAME}:{}", self.address.port()),
         };
         let request = Request::get(path).header(HOST, host);
-        let request = header.into_iter().fold(request, |request, h| request.header(&h.name, &h.value));
+        let others = header.filter(|_| wanted.is_none());
+        let request = others.into_iter().fold(request, |request, h| request.header(&h.name, &h.value));
         let request = request.body(Empty::<Bytes>::new()).map_err(|error| error.to_string())?;
         let socket = match self.address {
             SocketAddr::V4(_) => TcpSocket::new_v4(),
@@ -82,9 +86,9 @@ impl Listener {
         let stream = socket.connect(self.address).await.map_err(|error| error.to_string())?;
         match &self.tls {
             None => stamp_of(stream, request).await,
-            Some(config) => {
+            Some(Client { config, name }) => {
                 let connector = TlsConnector::from(config.clone());
-                let stream = connector.connect(agent::tls::server_name(), stream).await;
+                let stream = connector.connect(name.clone(), stream).await;
                 stamp_of(stream.map_err(|error| format!("no TLS: {error}"))?, request).await
             }
         }

@@ -52,7 +52,7 @@ pub(super) async fn every_backend_answers(
                 Ok(_) if source.is_none() && topology.balance == Balance::SourceHash => {
                     for backend in std::mem::take(&mut missing) {
                         // A backend speaks plain HTTP with who begins so.
-                        let own = Listener { address: address_of(backend), tls: None };
+                        let own = Listener { address: address_of(backend), tls: None, host: None };
                         direct += 1;
                         if let Err(why) = own.stamp(STATUS_PATH, None, None).await {
                             last = why;

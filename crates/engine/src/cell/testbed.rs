@@ -96,7 +96,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
         let tls = variant.topology.listener.tls;
         let addresses = pods.values().chain([&balancer_pod]).map(|pod| pod.addresses[0].ip());
         let certificates = (tls.at_listener())
-            .then(|| Certificates::make(&scratch.join(CERTIFICATES), addresses))
+            .then(|| Certificates::make(&scratch.join(CERTIFICATES), variant.traffic.host(), addresses))
             .transpose()?;
         let site = Site {
             directory,
@@ -363,7 +363,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
     async fn wait_until_ready(&self, balancer: &Handle) -> Result<(), CellError> {
         let kind = self.order.cell.balancer;
         let gone = || balancer.exited().is_some();
-        let listener = Listener::of(&self.site)?;
+        let listener = Listener::of(&self.site, self.variant.traffic.host())?;
         let ready = readiness::every_backend_answers(
             &self.variant.topology,
             &listener,

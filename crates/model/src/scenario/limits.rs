@@ -18,6 +18,8 @@ pub(crate) const ENTRIES: usize = 256;
 pub(crate) const NAME: usize = 40;
 /// Length of any key.
 pub(crate) const KEY: usize = 1024;
+/// A host name (RFC 1035).
+pub(crate) const HOST: usize = 253;
 /// Length of any text.
 pub(crate) const TEXT: usize = 4096;
 

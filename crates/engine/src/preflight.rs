@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::catalog::BalancerKind;
+use model::identity::BalancerName;
 use model::plan::SavedPlan;
 use model::records::TemplateUsed;
 
@@ -18,10 +18,14 @@ pub fn preflight(
     templates: &Templates,
 ) -> Result<BTreeMap<String, TemplateUsed>, RenderError> {
     let cells = plan.cells();
-    let pairs: BTreeSet<(BalancerKind, &str)> =
+    let pairs: BTreeSet<(BalancerName, &str)> =
         cells.iter().map(|cell| (cell.balancer, cell.variant.as_str())).collect();
+    let known = pairs.into_iter().filter_map(|(name, variant)| {
+        let variant = plan.variant(variant)?;
+        Some((variant.kind(name)?, variant))
+    });
     let (mut used, mut misfits) = (BTreeMap::new(), Vec::<Misfit>::new());
-    for (kind, variant) in pairs.into_iter().filter_map(|(kind, name)| Some((kind, plan.variant(name)?))) {
+    for (kind, variant) in known {
         let (topology, site) = (&variant.topology, example_site(variant));
         let files = adapter(kind).files(topology, &site, &Rotation::initial(topology), templates)?;
         for name in files.iter().filter_map(|file| file.template) {

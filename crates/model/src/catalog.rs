@@ -1,5 +1,6 @@
 //! What each balancer can do, as plain data, so that a plan can be checked without the engine.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -116,7 +117,7 @@ impl Catalog {
     }
 
     /// The words that the logs of `kinds` have for what can go wrong.
-    pub fn signs_of(&self, kinds: &[BalancerKind]) -> impl Iterator<Item = &'static str> {
+    pub fn signs_of(&self, kinds: &BTreeSet<BalancerKind>) -> impl Iterator<Item = &'static str> {
         self.signs.iter().filter(|(kind, _)| kinds.contains(kind)).map(|(_, word)| *word)
     }
 }

@@ -5,7 +5,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use arrayvec::ArrayString;
+
 use crate::catalog::BalancerKind;
+use crate::visible::visible;
 
 /// The place of a request in its cell's schedule, from 0. It travels in the header [`REQUEST_ID_HEADER`] and
 /// joins the client's record, the backends' ledger and the balancer's access log.
@@ -83,12 +86,112 @@ impl<'de> Deserialize<'de> for Incarnation {
     }
 }
 
+/// The longest name of a balancer, in bytes.
+pub const LONGEST_NAME: usize = 32;
+
+/// What stands between the load and the backends of a cell, by name: a balancer's kind, a name that the scenario gives to
+/// one, or [`TARGET`]. The plan knows what it is. Small and `Copy`, as it is the key of every table.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct BalancerName(ArrayString<LONGEST_NAME>);
+
+/// The name of what rig did not launch.
+pub const TARGET: &str = "target";
+
+impl BalancerName {
+    /// The name that stands for [`TARGET`].
+    pub fn target() -> BalancerName {
+        BalancerName(ArrayString::from(TARGET).unwrap_or_default())
+    }
+    /// As written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+    /// The kind of that name, if it is one.
+    pub fn kind(&self) -> Option<BalancerKind> {
+        self.0.parse().ok()
+    }
+}
+
+impl From<BalancerKind> for BalancerName {
+    fn from(kind: BalancerKind) -> BalancerName {
+        BalancerName(ArrayString::from(kind.name()).unwrap_or_default())
+    }
+}
+
+impl PartialEq<BalancerKind> for BalancerName {
+    fn eq(&self, kind: &BalancerKind) -> bool {
+        self.as_str() == kind.name()
+    }
+}
+
+/// The order of tables: kinds in their own order, then other names by the alphabet.
+impl Ord for BalancerName {
+    fn cmp(&self, other: &BalancerName) -> std::cmp::Ordering {
+        let place = |name: &BalancerName| {
+            BalancerKind::ALL.iter().position(|kind| name == kind).unwrap_or(BalancerKind::ALL.len())
+        };
+        (place(self), self.as_str()).cmp(&(place(other), other.as_str()))
+    }
+}
+
+impl PartialOrd for BalancerName {
+    fn partial_cmp(&self, other: &BalancerName) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Display for BalancerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Debug for BalancerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A text that can't name a balancer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{}` can't name a balancer: names have letters, digits, `-`, `_`, `.` and `@`, and at most {LONGEST_NAME} of them",
+    visible(.0)
+)]
+pub struct BalancerNameError(pub String);
+
+impl FromStr for BalancerName {
+    type Err = BalancerNameError;
+    fn from_str(text: &str) -> Result<BalancerName, BalancerNameError> {
+        let wrong = || BalancerNameError(text.to_owned());
+        let is_known = |c: char| c.is_ascii_alphanumeric() || "-_.@".contains(c);
+        // It is part of a directory's name.
+        if !text.starts_with(|c: char| c.is_ascii_alphanumeric()) || !text.chars().all(is_known) {
+            return Err(wrong());
+        }
+        ArrayString::from(text).map(BalancerName).map_err(|_| wrong())
+    }
+}
+
+impl Serialize for BalancerName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for BalancerName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 /// One cell of a run: a balancer × a variant × a repeat. Written `nginx.with-drain.1`, which is also the
 /// name of its directory.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CellId {
     /// The balancer under test.
-    pub balancer: BalancerKind,
+    pub balancer: BalancerName,
     /// The variant's name.
     pub variant: String,
     /// Which repeat, from 1.

@@ -32,6 +32,7 @@ pub mod scenario;
 pub mod sessions;
 pub mod split;
 pub mod statuses;
+pub mod target;
 pub mod timeline;
 pub mod tls;
 pub mod topology;

@@ -1,14 +1,16 @@
 //! What a run will do, resolved and checked: scenario ⊕ variant ⊕ `--set`, for each chosen balancer.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::BalancerKind;
 use crate::claim::Claim;
-use crate::identity::CellId;
+use crate::identity::{BalancerName, CellId};
 use crate::prose::Prose;
+use crate::target::Target;
 use crate::timeline::{Action, Deploy, Entry, Fault, FaultKind, Reload, SplitChange};
 use crate::topology::Topology;
 use crate::traffic::Traffic;
@@ -88,7 +90,13 @@ pub struct Variant {
     /// Its name.
     pub name: String,
     /// The balancers that it runs on.
-    pub balancers: Vec<BalancerKind>,
+    pub balancers: Vec<BalancerName>,
+    /// Of these, the ones that the scenario gives a name to.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub own: BTreeMap<BalancerName, OwnBalancer>,
+    /// What the load goes to, if rig launches nothing: the topology then has no more than the names of instances.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Target>,
     /// What stands.
     pub topology: Topology,
     /// The load.
@@ -97,7 +105,26 @@ pub struct Variant {
     pub timeline: Vec<Entry>,
 }
 
+/// A balancer with a configuration of the user's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnBalancer {
+    /// What it is.
+    pub kind: BalancerKind,
+    /// Its configuration: a template, as `rig adopt` writes it.
+    pub config: PathBuf,
+}
+
 impl Variant {
+    /// What the balancer `name` is; `None`: rig does not launch it.
+    pub fn kind(&self, name: BalancerName) -> Option<BalancerKind> {
+        self.own.get(&name).map(|own| own.kind).or_else(|| name.kind())
+    }
+
+    /// What its balancers are, each kind once.
+    pub fn kinds(&self) -> BTreeSet<BalancerKind> {
+        self.balancers.iter().filter_map(|name| self.kind(*name)).collect()
+    }
+
     /// The deploys of its timeline.
     pub fn deploys(&self) -> impl Iterator<Item = &Deploy> {
         self.timeline.iter().filter_map(|entry| match &entry.action {
@@ -154,11 +181,16 @@ impl SavedPlan {
         unavailable.map(|unavailable| unavailable.reason.as_str())
     }
 
+    /// The balancers of all variants, in the order of tables.
+    pub fn balancers(&self) -> BTreeSet<BalancerName> {
+        self.variants.iter().flat_map(|variant| variant.balancers.iter().copied()).collect()
+    }
+
     /// Every cell in the order of tables: by balancer, variant (as in the document), repeat. Variants that the
     /// runtime can't run have none.
     pub fn cells(&self) -> Vec<CellId> {
         let mut cells = Vec::new();
-        for balancer in BalancerKind::ALL {
+        for balancer in self.balancers() {
             let runs =
                 |v: &&Variant| v.balancers.contains(&balancer) && self.why_unavailable(&v.name).is_none();
             for variant in self.variants.iter().filter(runs) {

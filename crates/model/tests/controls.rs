@@ -142,7 +142,7 @@ fn what_must_not_hold_rests_on_a_control_as_well() {
 
 #[test]
 fn a_chosen_balancer_needs_a_control_of_its_own_only() {
-    let on = |kind| Choice { balancers: Some(vec![kind]), ..Choice::default() };
+    let on = |kind: BalancerKind| Choice { balancers: Some(vec![kind.into()]), ..Choice::default() };
     let build = |kind| build("nginx-only.dropped > 0", "drained.dropped == 0", &on(kind));
     assert!(build(BalancerKind::Nginx).is_ok());
     assert!(build(BalancerKind::Envoy).is_err());

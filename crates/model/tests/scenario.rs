@@ -149,7 +149,7 @@ fn a_control_is_run_even_if_it_is_not_chosen() {
 fn claims_about_variants_that_are_not_run_are_left_out() {
     let choice = Choice {
         variants: Some(vec!["without-drain".into()]),
-        balancers: Some(vec![BalancerKind::Envoy]),
+        balancers: Some(vec![BalancerKind::Envoy.into()]),
         repeats: Some(5),
         seed: Some(7),
         ..Choice::default()
@@ -210,7 +210,7 @@ fn a_choice_of_what_does_not_exist_is_refused() {
 
 #[test]
 fn a_choice_of_balancers_leaves_the_unable_ones_out_of_account() {
-    let choice = Choice { balancers: Some(vec![BalancerKind::Envoy]), ..Choice::default() };
+    let choice = Choice { balancers: Some(vec![BalancerKind::Envoy.into()]), ..Choice::default() };
     let set = ["topology.balance=two_choices"];
     assert!(build("drain.yaml", &drain(), &set, &choice).is_ok());
     assert!(build("drain.yaml", &drain(), &set, &Choice::default()).is_err(),);

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use model::catalog::BalancerKind;
+use model::identity::BalancerName;
 use model::scenario::Set;
 
 pub(crate) use agents::{Agent, Exec, Keep, Reap};
@@ -190,7 +191,7 @@ pub(crate) struct Run {
 pub(crate) struct Choice {
     /// Only these balancers
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
-    pub(crate) balancer: Vec<BalancerKind>,
+    pub(crate) balancer: Vec<BalancerName>,
     /// Only these variants, and the controls that they need
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     pub(crate) variant: Vec<String>,
@@ -244,7 +245,7 @@ pub(crate) struct Render {
     pub(crate) scenario: Option<PathBuf>,
     /// The balancer
     #[arg(long, value_name = "NAME", required_unless_present = "templates")]
-    pub(crate) balancer: Option<BalancerKind>,
+    pub(crate) balancer: Option<BalancerName>,
     /// The variant [default: the first]
     #[arg(long, value_name = "NAME")]
     pub(crate) variant: Option<String>,

@@ -22,7 +22,9 @@ use store::{PlanIs, ReadWarning, Run, SavedRun, StoreError};
 fn plan() -> SavedPlan {
     let variant = Variant {
         name: "with-drain".into(),
-        balancers: vec![BalancerKind::Nginx],
+        balancers: vec![BalancerKind::Nginx.into()],
+        own: std::collections::BTreeMap::new(),
+        target: None,
         topology: Topology {
             pools: vec![],
             routes: vec![],
@@ -84,7 +86,7 @@ fn create(results: &Path) -> Run {
 }
 
 fn cell() -> CellId {
-    CellId { balancer: BalancerKind::Nginx, variant: "with-drain".into(), repeat: 1 }
+    CellId { balancer: BalancerKind::Nginx.into(), variant: "with-drain".into(), repeat: 1 }
 }
 
 fn request(id: u64) -> Request {

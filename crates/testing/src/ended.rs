@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Deref;
 
-use model::catalog::BalancerKind;
+use model::identity::BalancerName;
 use report::deploy::DeployRecord;
 use report::validity::Trust;
 use report::verdict::Holding;
@@ -118,14 +118,16 @@ impl Run {
 
     /// A cell.
     #[track_caller]
-    pub fn cell(&self, balancer: BalancerKind, variant: &str) -> &CellSummary {
+    pub fn cell(&self, balancer: impl Into<BalancerName>, variant: &str) -> &CellSummary {
+        let balancer = balancer.into();
         let is_it = |cell: &&CellSummary| cell.balancer == balancer && cell.variant == variant;
         self.cells.iter().find(is_it).unwrap_or_else(|| panic!("no cell {balancer} {variant}: {self}"))
     }
 
     /// Whether a claim holds, which the scenario words so.
     #[track_caller]
-    pub fn claim(&self, balancer: BalancerKind, text: &str) -> &Holding {
+    pub fn claim(&self, balancer: impl Into<BalancerName>, text: &str) -> &Holding {
+        let balancer = balancer.into();
         let claim = self.claims.iter().find(|claim| claim.balancer == balancer && claim.text == text);
         &claim.unwrap_or_else(|| panic!("no claim `{text}` for {balancer}: {self}")).holding
     }

@@ -32,7 +32,7 @@ fn settings(variant: &Variant, changed: Option<(&str, &str, &str)>) -> Vec<Setti
             Templates::with_directory(directory.path()).unwrap()
         }
     };
-    let (kind, site) = (variant.balancers[0], example_site(variant));
+    let (kind, site) = (variant.kind(variant.balancers[0]).unwrap(), example_site(variant));
     let rotation = Rotation::initial(&variant.topology);
     let files = adapter(kind).files(&variant.topology, &site, &rotation, &templates).unwrap();
     let arguments = adapter(kind).arguments(&variant.topology, &site, &files);

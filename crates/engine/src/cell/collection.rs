@@ -20,7 +20,7 @@ impl<R: Runtime> Testbed<'_, R> {
     pub(super) fn collect(&self) -> Result<(), CellError> {
         let offset = self.read_clocks();
         let dir = self.order.dir;
-        let kind = self.order.cell.balancer;
+        let kind = self.kind;
         let mut executions = Vec::new();
         for life in self.backends.lives.borrow().iter() {
             let ledger = read_ledger(&life.incarnation, &life.ledger)?;
@@ -70,7 +70,7 @@ impl<R: Runtime> Testbed<'_, R> {
 
     /// Whether the balancer says that it ran out of something.
     fn record_shortage(&self) {
-        let balancer = adapter(self.order.cell.balancer);
+        let balancer = adapter(self.kind);
         let (mut first, mut lines) = (None, 0);
         let mut names = self.own_words();
         names.push(balancer.logs().access);

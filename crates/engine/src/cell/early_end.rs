@@ -17,7 +17,7 @@ const WORDS: usize = 20;
 impl<R: Runtime> Testbed<'_, R> {
     pub(super) fn exited(&self, balancer: &Handle) -> CellError {
         CellError::BalancerExited {
-            kind: self.order.cell.balancer,
+            kind: self.kind,
             status: balancer.exited().unwrap_or_default(),
             words: self.last_words(),
             config: self.order.dir.config_dir(),
@@ -53,7 +53,7 @@ impl<R: Runtime> Testbed<'_, R> {
 
     /// The end of what the balancer wrote about itself.
     pub(super) fn last_words(&self) -> String {
-        let access = adapter(self.order.cell.balancer).logs().access;
+        let access = adapter(self.kind).logs().access;
         let own_words = self.own_words();
         let names = own_words.iter().filter(|name| **name != access);
         let words = last_lines(names.map(|name| self.site.directory.join(name)), WORDS);
@@ -61,7 +61,7 @@ impl<R: Runtime> Testbed<'_, R> {
     }
 
     pub(super) fn own_words(&self) -> Vec<&'static str> {
-        let mut names = vec![STDERR_FILE, STDOUT_FILE, adapter(self.order.cell.balancer).logs().notices];
+        let mut names = vec![STDERR_FILE, STDOUT_FILE, adapter(self.kind).logs().notices];
         names.dedup();
         names.sort_unstable();
         names.dedup();

@@ -34,7 +34,7 @@ impl<R: Runtime> Testbed<'_, R> {
     }
 
     pub(super) async fn stop_balancer(&self, balancer: &Handle) {
-        let kind = self.order.cell.balancer;
+        let kind = self.kind;
         let component = BALANCER.to_owned();
         // It has died by itself, as the history says.
         if balancer.exited().is_some() {

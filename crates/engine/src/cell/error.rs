@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use model::catalog::BalancerKind;
-use model::identity::Incarnation;
+use model::identity::{CellId, Incarnation};
 
 use crate::balancer::RenderError;
 use crate::help::Help;
@@ -66,6 +66,12 @@ pub enum CellError {
         missing: String,
         /// The end of its log.
         words: String,
+    },
+    /// A cell that the plan does not describe.
+    #[error("the plan has no cell {cell} with a balancer of rig's")]
+    NotInPlan {
+        /// Which.
+        cell: CellId,
     },
     /// A backend did not start, died, or doesn't answer.
     #[error("backend {incarnation} failed: {reason}")]
@@ -137,6 +143,7 @@ impl Help for CellError {
             CellError::CurlMissing => Some("run `make setup`, or take the `curl` entries out".to_owned()),
             CellError::Both { first, then } => first.help().or_else(|| then.help()),
             CellError::Tls(_)
+            | CellError::NotInPlan { .. }
             | CellError::Store(_)
             | CellError::ServiceFailed { .. }
             | CellError::BalancerExited { .. }

@@ -164,8 +164,5 @@ enum Drive {
 }
 
 fn variant_of<'a>(plan: &'a Plan, cell: &CellId) -> Result<&'a Variant, CellError> {
-    plan.variant(&cell.variant).ok_or_else(|| CellError::Control {
-        kind: cell.balancer,
-        reason: format!("the plan has no variant `{}`", cell.variant),
-    })
+    plan.variant(&cell.variant).ok_or_else(|| CellError::NotInPlan { cell: cell.clone() })
 }

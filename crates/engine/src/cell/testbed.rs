@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
+use model::catalog::BalancerKind;
 use model::history::{BALANCER, CellStage, Happening, Setting};
 use model::identity::Incarnation;
 use model::job::LoadJob;
@@ -46,6 +47,8 @@ pub(super) struct Testbed<'a, R> {
     pub(super) order: &'a Order<'a>,
     pub(super) recorder: &'a Recorder<'a>,
     pub(super) variant: &'a Variant,
+    /// What its balancer is.
+    pub(super) kind: BalancerKind,
     /// Where components have their directories while they run.
     pub(super) scratch: PathBuf,
     pub(super) balancer_pod: Pod,
@@ -68,6 +71,8 @@ impl<'a, R: Runtime> Testbed<'a, R> {
         recorder: &'a Recorder<'a>,
     ) -> Result<Testbed<'a, R>, CellError> {
         let variant = variant_of(order.plan, order.cell)?;
+        let kind = variant.kind(order.cell.balancer);
+        let kind = kind.ok_or_else(|| CellError::NotInPlan { cell: order.cell.clone() })?;
         let own = std::path::absolute(order.dir.path()).map_err(CellError::file(order.dir.path()))?;
         let scratch = std::path::absolute(order.dir.scratch()).map_err(CellError::file(&own))?;
         let directory = scratch.join("balancer");
@@ -92,7 +97,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
         let (balancer_pod, generator_pod, pods, services) =
             tokio::try_join!(balancer, generator, try_join_all(backends), try_join_all(services))?;
         let pods: BTreeMap<String, Pod> = pods.into_iter().collect();
-        let build = runtime.describe(adapter(order.cell.balancer).program()).await?;
+        let build = runtime.describe(adapter(kind).program()).await?;
         let tls = variant.topology.listener.tls;
         let addresses = pods.values().chain([&balancer_pod]).map(|pod| pod.addresses[0].ip());
         let certificates = (tls.at_listener())
@@ -110,12 +115,11 @@ impl<'a, R: Runtime> Testbed<'a, R> {
             as_root: runtime.as_root(),
         };
         let rotation = Rotation::initial(&variant.topology);
-        let files =
-            adapter(order.cell.balancer).files(&variant.topology, &site, &rotation, order.templates)?;
+        let files = adapter(kind).files(&variant.topology, &site, &rotation, order.templates)?;
         let http = reqwest::Client::builder()
             .no_proxy()
             .build()
-            .map_err(|error| CellError::Control { kind: order.cell.balancer, reason: error.to_string() })?;
+            .map_err(|error| CellError::Control { kind, reason: error.to_string() })?;
         let backends = Backends {
             runtime,
             variant,
@@ -144,6 +148,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
             order,
             recorder,
             variant,
+            kind,
             scratch,
             balancer_pod,
             generator_pod,
@@ -194,7 +199,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
         let directory = self.scratch.join("generator");
         let generator = generator::launch(self.runtime, self.recorder, &self.generator_pod, &directory);
         let (generator, balancer) = self.raise(stages, generator).await?;
-        let kind = self.order.cell.balancer;
+        let kind = self.kind;
         let control = Control::new(kind, &self.backends, &self.site, self.order.templates, &balancer);
         let job = self.job(self.variant.traffic.clone())?;
         let mut generator = generator.begin(self.recorder, job).await?;
@@ -293,7 +298,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
     }
 
     fn describe_balancer(&self) {
-        let kind = self.order.cell.balancer;
+        let kind = self.kind;
         let build = self.build.clone();
         self.recorder.record(Happening::Balancer {
             kind,
@@ -309,7 +314,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
 
     /// The settings that decide about drops, as they were rendered.
     fn settings(&self) -> Vec<Setting> {
-        let adapter = adapter(self.order.cell.balancer);
+        let adapter = adapter(self.kind);
         let arguments = adapter.arguments(&self.variant.topology, &self.site, &self.files);
         let (variant, files, templates) = (self.variant, &self.files, self.order.templates);
         let rendered = Rendered { variant, files, arguments: &arguments, templates };
@@ -342,7 +347,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
     }
 
     async fn launch_balancer(&self) -> Result<Process, CellError> {
-        let kind = self.order.cell.balancer;
+        let kind = self.kind;
         for file in &self.files {
             write_file(&self.site, file)?;
         }
@@ -361,7 +366,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
     }
 
     async fn wait_until_ready(&self, balancer: &Handle) -> Result<(), CellError> {
-        let kind = self.order.cell.balancer;
+        let kind = self.kind;
         let gone = || balancer.exited().is_some();
         let listener = Listener::of(&self.site, self.variant.traffic.host())?;
         let ready = readiness::every_backend_answers(

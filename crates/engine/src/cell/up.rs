@@ -102,7 +102,7 @@ impl<R: Runtime> Testbed<'_, R> {
             directory: self.site.directory.clone(),
             operations: self
                 .whereabouts()
-                .and_then(|at| Some(adapter(self.order.cell.balancer).operated()?.operations(&at))),
+                .and_then(|at| Some(adapter(self.kind).operated()?.operations(&at))),
             authority: self.site.certificates.as_ref().map(Certificates::authority),
             host: self.variant.traffic.host().map(str::to_owned),
         });
@@ -153,7 +153,7 @@ impl<R: Runtime> Testbed<'_, R> {
 
     /// Performs requests one after another, until there can be none any more.
     async fn grant(&self, balancer: &Handle, loaded: bool, requests: &mut mpsc::Receiver<DeployRequest>) {
-        let kind = self.order.cell.balancer;
+        let kind = self.kind;
         let control = Control::new(kind, &self.backends, &self.site, self.order.templates, balancer);
         let (lookout, _looking) = lookout::lookout(false);
         let load = loaded.then_some(Load { ends: None, timeout: self.variant.traffic.timeout.0 });

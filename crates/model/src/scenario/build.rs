@@ -10,8 +10,9 @@ use super::problem::{Found, Place, Problem, Problems};
 use super::reader::Item;
 use super::suggest::suggestion;
 use super::tree::{Key, Node, Value};
-use crate::catalog::Catalog;
+use crate::catalog::{BalancerKind, Catalog};
 use crate::claim::Claim;
+use crate::identity::BalancerName;
 use crate::plan::{Plan, SavedPlan, Variant};
 use crate::timeline::Strategy;
 use crate::topology::{Backend, Pool, Topology};
@@ -165,13 +166,32 @@ fn check_choice(choice: &Choice, variants: &[Known<'_>], found: &Found) {
         let place = Place::command_line(format!("--repeat {repeats}"));
         found.add(Problem::new(format!("`repeat` must be from {least} to {most}"), &place));
     }
+    for name in choice.balancers.iter().flatten().filter(|name| !is_known(**name, variants)) {
+        let place = Place::command_line(format!("--balancer {name}"));
+        let own = variants.iter().filter_map(|(_, variant)| *variant).flat_map(|variant| variant.own.keys());
+        let known: Vec<_> = BalancerKind::ALL
+            .map(BalancerKind::name)
+            .into_iter()
+            .chain(own.map(BalancerName::as_str))
+            .collect();
+        let problem = Problem::new(format!("there is no balancer `{name}`"), &place);
+        found.add(problem.help(suggestion(name.as_str(), known.iter().copied())));
+    }
     let nothing_runs =
         variants.iter().all(|(_, variant)| variant.is_some_and(|variant| variant.balancers.is_empty()));
-    if let (Some(kinds), true) = (&choice.balancers, nothing_runs) {
-        let kinds: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
-        let place = Place::command_line(format!("--balancer {}", kinds.join(",")));
+    if let (Some(kinds), true) = (&choice.balancers, nothing_runs && found.is_empty()) {
+        let place = Place::command_line(format!("--balancer {}", comma_separated(kinds)));
         found.add(Problem::new("no variant runs on the chosen balancers", &place));
     }
+}
+
+fn is_known(name: BalancerName, variants: &[Known<'_>]) -> bool {
+    let named = |(_, variant): &Known<'_>| variant.is_some_and(|it| it.balancers.contains(&name));
+    name.kind().is_some() || variants.iter().any(named)
+}
+
+fn comma_separated(names: &[BalancerName]) -> String {
+    names.iter().map(BalancerName::as_str).collect::<Vec<_>>().join(",")
 }
 
 /// What is run of a checked scenario. A control that was not chosen is run where a chosen variant's claims ask for it.

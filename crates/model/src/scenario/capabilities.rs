@@ -1,5 +1,7 @@
 //! Whether the balancers of a variant can do what it asks of them.
 
+use std::collections::BTreeSet;
+
 use super::reader::Item;
 use crate::catalog::{BalancerKind, Capability, Catalog};
 
@@ -7,7 +9,7 @@ use crate::catalog::{BalancerKind, Capability, Catalog};
 #[derive(Clone)]
 pub(crate) struct Balancers<'c> {
     pub(crate) catalog: &'c Catalog,
-    pub(crate) kinds: Vec<BalancerKind>,
+    pub(crate) kinds: BTreeSet<BalancerKind>,
 }
 
 impl Balancers<'_> {

@@ -1,12 +1,12 @@
 //! What of a scenario to run.
 
-use crate::catalog::BalancerKind;
+use crate::identity::BalancerName;
 
 /// A choice from the command line; `None` is what the scenario says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Choice {
     /// Only these balancers, of those that a variant names.
-    pub balancers: Option<Vec<BalancerKind>>,
+    pub balancers: Option<Vec<BalancerName>>,
     /// Only these variants, and the negative controls.
     pub variants: Option<Vec<String>>,
     /// How often each cell is run.

@@ -96,7 +96,7 @@ fn unknown(reading: &Reading, text: &str, variants: &[Known<'_>], catalog: &Cata
     let (what, names): (_, Vec<&str>) = match reading.metric.facet()? {
         // Any number that is a status may be answered.
         "status" => return None,
-        "flag" => ("word of a log of these balancers,", catalog.signs_of(&variant.balancers).collect()),
+        "flag" => ("word of a log of these balancers,", catalog.signs_of(&variant.kinds()).collect()),
         "pool" => ("pool", pools.iter().map(|pool| pool.name.as_str()).collect()),
         _ => ("backend", pools.iter().flat_map(|pool| &pool.backends).map(|b| b.id.as_str()).collect()),
     };

@@ -3,9 +3,9 @@
 
 use super::claims::{Known, Placed};
 use super::problem::{Found, Problem};
-use crate::catalog::BalancerKind;
 use crate::claim::{Claim, Metric};
 use crate::control::{Says, is_harmed, unfit};
+use crate::identity::BalancerName;
 use crate::plan::{SavedPlan, Variant};
 
 /// How many controls a message says the faults of.
@@ -40,7 +40,7 @@ pub(crate) fn check_promises(promises: &[Placed], controls: &[Claim], variants: 
         let on = match lacking.len() == about.balancers.len() {
             true => String::new(),
             false => {
-                format!(" on {}", lacking.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(" and "))
+                format!(" on {}", lacking.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(" and "))
             }
         };
         let message = format!(
@@ -61,12 +61,12 @@ fn variant<'v>(variants: &[Known<'v>], name: &str) -> Option<&'v Variant> {
 fn has_control(
     about: &Variant,
     loss: Metric,
-    kind: BalancerKind,
+    balancer: BalancerName,
     controls: &[Claim],
     variants: &[Known<'_>],
 ) -> bool {
     let fits = |control: &Claim| match variant(variants, &control.left.variant) {
-        Some(variant) => variant.balancers.contains(&kind) && unfit(variant, about).is_none(),
+        Some(variant) => variant.balancers.contains(&balancer) && unfit(variant, about).is_none(),
         None => true,
     };
     let shows = |control: &&Claim| matches!(control.says(), Says::Loss(shown) if shown.shows(loss));
@@ -114,10 +114,10 @@ fn advice(
     claim: &Claim,
     loss: Metric,
     about: &Variant,
-    kind: &BalancerKind,
+    balancer: &BalancerName,
     variants: &[Known<'_>],
 ) -> String {
-    let fits = |variant: &&Variant| variant.balancers.contains(kind) && unfit(variant, about).is_none();
+    let fits = |variant: &&Variant| variant.balancers.contains(balancer) && unfit(variant, about).is_none();
     let control = variants.iter().filter_map(|(_, variant)| *variant).find(fits);
     match control {
         Some(control) => {

@@ -1,7 +1,7 @@
 //! Processes that died by themselves while the load ran: a result, with what it cost.
 
-use model::catalog::BalancerKind;
 use model::history::{BALANCER, Event, Happening};
+use model::identity::BalancerName;
 use model::identity::Incarnation;
 use model::units::Nanos;
 use serde::{Deserialize, Serialize};
@@ -52,7 +52,7 @@ fn signal(status: &str) -> Option<u32> {
 /// failed.
 pub(crate) fn of(
     history: &[Event],
-    balancer: BalancerKind,
+    balancer: BalancerName,
     origin: Nanos,
     dropped: &[DroppedGroup],
 ) -> Vec<Death> {

@@ -39,7 +39,7 @@ fn headline(comparison: &Comparison) -> Line {
 /// The table: a row per figure, a column per side.
 fn figures(comparison: &Comparison) -> Table {
     let mut columns = Vec::from(Column::left(["variant", "figure"]));
-    columns.extend(comparison.sides.iter().flat_map(|side| Column::right([side.name])));
+    columns.extend(comparison.sides.iter().flat_map(|side| Column::right([side.name.as_str()])));
     columns.extend(Column::right(["by chance"]));
     let mut rows = Vec::new();
     let mut last = "";
@@ -134,7 +134,7 @@ fn sides(comparison: &Comparison) -> Vec<String> {
 
 fn settings(comparison: &Comparison) -> Option<Table> {
     let mut columns = Vec::from(Column::left(["setting"]));
-    columns.extend(comparison.sides.iter().flat_map(|side| Column::left([side.name])));
+    columns.extend(comparison.sides.iter().flat_map(|side| Column::left([side.name.as_str()])));
     let rows: Vec<_> = comparison
         .settings
         .iter()
@@ -156,7 +156,7 @@ fn settings(comparison: &Comparison) -> Option<Table> {
 }
 
 fn capabilities(comparison: &Comparison) -> Vec<String> {
-    let names: Vec<_> = comparison.sides.iter().map(|side| side.balancer.name()).collect();
+    let names: Vec<_> = comparison.sides.iter().map(|side| side.balancer.as_str()).collect();
     comparison.capabilities.iter().map(|it| it.line(&names)).collect()
 }
 

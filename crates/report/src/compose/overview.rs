@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use model::catalog::BalancerKind;
+use model::identity::BalancerName;
 
 use crate::compose::document::Mark;
 use crate::compose::table::{Cell, Column, Emphasis, Table};
@@ -11,12 +11,10 @@ use crate::numbers::NONE;
 
 /// A row for each of `runs`, in their order.
 pub(crate) fn table(runs: &[&RunSummary]) -> Table {
-    let ran: BTreeSet<BalancerKind> =
+    let balancers: BTreeSet<BalancerName> =
         runs.iter().flat_map(|run| &run.cells).map(|cell| cell.balancer).collect();
-    let balancers: Vec<BalancerKind> =
-        BalancerKind::ALL.into_iter().filter(|kind| ran.contains(kind)).collect();
     let mut columns = Vec::from(Column::left(["scenario", "question"]));
-    columns.extend(balancers.iter().flat_map(|kind| Column::left([kind.name()])));
+    columns.extend(balancers.iter().flat_map(|name| Column::left([name.as_str()])));
     columns.extend(Column::left(["verdict"]));
     let row = |run: &RunSummary| {
         let mut cells = vec![Cell::plain(&run.scenario), Cell::plain(&run.question)];
@@ -41,7 +39,7 @@ pub(crate) fn table(runs: &[&RunSummary]) -> Table {
 }
 
 /// How the claims about a balancer stand.
-fn answer(run: &RunSummary, balancer: BalancerKind) -> Cell {
+fn answer(run: &RunSummary, balancer: BalancerName) -> Cell {
     let applies = |claim: &&ClaimVerdict| {
         claim.balancer == balancer && !matches!(claim.holding, Holding::NotApplicable(_))
     };

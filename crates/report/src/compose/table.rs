@@ -67,11 +67,11 @@ impl Cell {
 
 impl Column {
     /// Columns of text.
-    pub fn left<const N: usize>(names: [&'static str; N]) -> [Column; N] {
+    pub fn left<const N: usize>(names: [&str; N]) -> [Column; N] {
         names.map(|name| Column { name: name.to_owned(), align: Align::Left })
     }
     /// Columns of numbers.
-    pub fn right<const N: usize>(names: [&'static str; N]) -> [Column; N] {
+    pub fn right<const N: usize>(names: [&str; N]) -> [Column; N] {
         names.map(|name| Column { name: name.to_owned(), align: Align::Right })
     }
 }

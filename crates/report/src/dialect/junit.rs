@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use model::catalog::BalancerKind;
 use model::claim::{Claim, Metric};
+use model::identity::BalancerName;
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 
 use crate::judge::verdict::{ClaimVerdict, Holding, Problem, Role, RunSummary, Verdict};
@@ -51,7 +51,7 @@ fn suites(run: &RunSummary, suffix: &str) -> Vec<TestSuite> {
     suites
 }
 
-fn suite(run: &RunSummary, balancer: BalancerKind, suffix: &str) -> TestSuite {
+fn suite(run: &RunSummary, balancer: BalancerName, suffix: &str) -> TestSuite {
     let mut suite = TestSuite::new(format!("{} {balancer}{suffix}", run.scenario));
     let class = format!("{}.{balancer}", run.scenario);
     let cells: Vec<&CellSummary> = run.cells.iter().filter(|cell| cell.balancer == balancer).collect();

@@ -157,7 +157,7 @@ fn pair(name: &str, value: impl Into<String>) -> (String, String) {
 fn with_cell(cell: &CellSummary, more: Labels) -> Labels {
     let mut labels = vec![
         pair("scenario", &cell.scenario),
-        pair("balancer", cell.balancer.name()),
+        pair("balancer", cell.balancer.as_str()),
         pair("variant", &cell.variant),
         pair("repeat", cell.repeat.to_string()),
     ];
@@ -193,7 +193,7 @@ fn claims(run: &RunSummary) -> Vec<(Labels, f64)> {
         };
         let labels = vec![
             pair("scenario", &run.scenario),
-            pair("balancer", claim.balancer.name()),
+            pair("balancer", claim.balancer.as_str()),
             pair("repeat", claim.repeat.to_string()),
             pair("role", role),
             pair("claim", &claim.text),

@@ -1,6 +1,6 @@
 //! What of a run can't be trusted, or is missing, and why.
 
-use model::catalog::BalancerKind;
+use model::identity::BalancerName;
 
 use super::verdict::{PLAN_CHANGED, Problem, RunSummary};
 use crate::measure::summary::CellSummary;
@@ -9,7 +9,7 @@ use crate::measure::validity::{Trust, cpu_window_suffices};
 /// One reason to believe less.
 pub(crate) struct Doubt {
     /// Whose figures it is about; `None`: everybody's.
-    pub(crate) balancer: Option<BalancerKind>,
+    pub(crate) balancer: Option<BalancerName>,
     /// Whether it says what somebody did, and leaves nothing open.
     pub(crate) known: bool,
     /// The whole of it in one line.

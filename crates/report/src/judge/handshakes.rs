@@ -1,6 +1,6 @@
 //! What a TLS handshake costs, beside the same load without TLS.
 
-use model::catalog::BalancerKind;
+use model::identity::BalancerName;
 use model::outcome::OutcomeKind;
 use model::plan::{SavedPlan, Variant};
 use model::topology::Listener;
@@ -14,7 +14,7 @@ use crate::measure::summary::CellSummary;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HandshakeCost {
     /// The balancer.
-    pub balancer: BalancerKind,
+    pub balancer: BalancerName,
     /// The variant.
     pub variant: String,
     /// The repeat.

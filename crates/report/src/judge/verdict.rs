@@ -7,9 +7,9 @@ mod told;
 
 use std::collections::BTreeSet;
 
-use model::catalog::BalancerKind;
 use model::claim::{Claim, Metric, Operand};
 use model::experiment::experiment;
+use model::identity::BalancerName;
 use model::identity::CellId;
 use model::plan::{SCHEMA, SavedPlan, Unavailable};
 use model::records::Environment;
@@ -150,7 +150,7 @@ pub struct ClaimVerdict {
     /// Which list it stands in.
     pub role: Role,
     /// For which balancer.
-    pub balancer: BalancerKind,
+    pub balancer: BalancerName,
     /// For which repeat.
     pub repeat: u32,
     /// The variants that it is about.
@@ -201,14 +201,12 @@ pub fn judge(
     let changed = problems.contains(&Problem::PlanChanged);
     let judge = Judge { plan, cells: &cells, changed };
     let (mut claims, mut proofs) = (Vec::new(), Vec::new());
-    for balancer in BalancerKind::ALL {
-        if plan.variants.iter().any(|v| v.balancers.contains(&balancer)) {
-            let rounds: Vec<_> = (1..=plan.repeats).map(|repeat| judge.claims(balancer, repeat)).collect();
-            if rounds.len() > 1 {
-                proofs.extend(judge.proofs(balancer, &rounds));
-            }
-            claims.extend(rounds.into_iter().flatten());
+    for balancer in plan.balancers() {
+        let rounds: Vec<_> = (1..=plan.repeats).map(|repeat| judge.claims(balancer, repeat)).collect();
+        if rounds.len() > 1 {
+            proofs.extend(judge.proofs(balancer, &rounds));
         }
+        claims.extend(rounds.into_iter().flatten());
     }
     let zeros: Vec<_> = cells.iter().map(|cell| judge.zero(cell, &claims)).collect();
     let (verdict, degraded) = (verdict(&claims, &cells, &problems, &judge), judge.degraded());
@@ -294,7 +292,7 @@ struct Judge<'a> {
 pub(crate) const PLAN_CHANGED: &str = "plan.json was changed after the run: it does not have the digest that the run recorded in environment.json";
 
 impl Judge<'_> {
-    fn cell(&self, variant: &str, balancer: BalancerKind, repeat: u32) -> Option<&CellSummary> {
+    fn cell(&self, variant: &str, balancer: BalancerName, repeat: u32) -> Option<&CellSummary> {
         self.cells
             .iter()
             .find(|cell| cell.variant == variant && cell.balancer == balancer && cell.repeat == repeat)

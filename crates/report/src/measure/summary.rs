@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use model::catalog::BalancerKind;
 use model::history::{CellStage, Setting};
+use model::identity::BalancerName;
 use model::identity::CellId;
 use model::outcome::OutcomeKind;
 use model::plan::Variant;
@@ -45,7 +45,7 @@ pub struct CellSummary {
     /// The scenario.
     pub scenario: String,
     /// The balancer under test.
-    pub balancer: BalancerKind,
+    pub balancer: BalancerName,
     /// What it says its version is.
     pub balancer_version: String,
     /// `process` or `docker`.

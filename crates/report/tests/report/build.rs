@@ -136,7 +136,7 @@ pub(crate) fn without_requests(variant: &str, scheduled: u64) -> CellRecords {
 }
 
 fn cell_id(variant: &str) -> CellId {
-    CellId { balancer: BalancerKind::Nginx, variant: variant.into(), repeat: 1 }
+    CellId { balancer: BalancerKind::Nginx.into(), variant: variant.into(), repeat: 1 }
 }
 
 /// The records of `variant`, whole and balanced.

@@ -2,6 +2,7 @@
 
 use model::catalog::{BalancerKind, Capability, Catalog};
 use model::history::Setting;
+use model::identity::BalancerName;
 use model::plan::SavedPlan;
 use model::records::TemplateUsed;
 use model::topology::{Balance, Retries};
@@ -19,7 +20,7 @@ const BOTH: [BalancerKind; 2] = [BalancerKind::Nginx, BalancerKind::Haproxy];
 /// The plan, for two balancers, so often.
 fn both(repeats: u32) -> SavedPlan {
     let mut plan = SavedPlan { repeats, ..plan() };
-    plan.variants.iter_mut().for_each(|variant| variant.balancers = BOTH.to_vec());
+    plan.variants.iter_mut().for_each(|variant| variant.balancers = BOTH.map(BalancerName::from).to_vec());
     plan
 }
 
@@ -28,7 +29,9 @@ fn run(plan: &SavedPlan, tamper: impl Fn(&mut CellSummary)) -> RunSummary {
     let summaries = [CONTROL, DRAINED].map(|variant| summarise(plan, &cell(variant)));
     let mut cells = Vec::new();
     for repeat in 1..=plan.repeats {
-        for (balancer, summary) in BOTH.iter().flat_map(|kind| summaries.iter().map(move |s| (*kind, s))) {
+        for (balancer, summary) in
+            BOTH.iter().flat_map(|kind| summaries.iter().map(move |s| ((*kind).into(), s)))
+        {
             let mut summary = CellSummary { repeat, balancer, ..summary.clone() };
             // Repeats differ a little, as they do.
             summary.latency_ms.p99 = Some(100.0 + f64::from(repeat));
@@ -61,7 +64,12 @@ fn catalog() -> Catalog {
 }
 
 fn side_by_side(plan: &SavedPlan, summary: &RunSummary) -> Comparison {
-    compare::balancers(Run { label: "results/drain/1", plan, summary }, &BOTH, plan, &catalog())
+    compare::balancers(
+        Run { label: "results/drain/1", plan, summary },
+        &BOTH.map(BalancerName::from),
+        plan,
+        &catalog(),
+    )
 }
 
 fn row<'c>(comparison: &'c Comparison, variant: &str, figure: &str) -> &'c Row {

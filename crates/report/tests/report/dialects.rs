@@ -15,7 +15,7 @@ fn failed() -> RunSummary {
     let mut plan = plan();
     plan.expect[1].right = model::claim::Operand::Count(4);
     plan.expect[1].text = "with-drain.replaced == 4".into();
-    plan.variants[0].balancers.push(model::catalog::BalancerKind::Envoy);
+    plan.variants[0].balancers.push(model::catalog::BalancerKind::Envoy.into());
     let cells = [CONTROL, DRAINED].map(|variant| summarise(&plan, &cell(variant)));
     judge(&plan, &environment(), cells.into(), vec![])
 }

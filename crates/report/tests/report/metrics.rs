@@ -139,7 +139,7 @@ fn csv_json_and_openmetrics_have_every_figure() {
 fn a_comparison_has_every_metric_or_says_why_not() {
     let (plan, run) = run();
     let catalog = Catalog { signs: vec![], missing: vec![] };
-    let kinds = [model::catalog::BalancerKind::Nginx];
+    let kinds = [model::catalog::BalancerKind::Nginx.into()];
     let compared = compare::balancers(Run { label: "", plan: &plan, summary: &run }, &kinds, &plan, &catalog);
     for metric in Metric::ALL {
         let row = |row: &compare::Row| row.figure.split('[').next() == Some(metric.name());

@@ -46,7 +46,9 @@ fn variant(name: &str, drain: Drain) -> Variant {
     };
     Variant {
         name: name.into(),
-        balancers: vec![BalancerKind::Nginx],
+        balancers: vec![BalancerKind::Nginx.into()],
+        own: std::collections::BTreeMap::new(),
+        target: None,
         topology: Topology {
             pools: vec![Pool {
                 name: "web".into(),

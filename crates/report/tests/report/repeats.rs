@@ -128,7 +128,7 @@ fn a_repeat_without_results_is_unproven_and_shrinks_nothing() {
 #[test]
 fn what_a_balancer_does_not_run_is_told_once() {
     let mut plan = five();
-    plan.variants[0].balancers.push(BalancerKind::Envoy);
+    plan.variants[0].balancers.push(BalancerKind::Envoy.into());
     let run = run(&plan, |_| {});
     let absent = run.claims.iter().filter(|claim| matches!(claim.holding, Holding::NotApplicable(_)));
     assert_eq!(absent.count(), 10);

@@ -296,9 +296,9 @@ fn a_claim_may_compare_two_variants() {
 #[test]
 fn a_variant_that_a_balancer_does_not_run_is_not_applicable_to_it() {
     let mut plan = plan();
-    plan.variants[0].balancers.push(model::catalog::BalancerKind::Envoy);
+    plan.variants[0].balancers.push(model::catalog::BalancerKind::Envoy.into());
     let mut envoy = cell(CONTROL);
-    envoy.cell.balancer = model::catalog::BalancerKind::Envoy;
+    envoy.cell.balancer = model::catalog::BalancerKind::Envoy.into();
     let run = run_with(&plan, &[cell(CONTROL), cell(DRAINED), envoy]);
     assert!(matches!(run.claims[4].holding, Holding::NotApplicable(_)), "{:?}", run.claims);
     assert_eq!(run.verdict, Verdict::Passed);

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
-use model::catalog::BalancerKind;
+use model::identity::BalancerName;
 use model::scenario::Set;
 use model::timeline::Drain;
 use model::units::Rate;
@@ -19,7 +19,7 @@ pub(crate) struct Up {
     pub(crate) scenario: Option<PathBuf>,
     /// The balancer
     #[arg(long, value_name = "NAME", required_unless_present = "deploy")]
-    pub(crate) balancer: Option<BalancerKind>,
+    pub(crate) balancer: Option<BalancerName>,
     /// The variant [default: the first]
     #[arg(long, value_name = "NAME")]
     pub(crate) variant: Option<String>,

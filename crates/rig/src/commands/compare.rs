@@ -6,7 +6,7 @@ use std::time::Duration;
 use engine::balancer::Templates;
 use engine::balancer::catalog;
 use engine::preflight::preflight;
-use model::catalog::BalancerKind;
+use model::identity::BalancerName;
 use model::plan::SavedPlan;
 use model::scenario::Choice;
 use report::compare::{self, Comparison, LEAST_REPEATS, Strictness};
@@ -30,6 +30,7 @@ pub(crate) fn perform(wanted: &Compare) -> Result<Exit, Failure> {
     match Targets::of(&wanted.targets)? {
         Targets::Runs(paths) => saved(wanted, &paths),
         Targets::Balancers { kinds, scenarios } => {
+            let kinds: Vec<_> = kinds.into_iter().map(BalancerName::from).collect();
             if wanted.force {
                 return Err(Failure::usage(anyhow::anyhow!(
                     "--force is for saved runs; the cells of one run are always comparable"
@@ -68,7 +69,7 @@ struct CompareTask {
 }
 
 /// The plans of the scenarios for the balancers. If none is named, those of all bundled scenarios with a shared variant.
-fn jobs(wanted: &Compare, kinds: &[BalancerKind], scenarios: &[String]) -> Result<Vec<CompareTask>, Failure> {
+fn jobs(wanted: &Compare, kinds: &[BalancerName], scenarios: &[String]) -> Result<Vec<CompareTask>, Failure> {
     let paths: Vec<PathBuf> = match scenarios {
         [] => bundled::all().iter().map(|(name, _)| PathBuf::from(name)).collect(),
         named => named.iter().map(PathBuf::from).collect(),
@@ -101,14 +102,14 @@ fn jobs(wanted: &Compare, kinds: &[BalancerKind], scenarios: &[String]) -> Resul
     Ok(jobs)
 }
 
-fn names(kinds: &[BalancerKind]) -> String {
-    kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ")
+fn names(kinds: &[BalancerName]) -> String {
+    kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// Runs the scenarios one after another, and prints their tables at the end.
 async fn side_by_side(
     wanted: &Compare,
-    kinds: &[BalancerKind],
+    kinds: &[BalancerName],
     jobs: &[CompareTask],
     templates: &Templates,
     interrupted: watch::Receiver<bool>,

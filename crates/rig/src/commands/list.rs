@@ -3,6 +3,7 @@
 use engine::checkup::Check;
 use engine::components::balancers;
 use engine::program::installed;
+use model::identity::BalancerName;
 use model::plan::Plan;
 use model::scenario::{Choice, Scenario};
 use report::render_table;
@@ -49,10 +50,8 @@ fn listed(name: &'static str, text: &str) -> Result<Listed, Failure> {
 }
 
 impl Listed {
-    fn balancers(&self) -> Vec<&'static str> {
-        let mut names: Vec<_> = self.plan.cells().iter().map(|cell| cell.balancer.name()).collect();
-        names.dedup();
-        names
+    fn balancers(&self) -> Vec<String> {
+        self.plan.balancers().iter().map(BalancerName::to_string).collect()
     }
 
     /// The duration of the load of all cells together.

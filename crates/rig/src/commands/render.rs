@@ -33,7 +33,8 @@ pub(crate) fn perform(wanted: &Render) -> Result<Exit, Failure> {
         variant.ok_or_else(|| Failure::usage(anyhow::anyhow!("the scenario has no such variant")))?;
     let templates = templates(wanted.proxy_configs.as_deref())?;
     let site = example_site(variant);
-    let files = adapter(balancer)
+    let kind = variant.kind(balancer).ok_or_else(missing)?;
+    let files = adapter(kind)
         .files(&variant.topology, &site, &Rotation::initial(&variant.topology), &templates)
         .map_err(Failure::usage)?;
     for file in files.iter().filter(|file| !file.text.is_empty()) {

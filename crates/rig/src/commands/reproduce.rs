@@ -15,7 +15,7 @@ pub(crate) fn command(wanted: &Run, planned: &Planned, plan: &SavedPlan, runtime
     let mut flag = |name: &str, value: &str| words.push(format!("--{name}={value}"));
     let choice = &planned.choice;
     if let Some(kinds) = &choice.balancers {
-        flag("balancer", &kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(","));
+        flag("balancer", &kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(","));
     }
     if let Some(variants) = &choice.variants {
         flag("variant", &variants.join(","));

@@ -142,13 +142,11 @@ pub(super) async fn run(
     interrupted: watch::Receiver<bool>,
 ) -> Result<Done, Failure> {
     let plan = &planned.plan;
-    let kinds: BTreeSet<BalancerKind> = plan.cells().iter().map(|cell| cell.balancer).collect();
-    let kinds: Vec<BalancerKind> = kinds.into_iter().collect();
     if let Some(controls) = beside_the_chosen(plan, &wanted.choice.variant).filter(|_| !wanted.quiet) {
         eprintln!("also running, as controls of the chosen variants: {controls}");
     }
-    let programs = programs(&kinds, &plan.variants.iter().collect::<Vec<_>>());
-    let job = RunTask { wanted, planned, templates, kinds: &kinds, interrupted: interrupted.clone() };
+    let programs = programs(&plan.variants.iter().collect::<Vec<_>>());
+    let job = RunTask { wanted, planned, templates, interrupted: interrupted.clone() };
     if !wanted.quiet && !leftovers::dead(&wanted.out).is_empty() {
         let out = wanted.out.display();
         tell(&format!("killed runs left files in {out}; `rig clean --out {out}` removes them"));
@@ -173,10 +171,11 @@ pub(super) async fn run(
 }
 
 /// The programs of balancers, and of the services that some of `variants` needs.
-fn programs(kinds: &[BalancerKind], variants: &[&Variant]) -> Vec<&'static Program> {
+fn programs(variants: &[&Variant]) -> Vec<&'static Program> {
+    let kinds: BTreeSet<BalancerKind> = variants.iter().flat_map(|variant| variant.kinds()).collect();
     let is_needed = |service: &&Service| variants.iter().any(|it| (service.needed_by)(&it.topology));
     let services = SERVICES.into_iter().filter(is_needed).map(|service| service.program);
-    kinds.iter().map(|kind| adapter(*kind).program()).chain(services).collect()
+    kinds.into_iter().map(|kind| adapter(kind).program()).chain(services).collect()
 }
 
 /// The variants that run although they were not chosen, as controls; `None`: there are none.
@@ -191,7 +190,6 @@ struct RunTask<'a> {
     wanted: &'a cli::Run,
     planned: &'a Planned,
     templates: &'a Templates,
-    kinds: &'a [BalancerKind],
     interrupted: watch::Receiver<bool>,
 }
 
@@ -212,7 +210,7 @@ impl RunTask<'_> {
             find_curl().map_err(Failure::environment)?;
         }
         let mut builds = BTreeMap::new();
-        for program in programs(self.kinds, &plan.variants.iter().filter(runs).collect::<Vec<_>>()) {
+        for program in programs(&plan.variants.iter().filter(runs).collect::<Vec<_>>()) {
             let build = asked.describe(program).await.map_err(Failure::environment)?;
             builds.insert(program.name.to_owned(), build);
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use engine::balancer::adapter;
 use model::catalog::BalancerKind;
 use model::operations::Whereabouts;
+use model::plan::Variant;
 use report::run::Run;
 use report::{render_page, runbook};
 
@@ -17,7 +18,7 @@ pub(crate) fn perform(wanted: &Runbook) -> Result<Exit, Failure> {
     let read = saved::read(&wanted.runs)?;
     let runs: Vec<Run<'_>> = read.iter().map(saved::Read::run).collect();
     let ran: BTreeSet<BalancerKind> =
-        runs.iter().flat_map(|run| &run.summary.cells).map(|cell| cell.balancer).collect();
+        runs.iter().flat_map(|run| &run.plan.variants).flat_map(Variant::kinds).collect();
     let kinds: Vec<BalancerKind> = match wanted.balancer {
         Some(kind) => vec![kind],
         None if ran.is_empty() => BalancerKind::ALL.to_vec(),

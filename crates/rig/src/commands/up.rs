@@ -18,6 +18,7 @@ use engine::program::Program;
 use engine::runtime::Runtime;
 use engine::runtime::docker::DockerRuntime;
 use engine::runtime::process::ProcessRuntime;
+use model::catalog::BalancerKind;
 use model::identity::CellId;
 use model::plan::{Plan, Variant};
 use model::scenario::{Choice, Scenario};
@@ -62,6 +63,7 @@ pub(crate) fn perform(wanted: &Up) -> Result<Exit, Failure> {
     preflight(&plan, &templates).map_err(Failure::usage)?;
     let named = |variant: &&Variant| wanted.variant.as_ref().is_none_or(|name| variant.name == *name);
     let variant = plan.variants.iter().find(named).ok_or_else(missing)?;
+    let kind = variant.kind(balancer).ok_or_else(missing)?;
     let cell = CellId { balancer, variant: variant.name.clone(), repeat: 1 };
     // One thread: the kernel ties the children's lives to the thread that spawns them.
     let controller =
@@ -69,7 +71,8 @@ pub(crate) fn perform(wanted: &Up) -> Result<Exit, Failure> {
     controller.block_on(async {
         let interrupted = interrupt::requested()?;
         environment::raise_open_files();
-        let job = UpTask { wanted, scenario: &scenario, plan: &plan, templates, variant, cell, interrupted };
+        let job =
+            UpTask { wanted, scenario: &scenario, plan: &plan, templates, variant, cell, kind, interrupted };
         job.choose_runtime().await
     })
 }
@@ -82,6 +85,7 @@ struct UpTask<'a> {
     templates: Templates,
     variant: &'a Variant,
     cell: CellId,
+    kind: BalancerKind,
     interrupted: watch::Receiver<bool>,
 }
 
@@ -89,7 +93,7 @@ impl UpTask<'_> {
     async fn choose_runtime(&self) -> Result<Exit, Failure> {
         let Up { runtime, pull, .. } = self.wanted;
         let services = beside(&self.variant.topology).map(|service| service.program);
-        let balancer = adapter(self.cell.balancer).program();
+        let balancer = adapter(self.kind).program();
         let programs: Vec<&'static Program> = [balancer].into_iter().chain(services).collect();
         let show = Show::for_stderr(false);
         match runtime::choose(*runtime, *pull, &programs, show, self.interrupted.clone()).await? {
@@ -133,12 +137,12 @@ impl UpTask<'_> {
             watcher: &|observation| announcer.observe(observation),
         };
         let load = self.wanted.load.map(|rate| BackgroundLoad(background(&self.variant.traffic, rate)));
-        let (deploys, wished) = Deploys::new(self.variant, self.cell.balancer, load.is_some());
+        let (deploys, wished) = Deploys::new(self.variant, self.kind, load.is_some());
         let socket = socket::DeploySocket::open(&self.plan.scenario)?;
         let stands = watch::Sender::new(false);
         let up = engine::cell::up(runtime, &order, load, wished, |standing| {
             // If standard output is closed, the topology still runs, and Ctrl-C stops it.
-            let _ = print(&instructions::instructions(self.variant, self.cell.balancer, standing, &deploys));
+            let _ = print(&instructions::instructions(self.variant, self.kind, standing, &deploys));
             stands.send_replace(true);
         });
         let asked = async {

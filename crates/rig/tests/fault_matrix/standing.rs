@@ -35,7 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The plan that balancers are set up by.
 pub(crate) fn plan(kind: Option<BalancerKind>) -> Plan {
     let scenario = Scenario::parse("fault-matrix.yaml", SCENARIO, &[]).unwrap();
-    let choice = Choice { balancers: kind.map(|kind| vec![kind]), ..Choice::default() };
+    let choice = Choice { balancers: kind.map(|kind| vec![kind.into()]), ..Choice::default() };
     Plan::build(&scenario, &engine::balancer::catalog(), &choice)
         .unwrap_or_else(|problems| panic!("{problems}"))
 }

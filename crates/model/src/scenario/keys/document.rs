@@ -1,10 +1,13 @@
 //! The keys of the whole document, and of them those that a variant may change.
 
+use std::collections::BTreeMap;
+
 use super::load::{self, load};
 use super::timeline::{Stage, timeline};
 use super::topology::{self, topology};
 use crate::catalog::{BalancerKind, Catalog};
 use crate::claim::Claim;
+use crate::identity::BalancerName;
 use crate::plan::{SCHEMA, SavedPlan, Variant};
 use crate::scenario::capabilities::Balancers;
 use crate::scenario::claims::{self, Known, Placed};
@@ -59,7 +62,9 @@ fn nothing() -> Whole {
 fn no_variant(name: &str) -> Variant {
     Variant {
         name: name.to_owned(),
-        balancers: BalancerKind::ALL.to_vec(),
+        balancers: BalancerKind::ALL.map(BalancerName::from).to_vec(),
+        own: BTreeMap::new(),
+        target: None,
         topology: topology::nothing(),
         traffic: load::nothing(),
         timeline: Vec::new(),
@@ -137,14 +142,14 @@ fn patches<'s>(catalog: &'s Catalog) -> Form<'s, ()> {
 pub(crate) fn variant<'s>(
     name: &str,
     catalog: &'s Catalog,
-    chosen: Option<&'s [BalancerKind]>,
+    chosen: Option<&'s [BalancerName]>,
 ) -> Section<'s, Variant> {
-    let kept = move |kinds: Vec<BalancerKind>| -> Vec<_> {
+    let kept = move |kinds: Vec<BalancerName>| -> Vec<_> {
         kinds.into_iter().filter(|kind| chosen.is_none_or(|chosen| chosen.contains(kind))).collect()
     };
     let start = no_variant(name);
     let start = Variant { balancers: kept(start.balancers), ..start };
-    let able = move |it: &Variant| Balancers { catalog, kinds: it.balancers.clone() };
+    let able = move |it: &Variant| Balancers { catalog, kinds: it.kinds() };
     Section::new("variant", "What this variant changes.", start)
         .key("balancers", balancers().map(kept, |kinds| Some(kinds.clone())), |it| &mut it.balancers)
         .about("The load balancers that are asked.")
@@ -171,8 +176,8 @@ pub(crate) fn variant<'s>(
         .about("What happens while the load runs, by name.")
 }
 
-fn balancers<'s>() -> Form<'s, Vec<BalancerKind>> {
-    let kind = || words(BalancerKind::ALL.map(|kind| (kind.name(), kind)));
+fn balancers<'s>() -> Form<'s, Vec<BalancerName>> {
+    let kind = || words(BalancerKind::ALL.map(|kind| (kind.name(), BalancerName::from(kind))));
     let most = BalancerKind::ALL.len();
     let read = move |item: Item<'_>| {
         let mut kinds = Vec::new();
@@ -194,6 +199,6 @@ fn balancers<'s>() -> Form<'s, Vec<BalancerKind>> {
         Is::List,
         move || Shape::List { of: Box::new(kind().shape()), least: 1, most },
         read,
-        |kinds| Written::list(kinds.iter().map(|kind| Written::plain(&kind.name()))),
+        |kinds| Written::list(kinds.iter().map(|kind| Written::plain(kind))),
     )
 }

@@ -100,7 +100,7 @@ fn row(cell: &CellSummary, repeats: &[&CellSummary], faults: &[&FaultRecord]) ->
     ];
     let usable = repeats.iter().all(|cell| cell.is_usable());
     let names = [
-        cell.balancer.name().to_owned(),
+        cell.balancer.as_str().to_owned(),
         cell.variant.clone(),
         format!("{}: {}", first.backend, first.fault),
     ];

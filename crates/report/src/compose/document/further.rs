@@ -47,7 +47,7 @@ pub(super) fn further(run: &RunSummary) -> Option<Table> {
     columns.extend(figures.iter().map(|figure| Column { name: figure.heading(), align: Align::Right }));
     let same = |a: &CellSummary, b: &CellSummary| (a.balancer, &a.variant) == (b.balancer, &b.variant);
     let row = |cells: &[CellSummary]| {
-        let names = [cells[0].balancer.name(), &cells[0].variant].map(Cell::plain);
+        let names = [cells[0].balancer.as_str(), &cells[0].variant].map(Cell::plain);
         names.into_iter().chain(figures.iter().map(|figure| value(figure, cells))).collect()
     };
     let mut notes: Vec<String> = figures

@@ -277,7 +277,7 @@ pub(super) fn reproduce(run: &RunSummary) -> Vec<Line> {
         return vec![plain(shell::line(command))];
     }
     // Saved before the command was: what is known of it.
-    let mut balancers: Vec<_> = run.cells.iter().map(|cell| cell.balancer.name()).collect();
+    let mut balancers: Vec<_> = run.cells.iter().map(|cell| cell.balancer.as_str()).collect();
     balancers.dedup();
     vec![plain(format!(
         "rig run scenarios/{}.yaml --runtime {} --balancer {} --seed {} --repeat {}",

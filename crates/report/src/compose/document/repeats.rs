@@ -56,7 +56,7 @@ fn row(run: &RunSummary, cells: &[CellSummary]) -> Vec<Cell> {
     let confidence = confidence(usable.len()).map_or_else(|| NONE.to_owned(), percent);
     let quantiles = Quantile::TABLED.map(|of| over(cells.iter(), of));
     let worst = cells.iter().map(|cell| cell.validity.latency.verdict).max().unwrap_or(Trust::Invalid);
-    let names = cells.first().map_or(["", ""], |cell| [cell.balancer.name(), &cell.variant]);
+    let names = cells.first().map_or(["", ""], |cell| [cell.balancer.as_str(), &cell.variant]);
     let share = |id: &String| {
         let shares = cells.iter().filter_map(|c| c.backends.get(id)).map(|b| b.share);
         format!("{id} {}", spread_of(shares, percent))

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use model::catalog::BalancerKind;
 use model::claim::Metric;
 use model::history::Setting;
+use model::identity::BalancerName;
 use model::outcome::OutcomeKind;
 
 use super::{Mark, mark};
@@ -21,7 +21,7 @@ use crate::numbers::{NONE, millis, percent, percent_span_of, span_of};
 
 /// Whose row it is.
 pub(crate) fn names(run: &RunSummary, cell: &CellSummary) -> Vec<Cell> {
-    vec![Cell::plain(cell.balancer.name()), Cell::plain(run.variant_label(cell))]
+    vec![Cell::plain(cell.balancer.as_str()), Cell::plain(run.variant_label(cell))]
 }
 
 /// Numbers that can't be trusted are shown, but struck.
@@ -247,7 +247,7 @@ fn numbers(deploy: &DeployRecord) -> [String; 7] {
 
 /// Settings, each told once for all variants of a balancer that share it; `None` if no cell has any.
 pub(super) fn settings(run: &RunSummary) -> Option<Table> {
-    let mut found: Vec<(BalancerKind, &Setting, BTreeSet<&str>)> = Vec::new();
+    let mut found: Vec<(BalancerName, &Setting, BTreeSet<&str>)> = Vec::new();
     for cell in &run.cells {
         for setting in &cell.settings {
             let variant = cell.variant.as_str();
@@ -261,7 +261,7 @@ pub(super) fn settings(run: &RunSummary) -> Option<Table> {
     let place = |kind, name: &str| found.iter().position(|(k, s, _)| *k == kind && s.name == name);
     let mut ordered: Vec<_> = found.iter().collect();
     ordered.sort_by_key(|(kind, setting, _)| place(*kind, &setting.name));
-    let row = |(kind, setting, variants): &(BalancerKind, &Setting, BTreeSet<&str>)| {
+    let row = |(kind, setting, variants): &(BalancerName, &Setting, BTreeSet<&str>)| {
         let own: Vec<_> =
             run.cells.iter().filter(|cell| cell.balancer == *kind && !cell.settings.is_empty()).collect();
         let mut name = setting.name.clone();

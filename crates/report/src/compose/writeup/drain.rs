@@ -94,7 +94,7 @@ pub(super) fn sequence(run: &Run<'_>) -> Vec<Part> {
         }
         let steps = durations(&replacements).map(Cell::plain);
         let usable = cells.iter().all(is_usable);
-        let names = [cells[0].balancer.name(), &cells[0].variant].map(Cell::plain);
+        let names = [cells[0].balancer.as_str(), &cells[0].variant].map(Cell::plain);
         let count = Cell::plain(replacements.len().to_string());
         let figures = std::iter::once(count).chain(steps).map(document::struck_unless(usable));
         rows.push(names.into_iter().chain(figures).collect());

@@ -192,7 +192,7 @@ fn layers(run: &Run<'_>) -> Vec<Part> {
             cell.counts.dropped.to_string(),
         ];
         let figures = figures.map(Cell::plain).map(document::struck_unless(cell.is_usable()));
-        let names = [cell.balancer.name(), if four { "4" } else { "7" }].map(Cell::plain);
+        let names = [cell.balancer.as_str(), if four { "4" } else { "7" }].map(Cell::plain);
         rows.push(names.into_iter().chain(figures).collect());
     }
     let [seven, four] = totals;
@@ -252,7 +252,7 @@ fn algorithms(run: &Run<'_>) -> Vec<Part> {
         let shares: Vec<_> = first.backends.keys().map(share).collect();
         let counted = cells.iter().all(|cell| cell.is_usable());
         let counted = [dropped, shares.join(", ")].map(Cell::plain).map(document::struck_unless(counted));
-        [first.balancer.name(), &first.variant, &balance.unwrap_or_default()]
+        [first.balancer.as_str(), &first.variant, &balance.unwrap_or_default()]
             .map(Cell::plain)
             .into_iter()
             .chain(quantiles)

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use maud::{Markup, html};
-use model::catalog::BalancerKind;
+use model::identity::BalancerName;
 
 use super::canvas::Alternative;
 use super::ink::Ink;
@@ -24,7 +24,7 @@ pub(super) struct Place<'a> {
 type Pictured<'a> = (&'a CellSummary, &'a Series);
 
 impl<'a> Place<'a> {
-    fn cells(&self, balancer: BalancerKind, repeat: u32) -> Vec<Pictured<'a>> {
+    fn cells(&self, balancer: BalancerName, repeat: u32) -> Vec<Pictured<'a>> {
         let here = |cell: &&CellSummary| cell.balancer == balancer && cell.repeat == repeat;
         let cells = self.told.run.cells.iter().filter(here);
         cells
@@ -41,12 +41,12 @@ impl<'a> Place<'a> {
 pub(super) fn section(place: &Place<'_>) -> Markup {
     let run = place.told.run;
     let scale = Scale::of(place.told.series);
-    let balancers: BTreeSet<BalancerKind> =
+    let balancers: BTreeSet<BalancerName> =
         place.told.series.iter().map(|series| series.cell.balancer).collect();
     html! {
-        @for balancer in BalancerKind::ALL.into_iter().filter(|kind| balancers.contains(kind)) {
+        @for balancer in balancers {
             section.balancer {
-                h2 { (balancer.name()) " " (version(place, balancer)) }
+                h2 { (balancer.as_str()) " " (version(place, balancer)) }
                 @for repeat in 1..=run.repeats {
                     @let cells = place.cells(balancer, repeat);
                     @if !cells.is_empty() {
@@ -59,7 +59,7 @@ pub(super) fn section(place: &Place<'_>) -> Markup {
     }
 }
 
-fn version(place: &Place<'_>, balancer: BalancerKind) -> String {
+fn version(place: &Place<'_>, balancer: BalancerName) -> String {
     let cell = place.told.run.cells.iter().find(|cell| cell.balancer == balancer);
     cell.map(|cell| cell.balancer_version.clone()).unwrap_or_default()
 }

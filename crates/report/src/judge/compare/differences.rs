@@ -82,7 +82,9 @@ pub(super) fn settings(sources: &[Source<'_>]) -> Vec<SettingDifference> {
 /// What one side can do and another can't.
 pub(super) fn capabilities(sources: &[Source<'_>], catalog: &Catalog) -> Vec<CapabilityDifference> {
     let of = |capability: Capability| {
-        let lacks = |source: &Source<'_>| catalog.lacks(source.side.balancer, capability).map(str::to_owned);
+        let lacks = |source: &Source<'_>| {
+            source.kind().and_then(|kind| catalog.lacks(kind, capability)).map(str::to_owned)
+        };
         CapabilityDifference { capability, missing: sources.iter().map(lacks).collect() }
     };
     let differs = |it: &CapabilityDifference| {
@@ -101,13 +103,13 @@ pub(super) fn absent(sources: &[Source<'_>], whole: &SavedPlan) -> Vec<Absent> {
         let lacking: Vec<&str> = sources
             .iter()
             .filter(|source| source.cells(&variant.name).is_empty())
-            .map(|source| source.side.name)
+            .map(|source| source.side.name.as_str())
             .collect();
         if lacking.is_empty() {
             continue;
         }
         let unavailable = sources.iter().find_map(|source| source.run.plan.why_unavailable(&variant.name));
-        let planned: Vec<&str> = variant.balancers.iter().map(|kind| kind.name()).collect();
+        let planned: Vec<&str> = variant.balancers.iter().map(|name| name.as_str()).collect();
         let runs = |source: &Source<'_>| variant.balancers.contains(&source.side.balancer);
         let reason = match unavailable {
             Some(reason) => reason.to_owned(),

@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 
 use model::catalog::{BalancerKind, Catalog};
 use model::experiment::experiment;
+use model::identity::BalancerName;
 use model::plan::SavedPlan;
 use serde::Serialize;
 
@@ -100,11 +101,11 @@ pub struct Comparison {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Side {
     /// The name of its column.
-    pub name: &'static str,
+    pub name: String,
     /// What it is: the run's directory; empty where the name says it.
     pub label: String,
     /// The balancer.
-    pub balancer: BalancerKind,
+    pub balancer: BalancerName,
     /// Its version.
     pub version: String,
     /// `process` or `docker`.
@@ -154,10 +155,10 @@ struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    fn new(name: &'static str, label: &str, run: Run<'a>, balancer: BalancerKind) -> Source<'a> {
+    fn new(name: &str, label: &str, run: Run<'a>, balancer: BalancerName) -> Source<'a> {
         let first = run.summary.cells.iter().find(|cell| cell.balancer == balancer);
         let side = Side {
-            name,
+            name: name.to_owned(),
             label: label.to_owned(),
             balancer,
             version: first.map_or_else(String::new, |cell| cell.balancer_version.clone()),
@@ -166,6 +167,11 @@ impl<'a> Source<'a> {
             verdict: run.summary.verdict,
         };
         Source { side, run }
+    }
+
+    /// What its balancer is; `None`: rig did not launch it.
+    fn kind(&self) -> Option<BalancerKind> {
+        self.run.plan.variants.iter().find_map(|variant| variant.kind(self.side.balancer))
     }
 
     /// Its cells of `variant`.
@@ -177,8 +183,8 @@ impl<'a> Source<'a> {
 
 /// The balancers of one run. `whole` is the scenario's plan for them, of which the run may have left out what not all of
 /// them can run.
-pub fn balancers(run: Run<'_>, kinds: &[BalancerKind], whole: &SavedPlan, catalog: &Catalog) -> Comparison {
-    let sources: Vec<_> = kinds.iter().map(|kind| Source::new(kind.name(), "", run, *kind)).collect();
+pub fn balancers(run: Run<'_>, names: &[BalancerName], whole: &SavedPlan, catalog: &Catalog) -> Comparison {
+    let sources: Vec<_> = names.iter().map(|name| Source::new(name.as_str(), "", run, *name)).collect();
     compared(&sources, whole, Vec::new(), catalog, Strictness::Alike)
 }
 
@@ -205,14 +211,14 @@ pub fn runs(
         return Err(Unlike::Keys(unlike));
     }
     let [of_a, of_b] = [a, b]
-        .map(|run| run.summary.cells.iter().map(|cell| cell.balancer).collect::<BTreeSet<BalancerKind>>());
+        .map(|run| run.summary.cells.iter().map(|cell| cell.balancer).collect::<BTreeSet<BalancerName>>());
     let shared: Vec<_> = of_a.intersection(&of_b).copied().collect();
-    let pairs: Vec<[BalancerKind; 2]> = match (shared.is_empty(), of_a.len(), of_b.len()) {
+    let pairs: Vec<[BalancerName; 2]> = match (shared.is_empty(), of_a.len(), of_b.len()) {
         (false, ..) => shared.into_iter().map(|kind| [kind, kind]).collect(),
         (true, 1, 1) => of_a.into_iter().zip(of_b).map(|(a, b)| [a, b]).collect(),
         _ => return Err(Unlike::NoBalancer),
     };
-    let comparison = |[left, right]: [BalancerKind; 2]| {
+    let comparison = |[left, right]: [BalancerName; 2]| {
         let sources = [Source::new(LETTERS[0], a.label, a, left), Source::new(LETTERS[1], b.label, b, right)];
         compared(&sources, a.plan, keys.clone(), catalog, strictness)
     };

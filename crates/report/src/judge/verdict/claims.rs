@@ -1,7 +1,7 @@
 //! One claim, judged by the cells that it reads.
 
-use model::catalog::BalancerKind;
 use model::claim::{Claim, Comparison, Metric, Operand};
+use model::identity::BalancerName;
 
 use super::{ClaimVerdict, Holding, Judge, PLAN_CHANGED, Role};
 use crate::figure::bounds::shadows;
@@ -29,7 +29,7 @@ impl Judgement {
 
 impl Judge<'_> {
     /// The controls first, since what was not lost counts only beside them.
-    pub(super) fn claims(&self, balancer: BalancerKind, repeat: u32) -> Vec<ClaimVerdict> {
+    pub(super) fn claims(&self, balancer: BalancerName, repeat: u32) -> Vec<ClaimVerdict> {
         let one = |role, claim: &Claim, controls: &[ClaimVerdict]| {
             let Judgement { holding, observed, zero } = self.judge(role, claim, balancer, repeat, controls);
             let variants = claim.variants().map(str::to_owned).collect();
@@ -45,7 +45,7 @@ impl Judge<'_> {
         &self,
         role: Role,
         claim: &Claim,
-        balancer: BalancerKind,
+        balancer: BalancerName,
         repeat: u32,
         controls: &[ClaimVerdict],
     ) -> Judgement {

@@ -1,7 +1,7 @@
 //! What the repeats of a run show together: one repeat has few replacements, and a zero over few proves little.
 
-use model::catalog::BalancerKind;
 use model::claim::{Claim, Operand, Reading};
+use model::identity::BalancerName;
 use serde::{Deserialize, Serialize};
 
 use super::claims::is_of_requests;
@@ -20,7 +20,7 @@ pub struct Proof {
     /// Which list it stands in.
     pub role: Role,
     /// For which balancer.
-    pub balancer: BalancerKind,
+    pub balancer: BalancerName,
     /// In how many repeats it held.
     pub held: u32,
     /// The numbers of all repeats in which it held or failed: of three and more the median, with the smallest and the
@@ -53,7 +53,7 @@ pub struct PooledZero {
 
 impl Judge<'_> {
     /// Every claim over `rounds`, which are what [`Judge::claims`] says of each repeat of `balancer`.
-    pub(super) fn proofs(&self, balancer: BalancerKind, rounds: &[Vec<ClaimVerdict>]) -> Vec<Proof> {
+    pub(super) fn proofs(&self, balancer: BalancerName, rounds: &[Vec<ClaimVerdict>]) -> Vec<Proof> {
         let listed = self.plan.control.iter().map(|claim| (Role::Control, claim));
         let listed = listed.chain(self.plan.expect.iter().map(|claim| (Role::Expect, claim)));
         let one = |(n, (role, claim)): (usize, (Role, &Claim))| {
@@ -79,7 +79,7 @@ impl Judge<'_> {
         listed.enumerate().map(one).collect()
     }
 
-    fn observed(&self, claim: &Claim, balancer: BalancerKind, repeats: &[u32]) -> String {
+    fn observed(&self, claim: &Claim, balancer: BalancerName, repeats: &[u32]) -> String {
         let left = self.spread(&claim.left, balancer, repeats);
         match &claim.right {
             Operand::Multiple { times, reading } if !repeats.is_empty() => {
@@ -90,7 +90,7 @@ impl Judge<'_> {
     }
 
     /// The numbers of some repeats, told together.
-    pub(super) fn spread(&self, reading: &Reading, balancer: BalancerKind, repeats: &[u32]) -> String {
+    pub(super) fn spread(&self, reading: &Reading, balancer: BalancerName, repeats: &[u32]) -> String {
         let number = |repeat: &u32| {
             let cell = self.cell(&reading.variant, balancer, *repeat)?;
             Some((read(cell, reading.metric, reading.facet.as_deref()).ok()?, cell))
@@ -103,7 +103,7 @@ impl Judge<'_> {
     fn pooled<'v>(
         &self,
         claim: &Claim,
-        balancer: BalancerKind,
+        balancer: BalancerName,
         verdicts: impl Iterator<Item = &'v ClaimVerdict>,
     ) -> Option<PooledZero> {
         let loss = claim.promises_few()?;

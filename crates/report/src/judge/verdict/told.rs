@@ -1,7 +1,9 @@
 //! The scenario's `reading`, with the measured numbers filled in. A sentence about a variant that did not run is left out.
 
-use model::catalog::BalancerKind;
+use std::collections::BTreeSet;
+
 use model::claim::{Reading, Unit};
+use model::identity::BalancerName;
 use model::prose::Piece;
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +17,7 @@ use crate::measure::validity::Trust;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
     /// The balancer.
-    pub balancer: BalancerKind,
+    pub balancer: BalancerName,
     /// The scenario's words, with its numbers.
     pub text: String,
 }
@@ -39,7 +41,7 @@ impl Judge<'_> {
     /// The scenario's reading for each balancer that ran.
     pub(super) fn readings(&self) -> Vec<Told> {
         let Some(prose) = &self.plan.reading else { return Vec::new() };
-        let ran = |kind: &BalancerKind| self.cells.iter().any(|cell| cell.balancer == *kind);
+        let ran: BTreeSet<BalancerName> = self.cells.iter().map(|cell| cell.balancer).collect();
         let tell = |balancer| {
             let words = prose.pieces.iter().map(|piece| match piece {
                 Piece::Words(words) => words.clone(),
@@ -52,12 +54,12 @@ impl Judge<'_> {
             });
             Told { balancer, text: sentences(&words.collect::<String>()) }
         };
-        BalancerKind::ALL.into_iter().filter(ran).map(tell).filter(|told| !told.text.is_empty()).collect()
+        ran.into_iter().map(tell).filter(|told| !told.text.is_empty()).collect()
     }
 
     /// What repeats say of the difference of two figures that vary from run to run by themselves: nothing if their ranges
     /// don't overlap.
-    fn difference(&self, left: &Reading, right: &Reading, balancer: BalancerKind) -> &'static str {
+    fn difference(&self, left: &Reading, right: &Reading, balancer: BalancerName) -> &'static str {
         if !is_latency(left.metric) && !is_cpu(left.metric) {
             return "";
         }
@@ -88,7 +90,7 @@ impl Judge<'_> {
 
     /// A number, or the range of it over the repeats; why there is none where it wasn't measured, or can't be
     /// trusted.
-    fn figure(&self, figure: &Reading, balancer: BalancerKind) -> String {
+    fn figure(&self, figure: &Reading, balancer: BalancerName) -> String {
         let repeats: Vec<u32> = (1..=self.plan.repeats).collect();
         let cells: Vec<_> =
             repeats.iter().filter_map(|repeat| self.cell(&figure.variant, balancer, *repeat)).collect();

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -225,6 +225,14 @@ impl Plan {
         let mut plan = self.clone();
         plan.saved.variants.iter_mut().for_each(|variant| variant.traffic.within(connections));
         plan
+    }
+
+    /// This plan with the files that it names below `directory`, where its scenario is.
+    pub fn located(mut self, directory: &Path) -> Plan {
+        for own in self.saved.variants.iter_mut().flat_map(|variant| variant.own.values_mut()) {
+            own.config = directory.join(&own.config);
+        }
+        self
     }
 
     /// This plan in a runtime that can't do everything: `lacks` says why it can't do one thing, `None` that it

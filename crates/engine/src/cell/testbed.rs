@@ -27,7 +27,7 @@ use super::service::RunningService;
 use super::stages::Stages;
 use super::token_keys::{TokenKeys, password};
 use super::{Drive, Order, generator, lookout, losses, machine, readiness, sampling, timeline, variant_of};
-use crate::balancer::{ConfigFile, Rendered, Rotation, Site, adapter};
+use crate::balancer::{ConfigFile, Rendered, Rotation, Site, Templates, adapter};
 use crate::components;
 use crate::host::certificates::{CERTIFICATES, Certificates};
 use crate::host::owner;
@@ -58,6 +58,8 @@ pub(super) struct Testbed<'a, R> {
     _private: PrivateDirectory,
     pub(super) site: Site,
     pub(super) files: Vec<ConfigFile>,
+    /// Those of the cell's balancer.
+    pub(super) templates: Templates,
     pub(super) backends: Backends<'a, R>,
     /// Whether the balancer has ended gracefully, with its log written.
     pub(super) log_is_whole: Cell<bool>,
@@ -114,8 +116,9 @@ impl<'a, R: Runtime> Testbed<'a, R> {
             workers: variant.topology.workers,
             as_root: runtime.as_root(),
         };
+        let templates = order.templates.of(variant, order.cell.balancer);
         let rotation = Rotation::initial(&variant.topology);
-        let files = adapter(kind).files(&variant.topology, &site, &rotation, order.templates)?;
+        let files = adapter(kind).files(&variant.topology, &site, &rotation, &templates)?;
         let http = reqwest::Client::builder()
             .no_proxy()
             .build()
@@ -156,6 +159,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
             _private: private,
             site,
             files,
+            templates,
             backends,
             log_is_whole,
         })
@@ -200,7 +204,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
         let generator = generator::launch(self.runtime, self.recorder, &self.generator_pod, &directory);
         let (generator, balancer) = self.raise(stages, generator).await?;
         let kind = self.kind;
-        let control = Control::new(kind, &self.backends, &self.site, self.order.templates, &balancer);
+        let control = Control::new(kind, &self.backends, &self.site, &self.templates, &balancer);
         let job = self.job(self.variant.traffic.clone())?;
         let mut generator = generator.begin(self.recorder, job).await?;
         load_began.set(true);
@@ -316,7 +320,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
     fn settings(&self) -> Vec<Setting> {
         let adapter = adapter(self.kind);
         let arguments = adapter.arguments(&self.variant.topology, &self.site, &self.files);
-        let (variant, files, templates) = (self.variant, &self.files, self.order.templates);
+        let (variant, files, templates) = (self.variant, &self.files, &self.templates);
         let rendered = Rendered { variant, files, arguments: &arguments, templates };
         adapter.read_back().map_or_else(Vec::new, |read_back| read_back.settings(&rendered))
     }

@@ -154,7 +154,7 @@ impl<R: Runtime> Testbed<'_, R> {
     /// Performs requests one after another, until there can be none any more.
     async fn grant(&self, balancer: &Handle, loaded: bool, requests: &mut mpsc::Receiver<DeployRequest>) {
         let kind = self.kind;
-        let control = Control::new(kind, &self.backends, &self.site, self.order.templates, balancer);
+        let control = Control::new(kind, &self.backends, &self.site, &self.templates, balancer);
         let (lookout, _looking) = lookout::lookout(false);
         let load = loaded.then_some(Load { ends: None, timeout: self.variant.traffic.timeout.0 });
         let fleet = CellFleet { backends: &self.backends, control: &control, lookout: &lookout, load };

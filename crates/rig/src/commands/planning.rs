@@ -21,9 +21,14 @@ pub(super) struct Planned {
     pub(super) plan: Plan,
 }
 
-/// The templates in `directory`, and built-in ones for those that it lacks.
-pub(super) fn templates(directory: Option<&Path>) -> Result<Templates, Failure> {
-    directory.map_or_else(|| Ok(Templates::embedded()), Templates::with_directory).map_err(Failure::usage)
+/// The templates in `directory`, and built-in ones for those that it lacks; and the configurations that `plans` name.
+pub(super) fn templates<'p>(
+    directory: Option<&Path>,
+    plans: impl IntoIterator<Item = &'p Plan>,
+) -> Result<Templates, Failure> {
+    let templates =
+        directory.map_or_else(|| Ok(Templates::embedded()), Templates::with_directory).map_err(Failure::usage)?;
+    plans.into_iter().try_fold(templates, |templates, plan| templates.holding(plan)).map_err(Failure::usage)
 }
 
 /// Reads scenarios and builds their plans; reports the problems of all of them at once.
@@ -47,7 +52,7 @@ pub(super) fn plan(path: &Path, sets: &[Set], choice: &Choice) -> Result<(Scenar
     let scenario = Scenario::parse(&name, &text, sets).map_err(|found| problems(&found))?;
     let plan =
         Plan::build(&scenario, &engine::balancer::catalog(), choice).map_err(|found| problems(&found))?;
-    Ok((scenario, plan))
+    Ok((scenario, plan.located(path.parent().unwrap_or(Path::new("")))))
 }
 
 /// The text of the file at `path`, or of the bundled scenario of that name, and its name for messages.

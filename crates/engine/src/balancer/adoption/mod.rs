@@ -19,6 +19,11 @@ pub(super) use edits::Edits;
 pub(super) use pools::{Pools, Server};
 pub(super) use source::{Finder, Source};
 
+/// Requests per second of a scenario, unless the configuration lets fewer through.
+const RATE: f64 = 200.0;
+/// The part of a limit that the load may use.
+const BELOW: f64 = 0.8;
+
 /// Where servers are sent that rig doesn't launch: a socket that nobody listens on, so that it refuses at once.
 pub(super) const NOBODY: &str = "nobody.sock";
 
@@ -200,6 +205,14 @@ impl<'s> Draft<'s> {
         self.mapped.push(Note { place, what: what.into(), fix: String::new() });
     }
 
+    /// A limit of requests per second of one address, if the load has to stay below it; `at` is where that is said.
+    pub(super) fn limited(&mut self, at: usize, limit: Option<(f64, String)>) -> Option<(f64, String)> {
+        let (limit, says) = limit.filter(|(limit, _)| limit * BELOW < RATE)?;
+        let what = format!("{says} lets {limit} requests per second of one address through, and all of the load has one");
+        self.mapped(at, format!("{what}: the scenario's rate stays below"));
+        Some((limit, says))
+    }
+
     /// Says that the line at byte `at` could not be taken over, and what to do about it.
     pub(super) fn left(&mut self, at: usize, what: impl Into<String>, fix: impl Into<String>) {
         let place = self.source.place(at);
@@ -231,6 +244,47 @@ impl<'s> Draft<'s> {
             }
             Err(_) => None,
         }
+    }
+}
+
+impl Draft<'_> {
+    /// The routes, the main one first. At one path, the headers of routes are values of one header, as the scenario language
+    /// wants it; what does not fit is said.
+    pub(super) fn settled(&mut self, mut routes: Vec<OwnRoute>) -> Vec<OwnRoute> {
+        let main = routes.first().and_then(|route| route.host.clone());
+        routes.sort_by_key(|route| {
+            (route.host != main, route.header.is_some(), route.path != "/", route.path.len())
+        });
+        let header = |route: &OwnRoute| match &route.header {
+            Some((name, value)) => Some((name.to_ascii_lowercase(), value.clone())),
+            None => {
+                let host = route.host.clone().filter(|host| Some(host) != main.as_ref());
+                host.map(|host| ("host".to_owned(), host))
+            }
+        };
+        let mut kept: Vec<OwnRoute> = Vec::new();
+        for route in routes {
+            let own = header(&route);
+            let beside: Vec<_> = kept.iter().filter(|it| it.path == route.path).map(header).collect();
+            let other = beside.iter().flatten().any(|(name, _)| own.as_ref().is_some_and(|(own, _)| own != name));
+            if beside.contains(&own) {
+                continue;
+            }
+            let of_two = route.header.is_some() && route.host != main;
+            let fits = |value: &str| {
+                let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/=@".contains(c);
+                !value.is_empty() && value.chars().all(plain)
+            };
+            if other || of_two || own.as_ref().is_some_and(|(_, value)| !fits(value)) {
+                let wanted = own.map_or(String::new(), |(name, value)| format!(" with {name}: {value}"));
+                let what = format!("{}{wanted} → {}: a scenario can't have this route beside the others", route.path, route.pool);
+                let fix = "its pool stands, and the load does not ask for it";
+                self.left.push(Note { place: String::new(), what, fix: fix.to_owned() });
+                continue;
+            }
+            kept.push(route);
+        }
+        kept
     }
 }
 

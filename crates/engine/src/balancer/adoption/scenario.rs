@@ -7,12 +7,8 @@ use model::catalog::BalancerKind;
 use model::timeline::Deregister;
 use model::topology::Balance;
 
-use super::{Adoption, OwnPool, OwnRoute};
+use super::{Adoption, BELOW, OwnPool, OwnRoute, RATE};
 
-/// Requests per second, unless the configuration lets fewer through.
-const RATE: f64 = 200.0;
-/// The part of a limit that the load may use.
-const BELOW: f64 = 0.8;
 /// The share of POSTs: a balancer that tries again does so with requests that it may repeat, and these it may not.
 const POSTS: u32 = 30;
 

@@ -54,7 +54,10 @@ fn settings(it: &Rendered<'_>) -> Vec<Setting> {
     settings.push(deregistration(
         it.variant,
         &read.live_deregistration(layer4),
-        &it.built_in("server … down in a new configuration, SIGHUP"),
+        &match it.templates.whole() {
+            Some(_) => "server … down in the changed file, SIGHUP".to_owned(),
+            None => it.built_in("server … down in a new configuration, SIGHUP"),
+        },
     ));
     settings.extend(tls_settings(it, &read));
     if !layer4 {

@@ -80,11 +80,7 @@ fn adopt(file: &Path) -> Result<Adoption, AdoptError> {
     listeners.edit(&mut draft);
     surroundings::edit(&mut draft, &tree, listeners.tls());
     add(&mut draft, &tree, http);
-    let limit = routes::limit(http);
-    if let Some((limit, says)) = &limit {
-        let what = format!("{says} lets {limit} requests per second of one address through, and all of the load has one");
-        draft.mapped(http.at.start, format!("{what}: the scenario's rate stays below"));
-    }
+    let limit = draft.limited(http.at.start, routes::limit(http));
     let upstream = found.upstream.as_ref();
     let balance = upstream.and_then(|upstream| balance(&mut draft, upstream));
     Ok(Adoption {

@@ -49,7 +49,8 @@ pub(super) fn found<'d>(
         }
         search.locations(server, server, host.as_deref(), has_host);
     }
-    search.settle();
+    let routes = std::mem::take(&mut search.routes);
+    search.routes = search.draft.settled(routes);
     let Search { draft, targets, pools, routes, tls, .. } = &mut search;
     if routes.is_empty() {
         let what = "no location was found whose requests are known to reach a server: only prefix locations are followed";
@@ -187,32 +188,6 @@ impl<'d> Search<'_, 'd, '_> {
             no_server(self.draft, it);
         }
         Some(pool)
-    }
-
-    /// The main route first; at one path, the headers of routes are values of one header, as the scenario language wants it.
-    fn settle(&mut self) {
-        let main = self.routes.first().and_then(|route| route.host.clone());
-        self.routes.sort_by_key(|route| (route.host != main, route.header.is_some(), route.path != "/", route.path.len()));
-        let mut kept: Vec<OwnRoute> = Vec::new();
-        for route in std::mem::take(&mut self.routes) {
-            let header = |route: &OwnRoute| match &route.header {
-                Some((name, value)) => Some((name.clone(), value.clone())),
-                None => route.host.clone().filter(|host| Some(host) != main.as_ref()).map(|host| ("host".to_owned(), host)),
-            };
-            let beside: Vec<_> = kept.iter().filter(|it| it.path == route.path).map(header).collect();
-            let own = header(&route);
-            let other = beside.iter().flatten().any(|(name, _)| own.as_ref().is_some_and(|(own, _)| own != name));
-            if beside.contains(&own) {
-                continue;
-            }
-            if other || route.header.is_some() && route.host != main {
-                let what = format!("{} at {}: a scenario can't have this route beside the others", route.pool, route.path);
-                self.draft.left(0, what, "");
-                continue;
-            }
-            kept.push(route);
-        }
-        self.routes = kept;
     }
 }
 

@@ -25,6 +25,9 @@ pub enum CheckError {
     /// No place for it.
     #[error(transparent)]
     Host(#[from] HostError),
+    /// A cell could not work with it.
+    #[error("a cell can't run what was taken over:\n{0}")]
+    Unfit(String),
     /// The balancer refuses it, and no statement can be left out.
     #[error("{kind} refuses what was taken over:\n{said}")]
     Refused {
@@ -63,6 +66,11 @@ pub fn checked(kind: BalancerKind, mut adoption: Adoption, plan: &Plan) -> Resul
         let output = output.map_err(HostError::file::<HostError>(&executable))?;
         let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         if output.status.success() {
+            let misfits = adapter(kind).misfits(topology, &site, &files);
+            if !misfits.is_empty() {
+                let said: Vec<_> = misfits.iter().map(|it| format!("{}: {}", it.what, it.fix)).collect();
+                return Err(CheckError::Unfit(said.join("\n")));
+            }
             return Ok((adoption, format!("checked: {} of this machine accepts it", program.name)));
         }
         let refused = adopts.refused(&said).filter(|_| left_out < MOST);

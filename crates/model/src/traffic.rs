@@ -96,10 +96,10 @@ impl Traffic {
         }
     }
 
-    /// The name that clients ask for in TLS (SNI) and that the certificate bears: that of the first class that has one.
-    /// Connections carry requests of any class, so there is one.
+    /// The name that clients ask for in TLS (SNI) and that the certificate bears: that of the first class. Connections carry
+    /// requests of any class, so there is one.
     pub fn host(&self) -> Option<&str> {
-        self.mix.iter().find_map(|class| class.host.as_deref())
+        self.mix.first()?.host.as_deref()
     }
 
     /// Whether each user has a source address of his own.

@@ -14,6 +14,9 @@ pub(super) struct Frontends<'d> {
     logs: bool,
 }
 
+/// A line that leads to a backend, and what a request must have to take it.
+type Led<'d> = (&'d Line, String, Option<Wanted>);
+
 /// Words of a bind that belong to another machine, with how many words follow.
 const OF_THE_MACHINE: [(&str, usize); 14] = [
     ("interface", 1),
@@ -78,10 +81,13 @@ impl<'d> Frontends<'d> {
     pub(super) fn routes(&self, draft: &mut Draft<'_>, proxies: &Proxies<'d>, servers: &mut Servers<'d>) -> Vec<OwnRoute> {
         let mut routes = Vec::new();
         let mut found = Vec::new();
+        let mut otherwise = None;
         for line in self.main.named("use_backend") {
             let name = line.word(1);
             if name.contains("%[") {
-                found.extend(self.dynamic(draft, line));
+                let (named, default) = self.dynamic(draft, line);
+                found.extend(named);
+                otherwise = otherwise.or(default.map(|name| (line, name)));
                 continue;
             }
             let wanted = match after_if(line) {
@@ -93,7 +99,7 @@ impl<'d> Frontends<'d> {
         }
         let default = proxies.held(self.main, "default_backend").last().copied();
         let own = (self.main.kind == "listen").then(|| self.main.name.clone());
-        let last = default.map(|line| (line, line.word(1).to_owned())).or_else(|| Some((&self.main.head, own?)));
+        let last = default.map(|line| (line, line.word(1).to_owned())).or(otherwise).or_else(|| Some((&self.main.head, own?)));
         let host = self.host(proxies, last.as_ref().map(|(_, name)| name.as_str()));
         if let Some((line, name)) = last {
             if let Some(pool) = servers.pool(draft, &name, line) {
@@ -113,8 +119,8 @@ impl<'d> Frontends<'d> {
         routes
     }
 
-    /// Backends that a map file names by host or path.
-    fn dynamic(&self, draft: &mut Draft<'_>, line: &'d Line) -> Vec<(&'d Line, String, Option<Wanted>)> {
+    /// Backends that a map file names by host or path, and the one for all others.
+    fn dynamic(&self, draft: &mut Draft<'_>, line: &'d Line) -> (Vec<Led<'d>>, Option<String>) {
         let text = line.word(1);
         let map = text.find("map").and_then(|at| {
             let (by, rest) = text[at..].split_once('(')?;
@@ -125,7 +131,7 @@ impl<'d> Frontends<'d> {
         let is_path = text.contains("path");
         let Some((by, path, default)) = map.filter(|_| by_host || is_path) else {
             draft.left(line.at.start, format!("`{}`: where it leads is known when a request comes", line.text()), "");
-            return Vec::new();
+            return (Vec::new(), None);
         };
         let mut found = Vec::new();
         for entry in draft.finder.read(&path).unwrap_or_default().lines() {
@@ -138,8 +144,7 @@ impl<'d> Frontends<'d> {
             };
             found.push((line, name.to_owned(), wanted));
         }
-        found.extend(default.map(|name| (line, name, Some(Wanted::default()))));
-        found
+        (found, default)
     }
 
     /// The host that requests ask for: the one that is let in, or that probes ask for, or the first that leads anywhere.

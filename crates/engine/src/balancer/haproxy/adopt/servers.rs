@@ -97,7 +97,7 @@ impl<'d> Servers<'d> {
         if line.is("server-template") {
             // Its servers have numbers after their common name.
             let first: usize = line.word(2).split('-').next().and_then(|it| it.parse().ok()).filter(|_| line.word(2).contains('-')).unwrap_or(1);
-            let rest = line.words_at.get(4).map_or(String::new(), |at| format!(" {}", &draft.source.text[at.start..end]));
+            let rest = self.kept(draft, line, 4);
             let indent = line.words_at[0].start - line.at.start;
             let indent = draft.source.text[line.at.start..line.at.start + indent].to_owned();
             let lines = own.iter().enumerate().map(|(n, server)| {
@@ -117,6 +117,21 @@ impl<'d> Servers<'d> {
             draft.left(line.at.start, format!("server {}: {why}; this one is nobody", line.word(1)), "");
         }
         self.words(draft, line, 3);
+    }
+
+    /// What follows the address of a line that is written anew, without what does not fit.
+    fn kept(&mut self, draft: &mut Draft<'_>, line: &Line, from: usize) -> String {
+        let mut apart = Draft::of(draft.source, super::HOME);
+        self.words(&mut apart, line, from);
+        draft.left.append(&mut apart.left);
+        let (start, end) = match (line.words_at.get(from), line.words_at.last()) {
+            (Some(first), Some(last)) => (first.start - 1, last.end),
+            _ => return String::new(),
+        };
+        let before = draft.source.text[..start].len();
+        apart.edits.replace(0..before, "");
+        apart.edits.replace(end..draft.source.text.len(), "");
+        apart.edits.applied(&draft.source.text)
     }
 
     /// What follows the address.
@@ -171,7 +186,10 @@ impl<'d> Servers<'d> {
             }
         }
         let lines: Vec<&Line> = main.lines.iter().filter(|line| is_server(line) || line.is("default-server")).collect();
-        let defaults: Vec<&Line> = self.held(main, "default-server");
+        // What a section says of all its servers comes on top of what its defaults say.
+        let of_main = self.proxies.iter().find(|(section, _)| section.head.at == main.head.at);
+        let defaults: Vec<&Line> =
+            of_main.and_then(|(_, it)| *it).into_iter().flat_map(|it| it.named("default-server")).collect();
         let all = || lines.iter().chain(&defaults);
         all().any(|line| line.words.iter().any(|it| it == "check")).then_some(())?;
         let value = |name: &str| {

@@ -52,8 +52,8 @@ pub struct Adoption {
     pub health_check: Option<HealthCheck>,
     /// How often it tries a request, where it tries again.
     pub tries: Option<u32>,
-    /// Requests per second that it lets through from one address, and what says so.
-    pub limit: Option<(f64, String)>,
+    /// What it lets through from one address, where that is less than a load would be.
+    pub limit: Option<Limit>,
     /// How a backend is taken out of it.
     pub deregister: Deregister,
     /// What was mapped to the cell.
@@ -123,6 +123,28 @@ pub fn adopt(file: &Path, kind: Option<BalancerKind>) -> Result<(BalancerKind, A
     Ok((kind, adopts.adopt(file)?))
 }
 
+/// What a configuration lets through from one address.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limit {
+    /// Requests per second.
+    pub rate: f64,
+    /// The line that says so.
+    pub says: String,
+    /// Whether it counts requests at once: the rate is then what that comes to.
+    pub at_once: bool,
+}
+
+impl Limit {
+    pub(super) fn per_second(rate: f64, says: String) -> Limit {
+        Limit { rate, says, at_once: false }
+    }
+
+    /// So many at once, of requests that last as long as the slowest of a scenario.
+    pub(super) fn at_once(most: f64, says: String) -> Limit {
+        Limit { rate: most / 0.4, says, at_once: true }
+    }
+}
+
 /// Servers that serve the same requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnPool {
@@ -139,6 +161,8 @@ pub struct OwnPool {
 pub struct OwnRoute {
     /// A path prefix.
     pub path: String,
+    /// A path below it that no file of a static root has.
+    pub asks: String,
     /// A header that is wanted, with its value.
     pub header: Option<(String, String)>,
     /// The name that is asked for.
@@ -207,12 +231,14 @@ impl<'s> Draft<'s> {
         self.mapped.push(Note { place, what: what.into(), fix: String::new() });
     }
 
-    /// A limit of requests per second of one address, if the load has to stay below it; `at` is where that is said.
-    pub(super) fn limited(&mut self, at: usize, limit: Option<(f64, String)>) -> Option<(f64, String)> {
-        let (limit, says) = limit.filter(|(limit, _)| limit * BELOW < RATE)?;
-        let what = format!("{says} lets {limit} requests per second of one address through, and all of the load has one");
+    /// The lowest of the limits, if the load has to stay below it; `at` is where that is said.
+    pub(super) fn limited(&mut self, at: usize, limits: Vec<Limit>) -> Option<Limit> {
+        let lowest = limits.into_iter().min_by(|a, b| a.rate.total_cmp(&b.rate));
+        let limit = lowest.filter(|limit| limit.rate * BELOW < RATE)?;
+        let Limit { rate, says, .. } = &limit;
+        let what = format!("{says} lets {rate:.0} requests per second of one address through, and all of the load has one");
         self.mapped(at, format!("{what}: the scenario's rate stays below"));
-        Some((limit, says))
+        Some(limit)
     }
 
     /// Says that the line at byte `at` could not be taken over, and what to do about it.

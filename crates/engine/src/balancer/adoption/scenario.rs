@@ -7,7 +7,7 @@ use model::catalog::BalancerKind;
 use model::timeline::Deregister;
 use model::topology::Balance;
 
-use super::{Adoption, BELOW, OwnPool, OwnRoute, RATE};
+use super::{Adoption, BELOW, Limit, OwnPool, OwnRoute, RATE};
 
 /// The share of POSTs: a balancer that tries again does so with requests that it may repeat, and these it may not.
 const POSTS: u32 = 30;
@@ -30,7 +30,7 @@ impl Adoption {
 
     /// The load's rate, in requests per second.
     pub fn rate(&self) -> f64 {
-        let most = self.limit.as_ref().map_or(RATE, |(limit, _)| RATE.min(limit * BELOW));
+        let most = self.limit.as_ref().map_or(RATE, |limit| RATE.min(limit.rate * BELOW));
         if most >= 1.0 { most.floor() } else { (most * 10.0).floor().max(1.0) / 10.0 }
     }
 
@@ -65,8 +65,15 @@ impl Adoption {
     fn write_topology(&self, out: &mut String) -> std::fmt::Result {
         writeln!(out, "topology:\n  pools:")?;
         let health = self.health_check.as_ref().map(|check| check.path.as_str()).filter(|path| *path != "/health");
+        // As many requests are in flight at a low rate as at a higher one, so that a deploy has something to lose.
+        let slower = match &self.limit {
+            Some(limit) if !limit.at_once => (100.0 / self.rate()).clamp(1.0, 10.0),
+            _ => 1.0,
+        };
+        let (from, to) = ((50.0 * slower).round(), (400.0 * slower).round());
         for pool in &self.pools {
-            let mut says = format!("backends: {}, boot: 500ms, latency: {{ uniform: [50ms, 400ms] }}, on_term: exit", pool.backends);
+            let latency = format!("latency: {{ uniform: [{from}ms, {to}ms] }}");
+            let mut says = format!("backends: {}, boot: 500ms, {latency}, on_term: exit", pool.backends);
             if let Some(path) = health {
                 write!(says, ", health_path: {}", quoted(path))?;
             }
@@ -114,8 +121,8 @@ impl Adoption {
 
     fn write_load(&self, out: &mut String) -> std::fmt::Result {
         let rate = self.rate();
-        if let Some((limit, says)) = &self.limit {
-            writeln!(out, "# The load comes from one address, and {says} lets {limit} requests per second of an address through.")?;
+        if let Some(Limit { rate: limit, says, .. }) = &self.limit {
+            writeln!(out, "# The load comes from one address, and {says} lets {limit:.0} requests per second of an address through.")?;
         }
         writeln!(out, "load:\n  rate: {rate}/s\n  for: {}s\n  warmup: 2s\n  timeout: 5s", self.seconds())?;
         if self.balance == Some(Balance::SourceHash) {
@@ -134,7 +141,7 @@ impl Adoption {
                 });
                 format!(
                     "{{ share: {share}%{host}, path: {}{headers}{more}, expect: {{ pool: {} }} }}",
-                    quoted(&route.path), route.pool
+                    quoted(&route.asks), route.pool
                 )
             };
             if n > 0 {
@@ -170,8 +177,9 @@ impl Adoption {
     /// How long the load lasts: a deploy replaces one backend after another, and each has to be found healthy.
     fn seconds(&self) -> u64 {
         let probes = self.health_check.as_ref().map_or(0.0, |check| check.every.seconds() * f64::from(check.rise + 1));
+        let slowest = if self.limit.is_some() { 4.0 } else { 0.0 };
         let backends = self.deployed().map_or(1, |pool| pool.backends) as f64;
-        (8.0 + backends * (6.0 + probes)).ceil() as u64
+        (8.0 + backends * (6.0 + slowest + probes)).ceil() as u64
     }
 }
 

@@ -103,7 +103,8 @@ impl<'d> Frontends<'d> {
         let host = self.host(proxies, last.as_ref().map(|(_, name)| name.as_str()));
         if let Some((line, name)) = last {
             if let Some(pool) = servers.pool(draft, &name, line) {
-                routes.push(OwnRoute { path: "/".to_owned(), header: None, host: host.clone(), pool });
+                let path = "/".to_owned();
+                routes.push(OwnRoute { asks: path.clone(), path, header: None, host: host.clone(), pool });
             }
         }
         for (line, name, wanted) in found {
@@ -114,7 +115,7 @@ impl<'d> Frontends<'d> {
                 continue;
             };
             let path = path.unwrap_or_else(|| "/".to_owned());
-            routes.push(OwnRoute { path, header, host: wants.or_else(|| host.clone()), pool });
+            routes.push(OwnRoute { asks: path.clone(), path, header, host: wants.or_else(|| host.clone()), pool });
         }
         routes
     }

@@ -72,7 +72,7 @@ fn adopt(file: &Path) -> Result<Adoption, AdoptError> {
     servers.rest(&mut draft);
     frontends.edit(&mut draft, &sections);
     surroundings::edit(&mut draft, &sections, &proxies, frontends.main);
-    let limit = draft.limited(frontends.main.head.at.start, surroundings::limit(&sections));
+    let limit = draft.limited(frontends.main.head.at.start, surroundings::limits(&sections));
     let (health_check, tries, balance) = match main {
         Some(main) => (servers.health(&mut draft, main), servers.tries(main), servers.balance(&mut draft, main)),
         None => (None, None, None),

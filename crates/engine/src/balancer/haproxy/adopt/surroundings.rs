@@ -1,5 +1,7 @@
 //! What a configuration says about the machine that it runs on: users, sockets, logs, files, other programs.
 
+use crate::balancer::adoption::Limit;
+
 use super::{Draft, Line, Proxies, Section, milliseconds, nobody, removed, word};
 
 /// Lines of `global` that belong to another machine.
@@ -175,8 +177,8 @@ fn maps(draft: &mut Draft<'_>, line: &Line, nth: usize, text: &str) {
     let _ = text;
 }
 
-/// The fewest requests per second that a rule lets through from one address, and which it is.
-pub(super) fn limit(sections: &[Section]) -> Option<(f64, String)> {
+/// What rules let through from one address.
+pub(super) fn limits(sections: &[Section]) -> Vec<Limit> {
     let lines = || sections.iter().flat_map(|section| &section.lines);
     let inside = |text: &str, name: &str| Some(text.split_once(&format!("{name}("))?.1.split(')').next()?.to_owned());
     let tables = || lines().filter(|line| line.is("stick-table")).map(Line::text);
@@ -186,10 +188,9 @@ pub(super) fn limit(sections: &[Section]) -> Option<(f64, String)> {
         let (what, most) = (line.word(at.checked_sub(1)?), line.word(at + 1).parse::<f64>().ok()?);
         let says = format!("`{}`", line.text());
         if what.contains("http_req_rate") {
-            return Some((most * 1000.0 / period as f64, says));
+            return Some(Limit::per_second(most * 1000.0 / period as f64, says));
         }
-        // As many at once as last 400 ms at most, which is the longest time that a backend of the scenario takes.
-        what.contains("conn_cur").then_some((most / 0.4, says))
+        what.contains("conn_cur").then(|| Limit::at_once(most, says))
     });
-    limits.min_by(|a, b| a.0.total_cmp(&b.0))
+    limits.collect()
 }

@@ -80,7 +80,7 @@ fn adopt(file: &Path) -> Result<Adoption, AdoptError> {
     listeners.edit(&mut draft);
     surroundings::edit(&mut draft, &tree, listeners.tls());
     add(&mut draft, &tree, http);
-    let limit = draft.limited(http.at.start, routes::limit(http));
+    let limit = draft.limited(http.at.start, routes::limits(http));
     let upstream = found.upstream.as_ref();
     let balance = upstream.and_then(|upstream| balance(&mut draft, upstream));
     Ok(Adoption {

@@ -3,7 +3,7 @@
 use super::listeners::Listeners;
 use super::targets::{Target, Targets, When};
 use super::{AdoptError, Directive, Draft, nobody, unfit};
-use crate::balancer::adoption::{OwnPool, OwnRoute, Pools, Server};
+use crate::balancer::adoption::{Limit, OwnPool, OwnRoute, Pools, Server};
 
 /// What the locations say.
 pub(super) struct Found<'d> {
@@ -119,7 +119,9 @@ impl<'d> Search<'_, 'd, '_> {
                     continue;
                 }
             };
-            let route = OwnRoute { path: path.to_owned(), header, host, pool };
+            // What a location tries as a file first must not be one.
+            let asks = if own.is_none() { format!("{}/page", path.trim_end_matches('/')) } else { path.to_owned() };
+            let route = OwnRoute { path: path.to_owned(), asks, header, host, pool };
             self.routes.push(route);
         }
     }
@@ -234,32 +236,27 @@ fn tries(http: &Directive, server: &Directive, servers: u32) -> Option<u32> {
     (on && tries > 1).then_some(tries)
 }
 
-/// The fewest requests per second that a limit lets through, and which it is.
-pub(super) fn limit(http: &Directive) -> Option<(f64, String)> {
+/// What is let through from one address.
+pub(super) fn limits(http: &Directive) -> Vec<Limit> {
     let all = http.below();
-    let zones: Vec<(String, f64)> = all
-        .iter()
-        .filter(|it| it.name == "limit_req_zone")
-        .filter_map(|it| {
-            let value = |key: &str| it.arguments.iter().find_map(|word| word.strip_prefix(key));
-            let name = value("zone=")?.split(':').next()?.to_owned();
-            let rate = value("rate=")?;
-            let number = |text: &str| text.parse::<f64>().ok();
-            let rate = rate.strip_suffix("r/s").and_then(number).or_else(|| Some(number(rate.strip_suffix("r/m")?)? / 60.0));
-            Some((name, rate?))
-        })
+    let value = |it: &'_ Directive, key: &str| it.arguments.iter().find_map(|word| word.strip_prefix(key).map(str::to_owned));
+    let rate = |text: &str| {
+        let number = |text: &str| text.parse::<f64>().ok();
+        text.strip_suffix("r/s").and_then(number).or_else(|| Some(number(text.strip_suffix("r/m")?)? / 60.0))
+    };
+    let zones = all.iter().filter(|it| it.name == "limit_req_zone");
+    let zones: Vec<(String, f64)> = zones
+        .filter_map(|it| Some((value(it, "zone=")?.split(':').next()?.to_owned(), rate(&value(it, "rate=")?)?)))
         .collect();
     let requests = all.iter().filter(|it| it.name == "limit_req").filter_map(|it| {
-        let zone = it.arguments.iter().find_map(|word| word.strip_prefix("zone="))?;
-        let (_, rate) = zones.iter().find(|(name, _)| name == zone)?;
-        Some((*rate, format!("`limit_req zone={zone}`")))
+        let zone = value(it, "zone=")?;
+        let (_, rate) = zones.iter().find(|(name, _)| *name == zone)?;
+        Some(Limit::per_second(*rate, format!("`limit_req zone={zone}`")))
     });
-    // As many at once as last 400 ms at most, which is the longest time that a backend of the scenario takes.
     let connections = all.iter().filter(|it| it.name == "limit_conn").filter_map(|it| {
-        let most: f64 = it.arguments.get(1)?.parse().ok()?;
-        Some((most / 0.4, format!("`{}`", it.words())))
+        Some(Limit::at_once(it.arguments.get(1)?.parse().ok()?, format!("`{}`", it.words())))
     });
-    requests.chain(connections).min_by(|a, b| a.0.total_cmp(&b.0))
+    requests.chain(connections).collect()
 }
 
 /// A server that rig launches nobody for.

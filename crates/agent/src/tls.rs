@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use model::tls::{ClientTls, Handshake, ServerTls};
+use model::tls::{ClientTls, Handshake, SERVER_NAME, ServerTls};
 use rustls::client::Resumption;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
@@ -29,39 +29,32 @@ pub enum TlsError {
         /// Why.
         reason: String,
     },
-    /// It can't be asked for.
-    #[error("`{0}` is no server's name")]
-    NoName(String),
+    /// The system has no certificates of authorities.
+    #[error("this system trusts no authority (Debian has them in the package ca-certificates)")]
+    NoRoots,
+    /// A server can't have that name.
+    #[error("`{0}` is not the name or the address of a server")]
+    Name(String),
     /// rustls refuses what was read.
     #[error("cannot speak TLS: {0}")]
     Refused(#[from] rustls::Error),
 }
 
-/// How a client speaks TLS, and with whom.
-#[derive(Clone, Debug)]
-pub struct Client {
-    /// How.
-    pub config: Arc<ClientConfig>,
-    /// The name that it asks for.
-    pub name: ServerName<'static>,
-}
-
-/// A client that trusts the run's own authority and nobody else.
-pub fn client(tls: &ClientTls) -> Result<Client, TlsError> {
-    let mut trusted = RootCertStore::empty();
-    for certificate in certificates(&tls.authority)? {
-        trusted.add(certificate)?;
-    }
-    let mut config = ClientConfig::builder_with_provider(provider())
-        .with_protocol_versions(&[&version::TLS13])?
-        .with_root_certificates(trusted)
+/// A client that trusts the authority it is given, or those of the system, and nobody else.
+pub fn client(tls: &ClientTls) -> Result<Arc<ClientConfig>, TlsError> {
+    let (provider, versions): (_, &[_]) = match tls.server {
+        None => (provider(), &[&version::TLS13]),
+        Some(_) => (Arc::new(ring::default_provider()), &[&version::TLS13, &version::TLS12]),
+    };
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)?
+        .with_root_certificates(trusted(tls.authority.as_deref())?)
         .with_no_client_auth();
     config.resumption = match tls.resumption {
         true => Resumption::in_memory_sessions(SESSIONS),
         false => Resumption::disabled(),
     };
-    let name = ServerName::try_from(tls.name.clone()).map_err(|_| TlsError::NoName(tls.name.clone()))?;
-    Ok(Client { config: Arc::new(config), name })
+    Ok(Arc::new(config))
 }
 
 /// A server with tickets under a key of its own, which no other process knows.
@@ -73,6 +66,33 @@ pub fn server(tls: &ServerTls) -> Result<Arc<ServerConfig>, TlsError> {
         .with_single_cert(certificates(&tls.certificate)?, key)?;
     config.ticketer = ring::Ticketer::new()?;
     Ok(Arc::new(config))
+}
+
+/// The certificates of a file, or those that the system trusts.
+fn trusted(authority: Option<&Path>) -> Result<RootCertStore, TlsError> {
+    let mut trusted = RootCertStore::empty();
+    match authority {
+        Some(path) => {
+            for certificate in certificates(path)? {
+                trusted.add(certificate)?;
+            }
+        }
+        None => {
+            let found = rustls_native_certs::load_native_certs();
+            // One that rustls can't read is trusted by nobody; others may do.
+            let (known, _) = trusted.add_parsable_certificates(found.certs);
+            if known == 0 {
+                return Err(TlsError::NoRoots);
+            }
+        }
+    }
+    Ok(trusted)
+}
+
+/// The name that a client asks for.
+pub fn server_name(tls: &ClientTls) -> Result<ServerName<'static>, TlsError> {
+    let name = tls.server.clone().unwrap_or_else(|| SERVER_NAME.to_owned());
+    ServerName::try_from(name.clone()).map_err(|_| TlsError::Name(name))
 }
 
 /// How a handshake went, once it has ended.
@@ -99,6 +119,8 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
 fn unreadable<E: std::fmt::Display>(path: &Path) -> impl FnOnce(E) -> TlsError + use<'_, E> {
     move |error| TlsError::File { path: path.to_owned(), reason: error.to_string() }
 }
+
+pub use rustls::Error as Refusal;
 
 /// Why rustls gave up on a connection; `None`: it was not rustls that did.
 pub fn refusal(error: &io::Error) -> Option<&rustls::Error> {

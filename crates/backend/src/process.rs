@@ -60,7 +60,7 @@ fn serve_until_told(job: BackendJob) -> Result<(), ProcessError> {
 async fn obey(behaviour: &Behaviour) -> Result<(), ProcessError> {
     let mut lines = frames::lines_to_come();
     while let Some(line) = lines.recv().await {
-        let Command::Degrade(misbehaviour) = serde_json::from_str(&line)?;
+        let Command::Degrade(misbehaviour) = serde_json::from_str(&line)? else { continue };
         behaviour.set(misbehaviour);
         frames::send(&Frame::Behaves { at: clock::now() });
     }

@@ -21,7 +21,6 @@ use tokio::net::TcpStream;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::pki_types::ServerName;
 
 struct Running {
     address: SocketAddr,
@@ -66,8 +65,8 @@ impl Running {
             sessions: None,
             tls: Some(ServerTls { certificate: path("certificate"), key: path("key") }),
         };
-        let client = ClientTls { authority: path("authority"), name: SERVER_NAME.into(), resumption: true };
-        let client = TlsConnector::from(agent::tls::client(&client).unwrap().config);
+        let client = ClientTls { authority: Some(path("authority")), server: None, resumption: true };
+        let client = TlsConnector::from(agent::tls::client(&client).unwrap());
         let (listening, listens) = oneshot::channel();
         let (behaviour, terminate) = (Behaviour::default(), Rc::new(Notify::new()));
         let (behaves, told) = (behaviour.clone(), terminate.clone());
@@ -82,7 +81,14 @@ impl Running {
     /// Asks over TLS; returns what came, and whether it ended by a farewell.
     async fn ask(&self, path: &str) -> (Vec<u8>, Result<(), ErrorKind>) {
         let stream = TcpStream::connect(self.address).await.unwrap();
-        ask(self.client.connect(ServerName::try_from(SERVER_NAME).unwrap(), stream).await.unwrap(), path).await
+        ask(
+            self.client
+                .connect(ServerName::try_from(model::tls::SERVER_NAME).unwrap(), stream)
+                .await
+                .unwrap(),
+            path,
+        )
+        .await
     }
 
     async fn status(&self) -> BackendStatus {

@@ -6,7 +6,6 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 use agent::clock;
-use agent::tls::Client;
 use model::outcome::{Cause, Stage};
 use model::request::ConnectionUse;
 use model::tls::Handshake;
@@ -15,7 +14,7 @@ use tokio::net::{TcpSocket, TcpStream};
 
 use crate::context::count;
 use crate::exchange::Exchange;
-use crate::wire::Wire;
+use crate::wire::{Tls, Wire};
 
 /// An open connection. Dropping it closes it.
 pub(crate) struct Connection {
@@ -34,7 +33,7 @@ impl Connection {
         target: SocketAddr,
         source: Option<IpAddr>,
         opened: &Cell<u64>,
-        tls: Option<&Client>,
+        tls: Option<&Tls>,
         at: &mut Stage,
     ) -> io::Result<Connection> {
         let stream = match source {
@@ -49,9 +48,9 @@ impl Connection {
         let number = count(opened);
         let (wire, handshake) = match tls {
             None => (Wire::Plain(stream), None),
-            Some(client) => {
+            Some(tls) => {
                 *at = Stage::Tls;
-                Wire::secure(stream, client).await?
+                Wire::secure(stream, tls.clone()).await?
             }
         };
         Ok(Connection { wire, handshake, source, number, carried: 0, idle_since: None })

@@ -2,10 +2,10 @@
 
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::time::Duration;
 
 use agent::timer::Timer;
-use agent::tls::Client;
 use model::outcome::{NotSent, Outcome};
 use model::request::Request;
 use model::traffic::RequestClass;
@@ -16,19 +16,24 @@ use crate::pool::{Pool, Released};
 use crate::recorder::Recorder;
 use crate::request::Template;
 use crate::users::Holdings;
+use crate::wire::Tls;
 
 /// Bytes that are read at once.
 const READ_BUFFER: usize = 64 * 1024;
 
 /// One run of the generator.
 pub(crate) struct Context {
-    pub(crate) target: SocketAddr,
+    /// Connections take one after the other.
+    pub(crate) targets: Vec<SocketAddr>,
     /// `None`: plain HTTP.
-    pub(crate) tls: Option<Client>,
+    pub(crate) tls: Option<Tls>,
+    /// The header that says who answered, where it is not rig's own.
+    pub(crate) identity_header: Option<Rc<str>>,
     pub(crate) timeout: Duration,
     pub(crate) classes: Vec<RequestClass>,
     pub(crate) templates: Vec<Template>,
-    pub(crate) scheduled: u64,
+    /// Requests to end; fewer than were scheduled at first, if the load is shortened.
+    pub(crate) scheduled: Cell<u64>,
     pub(crate) timer: Timer,
     pub(crate) pool: RefCell<Pool>,
     pub(crate) holdings: RefCell<Holdings>,
@@ -42,6 +47,8 @@ pub(crate) struct Context {
 /// Counts of connections.
 #[derive(Default)]
 pub(crate) struct Tally {
+    /// Connections that were begun.
+    pub(crate) attempts: Cell<u64>,
     pub(crate) opened: Cell<u64>,
     pub(crate) unannounced_closes: Cell<u64>,
     pub(crate) announced_closes: Cell<u64>,
@@ -62,9 +69,14 @@ impl Context {
     pub(crate) fn record(&self, request: &Request) {
         let mut recorder = self.recorder.borrow_mut();
         recorder.record(request);
-        if recorder.progress().ended == self.scheduled {
+        if recorder.progress().ended == self.scheduled.get() {
             self.all_ended.notify_one();
         }
+    }
+
+    /// Where the next connection goes.
+    pub(crate) fn target(&self) -> SocketAddr {
+        self.targets[self.tally.attempts.replace(self.tally.attempts.get() + 1) as usize % self.targets.len()]
     }
 
     /// When `released` is out of time.
@@ -89,6 +101,7 @@ impl Context {
             bytes_out: 0,
             bytes_in: 0,
             served_by: None,
+            identity: None,
             outcome: Outcome::NotSent(why),
             user: released.arrival.user,
             session: None,

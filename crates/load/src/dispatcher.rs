@@ -1,5 +1,6 @@
 //! Releases each request when it is due, and sees each to its end.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::iter::Peekable;
 use std::pin::pin;
@@ -20,30 +21,48 @@ pub(crate) struct Dispatcher {
     context: Rc<Context>,
     schedule: Peekable<Schedule>,
     workers: JoinSet<()>,
+    /// Whether nothing more of the schedule is due.
+    ended: bool,
 }
 
 impl Dispatcher {
     pub(crate) fn new(context: Rc<Context>, schedule: Schedule) -> Dispatcher {
-        Dispatcher { context, schedule: schedule.peekable(), workers: JoinSet::new() }
+        Dispatcher { context, schedule: schedule.peekable(), workers: JoinSet::new(), ended: false }
     }
 
     /// Runs until every scheduled request has ended; if `stop` resolves first, the rest ends as cancelled.
-    pub(crate) async fn run(mut self, stop: impl Future<Output = ()>) {
-        let mut stop = pin!(stop);
-        while self.context.recorder.borrow().progress().ended < self.context.scheduled {
+    /// If `enough` does, nothing more is due, and `shortened` is told since when.
+    pub(crate) async fn run(
+        mut self,
+        stop: impl Future<Output = ()>,
+        enough: impl Future<Output = ()>,
+        shortened: &Cell<Option<Nanos>>,
+    ) {
+        let (mut stop, mut enough) = (pin!(stop), pin!(enough));
+        while self.context.recorder.borrow().progress().ended < self.context.scheduled.get() {
             let wake = self.next_wake();
             tokio::select! {
                 biased;
                 () = &mut stop => return self.cancel().await,
+                () = &mut enough, if shortened.get().is_none() => shortened.set(Some(self.shorten())),
                 () = self.context.all_ended.notified() => {}
                 () = self.context.timer.sleep_until(wake) => self.release(clock::now()),
             }
         }
     }
 
+    /// Releases what is due, and forgets the rest of the schedule; returns since when nothing more is due.
+    fn shorten(&mut self) -> Nanos {
+        let now = clock::now();
+        self.release(now);
+        self.ended = true;
+        self.context.scheduled.set(self.context.recorder.borrow().progress().due);
+        now
+    }
+
     /// When the next request is due, or one in the queue times out; never, if there is none.
     fn next_wake(&mut self) -> Nanos {
-        let due = self.schedule.peek().map(|arrival| arrival.due);
+        let due = self.schedule.peek().filter(|_| !self.ended).map(|arrival| arrival.due);
         let pool = self.context.pool.borrow();
         let expiry = pool.oldest_waiting().map(|oldest| self.context.deadline(oldest));
         due.into_iter().chain(expiry).min().unwrap_or(Nanos(i64::MAX))
@@ -56,7 +75,8 @@ impl Dispatcher {
             ended.expect("a worker doesn't panic");
         }
         self.context.expire_waiting(now);
-        while let Some(arrival) = self.schedule.next_if(|arrival| arrival.due <= now) {
+        let ended = self.ended;
+        while let Some(arrival) = self.schedule.next_if(|arrival| arrival.due <= now && !ended) {
             self.place(arrival, now);
         }
     }
@@ -80,7 +100,8 @@ impl Dispatcher {
         while let Some(waiting) = self.context.pool.borrow_mut().pop_waiting() {
             self.context.record_unsent(&waiting, now, NotSent::Cancelled);
         }
-        for arrival in self.schedule {
+        let rest = if self.ended { None } else { Some(self.schedule) };
+        for arrival in rest.into_iter().flatten() {
             let released = Released { arrival, at: now, queued: false };
             self.context.record_unsent(&released, now, NotSent::Cancelled);
         }

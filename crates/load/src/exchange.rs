@@ -2,6 +2,7 @@
 //! close, before it has read the whole request.
 
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use agent::clock;
@@ -31,11 +32,16 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    pub(crate) fn new(method: Method, request: RequestBytes, pace: Option<Pace>) -> Exchange {
+    pub(crate) fn new(
+        method: Method,
+        identity_header: Option<Rc<str>>,
+        request: RequestBytes,
+        pace: Option<Pace>,
+    ) -> Exchange {
         Exchange {
             request,
             pace,
-            response: ResponseReader::new(method),
+            response: ResponseReader::new(method).identified_by(identity_header),
             sent: 0,
             received: 0,
             first_byte: None,

@@ -77,6 +77,7 @@ impl Drop for Flight {
             bytes_out: exchange.map_or(0, Exchange::bytes_out),
             bytes_in: exchange.map_or(0, Exchange::bytes_in),
             served_by: exchange.and_then(|exchange| exchange.response().head().served_by.clone()),
+            identity: exchange.and_then(|exchange| exchange.response().head().identity.clone()),
             outcome: self.outcome.unwrap_or(Outcome::NotSent(NotSent::Cancelled)),
             user: arrival.user,
             session,

@@ -1,6 +1,6 @@
 //! One run of the generator, from its job to its report.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::io;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use agent::timer::Timer;
 use agent::tls::TlsError;
 use agent::{clock, usage};
 use model::job::{Frame, GeneratorReport, LoadJob, Progress};
-use model::tls::SERVER_NAME;
+use model::tls::{ClientTls, SERVER_NAME};
 
 use crate::busiest::Busiest;
 use crate::context::{Context, Tally, read_buffer};
@@ -21,6 +21,7 @@ use crate::recorder::Recorder;
 use crate::request::Template;
 use crate::schedule::Schedule;
 use crate::users::Holdings;
+use crate::wire::Tls;
 
 /// Time between two progress frames; the records gathered meanwhile are written as often.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
@@ -31,6 +32,9 @@ pub enum LoadError {
     /// The traffic has no class of requests.
     #[error("the traffic's mix is empty: there is nothing to send")]
     EmptyMix,
+    /// The job names no address.
+    #[error("the load has no address to go to")]
+    NoTarget,
     /// The records can't be written.
     #[error("cannot write the records {}: {source}", path.display())]
     Records {
@@ -56,25 +60,31 @@ pub enum LoadError {
 }
 
 /// Sends the load of `job` and records every request. `frames` takes the schedule's size and then progress;
-/// if `stop` resolves, what hasn't ended is recorded as cancelled. To be called on tokio's `LocalRuntime` or
+/// if `stop` resolves, what hasn't ended is recorded as cancelled; if `enough` does, nothing more is due. To be called on tokio's `LocalRuntime` or
 /// in a `LocalSet`.
 pub async fn generate(
     job: LoadJob,
     mut frames: impl FnMut(Frame),
     stop: impl Future<Output = ()>,
+    enough: impl Future<Output = ()>,
 ) -> Result<GeneratorReport, LoadError> {
     if job.traffic.mix.is_empty() {
         return Err(LoadError::EmptyMix);
     }
     let schedule = Schedule::new(&job.traffic, job.origin, job.seed);
     let unwritable = |source| LoadError::Records { path: job.records.clone(), source };
-    let host = match &job.tls {
-        None => job.target.to_string(),
-        Some(_) => format!("{SERVER_NAME}:{}", job.target.port()),
+    let Some(first) = job.targets.first() else { return Err(LoadError::NoTarget) };
+    let host = job.host.clone().unwrap_or_else(|| match &job.tls {
+        None => first.to_string(),
+        Some(_) => format!("{SERVER_NAME}:{}", first.port()),
+    });
+    let tls = |tls: &ClientTls| {
+        Ok::<_, TlsError>(Tls { config: agent::tls::client(tls)?, server: agent::tls::server_name(tls)? })
     };
     let context = Rc::new(Context {
-        target: job.target,
-        tls: job.tls.as_ref().map(agent::tls::client).transpose()?,
+        tls: job.tls.as_ref().map(tls).transpose()?,
+        targets: job.targets,
+        identity_header: job.identity_header.map(Into::into),
         timeout: job.traffic.timeout.0,
         templates: job
             .traffic
@@ -83,7 +93,7 @@ pub async fn generate(
             .map(|class| Template::new(class, class.host.as_deref().unwrap_or(&host)))
             .collect(),
         classes: job.traffic.mix,
-        scheduled: schedule.remaining(),
+        scheduled: Cell::new(schedule.remaining()),
         timer: Timer::new()?,
         pool: RefCell::new(Pool::new(job.traffic.connections)),
         holdings: RefCell::new(Holdings::new(job.traffic.users)),
@@ -92,20 +102,24 @@ pub async fn generate(
         tally: Tally::default(),
         all_ended: tokio::sync::Notify::new(),
     });
-    frames(Frame::Scheduled { requests: context.scheduled });
+    frames(Frame::Scheduled { requests: context.scheduled.get() });
     let mut busiest = Busiest::new(job.origin);
+    let shortened = Cell::new(None);
     tokio::select! {
-        () = Dispatcher::new(context.clone(), schedule).run(stop) => {}
+        () = Dispatcher::new(context.clone(), schedule).run(stop, enough, &shortened) => {}
         error = tell_progress(&context, &mut busiest, &mut frames) => return Err(unwritable(error)),
     }
     context.recorder.borrow_mut().flush().map_err(unwritable)?;
     let progress = context.recorder.borrow().progress();
     frames(Frame::Progress(progress));
-    if progress.ended != context.scheduled {
-        return Err(LoadError::Unbalanced { scheduled: context.scheduled, recorded: progress.ended });
+    if let Some(at) = shortened.get() {
+        frames(Frame::Shortened { requests: context.scheduled.get(), at });
+    }
+    if progress.ended != context.scheduled.get() {
+        return Err(LoadError::Unbalanced { scheduled: context.scheduled.get(), recorded: progress.ended });
     }
     Ok(GeneratorReport {
-        scheduled: context.scheduled,
+        scheduled: context.scheduled.get(),
         recorded: progress.ended,
         cpu_seconds: usage::cpu_seconds(),
         max_rss_kib: usage::max_rss_kib()?,

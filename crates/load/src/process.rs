@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 
 use agent::frames::{self, EXIT_ENVIRONMENT};
-use model::job::{Frame, GeneratorReport, Job, LoadJob};
+use model::job::{Command, Frame, GeneratorReport, Job, LoadJob};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::generator::{LoadError, generate};
 
@@ -37,10 +38,28 @@ fn generate_until_told(job: LoadJob) -> Result<GeneratorReport, LoadError> {
                 _ = terminated.recv() => {}
             }
         };
+        let (enough, heard) = oneshot::channel();
+        let was_enough = async {
+            // Nobody will say it if nobody can any more.
+            if heard.await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        let commands = frames::lines_to_come();
         tokio::select! {
             biased;
-            () = frames::controller_gone() => std::process::exit(EXIT_ENVIRONMENT.into()),
-            generated = generate(job, |frame| frames::send(&frame), stop) => generated,
+            () = told(commands, enough) => std::process::exit(EXIT_ENVIRONMENT.into()),
+            generated = generate(job, |frame| frames::send(&frame), stop, was_enough) => generated,
         }
     })
+}
+
+/// Follows what the controller says; ends when that can say nothing more: it died.
+async fn told(mut commands: mpsc::UnboundedReceiver<String>, enough: oneshot::Sender<()>) {
+    let mut enough = Some(enough);
+    while let Some(line) = commands.recv().await {
+        if let (Ok(Command::Enough), Some(enough)) = (serde_json::from_str(&line), enough.take()) {
+            let _ = enough.send(());
+        }
+    }
 }

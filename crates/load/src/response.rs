@@ -1,6 +1,8 @@
 //! Reads one HTTP/1.1 response out of the bytes of a connection. It does no I/O, keeps no body, and gives the
 //! same result wherever the bytes are cut.
 
+use std::rc::Rc;
+
 use httparse::{EMPTY_HEADER, Header, Status};
 use model::identity::{CHECKSUM_HEADER, Incarnation, STAMP_HEADER};
 use model::outcome::{BodyCheck, Stage};
@@ -36,6 +38,8 @@ pub(crate) struct ResponseReader {
     checksum: crc32fast::Hasher,
     received: u64,
     head: Head,
+    /// The header that says who answered, where it is not rig's own.
+    identity_header: Option<Rc<str>>,
     /// Whether it answers a HEAD, and so has no body.
     to_head: bool,
     /// Whether more arrived with it than belongs to it.
@@ -59,6 +63,8 @@ pub(crate) struct Head {
     pub(crate) status: u16,
     /// The stamp of the backend that answered.
     pub(crate) served_by: Option<Incarnation>,
+    /// What the target's identity header says.
+    pub(crate) identity: Option<String>,
     /// Whether the connection's end is announced.
     pub(crate) close: bool,
     /// What it sets or deletes in the user's jar.
@@ -77,6 +83,11 @@ enum Checksum {
 }
 
 impl ResponseReader {
+    /// This reader, which keeps what the header of that name says, if there is one.
+    pub(crate) fn identified_by(self, identity_header: Option<Rc<str>>) -> ResponseReader {
+        ResponseReader { identity_header, ..self }
+    }
+
     /// A reader of the response to a request of `method`.
     pub(crate) fn new(method: Method) -> ResponseReader {
         ResponseReader {
@@ -86,6 +97,7 @@ impl ResponseReader {
             partial: Vec::new(),
             checksum: crc32fast::Hasher::new(),
             received: 0,
+            identity_header: None,
             head: Head::default(),
         }
     }
@@ -189,11 +201,11 @@ impl ResponseReader {
         let before = self.partial.len();
         // Most heads arrive whole and are read where they lie.
         let parsed = if before == 0 {
-            parse(bytes)?
+            parse(bytes, self.identity_header.as_deref())?
         } else {
             let room = HEAD_LIMIT.saturating_sub(before);
             self.partial.extend_from_slice(&bytes[..bytes.len().min(room)]);
-            parse(&self.partial)?
+            parse(&self.partial, self.identity_header.as_deref())?
         };
         let Some(parsed) = parsed else {
             if before == 0 {
@@ -223,13 +235,16 @@ impl ResponseReader {
     }
 }
 
+/// The longest identity that is kept, in characters.
+const LONGEST_IDENTITY: usize = 64;
+
 struct ParsedHead {
     length: usize,
     head: Head,
     framing: State,
 }
 
-fn parse(bytes: &[u8]) -> Result<Option<ParsedHead>, Malformed> {
+fn parse(bytes: &[u8], identity_header: Option<&str>) -> Result<Option<ParsedHead>, Malformed> {
     let mut headers = [EMPTY_HEADER; HEADERS_LIMIT];
     let mut response = httparse::Response::new(&mut headers);
     let Status::Complete(length) = response.parse(bytes).map_err(|_| Malformed)? else {
@@ -243,6 +258,10 @@ fn parse(bytes: &[u8]) -> Result<Option<ParsedHead>, Malformed> {
     let mut framing = State::UntilClose;
     for header in response.headers.iter() {
         read_header(header, &mut head, &mut framing)?;
+        if identity_header.is_some_and(|name| header.name.eq_ignore_ascii_case(name)) {
+            let said = String::from_utf8_lossy(header.value);
+            head.identity = Some(said.trim().chars().take(LONGEST_IDENTITY).collect());
+        }
     }
     Ok(Some(ParsedHead { length, head, framing }))
 }

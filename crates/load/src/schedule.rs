@@ -183,6 +183,7 @@ mod tests {
             rate: Rate(rate),
             arrivals,
             duration: Span::millis(for_ms),
+            until_settled: false,
             warmup: Span::millis(warmup_ms),
             timeout: Span::millis(1_000),
             connections: 10,

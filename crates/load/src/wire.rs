@@ -1,8 +1,8 @@
 //! What a connection of the generator speaks: plain TCP, or TLS over it.
 
 use std::io;
+use std::sync::Arc;
 
-use agent::tls::Client;
 use model::tls::Handshake;
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
@@ -10,7 +10,15 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::ClientConnection;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{ClientConfig, ClientConnection};
+
+/// How TLS is spoken, and with whom.
+#[derive(Clone)]
+pub(crate) struct Tls {
+    pub(crate) config: Arc<ClientConfig>,
+    pub(crate) server: ServerName<'static>,
+}
 
 /// A stream below a connection.
 pub(crate) enum Wire {
@@ -22,9 +30,9 @@ impl Wire {
     /// A plain connection that speaks TLS from now on, and how the handshake went.
     pub(crate) async fn secure(
         stream: TcpStream,
-        client: &Client,
+        Tls { config, server }: Tls,
     ) -> io::Result<(Wire, Option<Handshake>)> {
-        let stream = TlsConnector::from(client.config.clone()).connect(client.name.clone(), stream).await?;
+        let stream = TlsConnector::from(config).connect(server, stream).await?;
         let handshake = agent::tls::handshake(stream.get_ref().1.handshake_kind());
         Ok((Wire::Tls(Box::new(stream)), handshake))
     }

@@ -87,7 +87,7 @@ async fn attempt(flight: &mut Flight, idle: Option<Connection>) -> (Outcome, Opt
         None => {
             flight.sent = Some(clock::now());
             let (opened, tls) = (&context.tally.opened, context.tls.as_ref());
-            match Connection::open(context.target, arrival.source, opened, tls, &mut flight.opening).await {
+            match Connection::open(context.target(), arrival.source, opened, tls, &mut flight.opening).await {
                 Ok(connection) => connection,
                 Err(error) => {
                     let outcome = opening_outcome(&error, flight.opening);
@@ -107,7 +107,8 @@ async fn attempt(flight: &mut Flight, idle: Option<Connection>) -> (Outcome, Opt
     let request = context.templates[arrival.class].request(arrival.id, arrival.connect, &more);
     let class = &context.classes[arrival.class];
     let pace = class.upload.map(|over| Pace::new(context.timer.clone(), over.0));
-    let exchange = flight.exchange.insert(Exchange::new(class.method, request, pace));
+    let exchange =
+        flight.exchange.insert(Exchange::new(class.method, context.identity_header.clone(), request, pace));
     if let Err(cause) = connection.carry(exchange, &context.read_buffer).await {
         let stage = exchange.stage();
         return (Outcome::Failed { stage, cause }, None);

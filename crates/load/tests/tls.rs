@@ -52,7 +52,7 @@ impl Files {
     }
 
     fn client(&self, resumption: bool) -> ClientTls {
-        ClientTls { authority: self.directory.path().join("authority.pem"), name: SERVER_NAME.into(), resumption }
+        ClientTls { authority: Some(self.directory.path().join("authority.pem")), server: None, resumption }
     }
 }
 

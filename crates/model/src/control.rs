@@ -8,6 +8,7 @@ use std::fmt;
 
 use crate::claim::{Better, Claim, Comparison, Metric, Operand};
 use crate::plan::Variant;
+use crate::target::POOL;
 use crate::timeline::Action;
 
 /// Who promises so much of what went well promises few losses.
@@ -141,6 +142,7 @@ fn harm_of<'v>(variant: &'v Variant, action: &'v Action) -> Option<Harm<'v>> {
         Action::Fault(fault) => Some(Harm::Fault(pool(&fault.backend))),
         Action::Degrade(degrade) => Some(Harm::Degrade(pool(&degrade.backend))),
         Action::Reload(_) => Some(Harm::Reload),
+        Action::Roll(_) => Some(Harm::Deploy(POOL)),
         Action::Split(_) | Action::Curl(_) => None,
     }
 }

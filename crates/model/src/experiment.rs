@@ -3,6 +3,7 @@
 
 use crate::plan::{SavedPlan, Variant};
 use crate::sessions::JwtKeys;
+use crate::target::Target;
 use crate::timeline::{
     Action, Deploy, Deregister, Drain, Entry, Fault, FaultKind, Keeps, Strategy, Until, When,
 };
@@ -11,21 +12,24 @@ use crate::topology::{Backend, Latency, Layer, Pool, Topology};
 use crate::traffic::{Arrivals, Method, RequestClass, Traffic};
 use crate::units::{Factor, Share, Span};
 
+/// A space at which no form is cut.
+const TOGETHER: &str = "\u{a0}";
+
 /// The sentence about `plan`, without its full stop: `400 requests/s (constant) for 20 s …`.
 pub fn experiment(plan: &SavedPlan) -> String {
     let of = |clause: fn(&Variant) -> String| told(&plan.variants, |variant| Some(clause(variant)));
     let load = of(|variant| load(&variant.traffic));
-    let pools = of(|variant| pools(&variant.topology));
+    let pools = of(|variant| variant.target.as_ref().map_or_else(|| pools(&variant.topology), against));
     let others = [of(|variant| listener(&variant.topology)), of(|variant| classes(&variant.traffic))];
     let happenings = entries(plan).into_iter().map(|(name, place)| {
         told(&plan.variants, |variant| {
             let entry = variant.timeline.iter().filter(|entry| entry.name == name).nth(place)?;
-            happening(entry)
+            happening(variant, entry)
         })
     });
     let first = [load, pools].into_iter().filter(|clause| !clause.is_empty()).collect::<Vec<_>>().join(", ");
     let rest = others.into_iter().chain(happenings).filter(|clause| !clause.is_empty());
-    std::iter::once(first).chain(rest).collect::<Vec<_>>().join("; ")
+    std::iter::once(first).chain(rest).collect::<Vec<_>>().join("; ").replace(TOGETHER, " ")
 }
 
 /// The entries of all timelines, each once, in the order in which they first stand in one.
@@ -90,7 +94,12 @@ fn load(traffic: &Traffic) -> String {
         share => format!(", {} on fresh connections", percent(share)),
     };
     let (rate, duration, timeout) = (traffic.rate.0, time(traffic.duration), time(traffic.timeout));
-    format!("{rate} requests/s{users} ({arrivals}) for {duration}, timeout {timeout}{fresh}")
+    let until = if traffic.until_settled { "until all has settled, for at most " } else { "for " };
+    format!("{rate} requests/s{users} ({arrivals}) {until}{duration}, timeout {timeout}{fresh}")
+}
+
+fn against(target: &Target) -> String {
+    format!("against {}, which rig did not launch", target.url)
 }
 
 fn pools(topology: &Topology) -> String {
@@ -172,7 +181,7 @@ fn request(class: &RequestClass) -> String {
 }
 
 /// `None`: it changes nothing that the load could meet.
-fn happening(entry: &Entry) -> Option<String> {
+fn happening(variant: &Variant, entry: &Entry) -> Option<String> {
     let when = match &entry.when {
         When::At(at) if entry.jitter == Span::default() => format!("at {}", time(*at)),
         When::At(at) => format!("between {} and {}", time(*at), time(Span(at.0 + entry.jitter.0))),
@@ -192,6 +201,11 @@ fn happening(entry: &Entry) -> Option<String> {
                 times => format!(" {times} times, every {}", time(it.every)),
             };
             format!("the balancer is reloaded{forgets}{often}")
+        }
+        Action::Roll(_) => {
+            let command = variant.target.as_ref().and_then(|target| target.commands.roll.as_ref())?;
+            // Its words stay together where forms are compared.
+            format!("it is deployed by `{}`", command.shown().replace(' ', TOGETHER))
         }
         Action::Curl(_) => return None,
     };

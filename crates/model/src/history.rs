@@ -127,6 +127,43 @@ pub enum Happening {
         /// The generator's own account.
         generator: GeneratorReport,
     },
+    /// Where the load goes, which rig did not launch.
+    TargetReached {
+        /// As the scenario says it.
+        url: String,
+        /// The addresses that it resolved to and that accept connections.
+        addresses: Vec<String>,
+        /// Addresses that it resolved to as well and that don't, each with the reason.
+        left_out: Vec<String>,
+        /// What the first request was answered.
+        answer: String,
+    },
+    /// A command of a target begins.
+    CommandStarted {
+        /// Its name in the scenario.
+        command: String,
+        /// Its words, as a shell would take them.
+        words: String,
+    },
+    /// A command of a target has ended.
+    CommandEnded {
+        /// Its name in the scenario.
+        command: String,
+        /// How: `exit status: 0`, `signal: 15 (SIGTERM)`, or that it outlasted its limit.
+        status: String,
+        /// Whether it did what it should.
+        succeeded: bool,
+        /// Its last words, if it did not.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        said: String,
+    },
+    /// Everything has settled, and the load ends earlier than its schedule.
+    LoadShortened {
+        /// Requests that were due by then, the warm-up included.
+        requests: u64,
+        /// Length of the measured load.
+        after: Span,
+    },
     /// An entry of the timeline begins.
     ActionStarted {
         /// Its name.

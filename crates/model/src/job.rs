@@ -33,19 +33,27 @@ pub enum Job {
     Backend(BackendJob),
 }
 
-/// A line on a backend's stdin after its job.
+/// A line on an agent's stdin after its job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Command {
     /// Misbehave so from now on; `None`: behave. Answered by [`Frame::Behaves`].
     Degrade(Option<Misbehaviour>),
+    /// To a generator: nothing more is due. What is under way ends as it would have. Answered by [`Frame::Shortened`].
+    Enough,
 }
 
 /// Send this load.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LoadJob {
-    /// The balancer's listener.
-    pub target: SocketAddr,
+    /// The balancer's listener, or the addresses of a target, of which connections take one after the other.
+    pub targets: Vec<SocketAddr>,
+    /// The Host header; `None`: the listener's address, or rig's own name with TLS.
+    #[serde(default)]
+    pub host: Option<String>,
+    /// The response header that says who answered, where it is not rig's own.
+    #[serde(default)]
+    pub identity_header: Option<String>,
     /// When the first *measured* request is due; the warm-up lies before it.
     pub origin: Nanos,
     /// What to send.
@@ -120,6 +128,13 @@ pub enum Frame {
     Scheduled {
         /// Requests in it, the warm-up included: as many records must follow.
         requests: u64,
+    },
+    /// The load ends earlier than its schedule.
+    Shortened {
+        /// Requests that were due by then, the warm-up included: as many records must there be.
+        requests: u64,
+        /// From when on nothing more is due.
+        at: Nanos,
     },
     /// How far the generator is.
     Progress(Progress),

@@ -227,12 +227,18 @@ impl Plan {
         plan
     }
 
-    /// This plan with the files that it names below `directory`, where its scenario is.
-    pub fn located(mut self, directory: &Path) -> Plan {
-        for own in self.saved.variants.iter_mut().flat_map(|variant| variant.own.values_mut()) {
-            own.config = directory.join(&own.config);
+    /// This plan, whose files and commands are found from `directory` on.
+    pub fn in_directory(&self, directory: &Path) -> Plan {
+        let mut plan = self.clone();
+        for variant in &mut plan.saved.variants {
+            if let Some(target) = &mut variant.target {
+                target.directory = directory.to_owned();
+            }
+            for own in variant.own.values_mut() {
+                own.config = directory.join(&own.config);
+            }
         }
-        self
+        plan
     }
 
     /// This plan in a runtime that can't do everything: `lacks` says why it can't do one thing, `None` that it

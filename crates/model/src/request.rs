@@ -40,6 +40,9 @@ pub struct Request {
     pub bytes_in: u64,
     /// The stamp of the backend that answered; `None`: no answer, or the balancer's own.
     pub served_by: Option<Incarnation>,
+    /// What the target's identity header said; `None`: no answer, or it said nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
     /// How it ended.
     pub outcome: Outcome,
     /// Whose it was; `None`: the load has no users.

@@ -48,7 +48,13 @@ pub enum Action {
     Curl(CurlRequest),
     /// Lets the balancer read its configuration again.
     Reload(Reload),
+    /// Runs the command that deploys a target at once.
+    Roll(Roll),
 }
+
+/// The deploy of a target by its command `roll`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Roll {}
 
 /// A change of a route's shares.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -8,10 +8,6 @@ use serde::{Deserialize, Serialize};
 /// resolver knows it (RFC 6761).
 pub const SERVER_NAME: &str = "rig.test";
 
-fn server_name() -> String {
-    SERVER_NAME.to_owned()
-}
-
 /// Where TLS ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -72,11 +68,13 @@ pub enum Handshake {
 /// What a client needs to speak TLS.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientTls {
-    /// The certificate that the server's must be signed by: a PEM file.
-    pub authority: PathBuf,
-    /// The name that is asked for (SNI), and that the server's certificate must bear.
-    #[serde(default = "server_name")]
-    pub name: String,
+    /// Certificates that the server's must be signed by: a PEM file. `None`: those that the system trusts.
+    #[serde(default)]
+    pub authority: Option<PathBuf>,
+    /// The name of a server that is not rig's, with which anything may be agreed upon that is safe. `None`:
+    /// [`SERVER_NAME`], with rig's own suite.
+    #[serde(default)]
+    pub server: Option<String>,
     /// Whether sessions are taken up again.
     pub resumption: bool,
 }

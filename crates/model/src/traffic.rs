@@ -15,6 +15,9 @@ pub struct Traffic {
     /// The measured part; t = 0 is its first arrival.
     #[serde(rename = "for")]
     pub duration: Span,
+    /// Whether it ends earlier, once the timeline has ended and a timeout has passed without a loss.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub until_settled: bool,
     /// Arrivals before t = 0: sent, recorded and reconciled, but not in the counts.
     pub warmup: Span,
     /// Counted from the intended start; a request that isn't complete by then is a timeout.
@@ -34,6 +37,10 @@ pub struct Traffic {
     /// Who makes the requests; `None`: nobody in particular.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub users: Option<Users>,
+}
+
+fn is_false(it: &bool) -> bool {
+    !it
 }
 
 /// Those who make the requests, each with a cookie jar.

@@ -4,6 +4,7 @@ mod adopt;
 mod agents;
 mod names;
 mod up;
+mod watch;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,11 +13,13 @@ use clap::{Args, Parser, Subcommand};
 use model::catalog::BalancerKind;
 use model::identity::BalancerName;
 use model::scenario::Set;
+use model::units::Rate;
 
 pub(crate) use adopt::{Adopt, Eject, Templates};
 pub(crate) use agents::{Agent, Exec, Keep, Reap};
 pub(crate) use names::{ComparisonFormat, FormatName, ListFormat, PullName, RuntimeName, SchemaFormat};
 pub(crate) use up::Up;
+pub(crate) use watch::Watch;
 
 /// Proves, with numbers, what a load balancer does to live traffic.
 #[derive(Debug, Parser)]
@@ -44,6 +47,19 @@ pub(crate) enum Command {
         rig run scenarios/drain.yaml --format json | jq '.cells[].counts'\n  \
         rig run scenarios/*.yaml --runtime process")]
     Run(Run),
+    /// Watch a running service while a command deploys it: what was lost, when, and who answered
+    #[command(after_help = "Examples:\n  \
+        rig watch https://shop.test/ --rate 200/s --identity-header X-Version -- kubectl rollout restart deploy/shop\n  \
+        rig watch http://127.0.0.1:8080/health -- ./deploy.sh\n  \
+        rig watch http://127.0.0.1:8080/ --control -- ./deploy.sh --no-drain -- ./deploy.sh --drain\n  \
+        rig watch http://127.0.0.1:8080/ --for 30s             # no deploy: only look\n\n\
+        Sends requests on a fixed schedule from before the command begins until one --timeout has passed without a loss \
+        after its end. The command is run as it is, without a shell; its output is shown and kept.\n\n\
+        That nothing was lost proves something only beside a careless deploy that did lose requests: --control runs one \
+        first. Without it, a zero is unproved (exit 4), unless you take it anyway with --unproved-ok.\n\n\
+        Exit codes: 0 nothing was lost, and that is proved · 1 requests were lost · 2 wrong usage · 3 the target can't be \
+        reached, or does not answer as expected · 4 unproved or invalid · 130 interrupted")]
+    Watch(Watch),
     /// Check scenarios without running them; reports every problem at once
     #[command(
         after_help = "Examples:\n  rig validate scenarios/*.yaml\n  rig validate scenarios/drain.yaml --explain"
@@ -161,6 +177,8 @@ pub(crate) enum Command {
     Agent(Agent),
 }
 
+/// The highest rate for a target by default: enough to see a deploy, too little to be one's own outage.
+pub(crate) const MAX_RATE: &str = "500/s";
 /// Where results go by default.
 pub(crate) const RESULTS: &str = "results";
 
@@ -189,6 +207,12 @@ pub(crate) struct Run {
     /// Balancer templates that replace the built-in ones, with the layout of proxy-configs/
     #[arg(long, value_name = "DIR")]
     pub(crate) proxy_configs: Option<PathBuf>,
+    /// A host that a scenario's target may be, beside this machine; may be given several times
+    #[arg(long, value_name = "HOST")]
+    pub(crate) allow_target: Vec<String>,
+    /// The highest rate that a target may get
+    #[arg(long, value_name = "RATE", default_value = MAX_RATE)]
+    pub(crate) max_rate: Rate,
     /// Also exit with 1 if this claim holds, such as `with-drain.reset > 0`
     #[arg(long, value_name = "CLAIM")]
     pub(crate) fail_on: Vec<String>,
@@ -221,7 +245,7 @@ pub(crate) struct Choice {
 }
 
 /// How results are shown.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Output {
     /// Output format
     #[arg(long, value_enum, default_value = "table")]

@@ -46,6 +46,7 @@ fn plan() -> SavedPlan {
             rate: Rate(400.0),
             arrivals: Arrivals::Constant,
             duration: Span::millis(20_000),
+            until_settled: false,
             warmup: Span::millis(2_000),
             timeout: Span::millis(5_000),
             connections: 100,

@@ -67,6 +67,32 @@ pub enum CellError {
         /// The end of its log.
         words: String,
     },
+    /// A target that rig did not launch can't be reached.
+    #[error("the target {url} can't be reached: {reason}")]
+    TargetUnreachable {
+        /// Where it should be.
+        url: String,
+        /// Why.
+        reason: String,
+    },
+    /// A target does not answer as the load expects, before anything was done to it.
+    #[error("the target {url} does not answer as expected: {answer}")]
+    TargetAnswers {
+        /// Where it is.
+        url: String,
+        /// What was asked and answered.
+        answer: String,
+        /// Where a redirect leads.
+        to: Option<String>,
+    },
+    /// A command of a target failed.
+    #[error("the command `{command}` failed: {reason}")]
+    Command {
+        /// Which.
+        command: &'static str,
+        /// Why.
+        reason: String,
+    },
     /// A cell that the plan does not describe.
     #[error("the plan has no cell {cell} with a balancer of rig's")]
     NotInPlan {
@@ -141,9 +167,17 @@ impl Help for CellError {
             CellError::Runtime(error) => error.help(),
             CellError::Render(error) => error.help(),
             CellError::CurlMissing => Some("run `make setup`, or take the `curl` entries out".to_owned()),
+            CellError::TargetAnswers { to: Some(to), .. } => {
+                Some(format!("name what it leads to, {to}, or expect the redirect: `expect_status: 3xx`"))
+            }
+            CellError::TargetAnswers { to: None, .. } => {
+                Some("name a path that it serves, or the status to expect: `expect_status: 404`".to_owned())
+            }
             CellError::Both { first, then } => first.help().or_else(|| then.help()),
             CellError::Tls(_)
             | CellError::NotInPlan { .. }
+            | CellError::TargetUnreachable { .. }
+            | CellError::Command { .. }
             | CellError::Store(_)
             | CellError::ServiceFailed { .. }
             | CellError::BalancerExited { .. }

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use model::history::Happening;
 use model::job::{Frame, Job, LoadJob};
-use model::units::Nanos;
+use model::units::{Nanos, Span};
+use tokio::sync::mpsc;
 
 use super::error::CellError;
 use super::frames::{greet, next_frame, tell};
-use super::recorder::{Observation, Recorder};
+use super::recorder::{Observation, Recorder, Watcher};
 use crate::host::Signal;
 use crate::runtime::{Launch, Pod, Process, Runs, Runtime};
 
@@ -89,8 +90,22 @@ impl Generator {
         let _ = tokio::time::timeout(CANCEL_WITHIN, self.finish(recorder)).await;
     }
 
+    /// What takes its controller's commands.
+    pub(super) fn commands(&self) -> mpsc::Sender<String> {
+        self.process.input.clone()
+    }
+
     /// Follows the generator until every request has ended, and records its account.
     pub(super) async fn finish(&mut self, recorder: &Recorder<'_>) -> Result<(), CellError> {
+        self.followed(recorder, &|told| recorder.show(told)).await
+    }
+
+    /// The same, and tells `watcher` how far it is.
+    pub(super) async fn followed(
+        &mut self,
+        recorder: &Recorder<'_>,
+        watcher: &Watcher<'_>,
+    ) -> Result<(), CellError> {
         loop {
             match next_frame(&mut self.process, SILENCE).await? {
                 Frame::Progress(progress) => {
@@ -98,7 +113,11 @@ impl Generator {
                         self.measured = true;
                         recorder.record(cpu_read(progress.cpu_seconds));
                     }
-                    recorder.show(Observation::Progress(progress));
+                    watcher(Observation::Progress(progress));
+                }
+                Frame::Shortened { requests, at } => {
+                    recorder
+                        .record(Happening::LoadShortened { requests, after: Span(at.since(self.origin)) });
                 }
                 Frame::Done(generator) => {
                     recorder.record(cpu_read(generator.cpu_seconds));

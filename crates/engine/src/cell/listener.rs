@@ -1,9 +1,10 @@
 //! The listener as rig itself asks it, on a connection of its own each time: in plain HTTP, or over TLS as the load does.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
-use agent::tls::{Client, TlsError};
+use agent::tls::TlsError;
 use http_body_util::Empty;
 use hyper::Request;
 use hyper::body::Bytes;
@@ -15,6 +16,8 @@ use model::topology::HeaderMatch;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpSocket;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::rustls::pki_types::ServerName;
 
 use crate::balancer::Site;
 
@@ -26,16 +29,16 @@ const WITHIN: Duration = Duration::from_secs(2);
 pub(super) struct Listener {
     pub(super) address: SocketAddr,
     /// `None`: plain HTTP.
-    pub(super) tls: Option<Client>,
-    /// What the load asks for in `Host`; `None`: the address, or over TLS the certificate's name.
+    pub(super) tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+    /// What the load asks for in `Host`; `None`: the address, or over TLS rig's own name.
     pub(super) host: Option<String>,
 }
 
 impl Listener {
     /// The listener of `site`, asked as a load for `host` does.
     pub(super) fn of(site: &Site, host: Option<&str>) -> Result<Listener, TlsError> {
-        let certificates = site.certificates.as_ref();
-        let tls = certificates.map(|certificates| agent::tls::client(&certificates.for_client(false)));
+        let tls = site.certificates.as_ref().map(|certificates| certificates.for_client(false));
+        let tls = tls.map(|tls| Ok::<_, TlsError>((agent::tls::client(&tls)?, agent::tls::server_name(&tls)?)));
         Ok(Listener { address: site.listener, tls: tls.transpose()?, host: host.map(str::to_owned) })
     }
 
@@ -86,7 +89,7 @@ impl Listener {
         let stream = socket.connect(self.address).await.map_err(|error| error.to_string())?;
         match &self.tls {
             None => stamp_of(stream, request).await,
-            Some(Client { config, name }) => {
+            Some((config, name)) => {
                 let connector = TlsConnector::from(config.clone());
                 let stream = connector.connect(name.clone(), stream).await;
                 stamp_of(stream.map_err(|error| format!("no TLS: {error}"))?, request).await

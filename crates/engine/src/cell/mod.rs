@@ -22,6 +22,7 @@ mod recorder;
 mod sampling;
 mod service;
 mod stages;
+mod target;
 mod testbed;
 mod timeline;
 mod token_keys;
@@ -88,6 +89,9 @@ pub enum End {
 /// If the environment can't run the cell: a balancer is missing or refuses its configuration, an address is
 /// taken, an agent doesn't start, a file can't be written.
 pub async fn run<R: Runtime>(runtime: &R, order: &Order<'_>) -> Result<End, CellError> {
+    if let Some(target) = &variant_of(order.plan, order.cell)?.target {
+        return target::run(runtime, order, target).await;
+    }
     perform(runtime, order, async |testbed, stages, began| testbed.drive(stages, began).await).await
 }
 

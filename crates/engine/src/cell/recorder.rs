@@ -18,6 +18,8 @@ pub enum Observation<'a> {
     Progress(Progress),
     /// What the backends that answered in time say of themselves.
     Backends(&'a [BackendStatus]),
+    /// A line that a command of a target wrote.
+    Said(&'a str),
     /// What the balancer says of its backends.
     View(&'a [BackendView]),
 }

@@ -184,7 +184,9 @@ impl<'a, R: Runtime> Testbed<'a, R> {
     /// What the generator is to do.
     pub(super) fn job(&self, traffic: Traffic) -> Result<LoadJob, CellError> {
         Ok(LoadJob {
-            target: self.site.listener,
+            targets: vec![self.site.listener],
+            host: None,
+            identity_header: None,
             // Set at the launch.
             origin: Nanos(0),
             tls: self.site.certificates.as_ref().map(|it| it.for_client(traffic.resumption)),

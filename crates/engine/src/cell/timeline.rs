@@ -16,6 +16,7 @@ use super::curl::curl;
 use super::deploy::{Fleet, deploy};
 use super::error::CellError;
 use super::fleet::CellFleet;
+use super::recorder::Recorder;
 use crate::balancer::detection_bound;
 use crate::host::Signal;
 use crate::runtime::{Handle, Runtime};
@@ -29,6 +30,19 @@ pub(super) async fn perform<R: Runtime>(
     entries: &[Entry],
     origin: Nanos,
 ) -> Result<(), CellError> {
+    let (seed, recorder) = (fleet.backends.seed, fleet.backends.recorder);
+    in_order(entries, origin, seed, recorder, async |entry: &Entry| act(fleet, entry).await).await
+}
+
+/// Lets `act` perform each of `entries` at its time, which `seed` may shift.
+pub(super) async fn in_order(
+    entries: &[Entry],
+    origin: Nanos,
+    seed: u64,
+    recorder: &Recorder<'_>,
+    act: impl AsyncFn(&Entry) -> Result<(), CellError>,
+) -> Result<(), CellError> {
+    let act = &act;
     let ended: Vec<(&str, watch::Sender<bool>)> =
         entries.iter().map(|entry| (entry.name.as_str(), watch::Sender::new(false))).collect();
     let performances = entries.iter().zip(&ended).enumerate().map(|(place, (entry, (_, this)))| {
@@ -41,16 +55,16 @@ pub(super) async fn perform<R: Runtime>(
         async move {
             match (&entry.when, before) {
                 (When::At(span), _) => {
-                    let draw = uniform(fleet.backends.seed, Decision::Jitter, place as u64);
+                    let draw = uniform(seed, Decision::Jitter, place as u64);
                     sleep_until(origin + span.0 + entry.jitter.0.mul_f64(draw)).await;
                 }
                 // Its sender lives as long as this function: the wait can't fail.
                 (When::After(_), Some(mut before)) => drop(before.wait_for(|ended| *ended).await),
                 (When::After(_), None) => {}
             }
-            fleet.record(Happening::ActionStarted { entry: entry.name.clone() });
-            act(fleet, entry).await?;
-            fleet.record(Happening::ActionFinished { entry: entry.name.clone() });
+            recorder.record(Happening::ActionStarted { entry: entry.name.clone() });
+            act(entry).await?;
+            recorder.record(Happening::ActionFinished { entry: entry.name.clone() });
             this.send_replace(true);
             Ok::<(), CellError>(())
         }
@@ -91,6 +105,8 @@ async fn act<R: Runtime>(fleet: &CellFleet<'_, R>, entry: &Entry) -> Result<(), 
         }
         Action::Degrade(wanted) => degrade(fleet, &entry.name, wanted).await,
         Action::Reload(wanted) => reload(fleet, *wanted).await,
+        // Validation refuses it where there is no target.
+        Action::Roll(_) => Ok(()),
     }
 }
 

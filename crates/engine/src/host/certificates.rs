@@ -87,7 +87,10 @@ impl Certificates {
 
     /// What a client needs.
     pub fn for_client(&self, resumption: bool) -> ClientTls {
-        ClientTls { authority: self.authority(), name: self.name.clone(), resumption }
+        // With a server of rig's own name, both ends are rig's and speak its one suite; a configuration of the user's may
+        // want any.
+        let server = (self.name != SERVER_NAME).then(|| self.name.clone());
+        ClientTls { authority: Some(self.authority()), server, resumption }
     }
 
     /// What a server needs.

@@ -16,6 +16,11 @@ pub(crate) fn adopt() {
     let _ = set_child_subreaper(Some(getpid()));
 }
 
+/// From now on, orphans are init's again: a service that a user's command starts is not rig's.
+pub(crate) fn release() {
+    let _ = set_child_subreaper(None);
+}
+
 /// What was launched: by these, what is left of it is known.
 #[derive(Default)]
 pub(crate) struct Launched {

@@ -15,12 +15,15 @@ use model::units::{Bytes, Factor, Rate, Share, Span};
 /// A load of `requests` requests, 1 ms apart, one class of GETs, with no fresh connections.
 pub(crate) fn job(target: SocketAddr, requests: u64) -> LoadJob {
     LoadJob {
-        target,
+        targets: vec![target],
+        host: None,
+        identity_header: None,
         origin: clock::now() + Duration::from_millis(20),
         traffic: Traffic {
             rate: Rate(1_000.0),
             arrivals: Arrivals::Constant,
             duration: Span::millis(requests),
+            until_settled: false,
             warmup: Span::millis(0),
             timeout: Span::millis(20_000),
             connections: 64,
@@ -75,7 +78,8 @@ pub(crate) async fn run_until(mut job: LoadJob, stop: impl Future<Output = ()>) 
     let directory = tempfile::tempdir().unwrap();
     job.records = directory.path().join("requests.ndjson");
     let mut frames = Vec::new();
-    let report = load::generate(job.clone(), |frame| frames.push(frame), stop).await.unwrap();
+    let report =
+        load::generate(job.clone(), |frame| frames.push(frame), stop, std::future::pending()).await.unwrap();
 
     let text = std::fs::read_to_string(&job.records).unwrap();
     let mut records: Vec<Request> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

@@ -8,13 +8,15 @@ use super::keys::{self, Whole, document};
 use super::limits;
 use super::problem::{Found, Place, Problem, Problems};
 use super::reader::Item;
+use super::section::Read;
 use super::suggest::suggestion;
 use super::tree::{Key, Node, Value};
 use crate::catalog::{BalancerKind, Catalog};
 use crate::claim::Claim;
 use crate::identity::BalancerName;
 use crate::plan::{Plan, SavedPlan, Variant};
-use crate::timeline::Strategy;
+use crate::target::Target;
+use crate::timeline::{Action, Deploy, Drain, Strategy};
 use crate::topology::{Backend, Pool, Topology};
 use crate::traffic::Traffic;
 use crate::units::Span;
@@ -45,7 +47,9 @@ impl Plan {
             variants.iter().map(|(name, variant)| (*name, variant.as_ref())).collect();
         let mut whole = whole(item, &known, catalog);
         let fail_on = claims::fail_on(&choice.fail_on, &known, catalog, &found);
-        controls::check_promises(&fail_on, &whole.control, &known, &found);
+        if !choice.without_controls {
+            controls::check_promises(&fail_on, &whole.control, &known, &found);
+        }
         let fail_on: Vec<_> = fail_on.into_iter().map(|written| written.claim).collect();
         whole.expect.extend(fail_on.iter().cloned());
         check_choice(choice, &known, &found);
@@ -107,6 +111,7 @@ fn patch(item: Item<'_>, catalog: &Catalog) -> Node {
 pub(super) fn variant(name: &str, document: Item<'_>, catalog: &Catalog, choice: &Choice) -> Option<Variant> {
     let section = keys::variant(name, catalog, choice.balancers.as_deref());
     let read = section.read_among_others(document)?;
+    check_target(&read, document);
     let (load, mut variant) = (read.given("load"), read.value);
     check_sessions(load?, &variant.topology, &variant.traffic);
     let given = document.below("topology").and_then(|topology| topology.below("response_timeout"));
@@ -116,6 +121,84 @@ pub(super) fn variant(name: &str, document: Item<'_>, catalog: &Catalog, choice:
     }
     add_spares(&mut variant);
     Some(variant)
+}
+
+/// A load goes to what rig launches or to a target, and a timeline asks for what can be done there.
+fn check_target(read: &Read<'_, Variant>, document: Item<'_>) {
+    let found = document.found;
+    let variant = &read.value;
+    let (topology, target) = (read.given("topology"), read.given("target"));
+    match (&topology, &target) {
+        (None, None) => {
+            let problem = document.wrong("`topology` is missing, or `target`");
+            found.add(problem.help("`topology` is what rig launches, `target` what it does not"));
+        }
+        (Some(_), Some(target)) => {
+            let problem = Problem::new("`target` stands beside `topology`", target.key());
+            found.add(
+                problem.help("rig launches what `topology` says, and leaves a `target` as it is: keep one"),
+            );
+        }
+        _ => {}
+    }
+    if let (Some(balancers), Some(_)) = (read.given("balancers"), &target) {
+        let problem = Problem::new("`balancers` stands beside `target`", balancers.key());
+        found.add(problem.help("rig launches no balancer there: leave it out"));
+    }
+    let timeline = document.below("timeline");
+    for entry in &variant.timeline {
+        let Some(item) = timeline.and_then(|timeline| timeline.below(&entry.name)) else { continue };
+        if let Err((message, help)) = possible(&entry.action, variant.target.as_ref()) {
+            found.add(Problem::new(message, item.key()).help(help));
+        }
+    }
+}
+
+/// Whether what rig launches, or `target`, can be treated so; else what is wrong, and what to do.
+fn possible(action: &Action, target: Option<&Target>) -> Result<(), (String, &'static str)> {
+    let wrong = |message: &str, help| Err((message.to_owned(), help));
+    let Some(Target { commands, .. }) = target else {
+        return match action {
+            Action::Roll(_) => {
+                wrong("`roll` is the command of a `target`", "`deploy` replaces what rig launched")
+            }
+            _ => Ok(()),
+        };
+    };
+    match action {
+        Action::Roll(_) if commands.roll.is_none() => {
+            wrong("the target has no command `roll`", "add `target: { commands: { roll: [./deploy.sh] } }`")
+        }
+        Action::Roll(_) => Ok(()),
+        Action::Deploy(deploy) => match deploy {
+            _ if commands.launch.is_none() => wrong(
+                "the target has no commands for the steps of a deploy",
+                "give it `terminate`, `launch` and `ready`, or deploy it at once with `roll: {}`",
+            ),
+            Deploy { drain: Drain::Auto, .. } => wrong(
+                "`drain: auto` is derived from the ledgers of rig's own backends, which a target has not",
+                "say how long a drain may take, such as `drain: 5s`",
+            ),
+            Deploy { drain: Drain::For(_), .. } if commands.deregister.is_none() => wrong(
+                "a drain needs the commands `deregister` and `register`",
+                "add them to `target: { commands: … }`, or `drain: off`",
+            ),
+            Deploy { strategy: Strategy::Surge, .. } => wrong(
+                "a target is deployed in place: rig knows no further addresses of it",
+                "leave `strategy` out, or deploy it at once with `roll: {}`",
+            ),
+            Deploy { new_generation_unhealthy: true, .. } => {
+                wrong("rig can't make the backends of a target unhealthy", "let its command `launch` do that")
+            }
+            _ => Ok(()),
+        },
+        Action::Fault(_) | Action::Degrade(_) | Action::Split(_) | Action::Curl(_) | Action::Reload(_) => {
+            wrong(
+                "that can be done only to what rig launched",
+                "with a `target`, the timeline can `roll` or `deploy` it",
+            )
+        }
+    }
 }
 
 /// Sessions are of users.

@@ -15,4 +15,6 @@ pub struct Choice {
     pub seed: Option<u64>,
     /// Claims that must not hold, beside what the scenario expects.
     pub fail_on: Vec<String>,
+    /// Whether a claim that few were lost may stand without a control: it is then unproven at best.
+    pub without_controls: bool,
 }

@@ -58,6 +58,15 @@ pub(crate) enum Text {
     Status,
     /// A plain number: the exponent of Zipf's law.
     Exponent,
+    /// Where a target is.
+    Url,
+    Host,
+    /// A path of a file, from the scenario's directory on.
+    File,
+    /// A word of a command.
+    Word,
+    /// The name of an environment variable.
+    Variable,
 }
 
 /// What a quantity measures.

@@ -117,7 +117,10 @@ impl Evidence {
     /// The same, beside what the plan asks for.
     pub fn under(self, variant: Option<&Variant>) -> Evidence {
         Evidence {
-            ledgers: variant.is_some_and(|v| v.topology.pools.iter().any(|pool| !pool.backends.is_empty())),
+            ledgers: variant.is_some_and(|variant| {
+                variant.target.is_none()
+                    && variant.topology.pools.iter().any(|pool| !pool.backends.is_empty())
+            }),
             retries_off: variant.is_some_and(|variant| variant.topology.retries == Retries::Off),
             timeout: variant.map(|variant| variant.traffic.timeout.0),
             reload_grace: variant

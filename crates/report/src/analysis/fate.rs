@@ -138,7 +138,10 @@ pub fn fate(request: &Request, executions: &[&Execution], logged: &[&Logged], ev
     match_unfinished(&mut fate, request, executions, logged, evidence);
     match_log(&mut fate, request, executions, logged, evidence);
     match_attempts(&mut fate, request, executions, logged, evidence);
-    fate.sub_cause = kind.is_dropped().then(|| sub_cause(&fate, request, logged));
+    // Without ledgers nobody knows whether a request was executed.
+    let sub_cause =
+        || if evidence.ledgers { sub_cause(&fate, request, logged) } else { SubCause::Undetermined };
+    fate.sub_cause = kind.is_dropped().then(sub_cause);
     fate
 }
 
@@ -189,6 +192,7 @@ fn match_delivery(
     let equation = Equation::DeliveryMatchesExecution;
     if fate.kind == OutcomeKind::Ok {
         match &request.served_by {
+            None if !evidence.ledgers => {}
             None => fate.find(equation, Finding::OkWithoutStamp),
             Some(stamp) if !executions.iter().any(|e| e.by == *stamp && e.finished.is_some()) => {
                 fate.find(equation, Finding::OkNotFinished);
@@ -265,6 +269,8 @@ fn match_log(
     match (logged, request.outcome) {
         // No line is about a request: two-way books.
         _ if matches!(evidence.log, LogState::PerConnection | LogState::WithoutIds) => {}
+        // Client-only books.
+        _ if !evidence.ledgers && evidence.log == LogState::Absent => {}
         (_, Outcome::NotSent(NotSent::Cancelled)) => {}
         ([], Outcome::NotSent(_)) => {}
         ([], Outcome::Failed { .. })

@@ -62,6 +62,7 @@ impl Frame {
                     frame.scheduled = Some(*requests);
                     frame.origin = Some(*origin);
                 }
+                Happening::LoadShortened { requests, .. } => frame.scheduled = Some(*requests),
                 Happening::LoadFinished { generator } => frame.generator = Some(*generator),
                 Happening::Warning { message } => frame.warnings.push(message.clone()),
                 Happening::Failed { message } => {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use model::history::{Event, Happening};
 use model::ledger::Execution;
 use model::outcome::{Cause, NotSent, Outcome, OutcomeKind};
-use model::plan::SavedPlan;
+use model::plan::{SavedPlan, Variant};
 use model::records::CellRecords;
 use model::request::Request;
 use model::units::Nanos;
@@ -244,12 +244,16 @@ fn tolerance(timeout: Duration) -> Duration {
 
 /// A cell's records, corrected for the generator's own lateness: a request that ran out of time because of it ends as
 /// [`Cause::Late`]. Nothing is copied where there is none.
-pub struct Corrected<'r>(Cow<'r, CellRecords>);
+pub struct Corrected<'r> {
+    records: Cow<'r, CellRecords>,
+    /// What the cell did, if its load ended earlier than the plan says.
+    pub(crate) shortened: Option<Variant>,
+}
 
 impl<'r> Corrected<'r> {
     /// What `records` say, corrected.
     pub fn of(plan: &SavedPlan, records: &'r CellRecords) -> Corrected<'r> {
-        Corrected(corrected(plan, records))
+        Corrected { records: corrected(plan, records), shortened: shortened(plan, records) }
     }
 }
 
@@ -257,8 +261,19 @@ impl Deref for Corrected<'_> {
     type Target = CellRecords;
 
     fn deref(&self) -> &CellRecords {
-        &self.0
+        &self.records
     }
+}
+
+/// The variant with the load that there was, if that ended once all had settled.
+fn shortened(plan: &SavedPlan, records: &CellRecords) -> Option<Variant> {
+    let after = records.history.iter().rev().find_map(|event| match event.what {
+        Happening::LoadShortened { after, .. } => Some(after),
+        _ => None,
+    })?;
+    let mut variant = plan.variant(&records.cell.variant)?.clone();
+    variant.traffic.duration = after;
+    Some(variant)
 }
 
 fn corrected<'r>(plan: &SavedPlan, records: &'r CellRecords) -> Cow<'r, CellRecords> {

@@ -54,8 +54,9 @@ pub struct Analysis<'a> {
 impl<'a> Analysis<'a> {
     /// Reads a cell's records.
     pub fn of(plan: &'a SavedPlan, records: &'a Corrected<'_>) -> Analysis<'a> {
+        let shortened = records.shortened.as_ref();
         let records: &CellRecords = records;
-        let variant = plan.variant(&records.cell.variant);
+        let variant = shortened.or_else(|| plan.variant(&records.cell.variant));
         let frame = Frame::read(&records.history);
         let evidence = Evidence::gather(&records.history).under(variant);
         let joined = join(records);

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::analysis::evidence::{UNNOTICED, under_load};
 
+/// The command that deploys a target at once.
+pub(crate) const ROLL: &str = "roll";
+
 /// What a deploy, or a fault, is doing to a backend.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -37,6 +40,8 @@ pub enum Phase {
     Reload,
     /// It died by itself.
     Died,
+    /// The command that deploys a target runs.
+    Deploy,
 }
 
 impl fmt::Display for Phase {
@@ -53,6 +58,7 @@ impl fmt::Display for Phase {
             Phase::Fault => "fault",
             Phase::Reload => "reload",
             Phase::Died => "death",
+            Phase::Deploy => "deploy",
         })
     }
 }
@@ -125,6 +131,12 @@ impl Phases {
             | Happening::Unconfirmed { incarnation, .. } => {
                 self.change(incarnation, at, Phase::Settled);
             }
+            Happening::CommandStarted { command, .. } if command == ROLL => {
+                self.overall.push((at, Phase::Deploy));
+            }
+            Happening::CommandEnded { command, .. } if command == ROLL => {
+                self.overall.push((at, Phase::Settled));
+            }
             Happening::Replaced { old, new } => {
                 if let Some(replacement) = self.replacements.iter_mut().rev().find(|r| r.old == *old) {
                     replacement.last = Some(at);
@@ -196,6 +208,7 @@ impl Phases {
         match self.overall(at) {
             Phase::Baseline => "the baseline".to_owned(),
             Phase::Fault | Phase::Died => "the fault".to_owned(),
+            Phase::Deploy => "the deploy".to_owned(),
             _ => "the time between or after changes".to_owned(),
         }
     }

@@ -12,6 +12,7 @@ mod resources;
 mod routing;
 mod strata;
 mod tables;
+mod target;
 mod tls;
 mod users;
 
@@ -115,6 +116,9 @@ pub fn compose(run: &RunSummary, detail: Detail) -> Document {
     let mut blocks = Vec::new();
     if !run.cells.is_empty() {
         blocks.push(Block::Table(tables::requests(run)));
+        blocks.extend(target::periods(run).map(Block::Table));
+        blocks.extend(target::identities(run).map(Block::Table));
+        blocks.extend(target::commands(run).map(Block::Table));
         blocks.extend(answers::answers(run).map(Block::Table));
         blocks.extend(latency(run, detail));
         blocks.extend(strata::strata(run).map(Block::Table));

@@ -18,6 +18,7 @@ pub mod sessions;
 pub mod shares;
 pub mod strata;
 pub mod summary;
+pub mod target;
 pub mod timeline;
 pub mod tls;
 pub mod validity;

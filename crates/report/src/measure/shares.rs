@@ -17,7 +17,7 @@ pub struct BackendShare {
 
 /// Shares of the answered requests; backends that serve from the start are listed even if none reached them.
 pub(crate) fn shares(variant: Option<&Variant>, measured: &[&Request]) -> BTreeMap<String, BackendShare> {
-    let pools = variant.map_or(&[][..], |v| &v.topology.pools);
+    let pools = variant.filter(|v| v.target.is_none()).map_or(&[][..], |v| &v.topology.pools);
     let mut shares: BTreeMap<String, BackendShare> = pools
         .iter()
         .flat_map(|pool| pool.serving())

@@ -33,6 +33,7 @@ use crate::measure::routing::Routing;
 use crate::measure::sessions::UserRecord;
 use crate::measure::shares::{BackendShare, shares};
 use crate::measure::strata::Strata;
+use crate::measure::target::{self, TargetRecord};
 use crate::measure::timeline;
 use crate::measure::tls::TlsRecord;
 use crate::measure::validity::{self, CellValidity, Trust, Validity};
@@ -86,6 +87,9 @@ pub struct CellSummary {
     /// What curl was told.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub curls: Vec<Transcript>,
+    /// What a client saw of a target; `None`: rig launched what it measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<TargetRecord>,
     /// What the deploys did; `None`: the variant has none.
     pub deploy: Option<DeployRecord>,
     /// Who died by itself: the cell is no pass, then.
@@ -192,12 +196,15 @@ impl Analysis<'_> {
         let timeout_ms = variant.map_or(0.0, |v| v.traffic.timeout.as_millis());
         let latency = Latency::of(measured.iter().copied(), timeout_ms);
         let deploy = variant.and_then(|variant| {
+            // What a target's own processes did is not known.
+            variant.target.is_none().then_some(())?;
             let load_end = frame.origin? + variant.traffic.duration.0;
             deploy::record(variant, history, phases, joined, load_end)
         });
         let executed =
             measured.iter().filter_map(|r| joined.get(&r.id)).flat_map(|traces| &traces.executions);
         let load = variant
+            .filter(|variant| variant.target.is_none())
             .map(|variant| backend_loads(variant, origin, executed.copied(), samples))
             .unwrap_or_default();
         let lateness = self.lateness();
@@ -217,6 +224,7 @@ impl Analysis<'_> {
             losses: Some(Losses::of(measured)),
             latency_ms: latency,
             ok_only_latency_ms: Latency::of(measured.iter().copied().filter(|r| is_ok(r)), timeout_ms),
+            target: variant.and_then(|v| target::record(v, history, &self.recorded, measured, origin)),
             backends: shares(variant, measured),
             imbalance: variant.and_then(|variant| imbalance(variant, &load)),
             load,
@@ -296,7 +304,10 @@ impl Analysis<'_> {
             latency: of_all,
             percentiles,
             shortages,
-            deploy: self.variant.and_then(|v| deploy_validity(v, deploy)),
+            deploy: self.variant.and_then(|v| match v.target {
+                Some(_) => target::validity(v, history, measured, self.origin()),
+                None => deploy_validity(v, deploy),
+            }),
             timeline: self.variant.and_then(|v| timeline::validity(v, history, self.frame.origin)),
             cpu: Some(validity::cpu(history, self.origin(), cpu)),
         };

@@ -63,7 +63,7 @@ fn problem(
     if let Some(reason) = missed {
         return Some(format!("`{name}` of the timeline found nothing to harm: {reason}"));
     }
-    if matches!(entry.action, Action::Deploy(_)) {
+    if matches!(entry.action, Action::Deploy(_) | Action::Roll(_)) {
         return None;
     }
     let Some(ended) = ended else {

@@ -75,6 +75,7 @@ fn variant(name: &str, drain: Drain) -> Variant {
             rate: Rate(400.0),
             arrivals: Arrivals::Constant,
             duration: Span::millis(20_000),
+            until_settled: false,
             warmup: Span::millis(0),
             timeout: Span::millis(5_000),
             connections: 200,

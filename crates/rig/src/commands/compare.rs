@@ -9,6 +9,7 @@ use engine::preflight::preflight;
 use model::identity::BalancerName;
 use model::plan::SavedPlan;
 use model::scenario::Choice;
+use model::units::Rate;
 use report::compare::{self, Comparison, LEAST_REPEATS, Strictness};
 use report::{Format, render_comparisons};
 use tokio::sync::watch;
@@ -79,7 +80,7 @@ fn jobs(wanted: &Compare, kinds: &[BalancerName], scenarios: &[String]) -> Resul
         variants: None,
         repeats: Some(wanted.repeat.unwrap_or(LEAST_REPEATS as u32)),
         seed: wanted.seed,
-        fail_on: Vec::new(),
+        ..Choice::default()
     };
     let mut jobs = Vec::new();
     for Planned { path, plan: whole, .. } in plans(&paths, &wanted.sets, &choice)? {
@@ -187,6 +188,8 @@ fn settings(wanted: &Compare) -> cli::Run {
         out: wanted.out.clone(),
         listen: None,
         proxy_configs: wanted.proxy_configs.clone(),
+        allow_target: Vec::new(),
+        max_rate: Rate(0.0),
         strict: false,
         fail_on: Vec::new(),
         quiet: wanted.quiet,

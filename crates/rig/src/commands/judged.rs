@@ -10,7 +10,7 @@ use report::{
     Analysis, Colour, Corrected, Format, Illustrated, RunSummary, Series, Style, Verdict, html, judge,
     render, render_overview,
 };
-use store::{LoadedCell, PlanIs, SavedRun, StoreError};
+use store::{LoadedCell, PlanIs, ReadWarning, SavedRun, StoreError};
 
 use crate::cli::{FormatName, Output};
 use crate::exit::{Exit, Failure};
@@ -35,6 +35,10 @@ impl Judged {
 /// rig would have done if it had had the time.
 fn whole(saved: &SavedRun, cell: &CellId) -> Result<LoadedCell, StoreError> {
     let mut loaded = saved.records(cell)?;
+    if saved.plan().variant(&cell.variant).is_some_and(|variant| variant.target.is_some()) {
+        // Nobody but the client keeps books of a target.
+        loaded.warnings.retain(|warning| !matches!(warning, ReadWarning::Absent { .. }));
+    }
     let records = &mut loaded.records;
     if records.history.iter().any(|event| matches!(event.what, Happening::CellFinished)) {
         return Ok(loaded);

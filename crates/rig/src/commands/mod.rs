@@ -20,8 +20,10 @@ mod runbook;
 mod runtime;
 mod saved;
 mod schema;
+mod targets;
 mod up;
 mod validate;
+mod watch;
 mod writeup;
 
 use std::process::ExitCode;
@@ -35,6 +37,7 @@ pub(crate) fn perform(cli: Cli) -> Result<ExitCode, Failure> {
     trace::begin();
     let exit = match cli.command {
         Command::Run(wanted) => run::perform(&wanted)?,
+        Command::Watch(wanted) => watch::perform(&wanted)?,
         Command::Validate(wanted) => validate::perform(&wanted)?,
         Command::Render(wanted) => render::perform(&wanted)?,
         Command::Adopt(wanted) => adopt::perform(&wanted)?,

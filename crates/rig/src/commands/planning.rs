@@ -19,6 +19,8 @@ pub(super) struct Planned {
     pub(super) choice: Choice,
     pub(super) document: Scenario,
     pub(super) plan: Plan,
+    /// The command that does the same again, where that is no `rig run`.
+    pub(super) again: Option<Vec<String>>,
 }
 
 /// The templates in `directory`, and built-in ones for those that it lacks; and the configurations that `plans` name.
@@ -38,7 +40,7 @@ pub(super) fn plans(paths: &[PathBuf], sets: &[Set], choice: &Choice) -> Result<
         match plan(path, sets, choice) {
             Ok((document, plan)) => {
                 let (path, sets, choice) = (path.clone(), sets.to_vec(), choice.clone());
-                plans.push(Planned { path, sets, choice, document, plan });
+                plans.push(Planned { path, sets, choice, document, plan, again: None });
             }
             Err(failure) => broken.push(failure.text()),
         }
@@ -52,7 +54,13 @@ pub(super) fn plan(path: &Path, sets: &[Set], choice: &Choice) -> Result<(Scenar
     let scenario = Scenario::parse(&name, &text, sets).map_err(|found| problems(&found))?;
     let plan =
         Plan::build(&scenario, &engine::balancer::catalog(), choice).map_err(|found| problems(&found))?;
-    Ok((scenario, plan.located(path.parent().unwrap_or(Path::new("")))))
+    Ok((scenario, plan.in_directory(&directory(path)?)))
+}
+
+/// The directory of a scenario's file; for a bundled scenario, this one.
+fn directory(path: &Path) -> Result<PathBuf, Failure> {
+    let file = std::path::absolute(path).map_err(Failure::environment)?;
+    Ok(file.parent().map_or_else(PathBuf::new, Path::to_owned))
 }
 
 /// The text of the file at `path`, or of the bundled scenario of that name, and its name for messages.

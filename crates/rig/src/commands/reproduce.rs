@@ -10,6 +10,9 @@ use crate::cli::{PullName, Run};
 
 /// The words of the command that runs `plan` again, which came from `planned`, in the runtime of that name.
 pub(crate) fn command(wanted: &Run, planned: &Planned, plan: &SavedPlan, runtime: &str) -> Vec<String> {
+    if let Some(again) = &planned.again {
+        return again.clone();
+    }
     let mut words = vec!["rig".to_owned(), "run".to_owned(), text(planned.path.as_os_str())];
     // As one word, a value may begin with a dash.
     let mut flag = |name: &str, value: &str| words.push(format!("--{name}={value}"));
@@ -39,6 +42,12 @@ pub(crate) fn command(wanted: &Run, planned: &Planned, plan: &SavedPlan, runtime
     }
     if let Some(directory) = &wanted.proxy_configs {
         flag("proxy-configs", &text(directory.as_os_str()));
+    }
+    for host in &wanted.allow_target {
+        words.push(format!("--allow-target={host}"));
+    }
+    if plan.variants.iter().any(|variant| variant.target.is_some()) {
+        words.push(format!("--max-rate={}", wanted.max_rate));
     }
     if wanted.strict {
         words.push("--strict".to_owned());

@@ -28,7 +28,8 @@ use super::leftovers;
 use super::planning::{Planned, plans, templates};
 use super::reproduce;
 use super::runtime::{self, Chosen};
-use crate::cli;
+use super::targets;
+use crate::cli::{self, RuntimeName};
 use crate::environment;
 use crate::exit::{Exit, Failure, print, tell};
 use crate::interrupt;
@@ -39,6 +40,7 @@ pub(crate) fn perform(wanted: &cli::Run) -> Result<Exit, Failure> {
     let plans = planned(wanted)?;
     let templates = templates(wanted.proxy_configs.as_deref(), plans.iter().map(|planned| &planned.plan))?;
     for planned in &plans {
+        targets::check(&planned.plan, &wanted.allow_target, wanted.max_rate)?;
         preflight(&planned.plan, &templates).map_err(Failure::usage)?;
     }
     controlled(async |interrupted| match plans.as_slice() {
@@ -55,6 +57,7 @@ pub(super) fn planned(wanted: &cli::Run) -> Result<Vec<Planned>, Failure> {
         repeats: wanted.choice.repeat,
         seed: wanted.choice.seed,
         fail_on: wanted.fail_on.clone(),
+        ..Choice::default()
     };
     plans(&wanted.scenarios, &wanted.choice.sets, &choice)
 }
@@ -152,7 +155,9 @@ pub(super) async fn run(
         tell(&format!("killed runs left files in {out}; `rig clean --out {out}` removes them"));
     }
     let show = Show::for_stderr(wanted.quiet);
-    match runtime::choose(wanted.runtime, wanted.pull, &programs, show, interrupted).await? {
+    match runtime::choose(runtime_of(wanted.runtime, plan)?, wanted.pull, &programs, show, interrupted)
+        .await?
+    {
         None => Err(Failure::interrupted()),
         Some(Chosen::Processes(executable)) => {
             capacity::check(Limits::here(), plan).map_err(Failure::environment)?;
@@ -167,6 +172,18 @@ pub(super) async fn run(
                 done
             })
         }
+    }
+}
+
+/// A target is asked from this machine, where its users' commands run.
+fn runtime_of(wanted: RuntimeName, plan: &SavedPlan) -> Result<RuntimeName, Failure> {
+    match (plan.variants.iter().any(|variant| variant.target.is_some()), wanted) {
+        (false, wanted) => Ok(wanted),
+        (true, RuntimeName::Docker) => {
+            let message = "a target is asked by a local process: leave --runtime out, or name `process`";
+            Err(Failure::usage(anyhow::anyhow!(message)))
+        }
+        (true, _) => Ok(RuntimeName::Process),
     }
 }
 
@@ -311,8 +328,14 @@ fn result_line(cell: &CellSummary) -> String {
     format!("{} scheduled, {ok} ok{expected}, {} dropped", counts.scheduled, counts.dropped)
 }
 
-/// The cells in an order drawn from the seed, so that a change of the machine during the run favours no balancer.
+/// The cells in an order drawn from the seed, so that a change of the machine during the run favours no balancer. A target
+/// is deployed in the order of the scenario: a control comes first where it stands first.
 fn interleaved(plan: &SavedPlan) -> Vec<CellId> {
+    if plan.variants.iter().any(|variant| variant.target.is_some()) {
+        let mut cells = plan.cells();
+        cells.sort_by_key(|cell| cell.repeat);
+        return cells;
+    }
     let mut cells: Vec<(f64, CellId)> = plan
         .cells()
         .into_iter()

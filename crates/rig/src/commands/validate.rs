@@ -4,6 +4,7 @@ use engine::preflight::preflight;
 use model::scenario::{Choice, explain};
 
 use super::planning::{plan, templates};
+use super::targets::commands;
 use crate::cli::Validate;
 use crate::exit::{Exit, Failure, LaidOut, print_plain};
 
@@ -28,6 +29,7 @@ pub(crate) fn perform(wanted: &Validate) -> Result<Exit, Failure> {
                     path.display(),
                     plan.variants.len()
                 ))?;
+                print_plain(&commands(&plan))?;
             }
             Err(failure) => broken.push(failure.text()),
         }

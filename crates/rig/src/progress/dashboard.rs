@@ -74,6 +74,8 @@ impl Dashboard {
                 remember(&mut self.recent, now, progress);
             }
             Observation::Backends(statuses) => self.sampled(statuses),
+            // It is printed above the view.
+            Observation::Said(_) => {}
             Observation::View(view) => {
                 for seen in view {
                     if let Some(backend) = self.backends.get_mut(&seen.backend) {

@@ -87,9 +87,26 @@ impl CellProgress {
 
     /// Takes in an observation of the engine.
     pub(crate) fn observe(&self, observation: Observation<'_>) {
+        if let Observation::Said(line) = observation {
+            return self.say(line);
+        }
         let news = matches!(observation, Observation::Event(_));
         self.dashboard.borrow_mut().observe(observation, agent::clock::now());
         self.draw(news);
+    }
+
+    /// Prints what a command said, above the view.
+    fn say(&self, line: &str) {
+        match (&mut *self.screen.borrow_mut(), self.show) {
+            (Some(open), _) => {
+                // A line that can't be printed is in the results.
+                let _ = open
+                    .terminal
+                    .insert_before(1, |buffer| ratatui::widgets::Widget::render(line, buffer.area, buffer));
+            }
+            (None, Show::Quiet) => {}
+            (None, _) => tell(&format!("  | {line}")),
+        }
     }
 
     fn draw(&self, at_once: bool) {

@@ -26,7 +26,9 @@ pub(crate) fn job(target: SocketAddr, method: Method, path: &str) -> LoadJob {
     traffic.mix[0].method = method;
     traffic.mix[0].path = path.to_owned();
     LoadJob {
-        target,
+        targets: vec![target],
+        host: None,
+        identity_header: None,
         origin: clock::now() + Duration::from_millis(20),
         traffic,
         seed: 1,
@@ -47,7 +49,9 @@ pub(crate) fn send(mut job: LoadJob) -> Sent {
     job.records = directory.path().join("requests.ndjson");
     let options = tokio::runtime::LocalOptions::default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build_local(options).unwrap();
-    let report = runtime.block_on(load::generate(job.clone(), |_| {}, std::future::pending())).unwrap();
+    let report = runtime
+        .block_on(load::generate(job.clone(), |_| {}, std::future::pending(), std::future::pending()))
+        .unwrap();
     Sent { report, records: read(&job.records) }
 }
 

@@ -13,7 +13,7 @@ use crate::scenario::problem::Problem;
 use crate::scenario::reader::{Item, written_last};
 use crate::scenario::section::{Read, Section};
 use crate::sessions::STORE;
-use crate::timeline::{Action, CurlRequest, Fault, FaultKind, Keeps, Reload, SplitChange};
+use crate::timeline::{Action, CurlRequest, Fault, FaultKind, Keeps, Reload, Roll, SplitChange};
 use crate::topology::{Layer, Topology};
 use crate::units::Span;
 
@@ -42,6 +42,13 @@ pub(super) fn actions<'s>(section: Section<'s, Draft>, stage: &Rc<Stage<'s>>) ->
         action!(section, "degrade", degrade(stage), Degrade, "Tells a running backend to misbehave.");
     let section = action!(section, "split", split_change(stage), Split, "Changes the shares of a route.");
     let section = action!(section, "curl", curl(), Curl, "Asks by curl; the transcript is in the report.");
+    let section = action!(
+        section,
+        "roll",
+        roll(),
+        Roll,
+        "Deploys the target by its command `roll`; `{}` is all of it."
+    );
     let fault = |section: Section<'s, Draft>, kind: FaultKind| {
         let of_kind = move |action: &Action| match action {
             Action::Fault(fault) if fault.kind == kind => Some(fault.backend.clone()),
@@ -66,6 +73,10 @@ fn about(kind: FaultKind) -> &'static str {
         FaultKind::Partition => "Its network is cut: packets vanish both ways. Needs containers.",
         FaultKind::HostLoss => "A crash whose address vanishes: silence, not refusal. Needs containers.",
     }
+}
+
+fn roll<'s>() -> Form<'s, Roll> {
+    Section::new("roll", "The deploy of a target at once.", Roll {}).on_a_line().whole()
 }
 
 /// A backend, or the session store, if that can befall it.

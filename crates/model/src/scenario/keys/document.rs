@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::load::{self, load};
+use super::target::target;
 use super::timeline::{Stage, timeline};
 use super::topology::{self, topology};
 use crate::catalog::{BalancerKind, Catalog};
@@ -19,6 +20,7 @@ use crate::scenario::reader::Item;
 use crate::scenario::section::Section;
 use crate::scenario::shape::{Shape, Text};
 use crate::scenario::written::Written;
+use crate::target::Target;
 
 /// A document while it is read: a plan without variants, and claims with their places.
 #[derive(Clone)]
@@ -163,9 +165,23 @@ pub(crate) fn variant<'s>(
         })
         .about("The load balancers that are asked: of rig's kinds, or by name with configurations of your own.")
         .unless("all")
+        .explained_if(|it| it.target.is_none())
+        .part(
+            "target",
+            target(),
+            |it| it.target.clone(),
+            move |it, target: Target| {
+                it.balancers = kept(vec![(BalancerName::target(), None)]).into_iter().map(|(name, _)| name).collect();
+                it.topology = topology::of_target(&target);
+                it.target = Some(target);
+            },
+        )
+        .about("What the load goes to, where rig launches neither balancer nor backends.")
+        .unless("rig launches what `topology` says")
         .following("topology", move |it| topology(able(it)), |it| &mut it.topology)
         .about("What stands: backends, routes, the balancer's set-up.")
-        .required()
+        .unless("with `target` there is none")
+        .explained_if(|it| it.target.is_none())
         .following("load", |it| load(&it.topology), |it| &mut it.traffic)
         .about("The requests, on a schedule that waits for nobody.")
         .required()
@@ -183,6 +199,7 @@ pub(crate) fn variant<'s>(
             |it| &mut it.timeline,
         )
         .about("What happens while the load runs, by name.")
+        .one_of(&["topology", "target"])
 }
 
 /// A balancer, and its own configuration if it has one.

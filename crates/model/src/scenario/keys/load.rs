@@ -30,6 +30,7 @@ pub(crate) fn nothing() -> Traffic {
         rate: *limits::RATE.start(),
         arrivals: Arrivals::default(),
         duration: *limits::LOAD.end(),
+        until_settled: false,
         warmup: Span::millis(2000),
         timeout: Span::millis(10_000),
         connections: 0,
@@ -56,6 +57,11 @@ pub(crate) fn load<'s>(topology: &Topology) -> Form<'s, Traffic> {
         .key("for", quantity(limits::LOAD), |it| &mut it.traffic.duration)
         .about("How long, from the first measured request on.")
         .required()
+        .key("until", words([("end", false), ("settled", true)]), |it| &mut it.traffic.until_settled)
+        .about(
+            "`settled` ends the load before that, once the timeline has ended and a timeout has passed without a loss.",
+        )
+        .explained_if(|it| it.traffic.until_settled)
         .key("arrivals", words([("constant", Arrivals::Constant), ("poisson", Arrivals::Poisson)]), |it| {
             &mut it.traffic.arrivals
         })

@@ -13,6 +13,7 @@ use crate::scenario::section::{Read, Section};
 use crate::scenario::shape::Text;
 use crate::scenario::suggest::listed;
 use crate::scenario::written::Written;
+use crate::target::POOL;
 use crate::timeline::{Action, Drain, Entry, Fault, When};
 use crate::topology::Topology;
 use crate::units::Span;
@@ -98,7 +99,7 @@ fn draft(entry: &Entry) -> Draft {
     let lasts = match &entry.action {
         Action::Fault(fault) => fault.lasts,
         Action::Degrade(degrade) => degrade.lasts,
-        Action::Deploy(_) | Action::Split(_) | Action::Curl(_) | Action::Reload(_) => None,
+        Action::Deploy(_) | Action::Split(_) | Action::Curl(_) | Action::Reload(_) | Action::Roll(_) => None,
     };
     Draft { at, after, jitter: entry.jitter, lasts, action: Some(entry.action.clone()) }
 }
@@ -227,6 +228,7 @@ fn check_split_alone((item, entry): &Located<'_>, all: &[Located<'_>]) {
 fn deployed(entry: &Entry) -> Option<&str> {
     match &entry.action {
         Action::Deploy(deploy) => Some(deploy.pool.as_str()).filter(|pool| !pool.is_empty()),
+        Action::Roll(_) => Some(POOL),
         Action::Fault(_) | Action::Degrade(_) | Action::Split(_) | Action::Curl(_) | Action::Reload(_) => {
             None
         }

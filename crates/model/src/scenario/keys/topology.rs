@@ -12,12 +12,13 @@ use crate::scenario::limits;
 use crate::scenario::problem::Problem;
 use crate::scenario::reader::Item;
 use crate::scenario::section::{Read, Section};
+use crate::target::Target;
 use crate::tls::Tls;
 use crate::topology::{
-    self, Balance, HealthCheck, Layer, Limits, Listener, PassiveHealth, Pool, Retries, Threshold, Topology,
-    UpstreamKeepalive,
+    self, Backend, Balance, HealthCheck, Latency, Layer, Limits, Listener, OnTerm, PassiveHealth, Pool,
+    Retries, Threshold, Topology, UpstreamKeepalive,
 };
-use crate::units::Span;
+use crate::units::{Bytes, Span};
 
 /// A topology in which nothing stands, with every default.
 pub(crate) fn nothing() -> Topology {
@@ -37,6 +38,33 @@ pub(crate) fn nothing() -> Topology {
         response_timeout: Span::default(),
         reload_grace: Some(Span::millis(30_000)),
         workers: 1,
+    }
+}
+
+/// The topology of a target: the names of its instances, and nothing that is known of them.
+pub(crate) fn of_target(target: &Target) -> Topology {
+    let backend = |id: &String| Backend { id: id.clone(), ..unknown() };
+    let pool = Pool {
+        name: crate::target::POOL.to_owned(),
+        backends: target.backends.iter().map(backend).collect(),
+        health_path: topology::health_path(),
+        sessions: None,
+    };
+    let pools = if target.backends.is_empty() { Vec::new() } else { vec![pool] };
+    Topology { pools, health_check: None, ..nothing() }
+}
+
+fn unknown() -> Backend {
+    Backend {
+        id: String::new(),
+        spare: false,
+        boot: Span::millis(0),
+        latency: Latency::default(),
+        at_once: None,
+        queue: 0,
+        body: Bytes(0),
+        on_term: OnTerm::default(),
+        health_in_queue: false,
     }
 }
 

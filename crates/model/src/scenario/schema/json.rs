@@ -171,7 +171,7 @@ pub(super) fn typed(text: &str) -> Value {
 fn text_schema(text: Text) -> Value {
     let longest = limits::TEXT;
     match text {
-        Text::Prose | Text::Claim => json!({ "type": "string", "maxLength": longest }),
+        Text::Prose | Text::Claim | Text::File => json!({ "type": "string", "maxLength": longest }),
         Text::Name | Text::NameOf(_) => {
             json!({ "type": "string", "pattern": format!("^[a-z0-9-]{{1,{}}}$", limits::NAME) })
         }
@@ -192,6 +192,14 @@ fn text_schema(text: Text) -> Value {
             { "type": "integer", "minimum": 200, "maximum": 599 },
             { "type": "string", "pattern": "^[2-5]([0-9][0-9]|xx)$" },
         ] }),
+        Text::Url => {
+            json!({ "type": "string", "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://[!-~]+$", "maxLength": longest })
+        }
+        Text::Host => json!({ "type": "string", "pattern": "^[A-Za-z0-9._-]+$", "maxLength": longest }),
+        Text::Word => json!({ "type": ["string", "number", "boolean"] }),
+        Text::Variable => {
+            json!({ "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$", "maxLength": longest })
+        }
         Text::Exponent => {
             json!({ "type": "number", "minimum": limits::ZIPF.start(), "maximum": limits::ZIPF.end() })
         }

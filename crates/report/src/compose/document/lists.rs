@@ -149,10 +149,11 @@ fn books_line(label: &str, cell: &CellSummary) -> Line {
             format!("{} ({why})", grade.name())
         }
     };
-    let mut text = format!(
-        "{label}: {word}; books: {kept}; {} requests, {} executions",
-        books.recorded, books.executions
-    );
+    let mut text = format!("{label}: {word}; books: {kept}; {} requests", books.recorded);
+    // Without ledgers nobody knows of any.
+    if books.grade != Grade::ClientOnly {
+        text.push_str(&format!(", {} executions", books.executions));
+    }
     for (count, name) in [(books.duplicates, "executed more than once"), (books.masked, "masked")] {
         if count > 0 {
             text.push_str(&format!("; {count} {name}"));

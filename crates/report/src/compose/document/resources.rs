@@ -41,7 +41,8 @@ pub(super) fn cpu(run: &RunSummary) -> Option<Table> {
         let trust = cell.cpu_trust().map_or_else(|| Cell::plain(NONE), trust);
         names(run, cell).into_iter().chain(figures).chain([trust]).collect()
     };
-    let measured = run.cells.iter().any(|cell| !cell.cpu.components.is_empty());
+    // Of a target nothing but the generator is read.
+    let measured = run.cells.iter().any(|cell| cell.target.is_none() && !cell.cpu.components.is_empty());
     let mut notes = vec![
             "Between the readings at the first measured arrival and at the end of the last request; a component \
              that came later from its launch, one that was ended before to the last reading before its end. \

@@ -152,6 +152,9 @@ impl Judge<'_> {
         if none && is_of_requests(loss) {
             observed = format!("{observed}, {}", shadows(std::iter::once(&cell.books)));
         }
+        if let Some(why) = cell.target.as_ref().and_then(|target| target.not_shown.as_ref()) {
+            return Judgement::unproven(why, observed);
+        }
         let (loss, power) = match self.power(cell, loss, facet, Some(claim), controls) {
             // A gate asks for no proof of its own: who dropped nothing, where that is proved, lost none in this way either.
             Err(reason) if claim.gate && is_of_requests(loss) && cell.counts.dropped == 0 => {

@@ -58,7 +58,7 @@ impl State {
             Phase::Terminate | Phase::Replace => Some(State::Stopped),
             Phase::Register | Phase::Confirm => Some(State::Returning),
             Phase::Fault | Phase::Died => Some(State::Faulty),
-            Phase::Baseline | Phase::Settled | Phase::Reload => None,
+            Phase::Baseline | Phase::Settled | Phase::Reload | Phase::Deploy => None,
         }
     }
 }

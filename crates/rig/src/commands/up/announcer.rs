@@ -59,7 +59,7 @@ impl Announcer {
                     self.tell(event.at, &words);
                 }
             }
-            Observation::Backends(_) | Observation::View(_) => {}
+            Observation::Backends(_) | Observation::View(_) | Observation::Said(_) => {}
         }
     }
 

@@ -18,8 +18,8 @@ pub const KEY: &str = "ECDSA P-256";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificates {
     directory: PathBuf,
-    /// The name that the server's bears.
-    name: String,
+    /// The name that the server's bears; `None`: rig's own.
+    name: Option<String>,
 }
 
 /// Where they lie among a cell's scratch files.
@@ -45,7 +45,7 @@ impl Drop for Swept {
 impl Certificates {
     /// Those in `directory`, be they there or not, for a server called `name`; `None`: [`SERVER_NAME`].
     pub fn at(directory: impl Into<PathBuf>, name: Option<&str>) -> Certificates {
-        Certificates { directory: directory.into(), name: name.unwrap_or(SERVER_NAME).to_owned() }
+        Certificates { directory: directory.into(), name: name.map(str::to_owned) }
     }
 
     /// Makes an authority, of which nobody keeps the key, and a certificate for `name` and `addresses`.
@@ -56,7 +56,7 @@ impl Certificates {
     ) -> Result<Certificates, HostError> {
         let made = Certificates::at(directory, name);
         std::fs::create_dir_all(directory).map_err(HostError::file(directory))?;
-        let pem = pems(&made.name, addresses).map_err(|error| HostError::Certificates(error.to_string()))?;
+        let pem = pems(made.name(), addresses).map_err(|error| HostError::Certificates(error.to_string()))?;
         let write =
             |path: PathBuf, text: &str, mode: u32| write(&path, text, mode).map_err(HostError::file(&path));
         write(made.authority(), &pem.authority, 0o644)?;
@@ -67,7 +67,7 @@ impl Certificates {
 
     /// The name that the server's certificate bears.
     pub fn name(&self) -> &str {
-        &self.name
+        self.name.as_deref().unwrap_or(SERVER_NAME)
     }
 
     /// The certificate that all others are signed by.
@@ -87,10 +87,8 @@ impl Certificates {
 
     /// What a client needs.
     pub fn for_client(&self, resumption: bool) -> ClientTls {
-        // With a server of rig's own name, both ends are rig's and speak its one suite; a configuration of the user's may
-        // want any.
-        let server = (self.name != SERVER_NAME).then(|| self.name.clone());
-        ClientTls { authority: Some(self.authority()), server, resumption }
+        // Where a scenario names the server, its configuration may want any version and suite.
+        ClientTls { authority: Some(self.authority()), server: self.name.clone(), resumption }
     }
 
     /// What a server needs.

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use model::catalog::BalancerKind;
 use model::timeline::Deregister;
+use model::tls::SERVER_NAME;
 use model::topology::Balance;
 
 use super::{Adoption, BELOW, Limit, OwnPool, OwnRoute, RATE};
@@ -135,7 +136,9 @@ impl Adoption {
         let each = if others == 0 { 0 } else { (40 / others).clamp(1, 10) };
         for (n, (name, route)) in routes.iter().enumerate() {
             let class = |share: u32, more: &str| {
-                let host = route.host.as_ref().map_or(String::new(), |host| format!(", host: {}", quoted(host)));
+                // The name also says that the client may speak any version of TLS.
+                let host = route.host.clone().or_else(|| self.tls.then(|| SERVER_NAME.to_owned()));
+                let host = host.as_ref().map_or(String::new(), |host| format!(", host: {}", quoted(host)));
                 let headers = route.header.as_ref().map_or(String::new(), |(name, value)| {
                     format!(", headers: {{ {}: {} }}", quoted(name), quoted(value))
                 });

@@ -91,7 +91,7 @@ fn settings(it: &Rendered<'_>) -> Vec<Setting> {
         }));
     }
     settings.extend(tls::settings(
-        topology,
+        it.variant,
         &it.built_in("DownstreamTlsContext, TLSv1_3 only; session tickets, under keys of its own"),
         &it.built_in(
             "UpstreamTlsContext, TLSv1_3 only, trusted_ca, SAN matched; max_session_keys 1, as by default; probes speak TLS",

@@ -91,7 +91,7 @@ fn tls_settings(it: &Rendered<'_>, read: &Read<'_>) -> Vec<Setting> {
         "TLSv1.2 TLSv1.3, not verified",
     );
     let passed = it.built_in("ssl_preread on; passed through by its SNI");
-    tls::settings(&it.variant.topology, &format!("listen … ssl; {listen}"), &backends, &passed)
+    tls::settings(it.variant, &format!("listen … ssl; {listen}"), &backends, &passed)
 }
 
 /// Whether other files belong to the configuration, which may say anything; `mime.types` is nginx's own.

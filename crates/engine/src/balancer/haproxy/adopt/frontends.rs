@@ -241,10 +241,6 @@ impl<'d> Frontends<'d> {
                     let what = format!("`{name} {}` is left out: rig's client has no certificate", bind.word(nth + 1));
                     draft.left(bind.at.start, what, "");
                 }
-                "ssl-max-ver" if self.tls && bind.word(nth + 1) != "TLSv1.3" => {
-                    words_removed(draft, bind, nth, 1);
-                    draft.left(bind.at.start, "`ssl-max-ver` is left out: rig's client speaks TLS 1.3 alone", "");
-                }
                 "accept-proxy" => {
                     words_removed(draft, bind, nth, 0);
                     draft.left(bind.at.start, "`accept-proxy` is left out: rig's client sends no PROXY header", "");

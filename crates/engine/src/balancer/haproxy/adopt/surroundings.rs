@@ -100,11 +100,6 @@ fn of_global(draft: &mut Draft<'_>, global: &Section) {
         } else if let Some((_, why)) = OF_THE_MACHINE.iter().find(|(known, _)| line.word(0) == *known) {
             draft.edits.remove(&draft.source.text, whole);
             draft.mapped(line.at.start, format!("`{}` is left out: {why}", line.text()));
-        } else if line.is("ssl-default-bind-options") && line.words.iter().any(|it| it == "ssl-max-ver") {
-            removed(draft, line, "rig's client speaks TLS 1.3 alone");
-        } else if line.is("ssl-default-bind-ciphersuites") && !line.word(1).contains("TLS_AES_128_GCM_SHA256") {
-            draft.edits.insert(line.words_at[1].end, ":TLS_AES_128_GCM_SHA256");
-            draft.left(line.at.start, "`ssl-default-bind-ciphersuites`: rig's client knows TLS_AES_128_GCM_SHA256 alone, which is added", "");
         }
     }
     let mut added = String::new();

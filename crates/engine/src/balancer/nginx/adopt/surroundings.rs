@@ -101,7 +101,7 @@ fn within(draft: &mut Draft<'_>, it: &Directive, in_stream: bool, tls: Tls) {
     }
 }
 
-/// Certificates, and what rig's client must be able to speak.
+/// Certificates.
 fn secret(draft: &mut Draft<'_>, it: &Directive, tls: Tls) {
     let is = |wanted: &str| it.arguments.iter().any(|word| word == wanted);
     match it.name.as_str() {
@@ -116,16 +116,6 @@ fn secret(draft: &mut Draft<'_>, it: &Directive, tls: Tls) {
         "proxy_ssl_name" => argument(draft, it, 0, "{{ tls.name }}"),
         "proxy_ssl_verify" if is("on") => draft.edits.insert(it.at.end, " proxy_ssl_name {{ tls.name }};"),
         "ssl_verify_client" if is("on") => whole(draft, it, "ssl_verify_client off;", "rig's client has no certificate"),
-        "ssl_protocols" if !is("TLSv1.3") => {
-            draft.edits.insert(it.at.end - 1, " TLSv1.3");
-            draft.left(it.at.start, "`ssl_protocols`: rig's client speaks TLS 1.3 alone, which is added", "");
-        }
-        "ssl_ecdh_curve" if !it.first().contains("X25519") && it.first() != "auto" => {
-            if let Some(place) = it.arguments_at.first() {
-                draft.edits.insert(place.start, "X25519:");
-            }
-            draft.left(it.at.start, "`ssl_ecdh_curve`: rig's client knows X25519 alone, which is added", "");
-        }
         _ => {}
     }
 }

@@ -335,6 +335,8 @@ fn logged_id(text: &str) -> Result<Option<RequestId>, LogError> {
 }
 
 #[cfg(test)]
+mod adoption_tests;
+#[cfg(test)]
 mod hostile_tests;
 #[cfg(test)]
 mod read_back_tests;

@@ -29,6 +29,8 @@ pub(super) fn rendered(
         sockets => site.admin.parent().unwrap_or(Path::new("/")).display().to_string(),
         admin => site.admin.display().to_string(),
         listener => site.listener.to_string(),
+        listener_ip => site.listener.ip().to_string(),
+        listener_port => site.listener.port(),
         tls => tls::values(topology, site),
         backends => addresses,
         down => downs,

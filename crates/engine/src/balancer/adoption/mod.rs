@@ -15,7 +15,7 @@ use model::topology::{Balance, HealthCheck};
 
 use super::{Adopts, adapter};
 
-pub(super) use edits::Edits;
+pub(super) use edits::{Edits, escaped};
 pub(super) use pools::{Pools, Server};
 pub(super) use source::{Finder, Source};
 

@@ -28,10 +28,17 @@ impl Source {
         Ok(Source { file: path.to_owned(), text, origins: vec![(0, path.to_owned(), 1)] })
     }
 
-    /// `nginx.conf:12`.
+    /// The same file with another text, whose lines are none of its own.
+    pub(in crate::balancer) fn with_text(&self, text: String) -> Source {
+        Source { text, origins: vec![(0, self.file.clone(), 0)], file: self.file.clone() }
+    }
+
+    /// `nginx.conf:12`; without a line where the text is not the file's.
     pub(in crate::balancer) fn place(&self, at: usize) -> String {
-        let (file, line) = self.line(at);
-        format!("{}:{line}", file.display())
+        match self.line(at) {
+            (file, 0) => file.display().to_string(),
+            (file, line) => format!("{}:{line}", file.display()),
+        }
     }
 
     /// The file that the text at byte `at` is from.

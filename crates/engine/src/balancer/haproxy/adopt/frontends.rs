@@ -2,7 +2,7 @@
 
 use super::conditions::{Wanted, after_if, wanted};
 use super::servers::Servers;
-use super::{Draft, KEEP_ID, LOG_FORMAT, Line, Proxies, Section, removed, word, words_removed};
+use super::{Draft, KEEP_ID, LOG_FORMAT, Line, Proxies, Section, is_server, removed, word, words_removed};
 use crate::balancer::adoption::{AdoptError, OwnRoute, Source};
 
 /// The frontend, or listen, that becomes the cell's.
@@ -252,10 +252,6 @@ impl<'d> Frontends<'d> {
             nth += more + 1;
         }
     }
-}
-
-pub(super) fn is_server(line: &Line) -> bool {
-    line.is("server") || line.is("server-template")
 }
 
 fn is_quic(bind: &Line) -> bool {

@@ -139,6 +139,11 @@ impl<'d> Proxies<'d> {
     }
 }
 
+/// Whether a line makes servers.
+fn is_server(line: &Line) -> bool {
+    line.is("server") || line.is("server-template")
+}
+
 /// Removes a line.
 fn removed(draft: &mut Draft<'_>, line: &Line, why: &str) {
     draft.edits.remove(&draft.source.text, line.words_at.first().map_or(line.at.start, |at| at.start)..line.at.end);

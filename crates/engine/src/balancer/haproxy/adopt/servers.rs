@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use model::topology::{Balance, HealthCheck};
 use model::units::Span;
 
-use super::frontends::is_server;
-use super::{Draft, Line, Proxies, Section, milliseconds, nobody, removed, word, words_removed};
+use super::{Draft, Line, Proxies, Section, is_server, milliseconds, nobody, removed, word, words_removed};
 use crate::balancer::adoption::{Pools, Server};
 
 /// Backends that have become pools.

@@ -149,13 +149,13 @@ fn of_any(draft: &mut Draft<'_>, section: &Section, line: &Line) {
                 word(draft, line, nth, placed);
             }
         } else {
-            maps(draft, line, nth, text);
+            maps(draft, line, nth);
         }
     }
 }
 
 /// The files of `map(…)` converters.
-fn maps(draft: &mut Draft<'_>, line: &Line, nth: usize, text: &str) {
+fn maps(draft: &mut Draft<'_>, line: &Line, nth: usize) {
     let Some(place) = line.words_at.get(nth).cloned() else { return };
     let written = draft.source.text[place.clone()].to_owned();
     for (at, _) in written.match_indices("map") {
@@ -169,7 +169,6 @@ fn maps(draft: &mut Draft<'_>, line: &Line, nth: usize, text: &str) {
             }
         }
     }
-    let _ = text;
 }
 
 /// What rules let through from one address.

@@ -42,7 +42,11 @@ pub enum CheckError {
 ///
 /// # Errors
 /// If it accepts none.
-pub fn checked(kind: BalancerKind, mut adoption: Adoption, plan: &Plan) -> Result<(Adoption, String), CheckError> {
+pub fn checked(
+    kind: BalancerKind,
+    mut adoption: Adoption,
+    plan: &Plan,
+) -> Result<(Adoption, String), CheckError> {
     let (Some(adopts), Some(variant)) = (adapter(kind).adopts(), plan.variants.first()) else {
         return Ok((adoption, String::new()));
     };
@@ -58,13 +62,19 @@ pub fn checked(kind: BalancerKind, mut adoption: Adoption, plan: &Plan) -> Resul
         let files = adapter(kind).files(topology, &site, &Rotation::initial(topology), &templates)?;
         for file in &files {
             let path = site.directory.join(&file.path);
-            let made = std::fs::create_dir_all(path.parent().unwrap_or(Path::new("/"))).and_then(|()| std::fs::write(&path, &file.text));
+            let made = std::fs::create_dir_all(path.parent().unwrap_or(Path::new("/")))
+                .and_then(|()| std::fs::write(&path, &file.text));
             made.map_err(HostError::file::<HostError>(&path))?;
         }
         let arguments = adapter(kind).arguments(topology, &site, &files);
-        let output = Command::new(&executable).args(adopts.test_arguments()).args(arguments).current_dir(&site.directory).output();
+        let output = Command::new(&executable)
+            .args(adopts.test_arguments())
+            .args(arguments)
+            .current_dir(&site.directory)
+            .output();
         let output = output.map_err(HostError::file::<HostError>(&executable))?;
-        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let said =
+            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         if output.status.success() {
             let misfits = adapter(kind).misfits(topology, &site, &files);
             if !misfits.is_empty() {

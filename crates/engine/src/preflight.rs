@@ -66,7 +66,10 @@ fn unheard(kind: BalancerKind, variant: &Variant, templates: &Templates) -> Opti
     (reloads && live).then(|| Misfit {
         template,
         line: None,
-        what: format!("variant {} takes backends out while it runs, which only rig's own {kind} template listens to", variant.name),
+        what: format!(
+            "variant {} takes backends out while it runs, which only rig's own {kind} template listens to",
+            variant.name
+        ),
         fix: "write `deregister: reload` in the deploy".to_owned(),
     })
 }

@@ -57,7 +57,12 @@ fn hosts_paths_and_headers_become_routes_that_a_scenario_can_have() {
     );
     let (_, adoption) = adopt(&file, None).unwrap();
     let routes = adoption.routes.iter().map(|route| {
-        (route.path.as_str(), route.host.as_deref(), route.header.as_ref().map(|(_, v)| v.as_str()), route.pool.as_str())
+        (
+            route.path.as_str(),
+            route.host.as_deref(),
+            route.header.as_ref().map(|(_, v)| v.as_str()),
+            route.pool.as_str(),
+        )
     });
     assert_eq!(
         routes.collect::<Vec<_>>(),
@@ -85,12 +90,15 @@ fn a_text_of_users_that_looks_like_a_template_stays_what_it_is() {
     let templates = Templates::embedded().with_adopted(kind, &adoption);
     let rotation = Rotation::initial(&variant.topology);
     let rendered = |rotation: &Rotation| {
-        adapter(kind).files(&variant.topology, &example_site(variant), rotation, &templates).unwrap()[0].text.clone()
+        adapter(kind).files(&variant.topology, &example_site(variant), rotation, &templates).unwrap()[0]
+            .text
+            .clone()
     };
     assert!(rendered(&rotation).contains("'{{\"a\":1}} {%x%} {#y#}'"), "{}", rendered(&rotation));
     let one_out = rotation.with("a-2", Standing::Draining);
     let (all, without) = (rendered(&rotation), rendered(&one_out));
-    let changed: Vec<&str> = without.lines().filter(|line| !all.lines().any(|known| known == *line)).collect();
+    let changed: Vec<&str> =
+        without.lines().filter(|line| !all.lines().any(|known| known == *line)).collect();
     assert!(changed.len() == 1 && changed[0].matches(" down;").count() == 1, "{changed:?}");
 }
 
@@ -117,4 +125,34 @@ fn a_server_that_several_sections_name_is_taken_out_of_all_of_them() {
     });
     let sent: Vec<String> = sent.collect();
     assert_eq!(sent, ["set server web/s2 state drain", "set server ws/w2 state drain"]);
+}
+
+#[test]
+fn what_would_refuse_the_load_is_left_out_and_what_this_machine_serves_is_not_taken_in() {
+    let (_kept, file) = written(
+        "haproxy.cfg",
+        "defaults\n mode http\nfrontend f\n bind :80\n acl office src 10.0.0.0/8\n acl bad src 192.0.2.1\n http-request deny if \
+         !office\n http-request deny unless { src 10.0.0.0/8 }\n http-request deny if bad\n default_backend web\nbackend web\n \
+         server s1 10.0.0.1:80\n",
+    );
+    let (_, adoption) = adopt(&file, None).unwrap();
+    let left: Vec<&str> = adoption.left.iter().map(|note| note.what.as_str()).collect();
+    assert!(left[0].starts_with("`http-request deny if !office` is left out"), "{left:?}");
+    assert!(left[1].starts_with("`http-request deny unless"), "{left:?}");
+    assert!(adoption.template().contains("http-request deny if bad"));
+    assert_eq!(adoption.deployed(), None);
+    let (_kept, file) = written(
+        "nginx.conf",
+        "events {}\nhttp { include /etc/nginx/sites-enabled/*; server { location / { allow 10.0.0.1; deny all; proxy_pass \
+         http://10.0.0.2:80/x/; } } }\n",
+    );
+    let (_, adoption) = adopt(&file, None).unwrap();
+    let template = adoption.template();
+    assert!(template.contains("allow 10.0.0.1; allow all;"), "{template}");
+    assert!(template.contains("proxy_pass http://{{ backends[\"10-0-0-2-80-1\"] }}/x/;"), "{template}");
+    assert!(
+        template.contains("server { listen {{ listener }}; location")
+            || template.contains("server { listen {{ listener }};")
+    );
+    assert_eq!(adoption.original().matches("server {").count(), 1);
 }

@@ -13,8 +13,8 @@ use model::timeline::Keeps;
 use model::topology::{HealthCheck, Route, Topology};
 
 use super::{
-    AdoptError, Adoption, Balancer, Change, LogError, LogLine, RenderError, Rendered, Rotation, Sign, Site, SplitSteps, Step,
-    Templates, Turn, adapter,
+    AdoptError, Adoption, Balancer, Change, LogError, LogLine, RenderError, Rendered, Rotation, Sign, Site,
+    SplitSteps, Step, Templates, Turn, adapter,
 };
 
 /// Takes backends out and puts them back.

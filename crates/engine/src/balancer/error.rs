@@ -23,7 +23,7 @@ impl Help for RenderError {
         match self {
             RenderError::Template { .. } => None,
             RenderError::Misfits(_) => {
-                Some("`rig adopt FILE` takes over a configuration of yours; `rig templates eject KIND DIR` writes rig's, to start from".to_owned())
+                Some("`rig render --templates DIR` writes the built-in ones, to start from; `rig adopt FILE` takes over yours".to_owned())
             }
         }
     }

@@ -32,7 +32,9 @@ use crate::host::Signal;
 use crate::program::{Program, STDERR_FILE, STDOUT_FILE};
 
 pub use adoption::{AdoptError, Adoption, Note, adopt};
-pub use capabilities::{Adopts, Deregisters, HasSettings, LogsRequests, Operated, Probes, Reloads, Splits, catalog};
+pub use capabilities::{
+    Adopts, Deregisters, HasSettings, LogsRequests, Operated, Probes, Reloads, Splits, catalog,
+};
 pub use error::RenderError;
 pub use misfit::Misfit;
 pub use probing::detection_bound;

@@ -40,7 +40,10 @@ pub(super) fn rendered(
 
 /// The files beside it, and one in each directory that `text` names below the cell's, so that it is there.
 pub(super) fn beside(text: &str, site: &Site, templates: &Templates) -> Vec<ConfigFile> {
-    let mut files: Vec<ConfigFile> = templates.companions().map(|(path, text)| ConfigFile::new(path.trim_start_matches('/'), text)).collect();
+    let mut files: Vec<ConfigFile> = templates
+        .companions()
+        .map(|(path, text)| ConfigFile::new(path.trim_start_matches('/'), text))
+        .collect();
     let directory = format!("{}/", site.directory.display());
     let ends = |c: char| c.is_whitespace() || "\"';,:{}()[]".contains(c);
     let named = text.match_indices(&directory).filter_map(|(at, _)| {

@@ -59,7 +59,8 @@ impl Whole {
             let all = files_below(&beside, DEEPEST).map_err(|(path, source)| unreadable(&path, source))?;
             for (file, _) in all.into_iter().filter(|(_, is_file)| *is_file) {
                 let text = read(&file).map_err(|source| unreadable(&file, source))?;
-                companions.insert(format!("/{}", file.strip_prefix(&beside).unwrap_or(&file).display()), text);
+                companions
+                    .insert(format!("/{}", file.strip_prefix(&beside).unwrap_or(&file).display()), text);
             }
         }
         Ok(Whole { path: path.to_owned(), text, companions })

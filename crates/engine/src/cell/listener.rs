@@ -38,7 +38,8 @@ impl Listener {
     /// The listener of `site`, asked as a load for `host` does.
     pub(super) fn of(site: &Site, host: Option<&str>) -> Result<Listener, TlsError> {
         let tls = site.certificates.as_ref().map(|certificates| certificates.for_client(false));
-        let tls = tls.map(|tls| Ok::<_, TlsError>((agent::tls::client(&tls)?, agent::tls::server_name(&tls)?)));
+        let tls =
+            tls.map(|tls| Ok::<_, TlsError>((agent::tls::client(&tls)?, agent::tls::server_name(&tls)?)));
         Ok(Listener { address: site.listener, tls: tls.transpose()?, host: host.map(str::to_owned) })
     }
 

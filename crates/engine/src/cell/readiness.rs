@@ -35,7 +35,8 @@ pub(super) async fn every_backend_answers(
     for way in ways(topology) {
         let path = way.status_path();
         let header = way.header;
-        let mut missing: BTreeSet<&str> = way.backends.iter().copied().filter(|id| !answered.contains(id)).collect();
+        let mut missing: BTreeSet<&str> =
+            way.backends.iter().copied().filter(|id| !answered.contains(id)).collect();
         answered.extend(missing.iter().copied());
         while !missing.is_empty() {
             if gone() || begun.elapsed() > within {
@@ -90,7 +91,8 @@ pub(super) async fn incarnation_answers(
     let mut probes = 0;
     while begun.elapsed() <= within {
         probes += 1;
-        let asked = listener.stamp(&way.nth_status_path(probes), way.header, source(listener.address, probes)).await;
+        let asked =
+            listener.stamp(&way.nth_status_path(probes), way.header, source(listener.address, probes)).await;
         if asked.as_ref() == Ok(wanted) {
             return Some(probes);
         }

@@ -142,8 +142,11 @@ mod tests {
     #[test]
     fn a_cells_certificates_are_what_clients_and_servers_take_and_the_key_is_its_owners() {
         let directory = tempfile::tempdir().unwrap();
-        let made =
-            Certificates::make(&directory.path().join("tls"), None, ["127.1.2.3".parse().unwrap()].into_iter());
+        let made = Certificates::make(
+            &directory.path().join("tls"),
+            None,
+            ["127.1.2.3".parse().unwrap()].into_iter(),
+        );
         let made = made.unwrap();
         agent::tls::client(&made.for_client(true)).unwrap();
         agent::tls::server(&made.for_server()).unwrap();

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use engine::balancer::{Adoption, COMPANIONS, Note, Templates, adopt};
 use engine::adoption::checked;
+use engine::balancer::{Adoption, COMPANIONS, Note, Templates, adopt};
 use model::plan::Plan;
 use model::scenario::{Choice, Scenario};
 use model::visible::visible;
@@ -32,8 +32,16 @@ pub(crate) fn perform(wanted: &Adopt) -> Result<Exit, Failure> {
     let first = plan(&adoption)?;
     let (adoption, said) = checked(kind, adoption, &first).map_err(Failure::usage)?;
     plan(&adoption)?;
-    let mut files = vec![(out.join(format!("{name}.yaml")), scenario(&adoption)), (out.join(&config), adoption.template())];
-    files.extend(adoption.files.iter().map(|(path, text)| (out.join(COMPANIONS).join(path.trim_start_matches('/')), text.clone())));
+    let mut files = vec![
+        (out.join(format!("{name}.yaml")), scenario(&adoption)),
+        (out.join(&config), adoption.template()),
+    ];
+    files.extend(
+        adoption
+            .files
+            .iter()
+            .map(|(path, text)| (out.join(COMPANIONS).join(path.trim_start_matches('/')), text.clone())),
+    );
     for (path, text) in &files {
         write(path, text, wanted.force)?;
     }
@@ -41,6 +49,12 @@ pub(crate) fn perform(wanted: &Adopt) -> Result<Exit, Failure> {
     told.push_str(&list("mapped", &adoption.mapped));
     told.push_str(&list("not taken over", &adoption.left));
     told.push_str(&format!("\n{said}\n"));
+    if let Some(tries) = adoption.tries {
+        told.push_str(&format!(
+            "it tries a failed request up to {tries} times: what that hides is counted as masked, and the load has POSTs, which it may \
+             not repeat\n"
+        ));
+    }
     if adoption.deployed().is_none() {
         told.push_str("no pool has two backends: while its only one is replaced nobody serves, so that the scenario deploys none\n");
     }

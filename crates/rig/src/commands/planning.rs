@@ -28,8 +28,9 @@ pub(super) fn templates<'p>(
     directory: Option<&Path>,
     plans: impl IntoIterator<Item = &'p Plan>,
 ) -> Result<Templates, Failure> {
-    let templates =
-        directory.map_or_else(|| Ok(Templates::embedded()), Templates::with_directory).map_err(Failure::usage)?;
+    let templates = directory
+        .map_or_else(|| Ok(Templates::embedded()), Templates::with_directory)
+        .map_err(Failure::usage)?;
     plans.into_iter().try_fold(templates, |templates, plan| templates.holding(plan)).map_err(Failure::usage)
 }
 

@@ -1,4 +1,4 @@
-//! Configurations as people run them, taken over as they are: `own/nginx` and `own/haproxy` are whole ones, `own/edge` has
+//! Configurations as people run them, taken over as they are: `own/nginx`, `own/haproxy` and `own/envoy` are whole ones, `own/edge` has
 //! what else such files hold.
 
 use std::path::{Path, PathBuf};
@@ -58,6 +58,14 @@ fn an_haproxy_configuration_deploys_unedited() {
 }
 
 #[test]
+fn an_envoy_bootstrap_deploys_unedited() {
+    let rig = RIG.beside_others();
+    adopt(&rig, "envoy/envoy.yaml").says("cluster web → pool web, 3 backends").says("checked: envoy");
+    let run = rig.run_file("taken/taken.yaml").json();
+    deploys_with_and_without_draining(&run);
+}
+
+#[test]
 fn what_this_machine_lacks_is_left_out_with_its_line_and_the_balancer_accepts_the_rest() {
     let rig = RIG.idle();
     let nginx = adopt(&rig, "edge/nginx.conf");
@@ -90,7 +98,8 @@ fn what_this_machine_lacks_is_left_out_with_its_line_and_the_balancer_accepts_th
 fn nothing_is_overwritten_and_what_can_not_be_taken_over_is_wrong_usage() {
     let rig = RIG.idle();
     adopt(&rig, "nginx/nginx.conf");
-    let again = rig.command(["adopt"]).args([case("nginx/nginx.conf")]).args(["--out", "taken", "--name", "taken"]);
+    let again =
+        rig.command(["adopt"]).args([case("nginx/nginx.conf")]).args(["--out", "taken", "--name", "taken"]);
     again.clone().exits(2).complains("--force");
     again.args(["--force"]).exits(0);
     rig.write("static.conf", "events {}\nhttp { server { listen 80; root /srv; } }\n");

@@ -20,7 +20,8 @@ impl Edits {
     /// Removes `range` of `text`, and its lines where nothing else stands on them.
     pub(in crate::balancer) fn remove(&mut self, text: &str, range: Range<usize>) {
         let start = text[..range.start].trim_end_matches([' ', '\t']).len();
-        let end = range.end + (text[range.end..].len() - text[range.end..].trim_start_matches([' ', '\t']).len());
+        let end =
+            range.end + (text[range.end..].len() - text[range.end..].trim_start_matches([' ', '\t']).len());
         let begins = start == 0 || text[..start].ends_with('\n');
         let range = match text[end..].strip_prefix('\n') {
             Some(_) if begins => start..end + 1,
@@ -31,7 +32,9 @@ impl Edits {
 
     /// Whether the text there is replaced already.
     pub(in crate::balancer) fn covers(&self, range: &Range<usize>) -> bool {
-        self.0.iter().any(|(known, _)| known.start <= range.start && range.end <= known.end && !known.is_empty())
+        self.0
+            .iter()
+            .any(|(known, _)| known.start <= range.start && range.end <= known.end && !known.is_empty())
     }
 
     /// The template that comes of `text`. A change inside of a larger one is lost with it.
@@ -47,9 +50,12 @@ impl Edits {
             if let Some(from) = from.filter(|_| end > range.start && at < range.end) {
                 // Escapes make a piece longer than its text; they are rare, and so is a line after one in it.
                 let into = range.start.saturating_sub(at);
-                let skipped = piece[..into].matches("{{ '{' }}").count() * "{{ '{' }}".len().saturating_sub(1);
+                let skipped =
+                    piece[..into].matches("{{ '{' }}").count() * "{{ '{' }}".len().saturating_sub(1);
                 let word = from + into - skipped;
-                return Some(word + (text[word..].len() - text[word..].trim_start_matches([' ', '\t']).len()));
+                return Some(
+                    word + (text[word..].len() - text[word..].trim_start_matches([' ', '\t']).len()),
+                );
             }
             at = end;
         }

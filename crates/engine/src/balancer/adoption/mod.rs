@@ -117,7 +117,8 @@ pub fn adopt(file: &Path, kind: Option<BalancerKind>) -> Result<(BalancerKind, A
     let Some((kind, adopts)) = found else {
         return Err(AdoptError::Unfit {
             place: file.display().to_string(),
-            what: "it looks like the configuration of no balancer that rig knows; `--kind` says which it is".to_owned(),
+            what: "it looks like the configuration of no balancer that rig knows; `--kind` says which it is"
+                .to_owned(),
         });
     };
     Ok((kind, adopts.adopt(file)?))
@@ -236,7 +237,9 @@ impl<'s> Draft<'s> {
         let lowest = limits.into_iter().min_by(|a, b| a.rate.total_cmp(&b.rate));
         let limit = lowest.filter(|limit| limit.rate * BELOW < RATE)?;
         let Limit { rate, says, .. } = &limit;
-        let what = format!("{says} lets {rate:.0} requests per second of one address through, and all of the load has one");
+        let what = format!(
+            "{says} lets {rate:.0} requests per second of one address through, and all of the load has one"
+        );
         self.mapped(at, format!("{what}: the scenario's rate stays below"));
         Some(limit)
     }
@@ -294,7 +297,8 @@ impl Draft<'_> {
         for route in routes {
             let own = header(&route);
             let beside: Vec<_> = kept.iter().filter(|it| it.path == route.path).map(header).collect();
-            let other = beside.iter().flatten().any(|(name, _)| own.as_ref().is_some_and(|(own, _)| own != name));
+            let other =
+                beside.iter().flatten().any(|(name, _)| own.as_ref().is_some_and(|(own, _)| own != name));
             if beside.contains(&own) {
                 continue;
             }
@@ -305,7 +309,10 @@ impl Draft<'_> {
             };
             if other || of_two || own.as_ref().is_some_and(|(_, value)| !fits(value)) {
                 let wanted = own.map_or(String::new(), |(name, value)| format!(" with {name}: {value}"));
-                let what = format!("{}{wanted} → {}: a scenario can't have this route beside the others", route.path, route.pool);
+                let what = format!(
+                    "{}{wanted} → {}: a scenario can't have this route beside the others",
+                    route.path, route.pool
+                );
                 let fix = "its pool stands, and the load does not ask for it";
                 self.left.push(Note { place: String::new(), what, fix: fix.to_owned() });
                 continue;
@@ -314,6 +321,11 @@ impl Draft<'_> {
         }
         kept
     }
+}
+
+/// `1 backend`, `3 backends`.
+pub(super) fn backends(count: usize) -> String {
+    format!("{count} backend{}", if count == 1 { "" } else { "s" })
 }
 
 /// A name of the scenario language for what a configuration calls so. Adapters read it from logs in the same way.

@@ -17,7 +17,8 @@ impl Adoption {
     /// The scenario, for the balancer called `balancer`, of `kind`, whose template is `config` beside it.
     pub fn scenario(&self, name: &str, balancer: &str, kind: BalancerKind, config: &str) -> String {
         let mut out = String::new();
-        self.write(&mut out, name, &format!("{balancer}: {{ kind: {kind}, config: {config} }}")).expect("a string takes all text");
+        self.write(&mut out, name, &format!("{balancer}: {{ kind: {kind}, config: {config} }}"))
+            .expect("a string takes all text");
         out
     }
 
@@ -38,12 +39,19 @@ impl Adoption {
     fn write(&self, out: &mut String, name: &str, balancer: &str) -> std::fmt::Result {
         let file = self.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let deployed = self.deployed();
-        writeln!(out, "# Written by `rig adopt {file}`. `rig validate --explain` shows every value; change what you like.")?;
+        writeln!(
+            out,
+            "# Written by `rig adopt {file}`. `rig validate --explain` shows every value; change what you like."
+        )?;
         writeln!(out, "name: {name}")?;
-        writeln!(out, "question: {}", quoted(&match deployed {
-            Some(pool) => format!("Does a rolling deploy of {} behind {file} lose requests?", pool.name),
-            None => format!("Does {file} lose requests?"),
-        }))?;
+        writeln!(
+            out,
+            "question: {}",
+            quoted(&match deployed {
+                Some(pool) => format!("Does a rolling deploy of {} behind {file} lose requests?", pool.name),
+                None => format!("Does {file} lose requests?"),
+            })
+        )?;
         writeln!(out, "balancers: {{ {balancer} }}")?;
         self.write_topology(out)?;
         self.write_load(out)?;
@@ -51,24 +59,36 @@ impl Adoption {
             return writeln!(out, "variants: {{ load: {{}} }}\nexpect: [ load.dropped == 0 ]");
         };
         let how = if self.deregister == Deregister::Reload { ", deregister: reload" } else { "" };
-        writeln!(out, "timeline: {{ rollout: {{ at: 4s, deploy: {{ pool: {}, drain: off }} }} }}", pool.name)?;
+        writeln!(
+            out,
+            "timeline: {{ rollout: {{ at: 4s, deploy: {{ pool: {}, drain: off }} }} }}",
+            pool.name
+        )?;
         writeln!(out, "variants:")?;
         writeln!(out, "  without-drain: {{}}")?;
         writeln!(out, "  with-drain: {{ timeline: {{ rollout: {{ deploy: {{ drain: auto{how} }} }} }} }}")?;
         writeln!(out, "control: [ without-drain.dropped > 0 ]")?;
         writeln!(out, "expect: [ with-drain.dropped == 0, with-drain.replaced == all ]")?;
         writeln!(out, "reading: >")?;
-        writeln!(out, "  Behind this configuration, a rolling deploy of {} without draining lost {{without-drain.dropped}} requests, and", pool.name)?;
-        writeln!(out, "  {{without-drain.masked}} more ended well only because the balancer tried again. With draining it lost")?;
+        writeln!(
+            out,
+            "  Behind this configuration, a rolling deploy of {} without draining lost {{without-drain.dropped}} requests, and",
+            pool.name
+        )?;
+        writeln!(
+            out,
+            "  {{without-drain.masked}} more ended well only because the balancer tried again. With draining it lost"
+        )?;
         writeln!(out, "  {{with-drain.dropped}}.")
     }
 
     fn write_topology(&self, out: &mut String) -> std::fmt::Result {
         writeln!(out, "topology:\n  pools:")?;
-        let health = self.health_check.as_ref().map(|check| check.path.as_str()).filter(|path| *path != "/health");
+        let health =
+            self.health_check.as_ref().map(|check| check.path.as_str()).filter(|path| *path != "/health");
         // As many requests are in flight at a low rate as at a higher one, so that a deploy has something to lose.
         let slower = match &self.limit {
-            Some(limit) if !limit.at_once => (100.0 / self.rate()).clamp(1.0, 10.0),
+            Some(limit) if !limit.at_once => (100.0 / self.rate()).clamp(1.0, 5.0),
             _ => 1.0,
         };
         let (from, to) = ((50.0 * slower).round(), (400.0 * slower).round());
@@ -82,7 +102,8 @@ impl Adoption {
         }
         writeln!(out, "  routes:")?;
         for (name, route) in self.named_routes() {
-            let header = route.header.clone().or_else(|| route.host.clone().map(|host| ("Host".to_owned(), host)));
+            let header =
+                route.header.clone().or_else(|| route.host.clone().map(|host| ("Host".to_owned(), host)));
             let header = header.filter(|_| !self.is_default(route));
             let header = header.map_or(String::new(), |(name, value)| {
                 format!(", header: {{ {}: {} }}", quoted(&name), quoted(&value))
@@ -94,7 +115,10 @@ impl Adoption {
             (true, false) => writeln!(out, "  listener: {{ tls: terminate }}")?,
             (false, _) => {}
         }
-        writeln!(out, "  # What follows is read from the configuration, and repeated here for those who read this file.")?;
+        writeln!(
+            out,
+            "  # What follows is read from the configuration, and repeated here for those who read this file."
+        )?;
         if let Some(balance) = self.balance {
             let word = match balance {
                 Balance::RoundRobin => "round_robin",
@@ -108,10 +132,20 @@ impl Adoption {
             writeln!(
                 out,
                 "  health_check: {{ path: {}, every: {}, timeout: {}, fall: {}, rise: {} }}",
-                quoted(&check.path), check.every, check.timeout, check.fall, check.rise
+                quoted(&check.path),
+                check.every,
+                check.timeout,
+                check.fall,
+                check.rise
             )?;
         } else {
             writeln!(out, "  health_check: off")?;
+        }
+        if self.tries.is_some() {
+            writeln!(
+                out,
+                "  # It tries failed requests again, which can hide losses: they are then `masked`. POSTs show what it can't repeat."
+            )?;
         }
         match self.tries {
             Some(tries) => writeln!(out, "  retries: {{ tries: {} }}", tries.clamp(2, 10))?,
@@ -123,7 +157,10 @@ impl Adoption {
     fn write_load(&self, out: &mut String) -> std::fmt::Result {
         let rate = self.rate();
         if let Some(Limit { rate: limit, says, .. }) = &self.limit {
-            writeln!(out, "# The load comes from one address, and {says} lets {limit:.0} requests per second of an address through.")?;
+            writeln!(
+                out,
+                "# The load comes from one address, and {says} lets {limit:.0} requests per second of an address through."
+            )?;
         }
         writeln!(out, "load:\n  rate: {rate}/s\n  for: {}s\n  warmup: 2s\n  timeout: 5s", self.seconds())?;
         if self.balance == Some(Balance::SourceHash) {
@@ -133,7 +170,7 @@ impl Adoption {
         writeln!(out, "  mix:")?;
         let routes = self.named_routes();
         let others = routes.len().saturating_sub(1) as u32;
-        let each = if others == 0 { 0 } else { (40 / others).clamp(1, 10) };
+        let each = 40_u32.checked_div(others).map_or(0, |each| each.clamp(1, 10));
         for (n, (name, route)) in routes.iter().enumerate() {
             let class = |share: u32, more: &str| {
                 // The name also says that the client may speak any version of TLS.
@@ -144,7 +181,8 @@ impl Adoption {
                 });
                 format!(
                     "{{ share: {share}%{host}, path: {}{headers}{more}, expect: {{ pool: {} }} }}",
-                    quoted(&route.asks), route.pool
+                    quoted(&route.asks),
+                    route.pool
                 )
             };
             if n > 0 {
@@ -161,10 +199,18 @@ impl Adoption {
     fn named_routes(&self) -> Vec<(String, &OwnRoute)> {
         let main = self.deployed().map(|pool| pool.name.as_str());
         let mut routes: Vec<&OwnRoute> = self.routes.iter().collect();
-        routes.sort_by_key(|route| (Some(route.pool.as_str()) != main, !self.is_default(route), route.header.is_some(), route.path.len()));
+        routes.sort_by_key(|route| {
+            (
+                Some(route.pool.as_str()) != main,
+                !self.is_default(route),
+                route.header.is_some(),
+                route.path.len(),
+            )
+        });
         let mut named: Vec<(String, &OwnRoute)> = Vec::new();
         for route in routes.into_iter().take(15) {
-            let names = std::iter::once(route.pool.clone()).chain((2..).map(|n| format!("{}-r{n}", route.pool)));
+            let names =
+                std::iter::once(route.pool.clone()).chain((2..).map(|n| format!("{}-r{n}", route.pool)));
             let free = names.into_iter().find(|name| named.iter().all(|(known, _)| known != name));
             named.push((free.unwrap_or_default(), route));
         }
@@ -179,7 +225,8 @@ impl Adoption {
 
     /// How long the load lasts: a deploy replaces one backend after another, and each has to be found healthy.
     fn seconds(&self) -> u64 {
-        let probes = self.health_check.as_ref().map_or(0.0, |check| check.every.seconds() * f64::from(check.rise + 1));
+        let probes =
+            self.health_check.as_ref().map_or(0.0, |check| check.every.seconds() * f64::from(check.rise + 1));
         let slowest = if self.limit.is_some() { 4.0 } else { 0.0 };
         let backends = self.deployed().map_or(1, |pool| pool.backends) as f64;
         (8.0 + backends * (6.0 + slowest + probes)).ceil() as u64

@@ -54,7 +54,11 @@ impl Source {
     }
 
     /// Puts the text of a file in the place of `range`, within the same line. False: all together would be too much.
-    pub(in crate::balancer) fn splice(&mut self, range: std::ops::Range<usize>, parts: Vec<(PathBuf, String)>) -> bool {
+    pub(in crate::balancer) fn splice(
+        &mut self,
+        range: std::ops::Range<usize>,
+        parts: Vec<(PathBuf, String)>,
+    ) -> bool {
         let (file, line) = (self.file_at(range.start).to_owned(), self.line(range.start).1);
         let added: usize = parts.iter().map(|(_, text)| text.len() + 1).sum();
         if self.text.len() + added > LARGEST {
@@ -133,16 +137,24 @@ impl<'s> Finder<'s> {
     /// The text of the file.
     pub(in crate::balancer) fn read(&self, path: &str) -> Result<String, String> {
         let found = self.places(path).into_iter().find(|place| place.is_file());
-        found.map_or_else(|| Err("is neither beside the file nor on this machine".to_owned()), |found| read(&found))
+        found.map_or_else(
+            || Err("is neither beside the file nor on this machine".to_owned()),
+            |found| read(&found),
+        )
     }
 
-    /// The files that match a pattern, whose last part may have `*` and `?`, in the order of their names.
+    /// The files that match a pattern, whose last part may have `*` and `?`, in the order of their names. A pattern is looked
+    /// for beside the configuration, and at its path only if that is this machine's own.
     pub(in crate::balancer) fn matching(&self, pattern: &str) -> Vec<PathBuf> {
         if !pattern.contains(['*', '?']) {
             return self.places(pattern).into_iter().find(|place| place.is_file()).into_iter().collect();
         }
         let (folder, name) = pattern.rsplit_once('/').unwrap_or(("", pattern));
-        let folders = self.places(if folder.is_empty() { "." } else { folder });
+        let mut folders = self.places(if folder.is_empty() { "." } else { folder });
+        // What this machine serves itself is no part of a configuration of another one.
+        if !self.beside.starts_with(self.home) {
+            folders.pop();
+        }
         let Some(folder) = folders.into_iter().find(|place| place.is_dir()) else { return Vec::new() };
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
         let fits = |path: &PathBuf| {

@@ -61,5 +61,10 @@ pub(super) fn read_clusters(answer: &str, site: &Site) -> Result<View, ViewError
             words: std::iter::once(discovered).chain(against).collect::<Vec<_>>().join(" "),
         })
     };
-    Ok(clusters.cluster_statuses.into_iter().flat_map(|cluster| cluster.host_statuses).filter_map(host).collect())
+    Ok(clusters
+        .cluster_statuses
+        .into_iter()
+        .flat_map(|cluster| cluster.host_statuses)
+        .filter_map(host)
+        .collect())
 }

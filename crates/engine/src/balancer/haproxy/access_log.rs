@@ -176,7 +176,10 @@ fn read_log(line: &str, site: &Site) -> Result<Option<LogLine>, LogError> {
         .map_err(|_| LogError(format!("`{}` is no count of retries", line.retries)))?;
     let unnamed = (0..retries).map(|_| Attempt { backend: None, status: None });
     let last = Some(line.server).filter(|server| !matches!(*server, NO_SERVER | ""));
-    let last = last.map(|server| if line.address.is_empty() { server.to_owned() } else { site.backend_at(line.address) });
+    let last =
+        last.map(
+            |server| if line.address.is_empty() { server.to_owned() } else { site.backend_at(line.address) },
+        );
     let last = last.map(|backend| Attempt { backend: Some(backend), status: None });
     let attempts = unnamed.chain(last).collect();
     // Where none was chosen, HAProxy names the frontend.

@@ -24,10 +24,10 @@ use self::syntax::parse;
 use super::layer4::{is_layer4, set_of, sets, silence};
 use super::probing::in_a_row;
 use super::{
-    Adopts, Ask, BackendView, Balancer, Change, ConfigFile, Deregisters, DrainSignal, HasSettings, LogsRequests,
-    Misfit, Operated, Probes, RELOADED_WITHIN, Reloads, RenderError, Rotation, Sighting, Site, SplitSteps,
-    Splits, Standing, Step, Templates, Trigger, Turn, View, ViewError, ViewQuery, deregistration, kept, own,
-    recognised_within, routing_settings, setting, sticky_settings, tls,
+    Adopts, Ask, BackendView, Balancer, Change, ConfigFile, Deregisters, DrainSignal, HasSettings,
+    LogsRequests, Misfit, Operated, Probes, RELOADED_WITHIN, Reloads, RenderError, Rotation, Sighting, Site,
+    SplitSteps, Splits, Standing, Step, Templates, Trigger, Turn, View, ViewError, ViewQuery, deregistration,
+    kept, own, recognised_within, routing_settings, setting, sticky_settings, tls,
 };
 use crate::host::Signal;
 use crate::program::{Program, STDERR_FILE, no_modules};
@@ -307,7 +307,11 @@ fn read_statistics(answer: &str, site: &Site) -> Result<View, ViewError> {
             let fields: Vec<&str> = line.split(',').collect();
             let field = |place: usize| fields.get(place).copied().unwrap_or_default();
             Ok(BackendView {
-                backend: match address.map(field).filter(|it| !it.is_empty()).map(|it| (it, site.backend_at(it))) {
+                backend: match address
+                    .map(field)
+                    .filter(|it| !it.is_empty())
+                    .map(|it| (it, site.backend_at(it)))
+                {
                     Some((address, known)) if known != address => known,
                     _ => field(server).to_owned(),
                 },
@@ -334,7 +338,8 @@ fn read_statistics(answer: &str, site: &Site) -> Result<View, ViewError> {
 fn servers_of(config: &str, site: &Site, backend: &str) -> Vec<String> {
     let address = site.address_of(backend).to_string();
     let sections = parse(config);
-    let servers = sections.iter().flat_map(|section| section.named("server").map(move |line| (section, line)));
+    let servers =
+        sections.iter().flat_map(|section| section.named("server").map(move |line| (section, line)));
     let own = servers.filter(|(_, line)| line.word(2) == address);
     own.map(|(section, line)| format!("{}/{}", section.name, line.word(1))).collect()
 }

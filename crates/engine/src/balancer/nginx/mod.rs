@@ -22,10 +22,10 @@ use model::topology::{Balance, PassiveHealth, Pool, Retries, Route, Topology, Up
 use self::routes::{locations, split_clients};
 use super::layer4::{is_layer4, sets, silence};
 use super::{
-    Adopts, Balancer, Change, ConfigFile, Deregisters, DrainSignal, HasSettings, LogFiles, LogsRequests, Misfit,
-    OldWorkers, Operated, RELOADED_WITHIN, Reloads, RenderError, Rotation, Sighting, Site, SplitSteps,
-    Splits, Standing, Step, Templates, Trigger, Turn, deregistration, own, routing_settings, setting,
-    sticky_settings, tls,
+    Adopts, Balancer, Change, ConfigFile, Deregisters, DrainSignal, HasSettings, LogFiles, LogsRequests,
+    Misfit, OldWorkers, Operated, RELOADED_WITHIN, Reloads, RenderError, Rotation, Sighting, Site,
+    SplitSteps, Splits, Standing, Step, Templates, Trigger, Turn, deregistration, own, routing_settings,
+    setting, sticky_settings, tls,
 };
 use crate::host::Signal;
 use crate::program::Program;

@@ -140,7 +140,8 @@ impl Reader<'_> {
                     self.depth += 1;
                     // What stands there is in another language.
                     let is_program = begun.words[0].ends_with("_by_lua_block");
-                    let (block, end) = if is_program { (Vec::new(), self.program()?) } else { self.block(true)? };
+                    let (block, end) =
+                        if is_program { (Vec::new(), self.program()?) } else { self.block(true)? };
                     self.depth -= 1;
                     found.push(begun.finish(self.at, block, Some(at.end..end)));
                 }
@@ -292,11 +293,12 @@ mod tests {
         let line = line.boxed();
         let simple = line.clone().prop_map(|line| format!("{line};"));
         let nested = simple.prop_recursive(4, 32, 4, move |inner| {
-            (line.clone(), proptest::collection::vec((gap(), inner), 0..4), gap())
-                .prop_map(|(line, inner, end)| {
+            (line.clone(), proptest::collection::vec((gap(), inner), 0..4), gap()).prop_map(
+                |(line, inner, end)| {
                     let inner: String = inner.into_iter().map(|(gap, it)| gap + &it).collect();
                     format!("{line}{{{inner}{end}}}")
-                })
+                },
+            )
         });
         proptest::collection::vec((gap(), nested), 0..6)
             .prop_map(|all| all.into_iter().map(|(gap, it)| gap + &it).collect())
@@ -316,7 +318,9 @@ mod tests {
 
     #[test]
     fn a_program_in_a_block_is_passed_over() {
-        let tree = parse("location / { content_by_lua_block { if x { y = \"}\" } -- don't }\n } proxy_pass http://a; }");
+        let tree = parse(
+            "location / { content_by_lua_block { if x { y = \"}\" } -- don't }\n } proxy_pass http://a; }",
+        );
         let names: Vec<String> = tree.unwrap()[0].block.iter().map(|it| it.name.clone()).collect();
         assert_eq!(names, ["content_by_lua_block", "proxy_pass"]);
     }

@@ -25,7 +25,17 @@ pub(super) fn class<'s>(name: &str, topology: &Rc<Topology>) -> Form<'s, Request
         .about("Its share of all requests.")
         .required();
     request(section, topology)
-        .explained_first(&["share", "method", "host", "path", "headers", "expect", "expect_status", "body", "cost"])
+        .explained_first(&[
+            "share",
+            "method",
+            "host",
+            "path",
+            "headers",
+            "expect",
+            "expect_status",
+            "body",
+            "cost",
+        ])
         .form(move |read| Some(finished(&read, read.value.clone(), &of)), |class| Some(class.clone()))
 }
 

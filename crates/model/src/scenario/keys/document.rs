@@ -163,7 +163,9 @@ pub(crate) fn variant<'s>(
             it.balancers = asked.iter().map(|(name, _)| *name).collect();
             it.own = asked.into_iter().filter_map(|(name, own)| Some((name, own?))).collect();
         })
-        .about("The load balancers that are asked: of rig's kinds, or by name with configurations of your own.")
+        .about(
+            "The load balancers that are asked: of rig's kinds, or by name with configurations of your own.",
+        )
         .unless("all")
         .explained_if(|it| it.target.is_none())
         .part(
@@ -171,7 +173,8 @@ pub(crate) fn variant<'s>(
             target(),
             |it| it.target.clone(),
             move |it, target: Target| {
-                it.balancers = kept(vec![(BalancerName::target(), None)]).into_iter().map(|(name, _)| name).collect();
+                it.balancers =
+                    kept(vec![(BalancerName::target(), None)]).into_iter().map(|(name, _)| name).collect();
                 it.topology = topology::of_target(&target);
                 it.target = Some(target);
             },
@@ -209,7 +212,9 @@ type Asked = (BalancerName, Option<OwnBalancer>);
 fn balancers<'s>() -> Form<'s, Vec<Asked>> {
     let write = |asked: &Vec<Asked>| match asked.iter().any(|(_, own)| own.is_some()) {
         false => Written::list(asked.iter().map(|(name, _)| Written::plain(name))),
-        true => Written::map(asked.iter().filter_map(|(name, it)| Some((name.as_str(), own().write(it.as_ref()?))))),
+        true => Written::map(
+            asked.iter().filter_map(|(name, it)| Some((name.as_str(), own().write(it.as_ref()?)))),
+        ),
     };
     either(of_kinds(), of_names()).written(write)
 }
@@ -250,7 +255,10 @@ fn own<'s>() -> Form<'s, OwnBalancer> {
         .about("Its configuration: the template that `rig adopt` writes, by its path from the scenario.")
         .required()
         .on_a_line()
-        .form(|read| (read.knows("kind") && read.knows("config")).then_some(read.value), |own| Some(own.clone()))
+        .form(
+            |read| (read.knows("kind") && read.knows("config")).then_some(read.value),
+            |own| Some(own.clone()),
+        )
 }
 
 fn of_kinds<'s>() -> Form<'s, Vec<Asked>> {

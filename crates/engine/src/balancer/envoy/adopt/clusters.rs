@@ -7,7 +7,7 @@ use model::units::Span;
 use serde_json::{Value, json};
 
 use super::{Draft, items, items_mut, nobody};
-use crate::balancer::adoption::{Pools, Server};
+use crate::balancer::adoption::{Pools, Server, backends};
 
 /// The clusters, and what becomes of them.
 pub(super) struct Clusters {
@@ -55,8 +55,10 @@ impl Clusters {
             return None;
         };
         let what = match same {
-            None => format!("cluster {name} → pool {pool}, {} backends", addresses.len()),
-            Some(other) => format!("cluster {name} has the endpoints of {other}: it is the same pool, {pool}"),
+            None => format!("cluster {name} → pool {pool}, {}", backends(addresses.len())),
+            Some(other) => {
+                format!("cluster {name} has the endpoints of {other}: it is the same pool, {pool}")
+            }
         };
         draft.mapped(0, what);
         if servers.iter().any(|it| matches!(it, Server::Nobody(_))) {
@@ -71,12 +73,18 @@ impl Clusters {
         for cluster in items_mut(&mut value["static_resources"]["clusters"]) {
             let name = cluster["name"].as_str().unwrap_or_default().to_owned();
             let Some(pool) = self.used.get(&name).cloned() else {
-                for endpoint in items_mut(&mut cluster["load_assignment"]["endpoints"]).flat_map(|it| items_mut(&mut it["lb_endpoints"])) {
+                for endpoint in items_mut(&mut cluster["load_assignment"]["endpoints"])
+                    .flat_map(|it| items_mut(&mut it["lb_endpoints"]))
+                {
                     endpoint["endpoint"]["address"] = nobody();
                 }
                 cluster["type"] = json!("STATIC");
                 cluster.as_object_mut().and_then(|it| it.remove("transport_socket"));
-                draft.left(0, format!("cluster {name}: the load does not go there; its endpoints are nobody"), "");
+                draft.left(
+                    0,
+                    format!("cluster {name}: the load does not go there; its endpoints are nobody"),
+                    "",
+                );
                 continue;
             };
             if pool == main && said.balance.is_none() {
@@ -96,13 +104,29 @@ impl Clusters {
             .flat_map(|it| std::iter::once(it).chain(items(&it["lb_endpoints"])))
             .any(|it| keys.iter().any(|key| it.get(*key).is_some()));
         if detailed {
-            draft.left(0, format!("cluster {name}: weights, priorities and localities of its endpoints are left out"), "");
+            draft.left(
+                0,
+                format!("cluster {name}: weights, priorities and localities of its endpoints are left out"),
+                "",
+            );
         }
         if let Some(fields) = cluster.as_object_mut() {
-            for key in ["load_assignment", "dns_lookup_family", "dns_refresh_rate", "respect_dns_ttl", "dns_resolvers", "typed_dns_resolver_config", "upstream_bind_config", "cluster_type", "use_tcp_for_dns_lookups"] {
+            for key in [
+                "load_assignment",
+                "dns_lookup_family",
+                "dns_refresh_rate",
+                "respect_dns_ttl",
+                "dns_resolvers",
+                "typed_dns_resolver_config",
+                "upstream_bind_config",
+                "cluster_type",
+                "use_tcp_for_dns_lookups",
+            ] {
                 fields.remove(key);
             }
-            if fields.remove("typed_extension_protocol_options").is_some() | fields.remove("http2_protocol_options").is_some() {
+            if fields.remove("typed_extension_protocol_options").is_some()
+                | fields.remove("http2_protocol_options").is_some()
+            {
                 draft.left(0, format!("cluster {name}: its HTTP protocol options are left out: rig's backends speak HTTP/1.1"), "");
             }
         }
@@ -124,12 +148,23 @@ impl Clusters {
     }
 
     fn secrets(&mut self, draft: &mut Draft<'_>, cluster: &mut Value, name: &str) {
-        let Some(config) = cluster.get_mut("transport_socket").map(|it| &mut it["typed_config"]) else { return };
+        let Some(config) = cluster.get_mut("transport_socket").map(|it| &mut it["typed_config"]) else {
+            return;
+        };
         self.tls = true;
         config["sni"] = json!("{{ tls.name }}");
         let common = &mut config["common_tls_context"];
-        let verifies = ["validation_context", "combined_validation_context", "validation_context_sds_secret_config"].iter().any(|key| common.get(*key).is_some());
-        for key in ["tls_certificates", "tls_certificate_sds_secret_configs", "combined_validation_context", "validation_context_sds_secret_config", "alpn_protocols"] {
+        let verifies =
+            ["validation_context", "combined_validation_context", "validation_context_sds_secret_config"]
+                .iter()
+                .any(|key| common.get(*key).is_some());
+        for key in [
+            "tls_certificates",
+            "tls_certificate_sds_secret_configs",
+            "combined_validation_context",
+            "validation_context_sds_secret_config",
+            "alpn_protocols",
+        ] {
             common.as_object_mut().and_then(|it| it.remove(key));
         }
         if verifies {

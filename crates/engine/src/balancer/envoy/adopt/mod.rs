@@ -1,8 +1,8 @@
 //! Takes over an Envoy bootstrap. It is data, YAML or JSON, so that it is changed as data: what is shown is the difference
 //! between the same text before and after.
 
-mod listeners;
 mod clusters;
+mod listeners;
 
 use std::ops::Range;
 use std::path::Path;
@@ -107,7 +107,16 @@ fn text_of(value: &Value) -> String {
 fn template_of(value: &Value) -> String {
     let mut text = escaped(&text_of(value));
     // Those that are rig's were escaped with the rest.
-    for name in ["admin", "sockets", "directory", "listener_ip", "tls.certificate", "tls.key", "tls.authority", "tls.name"] {
+    for name in [
+        "admin",
+        "sockets",
+        "directory",
+        "listener_ip",
+        "tls.certificate",
+        "tls.key",
+        "tls.authority",
+        "tls.name",
+    ] {
         text = text.replace(&format!("{{{{ '{{' }}}}{{ {name} }}}}"), &format!("{{{{ {name} }}}}"));
     }
     text.replace(&format!("\"{PORT}\""), "{{ listener_port }}")

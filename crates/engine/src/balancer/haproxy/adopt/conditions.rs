@@ -60,13 +60,16 @@ fn criterion(words: &[&str], negated: bool, tls: bool, wanted: &mut Wanted) -> O
     // Converters that change nothing of what is sent here.
     let name = name.split(',').next().unwrap_or_default();
     let name = name.strip_prefix("req.").unwrap_or(name);
-    let (fetch, argument) = name.split_once('(').map_or((name, ""), |(fetch, rest)| (fetch, rest.trim_end_matches(')')));
+    let (fetch, argument) =
+        name.split_once('(').map_or((name, ""), |(fetch, rest)| (fetch, rest.trim_end_matches(')')));
     let argument = argument.split(',').next().unwrap_or_default();
     match (fetch, by) {
         ("ssl_fc", _) => return (tls != negated).then_some(()),
-        ("path_beg" | "path_dir" | "url_beg" | "hdr" | "fhdr" | "hdr_dom" | "hdr_end" | "cook" | "ssl_fc_sni" | "path" | "path_end" | "path_reg" | "path_sub", _)
-            if negated =>
-        {
+        (
+            "path_beg" | "path_dir" | "url_beg" | "hdr" | "fhdr" | "hdr_dom" | "hdr_end" | "cook"
+            | "ssl_fc_sni" | "path" | "path_end" | "path_reg" | "path_sub",
+            _,
+        ) if negated => {
             return Some(());
         }
         _ if negated => return None,
@@ -100,7 +103,9 @@ mod tests {
     use super::*;
 
     fn of(condition: &str) -> Option<Wanted> {
-        let text = format!("frontend f\n acl is_api path_beg /api/ /v1/\n acl shop hdr(host) -i shop.test\n use_backend x if {condition}\n");
+        let text = format!(
+            "frontend f\n acl is_api path_beg /api/ /v1/\n acl shop hdr(host) -i shop.test\n use_backend x if {condition}\n"
+        );
         let sections = parse(&text);
         let line = sections[1].named("use_backend").next().unwrap();
         wanted(&sections[1], after_if(line).unwrap().unwrap(), true)
@@ -115,9 +120,13 @@ mod tests {
         assert_eq!(of("{ path_beg /x } || { src 10.0.0.1 }"), path("/x"));
         let both = of("shop is_api { ssl_fc }").unwrap();
         assert_eq!((both.host.as_deref(), both.path.as_deref()), (Some("shop.test"), Some("/api/")));
-        assert_eq!(of("{ req.hdr(X-Canary) -m str true }").unwrap().header, Some(("X-Canary".into(), "true".into())));
+        assert_eq!(
+            of("{ req.hdr(X-Canary) -m str true }").unwrap().header,
+            Some(("X-Canary".into(), "true".into()))
+        );
         assert_eq!(of("{ cook(beta) yes }").unwrap().header, Some(("cookie".into(), "beta=yes".into())));
-        for unknown in ["{ path_reg ^/a }", "{ src 10.0.0.0/8 }", "nobody", "!{ ssl_fc }", "{ path /exact }"] {
+        for unknown in ["{ path_reg ^/a }", "{ src 10.0.0.0/8 }", "nobody", "!{ ssl_fc }", "{ path /exact }"]
+        {
             assert_eq!(of(unknown), None, "{unknown}");
         }
     }

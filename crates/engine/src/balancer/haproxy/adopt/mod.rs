@@ -29,7 +29,9 @@ const KEEP_ID: &str = "http-request set-var(txn.rig_seq) req.hdr(x-rig-seq)";
 impl Adopts for Haproxy {
     fn recognises(&self, text: &str) -> bool {
         let sections = parse(text);
-        let proxies = sections.iter().filter(|it| matches!(it.kind.as_str(), "frontend" | "backend" | "listen" | "defaults"));
+        let proxies = sections
+            .iter()
+            .filter(|it| matches!(it.kind.as_str(), "frontend" | "backend" | "listen" | "defaults"));
         proxies.count() > 0 && sections[0].lines.iter().all(|line| line.word(0).starts_with('.'))
     }
 
@@ -50,7 +52,8 @@ impl Adopts for Haproxy {
 
     fn statement(&self, text: &str, line: usize, _words: &str) -> Option<Range<usize>> {
         let sections = parse(text);
-        let mut lines = sections.iter().flat_map(|section| std::iter::once(&section.head).chain(&section.lines));
+        let mut lines =
+            sections.iter().flat_map(|section| std::iter::once(&section.head).chain(&section.lines));
         lines.find(|it| it.number == line).map(|it| it.at.clone())
     }
 }
@@ -65,7 +68,10 @@ fn adopt(file: &Path) -> Result<Adoption, AdoptError> {
     let routes = frontends.routes(&mut draft, &proxies, &mut servers);
     let routes = draft.settled(routes);
     if routes.is_empty() {
-        let what = format!("no request is known to reach a server through `{}`: give it a default_backend", frontends.main.head.text());
+        let what = format!(
+            "no request is known to reach a server through `{}`: give it a default_backend",
+            frontends.main.head.text()
+        );
         return Err(AdoptError::Unfit { place: source.place(frontends.main.head.at.start), what });
     }
     let main = proxies.called(servers.called(&routes[0].pool));
@@ -74,7 +80,9 @@ fn adopt(file: &Path) -> Result<Adoption, AdoptError> {
     surroundings::edit(&mut draft, &sections, &proxies, frontends.main);
     let limit = draft.limited(frontends.main.head.at.start, surroundings::limits(&sections));
     let (health_check, tries, balance) = match main {
-        Some(main) => (servers.health(&mut draft, main), servers.tries(main), servers.balance(&mut draft, main)),
+        Some(main) => {
+            (servers.health(&mut draft, main), servers.tries(main), servers.balance(&mut draft, main))
+        }
         None => (None, None, None),
     };
     Ok(Adoption {
@@ -110,8 +118,14 @@ impl<'d> Proxies<'d> {
                 "defaults" => defaults = Some(section),
                 "frontend" | "backend" | "listen" => {
                     // `frontend www from NAME`
-                    let from = section.head.words.iter().position(|word| word == "from").map(|at| section.head.word(at + 1));
-                    let named = from.and_then(|name| sections.iter().find(|it| it.kind == "defaults" && it.name == name));
+                    let from = section
+                        .head
+                        .words
+                        .iter()
+                        .position(|word| word == "from")
+                        .map(|at| section.head.word(at + 1));
+                    let named = from
+                        .and_then(|name| sections.iter().find(|it| it.kind == "defaults" && it.name == name));
                     all.push((section, named.or(defaults)));
                 }
                 _ => {}
@@ -127,8 +141,11 @@ impl<'d> Proxies<'d> {
 
     /// The lines with `keyword` that hold in `section`: its own, else those of its defaults.
     fn held(&self, section: &Section, keyword: &str) -> Vec<&'d Line> {
-        let Some((own, defaults)) = self.all.iter().find(|(it, _)| it.head.at == section.head.at) else { return Vec::new() };
-        let of = |section: &'d Section| section.lines.iter().filter(|line| line.is(keyword)).collect::<Vec<_>>();
+        let Some((own, defaults)) = self.all.iter().find(|(it, _)| it.head.at == section.head.at) else {
+            return Vec::new();
+        };
+        let of =
+            |section: &'d Section| section.lines.iter().filter(|line| line.is(keyword)).collect::<Vec<_>>();
         let lines = of(own);
         if lines.is_empty() { defaults.map(of).unwrap_or_default() } else { lines }
     }
@@ -146,7 +163,9 @@ fn is_server(line: &Line) -> bool {
 
 /// Removes a line.
 fn removed(draft: &mut Draft<'_>, line: &Line, why: &str) {
-    draft.edits.remove(&draft.source.text, line.words_at.first().map_or(line.at.start, |at| at.start)..line.at.end);
+    draft
+        .edits
+        .remove(&draft.source.text, line.words_at.first().map_or(line.at.start, |at| at.start)..line.at.end);
     draft.left(line.at.start, format!("`{}` is left out: {why}", line.text()), "");
 }
 

@@ -6,7 +6,7 @@ use model::topology::{Balance, HealthCheck};
 use model::units::Span;
 
 use super::{Draft, Line, Proxies, Section, is_server, milliseconds, nobody, removed, word, words_removed};
-use crate::balancer::adoption::{Pools, Server};
+use crate::balancer::adoption::{Pools, Server, backends};
 
 /// Backends that have become pools.
 pub(super) struct Servers<'d> {
@@ -43,12 +43,18 @@ impl<'d> Servers<'d> {
     /// What the configuration calls a pool.
     pub(super) fn called(&self, pool: &str) -> &str {
         let all = self.proxies.iter().map(|(section, _)| section.name.as_str());
-        all.into_iter().find(|name| self.pools.named(name).is_some_and(|it| it.name == pool)).unwrap_or_default()
+        all.into_iter()
+            .find(|name| self.pools.named(name).is_some_and(|it| it.name == pool))
+            .unwrap_or_default()
     }
 
     /// The pool that the backend `name` becomes, to which `line` leads.
     pub(super) fn pool(&mut self, draft: &mut Draft<'_>, name: &str, line: &Line) -> Option<String> {
-        let section = self.proxies.iter().map(|(section, _)| *section).find(|it| it.name == name && it.kind != "frontend");
+        let section = self
+            .proxies
+            .iter()
+            .map(|(section, _)| *section)
+            .find(|it| it.name == name && it.kind != "frontend");
         let Some(section) = section else {
             draft.left(line.at.start, format!("there is no backend `{name}`"), "");
             return None;
@@ -56,7 +62,8 @@ impl<'d> Servers<'d> {
         if let Some(pool) = self.edited.get(&section.head.at.start) {
             return Some(pool.clone());
         }
-        let serving: Vec<&Line> = section.lines.iter().filter(|line| is_server(line) && is_active(line)).collect();
+        let serving: Vec<&Line> =
+            section.lines.iter().filter(|line| is_server(line) && is_active(line)).collect();
         let addresses: Vec<String> = serving.iter().flat_map(|line| addresses(line)).collect();
         if addresses.is_empty() {
             draft.left(section.head.at.start, format!("backend {name} has no server: it is nobody's"), "");
@@ -68,7 +75,7 @@ impl<'d> Servers<'d> {
         };
         self.edited.insert(section.head.at.start, pool.clone());
         let what = match same {
-            None => format!("backend {name} → pool {pool}, {} backends", addresses.len()),
+            None => format!("backend {name} → pool {pool}, {}", backends(addresses.len())),
             Some(other) => format!("backend {name} has the servers of {other}: it is the same pool, {pool}"),
         };
         draft.mapped(section.head.at.start, what);
@@ -79,7 +86,13 @@ impl<'d> Servers<'d> {
         }
         for line in section.lines.iter().filter(|line| is_server(line) && !is_active(line)) {
             nobodys(draft, line);
-            draft.mapped(line.at.start, format!("server {}: it serves only if others are down; rig launches nobody for it", line.word(1)));
+            draft.mapped(
+                line.at.start,
+                format!(
+                    "server {}: it serves only if others are down; rig launches nobody for it",
+                    line.word(1)
+                ),
+            );
         }
         for line in section.named("default-server") {
             self.words(draft, line, 1);
@@ -95,7 +108,13 @@ impl<'d> Servers<'d> {
         };
         if line.is("server-template") {
             // Its servers have numbers after their common name.
-            let first: usize = line.word(2).split('-').next().and_then(|it| it.parse().ok()).filter(|_| line.word(2).contains('-')).unwrap_or(1);
+            let first: usize = line
+                .word(2)
+                .split('-')
+                .next()
+                .and_then(|it| it.parse().ok())
+                .filter(|_| line.word(2).contains('-'))
+                .unwrap_or(1);
             let rest = self.kept(draft, line, 4);
             let indent = line.words_at[0].start - line.at.start;
             let indent = draft.source.text[line.at.start..line.at.start + indent].to_owned();
@@ -105,7 +124,10 @@ impl<'d> Servers<'d> {
             });
             let lines: Vec<String> = lines.collect();
             draft.edits.replace(line.words_at[0].start..end, lines.join(&format!("\n{indent}")));
-            draft.mapped(line.at.start, format!("`server-template {} {}`: a `server` for each", line.word(1), line.word(2)));
+            draft.mapped(
+                line.at.start,
+                format!("`server-template {} {}`: a `server` for each", line.word(1), line.word(2)),
+            );
             return;
         }
         let Some(server) = own.first() else { return };
@@ -145,7 +167,11 @@ impl<'d> Servers<'d> {
                 ("verifyhost", _) => word(draft, line, nth + 1, "{{ tls.name }}"),
                 ("proto" | "alpn" | "check-alpn" | "check-proto", _) => {
                     words_removed(draft, line, nth, 1);
-                    draft.left(line.at.start, format!("`{name} {}` is left out: rig's backends speak HTTP/1.1", line.word(nth + 1)), "");
+                    draft.left(
+                        line.at.start,
+                        format!("`{name} {}` is left out: rig's backends speak HTTP/1.1", line.word(nth + 1)),
+                        "",
+                    );
                 }
                 (_, Some((_, more))) => {
                     words_removed(draft, line, nth, *more);
@@ -166,7 +192,11 @@ impl<'d> Servers<'d> {
             if self.edited.contains_key(&section.head.at.start) || lines.peek().is_none() {
                 continue;
             }
-            draft.left(section.head.at.start, format!("{}: the load does not go there; its servers are nobody", section.head.text()), "");
+            draft.left(
+                section.head.at.start,
+                format!("{}: the load does not go there; its servers are nobody", section.head.text()),
+                "",
+            );
             for line in lines {
                 nobodys(draft, line);
             }
@@ -180,11 +210,15 @@ impl<'d> Servers<'d> {
     /// Its probes. What they expect of a body is left out: rig's backends say `healthy`.
     pub(super) fn health(&self, draft: &mut Draft<'_>, main: &Section) -> Option<HealthCheck> {
         for (section, _) in &self.proxies {
-            for line in section.named("http-check expect").filter(|line| line.words.iter().any(|it| it.ends_with("string"))) {
+            for line in section
+                .named("http-check expect")
+                .filter(|line| line.words.iter().any(|it| it.ends_with("string")))
+            {
                 removed(draft, line, "rig's backends have another body");
             }
         }
-        let lines: Vec<&Line> = main.lines.iter().filter(|line| is_server(line) || line.is("default-server")).collect();
+        let lines: Vec<&Line> =
+            main.lines.iter().filter(|line| is_server(line) || line.is("default-server")).collect();
         // What a section says of all its servers comes on top of what its defaults say.
         let of_main = self.proxies.iter().find(|(section, _)| section.head.at == main.head.at);
         let defaults: Vec<&Line> =
@@ -192,20 +226,27 @@ impl<'d> Servers<'d> {
         let all = || lines.iter().chain(&defaults);
         all().any(|line| line.words.iter().any(|it| it == "check")).then_some(())?;
         let value = |name: &str| {
-            all().find_map(|line| line.words.iter().position(|it| it == name).map(|at| line.word(at + 1).to_owned()))
+            all().find_map(|line| {
+                line.words.iter().position(|it| it == name).map(|at| line.word(at + 1).to_owned())
+            })
         };
         let sent = self.held(main, "http-check send");
-        let uri = sent.iter().find_map(|line| line.words.iter().position(|it| it == "uri").map(|at| line.word(at + 1).to_owned()));
+        let uri = sent.iter().find_map(|line| {
+            line.words.iter().position(|it| it == "uri").map(|at| line.word(at + 1).to_owned())
+        });
         let asked = self.held(main, "option httpchk");
         let words = asked.last().map(|line| &line.words[2..]).unwrap_or_default();
         let path = uri.or_else(|| words.iter().find(|word| word.starts_with('/')).cloned());
         let fits = |c: char| c.is_ascii_alphanumeric() || "/-._~%".contains(c);
-        let path = path.map(|path| path.split('?').next().unwrap_or_default().to_owned()).filter(|it| it.chars().all(fits));
+        let path = path
+            .map(|path| path.split('?').next().unwrap_or_default().to_owned())
+            .filter(|it| it.chars().all(fits));
         let every = value("inter").and_then(|it| milliseconds(&it)).unwrap_or(2000).clamp(10, 60_000);
         let timeout = self.held(main, "timeout check").last().and_then(|line| milliseconds(line.word(2)));
         let count = |name: &str, otherwise| value(name).and_then(|it| it.parse().ok()).unwrap_or(otherwise);
         Some(HealthCheck {
-            path: path.unwrap_or_else(|| if asked.is_empty() { "/health".to_owned() } else { "/".to_owned() }),
+            path: path
+                .unwrap_or_else(|| if asked.is_empty() { "/health".to_owned() } else { "/".to_owned() }),
             every: Span::millis(every),
             timeout: Span::millis(timeout.unwrap_or(every).clamp(1, 60_000)),
             fall: count("fall", 3),
@@ -234,7 +275,11 @@ impl<'d> Servers<'d> {
             "random" => None,
             _ => {
                 let what = format!("`{}`: requests of one class go to one server", line.text());
-                draft.left(line.at.start, what, "give the mix of the scenario several classes with paths of their own");
+                draft.left(
+                    line.at.start,
+                    what,
+                    "give the mix of the scenario several classes with paths of their own",
+                );
                 None
             }
         }
@@ -255,7 +300,9 @@ fn nobodys(draft: &mut Draft<'_>, line: &Line) {
 }
 
 fn is_active(line: &Line) -> bool {
-    let off = |at: usize, word: &str| matches!(word, "disabled" | "backup") || word == "weight" && line.word(at + 1) == "0";
+    let off = |at: usize, word: &str| {
+        matches!(word, "disabled" | "backup") || word == "weight" && line.word(at + 1) == "0"
+    };
     !line.words.iter().enumerate().skip(3).any(|(at, word)| off(at, word))
 }
 

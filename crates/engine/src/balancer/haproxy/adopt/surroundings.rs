@@ -52,7 +52,11 @@ pub(super) fn edit(draft: &mut Draft<'_>, sections: &[Section], proxies: &Proxie
             "program" => {
                 let end = section.lines.last().map_or(section.head.at.end, |line| line.at.end);
                 draft.edits.remove(&draft.source.text, section.head.at.start..end);
-                draft.left(section.head.at.start, format!("`{}` is left out: rig runs no other programs", section.head.text()), "");
+                draft.left(
+                    section.head.at.start,
+                    format!("`{}` is left out: rig runs no other programs", section.head.text()),
+                    "",
+                );
                 continue;
             }
             "ring" | "peers" | "log-forward" => {
@@ -84,7 +88,10 @@ fn of_global(draft: &mut Draft<'_>, global: &Section) {
             match logs {
                 1 => {
                     draft.edits.replace(whole, LOG);
-                    draft.mapped(line.at.start, format!("`{}`: rig reads HAProxy's standard output", line.text()));
+                    draft.mapped(
+                        line.at.start,
+                        format!("`{}`: rig reads HAProxy's standard output", line.text()),
+                    );
                 }
                 _ => removed(draft, line, "rig reads HAProxy's standard output"),
             }
@@ -106,7 +113,10 @@ fn of_global(draft: &mut Draft<'_>, global: &Section) {
     let limits = global.lines.iter().find(|line| line.is("maxconn") || line.is("ulimit-n"));
     if let Some(line) = limits.filter(|_| global.named("no strict-limits").next().is_none()) {
         added.push_str("\n    no strict-limits  # added by rig");
-        let what = format!("`{}`: `no strict-limits` is added, so that it starts where a process may have fewer descriptors", line.text());
+        let what = format!(
+            "`{}`: `no strict-limits` is added, so that it starts where a process may have fewer descriptors",
+            line.text()
+        );
         draft.mapped(line.at.start, what);
     }
     if logs == 0 {
@@ -129,6 +139,10 @@ fn of_any(draft: &mut Draft<'_>, section: &Section, line: &Line) {
     }
     if let Some((_, why)) = ELSEWHERE.iter().find(|(known, _)| line.is(known)) {
         removed(draft, line, why);
+        return;
+    }
+    if refuses_other_addresses(section, line) {
+        removed(draft, line, "the load comes from an address of the cell");
         return;
     }
     let file = match line.word(0) {
@@ -154,19 +168,44 @@ fn of_any(draft: &mut Draft<'_>, section: &Section, line: &Line) {
     }
 }
 
+/// Whether a rule refuses whoever does not come from certain addresses.
+fn refuses_other_addresses(section: &Section, line: &Line) -> bool {
+    let refuses = ["http-request deny", "http-request reject", "tcp-request connection reject"];
+    if !refuses.iter().chain(&["tcp-request content reject"]).any(|rule| line.is(rule)) {
+        return false;
+    }
+    let of_address = |name: &str| section.named("acl").any(|acl| acl.word(1) == name && acl.word(2) == "src");
+    let Some(at) = line.words.iter().position(|word| word == "if" || word == "unless") else { return false };
+    let wants = |nth: usize| {
+        let word = line.word(nth);
+        (word == "{" && line.word(nth + 1) == "src") || of_address(word)
+    };
+    let negated = |nth: usize| match line.word(nth) {
+        "!" => wants(nth + 1),
+        "!{" => line.word(nth + 1) == "src",
+        word => word.strip_prefix('!').is_some_and(of_address),
+    };
+    let unless = line.word(at) == "unless";
+    (at + 1..line.words.len()).any(|nth| if unless { wants(nth) } else { negated(nth) })
+}
+
 /// The files of `map(…)` converters.
 fn maps(draft: &mut Draft<'_>, line: &Line, nth: usize) {
     let Some(place) = line.words_at.get(nth).cloned() else { return };
     let written = draft.source.text[place.clone()].to_owned();
     for (at, _) in written.match_indices("map") {
-        let Some(open) = written[at..].find('(').filter(|open| !written[at..at + open].contains([',', ')', ' '])) else { continue };
+        let Some(open) =
+            written[at..].find('(').filter(|open| !written[at..at + open].contains([',', ')', ' ']))
+        else {
+            continue;
+        };
         let from = at + open + 1;
         let Some(length) = written[from..].find([',', ')']) else { continue };
         let path = &written[from..from + length];
-        if path.starts_with('/') || path.contains('.') {
-            if let Some(placed) = draft.companion(line.at.start, path, true) {
-                draft.edits.replace(place.start + from..place.start + from + length, placed);
-            }
+        if (path.starts_with('/') || path.contains('.'))
+            && let Some(placed) = draft.companion(line.at.start, path, true)
+        {
+            draft.edits.replace(place.start + from..place.start + from + length, placed);
         }
     }
 }
@@ -174,7 +213,8 @@ fn maps(draft: &mut Draft<'_>, line: &Line, nth: usize) {
 /// What rules let through from one address.
 pub(super) fn limits(sections: &[Section]) -> Vec<Limit> {
     let lines = || sections.iter().flat_map(|section| &section.lines);
-    let inside = |text: &str, name: &str| Some(text.split_once(&format!("{name}("))?.1.split(')').next()?.to_owned());
+    let inside =
+        |text: &str, name: &str| Some(text.split_once(&format!("{name}("))?.1.split(')').next()?.to_owned());
     let tables = || lines().filter(|line| line.is("stick-table")).map(Line::text);
     let period = tables().find_map(|text| milliseconds(&inside(&text, "http_req_rate")?)).unwrap_or(10_000);
     let limits = lines().filter_map(|line| {

@@ -33,14 +33,22 @@ pub(super) fn expanded(file: &Path) -> Result<(Source, Vec<(Note, bool)>), Adopt
             parts.push((path.clone(), part.text));
         }
         let (what, is_missing) = match found.as_slice() {
-            [] if pattern.contains('*') => (format!("`include {pattern}`: no file matches, as nginx allows"), false),
-            [] => (format!("`include {pattern}` is neither beside the file nor on this machine: left out"), true),
+            [] if pattern.contains('*') => {
+                (format!("`include {pattern}`: no file beside this one matches"), false)
+            }
+            [] => (
+                format!("`include {pattern}` is neither beside the file nor on this machine: left out"),
+                true,
+            ),
             files => {
                 let names: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
                 (format!("`include {pattern}`: the text of {} stands in its place", names.join(", ")), false)
             }
         };
-        notes.push((note(&source, at, what, if is_missing { "copy it beside the file" } else { "" }), is_missing));
+        notes.push((
+            note(&source, at, what, if is_missing { "copy it beside the file" } else { "" }),
+            is_missing,
+        ));
         let range = include.at.clone();
         if !source.clone().splice(range.clone(), parts.clone()) {
             return Err(too_much());

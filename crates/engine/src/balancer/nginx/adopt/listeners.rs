@@ -26,7 +26,11 @@ pub(super) struct Listeners<'d> {
 const OF_TCP: [&str; 6] = ["ipv6only=", "reuseport", "so_keepalive=", "fastopen=", "deferred", "setfib="];
 
 impl<'d> Listeners<'d> {
-    pub(super) fn of(http: &'d Directive, targets: &Targets<'d>, source: &Source) -> Result<Listeners<'d>, AdoptError> {
+    pub(super) fn of(
+        http: &'d Directive,
+        targets: &Targets<'d>,
+        source: &Source,
+    ) -> Result<Listeners<'d>, AdoptError> {
         let mut all = Vec::new();
         for server in http.named("server") {
             let has_ssl = server.named("ssl").any(|it| it.first() == "on");
@@ -42,7 +46,13 @@ impl<'d> Listeners<'d> {
                 });
             }
             if all.len() == before {
-                all.push(Listen { server, directive: None, address: normal("80"), is_tls: has_ssl, is_quic: false });
+                all.push(Listen {
+                    server,
+                    directive: None,
+                    address: normal("80"),
+                    is_tls: has_ssl,
+                    is_quic: false,
+                });
             }
         }
         // The one that leads to most of the servers; of two such the one with TLS, then the usual port.
@@ -69,9 +79,12 @@ impl<'d> Listeners<'d> {
 
     /// The servers behind the cell's listener, in nginx's order: the first is the default one, unless another says so.
     pub(super) fn servers(&self) -> Vec<&'d Directive> {
-        let mut mine: Vec<&Listen<'d>> = self.all.iter().filter(|it| it.address == self.main && !it.is_quic).collect();
+        let mut mine: Vec<&Listen<'d>> =
+            self.all.iter().filter(|it| it.address == self.main && !it.is_quic).collect();
         let is_default = |it: &Listen<'_>| {
-            it.directive.is_some_and(|it| it.arguments.iter().any(|word| word == "default_server" || word == "default"))
+            it.directive.is_some_and(|it| {
+                it.arguments.iter().any(|word| word == "default_server" || word == "default")
+            })
         };
         mine.sort_by_key(|it| !is_default(it));
         mine.into_iter().map(|it| it.server).collect()
@@ -94,7 +107,10 @@ impl<'d> Listeners<'d> {
                 told.push(listen.address.clone());
                 let what = match is_main {
                     true => format!("listen {}: the cell's listener", listen.address),
-                    false => format!("listen {}: kept on a socket of the cell; the load does not go there", listen.address),
+                    false => format!(
+                        "listen {}: kept on a socket of the cell; the load does not go there",
+                        listen.address
+                    ),
                 };
                 draft.mapped(at, what);
             }
@@ -117,7 +133,8 @@ impl<'d> Listeners<'d> {
             let of_tcp = !is_main && OF_TCP.iter().any(|known| word.starts_with(known));
             let secret = !self.tls && matches!(word.as_str(), "ssl" | "http2");
             if word == "proxy_protocol" {
-                let what = "`proxy_protocol`: rig's client sends no PROXY header, so that the word is taken out";
+                let what =
+                    "`proxy_protocol`: rig's client sends no PROXY header, so that the word is taken out";
                 draft.left(it.at.start, what, "");
             }
             if of_tcp || secret || word == "proxy_protocol" || word.starts_with("ipv6only") {

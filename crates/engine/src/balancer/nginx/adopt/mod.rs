@@ -34,7 +34,9 @@ const SCRATCH: [&str; 5] = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
 
 impl Adopts for Nginx {
     fn recognises(&self, text: &str) -> bool {
-        parse(text).is_ok_and(|tree| tree.iter().any(|it| matches!(it.name.as_str(), "http" | "events")))
+        // One that is broken is one all the same.
+        let begins = |line: &str| matches!(line.split(['{', ' ', '\t']).next(), Some("http" | "events"));
+        text.lines().any(|line| begins(line.trim_start()) && line.contains('{'))
     }
 
     fn adopt(&self, file: &Path) -> Result<Adoption, AdoptError> {
@@ -52,7 +54,8 @@ impl Adopts for Nginx {
         let tree = parse(text).ok()?;
         let all: Vec<&Directive> = tree.iter().flat_map(|it| std::iter::once(it).chain(it.below())).collect();
         let last = |it: &Directive| it.line + text[it.at.clone()].matches('\n').count();
-        let there: Vec<&Directive> = all.into_iter().filter(|it| (it.line..=last(it)).contains(&line)).collect();
+        let there: Vec<&Directive> =
+            all.into_iter().filter(|it| (it.line..=last(it)).contains(&line)).collect();
         // nginx names the directive in quotes, unless its arguments are wrong; it read the line up to the end of that.
         let named = there.iter().rev().find(|it| words.contains(&format!("\"{}\"", it.name)));
         let of_line = there.iter().rev().find(|it| it.inside.is_none());
@@ -139,7 +142,10 @@ fn add(draft: &mut Draft<'_>, tree: &[Directive], http: &Directive) {
         }
     }
     draft.edits.insert(inside.start, lines);
-    draft.mapped(http.at.start, "added: a log line for each request, with rig's id, beside the ones that the file writes");
+    draft.mapped(
+        http.at.start,
+        "added: a log line for each request, with rig's id, beside the ones that the file writes",
+    );
 }
 
 /// How the upstream chooses a server, in the scenario's words.
@@ -152,7 +158,11 @@ fn balance(draft: &mut Draft<'_>, upstream: &Directive) -> Option<Balance> {
             "hash" if by_address => return Some(Balance::SourceHash),
             "hash" => {
                 let what = format!("`{}`: requests of one class go to one server", it.words());
-                draft.left(it.at.start, what, "give the mix of the scenario several classes with paths of their own");
+                draft.left(
+                    it.at.start,
+                    what,
+                    "give the mix of the scenario several classes with paths of their own",
+                );
                 return None;
             }
             "random" => return None,

@@ -3,7 +3,7 @@
 use super::listeners::Listeners;
 use super::targets::{Target, Targets, When};
 use super::{AdoptError, Directive, Draft, nobody, unfit};
-use crate::balancer::adoption::{Limit, OwnPool, OwnRoute, Pools, Server};
+use crate::balancer::adoption::{Limit, OwnPool, OwnRoute, Pools, Server, backends};
 
 /// What the locations say.
 pub(super) struct Found<'d> {
@@ -34,7 +34,14 @@ pub(super) fn found<'d>(
     listeners: &Listeners<'d>,
     targets: Targets<'d>,
 ) -> Result<Found<'d>, AdoptError> {
-    let mut search = Search { draft, targets, pools: Pools::default(), routes: Vec::new(), tls: false, placed: Vec::new() };
+    let mut search = Search {
+        draft,
+        targets,
+        pools: Pools::default(),
+        routes: Vec::new(),
+        tls: false,
+        placed: Vec::new(),
+    };
     let mut servers = listeners.servers();
     // Whoever passes most on is the main one; the default server comes first among equals.
     servers.sort_by_key(|server| std::cmp::Reverse(search.targets.passed(server)));
@@ -45,7 +52,11 @@ pub(super) fn found<'d>(
         let has_host = host.is_some() || is_default;
         if !has_host && search.targets.passed(server) > 0 {
             let what = "no request can be made that is known to meet this `server_name`";
-            search.draft.left(server.at.start, what, "add a plain name to it, or a class with its `host` to the scenario");
+            search.draft.left(
+                server.at.start,
+                what,
+                "add a plain name to it, or a class with its `host` to the scenario",
+            );
         }
         search.locations(server, server, host.as_deref(), has_host);
     }
@@ -64,8 +75,11 @@ pub(super) fn found<'d>(
     let (pools, routes, tls) = (pools.all(), std::mem::take(routes), *tls);
     for (name, upstream) in &search.targets.upstreams {
         if search.pools.named(name).is_none() {
-            let what = format!("upstream {name}: no route of the scenario leads there; its servers are nobody");
-            if upstream.named("server").any(|it| !search.draft.edits.covers(&it.at)) && !search.placed.contains(&upstream.at.start) {
+            let what =
+                format!("upstream {name}: no route of the scenario leads there; its servers are nobody");
+            if upstream.named("server").any(|it| !search.draft.edits.covers(&it.at))
+                && !search.placed.contains(&upstream.at.start)
+            {
                 search.draft.left(upstream.at.start, what, "");
                 for server in upstream.named("server") {
                     no_server(search.draft, server);
@@ -88,7 +102,14 @@ impl<'d> Search<'_, 'd, '_> {
         }
     }
 
-    fn location(&mut self, server: &'d Directive, location: &'d Directive, path: Option<&str>, host: Option<&str>, has_host: bool) {
+    fn location(
+        &mut self,
+        server: &'d Directive,
+        location: &'d Directive,
+        path: Option<&str>,
+        host: Option<&str>,
+        has_host: bool,
+    ) {
         let own = location.named("proxy_pass").next();
         let pass = own.or_else(|| fallback(server, location)?.named("proxy_pass").next());
         // What stands in an `if` may be met or not.
@@ -104,8 +125,14 @@ impl<'d> Search<'_, 'd, '_> {
             let words = location.arguments.join(" ");
             let Some(path) = path else {
                 if !words.starts_with('@') {
-                    let what = format!("`location {words}`: no request is derived from it, so that the load does not go there");
-                    self.draft.left(location.at.start, what, "add a class with a path that it matches to the scenario");
+                    let what = format!(
+                        "`location {words}`: no request is derived from it, so that the load does not go there"
+                    );
+                    self.draft.left(
+                        location.at.start,
+                        what,
+                        "add a class with a path that it matches to the scenario",
+                    );
                 }
                 continue;
             };
@@ -120,7 +147,8 @@ impl<'d> Search<'_, 'd, '_> {
                 }
             };
             // What a location tries as a file first must not be one.
-            let asks = if own.is_none() { format!("{}/page", path.trim_end_matches('/')) } else { path.to_owned() };
+            let asks =
+                if own.is_none() { format!("{}/page", path.trim_end_matches('/')) } else { path.to_owned() };
             let route = OwnRoute { path: path.to_owned(), asks, header, host, pool };
             self.routes.push(route);
         }
@@ -136,12 +164,14 @@ impl<'d> Search<'_, 'd, '_> {
                 None
             }
             Target::Address(address, at) => {
-                let (pool, servers, _) = self.pools.of(address, &[address.clone()])?;
+                let (pool, servers, _) = self.pools.of(address, std::slice::from_ref(address))?;
                 if !self.placed.contains(&at.start) {
                     self.placed.push(at.start);
                     if let Some(Server::Is(id)) = servers.first() {
                         self.draft.edits.replace(at.clone(), format!("{{{{ backends[\"{id}\"] }}}}"));
-                        let what = format!("{address} → pool {pool}, backend {id}: nginx can't take out the only server of a `proxy_pass`");
+                        let what = format!(
+                            "{address} → pool {pool}, backend {id}: nginx can't take out the only server of a `proxy_pass`"
+                        );
                         self.draft.mapped(at.start, what);
                     }
                 }
@@ -153,7 +183,8 @@ impl<'d> Search<'_, 'd, '_> {
 
     fn upstream(&mut self, name: &str) -> Option<String> {
         let upstream = *self.targets.upstreams.get(name)?;
-        let active = |it: &&Directive| !it.arguments.iter().any(|word| matches!(word.as_str(), "down" | "backup"));
+        let active =
+            |it: &&Directive| !it.arguments.iter().any(|word| matches!(word.as_str(), "down" | "backup"));
         let serving: Vec<&Directive> = upstream.named("server").filter(active).collect();
         let addresses: Vec<String> = serving.iter().map(|it| it.first().to_owned()).collect();
         let (pool, servers, same) = self.pools.of(name, &addresses)?;
@@ -162,14 +193,16 @@ impl<'d> Search<'_, 'd, '_> {
         }
         self.placed.push(upstream.at.start);
         let what = match same {
-            None => format!("upstream {name} → pool {pool}, {} backends", addresses.len()),
+            None => format!("upstream {name} → pool {pool}, {}", backends(addresses.len())),
             Some(other) => format!("upstream {name} has the servers of {other}: it is the same pool, {pool}"),
         };
         self.draft.mapped(upstream.at.start, what);
         for (it, server) in serving.iter().zip(servers) {
             match server {
                 Server::Is(id) => {
-                    self.draft.edits.replace(it.arguments_at[0].clone(), format!("{{{{ backends[\"{id}\"] }}}}"));
+                    self.draft
+                        .edits
+                        .replace(it.arguments_at[0].clone(), format!("{{{{ backends[\"{id}\"] }}}}"));
                     self.draft.edits.insert(it.at.end - 1, format!("{{{{ down[\"{id}\"] }}}}"));
                 }
                 Server::Nobody(why) => {
@@ -178,14 +211,21 @@ impl<'d> Search<'_, 'd, '_> {
                 }
             }
             for (word, place) in it.arguments.iter().zip(&it.arguments_at) {
-                if word == "resolve" || ["slow_start=", "service=", "route="].iter().any(|known| word.starts_with(known)) {
+                if word == "resolve"
+                    || ["slow_start=", "service=", "route="].iter().any(|known| word.starts_with(known))
+                {
                     self.draft.edits.replace(place.start - 1..place.end, "");
-                    self.draft.left(it.at.start, format!("`{word}` is left out: the server has an address of the cell"), "");
+                    self.draft.left(
+                        it.at.start,
+                        format!("`{word}` is left out: the server has an address of the cell"),
+                        "",
+                    );
                 }
             }
         }
         for it in upstream.named("server").filter(|it| !active(it)) {
-            let what = format!("{}: it serves only if others are down; rig launches nobody for it", it.words());
+            let what =
+                format!("{}: it serves only if others are down; rig launches nobody for it", it.words());
             self.draft.mapped(it.at.start, what);
             no_server(self.draft, it);
         }
@@ -199,7 +239,8 @@ fn host(server: &Directive) -> Option<String> {
     names.into_iter().find_map(|name| {
         let name = name.strip_prefix("*.").map_or_else(|| name.clone(), |rest| format!("www.{rest}"));
         let name = name.trim_start_matches('.');
-        let fits = !name.starts_with('~') && name.contains('.') || name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+        let fits = !name.starts_with('~') && name.contains('.')
+            || name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
         let fits = fits && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '.');
         (fits && !name.is_empty()).then(|| name.to_owned())
     })
@@ -229,7 +270,9 @@ fn fallback<'d>(server: &'d Directive, location: &'d Directive) -> Option<&'d Di
 /// How often a request is tried, as it holds in `server`.
 fn tries(http: &Directive, server: &Directive, servers: u32) -> Option<u32> {
     let inside: Vec<&Directive> = server.below();
-    let said = |name: &'static str| inside.iter().copied().find(|it| it.name == name).or_else(|| http.named(name).next());
+    let said = |name: &'static str| {
+        inside.iter().copied().find(|it| it.name == name).or_else(|| http.named(name).next())
+    };
     let on = said("proxy_next_upstream").is_none_or(|it| it.first() != "off");
     let most = said("proxy_next_upstream_tries").and_then(|it| it.first().parse::<u32>().ok());
     let tries = most.filter(|most| *most > 0).map_or(servers, |most| most.min(servers));
@@ -239,14 +282,18 @@ fn tries(http: &Directive, server: &Directive, servers: u32) -> Option<u32> {
 /// What is let through from one address.
 pub(super) fn limits(http: &Directive) -> Vec<Limit> {
     let all = http.below();
-    let value = |it: &'_ Directive, key: &str| it.arguments.iter().find_map(|word| word.strip_prefix(key).map(str::to_owned));
+    let value = |it: &'_ Directive, key: &str| {
+        it.arguments.iter().find_map(|word| word.strip_prefix(key).map(str::to_owned))
+    };
     let rate = |text: &str| {
         let number = |text: &str| text.parse::<f64>().ok();
         text.strip_suffix("r/s").and_then(number).or_else(|| Some(number(text.strip_suffix("r/m")?)? / 60.0))
     };
     let zones = all.iter().filter(|it| it.name == "limit_req_zone");
     let zones: Vec<(String, f64)> = zones
-        .filter_map(|it| Some((value(it, "zone=")?.split(':').next()?.to_owned(), rate(&value(it, "rate=")?)?)))
+        .filter_map(|it| {
+            Some((value(it, "zone=")?.split(':').next()?.to_owned(), rate(&value(it, "rate=")?)?))
+        })
         .collect();
     let requests = all.iter().filter(|it| it.name == "limit_req").filter_map(|it| {
         let zone = value(it, "zone=")?;
@@ -265,7 +312,9 @@ fn no_server(draft: &mut Draft<'_>, it: &Directive) {
         draft.edits.replace(first.clone(), nobody());
     }
     for (word, place) in it.arguments.iter().zip(&it.arguments_at) {
-        if word == "resolve" || ["slow_start=", "service=", "route="].iter().any(|known| word.starts_with(known)) {
+        if word == "resolve"
+            || ["slow_start=", "service=", "route="].iter().any(|known| word.starts_with(known))
+        {
             draft.edits.replace(place.start - 1..place.end, "");
         }
     }

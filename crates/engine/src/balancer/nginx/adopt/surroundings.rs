@@ -37,7 +37,8 @@ const READ: [&str; 14] = [
 ];
 
 /// Where modules lie, if a path says only `modules/…`.
-const MODULES: [&str; 4] = ["/usr/lib/nginx/modules", "/usr/lib64/nginx/modules", "/usr/share/nginx/modules", "/etc/nginx/modules"];
+const MODULES: [&str; 4] =
+    ["/usr/lib/nginx/modules", "/usr/lib64/nginx/modules", "/usr/share/nginx/modules", "/etc/nginx/modules"];
 
 /// Whether the cell has a certificate.
 type Tls = bool;
@@ -49,7 +50,9 @@ pub(super) fn edit(draft: &mut Draft<'_>, tree: &[Directive], tls: Tls) {
                 let what = format!("`{}`: the cell's directory is its own user's", it.words());
                 whole(draft, it, "user root;", &what);
             }
-            "daemon" if it.first() != "off" => whole(draft, it, "daemon off;", "`daemon`: rig runs it in the foreground"),
+            "daemon" if it.first() != "off" => {
+                whole(draft, it, "daemon off;", "`daemon`: rig runs it in the foreground")
+            }
             "master_process" | "working_directory" | "google_perftools_profiles" => {
                 removed(draft, it, "rig runs a master with workers in the cell's directory", "");
             }
@@ -80,18 +83,36 @@ fn within(draft: &mut Draft<'_>, it: &Directive, in_stream: bool, tls: Tls) {
         "fastcgi_pass" | "uwsgi_pass" | "scgi_pass" | "grpc_pass" | "memcached_pass" => {
             let scheme = if it.name == "grpc_pass" { "grpc://" } else { "" };
             argument(draft, it, 0, &format!("{scheme}{}", nobody()));
-            draft.left(it.at.start, format!("`{}`: rig's backends speak HTTP; nobody answers there", it.words()), "");
+            draft.left(
+                it.at.start,
+                format!("`{}`: rig's backends speak HTTP; nobody answers there", it.words()),
+                "",
+            );
         }
         "proxy_bind" => removed(draft, it, "the address is another machine's", ""),
         "mirror" => removed(draft, it, "a copy would be counted as a request executed twice", ""),
         "auth_request" => removed(draft, it, "the question would be counted as a request executed twice", ""),
         "proxy_cache" | "fastcgi_cache" if it.first() != "off" => {
-            whole(draft, it, &format!("{} off;", it.name), "an answer from a cache says nothing about a backend");
+            whole(
+                draft,
+                it,
+                &format!("{} off;", it.name),
+                "an answer from a cache says nothing about a backend",
+            );
         }
-        "auth_basic" if it.first() != "off" => whole(draft, it, "auth_basic off;", "the load has no password"),
-        "deny" if it.first() == "all" => whole(draft, it, "allow all;", "`deny all`: the load comes from an address of the cell"),
+        "auth_basic" if it.first() != "off" => {
+            whole(draft, it, "auth_basic off;", "the load has no password")
+        }
+        "deny" if it.first() == "all" => {
+            whole(draft, it, "allow all;", "`deny all`: the load comes from an address of the cell")
+        }
         "resolver" if it.arguments.iter().any(|word| is_name(word)) => {
-            whole(draft, it, "resolver 127.0.0.1;", "the resolver's name is not known here; every server has an address");
+            whole(
+                draft,
+                it,
+                "resolver 127.0.0.1;",
+                "the resolver's name is not known here; every server has an address",
+            );
         }
         name if name.starts_with("ssl_") || name.starts_with("proxy_ssl_") => secret(draft, it, tls),
         _ => {}
@@ -105,17 +126,23 @@ fn within(draft: &mut Draft<'_>, it: &Directive, in_stream: bool, tls: Tls) {
 fn secret(draft: &mut Draft<'_>, it: &Directive, tls: Tls) {
     let is = |wanted: &str| it.arguments.iter().any(|word| word == wanted);
     match it.name.as_str() {
-        "ssl_certificate" | "ssl_certificate_key" if !tls => removed(draft, it, "the cell's listener speaks no TLS", ""),
+        "ssl_certificate" | "ssl_certificate_key" if !tls => {
+            removed(draft, it, "the cell's listener speaks no TLS", "")
+        }
         "ssl_certificate" => {
             argument(draft, it, 0, "\"{{ tls.certificate }}\"");
             draft.mapped(it.at.start, format!("{}: the cell's own certificate", it.first()));
         }
         "ssl_certificate_key" => argument(draft, it, 0, "\"{{ tls.key }}\""),
         "ssl_trusted_certificate" if !tls => removed(draft, it, "the cell's listener speaks no TLS", ""),
-        "ssl_trusted_certificate" | "proxy_ssl_trusted_certificate" => argument(draft, it, 0, "\"{{ tls.authority }}\""),
+        "ssl_trusted_certificate" | "proxy_ssl_trusted_certificate" => {
+            argument(draft, it, 0, "\"{{ tls.authority }}\"")
+        }
         "proxy_ssl_name" => argument(draft, it, 0, "{{ tls.name }}"),
         "proxy_ssl_verify" if is("on") => draft.edits.insert(it.at.end, " proxy_ssl_name {{ tls.name }};"),
-        "ssl_verify_client" if is("on") => whole(draft, it, "ssl_verify_client off;", "rig's client has no certificate"),
+        "ssl_verify_client" if is("on") => {
+            whole(draft, it, "ssl_verify_client off;", "rig's client has no certificate")
+        }
         _ => {}
     }
 }
@@ -152,7 +179,12 @@ fn read(draft: &mut Draft<'_>, it: &Directive) {
     let path = it.arguments.get(nth).cloned().unwrap_or(path);
     match draft.companion(it.at.start, &path, false) {
         Some(placed) => argument(draft, it, nth, &format!("\"{placed}\"")),
-        None => removed(draft, it, "the file is neither beside the configuration nor on this machine", "copy it beside the configuration"),
+        None => removed(
+            draft,
+            it,
+            "the file is neither beside the configuration nor on this machine",
+            "copy it beside the configuration",
+        ),
     }
 }
 
@@ -196,16 +228,26 @@ fn root(draft: &mut Draft<'_>, it: &Directive) {
     let target = draft.finder.target(&path);
     // With the dot, the directory itself is made.
     argument(draft, it, 0, &format!("\"{{{{ directory }}}}{target}/.{slash}\""));
-    draft.mapped(it.at.start, format!("{} {path} is not on this machine: an empty directory of the cell", it.name));
+    draft.mapped(
+        it.at.start,
+        format!("{} {path} is not on this machine: an empty directory of the cell", it.name),
+    );
 }
 
 fn module(draft: &mut Draft<'_>, it: &Directive) {
     let file = it.first().rsplit('/').next().unwrap_or_default().to_owned();
     let own = std::path::PathBuf::from(it.first());
-    let places = std::iter::once(own).filter(|path| path.is_absolute()).chain(MODULES.iter().map(|folder| std::path::Path::new(folder).join(&file)));
+    let places = std::iter::once(own)
+        .filter(|path| path.is_absolute())
+        .chain(MODULES.iter().map(|folder| std::path::Path::new(folder).join(&file)));
     match places.into_iter().find(|path| path.is_file()) {
         Some(path) => argument(draft, it, 0, &path.display().to_string()),
-        None => removed(draft, it, "this machine hasn't got the module", "install it; directives of it are left out below"),
+        None => removed(
+            draft,
+            it,
+            "this machine hasn't got the module",
+            "install it; directives of it are left out below",
+        ),
     }
 }
 

@@ -58,25 +58,32 @@ impl<'d> Targets<'d> {
     pub(super) fn of_pass(&self, pass: &Directive) -> Vec<(When, Target, bool)> {
         let Some(at) = pass.arguments_at.first() else { return Vec::new() };
         let quote = usize::from(at.len() > pass.first().len());
-        let whole = Value { when: When::Else, text: pass.first().to_owned(), at: at.start + quote..at.end - quote };
+        let whole =
+            Value { when: When::Else, text: pass.first().to_owned(), at: at.start + quote..at.end - quote };
         let mut found = Vec::new();
         self.resolve(&whole, false, 0, &mut found);
         found
     }
 
     fn resolve(&self, value: &Value, tls: bool, depth: usize, found: &mut Vec<(When, Target, bool)>) {
-        let (scheme, rest) = value.text.split_once("://").map_or(("", value.text.as_str()), |(s, rest)| (s, rest));
+        let (scheme, rest) =
+            value.text.split_once("://").map_or(("", value.text.as_str()), |(s, rest)| (s, rest));
         let tls = tls || scheme == "https";
-        let host = rest.strip_prefix("unix:").map_or_else(|| rest.split('/').next().unwrap_or_default(), |path| {
-            &rest[..5 + path.find(':').unwrap_or(path.len())]
-        });
+        let host = rest.strip_prefix("unix:").map_or_else(
+            || rest.split('/').next().unwrap_or_default(),
+            |path| &rest[..5 + path.find(':').unwrap_or(path.len())],
+        );
         let start = value.at.start + value.text.len() - rest.len();
         let name = host.trim_start_matches("${").trim_start_matches('$').trim_end_matches('}');
         let target = match host {
             "" => Target::Unknown,
             _ if self.upstreams.contains_key(host) => Target::Upstream(host.to_owned()),
             // A variable alone: with anything beside it, its values are only parts of addresses.
-            _ if host.starts_with('$') && host.matches('$').count() == 1 && depth < 4 && self.variables.contains_key(name) => {
+            _ if host.starts_with('$')
+                && host.matches('$').count() == 1
+                && depth < 4
+                && self.variables.contains_key(name) =>
+            {
                 for inner in &self.variables[name] {
                     let mut below = Vec::new();
                     self.resolve(inner, tls, depth + 1, &mut below);

@@ -63,7 +63,7 @@ test-fast:
 check:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
-	cargo run --quiet --locked -- validate scenarios/*.yaml
+	cargo run --quiet --locked -- validate scenarios/*.yaml examples/*/scenario.yaml
 	tools/lint.sh
 	tools/deny.sh
 

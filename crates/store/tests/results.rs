@@ -105,6 +105,7 @@ fn request(id: u64) -> Request {
         bytes_out: 80,
         bytes_in: 200,
         served_by: Some(Incarnation::new("web-1", 1)),
+        identity: None,
         outcome: Outcome::Answered { status: 200, body: BodyCheck::Verified, expected: None },
         user: None,
         session: None,

@@ -67,6 +67,12 @@ impl Ended {
         self
     }
 
+    /// As a run that printed its summary.
+    #[track_caller]
+    pub fn run(self) -> Run {
+        Run { summary: self.summary(), code: self.code, said: self.err, sandbox: self.sandbox }
+    }
+
     /// Its standard output, read as the summary of a run.
     #[track_caller]
     pub fn summary(&self) -> RunSummary {

@@ -112,9 +112,7 @@ impl Invocation {
     #[must_use = "nothing is asserted yet"]
     #[track_caller]
     pub fn json(self) -> Run {
-        let ended = self.args(["--format", "json"]).ends();
-        let summary = ended.summary();
-        Run { summary, code: ended.code, said: ended.err, sandbox: ended.sandbox }
+        self.args(["--format", "json"]).ends().run()
     }
 
     /// Executes it in the background.

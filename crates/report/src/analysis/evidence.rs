@@ -70,6 +70,8 @@ pub struct Evidence {
     pub gaps: Vec<LogGap>,
     /// Whether backends of rig's stand behind the balancer, which write down what they receive.
     pub ledgers: bool,
+    /// Whether nobody but the client keeps books: rig launched nothing of what answers.
+    pub client_only: bool,
     /// Whether the plan forbids the balancer to send a request again.
     pub retries_off: bool,
     /// How long the client waits, from the intended start; `None`: no plan says so.
@@ -121,6 +123,7 @@ impl Evidence {
                 variant.target.is_none()
                     && variant.topology.pools.iter().any(|pool| !pool.backends.is_empty())
             }),
+            client_only: variant.is_some_and(|variant| variant.target.is_some()),
             retries_off: variant.is_some_and(|variant| variant.topology.retries == Retries::Off),
             timeout: variant.map(|variant| variant.traffic.timeout.0),
             reload_grace: variant

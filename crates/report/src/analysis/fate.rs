@@ -133,14 +133,16 @@ pub fn fate(request: &Request, executions: &[&Execution], logged: &[&Logged], ev
         unmatched: Vec::new(),
     };
     match_record(&mut fate, request, evidence);
-    match_delivery(&mut fate, request, executions, logged, evidence);
+    if !evidence.client_only {
+        match_delivery(&mut fate, request, executions, logged, evidence);
+    }
     match_receipts(&mut fate, logged, evidence);
     match_unfinished(&mut fate, request, executions, logged, evidence);
     match_log(&mut fate, request, executions, logged, evidence);
     match_attempts(&mut fate, request, executions, logged, evidence);
     // Without ledgers nobody knows whether a request was executed.
     let sub_cause =
-        || if evidence.ledgers { sub_cause(&fate, request, logged) } else { SubCause::Undetermined };
+        || if !evidence.client_only { sub_cause(&fate, request, logged) } else { SubCause::Undetermined };
     fate.sub_cause = kind.is_dropped().then(sub_cause);
     fate
 }
@@ -192,7 +194,6 @@ fn match_delivery(
     let equation = Equation::DeliveryMatchesExecution;
     if fate.kind == OutcomeKind::Ok {
         match &request.served_by {
-            None if !evidence.ledgers => {}
             None => fate.find(equation, Finding::OkWithoutStamp),
             Some(stamp) if !executions.iter().any(|e| e.by == *stamp && e.finished.is_some()) => {
                 fate.find(equation, Finding::OkNotFinished);
@@ -270,7 +271,7 @@ fn match_log(
         // No line is about a request: two-way books.
         _ if matches!(evidence.log, LogState::PerConnection | LogState::WithoutIds) => {}
         // Client-only books.
-        _ if !evidence.ledgers && evidence.log == LogState::Absent => {}
+        _ if evidence.client_only => {}
         (_, Outcome::NotSent(NotSent::Cancelled)) => {}
         ([], Outcome::NotSent(_)) => {}
         ([], Outcome::Failed { .. })

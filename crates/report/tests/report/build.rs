@@ -62,6 +62,7 @@ pub(crate) fn request(id: u64, due: f64, outcome: Outcome) -> Request {
         bytes_out: 80,
         bytes_in: 200,
         served_by: None,
+        identity: None,
         outcome,
         user: None,
         session: None,

@@ -32,6 +32,7 @@ mod routing;
 mod samples;
 mod sessions;
 mod tampered;
+mod targets;
 mod tls;
 mod unavailable;
 mod validity;

@@ -23,6 +23,7 @@ mod proof;
 mod routing;
 mod shortages;
 mod sticky;
+mod targets;
 mod templates;
 mod tls;
 mod up;

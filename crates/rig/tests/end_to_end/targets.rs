@@ -1,0 +1,242 @@
+//! Services that rig did not launch: watched while a command deploys them, from the command line and by a scenario.
+
+mod service;
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use model::identity::BalancerName;
+use testing::{CellSummary, Haproxy, Holding, Nginx, Run, Sandbox, Signal, eventually};
+
+use self::service::Service;
+use crate::RIG;
+
+/// What watches a service at `url`, at a rate and for times that suit a test.
+const QUICK: [&str; 8] =
+    ["--rate", "200/s", "--baseline", "1s", "--timeout", "500ms", "--identity-header", "x-version"];
+
+/// A careless deploy: nobody answers for a while.
+const CARELESS: &str = "touch down; sleep 0.3; rm down; echo careless > version";
+/// A careful one.
+const CAREFUL: &str = "echo careful > version";
+
+fn cell<'r>(run: &'r Run, variant: &str) -> &'r CellSummary {
+    run.cell(BalancerName::target(), variant)
+}
+
+/// The claim about the deploy, which comes after those about controls.
+fn claim(run: &Run) -> &Holding {
+    &run.claims.last().unwrap().holding
+}
+
+fn watch(rig: &Sandbox, url: &str, rest: &[&str]) -> Run {
+    rig.command(["watch", url]).args(["--format", "json", "--quiet"]).args(QUICK).args(rest).ends().run()
+}
+
+#[test]
+fn a_careful_deploy_is_proved_beside_a_careless_one() {
+    let rig = RIG.beside_others();
+    let service = Service::begin(&rig);
+    let run =
+        watch(&rig, &service.url(), &["--control", "--", "sh", "-c", CARELESS, "--", "sh", "-c", CAREFUL]);
+    run.exits(0);
+    let careless = cell(&run, "careless");
+    let careful = cell(&run, "deploy");
+    assert!(careless.counts.dropped > 0 && careful.counts.dropped == 0, "{run}");
+    let target = careful.target.as_ref().unwrap();
+    let periods: Vec<u64> = target.periods.iter().map(|period| period.dropped).collect();
+    assert_eq!((periods, target.not_shown.as_deref()), (vec![0, 0, 0], None), "{run}");
+    let identities: Vec<&str> = target.identities.iter().flatten().map(|it| it.identity.as_str()).collect();
+    assert_eq!(identities.len(), 2, "{run}");
+    assert!(identities.contains(&"careless") && identities.contains(&"careful"), "{run}");
+    assert!(careless.losses.is_some_and(|losses| losses.longest_ms > 100.0), "{run}");
+    // Masked and executed twice are not known, and are not said to be none.
+    assert!(rig.read("report.md").contains("client only"));
+}
+
+#[test]
+fn a_zero_without_a_control_is_unproved_and_can_be_taken_anyway() {
+    let rig = RIG.beside_others();
+    let service = Service::begin(&rig);
+    let run = watch(&rig, &service.url(), &["--", "sh", "-c", CAREFUL]);
+    run.exits(4);
+    assert!(matches!(claim(&run), Holding::Unproven(why) if why.contains("no negative control")), "{run}");
+    service.set("version", "v1");
+    watch(&rig, &service.url(), &["--unproved-ok", "--", "sh", "-c", CAREFUL]).exits(0);
+    service.set("version", "v1");
+    let lost = watch(&rig, &service.url(), &["--unproved-ok", "--", "sh", "-c", CARELESS]);
+    lost.exits(1);
+    assert!(matches!(claim(&lost), Holding::Failed), "{lost}");
+}
+
+/// None of these may pass, with a control or without, taken anyway or not.
+#[test]
+fn what_does_not_show_a_deploy_is_never_a_pass() {
+    let rig = RIG.beside_others();
+    let service = Service::begin(&rig);
+    let judged = |deploy: &[&str]| {
+        service.set("version", "v1");
+        let words = ["--control", "--within", "1s", "--", "sh", "-c", CARELESS, "--"];
+        let run = watch(&rig, &service.url(), &[&words[..], deploy].concat());
+        (run.code, run.to_string())
+    };
+    for (deploy, why) in [
+        (&["true"][..], "the last answer was still x-version: careless"),
+        (&["sh", "-c", "echo deploying; exit 3"], "the command `roll` failed (exit status: 3): deploying"),
+        (&["sh", "-c", "echo careful > version; sleep 60"], "it had not ended after 1s"),
+    ] {
+        let (code, text) = judged(deploy);
+        assert!(code == 4 && text.contains(why), "{deploy:?}: {code} {text}");
+    }
+    // A baseline that loses requests by itself voids what is said of the deploy.
+    service.set("noise", "20");
+    let (code, text) = judged(&["sh", "-c", CAREFUL]);
+    assert!(text.contains("were dropped before the deploy began"), "{code} {text}");
+    assert!(code == 4 || code == 1, "{code} {text}");
+}
+
+#[test]
+fn a_target_that_does_not_answer_as_expected_gets_no_load() {
+    let rig = RIG.beside_others();
+    let service = Service::begin(&rig);
+    let refuses = |url: &str, words: &str| {
+        rig.command(["watch", url, "--for", "1s"]).args(QUICK).exits(3).complains(words);
+    };
+    service.set("redirect", "");
+    refuses(&service.url(), "name what it leads to, http://elsewhere.test/");
+    service.unset("redirect");
+    refuses("http://127.0.0.1:1/", "can't be reached");
+    refuses(&service.url().replace("http:", "https:"), "no TLS");
+    refuses("http://no-such-host.invalid/", "does not resolve");
+    let usage = |words: &[&str], complaint: &str| {
+        rig.command(["watch"]).args(words).exits(2).complains(complaint);
+    };
+    usage(&["127.0.0.1:80", "--", "true"], "it must begin with http:// or https://");
+    usage(&["http://127.0.0.1:80", "--rate", "900/s", "--", "true"], "--max-rate 900/s");
+    usage(
+        &["http://127.0.0.1:80", "--", "no-such-program"],
+        "there is no executable `no-such-program` on PATH",
+    );
+    usage(&["http://127.0.0.1:80", "--control", "--", "true"], "--control needs two commands");
+    usage(&["http://127.0.0.1:80"], "--for 30s");
+}
+
+/// The topology of `rig up`, watched from outside, loses what a careless deploy of rig's own loses, and nothing else.
+#[test]
+fn what_rig_launches_can_be_watched_from_outside() {
+    let rig = RIG.alone();
+    for balancer in [Nginx, Haproxy] {
+        let up = service::Standing::begin(&rig, balancer);
+        let executable = env!("CARGO_BIN_EXE_rig");
+        let deploy = |drain| [executable, "up", &up.name, "--deploy", "web", "--drain", drain];
+        let words = [&["--control", "--"][..], &deploy("off"), &["--"], &deploy("400ms")].concat();
+        let run = rig
+            .command(["watch", &up.url, "--format", "json", "--quiet", "--rate", "200/s", "--baseline", "1s"])
+            .args(["--timeout", "1s", "--identity-header", "x-rig-backend"])
+            .args(words)
+            .ends()
+            .run();
+        run.exits(0);
+        assert!(
+            cell(&run, "careless").counts.dropped > 0 && cell(&run, "deploy").counts.dropped == 0,
+            "{run}"
+        );
+    }
+}
+
+const STEPS: &str = "
+name: steps
+question: Does a deploy step by step lose requests?
+target:
+  url: URL
+  identity_header: x-version
+  backends: [one, two]
+  commands:
+    deregister: [sh, -c, 'echo \"out {backend}\" >> steps']
+    drained: [sh, -c, 'test -e drained']
+    terminate: [sh, -c, 'echo \"end {backend}\" >> steps; touch drained']
+    launch: { run: [sh, -c, 'echo \"${GENERATION_NAME} {generation} $SECRET_OF_TEST\"; echo v{generation} > version'],
+              environment: [GENERATION_NAME, SECRET_OF_TEST] }
+    ready: [test, -e, drained]
+    register: [sh, -c, 'echo \"in {backend}\" >> steps']
+    restore: [sh, -c, 'echo restored >> steps; rm -f drained; echo v1 > version']
+load: { rate: 100/s, for: 7s, warmup: 0ms, timeout: 500ms }
+timeline: { deploy: { at: 1s, deploy: { pool: target, drain: 600ms } } }
+expect: [base.p50 < 1s]
+";
+
+#[test]
+fn a_deploy_step_by_step_follows_rigs_own_sequence_and_keeps_no_secret() {
+    let rig = RIG.beside_others();
+    let service = Service::begin(&rig);
+    let file = rig.write("steps.yaml", STEPS.replace("URL", &service.url()));
+    let run = rig.run_file(&file).env("SECRET_OF_TEST", "hunter2-hunter2").env("GENERATION_NAME", "g").json();
+    run.exits(0);
+    let steps = fs::read_to_string(rig.path().join("steps")).unwrap();
+    assert_eq!(steps.lines().collect::<Vec<_>>(), ["out one", "end one", "in one", "out two", "end two", "in two", "restored"]);
+    // Nobody said that it was drained, so the whole window was waited.
+    assert!(rig.read("history.ndjson").contains("drain_expired"));
+    assert!(rig.read("commands.log").contains("[hidden]"));
+    for file in rig.files() {
+        let text = fs::read(&file).unwrap();
+        assert!(!String::from_utf8_lossy(&text).contains("hunter2"), "{}", file.display());
+    }
+    let elsewhere = STEPS.replace("URL", "http://shop.test/");
+    let file = rig.write("elsewhere.yaml", elsewhere);
+    rig.run_file(&file).exits(2).complains("--allow-target shop.test");
+    rig.command(["validate", "steps.yaml"]).exits(0).says("restore: sh -c");
+}
+
+#[test]
+fn a_command_ends_with_rig_and_what_it_left_behind_stays() {
+    let rig = RIG.beside_others();
+    let service = Service::begin(&rig);
+    let script = "setsid sleep 61 < /dev/null > /dev/null 2>&1 & echo $! > service.pid; sleep 62 & echo $! > child.pid; wait";
+    let pid = |name: &str| {
+        eventually(name, || fs::read_to_string(rig.path().join(name)).ok()?.trim().parse::<i32>().ok())
+    };
+    for signal in [Signal::INT, Signal::KILL] {
+        let words = ["--", "sh", "-c", script];
+        let mut running = rig.command(["watch", &service.url(), "--quiet"]).args(QUICK).args(words).begin();
+        let (left, child) = (pid("service.pid"), pid("child.pid"));
+        running.signal(signal);
+        let _ = running.ends();
+        eventually("the command is gone", || (!service::is_alive(child)).then_some(()));
+        assert!(service::is_alive(left), "a service that left the command's group is the user's");
+        service::kill(left);
+        for name in ["service.pid", "child.pid"] {
+            fs::remove_file(rig.path().join(name)).unwrap();
+        }
+    }
+}
+
+/// The service of an example, which is stopped whatever becomes of the test.
+struct Own<'a>(&'a Path);
+
+impl Own<'_> {
+    fn is(&self, verb: &str) -> bool {
+        Command::new("./service.sh").arg(verb).current_dir(self.0).status().unwrap().success()
+    }
+}
+
+impl Drop for Own<'_> {
+    fn drop(&mut self) {
+        self.is("stop");
+    }
+}
+
+/// The example of the documents, as a reader runs it.
+#[test]
+fn the_example_of_an_own_nginx_proves_its_careful_deploy() {
+    let rig = RIG.alone();
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/nginx");
+    for name in ["scenario.yaml", "service.sh", "nginx.conf", "app.py"] {
+        fs::copy(example.join(name), rig.path().join(name)).unwrap();
+    }
+    let own = Own(rig.path());
+    assert!(own.is("start"));
+    let run = rig.run_file("scenario.yaml").json();
+    run.exits(0);
+    assert!(cell(&run, "careless").counts.dropped > 0 && cell(&run, "careful").counts.dropped == 0, "{run}");
+}

@@ -174,7 +174,10 @@ fn a_deploy_step_by_step_follows_rigs_own_sequence_and_keeps_no_secret() {
     let run = rig.run_file(&file).env("SECRET_OF_TEST", "hunter2-hunter2").env("GENERATION_NAME", "g").json();
     run.exits(0);
     let steps = fs::read_to_string(rig.path().join("steps")).unwrap();
-    assert_eq!(steps.lines().collect::<Vec<_>>(), ["out one", "end one", "in one", "out two", "end two", "in two", "restored"]);
+    assert_eq!(
+        steps.lines().collect::<Vec<_>>(),
+        ["out one", "end one", "in one", "out two", "end two", "in two", "restored"]
+    );
     // Nobody said that it was drained, so the whole window was waited.
     assert!(rig.read("history.ndjson").contains("drain_expired"));
     assert!(rig.read("commands.log").contains("[hidden]"));

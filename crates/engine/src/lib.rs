@@ -12,6 +12,7 @@
 //! [`preflight()`](preflight::preflight), [`capacity`] and [`checkup`] tell beforehand whether that can be done here;
 //! [`salvage`] reads what a killed run has left.
 
+pub mod adoption;
 pub mod balancer;
 pub mod capacity;
 pub mod cell;

@@ -3,9 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use model::catalog::BalancerKind;
 use model::identity::BalancerName;
-use model::plan::SavedPlan;
+use model::plan::{SavedPlan, Variant};
 use model::records::TemplateUsed;
+use model::timeline::Deregister;
 
 use crate::balancer::{Misfit, RenderError, Rotation, Templates, adapter, example_site};
 
@@ -22,34 +24,54 @@ pub fn preflight(
         cells.iter().map(|cell| (cell.balancer, cell.variant.as_str())).collect();
     let known = pairs.into_iter().filter_map(|(name, variant)| {
         let variant = plan.variant(variant)?;
-        Some((variant.kind(name)?, variant))
+        Some((name, variant.kind(name)?, variant, templates.of(variant, name)))
     });
     let (mut used, mut misfits) = (BTreeMap::new(), Vec::<Misfit>::new());
-    for (kind, variant) in known {
+    let mut lines: Vec<(&str, String)> = Vec::new();
+    for (balancer, kind, variant, templates) in known {
         let (topology, site) = (&variant.topology, example_site(variant));
-        let files = adapter(kind).files(topology, &site, &Rotation::initial(topology), templates)?;
+        let files = adapter(kind).files(topology, &site, &Rotation::initial(topology), &templates)?;
         for name in files.iter().filter_map(|file| file.template) {
-            used.entry(name.to_owned()).or_insert_with(|| templates.used(name));
+            // Of several configurations of the user's, each has the name of its balancer.
+            let key = if templates.whole() == Some(name) { balancer.to_string() } else { name.to_owned() };
+            used.entry(key).or_insert_with(|| templates.used(name));
         }
-        for misfit in adapter(kind).misfits(topology, &site, &files) {
+        let mut found = adapter(kind).misfits(topology, &site, &files);
+        found.extend(unheard(kind, variant, &templates));
+        for misfit in found {
             // What a rendered line says of an address differs, what is wrong with it doesn't.
             let known = |it: &Misfit| {
                 (it.template, &it.what, &it.line) == (misfit.template, &misfit.what, &misfit.line)
             };
             if !misfits.iter().any(known) {
+                let name = misfit.template;
+                let path = templates.own(name).map_or_else(|| name.to_owned(), |it| it.display().to_string());
+                lines.push((name, told(&misfit, &path, &templates)));
                 misfits.push(misfit);
             }
         }
     }
-    if misfits.is_empty() {
+    if lines.is_empty() {
         return Ok(used);
     }
-    let mut lines = Vec::new();
-    for name in misfits.iter().map(|misfit| misfit.template).collect::<BTreeSet<_>>() {
-        let path = templates.own(name).map_or_else(|| name.to_owned(), |path| path.display().to_string());
-        lines.extend(misfits.iter().filter(|it| it.template == name).map(|it| told(it, &path, templates)));
-    }
-    Err(RenderError::Misfits(lines))
+    lines.sort_by_key(|(name, _)| *name);
+    Err(RenderError::Misfits(lines.into_iter().map(|(_, line)| line).collect()))
+}
+
+/// A deploy that tells the balancer in a way that a configuration of the user's has nothing for.
+fn unheard(kind: BalancerKind, variant: &Variant, templates: &Templates) -> Option<Misfit> {
+    let template = templates.whole()?;
+    let reloads = adapter(kind).deregisters().is_some_and(|it| it.needs_own_words());
+    let live = variant.deploys().any(|it| it.tells_the_balancer() && it.deregister == Deregister::Live);
+    (reloads && live).then(|| Misfit {
+        template,
+        line: None,
+        what: format!(
+            "variant {} takes backends out while it runs, which only rig's own {kind} template listens to",
+            variant.name
+        ),
+        fix: "write `deregister: reload` in the deploy".to_owned(),
+    })
 }
 
 /// `nginx/nginx.conf:1: user www-data;: …: remove it`.

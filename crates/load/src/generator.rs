@@ -86,7 +86,12 @@ pub async fn generate(
         targets: job.targets,
         identity_header: job.identity_header.map(Into::into),
         timeout: job.traffic.timeout.0,
-        templates: job.traffic.mix.iter().map(|class| Template::new(class, &host)).collect(),
+        templates: job
+            .traffic
+            .mix
+            .iter()
+            .map(|class| Template::new(class, class.host.as_deref().unwrap_or(&host)))
+            .collect(),
         classes: job.traffic.mix,
         scheduled: Cell::new(schedule.remaining()),
         timer: Timer::new()?,

@@ -97,6 +97,7 @@ mod tests {
             share: Share(1.0),
             method,
             path: "/a?b".into(),
+            host: None,
             headers: headers.iter().map(|(n, v)| ((*n).into(), (*v).into())).collect(),
             body: Bytes(body),
             cost: Factor::ONE,

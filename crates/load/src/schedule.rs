@@ -168,6 +168,7 @@ mod tests {
             share: Share(share),
             method: Method::Get,
             path: "/".into(),
+            host: None,
             headers: Vec::new(),
             body: Bytes(0),
             cost: Factor::ONE,

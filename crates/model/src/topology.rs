@@ -7,6 +7,7 @@ use crate::sessions::Sessions;
 use crate::split::Split;
 use crate::statuses::Statuses;
 use crate::tls::Tls;
+use crate::traffic::RequestClass;
 use crate::units::{Bytes, Share, Span};
 
 /// The balancer's side of a cell and the backends behind it.
@@ -81,11 +82,13 @@ impl Topology {
     pub fn route(&self, name: &str) -> Option<&Route> {
         self.routes.iter().find(|route| route.name == name)
     }
-    /// The route of a request for `path`, which may have a query, with `headers`. At layer 4 nobody looks.
-    pub fn route_of(&self, path: &str, headers: &[(String, String)]) -> Option<&Route> {
-        let path = path.split('?').next().unwrap_or(path);
+    /// The route of a request of `class`, whose path may have a query. At layer 4 nobody looks.
+    pub fn route_of(&self, class: &RequestClass) -> Option<&Route> {
+        let path = class.path.split('?').next().unwrap_or(&class.path);
+        let host = class.host.iter().map(|host| ("Host".to_owned(), host.clone()));
+        let headers: Vec<_> = class.headers.iter().cloned().chain(host).collect();
         let matches = |route: &&Route| {
-            path.starts_with(&route.path) && route.header.as_ref().is_none_or(|header| header.is_in(headers))
+            path.starts_with(&route.path) && route.header.as_ref().is_none_or(|header| header.is_in(&headers))
         };
         self.routes.iter().find(matches)
     }

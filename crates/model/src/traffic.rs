@@ -103,6 +103,12 @@ impl Traffic {
         }
     }
 
+    /// The name that clients ask for in TLS (SNI) and that the certificate bears: that of the first class. Connections carry
+    /// requests of any class, so there is one.
+    pub fn host(&self) -> Option<&str> {
+        self.mix.first()?.host.as_deref()
+    }
+
     /// Whether each user has a source address of his own.
     pub fn has_sources(&self) -> bool {
         self.users.is_some_and(|users| users.identity == Identity::SourceAddress)
@@ -143,6 +149,9 @@ pub struct RequestClass {
     pub method: Method,
     /// Its path and query.
     pub path: String,
+    /// The name that it asks for, in `Host`; `None`: the listener's address, or over TLS rig's own name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
     /// Headers beside those that rig sets.
     pub headers: Vec<(String, String)>,
     /// Size of the request body; sent with its checksum. Zero for GET.

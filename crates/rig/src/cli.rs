@@ -1,5 +1,6 @@
 //! The command line: every command with its arguments. Values that several commands share are in `names`.
 
+mod adopt;
 mod agents;
 mod names;
 mod up;
@@ -14,6 +15,7 @@ use model::identity::BalancerName;
 use model::scenario::Set;
 use model::units::Rate;
 
+pub(crate) use adopt::{Adopt, Eject, Templates};
 pub(crate) use agents::{Agent, Exec, Keep, Reap};
 pub(crate) use names::{ListFormat, PullName, RuntimeName, SchemaFormat};
 use names::{comparison_format, result_format};
@@ -71,6 +73,18 @@ pub(crate) enum Command {
         rig render --templates my-configs                     # the built-in templates, to start from\n  \
         rig render drain --balancer haproxy --proxy-configs my-configs")]
     Render(Render),
+    /// Take over your nginx, HAProxy or Envoy configuration, and write a scenario that tests it
+    #[command(after_help = "Examples:\n  \
+        rig adopt /etc/nginx/nginx.conf                       # writes my-nginx/my-nginx.yaml and its template\n  \
+        rig adopt haproxy.cfg --out shop --name shop\n  \
+        rig run my-nginx/my-nginx.yaml\n\n\
+        Listen addresses, servers, certificates, logs, paths and users become those of a cell; everything else stays as it \
+        is. The changes are shown as a diff. What can't be taken over is listed with its line and a fix. Files that it reads \
+        are looked for beside it, then at their paths on this machine. Nothing is overwritten without --force.")]
+    Adopt(Adopt),
+    /// Write rig's own templates
+    #[command(subcommand)]
+    Templates(Templates),
     /// Launch a scenario's topology and keep it running, to look at it and deploy by hand
     #[command(after_help = "Examples:\n  \
         rig up canary --balancer haproxy                      # prints a curl command for each route; Ctrl-C stops it\n  \

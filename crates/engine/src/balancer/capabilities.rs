@@ -1,6 +1,9 @@
 //! What a balancer may be able to do beside forwarding requests, each as a trait of its own. An adapter implements those
 //! that its balancer has; the others are missing, which [`catalog`] says to the validation of scenarios.
 
+use std::ops::Range;
+use std::path::Path;
+
 use model::access_log::LogGap;
 use model::catalog::{BalancerKind, Capability, Catalog};
 use model::detection::{DetectionBound, Symptom};
@@ -10,12 +13,16 @@ use model::timeline::Keeps;
 use model::topology::{HealthCheck, Route, Topology};
 
 use super::{
-    Balancer, Change, LogError, LogLine, RenderError, Rendered, Rotation, Sign, Site, SplitSteps, Step,
-    Templates, Turn, adapter,
+    AdoptError, Adoption, Balancer, Change, LogError, LogLine, RenderError, Rendered, Rotation, Sign, Site,
+    SplitSteps, Step, Templates, Turn, adapter,
 };
 
 /// Takes backends out and puts them back.
 pub trait Deregisters: Sync {
+    /// Whether it hears of a change while it runs only where rig's own template makes it listen.
+    fn needs_own_words(&self) -> bool {
+        false
+    }
     /// What brings the balancer to a rotation, and what shows that a backend is drained after it.
     fn change(
         &self,
@@ -57,6 +64,23 @@ pub trait Reloads: Sync {
 pub trait Probes: Sync {
     /// How soon its probes, set up like `check`, must notice a backend with `symptom`.
     fn detection(&self, check: &HealthCheck, symptom: Symptom) -> DetectionBound;
+}
+
+/// Has configurations that rig can take over.
+pub trait Adopts: Sync {
+    /// Whether a file looks like one.
+    fn recognises(&self, text: &str) -> bool;
+    /// Takes it over.
+    ///
+    /// # Errors
+    /// If it can't be read, or there is nothing in it to test.
+    fn adopt(&self, file: &Path) -> Result<Adoption, AdoptError>;
+    /// The arguments, beside those that run it, by which it only looks at its configuration.
+    fn test_arguments(&self) -> &'static [&'static str];
+    /// The first line that it refused, counted from 1, and its words; `None`: it says of no line that it is wrong.
+    fn refused(&self, said: &str) -> Option<(usize, String)>;
+    /// The statement of `text` to which the line belongs, which it refused with `words`.
+    fn statement(&self, text: &str, line: usize, words: &str) -> Option<Range<usize>>;
 }
 
 /// Logs its requests.

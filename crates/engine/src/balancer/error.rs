@@ -23,7 +23,7 @@ impl Help for RenderError {
         match self {
             RenderError::Template { .. } => None,
             RenderError::Misfits(_) => {
-                Some("`rig render --templates DIR` writes the built-in ones, to start from".to_owned())
+                Some("`rig render --templates DIR` writes the built-in ones, to start from; `rig adopt FILE` takes over yours".to_owned())
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Balancer adapters. Each is a folder with no I/O: it says what to render and what to run, and returns a trait for each
 //! thing that its balancer can do beside forwarding. What it does not return is missing.
 
+mod adoption;
 mod capabilities;
 mod envoy;
 mod error;
@@ -8,6 +9,7 @@ mod haproxy;
 mod layer4;
 mod misfit;
 mod nginx;
+mod own;
 mod probing;
 mod procedure;
 mod read_back;
@@ -29,7 +31,10 @@ use model::topology::{HeaderMatch, HealthCheck, Topology};
 use crate::host::Signal;
 use crate::program::{Program, STDERR_FILE, STDOUT_FILE};
 
-pub use capabilities::{Deregisters, HasSettings, LogsRequests, Operated, Probes, Reloads, Splits, catalog};
+pub use adoption::{AdoptError, Adoption, Note, adopt};
+pub use capabilities::{
+    Adopts, Deregisters, HasSettings, LogsRequests, Operated, Probes, Reloads, Splits, catalog,
+};
 pub use error::RenderError;
 pub use misfit::Misfit;
 pub use probing::detection_bound;
@@ -37,7 +42,7 @@ pub use procedure::{Change, DrainSignal, OldWorkers, Sighting, SplitSteps, Step,
 pub use read_back::Rendered;
 pub(crate) use shortage::tells_of_shortage;
 pub use site::{ConfigFile, Rotation, Site, Standing, example_site};
-pub use templates::{Templates, TemplatesError};
+pub use templates::{COMPANIONS, Templates, TemplatesError, WholeError};
 
 /// A balancer, as data. Implementations are unit structs. What each has is first; what it may lack is a trait of its own in
 /// [`capabilities`], and an adapter that does not return one has a balancer that lacks it.
@@ -112,6 +117,14 @@ pub trait Balancer: Sync {
     /// How its settings are read back.
     fn read_back(&self) -> Option<&'static dyn HasSettings> {
         None
+    }
+    /// How its configurations are taken over.
+    fn adopts(&self) -> Option<&'static dyn Adopts> {
+        None
+    }
+    /// What reports call a configuration of the user's that takes the place of its templates.
+    fn whole_template(&self) -> &'static str {
+        "own configuration"
     }
     /// How people operate it.
     fn operated(&self) -> Option<&'static dyn Operated> {
@@ -328,6 +341,8 @@ fn logged_id(text: &str) -> Result<Option<RequestId>, LogError> {
     }
 }
 
+#[cfg(test)]
+mod adoption_tests;
 #[cfg(test)]
 mod hostile_tests;
 #[cfg(test)]

@@ -120,7 +120,7 @@ pub fn example_site(variant: &Variant) -> Site {
         admin: PathBuf::from("/run/rig/admin.sock"),
         backends: backends.zip(10..).map(|(backend, host)| (backend.id.clone(), address(host))).collect(),
         certificates: (variant.topology.listener.tls.at_listener())
-            .then(|| Certificates::at("/run/rig/certificates")),
+            .then(|| Certificates::at("/run/rig/certificates", variant.traffic.host())),
         modules: Vec::new(),
         connections: variant.traffic.connections,
         workers: variant.topology.workers,

@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, UndefinedBehavior, Value};
 use model::catalog::BalancerKind;
+use model::identity::BalancerName;
+use model::plan::{SavedPlan, Variant};
 use model::records::TemplateUsed;
 use sha2::{Digest, Sha256};
 
-use super::{ConfigFile, RenderError, adapter};
+use super::{Adoption, ConfigFile, RenderError, adapter};
 use crate::help::Help;
 use crate::host::HostError;
 
@@ -19,6 +21,11 @@ fn built_in() -> impl Iterator<Item = (&'static str, &'static str)> {
     BalancerKind::ALL.into_iter().flat_map(|kind| adapter(kind).templates().iter().copied())
 }
 
+/// The directory beside a configuration of the user's that has the files it reads.
+pub const COMPANIONS: &str = "files";
+/// How deep they lie at most.
+const DEEPEST: usize = 12;
+
 /// The largest template that is read: nobody writes a longer one by hand.
 const LARGEST: u64 = 1 << 20;
 
@@ -26,6 +33,38 @@ const LARGEST: u64 = 1 << 20;
 #[derive(Clone, Debug, Default)]
 pub struct Templates {
     own: BTreeMap<&'static str, Own>,
+    /// The one of these that is a whole configuration of the user's.
+    whole: Option<&'static str>,
+    /// The files that go with it, by their absolute paths where it runs.
+    companions: BTreeMap<String, String>,
+    /// All configurations of the user's, by their paths.
+    wholes: BTreeMap<PathBuf, Whole>,
+}
+
+/// A configuration of the user's, with the files that it reads.
+#[derive(Clone, Debug)]
+pub(super) struct Whole {
+    pub(super) path: PathBuf,
+    pub(super) text: String,
+    pub(super) companions: BTreeMap<String, String>,
+}
+
+impl Whole {
+    fn read(path: &Path) -> Result<Whole, WholeError> {
+        let unreadable = |path: &Path, source| WholeError { path: path.to_owned(), source };
+        let text = read(path).map_err(|source| unreadable(path, source))?;
+        let beside = path.parent().unwrap_or(Path::new("")).join(COMPANIONS);
+        let mut companions = BTreeMap::new();
+        if beside.is_dir() {
+            let all = files_below(&beside, DEEPEST).map_err(|(path, source)| unreadable(&path, source))?;
+            for (file, _) in all.into_iter().filter(|(_, is_file)| *is_file) {
+                let text = read(&file).map_err(|source| unreadable(&file, source))?;
+                companions
+                    .insert(format!("/{}", file.strip_prefix(&beside).unwrap_or(&file).display()), text);
+            }
+        }
+        Ok(Whole { path: path.to_owned(), text, companions })
+    }
 }
 
 /// A template of the user's.
@@ -56,6 +95,20 @@ pub enum TemplatesError {
         /// What is wrong with it.
         found: Vec<String>,
     },
+}
+
+/// A configuration of the user's, or a file that goes with it, can't be read.
+#[derive(Debug, thiserror::Error)]
+#[error("the configuration {} can't be read: {source}", path.display())]
+pub struct WholeError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl Help for WholeError {
+    fn help(&self) -> Option<String> {
+        Some("`config` is a path from the scenario's directory; `rig adopt FILE` writes both".to_owned())
+    }
 }
 
 impl Help for TemplatesError {
@@ -109,9 +162,47 @@ impl Templates {
             found.push("it holds no template".to_owned());
         }
         match found.is_empty() {
-            true => Ok(Templates { own }),
+            true => Ok(Templates { own, ..Templates::default() }),
             false => Err(TemplatesError::Layout { directory: directory.to_owned(), found }),
         }
+    }
+
+    /// These, and the configurations of the user's that the balancers of `plan` have.
+    ///
+    /// # Errors
+    /// If one of them, or a file that goes with it, can't be read.
+    pub fn holding(mut self, plan: &SavedPlan) -> Result<Templates, WholeError> {
+        for own in plan.variants.iter().flat_map(|variant| variant.own.values()) {
+            if !self.wholes.contains_key(&own.config) {
+                self.wholes.insert(own.config.clone(), Whole::read(&own.config)?);
+            }
+        }
+        Ok(self)
+    }
+
+    /// The templates of one balancer: where it has a configuration of the user's, that takes the place of its own.
+    pub fn of(&self, variant: &Variant, balancer: BalancerName) -> Templates {
+        match variant.own.get(&balancer).and_then(|own| Some((own.kind, self.wholes.get(&own.config)?))) {
+            Some((kind, whole)) => self.with_whole(kind, whole.clone()),
+            None => self.clone(),
+        }
+    }
+
+    pub(super) fn with_whole(&self, kind: BalancerKind, whole: Whole) -> Templates {
+        let name = adapter(kind).whole_template();
+        let mut own = self.own.clone();
+        own.insert(name, Own { path: whole.path, text: whole.text });
+        Templates { own, whole: Some(name), companions: whole.companions, wholes: BTreeMap::new() }
+    }
+
+    /// The name of the whole configuration of the user's, if there is one.
+    pub(crate) fn whole(&self) -> Option<&'static str> {
+        self.whole
+    }
+
+    /// The files that go with it.
+    pub(super) fn companions(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.companions.iter().map(|(path, text)| (path.as_str(), text.as_str()))
     }
 
     /// Writes the templates of this build to `directory`, to start from. Nothing is overwritten.
@@ -119,18 +210,21 @@ impl Templates {
     /// # Errors
     /// If a file can't be written, or is there.
     pub fn write_embedded(directory: &Path) -> Result<Vec<PathBuf>, HostError> {
-        let mut written = Vec::new();
-        for (name, text) in built_in() {
-            let path = directory.join(name);
-            let make = || {
-                std::fs::create_dir_all(path.parent().unwrap_or(directory))?;
-                let mut file = std::fs::File::create_new(&path)?;
-                io::Write::write_all(&mut file, text.as_bytes())
-            };
-            make().map_err(HostError::file::<HostError>(&path))?;
-            written.push(path);
-        }
-        Ok(written)
+        written(directory, built_in())
+    }
+
+    /// Writes those of `kind` alone, in the same way.
+    ///
+    /// # Errors
+    /// If a file can't be written, or is there.
+    pub fn eject(kind: BalancerKind, directory: &Path) -> Result<Vec<PathBuf>, HostError> {
+        written(directory, adapter(kind).templates().iter().copied())
+    }
+
+    /// These, and a configuration that was taken over.
+    pub fn with_adopted(&self, kind: BalancerKind, adoption: &Adoption) -> Templates {
+        let (path, companions) = (adoption.file.clone(), adoption.files.clone());
+        self.with_whole(kind, Whole { path, text: adoption.template(), companions })
     }
 
     /// Renders the template `name` (`nginx/nginx.conf`) with `values`, as the file `path`. Undefined values are errors.
@@ -175,10 +269,14 @@ impl Templates {
         TemplateUsed {
             own: self.own(name).map(|path| path.display().to_string()),
             sha256: hash.iter().map(|byte| format!("{byte:02x}")).collect(),
-            diff: similar::TextDiff::from_lines(embedded(name), text)
-                .unified_diff()
-                .header("built-in", "own")
-                .to_string(),
+            diff: match self.whole == Some(name) {
+                // It changes nothing of rig's.
+                true => String::new(),
+                false => similar::TextDiff::from_lines(embedded(name), text)
+                    .unified_diff()
+                    .header("built-in", "own")
+                    .to_string(),
+            },
         }
     }
 
@@ -191,6 +289,25 @@ impl Templates {
     fn text(&self, name: &str) -> &str {
         self.own.get(name).map_or_else(|| embedded(name), |own| own.text.as_str())
     }
+}
+
+/// Writes templates below `directory`.
+fn written(
+    directory: &Path,
+    templates: impl Iterator<Item = (&'static str, &'static str)>,
+) -> Result<Vec<PathBuf>, HostError> {
+    let mut written = Vec::new();
+    for (name, text) in templates {
+        let path = directory.join(name);
+        let make = || {
+            std::fs::create_dir_all(path.parent().unwrap_or(directory))?;
+            let mut file = std::fs::File::create_new(&path)?;
+            io::Write::write_all(&mut file, text.as_bytes())
+        };
+        make().map_err(HostError::file::<HostError>(&path))?;
+        written.push(path);
+    }
+    Ok(written)
 }
 
 /// The built-in template `name`: adapters name no other than those of the table.
@@ -209,18 +326,23 @@ fn meant(name: &str) -> String {
 
 /// Everything in `directory` that isn't hidden, and whether it is a file; in an order that is always the same.
 fn files(directory: &Path) -> Result<Vec<(PathBuf, bool)>, (PathBuf, io::Error)> {
+    files_below(directory, 1)
+}
+
+/// The same, so many folders deep.
+fn files_below(directory: &Path, deepest: usize) -> Result<Vec<(PathBuf, bool)>, (PathBuf, io::Error)> {
     let mut found = Vec::new();
     let mut open = vec![(directory.to_owned(), 0)];
     while let Some((path, depth)) = open.pop() {
         let failed = |source| (path.clone(), source);
         for entry in std::fs::read_dir(&path).map_err(failed)? {
             let entry = entry.map_err(failed)?;
-            if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            if deepest == 1 && entry.file_name().as_encoded_bytes().starts_with(b".") {
                 continue;
             }
             // Through links: a template may well be one.
             match std::fs::metadata(entry.path()).map_err(|source| (entry.path(), source))? {
-                it if it.is_dir() && depth == 0 => open.push((entry.path(), depth + 1)),
+                it if it.is_dir() && depth < deepest => open.push((entry.path(), depth + 1)),
                 it => found.push((entry.path(), it.is_file())),
             }
         }

@@ -3,6 +3,7 @@
 use agent::tls::SUITE;
 use minijinja::{Value, context};
 use model::history::Setting;
+use model::plan::Variant;
 use model::tls::{SERVER_NAME, Tls};
 use model::topology::Topology;
 
@@ -19,7 +20,7 @@ pub(super) fn values(topology: &Topology, site: &Site) -> Value {
         ends_here => tls.at_balancer(),
         reencrypts => tls == Tls::Reencrypt,
         passes => tls == Tls::Passthrough,
-        name => SERVER_NAME,
+        name => site.certificates.as_ref().map_or(SERVER_NAME, |it| it.name()),
         authority => file(crate::host::certificates::Certificates::authority),
         certificate => file(crate::host::certificates::Certificates::certificate),
         key => file(crate::host::certificates::Certificates::key),
@@ -27,13 +28,17 @@ pub(super) fn values(topology: &Topology, site: &Site) -> Value {
 }
 
 /// How it is told, in the balancer's words: at the listener, towards backends, and where it is passed through.
-pub(super) fn settings(topology: &Topology, listener: &str, backends: &str, passed: &str) -> Vec<Setting> {
-    let said = match topology.listener.tls {
+pub(super) fn settings(variant: &Variant, listener: &str, backends: &str, passed: &str) -> Vec<Setting> {
+    let said = match variant.topology.listener.tls {
         Tls::Off => return Vec::new(),
         Tls::Terminate => vec![setting("tls", listener), setting("tls to backends", "none: plain HTTP")],
         Tls::Reencrypt => vec![setting("tls", listener), setting("tls to backends", backends)],
         Tls::Passthrough => vec![setting("tls", passed)],
     };
-    let ends = setting("tls of rig's ends", format!("{SUITE}; certificate: {KEY}"));
+    let suite = match variant.traffic.host() {
+        None => SUITE,
+        Some(_) => "what the listener agrees to of TLS 1.2 and 1.3",
+    };
+    let ends = setting("tls of rig's ends", format!("{suite}; certificate: {KEY}"));
     said.into_iter().chain([ends]).collect()
 }

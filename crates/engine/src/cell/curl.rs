@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use model::history::Happening;
 use model::timeline::CurlRequest;
-use model::tls::SERVER_NAME;
 use tokio::process::Command;
 
 use super::error::CellError;
@@ -50,8 +49,8 @@ pub(super) async fn curl(
             "--cacert".to_owned(),
             certificates.authority().display().to_string(),
             "--resolve".to_owned(),
-            format!("{SERVER_NAME}:{}:{}", target.port(), target.ip()),
-            format!("https://{SERVER_NAME}:{}{}", target.port(), request.path),
+            format!("{}:{}:{}", certificates.name(), target.port(), target.ip()),
+            format!("https://{}:{}{}", certificates.name(), target.port(), request.path),
         ],
     });
     let failed = |source| RuntimeError::Launch { component: "curl".into(), source };

@@ -130,7 +130,8 @@ impl<R: Runtime> Fleet for CellFleet<'_, R> {
     }
 
     async fn answers_newcomers(&self, new: &Incarnation, within: Duration) -> Option<u64> {
-        let listener = BalancerListener::of(self.control.site()).ok()?;
+        let listener =
+            BalancerListener::of(self.control.site(), self.backends.variant.traffic.host()).ok()?;
         readiness::incarnation_answers(self.backends.topology(), &listener, new, within).await
     }
 

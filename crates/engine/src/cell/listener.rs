@@ -29,15 +29,18 @@ const WITHIN: Duration = Duration::from_secs(2);
 pub(super) struct BalancerListener {
     pub(super) address: SocketAddr,
     /// `None`: plain HTTP.
-    pub(super) tls: Option<Arc<ClientConfig>>,
+    pub(super) tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+    /// What the load asks for in `Host`; `None`: the address, or over TLS rig's own name.
+    pub(super) host: Option<String>,
 }
 
 impl BalancerListener {
-    /// The listener of `site`.
-    pub(super) fn of(site: &Site) -> Result<BalancerListener, TlsError> {
-        let certificates = site.certificates.as_ref();
-        let tls = certificates.map(|certificates| agent::tls::client(&certificates.for_client(false)));
-        Ok(BalancerListener { address: site.listener, tls: tls.transpose()? })
+    /// The listener of `site`, asked as a load for `host` does.
+    pub(super) fn of(site: &Site, host: Option<&str>) -> Result<BalancerListener, TlsError> {
+        let tls = site.certificates.as_ref().map(|certificates| certificates.for_client(false));
+        let tls =
+            tls.map(|tls| Ok::<_, TlsError>((agent::tls::client(&tls)?, agent::tls::server_name(&tls)?)));
+        Ok(BalancerListener { address: site.listener, tls: tls.transpose()?, host: host.map(str::to_owned) })
     }
 
     /// Who answers a request for `path`, with the source address `source` if the way there has that.
@@ -65,12 +68,16 @@ impl BalancerListener {
         header: Option<&HeaderMatch>,
         source: Option<IpAddr>,
     ) -> Result<Incarnation, String> {
-        let host = match self.tls {
-            None => self.address.to_string(),
-            Some(_) => format!("{SERVER_NAME}:{}", self.address.port()),
+        let wanted = header.filter(|header| header.name.eq_ignore_ascii_case(HOST.as_str()));
+        let host = match (wanted, &self.host, &self.tls) {
+            (Some(header), ..) => header.value.clone(),
+            (None, Some(host), _) => host.clone(),
+            (None, None, None) => self.address.to_string(),
+            (None, None, Some(_)) => format!("{SERVER_NAME}:{}", self.address.port()),
         };
         let request = Request::get(path).header(HOST, host);
-        let request = header.into_iter().fold(request, |request, h| request.header(&h.name, &h.value));
+        let others = header.filter(|_| wanted.is_none());
+        let request = others.into_iter().fold(request, |request, h| request.header(&h.name, &h.value));
         let request = request.body(Empty::<Bytes>::new()).map_err(|error| error.to_string())?;
         let socket = match self.address {
             SocketAddr::V4(_) => TcpSocket::new_v4(),
@@ -83,10 +90,9 @@ impl BalancerListener {
         let stream = socket.connect(self.address).await.map_err(|error| error.to_string())?;
         match &self.tls {
             None => stamp_of(stream, request).await,
-            Some(config) => {
+            Some((config, name)) => {
                 let connector = TlsConnector::from(config.clone());
-                let name = ServerName::try_from(SERVER_NAME).map_err(|error| error.to_string())?;
-                let stream = connector.connect(name, stream).await;
+                let stream = connector.connect(name.clone(), stream).await;
                 stamp_of(stream.map_err(|error| format!("no TLS: {error}"))?, request).await
             }
         }

@@ -34,8 +34,9 @@ pub(super) async fn every_backend_answers(
     let mut answered: BTreeSet<&str> = BTreeSet::new();
     for way in ways(topology) {
         let path = way.status_path();
-        let WayIn { header, backends, .. } = way;
-        let mut missing: BTreeSet<&str> = backends.into_iter().filter(|id| !answered.contains(id)).collect();
+        let header = way.header;
+        let mut missing: BTreeSet<&str> =
+            way.backends.iter().copied().filter(|id| !answered.contains(id)).collect();
         answered.extend(missing.iter().copied());
         while !missing.is_empty() {
             if gone() || begun.elapsed() > within {
@@ -48,11 +49,11 @@ pub(super) async fn every_backend_answers(
             }
             probes += 1;
             let source = source(listener.address, probes);
-            match listener.stamp(&path, header, source).await {
+            match listener.stamp(&way.nth_status_path(probes), header, source).await {
                 Ok(_) if source.is_none() && topology.balance == Balance::SourceHash => {
                     for backend in std::mem::take(&mut missing) {
                         // A backend speaks plain HTTP with who begins so.
-                        let own = BalancerListener { address: address_of(backend), tls: None };
+                        let own = BalancerListener { address: address_of(backend), tls: None, host: None };
                         direct += 1;
                         if let Err(why) = own.stamp(STATUS_PATH, None, None).await {
                             last = why;
@@ -87,11 +88,11 @@ pub(super) async fn incarnation_answers(
 ) -> Option<u64> {
     let begun = Instant::now();
     let way = ways(topology).into_iter().find(|way| way.backends.contains(&wanted.backend.as_str()))?;
-    let path = way.status_path();
     let mut probes = 0;
     while begun.elapsed() <= within {
         probes += 1;
-        let asked = listener.stamp(&path, way.header, source(listener.address, probes)).await;
+        let asked =
+            listener.stamp(&way.nth_status_path(probes), way.header, source(listener.address, probes)).await;
         if asked.as_ref() == Ok(wanted) {
             return Some(probes);
         }
@@ -102,7 +103,8 @@ pub(super) async fn incarnation_answers(
 
 /// The source address of the `n`-th probe, if the way there has those.
 fn source(listener: SocketAddr, n: u64) -> Option<IpAddr> {
-    let here = Ipv4Addr::new(127, 0, 0, 1 + (n % u64::from(SOURCES)) as u8);
+    // In networks of their own: some balancers hash the /24 only.
+    let here = Ipv4Addr::new(127, 0, (n % u64::from(SOURCES)) as u8, 1);
     listener.ip().is_loopback().then_some(IpAddr::V4(here))
 }
 
@@ -116,6 +118,11 @@ struct WayIn<'t> {
 impl WayIn<'_> {
     fn status_path(&self) -> String {
         format!("{}{STATUS_PATH}", self.path.trim_end_matches('/'))
+    }
+
+    /// The same by another path each time, so that a hash of the path reaches every backend.
+    fn nth_status_path(&self, n: u64) -> String {
+        format!("{}/{n}{STATUS_PATH}", self.path.trim_end_matches('/'))
     }
 }
 

@@ -29,7 +29,7 @@ use super::token_keys::{TokenKeys, password};
 use super::{
     Drive, Order, generator, lookout, losses, machine, readiness, sampling, timeline, variant_of, workers,
 };
-use crate::balancer::{ConfigFile, Rendered, Rotation, Site, adapter};
+use crate::balancer::{ConfigFile, Rendered, Rotation, Site, Templates, adapter};
 use crate::components;
 use crate::host::certificates::{CERTIFICATES, Certificates};
 use crate::host::owner;
@@ -60,6 +60,8 @@ pub(super) struct Testbed<'a, R> {
     _private: PrivateDirectory,
     pub(super) site: Site,
     pub(super) files: Vec<ConfigFile>,
+    /// Those of the cell's balancer.
+    pub(super) templates: Templates,
     pub(super) backends: Backends<'a, R>,
     /// Whether the balancer has ended gracefully, with its log written.
     pub(super) log_is_whole: Cell<bool>,
@@ -103,7 +105,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
         let tls = variant.topology.listener.tls;
         let addresses = pods.values().chain([&balancer_pod]).map(|pod| pod.addresses[0].ip());
         let certificates = (tls.at_listener())
-            .then(|| Certificates::make(&scratch.join(CERTIFICATES), addresses))
+            .then(|| Certificates::make(&scratch.join(CERTIFICATES), variant.traffic.host(), addresses))
             .transpose()?;
         let site = Site {
             directory,
@@ -116,8 +118,9 @@ impl<'a, R: Runtime> Testbed<'a, R> {
             workers: variant.topology.workers,
             as_root: runtime.as_root(),
         };
+        let templates = order.templates.of(variant, order.cell.balancer);
         let rotation = Rotation::initial(&variant.topology);
-        let files = adapter(kind).files(&variant.topology, &site, &rotation, order.templates)?;
+        let files = adapter(kind).files(&variant.topology, &site, &rotation, &templates)?;
         let http = reqwest::Client::builder()
             .no_proxy()
             .build()
@@ -158,6 +161,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
             _private: private,
             site,
             files,
+            templates,
             backends,
             log_is_whole,
         })
@@ -204,7 +208,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
         let generator = generator::launch(self.runtime, self.recorder, &self.generator_pod, &directory);
         let (generator, balancer) = self.raise(stages, generator).await?;
         let kind = self.kind;
-        let control = Control::new(kind, &self.backends, &self.site, self.order.templates, &balancer);
+        let control = Control::new(kind, &self.backends, &self.site, &self.templates, &balancer);
         let job = self.job(self.variant.traffic.clone())?;
         let mut generator = generator.begin(self.recorder, job).await?;
         load_began.set(true);
@@ -321,7 +325,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
     fn settings(&self) -> Vec<Setting> {
         let adapter = adapter(self.kind);
         let arguments = adapter.arguments(&self.variant.topology, &self.site, &self.files);
-        let (variant, files, templates) = (self.variant, &self.files, self.order.templates);
+        let (variant, files, templates) = (self.variant, &self.files, &self.templates);
         let rendered = Rendered { variant, files, arguments: &arguments, templates };
         adapter.read_back().map_or_else(Vec::new, |read_back| read_back.settings(&rendered))
     }
@@ -373,7 +377,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
     async fn wait_until_ready(&self, balancer: &Handle) -> Result<(), CellError> {
         let kind = self.kind;
         let gone = || balancer.exited().is_some();
-        let listener = BalancerListener::of(&self.site)?;
+        let listener = BalancerListener::of(&self.site, self.variant.traffic.host())?;
         let ready = readiness::every_backend_answers(
             &self.variant.topology,
             &listener,

@@ -41,6 +41,8 @@ pub struct Serving {
     pub operations: Option<Operations>,
     /// By which certificate people trust the listener; `None`: it speaks plain HTTP.
     pub authority: Option<PathBuf>,
+    /// The name that the load asks for; `None`: the address, or rig's own name.
+    pub host: Option<String>,
 }
 
 /// A deploy that the user asks for.
@@ -102,6 +104,7 @@ impl<R: Runtime> Testbed<'_, R> {
                 .whereabouts()
                 .and_then(|at| Some(adapter(self.kind).operated()?.operations(&at))),
             authority: self.site.certificates.as_ref().map(Certificates::authority),
+            host: self.variant.traffic.host().map(str::to_owned),
         });
         let loaded = generator.is_some();
         let mut interrupted = self.order.interrupted.clone();
@@ -151,7 +154,7 @@ impl<R: Runtime> Testbed<'_, R> {
     /// Performs requests one after another, until there can be none any more.
     async fn grant(&self, balancer: &Handle, loaded: bool, requests: &mut mpsc::Receiver<DeployRequest>) {
         let kind = self.kind;
-        let control = Control::new(kind, &self.backends, &self.site, self.order.templates, balancer);
+        let control = Control::new(kind, &self.backends, &self.site, &self.templates, balancer);
         let (lookout, _looking) = lookout::lookout(false);
         let load = loaded.then_some(FleetLoad { ends: None, timeout: self.variant.traffic.timeout.0 });
         let fleet = CellFleet { backends: &self.backends, control: &control, lookout: &lookout, load };

@@ -18,6 +18,8 @@ pub const KEY: &str = "ECDSA P-256";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificates {
     directory: PathBuf,
+    /// The name that the server's bears; `None`: rig's own.
+    name: Option<String>,
 }
 
 /// Where they lie among a cell's scratch files.
@@ -41,25 +43,31 @@ impl Drop for Swept {
 }
 
 impl Certificates {
-    /// Those in `directory`, be they there or not.
-    pub fn at(directory: impl Into<PathBuf>) -> Certificates {
-        Certificates { directory: directory.into() }
+    /// Those in `directory`, be they there or not, for a server called `name`; `None`: [`SERVER_NAME`].
+    pub fn at(directory: impl Into<PathBuf>, name: Option<&str>) -> Certificates {
+        Certificates { directory: directory.into(), name: name.map(str::to_owned) }
     }
 
-    /// Makes an authority, of which nobody keeps the key, and a certificate for [`SERVER_NAME`] and `addresses`.
+    /// Makes an authority, of which nobody keeps the key, and a certificate for `name` and `addresses`.
     pub fn make(
         directory: &Path,
+        name: Option<&str>,
         addresses: impl Iterator<Item = IpAddr>,
     ) -> Result<Certificates, HostError> {
-        let made = Certificates::at(directory);
+        let made = Certificates::at(directory, name);
         std::fs::create_dir_all(directory).map_err(HostError::file(directory))?;
-        let pem = pems(addresses).map_err(|error| HostError::Certificates(error.to_string()))?;
+        let pem = pems(made.name(), addresses).map_err(|error| HostError::Certificates(error.to_string()))?;
         let write =
             |path: PathBuf, text: &str, mode: u32| write(&path, text, mode).map_err(HostError::file(&path));
         write(made.authority(), &pem.authority, 0o644)?;
         write(made.certificate(), &pem.certificate, 0o644)?;
         write(made.key(), &pem.key, 0o600)?;
         Ok(made)
+    }
+
+    /// The name that the server's certificate bears.
+    pub fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or(SERVER_NAME)
     }
 
     /// The certificate that all others are signed by.
@@ -79,7 +87,8 @@ impl Certificates {
 
     /// What a client needs.
     pub fn for_client(&self, resumption: bool) -> ClientTls {
-        ClientTls { authority: Some(self.authority()), server: None, resumption }
+        // Where a scenario names the server, its configuration may want any version and suite.
+        ClientTls { authority: Some(self.authority()), server: self.name.clone(), resumption }
     }
 
     /// What a server needs.
@@ -94,14 +103,15 @@ struct Pems {
     key: String,
 }
 
-fn pems(addresses: impl Iterator<Item = IpAddr>) -> Result<Pems, rcgen::Error> {
+fn pems(name: &str, addresses: impl Iterator<Item = IpAddr>) -> Result<Pems, rcgen::Error> {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params.distinguished_name.push(DnType::CommonName, "rig, authority of one cell");
     let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
-    let names = std::iter::once(SERVER_NAME.to_owned()).chain(addresses.map(|address| address.to_string()));
+    let names = std::iter::once(name.to_owned()).chain(addresses.map(|address| address.to_string()));
     let mut params = CertificateParams::new(names.collect::<Vec<_>>())?;
+    // A common name has at most 64 characters (RFC 5280); whoever verifies looks at the names above.
     params.distinguished_name.push(DnType::CommonName, SERVER_NAME);
     params.use_authority_key_identifier_extension = true;
     let key = KeyPair::generate()?;
@@ -132,8 +142,11 @@ mod tests {
     #[test]
     fn a_cells_certificates_are_what_clients_and_servers_take_and_the_key_is_its_owners() {
         let directory = tempfile::tempdir().unwrap();
-        let made =
-            Certificates::make(&directory.path().join("tls"), ["127.1.2.3".parse().unwrap()].into_iter());
+        let made = Certificates::make(
+            &directory.path().join("tls"),
+            None,
+            ["127.1.2.3".parse().unwrap()].into_iter(),
+        );
         let made = made.unwrap();
         agent::tls::client(&made.for_client(true)).unwrap();
         agent::tls::server(&made.for_server()).unwrap();
@@ -147,7 +160,7 @@ mod tests {
     fn no_two_cells_share_a_key() {
         let directory = tempfile::tempdir().unwrap();
         let key = |name| {
-            let made = Certificates::make(&directory.path().join(name), std::iter::empty()).unwrap();
+            let made = Certificates::make(&directory.path().join(name), None, std::iter::empty()).unwrap();
             std::fs::read_to_string(made.key()).unwrap()
         };
         assert_ne!(key("one"), key("two"));

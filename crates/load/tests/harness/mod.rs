@@ -35,6 +35,7 @@ pub(crate) fn job(target: SocketAddr, requests: u64) -> LoadJob {
                 share: Share(1.0),
                 method: Method::Get,
                 path: "/".into(),
+                host: None,
                 headers: Vec::new(),
                 body: Bytes(0),
                 cost: Factor::ONE,

@@ -18,6 +18,8 @@ pub(crate) const ENTRIES: usize = 256;
 pub(crate) const NAME: usize = 40;
 /// Length of any key.
 pub(crate) const KEY: usize = 1024;
+/// A host name (RFC 1035).
+pub(crate) const HOST: usize = 253;
 /// Length of any text.
 pub(crate) const TEXT: usize = 4096;
 
@@ -29,6 +31,8 @@ pub(crate) const ZIPF: RangeInclusive<f64> = 0.1..=5.0;
 pub(crate) const HEADERS: usize = 32;
 pub(crate) const STATUSES: usize = 16;
 pub(crate) const TIMELINE: usize = 64;
+/// Configurations beside each other.
+pub(crate) const BALANCERS: usize = 16;
 pub(crate) const CLAIMS: usize = 64;
 
 pub(crate) const REPEAT: RangeInclusive<u64> = 1..=100;

@@ -52,6 +52,8 @@ pub(crate) enum Text {
     HeaderName,
     HeaderValue,
     CookieName,
+    /// A host name, without a port.
+    HostName,
     /// A status, or a class of them.
     Status,
     /// A plain number: the exponent of Zipf's law.

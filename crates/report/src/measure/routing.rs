@@ -179,8 +179,8 @@ fn answered_by<'t>(request: &Request, topology: &'t Topology) -> Option<&'t str>
 /// The route of each class; at layer 4 there is none.
 fn routes_of_classes(variant: &Variant) -> BTreeMap<&str, &str> {
     let classes = variant.traffic.mix.iter().filter(|_| variant.topology.listener.layer == Layer::Seven);
-    let route = |path, headers| variant.topology.route_of(path, headers).map(|route| route.name.as_str());
-    classes.filter_map(|class| Some((class.name.as_str(), route(&class.path, &class.headers)?))).collect()
+    let route = |class| variant.topology.route_of(class).map(|route| route.name.as_str());
+    classes.filter_map(|class| Some((class.name.as_str(), route(class)?))).collect()
 }
 
 /// The split routes with their phases, as the history tells them.

@@ -43,6 +43,7 @@ pub(crate) fn two_pools() -> SavedPlan {
             share: Share(1.0),
             method: Method::Get,
             path: "/".into(),
+            host: None,
             headers: vec![],
             body: Bytes(0),
             cost: model::units::Factor::ONE,

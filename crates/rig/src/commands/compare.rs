@@ -38,7 +38,8 @@ pub(crate) fn perform(wanted: &Compare) -> Result<Exit, Failure> {
                 )));
             }
             let jobs = jobs(wanted, &kinds, &scenarios)?;
-            let templates = templates(wanted.proxy_configs.as_deref())?;
+            let templates =
+                templates(wanted.proxy_configs.as_deref(), jobs.iter().map(|job| &job.planned.plan))?;
             for job in &jobs {
                 preflight(&job.planned.plan, &templates).map_err(Failure::usage)?;
             }

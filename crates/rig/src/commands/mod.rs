@@ -1,5 +1,6 @@
 //! One file per command.
 
+mod adopt;
 mod agent;
 mod clean;
 mod compare;
@@ -27,7 +28,7 @@ mod writeup;
 
 use std::process::ExitCode;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{self, Cli, Command};
 use crate::exit::Failure;
 use crate::trace;
 
@@ -39,6 +40,8 @@ pub(crate) fn perform(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Watch(wanted) => watch::perform(&wanted)?,
         Command::Validate(wanted) => validate::perform(&wanted)?,
         Command::Render(wanted) => render::perform(&wanted)?,
+        Command::Adopt(wanted) => adopt::perform(&wanted)?,
+        Command::Templates(cli::Templates::Eject(wanted)) => adopt::eject(&wanted)?,
         Command::Up(wanted) => up::perform(&wanted)?,
         Command::Report(wanted) => report::perform(&wanted)?,
         Command::Compare(wanted) => compare::perform(&wanted)?,

@@ -23,9 +23,15 @@ pub(super) struct Planned {
     pub(super) again: Option<Vec<String>>,
 }
 
-/// The templates in `directory`, and built-in ones for those that it lacks.
-pub(super) fn templates(directory: Option<&Path>) -> Result<Templates, Failure> {
-    directory.map_or_else(|| Ok(Templates::embedded()), Templates::with_directory).map_err(Failure::usage)
+/// The templates in `directory`, and built-in ones for those that it lacks; and the configurations that `plans` name.
+pub(super) fn templates<'p>(
+    directory: Option<&Path>,
+    plans: impl IntoIterator<Item = &'p Plan>,
+) -> Result<Templates, Failure> {
+    let templates = directory
+        .map_or_else(|| Ok(Templates::embedded()), Templates::with_directory)
+        .map_err(Failure::usage)?;
+    plans.into_iter().try_fold(templates, |templates, plan| templates.holding(plan)).map_err(Failure::usage)
 }
 
 /// Reads scenarios and builds their plans; reports the problems of all of them at once.

@@ -31,14 +31,15 @@ pub(crate) fn perform(wanted: &Render) -> Result<Exit, Failure> {
     };
     let variant =
         variant.ok_or_else(|| Failure::usage(anyhow::anyhow!("the scenario has no such variant")))?;
-    let templates = templates(wanted.proxy_configs.as_deref())?;
+    let templates = templates(wanted.proxy_configs.as_deref(), [&plan])?;
     let site = example_site(variant);
     let kind = variant.kind(balancer).ok_or_else(missing)?;
+    let own = templates.of(variant, balancer);
     let files = adapter(kind)
-        .files(&variant.topology, &site, &Rotation::initial(&variant.topology), &templates)
+        .files(&variant.topology, &site, &Rotation::initial(&variant.topology), &own)
         .map_err(Failure::usage)?;
     for file in files.iter().filter(|file| !file.text.is_empty()) {
-        let whose = file.template.and_then(|name| templates.own(name));
+        let whose = file.template.and_then(|name| own.own(name));
         let whose = whose.map_or(String::new(), |path| format!(", from {}", path.display()));
         print_plain(&format!(
             "# ==> {} ({balancer}, variant {}{whose})\n{}\n",

@@ -38,7 +38,7 @@ use crate::progress::{CellProgress, Show};
 /// Runs the scenarios, after checking all of them.
 pub(crate) fn perform(wanted: &cli::Run) -> Result<Exit, Failure> {
     let plans = planned(wanted)?;
-    let templates = templates(wanted.proxy_configs.as_deref())?;
+    let templates = templates(wanted.proxy_configs.as_deref(), plans.iter().map(|planned| &planned.plan))?;
     for planned in &plans {
         targets::check(&planned.plan, &wanted.allow_target, wanted.max_rate)?;
         preflight(&planned.plan, &templates).map_err(Failure::usage)?;

@@ -59,7 +59,7 @@ pub(crate) fn perform(wanted: &Up) -> Result<Exit, Failure> {
         ..Choice::default()
     };
     let (scenario, plan) = plan(path, &wanted.sets, &choice)?;
-    let templates = templates(wanted.proxy_configs.as_deref())?;
+    let templates = templates(wanted.proxy_configs.as_deref(), [&plan])?;
     preflight(&plan, &templates).map_err(Failure::usage)?;
     let named = |variant: &&Variant| wanted.variant.as_ref().is_none_or(|name| variant.name == *name);
     let variant = plan.variants.iter().find(named).ok_or_else(missing)?;

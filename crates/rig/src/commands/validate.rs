@@ -10,13 +10,15 @@ use crate::exit::{Exit, Failure, LaidOut, print_plain};
 
 /// Checks every file and reports all of them before it fails.
 pub(crate) fn perform(wanted: &Validate) -> Result<Exit, Failure> {
-    let templates = templates(wanted.proxy_configs.as_deref())?;
+    // Whatever the scenarios are, a directory that can't be used is an error.
+    templates(wanted.proxy_configs.as_deref(), [])?;
     let mut broken = Vec::new();
     for path in &wanted.scenarios {
         let planned = plan(path, &wanted.sets, &Choice::default());
-        let checked = planned.and_then(|(_, plan)| match preflight(&plan, &templates) {
-            Ok(_) => Ok(plan),
-            Err(error) => Err(Failure::usage(error)),
+        let checked = planned.and_then(|(_, plan)| {
+            let templates = templates(wanted.proxy_configs.as_deref(), [&plan])?;
+            preflight(&plan, &templates).map_err(Failure::usage)?;
+            Ok(plan)
         });
         match checked {
             Ok(plan) if wanted.explain => print_plain(&explain(&plan))?,

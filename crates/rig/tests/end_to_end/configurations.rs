@@ -154,7 +154,7 @@ fn render(rig: &Sandbox, balancer: BalancerKind, sets: &[&str]) {
     let text = rendered.out.replace("/run/rig/balancer", directory.to_str().unwrap());
     let certificates = directory.join("certificates");
     let text = text.replace("/run/rig/certificates", certificates.to_str().unwrap());
-    engine::host::certificates::Certificates::make(&certificates, std::iter::empty()).unwrap();
+    engine::host::certificates::Certificates::make(&certificates, None, std::iter::empty()).unwrap();
     for file in text.split("# ==> ").skip(1) {
         let (head, content) = file.split_once('\n').unwrap();
         rig.write(head.split_once(" (").unwrap().0, content);

@@ -18,6 +18,7 @@ mod environment;
 mod health;
 mod interruption;
 mod nemesis;
+mod own;
 mod pages;
 mod proof;
 mod routing;

@@ -3,6 +3,7 @@
 //! discovery service", `core.v3.HealthStatus`).
 
 mod access_log;
+mod adopt;
 mod control;
 mod misfits;
 mod operations;
@@ -25,10 +26,10 @@ use serde::Deserialize;
 use super::layer4::{is_layer4, set_of, sets, silence};
 use super::probing::in_a_row;
 use super::{
-    Ask, BackendView, Balancer, Change, ConfigFile, Deregisters, DrainSignal, HasSettings, LogFiles,
+    Adopts, Ask, BackendView, Balancer, Change, ConfigFile, Deregisters, DrainSignal, HasSettings, LogFiles,
     LogsRequests, Misfit, Operated, Probes, RELOADED_WITHIN, Reloads, RenderError, Rotation, Sighting, Site,
     SplitSteps, Splits, Standing, Step, Templates, Trigger, Turn, View, ViewError, ViewQuery, deregistration,
-    literal, recognised_within, routing_settings, setting, sticky_settings, tls,
+    literal, own, recognised_within, routing_settings, setting, sticky_settings, tls,
 };
 use crate::program::{Program, STDERR_FILE, no_modules};
 
@@ -80,7 +81,14 @@ impl Balancer for Envoy {
         rotation: &Rotation,
         templates: &Templates,
     ) -> Result<Vec<ConfigFile>, RenderError> {
-        files(topology, site, rotation, 0, templates)
+        let Some(name) = templates.whole() else { return files(topology, site, rotation, 0, templates) };
+        let main = own::rendered(CONFIG, name, topology, site, rotation, "", templates)?;
+        let mut files = own::beside(&main.text, site, templates);
+        files.insert(0, main);
+        for pool in sets(topology) {
+            files.push(endpoints(topology, site, &pool.name, rotation, templates)?);
+        }
+        Ok(files)
     }
 
     fn misfits(&self, topology: &Topology, site: &Site, files: &[ConfigFile]) -> Vec<Misfit> {
@@ -127,6 +135,14 @@ impl Balancer for Envoy {
 
     fn read_back(&self) -> Option<&'static dyn HasSettings> {
         Some(&Envoy)
+    }
+
+    fn adopts(&self) -> Option<&'static dyn Adopts> {
+        Some(&Envoy)
+    }
+
+    fn whole_template(&self) -> &'static str {
+        "own/envoy.yaml"
     }
 
     fn operated(&self) -> Option<&'static dyn Operated> {

@@ -20,13 +20,16 @@ fn settings(it: &Rendered<'_>) -> Vec<Setting> {
     let (main, listener, routes) = (parsed(CONFIG), parsed(LISTENER), parsed(ROUTES));
     let clusters = &main["static_resources"]["clusters"];
     let of_clusters = |pointer: &str, does: &str| read(items(clusters), pointer, does);
+    // A bootstrap of the user's has its listeners and their routes in itself.
     let filters: Vec<&Value> = items(&listener["resources"])
+        .chain(items(&main["static_resources"]["listeners"]))
         .flat_map(|it| items(&it["filter_chains"]))
         .flat_map(|chain| items(&chain["filters"]))
         .map(|filter| &filter["typed_config"])
         .collect();
     let of_filters = |pointer: &str, does: &str| read(filters.iter().copied(), pointer, does);
     let chosen: Vec<&Value> = items(&routes["resources"])
+        .chain(filters.iter().map(|filter| &filter["route_config"]))
         .flat_map(|it| items(&it["virtual_hosts"]))
         .flat_map(|host| items(&host["routes"]))
         .map(|route| &route["route"])
@@ -91,7 +94,7 @@ fn settings(it: &Rendered<'_>) -> Vec<Setting> {
         }));
     }
     settings.extend(tls::settings(
-        topology,
+        it.variant,
         &it.built_in("DownstreamTlsContext, TLSv1_3 only; session tickets, under keys of its own"),
         &it.built_in(
             "UpstreamTlsContext, TLSv1_3 only, trusted_ca, SAN matched; max_session_keys 1, as by default; probes speak TLS",

@@ -24,7 +24,8 @@ pub(super) fn read_clusters(answer: &str, site: &Site) -> Result<View, ViewError
     }
     #[derive(Deserialize)]
     struct Address {
-        socket_address: SocketAddress,
+        /// A host may be a socket of a file as well, which is none of rig's backends.
+        socket_address: Option<SocketAddress>,
     }
     #[derive(Deserialize)]
     struct SocketAddress {
@@ -39,7 +40,7 @@ pub(super) fn read_clusters(answer: &str, site: &Site) -> Result<View, ViewError
     }
     let clusters: Clusters = serde_json::from_str(answer).map_err(|error| ViewError(error.to_string()))?;
     let host = |host: Host| {
-        let socket = host.address.socket_address;
+        let socket = host.address.socket_address?;
         let discovered = host.health_status.get("eds_health_status").and_then(|v| v.as_str()).unwrap_or("-");
         // Every other entry is a reason against the host: failed_active_health_check, pending_active_hc, …
         let against: Vec<&str> = host
@@ -48,7 +49,7 @@ pub(super) fn read_clusters(answer: &str, site: &Site) -> Result<View, ViewError
             .filter(|(name, value)| *name != "eds_health_status" && value.as_bool() == Some(true))
             .map(|(name, _)| name.as_str())
             .collect();
-        BackendView {
+        Some(BackendView {
             backend: site.backend_at(&format!("{}:{}", socket.address, socket.port_value)),
             up: discovered == "HEALTHY" && against.is_empty(),
             in_flight: host
@@ -58,7 +59,12 @@ pub(super) fn read_clusters(answer: &str, site: &Site) -> Result<View, ViewError
                 .and_then(|s| s.value.parse().ok())
                 .unwrap_or(0),
             words: std::iter::once(discovered).chain(against).collect::<Vec<_>>().join(" "),
-        }
+        })
     };
-    Ok(clusters.cluster_statuses.into_iter().flat_map(|cluster| cluster.host_statuses).map(host).collect())
+    Ok(clusters
+        .cluster_statuses
+        .into_iter()
+        .flat_map(|cluster| cluster.host_statuses)
+        .filter_map(host)
+        .collect())
 }

@@ -152,6 +152,14 @@ fn read_log(line: &str, site: &Site) -> Result<Option<LogLine>, LogError> {
         retries: &'a str,
         #[serde(default)]
         pool: &'a str,
+        /// Of a configuration of the user's, which has names of its own: the server's address, and what the request was
+        /// routed to by whom.
+        #[serde(default)]
+        address: &'a str,
+        #[serde(default)]
+        backend: &'a str,
+        #[serde(default)]
+        frontend: &'a str,
     }
     // Its own notices (a server is down, a proxy stopped) share the file.
     if !line.starts_with('{') {
@@ -168,11 +176,16 @@ fn read_log(line: &str, site: &Site) -> Result<Option<LogLine>, LogError> {
         .map_err(|_| LogError(format!("`{}` is no count of retries", line.retries)))?;
     let unnamed = (0..retries).map(|_| Attempt { backend: None, status: None });
     let last = Some(line.server).filter(|server| !matches!(*server, NO_SERVER | ""));
-    let last = last.map(|server| Attempt { backend: Some(server.to_owned()), status: None });
+    let last =
+        last.map(
+            |server| if line.address.is_empty() { server.to_owned() } else { site.backend_at(line.address) },
+        );
+    let last = last.map(|backend| Attempt { backend: Some(backend), status: None });
     let attempts = unnamed.chain(last).collect();
     // Where none was chosen, HAProxy names the frontend.
     let pool = Some(line.pool).filter(|pool| !matches!(*pool, FRONTEND | ""));
-    let (signs, reason) = read(line.flags, line.server, pool.is_some());
+    let routed = pool.is_some() || (!line.backend.is_empty() && line.backend != line.frontend);
+    let (signs, reason) = read(line.flags, line.server, routed);
     Ok(Some(LogLine {
         id: logged_id(line.id)?,
         wall: wall_nanos(line.ts, line.active.max(0))?,

@@ -6,12 +6,18 @@ impl Deregisters for Haproxy {
     fn change(
         &self,
         topology: &Topology,
-        _site: &Site,
+        site: &Site,
         turn: Turn<'_>,
-        _templates: &Templates,
+        templates: &Templates,
     ) -> Result<Change, RenderError> {
         debug_assert_eq!(turn.how, Deregister::Live, "validation rejects what the catalog says is missing");
-        let pool = set_of(topology, turn.backend);
+        let servers = match templates.whole() {
+            None => vec![format!("{}/{}", set_of(topology, turn.backend), turn.backend)],
+            Some(_) => {
+                let files = self.files(topology, site, turn.to, templates)?;
+                servers_of(files.first().map_or("", |file| &file.text), site, turn.backend)
+            }
+        };
         let backend = turn.backend.to_owned();
         let (command, sighting, proof) = match turn.to.of(turn.backend) {
             Standing::In => {
@@ -25,10 +31,11 @@ impl Deregisters for Haproxy {
             }
         };
         Ok(Change {
-            steps: vec![
-                Step::Send(format!("set server {pool}/{} {command}", turn.backend)),
-                Step::Await { sighting, within: recognised_within(topology.health_check.as_ref()) },
-            ],
+            steps: servers
+                .into_iter()
+                .map(|server| Step::Send(format!("set server {server} {command}")))
+                .chain([Step::Await { sighting, within: recognised_within(topology.health_check.as_ref()) }])
+                .collect(),
             proof,
             drained: DrainSignal::View,
         })

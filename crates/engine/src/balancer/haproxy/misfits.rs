@@ -12,7 +12,11 @@ use crate::balancer::{ConfigFile, Site};
 pub(super) fn misfits(file: &ConfigFile, site: &Site, topology: &Topology) -> Vec<Misfit> {
     let sections = parse(&file.text);
     let lines: Vec<&ConfigLine> = sections.iter().flat_map(|section| &section.lines).collect();
-    let mut found: Vec<Misfit> = lines.iter().filter_map(|line| misfit(line, file, site)).collect();
+    // The `user` of a userlist is somebody else.
+    let of_lists = |kind: &str| matches!(kind, "userlist" | "mailers" | "peers");
+    let looked_at =
+        sections.iter().filter(|section| !of_lists(&section.kind)).flat_map(|section| &section.lines);
+    let mut found: Vec<Misfit> = looked_at.filter_map(|line| misfit(line, file, site)).collect();
     let any = |keyword: &str, word: &str| {
         lines.iter().any(|line| line.is(keyword) && line.words.iter().any(|known| known == word))
     };

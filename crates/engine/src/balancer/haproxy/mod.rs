@@ -1,6 +1,7 @@
 //! HAProxy. Controlled through its runtime socket (management guide, "Unix Socket commands").
 
 mod access_log;
+mod adopt;
 mod control;
 mod misfits;
 mod operations;
@@ -19,13 +20,14 @@ use model::topology::{
 };
 use model::units::Span;
 
+use self::syntax::parse;
 use super::layer4::{is_layer4, set_of, sets, silence};
 use super::probing::in_a_row;
 use super::{
-    Ask, BackendView, Balancer, Change, ConfigFile, Deregisters, DrainSignal, HasSettings, LogsRequests,
-    Misfit, Operated, Probes, RELOADED_WITHIN, Reloads, RenderError, Rotation, Sighting, Site, SplitSteps,
-    Splits, Standing, Step, Templates, Trigger, Turn, View, ViewError, ViewQuery, deregistration, kept,
-    recognised_within, routing_settings, setting, sticky_settings, tls,
+    Adopts, Ask, BackendView, Balancer, Change, ConfigFile, Deregisters, DrainSignal, HasSettings,
+    LogsRequests, Misfit, Operated, Probes, RELOADED_WITHIN, Reloads, RenderError, Rotation, Sighting, Site,
+    SplitSteps, Splits, Standing, Step, Templates, Trigger, Turn, View, ViewError, ViewQuery, deregistration,
+    kept, own, recognised_within, routing_settings, setting, sticky_settings, tls,
 };
 use crate::host::Signal;
 use crate::program::{Program, STDERR_FILE, no_modules};
@@ -80,6 +82,11 @@ impl Balancer for Haproxy {
         rotation: &Rotation,
         templates: &Templates,
     ) -> Result<Vec<ConfigFile>, RenderError> {
+        if let Some(name) = templates.whole() {
+            let main = own::rendered(CONFIG, name, topology, site, rotation, "disabled", templates)?;
+            let beside = own::beside(&main.text, site, templates);
+            return Ok(std::iter::once(main).chain(beside).collect());
+        }
         let pools: Vec<Value> = sets(topology)
             .iter()
             .map(|pool| {
@@ -182,6 +189,14 @@ impl Balancer for Haproxy {
         Some(&Haproxy)
     }
 
+    fn adopts(&self) -> Option<&'static dyn Adopts> {
+        Some(&Haproxy)
+    }
+
+    fn whole_template(&self) -> &'static str {
+        "own/haproxy.cfg"
+    }
+
     fn operated(&self) -> Option<&'static dyn Operated> {
         Some(&Haproxy)
     }
@@ -274,8 +289,9 @@ fn hard_stop_after(topology: &Topology) -> String {
 }
 
 /// Reads `show stat`: CSV with its column names in the first line (management guide, "Statistics and
-/// monitoring").
-fn read_statistics(answer: &str, _site: &Site) -> Result<View, ViewError> {
+/// monitoring"). A configuration of the user's has names of its own: who a server is, its address says. One that stands in
+/// several backends is one backend of rig's.
+fn read_statistics(answer: &str, site: &Site) -> Result<View, ViewError> {
     let mut lines = answer.lines().filter(|line| !line.is_empty());
     let header = lines.next().and_then(|line| line.strip_prefix("# ")).unwrap_or_default();
     let column = |name: &str| {
@@ -285,16 +301,45 @@ fn read_statistics(answer: &str, _site: &Site) -> Result<View, ViewError> {
             .ok_or_else(|| ViewError(format!("show stat has no column `{name}`")))
     };
     let (server, current, status) = (column("svname")?, column("scur")?, column("status")?);
-    lines
+    let address = column("addr").ok();
+    let views: Vec<BackendView> = lines
         .map(|line| {
             let fields: Vec<&str> = line.split(',').collect();
             let field = |place: usize| fields.get(place).copied().unwrap_or_default();
             Ok(BackendView {
-                backend: field(server).to_owned(),
+                backend: match address
+                    .map(field)
+                    .filter(|it| !it.is_empty())
+                    .map(|it| (it, site.backend_at(it)))
+                {
+                    Some((address, known)) if known != address => known,
+                    _ => field(server).to_owned(),
+                },
                 up: field(status).starts_with("UP") || field(status) == "no check",
                 in_flight: field(current).parse().map_err(|_| ViewError(format!("no count in `{line}`")))?,
                 words: field(status).to_owned(),
             })
         })
-        .collect()
+        .collect::<Result<_, _>>()?;
+    let mut merged: View = Vec::new();
+    for view in views {
+        match merged.iter_mut().find(|known| known.backend == view.backend) {
+            Some(known) => {
+                known.up |= view.up;
+                known.in_flight += view.in_flight;
+            }
+            None => merged.push(view),
+        }
+    }
+    Ok(merged)
+}
+
+/// What the configuration calls the servers at the address of `backend`, each with its section.
+fn servers_of(config: &str, site: &Site, backend: &str) -> Vec<String> {
+    let address = site.address_of(backend).to_string();
+    let sections = parse(config);
+    let servers =
+        sections.iter().flat_map(|section| section.named("server").map(move |line| (section, line)));
+    let own = servers.filter(|(_, line)| line.word(2) == address);
+    own.map(|(section, line)| format!("{}/{}", section.name, line.word(1))).collect()
 }

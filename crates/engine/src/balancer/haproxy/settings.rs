@@ -57,7 +57,7 @@ fn settings(it: &Rendered<'_>) -> Vec<Setting> {
         deregistration(it.variant, "set server POOL/BACKEND state drain", "(no reload)"),
     ];
     settings.extend(tls::settings(
-        topology,
+        it.variant,
         &format!(
             "{}; session tickets, unless it says no-tls-tickets",
             read.words_of("bind", &["ssl", "ssl-min-ver", "no-tls-tickets"])

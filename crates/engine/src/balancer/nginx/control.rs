@@ -3,6 +3,10 @@
 use super::*;
 
 impl Deregisters for Nginx {
+    fn needs_own_words(&self) -> bool {
+        true
+    }
+
     fn change(
         &self,
         topology: &Topology,

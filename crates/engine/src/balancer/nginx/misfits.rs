@@ -33,7 +33,13 @@ pub(super) fn misfits(file: &ConfigFile, site: &Site, topology: &Topology) -> Ve
         let fix = "write `access_log \"{{ directory }}/access.log\" rig;` and keep the log_format `rig`";
         found.push(Misfit::lacks(file, "rig would have no access log to read", fix));
     }
-    let lacking = unnamed(topology, site, |address| has("server", address));
+    // A `proxy_pass` of the user's may name an address itself, or a variable that has one.
+    let passes = |address: &str| {
+        let passing = all.iter().filter(|it| matches!(it.name.as_str(), "proxy_pass" | "set"));
+        let mut words = passing.flat_map(|it| &it.arguments).flat_map(|word| word.split('/'));
+        words.any(|part| part == address)
+    };
+    let lacking = unnamed(topology, site, |address| has("server", address) || passes(address));
     if !lacking.is_empty() {
         let what = format!("no server has the address of {}", lacking.join(", "));
         found.push(Misfit::lacks(

@@ -2,6 +2,7 @@
 //! every request tests (`if (-f …)`, ngx_http_rewrite_module), or by a new configuration and SIGHUP.
 
 mod access_log;
+mod adopt;
 mod control;
 mod misfits;
 mod operations;
@@ -21,10 +22,10 @@ use model::topology::{Balance, PassiveHealth, Pool, Retries, Route, Topology, Up
 use self::routes::{locations, split_clients};
 use super::layer4::{is_layer4, sets, silence};
 use super::{
-    Balancer, Change, ConfigFile, Deregisters, DrainSignal, HasSettings, LogFiles, LogsRequests, Misfit,
-    OldWorkers, Operated, RELOADED_WITHIN, Reloads, RenderError, Rotation, Sighting, Site, SplitSteps,
-    Splits, Standing, Step, Templates, Trigger, Turn, deregistration, routing_settings, setting,
-    sticky_settings, tls,
+    Adopts, Balancer, Change, ConfigFile, Deregisters, DrainSignal, HasSettings, LogFiles, LogsRequests,
+    Misfit, OldWorkers, Operated, RELOADED_WITHIN, Reloads, RenderError, Rotation, Sighting, Site,
+    SplitSteps, Splits, Standing, Step, Templates, Trigger, Turn, deregistration, own, routing_settings,
+    setting, sticky_settings, tls,
 };
 use crate::host::Signal;
 use crate::program::Program;
@@ -95,6 +96,11 @@ impl Balancer for Nginx {
         rotation: &Rotation,
         templates: &Templates,
     ) -> Result<Vec<ConfigFile>, RenderError> {
+        if templates.whole().is_some() {
+            let main = configuration(topology, site, rotation, templates)?;
+            let beside = own::beside(&main.text, site, templates);
+            return Ok(std::iter::once(main).chain(beside).collect());
+        }
         // The scratch files make the directories that nginx expects to find.
         let mut files = vec![
             configuration(topology, site, &Rotation::default(), templates)?,
@@ -166,6 +172,14 @@ impl Balancer for Nginx {
 
     fn read_back(&self) -> Option<&'static dyn HasSettings> {
         Some(&Nginx)
+    }
+
+    fn adopts(&self) -> Option<&'static dyn Adopts> {
+        Some(&Nginx)
+    }
+
+    fn whole_template(&self) -> &'static str {
+        "own/nginx.conf"
     }
 
     fn operated(&self) -> Option<&'static dyn Operated> {
@@ -262,6 +276,9 @@ fn configuration(
     rotation: &Rotation,
     templates: &Templates,
 ) -> Result<ConfigFile, RenderError> {
+    if let Some(name) = templates.whole() {
+        return own::rendered(CONFIG, name, topology, site, rotation, "down", templates);
+    }
     let down = |id: &str| rotation != &Rotation::default() && rotation.of(id) != Standing::In;
     let upstreams: Vec<Value> = sets(topology)
         .iter()

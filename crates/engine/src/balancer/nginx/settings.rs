@@ -54,7 +54,10 @@ fn settings(it: &Rendered<'_>) -> Vec<Setting> {
     settings.push(deregistration(
         it.variant,
         &read.live_deregistration(layer4),
-        &it.built_in("server … down in a new configuration, SIGHUP"),
+        &match it.templates.whole() {
+            Some(_) => "server … down in the changed file, SIGHUP".to_owned(),
+            None => it.built_in("server … down in a new configuration, SIGHUP"),
+        },
     ));
     settings.extend(tls_settings(it, &read));
     if !layer4 {
@@ -88,7 +91,7 @@ fn tls_settings(it: &Rendered<'_>, read: &ConfigView<'_>) -> Vec<Setting> {
         "TLSv1.2 TLSv1.3, not verified",
     );
     let passed = it.built_in("ssl_preread on; passed through by its SNI");
-    tls::settings(&it.variant.topology, &format!("listen … ssl; {listen}"), &backends, &passed)
+    tls::settings(it.variant, &format!("listen … ssl; {listen}"), &backends, &passed)
 }
 
 /// Whether other files belong to the configuration, which may say anything; `mime.types` is nginx's own.

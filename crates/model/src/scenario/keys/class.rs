@@ -25,7 +25,17 @@ pub(super) fn class<'s>(name: &str, topology: &Rc<Topology>) -> Form<'s, Request
         .about("Its share of all requests.")
         .required();
     request(section, topology)
-        .explained_first(&["share", "method", "path", "headers", "expect", "expect_status", "body", "cost"])
+        .explained_first(&[
+            "share",
+            "method",
+            "host",
+            "path",
+            "headers",
+            "expect",
+            "expect_status",
+            "body",
+            "cost",
+        ])
         .form(move |read| Some(finished(&read, read.value.clone(), &of)), |class| Some(class.clone()))
 }
 
@@ -36,6 +46,7 @@ pub(super) fn plain(name: &str, share: Share) -> RequestClass {
         share,
         method: Method::default(),
         path: "/".to_owned(),
+        host: None,
         headers: Vec::new(),
         body: Bytes(0),
         cost: Factor::ONE,
@@ -59,6 +70,9 @@ pub(super) fn request<'s>(
         .about("The method; a POST can have a body.")
         .key("path", target(), |it| &mut it.path)
         .about("What is asked for: a path, with or without a query.")
+        .maybe("host", host(), |it| &mut it.host)
+        .about("The name that is asked for, in `Host`. The first of a mix is also the name in TLS (SNI), which the certificate bears.")
+        .unless("the listener's address, or `rig.test` over TLS")
         .key("headers", headers(), |it| &mut it.headers)
         .about("Headers; a list of values repeats one.")
         .key("body", quantity(limits::BODY), |it| &mut it.body)
@@ -95,7 +109,7 @@ fn expectation<'s>(topology: &Topology) -> Form<'s, String> {
 /// The class, once what depends on several of its keys has been looked at.
 pub(super) fn finished<N>(read: &Read<'_, N>, class: RequestClass, topology: &Topology) -> RequestClass {
     let found = read.item.found;
-    let RequestClass { method, body, headers, .. } = &class;
+    let RequestClass { method, body, .. } = &class;
     if let Some(item) = read.given("body").filter(|_| *body > Bytes(0) && *method != Method::Post) {
         let problem = Problem::new(format!("a {} has no body", method.name()), item.key());
         found.add(problem.help("`method: POST` has one"));
@@ -106,7 +120,7 @@ pub(super) fn finished<N>(read: &Read<'_, N>, class: RequestClass, topology: &To
     }
     let asked = read.given("path");
     let path = if asked.is_none() || read.knows("path") { class.path.clone() } else { String::new() };
-    let route = topology.route_of(&path, headers);
+    let route = topology.route_of(&RequestClass { path: path.clone(), ..class.clone() });
     // Without any route that is the problem, and it has been recorded.
     if route.is_none() && !path.is_empty() && !topology.routes.is_empty() {
         let place = asked.map_or(read.item.place(), |item| item.place());
@@ -149,6 +163,22 @@ pub(super) fn target<'s>() -> Form<'s, String> {
 }
 
 /// Headers that the generator sets itself, or that would change what a request is.
+/// A host name, without a port.
+fn host<'s>() -> Form<'s, String> {
+    text(Text::HostName, |item| {
+        let name = item.text("a host name")?;
+        let fits = |label: &str| {
+            let inside = |c: char| c.is_ascii_alphanumeric() || c == '-';
+            !label.is_empty() && label.len() <= 63 && label.chars().all(inside)
+        };
+        if name.len() > limits::HOST || !name.split('.').all(fits) {
+            let help = "such as `shop.example.com`: letters, digits and hyphens between dots, and no port";
+            return item.refuse(item.wrong(format!("`{name}` is no host name")).help(help));
+        }
+        Some(name.to_owned())
+    })
+}
+
 const RESERVED: [&str; 6] =
     ["host", "connection", "content-length", "transfer-encoding", "expect", "upgrade"];
 

@@ -1,6 +1,7 @@
 //! The keys of the whole document, and of them those that a variant may change.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use super::load::{self, load};
 use super::target::target;
@@ -8,13 +9,13 @@ use super::timeline::{ActedUpon, timeline};
 use super::topology::{self, topology};
 use crate::catalog::{BalancerKind, Catalog};
 use crate::claim::Claim;
-use crate::identity::BalancerName;
-use crate::plan::{SCHEMA, SavedPlan, Variant};
+use crate::identity::{BalancerName, TARGET};
+use crate::plan::{OwnBalancer, SCHEMA, SavedPlan, Variant};
 use crate::scenario::capabilities::Balancers;
 use crate::scenario::claims::{self, Known, Placed};
-use crate::scenario::form::{Form, Is, number, text, words};
+use crate::scenario::form::{Form, Is, either, number, text, words};
 use crate::scenario::limits;
-use crate::scenario::problem::Place;
+use crate::scenario::problem::{Place, Problem};
 use crate::scenario::reader::Item;
 use crate::scenario::section::Section;
 use crate::scenario::shape::{Shape, Text};
@@ -146,15 +147,25 @@ pub(crate) fn variant<'s>(
     catalog: &'s Catalog,
     chosen: Option<&'s [BalancerName]>,
 ) -> Section<'s, Variant> {
-    let kept = move |kinds: Vec<BalancerName>| -> Vec<_> {
-        kinds.into_iter().filter(|kind| chosen.is_none_or(|chosen| chosen.contains(kind))).collect()
+    let kept = move |kinds: Vec<Asked>| -> Vec<_> {
+        let is_chosen = |name: &BalancerName| chosen.is_none_or(|chosen| chosen.contains(name));
+        kinds.into_iter().filter(|(name, _)| is_chosen(name)).collect()
     };
-    let start = no_variant(name);
-    let start = Variant { balancers: kept(start.balancers), ..start };
+    let mut start = no_variant(name);
+    start.balancers.retain(|name| chosen.is_none_or(|chosen| chosen.contains(name)));
+    let asked = |it: &Variant| {
+        let own = |name: &BalancerName| (*name, it.own.get(name).cloned());
+        Some(it.balancers.iter().map(own).collect())
+    };
     let able = move |it: &Variant| Balancers { catalog, kinds: it.kinds() };
     Section::new("variant", "What this variant changes.", start)
-        .key("balancers", balancers().map(kept, |kinds| Some(kinds.clone())), |it| &mut it.balancers)
-        .about("The load balancers that are asked.")
+        .part("balancers", balancers().map(kept, |asked| Some(asked.clone())), asked, |it, asked| {
+            it.balancers = asked.iter().map(|(name, _)| *name).collect();
+            it.own = asked.into_iter().filter_map(|(name, own)| Some((name, own?))).collect();
+        })
+        .about(
+            "The load balancers that are asked: of rig's kinds, or by name with configurations of your own.",
+        )
         .unless("all")
         .explained_if(|it| it.target.is_none())
         .part(
@@ -162,7 +173,8 @@ pub(crate) fn variant<'s>(
             target(),
             |it| it.target.clone(),
             move |it, target: Target| {
-                it.balancers = kept(vec![BalancerName::target()]);
+                it.balancers =
+                    kept(vec![(BalancerName::target(), None)]).into_iter().map(|(name, _)| name).collect();
                 it.topology = topology::of_target(&target);
                 it.target = Some(target);
             },
@@ -193,7 +205,63 @@ pub(crate) fn variant<'s>(
         .one_of(&["topology", "target"])
 }
 
-fn balancers<'s>() -> Form<'s, Vec<BalancerName>> {
+/// A balancer, and its own configuration if it has one.
+type Asked = (BalancerName, Option<OwnBalancer>);
+
+/// rig's own by their kinds, or by name with configurations of the user's.
+fn balancers<'s>() -> Form<'s, Vec<Asked>> {
+    let write = |asked: &Vec<Asked>| match asked.iter().any(|(_, own)| own.is_some()) {
+        false => Written::list(asked.iter().map(|(name, _)| Written::plain(name))),
+        true => Written::map(
+            asked.iter().filter_map(|(name, it)| Some((name.as_str(), own().write(it.as_ref()?)))),
+        ),
+    };
+    either(of_kinds(), of_names()).written(write)
+}
+
+fn of_names<'s>() -> Form<'s, Vec<Asked>> {
+    let read = |item: Item<'_>| {
+        let mut asked: Vec<Asked> = Vec::new();
+        for item in item.named(limits::BALANCERS)? {
+            let name = item.name.parse::<BalancerName>().ok().filter(|name| name.as_str() != TARGET);
+            let Some(name) = name.filter(|name| name.kind().is_none()) else {
+                let help = "such as `mine`: the names of rig's kinds, and `target`, are taken";
+                let message = format!("`{}` can't name a configuration", item.name);
+                item.found.add(Problem::new(message, item.key()).help(help));
+                continue;
+            };
+            asked.extend(own().read(item).map(|own| (name, Some(own))));
+        }
+        if asked.is_empty() && item.is_empty_map() {
+            return item.refuse(item.wrong("`balancers` names none"));
+        }
+        Some(asked)
+    };
+    let shape = || Shape::Named { names: Text::Name, of: Box::new(own().shape()), most: limits::BALANCERS };
+    Form::new(Is::Map, shape, read, |_| Written::Nothing)
+}
+
+/// A balancer with a configuration of the user's.
+fn own<'s>() -> Form<'s, OwnBalancer> {
+    let kinds = || words(BalancerKind::ALL.map(|kind| (kind.name(), kind)));
+    let config = || text(Text::Prose, |item: Item<'_>| item.text("the path of a file").map(str::to_owned));
+    let start = OwnBalancer { kind: BalancerKind::ALL[0], config: PathBuf::new() };
+    let written = |path: &PathBuf| Some(path.display().to_string());
+    Section::new("balancer", "A balancer with a configuration of your own.", start)
+        .key("kind", kinds(), |it| &mut it.kind)
+        .about("What it is.")
+        .required()
+        .key("config", config().map(PathBuf::from, written), |it| &mut it.config)
+        .about("Its configuration: the template that `rig adopt` writes, by its path from the scenario.")
+        .required()
+        .on_a_line()
+        .form(
+            |read| (read.knows("kind") && read.knows("config")).then_some(read.value),
+            |own| Some(own.clone()),
+        )
+}
+
+fn of_kinds<'s>() -> Form<'s, Vec<Asked>> {
     let kind = || words(BalancerKind::ALL.map(|kind| (kind.name(), BalancerName::from(kind))));
     let most = BalancerKind::ALL.len();
     let read = move |item: Item<'_>| {
@@ -210,12 +278,12 @@ fn balancers<'s>() -> Form<'s, Vec<BalancerName>> {
         if kinds.is_empty() {
             return item.refuse(item.wrong("`balancers` names none"));
         }
-        Some(kinds)
+        Some(kinds.into_iter().map(|kind| (kind, None)).collect())
     };
     Form::new(
         Is::List,
         move || Shape::List { of: Box::new(kind().shape()), least: 1, most },
         read,
-        |kinds| Written::list(kinds.iter().map(|kind| Written::plain(kind))),
+        |_| Written::Nothing,
     )
 }

@@ -190,7 +190,7 @@ fn mix<'s>(topology: &Rc<Topology>) -> Form<'s, Vec<RequestClass>> {
 /// The mean time of a request of this mix, its upload included, the load spread evenly within each pool.
 fn mean_latency(mix: &[RequestClass], topology: &Topology) -> Span {
     let of_class = |class: &RequestClass| {
-        let route = topology.route_of(&class.path, &class.headers);
+        let route = topology.route_of(class);
         let of_part =
             |part: &SplitPart| part.share.0 * topology.pool(&part.pool).map_or(0.0, mean_latency_of_pool);
         let served: f64 = route.map_or(0.0, |route| route.to.parts().iter().map(of_part).sum());

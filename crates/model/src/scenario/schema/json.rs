@@ -182,6 +182,10 @@ fn text_schema(text: Text) -> Value {
         Text::HeaderName => json!({ "pattern": "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", "maxLength": limits::KEY }),
         // A value that YAML takes for something else is the text that stands there.
         Text::HeaderValue => json!({ "type": ["string", "number", "boolean"] }),
+        Text::HostName => json!({
+            "type": "string", "maxLength": limits::HOST,
+            "pattern": "^[A-Za-z0-9-]{1,63}([.][A-Za-z0-9-]{1,63})*$",
+        }),
         Text::CookieName => {
             json!({ "type": "string", "pattern": format!("^[A-Za-z0-9_]{{1,{}}}$", limits::NAME) })
         }

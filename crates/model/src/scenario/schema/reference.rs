@@ -83,6 +83,7 @@ fn value(shape: &Shape) -> String {
             Text::Target => "path, with or without a query".to_owned(),
             Text::HeaderName => "header".to_owned(),
             Text::HeaderValue => "text".to_owned(),
+            Text::HostName => "host name".to_owned(),
             Text::CookieName => "name of a cookie".to_owned(),
             Text::Status => "status such as `404`, or a class such as `2xx`".to_owned(),
             Text::Url => "`http://` or `https://` URL".to_owned(),

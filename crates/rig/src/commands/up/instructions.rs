@@ -64,9 +64,10 @@ fn write_instructions(
 fn asking(standing: &Serving) -> (String, String) {
     let listener = standing.listener;
     let Some(authority) = &standing.authority else {
-        return ("curl -i".to_owned(), format!("http://{listener}"));
+        let host = standing.host.as_ref().map_or(String::new(), |host| format!(" -H 'Host: {host}'"));
+        return (format!("curl -i{host}"), format!("http://{listener}"));
     };
-    let (name, port) = (SERVER_NAME, listener.port());
+    let (name, port) = (standing.host.as_deref().unwrap_or(SERVER_NAME), listener.port());
     let curl =
         format!("curl -i --cacert '{}' --resolve {name}:{port}:{}", authority.display(), listener.ip());
     (curl, format!("https://{name}:{port}"))

@@ -1,0 +1,105 @@
+//! Lets the real balancer look at a configuration that was taken over. What it refuses is left out and said, as long as it
+//! refuses one statement after another.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+
+use model::catalog::BalancerKind;
+use model::plan::Plan;
+
+use crate::balancer::{Adoption, RenderError, Rotation, Site, Templates, adapter, example_site};
+use crate::host::HostError;
+use crate::host::certificates::Certificates;
+use crate::program::installed::find;
+
+/// More than a file has that lacks one module.
+const MOST: usize = 60;
+
+/// Why it could not be looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    /// It can't be rendered.
+    #[error(transparent)]
+    Render(#[from] RenderError),
+    /// No place for it.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// A cell could not work with it.
+    #[error("a cell can't run what was taken over:\n{0}")]
+    Unfit(String),
+    /// The balancer refuses it, and no statement can be left out.
+    #[error("{kind} refuses what was taken over:\n{said}")]
+    Refused {
+        /// The balancer.
+        kind: BalancerKind,
+        /// Its words.
+        said: String,
+    },
+}
+
+/// The configuration as the balancer of this machine accepts it for the topology of `plan`, and what is to be said of that.
+///
+/// # Errors
+/// If it accepts none.
+pub fn checked(
+    kind: BalancerKind,
+    mut adoption: Adoption,
+    plan: &Plan,
+) -> Result<(Adoption, String), CheckError> {
+    let (Some(adopts), Some(variant)) = (adapter(kind).adopts(), plan.variants.first()) else {
+        return Ok((adoption, String::new()));
+    };
+    let program = adapter(kind).program();
+    let Ok(executable) = find(program) else {
+        return Ok((adoption, format!("not checked: {} is not on this machine", program.name)));
+    };
+    let scratch = tempfile::tempdir().map_err(HostError::file::<HostError>("/tmp"))?;
+    let site = site(scratch.path(), example_site(variant), variant.traffic.host())?;
+    for left_out in 0..=MOST {
+        let templates = Templates::embedded().with_adopted(kind, &adoption);
+        let topology = &variant.topology;
+        let files = adapter(kind).files(topology, &site, &Rotation::initial(topology), &templates)?;
+        for file in &files {
+            let path = site.directory.join(&file.path);
+            let made = std::fs::create_dir_all(path.parent().unwrap_or(Path::new("/")))
+                .and_then(|()| std::fs::write(&path, &file.text));
+            made.map_err(HostError::file::<HostError>(&path))?;
+        }
+        let arguments = adapter(kind).arguments(topology, &site, &files);
+        let output = Command::new(&executable)
+            .args(adopts.test_arguments())
+            .args(arguments)
+            .current_dir(&site.directory)
+            .output();
+        let output = output.map_err(HostError::file::<HostError>(&executable))?;
+        let said =
+            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        if output.status.success() {
+            let misfits = adapter(kind).misfits(topology, &site, &files);
+            if !misfits.is_empty() {
+                let said: Vec<_> = misfits.iter().map(|it| format!("{}: {}", it.what, it.fix)).collect();
+                return Err(CheckError::Unfit(said.join("\n")));
+            }
+            return Ok((adoption, format!("checked: {} of this machine accepts it", program.name)));
+        }
+        let refused = adopts.refused(&said).filter(|_| left_out < MOST);
+        if !refused.is_some_and(|(line, words)| adoption.without(adopts, line, &words)) {
+            return Err(CheckError::Refused { kind, said: said.trim().to_owned() });
+        }
+    }
+    Ok((adoption, String::new()))
+}
+
+/// A place where nothing runs, with certificates.
+fn site(scratch: &Path, example: Site, host: Option<&str>) -> Result<Site, HostError> {
+    let certificates = match &example.certificates {
+        Some(_) => Some(Certificates::make(&scratch.join("certificates"), host, std::iter::empty())?),
+        None => None,
+    };
+    // A port that the kernel gives to nobody else while this looks.
+    let reserved = std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|it| it.local_addr());
+    let listener: SocketAddr = reserved.map_err(HostError::file("127.0.0.1"))?;
+    let (directory, admin) = (scratch.join("cell"), scratch.join("admin.sock"));
+    Ok(Site { directory, admin, listener, certificates, ..example })
+}

@@ -21,7 +21,7 @@ pub(crate) use names::{ListFormat, PullName, RuntimeName, SchemaFormat};
 use names::{comparison_format, result_format};
 use report::Format;
 pub(crate) use up::Up;
-pub(crate) use watch::Watch;
+pub(crate) use watch::{Deploys, Watch};
 
 /// Proves, with numbers, what a load balancer does to live traffic.
 #[derive(Debug, Parser)]

@@ -22,7 +22,7 @@ fn target_plan(identity_header: Option<&str>) -> SavedPlan {
     plan.expect.truncate(1);
     for variant in &mut plan.variants {
         variant.target = Some(Target {
-            url: "http://shop.test/".parse().unwrap(),
+            url: "http://shop.test/".parse().expect("a URL"),
             host: None,
             authority: None,
             identity_header: identity_header.map(str::to_owned),

@@ -81,17 +81,28 @@ pub(crate) struct Watch {
     pub(crate) quiet: bool,
 }
 
+/// The deploys of a command line.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Deploys<'a> {
+    /// The one that shows that there is something to lose.
+    pub(crate) careless: Option<&'a [String]>,
+    /// The one that is asked about.
+    pub(crate) asked: Option<&'a [String]>,
+}
+
 impl Watch {
     /// The careless deploy and the careful one, as far as there are such.
-    pub(crate) fn deploys(&self) -> Result<(Option<&[String]>, Option<&[String]>), &'static str> {
+    pub(crate) fn deploys(&self) -> Result<Deploys<'_>, &'static str> {
         match (self.control, self.words.as_slice()) {
-            (false, []) => Ok((None, None)),
-            (false, words) => Ok((None, Some(words))),
+            (false, []) => Ok(Deploys::default()),
+            (false, words) => Ok(Deploys { careless: None, asked: Some(words) }),
             (true, words) => {
                 let at = words.iter().position(|word| word == "--");
                 let parts = at.map(|at| (&words[..at], &words[at + 1..]));
                 match parts.filter(|(careless, careful)| !careless.is_empty() && !careful.is_empty()) {
-                    Some((careless, careful)) => Ok((Some(careless), Some(careful))),
+                    Some((careless, careful)) => {
+                        Ok(Deploys { careless: Some(careless), asked: Some(careful) })
+                    }
                     None => {
                         Err("--control needs two commands: `rig watch URL --control -- CARELESS -- CAREFUL`")
                     }

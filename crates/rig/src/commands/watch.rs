@@ -12,7 +12,7 @@ use super::judged::{exit, rendered};
 use super::planning::{Planned, problems};
 use super::run::{controlled, run};
 use super::targets;
-use crate::cli::{self, PullName, RuntimeName, Watch};
+use crate::cli::{self, Deploys, PullName, RuntimeName, Watch};
 use crate::exit::{Exit, Failure, print, tell};
 
 /// The variant with the deploy.
@@ -25,7 +25,7 @@ const LOOK: &str = "look";
 /// Watches, and prints the report.
 pub(crate) fn perform(wanted: &Watch) -> Result<Exit, Failure> {
     let usage = |message: &'static str| Failure::usage(anyhow::anyhow!(message));
-    let (control, deploy) = wanted.deploys().map_err(usage)?;
+    let Deploys { careless: control, asked: deploy } = wanted.deploys().map_err(usage)?;
     if deploy.is_none() && wanted.duration.is_none() {
         return Err(usage("name the command that deploys it, after `--`, or how long to look: --for 30s"));
     }

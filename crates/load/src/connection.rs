@@ -14,7 +14,7 @@ use tokio::net::{TcpSocket, TcpStream};
 
 use crate::context::count;
 use crate::exchange::Exchange;
-use crate::wire::{Tls, Wire};
+use crate::wire::{Wire, WireTls};
 
 /// An open connection. Dropping it closes it.
 pub(crate) struct Connection {
@@ -33,7 +33,7 @@ impl Connection {
         target: SocketAddr,
         source: Option<IpAddr>,
         opened: &Cell<u64>,
-        tls: Option<&Tls>,
+        tls: Option<&WireTls>,
         at: &mut Stage,
     ) -> io::Result<Connection> {
         let stream = match source {

@@ -16,7 +16,7 @@ use crate::pool::{Released, WorkerPool};
 use crate::recorder::RequestRecorder;
 use crate::request::Template;
 use crate::users::Holdings;
-use crate::wire::Tls;
+use crate::wire::WireTls;
 
 /// Bytes that are read at once.
 const READ_BUFFER: usize = 64 * 1024;
@@ -26,7 +26,7 @@ pub(crate) struct Context {
     /// Connections take one after the other.
     pub(crate) targets: Vec<SocketAddr>,
     /// `None`: plain HTTP.
-    pub(crate) tls: Option<Tls>,
+    pub(crate) tls: Option<WireTls>,
     /// The header that says who answered, where it is not rig's own.
     pub(crate) identity_header: Option<Rc<str>>,
     pub(crate) timeout: Duration,

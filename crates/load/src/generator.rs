@@ -21,7 +21,7 @@ use crate::recorder::RequestRecorder;
 use crate::request::Template;
 use crate::schedule::Schedule;
 use crate::users::Holdings;
-use crate::wire::Tls;
+use crate::wire::WireTls;
 
 /// Time between two progress frames; the records gathered meanwhile are written as often.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
@@ -79,7 +79,7 @@ pub async fn generate(
         Some(_) => format!("{SERVER_NAME}:{}", first.port()),
     });
     let tls = |tls: &ClientTls| {
-        Ok::<_, TlsError>(Tls { config: agent::tls::client(tls)?, server: agent::tls::server_name(tls)? })
+        Ok::<_, TlsError>(WireTls { config: agent::tls::client(tls)?, server: agent::tls::server_name(tls)? })
     };
     let context = Rc::new(Context {
         tls: job.tls.as_ref().map(tls).transpose()?,

@@ -15,7 +15,7 @@ use tokio_rustls::rustls::{ClientConfig, ClientConnection};
 
 /// How TLS is spoken, and with whom.
 #[derive(Clone)]
-pub(crate) struct Tls {
+pub(crate) struct WireTls {
     pub(crate) config: Arc<ClientConfig>,
     pub(crate) server: ServerName<'static>,
 }
@@ -30,7 +30,7 @@ impl Wire {
     /// A plain connection that speaks TLS from now on, and how the handshake went.
     pub(crate) async fn secure(
         stream: TcpStream,
-        Tls { config, server }: Tls,
+        WireTls { config, server }: WireTls,
     ) -> io::Result<(Wire, Option<Handshake>)> {
         let stream = TlsConnector::from(config).connect(server, stream).await?;
         let handshake = agent::tls::handshake(stream.get_ref().1.handshake_kind());

@@ -3,20 +3,20 @@
 // Clippy excuses test functions, and not the helpers that they share.
 #![allow(clippy::unwrap_used)]
 
+#[path = "faults/ending.rs"]
+mod ending;
 mod fault_server;
 mod harness;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use fault_server::{FaultServer, Reply};
-use harness::{job, run, run_until};
+use harness::{job, run};
 use model::outcome::{BodyCheck, Cause, NotSent, Outcome, OutcomeKind, Stage};
 use model::statuses::Statuses;
 use model::traffic::{Arrivals, Method};
 use model::units::{Bytes, Rate, Share, Span};
 use socket2::SockRef;
-use tokio::sync::Notify;
 
 const OK: &str =
     "HTTP/1.1 200 OK\r\ncontent-length: 5\r\nx-rig-backend: web-1/1\r\nx-rig-crc32: 3610a686\r\n\r\nhello";

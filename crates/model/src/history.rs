@@ -1,6 +1,8 @@
 //! What happened in a cell, in order: one line of `history.ndjson` per event. The engine's recorder is its
 //! only writer; the report judges from it.
 
+mod parts;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +16,8 @@ use crate::job::GeneratorReport;
 use crate::split::Split;
 use crate::timeline::{Drain, FaultKind, Strategy};
 use crate::units::{Nanos, Share, Span};
+
+pub use parts::{CellStage, Setting, WindowDerivation};
 
 /// What the balancer is called where components are.
 pub const BALANCER: &str = "balancer";
@@ -436,36 +440,4 @@ pub enum Happening {
     Interrupted,
     /// The last event: everything that the cell launched is gone.
     CellFinished,
-}
-
-/// The stages of a cell, one after the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CellStage {
-    /// From the first address to the last component that was started before the load.
-    Launch,
-    /// Until every backend has answered through the listener.
-    Ready,
-    /// From the generator's start to the end of its last request.
-    Load,
-    /// Until everything that the cell launched is gone.
-    Teardown,
-}
-
-/// A setting of a balancer, in its own words.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Setting {
-    /// The scenario's noun, e.g. `retries`.
-    pub name: String,
-    /// The directive that was rendered for it, e.g. `proxy_next_upstream off`.
-    pub rendered: String,
-}
-
-/// Where a drain window comes from: 1.2 × the slowest service time + 250 ms.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WindowDerivation {
-    /// The slowest service time in the ledger's baseline.
-    pub slowest: Span,
-    /// Requests in that baseline. Fewer than 3 / samples of requests are slower, at 95 % confidence.
-    pub samples: u64,
 }

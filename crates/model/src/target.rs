@@ -31,7 +31,7 @@ pub struct Target {
     pub backends: Vec<String>,
     /// What deploys it.
     #[serde(default)]
-    pub commands: Commands,
+    pub commands: TargetCommands,
     /// Where its commands run and its files are: the directory of the scenario.
     #[serde(default)]
     pub directory: PathBuf,
@@ -174,37 +174,37 @@ impl<'de> Deserialize<'de> for TargetUrl {
 /// What deploys a target: all at once, or step by step.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Commands {
+pub struct TargetCommands {
     /// The whole deploy.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub roll: Option<Command>,
+    pub roll: Option<TargetCommand>,
     /// Takes one instance out of the balancer.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub deregister: Option<Command>,
+    pub deregister: Option<TargetCommand>,
     /// Whether an instance that was taken out has nothing in flight: exit code 0 is yes, 1 is not yet.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub drained: Option<Command>,
+    pub drained: Option<TargetCommand>,
     /// Ends one instance, and returns once it has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub terminate: Option<Command>,
+    pub terminate: Option<TargetCommand>,
     /// Starts the next generation of one instance.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub launch: Option<Command>,
+    pub launch: Option<TargetCommand>,
     /// Whether the new generation can serve: exit code 0 is yes, 1 is not yet.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub ready: Option<Command>,
+    pub ready: Option<TargetCommand>,
     /// Puts one instance back into the balancer.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub register: Option<Command>,
+    pub register: Option<TargetCommand>,
     /// Puts everything back as it was, at every orderly end of a cell.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub restore: Option<Command>,
+    pub restore: Option<TargetCommand>,
 }
 
-impl Commands {
+impl TargetCommands {
     /// Every command there is, by its name in scenarios, in the order in which they run.
-    pub fn all(&self) -> impl Iterator<Item = (&'static str, &Command)> {
-        let Commands { roll, deregister, drained, terminate, launch, ready, register, restore } = self;
+    pub fn all(&self) -> impl Iterator<Item = (&'static str, &TargetCommand)> {
+        let TargetCommands { roll, deregister, drained, terminate, launch, ready, register, restore } = self;
         let named = [
             ("roll", roll),
             ("deregister", deregister),
@@ -221,7 +221,7 @@ impl Commands {
 
 /// A program with its arguments, run as it is, without a shell.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Command {
+pub struct TargetCommand {
     /// The program and its arguments. `{backend}` is the instance that a step is about.
     pub run: Vec<String>,
     /// How long it may take.
@@ -231,7 +231,7 @@ pub struct Command {
     pub environment: Option<Vec<String>>,
 }
 
-impl Command {
+impl TargetCommand {
     /// As a shell would take it.
     pub fn shown(&self) -> String {
         self.run.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ")
@@ -287,7 +287,7 @@ mod tests {
             authority: None,
             identity_header: None,
             backends: vec![],
-            commands: Commands::default(),
+            commands: TargetCommands::default(),
             directory: PathBuf::new(),
         };
         assert_eq!(target("https://shop.test", None).authority_of_requests(), "shop.test");

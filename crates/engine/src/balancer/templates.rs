@@ -38,19 +38,19 @@ pub struct Templates {
     /// The files that go with it, by their absolute paths where it runs.
     companions: BTreeMap<String, String>,
     /// All configurations of the user's, by their paths.
-    wholes: BTreeMap<PathBuf, Whole>,
+    wholes: BTreeMap<PathBuf, WholeConfig>,
 }
 
 /// A configuration of the user's, with the files that it reads.
 #[derive(Clone, Debug)]
-pub(super) struct Whole {
+pub(super) struct WholeConfig {
     pub(super) path: PathBuf,
     pub(super) text: String,
     pub(super) companions: BTreeMap<String, String>,
 }
 
-impl Whole {
-    fn read(path: &Path) -> Result<Whole, WholeError> {
+impl WholeConfig {
+    fn read(path: &Path) -> Result<WholeConfig, WholeError> {
         let unreadable = |path: &Path, source| WholeError { path: path.to_owned(), source };
         let text = read(path).map_err(|source| unreadable(path, source))?;
         let beside = path.parent().unwrap_or(Path::new("")).join(COMPANIONS);
@@ -63,7 +63,7 @@ impl Whole {
                     .insert(format!("/{}", file.strip_prefix(&beside).unwrap_or(&file).display()), text);
             }
         }
-        Ok(Whole { path: path.to_owned(), text, companions })
+        Ok(WholeConfig { path: path.to_owned(), text, companions })
     }
 }
 
@@ -174,7 +174,7 @@ impl Templates {
     pub fn holding(mut self, plan: &SavedPlan) -> Result<Templates, WholeError> {
         for own in plan.variants.iter().flat_map(|variant| variant.own.values()) {
             if !self.wholes.contains_key(&own.config) {
-                self.wholes.insert(own.config.clone(), Whole::read(&own.config)?);
+                self.wholes.insert(own.config.clone(), WholeConfig::read(&own.config)?);
             }
         }
         Ok(self)
@@ -188,7 +188,7 @@ impl Templates {
         }
     }
 
-    pub(super) fn with_whole(&self, kind: BalancerKind, whole: Whole) -> Templates {
+    pub(super) fn with_whole(&self, kind: BalancerKind, whole: WholeConfig) -> Templates {
         let name = adapter(kind).whole_template();
         let mut own = self.own.clone();
         own.insert(name, Own { path: whole.path, text: whole.text });
@@ -224,7 +224,7 @@ impl Templates {
     /// These, and a configuration that was taken over.
     pub fn with_adopted(&self, kind: BalancerKind, adoption: &Adoption) -> Templates {
         let (path, companions) = (adoption.file.clone(), adoption.files.clone());
-        self.with_whole(kind, Whole { path, text: adoption.template(), companions })
+        self.with_whole(kind, WholeConfig { path, text: adoption.template(), companions })
     }
 
     /// Renders the template `name` (`nginx/nginx.conf`) with `values`, as the file `path`. Undefined values are errors.

@@ -194,16 +194,16 @@ fn much(limit: Duration) -> f64 {
 
 /// The time limits of a cell.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Limits {
+pub(crate) struct TimeLimits {
     /// How long a client waits.
     timeout: Duration,
     /// The shortest that anybody has to keep: the clients' patience, the probes that take a backend out, a drain window.
     shortest: Duration,
 }
 
-impl Limits {
+impl TimeLimits {
     /// Those of a cell of `variant` with this history.
-    pub(crate) fn of(variant: &Variant, history: &[Event]) -> Limits {
+    pub(crate) fn of(variant: &Variant, history: &[Event]) -> TimeLimits {
         let timeout = variant.traffic.timeout.0;
         let check = variant.topology.health_check.as_ref();
         let probes = check.map(|check| check.every.0 * check.fall.saturating_sub(1) + check.timeout.0);
@@ -211,7 +211,7 @@ impl Limits {
             Happening::DrainWindow { window, .. } => Some(window.0),
             _ => None,
         });
-        Limits { timeout, shortest: windows.chain(probes).fold(timeout, Duration::min) }
+        TimeLimits { timeout, shortest: windows.chain(probes).fold(timeout, Duration::min) }
     }
 }
 
@@ -242,7 +242,7 @@ impl Lateness {
         measured: impl Iterator<Item = (&'a Request, &'a Traces<'a>)>,
         evidence: &Evidence,
         origin: Nanos,
-        limits: Limits,
+        limits: TimeLimits,
     ) -> Lateness {
         let timeout = limits.timeout;
         let (mut generator, mut backends, mut timeouts) = (Vec::new(), Vec::new(), Vec::new());

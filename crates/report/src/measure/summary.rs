@@ -17,7 +17,7 @@ use crate::analysis::deaths::{self, Death};
 use crate::analysis::ejections::{self, Ejections};
 use crate::analysis::faults::{self, FaultRecord};
 pub use crate::analysis::frame::Ending;
-use crate::analysis::lateness::{Lateness, Limits, MachineStalls};
+use crate::analysis::lateness::{Lateness, MachineStalls, TimeLimits};
 use crate::measure::answers::Answers;
 use crate::measure::backend_load::{BackendLoad, backend_loads, imbalance};
 use crate::measure::counts::Counts;
@@ -267,7 +267,7 @@ impl Analysis<'_> {
 
     /// How late the machine was.
     fn lateness(&self) -> Lateness {
-        let limits = self.variant.map(|v| Limits::of(v, &self.records.history)).unwrap_or_default();
+        let limits = self.variant.map(|v| TimeLimits::of(v, &self.records.history)).unwrap_or_default();
         let machine = MachineStalls::of(&self.records.history, self.recorded.iter().copied(), &self.evidence);
         let traced = self.measured.iter().filter_map(|r| Some((*r, self.joined.get(&r.id)?)));
         Lateness::of(&machine, traced, &self.evidence, self.origin(), limits)

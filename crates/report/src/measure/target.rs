@@ -38,7 +38,7 @@ pub struct TargetRecord {
     pub periods: Vec<Period>,
     /// Who answered, by the identity header; `None`: the scenario names no such header.
     pub identities: Option<Vec<IdentityRecord>>,
-    /// When the last dropped request was due, in milliseconds after the deploy's end; negative: before that. `None`:
+    /// DeployPeriod the last dropped request was due, in milliseconds after the deploy's end; negative: before that. `None`:
     /// nothing was dropped from the deploy's beginning on, or there was none.
     pub last_loss_ms: Option<f64>,
     /// Why nothing shows that the deploy happened; `None`: something does, or there was none.
@@ -52,7 +52,7 @@ pub struct CommandRecord {
     pub command: String,
     /// Its words.
     pub words: String,
-    /// When it began, in milliseconds after the first measured request was due.
+    /// DeployPeriod it began, in milliseconds after the first measured request was due.
     pub began_ms: f64,
     /// How long it ran, in milliseconds; `None`: it did not end.
     pub took_ms: Option<f64>,
@@ -69,7 +69,7 @@ pub struct CommandRecord {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Period {
     /// Which.
-    pub name: When,
+    pub name: DeployPeriod,
     /// Requests of it.
     pub requests: u64,
     /// Of these, dropped.
@@ -81,7 +81,7 @@ pub struct Period {
 /// Before, during or after a deploy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum When {
+pub enum DeployPeriod {
     /// Ended before its command began.
     Before,
     /// Under way while its commands ran.
@@ -90,13 +90,13 @@ pub enum When {
     After,
 }
 
-impl When {
+impl DeployPeriod {
     /// In one word.
     pub fn word(self) -> &'static str {
         match self {
-            When::Before => "before",
-            When::During => "during",
-            When::After => "after",
+            DeployPeriod::Before => "before",
+            DeployPeriod::During => "during",
+            DeployPeriod::After => "after",
         }
     }
 }
@@ -108,19 +108,19 @@ pub struct IdentityRecord {
     pub identity: String,
     /// Answers before the deploy, during it, and after it.
     pub answers: [u64; 3],
-    /// When it answered last, in milliseconds after the deploy's end; negative: before that. `None`: there was no deploy.
+    /// DeployPeriod it answered last, in milliseconds after the deploy's end; negative: before that. `None`: there was no deploy.
     pub last_ms: Option<f64>,
 }
 
-/// When the deploy began and ended.
+/// DeployPeriod the deploy began and ended.
 #[derive(Clone, Copy)]
-struct Deploy {
+struct DeployTimes {
     began: Nanos,
     ended: Option<Nanos>,
 }
 
-impl Deploy {
-    fn of(history: &[Event]) -> Option<Deploy> {
+impl DeployTimes {
+    fn of(history: &[Event]) -> Option<DeployTimes> {
         let is_step = |command: &str| command != RESTORE;
         let began = history.iter().find_map(|event| match &event.what {
             Happening::CommandStarted { command, .. } if is_step(command) => Some(event.at),
@@ -131,16 +131,16 @@ impl Deploy {
             Happening::CommandEnded { command, .. } if is_step(command) => Some(event.at),
             _ => None,
         });
-        Some(Deploy { began, ended: ended.filter(|_| finished) })
+        Some(DeployTimes { began, ended: ended.filter(|_| finished) })
     }
 
     /// Which period a request belongs to: what was under way when the deploy began could be lost by it.
-    fn when(deploy: Option<Deploy>, request: &Request) -> When {
+    fn when(deploy: Option<DeployTimes>, request: &Request) -> DeployPeriod {
         match deploy {
-            Some(Deploy { began, .. }) if request.end < began => When::Before,
-            Some(Deploy { ended: Some(ended), .. }) if request.due >= ended => When::After,
-            Some(_) => When::During,
-            None => When::Before,
+            Some(DeployTimes { began, .. }) if request.end < began => DeployPeriod::Before,
+            Some(DeployTimes { ended: Some(ended), .. }) if request.due >= ended => DeployPeriod::After,
+            Some(_) => DeployPeriod::During,
+            None => DeployPeriod::Before,
         }
     }
 }
@@ -154,7 +154,7 @@ pub(crate) fn record(
     origin: Nanos,
 ) -> Option<TargetRecord> {
     let target = variant.target.as_ref()?;
-    let deploy = Deploy::of(history);
+    let deploy = DeployTimes::of(history);
     let mut record = TargetRecord { url: target.url.to_string(), ..TargetRecord::default() };
     for event in history {
         if let Happening::TargetReached { addresses, left_out, answer, .. } = &event.what {
@@ -164,11 +164,14 @@ pub(crate) fn record(
     }
     record.commands = commands(history, origin);
     let timeout_ms = variant.traffic.timeout.as_millis();
-    record.periods = [When::Before, When::During, When::After]
+    record.periods = [DeployPeriod::Before, DeployPeriod::During, DeployPeriod::After]
         .into_iter()
         .filter_map(|name| {
-            let requests: Vec<_> =
-                measured.iter().copied().filter(|request| Deploy::when(deploy, request) == name).collect();
+            let requests: Vec<_> = measured
+                .iter()
+                .copied()
+                .filter(|request| DeployTimes::when(deploy, request) == name)
+                .collect();
             let dropped = requests.iter().filter(|request| is_dropped(request)).count() as u64;
             (!requests.is_empty()).then(|| Period {
                 name,
@@ -181,7 +184,7 @@ pub(crate) fn record(
     if target.identity_header.is_some() {
         record.identities = Some(identities(deploy, measured));
     }
-    if let Some(Deploy { began, ended: Some(ended) }) = deploy {
+    if let Some(DeployTimes { began, ended: Some(ended) }) = deploy {
         let lost = measured.iter().filter(|request| is_dropped(request) && request.end >= began);
         record.last_loss_ms = lost.map(|request| request.due).max().map(|due| due.millis_from(ended));
     }
@@ -226,12 +229,12 @@ fn commands(history: &[Event], origin: Nanos) -> Vec<CommandRecord> {
 }
 
 /// Who answered how often, those who did most often first.
-fn identities(deploy: Option<Deploy>, measured: &[&Request]) -> Vec<IdentityRecord> {
+fn identities(deploy: Option<DeployTimes>, measured: &[&Request]) -> Vec<IdentityRecord> {
     let mut found: BTreeMap<&str, ([u64; 3], Nanos)> = BTreeMap::new();
     for request in measured.iter().filter(|request| request.outcome.kind() == OutcomeKind::Ok) {
         let identity = request.identity.as_deref().unwrap_or_default();
         let (answers, last) = found.entry(identity).or_insert(([0; 3], request.end));
-        answers[Deploy::when(deploy, request) as usize] += 1;
+        answers[DeployTimes::when(deploy, request) as usize] += 1;
         *last = request.end.max(*last);
     }
     let ended = deploy.and_then(|deploy| deploy.ended);
@@ -249,7 +252,7 @@ fn identities(deploy: Option<Deploy>, measured: &[&Request]) -> Vec<IdentityReco
 }
 
 /// Why nothing shows that the deploy happened: that in the end only those answered who had not answered before it.
-fn not_shown(header: Option<&str>, deploy: Deploy, recorded: &[&Request]) -> Option<String> {
+fn not_shown(header: Option<&str>, deploy: DeployTimes, recorded: &[&Request]) -> Option<String> {
     let Some(header) = header else {
         let help = "name a response header that tells the versions or instances apart (identity_header)";
         return Some(format!("nothing shows that the deploy happened: {help}"));
@@ -292,7 +295,7 @@ pub(crate) fn validity(
         return None;
     }
     let mut validity = Validity::default();
-    let Some(deploy) = Deploy::of(history) else {
+    let Some(deploy) = DeployTimes::of(history) else {
         validity.lower(Trust::Invalid, "no command of the deploy was run");
         return Some(validity);
     };

@@ -4,7 +4,7 @@ use model::history::Happening;
 use model::outcome::{Cause, Stage};
 use model::plan::SavedPlan;
 use model::records::CellRecords;
-use model::target::{Commands, Target};
+use model::target::{Target, TargetCommands};
 use model::timeline::{Action, Entry, Roll, When};
 use model::units::Span;
 use report::run::Lacks;
@@ -27,7 +27,7 @@ fn target_plan(identity_header: Option<&str>) -> SavedPlan {
             authority: None,
             identity_header: identity_header.map(str::to_owned),
             backends: vec![],
-            commands: Commands::default(),
+            commands: TargetCommands::default(),
             directory: "/".into(),
         });
         variant.topology.pools.clear();

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use model::plan::Plan;
-use model::target::{Command, Target};
+use model::target::{Target, TargetCommand};
 use model::units::Rate;
 
 use crate::exit::Failure;
@@ -45,7 +45,7 @@ fn place(target: &Target, program: &str) -> String {
 }
 
 /// The file that a command runs.
-fn program(target: &Target, command: &Command) -> Option<PathBuf> {
+fn program(target: &Target, command: &TargetCommand) -> Option<PathBuf> {
     let program = Path::new(command.run.first()?);
     if program.components().count() > 1 || program.is_absolute() {
         let file = target.directory.join(program);

@@ -205,7 +205,7 @@ pub enum AdoptError {
 }
 
 /// What adapters gather while they read a configuration.
-pub(super) struct Draft<'s> {
+pub(super) struct AdoptionDraft<'s> {
     pub(super) source: &'s Source,
     pub(super) finder: Finder<'s>,
     pub(super) edits: Edits,
@@ -214,9 +214,9 @@ pub(super) struct Draft<'s> {
     pub(super) left: Vec<Note>,
 }
 
-impl<'s> Draft<'s> {
-    pub(super) fn of(source: &'s Source, home: &'static str) -> Draft<'s> {
-        Draft {
+impl<'s> AdoptionDraft<'s> {
+    pub(super) fn of(source: &'s Source, home: &'static str) -> AdoptionDraft<'s> {
+        AdoptionDraft {
             source,
             finder: Finder::of(source, home),
             edits: Edits::default(),
@@ -278,7 +278,7 @@ impl<'s> Draft<'s> {
     }
 }
 
-impl Draft<'_> {
+impl AdoptionDraft<'_> {
     /// The routes, the main one first. At one path, the headers of routes are values of one header, as the scenario language
     /// wants it; what does not fit is said.
     pub(super) fn settled(&mut self, mut routes: Vec<OwnRoute>) -> Vec<OwnRoute> {

@@ -182,7 +182,7 @@ fn files(
         }),
         routes => site.directory.join(ROUTES).display().to_string(),
         panic => percent(topology.panic, 0).map(|percent| percent.to_string()),
-        // Whole percents, rounded up.
+        // WholeConfig percents, rounded up.
         max_ejection => percent(topology.max_ejection, 100).map(|percent| percent.ceil() as u32),
         limited => topology.limits == Limits::Default,
         client_keepalive => topology.client_keepalive.map(|span| seconds(span.0)),

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use agent::keep::DONE;
 use model::history::Happening;
-use model::target::{Command, Target};
+use model::target::{Target, TargetCommand};
 use model::visible::visible;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command as System};
@@ -49,7 +49,7 @@ pub(in crate::cell) struct Ran {
 }
 
 /// The commands of one cell.
-pub(super) struct Commands<'a> {
+pub(super) struct CommandRunner<'a> {
     target: &'a Target,
     recorder: &'a Recorder<'a>,
     kept: RefCell<File>,
@@ -58,17 +58,17 @@ pub(super) struct Commands<'a> {
     running: Cell<u32>,
 }
 
-impl<'a> Commands<'a> {
+impl<'a> CommandRunner<'a> {
     pub(super) fn new(
         target: &'a Target,
         recorder: &'a Recorder<'a>,
         cell: &Path,
         interrupted: watch::Receiver<bool>,
-    ) -> Result<Commands<'a>, CellError> {
+    ) -> Result<CommandRunner<'a>, CellError> {
         let path = cell.join(KEPT);
         let kept = File::options().create(true).append(true).mode(0o600).open(&path);
         let kept = RefCell::new(kept.map_err(CellError::file(&path))?);
-        Ok(Commands { target, recorder, kept, interrupted, running: Cell::new(0) })
+        Ok(CommandRunner { target, recorder, kept, interrupted, running: Cell::new(0) })
     }
 
     /// Whether one of them runs.
@@ -77,7 +77,7 @@ impl<'a> Commands<'a> {
     }
 
     /// What there is.
-    pub(super) fn of(&self) -> &model::target::Commands {
+    pub(super) fn of(&self) -> &model::target::TargetCommands {
         &self.target.commands
     }
 
@@ -95,7 +95,7 @@ impl<'a> Commands<'a> {
     pub(super) async fn must(
         &self,
         name: &'static str,
-        command: &Command,
+        command: &TargetCommand,
         places: &[(&str, &str)],
     ) -> Result<(), CellError> {
         match self.run(name, command, places).await? {
@@ -108,7 +108,7 @@ impl<'a> Commands<'a> {
     pub(super) async fn run(
         &self,
         name: &'static str,
-        command: &Command,
+        command: &TargetCommand,
         places: &[(&str, &str)],
     ) -> Result<Ran, CellError> {
         self.run_until(name, command, places, Some(self.interrupted.clone())).await
@@ -117,7 +117,7 @@ impl<'a> Commands<'a> {
     async fn run_until(
         &self,
         name: &'static str,
-        command: &Command,
+        command: &TargetCommand,
         places: &[(&str, &str)],
         interrupted: Option<watch::Receiver<bool>>,
     ) -> Result<Ran, CellError> {
@@ -151,21 +151,21 @@ impl<'a> Commands<'a> {
         };
         self.running.set(self.running.get() + 1);
         let ended = tokio::select! {
-            ended = child.wait() => Ended::ByItself(ended.map_err(failed)?),
-            () = tokio::time::sleep(command.within.0) => Ended::TooLong,
-            () = stopped => Ended::Interrupted,
+            ended = child.wait() => CommandEnd::ByItself(ended.map_err(failed)?),
+            () = tokio::time::sleep(command.within.0) => CommandEnd::TooLong,
+            () = stopped => CommandEnd::Interrupted,
             never = self.follow(&mut output) => match never {},
         };
         let ran = match ended {
-            Ended::ByItself(status) => Ran { code: status.code(), status: status.to_string() },
-            Ended::TooLong => {
+            CommandEnd::ByItself(status) => Ran { code: status.code(), status: status.to_string() },
+            CommandEnd::TooLong => {
                 end(&mut child, group).await;
                 Ran {
                     code: None,
                     status: format!("it had not ended after {}, and was ended", command.within),
                 }
             }
-            Ended::Interrupted => {
+            CommandEnd::Interrupted => {
                 end(&mut child, group).await;
                 Ran { code: None, status: INTERRUPTED.to_owned() }
             }
@@ -185,7 +185,7 @@ impl<'a> Commands<'a> {
 
     fn started(
         &self,
-        command: &Command,
+        command: &TargetCommand,
         environment: &[(String, String)],
         said: &File,
     ) -> std::io::Result<Child> {
@@ -218,7 +218,7 @@ impl<'a> Commands<'a> {
     }
 }
 
-enum Ended {
+enum CommandEnd {
     ByItself(std::process::ExitStatus),
     TooLong,
     Interrupted,
@@ -260,15 +260,15 @@ impl Output<'_> {
 }
 
 /// The command with what stands for the braces in its words.
-fn filled(command: &Command, places: &[(&str, &str)]) -> Command {
+fn filled(command: &TargetCommand, places: &[(&str, &str)]) -> TargetCommand {
     let fill = |word: &String| {
         places.iter().fold(word.clone(), |word, (name, value)| word.replace(&format!("{{{name}}}"), value))
     };
-    Command { run: command.run.iter().map(fill).collect(), ..command.clone() }
+    TargetCommand { run: command.run.iter().map(fill).collect(), ..command.clone() }
 }
 
 /// What of rig's environment the command gets.
-fn environment(command: &Command) -> Vec<(String, String)> {
+fn environment(command: &TargetCommand) -> Vec<(String, String)> {
     let gets = |name: &str| match &command.environment {
         None => true,
         Some(named) => ALWAYS.contains(&name) || named.iter().any(|known| known == name),

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use model::history::{Happening, WindowDerivation};
 use model::identity::Incarnation;
-use model::target::Command;
+use model::target::TargetCommand;
 use model::timeline::Deregister;
 
-use super::command::{Commands, Ran};
+use super::command::{CommandRunner, Ran};
 use crate::balancer::Standing;
 use crate::cell::deploy::{DrainReading, Fleet};
 use crate::cell::error::CellError;
@@ -20,13 +20,13 @@ const ASK: Duration = Duration::from_millis(250);
 
 /// What the deploy sequence asks, answered by commands.
 pub(super) struct TargetFleet<'a> {
-    commands: &'a Commands<'a>,
+    commands: &'a CommandRunner<'a>,
     recorder: &'a Recorder<'a>,
     generations: RefCell<BTreeMap<String, u32>>,
 }
 
 impl<'a> TargetFleet<'a> {
-    pub(super) fn new(commands: &'a Commands<'a>, recorder: &'a Recorder<'a>) -> TargetFleet<'a> {
+    pub(super) fn new(commands: &'a CommandRunner<'a>, recorder: &'a Recorder<'a>) -> TargetFleet<'a> {
         TargetFleet { commands, recorder, generations: RefCell::default() }
     }
 
@@ -34,7 +34,7 @@ impl<'a> TargetFleet<'a> {
     async fn step(
         &self,
         name: &'static str,
-        command: Option<&Command>,
+        command: Option<&TargetCommand>,
         of: &Incarnation,
     ) -> Result<(), CellError> {
         let Some(command) = command else { return Ok(()) };
@@ -46,7 +46,7 @@ impl<'a> TargetFleet<'a> {
     async fn ask(
         &self,
         name: &'static str,
-        command: Option<&Command>,
+        command: Option<&TargetCommand>,
         of: &Incarnation,
     ) -> Result<Option<bool>, CellError> {
         let Some(command) = command else { return Ok(None) };

@@ -18,7 +18,7 @@ use model::tls::ClientTls;
 use model::units::Nanos;
 use tokio::sync::watch;
 
-use self::command::Commands;
+use self::command::CommandRunner;
 use self::fleet::TargetFleet;
 use self::settling::Settling;
 use super::deploy::deploy;
@@ -50,7 +50,7 @@ pub(super) async fn run<R: Runtime>(
     orphans::release();
     let recorder = Recorder::new(order.dir, order.watcher)?;
     recorder.record(Happening::CellStarted { cell: order.cell.clone(), runtime: runtime.name().to_owned() });
-    let commands = Commands::new(target, &recorder, order.dir.path(), order.interrupted.clone())?;
+    let commands = CommandRunner::new(target, &recorder, order.dir.path(), order.interrupted.clone())?;
     let cell = Against { runtime, order, recorder: &recorder, target, commands: &commands };
     let began = Cell::new(false);
     let driven = cell.drive(&began).await;
@@ -86,7 +86,7 @@ struct Against<'a, R> {
     order: &'a Order<'a>,
     recorder: &'a Recorder<'a>,
     target: &'a Target,
-    commands: &'a Commands<'a>,
+    commands: &'a CommandRunner<'a>,
 }
 
 impl<R: Runtime> Against<'_, R> {

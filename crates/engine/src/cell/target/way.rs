@@ -90,7 +90,7 @@ async fn accepts(address: SocketAddr) -> Result<(), String> {
 }
 
 /// What a request was answered.
-struct Answer {
+struct TargetAnswer {
     words: String,
     /// Whether the load counts such an answer as delivered.
     expected: bool,
@@ -104,7 +104,7 @@ async fn asked(
     target: &Target,
     tls: Option<&ClientTls>,
     variant: &Variant,
-) -> Result<Answer, String> {
+) -> Result<TargetAnswer, String> {
     let class = variant.traffic.mix.first().ok_or("the load has no requests")?;
     let request = Request::builder().method(class.method.name()).uri(&class.path);
     let request = request.header(HOST, target.authority_of_requests());
@@ -130,7 +130,7 @@ async fn asked(
         Some(statuses) => statuses.contain(status.as_u16()),
         None => status.is_success(),
     };
-    Ok(Answer {
+    Ok(TargetAnswer {
         words: format!(
             "{} {} was answered {status}{}",
             class.method.name(),

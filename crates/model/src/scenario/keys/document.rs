@@ -147,7 +147,7 @@ pub(crate) fn variant<'s>(
     catalog: &'s Catalog,
     chosen: Option<&'s [BalancerName]>,
 ) -> Section<'s, Variant> {
-    let kept = move |kinds: Vec<Asked>| -> Vec<_> {
+    let kept = move |kinds: Vec<ChosenBalancers>| -> Vec<_> {
         let is_chosen = |name: &BalancerName| chosen.is_none_or(|chosen| chosen.contains(name));
         kinds.into_iter().filter(|(name, _)| is_chosen(name)).collect()
     };
@@ -206,11 +206,11 @@ pub(crate) fn variant<'s>(
 }
 
 /// A balancer, and its own configuration if it has one.
-type Asked = (BalancerName, Option<OwnBalancer>);
+type ChosenBalancers = (BalancerName, Option<OwnBalancer>);
 
 /// rig's own by their kinds, or by name with configurations of the user's.
-fn balancers<'s>() -> Form<'s, Vec<Asked>> {
-    let write = |asked: &Vec<Asked>| match asked.iter().any(|(_, own)| own.is_some()) {
+fn balancers<'s>() -> Form<'s, Vec<ChosenBalancers>> {
+    let write = |asked: &Vec<ChosenBalancers>| match asked.iter().any(|(_, own)| own.is_some()) {
         false => Written::list(asked.iter().map(|(name, _)| Written::plain(name))),
         true => Written::map(
             asked.iter().filter_map(|(name, it)| Some((name.as_str(), own().write(it.as_ref()?)))),
@@ -219,9 +219,9 @@ fn balancers<'s>() -> Form<'s, Vec<Asked>> {
     either(of_kinds(), of_names()).written(write)
 }
 
-fn of_names<'s>() -> Form<'s, Vec<Asked>> {
+fn of_names<'s>() -> Form<'s, Vec<ChosenBalancers>> {
     let read = |item: Item<'_>| {
-        let mut asked: Vec<Asked> = Vec::new();
+        let mut asked: Vec<ChosenBalancers> = Vec::new();
         for item in item.named(limits::BALANCERS)? {
             let name = item.name.parse::<BalancerName>().ok().filter(|name| name.as_str() != TARGET);
             let Some(name) = name.filter(|name| name.kind().is_none()) else {
@@ -261,7 +261,7 @@ fn own<'s>() -> Form<'s, OwnBalancer> {
         )
 }
 
-fn of_kinds<'s>() -> Form<'s, Vec<Asked>> {
+fn of_kinds<'s>() -> Form<'s, Vec<ChosenBalancers>> {
     let kind = || words(BalancerKind::ALL.map(|kind| (kind.name(), BalancerName::from(kind))));
     let most = BalancerKind::ALL.len();
     let read = move |item: Item<'_>| {

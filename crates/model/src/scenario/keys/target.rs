@@ -7,7 +7,7 @@ use crate::scenario::reader::Item;
 use crate::scenario::section::{Read, Section};
 use crate::scenario::shape::{Shape, Text};
 use crate::scenario::written::Written;
-use crate::target::{Command, Commands, Target, TargetUrl};
+use crate::target::{Target, TargetCommand, TargetCommands, TargetUrl};
 use crate::units::Span;
 
 /// How long a command may take, unless it says otherwise.
@@ -24,7 +24,7 @@ fn nowhere() -> Target {
         authority: None,
         identity_header: None,
         backends: Vec::new(),
-        commands: Commands::default(),
+        commands: TargetCommands::default(),
         directory: std::path::PathBuf::new(),
     }
 }
@@ -102,8 +102,8 @@ fn checked(read: &Read<'_, Target>) -> Target {
     target.clone()
 }
 
-fn commands<'s>() -> Form<'s, Commands> {
-    Section::new("commands", "What deploys a target.", Commands::default())
+fn commands<'s>() -> Form<'s, TargetCommands> {
+    Section::new("commands", "What deploys a target.", TargetCommands::default())
         .maybe("roll", command(), |it| &mut it.roll)
         .about("The whole deploy, such as `[kubectl, rollout, restart, deploy/shop]`.")
         .maybe("deregister", command(), |it| &mut it.deregister)
@@ -126,11 +126,11 @@ fn commands<'s>() -> Form<'s, Commands> {
 }
 
 /// A list of words, or a map that says more.
-fn command<'s>() -> Form<'s, Command> {
-    let start = Command { run: Vec::new(), within: WITHIN, environment: Some(Vec::new()) };
+fn command<'s>() -> Form<'s, TargetCommand> {
+    let start = TargetCommand { run: Vec::new(), within: WITHIN, environment: Some(Vec::new()) };
     let short = words().map(
-        |run| Command { run, within: WITHIN, environment: Some(Vec::new()) },
-        |command: &Command| Some(command.run.clone()),
+        |run| TargetCommand { run, within: WITHIN, environment: Some(Vec::new()) },
+        |command: &TargetCommand| Some(command.run.clone()),
     );
     let full = Section::new("command", "A program, run without a shell.", start)
         .key("run", words(), |it| &mut it.run)

@@ -5,7 +5,7 @@ use crate::compose::table::{Cell, Column, Emphasis, Table};
 use crate::judge::verdict::RunSummary;
 use crate::measure::latency::{LatencySummary, Level, Quantile};
 use crate::measure::summary::CellSummary;
-use crate::measure::target::{TargetRecord, When};
+use crate::measure::target::{DeployPeriod, TargetRecord};
 use crate::numbers::{NONE, millis};
 
 /// Cells against a target, with what is known of it.
@@ -69,7 +69,7 @@ pub(super) fn identities(run: &RunSummary) -> Option<Table> {
             let mut row = names(run, cell);
             row.push(Cell::plain(name));
             row.extend(
-                [When::Before, When::During, When::After]
+                [DeployPeriod::Before, DeployPeriod::During, DeployPeriod::After]
                     .map(|when| Cell::plain(identity.answers[when as usize].to_string())),
             );
             row.push(Cell::plain(last));

@@ -6,7 +6,7 @@ use model::topology::{Balance, HealthCheck};
 use model::units::Span;
 use serde_json::{Value, json};
 
-use super::{Draft, items, items_mut, nobody};
+use super::{AdoptionDraft, items, items_mut, nobody};
 use crate::balancer::adoption::{Pools, Server, backends};
 
 /// The clusters, and what becomes of them.
@@ -45,7 +45,7 @@ impl Clusters {
     }
 
     /// The pool of a cluster to which a route leads.
-    pub(super) fn pool(&mut self, draft: &mut Draft<'_>, name: &str) -> Option<String> {
+    pub(super) fn pool(&mut self, draft: &mut AdoptionDraft<'_>, name: &str) -> Option<String> {
         if let Some(pool) = self.used.get(name) {
             return Some(pool.clone());
         }
@@ -68,7 +68,7 @@ impl Clusters {
         Some(pool)
     }
 
-    pub(super) fn edit(&mut self, draft: &mut Draft<'_>, value: &mut Value, main: &str) -> Said {
+    pub(super) fn edit(&mut self, draft: &mut AdoptionDraft<'_>, value: &mut Value, main: &str) -> Said {
         let mut said = Said { balance: None, health_check: None };
         for cluster in items_mut(&mut value["static_resources"]["clusters"]) {
             let name = cluster["name"].as_str().unwrap_or_default().to_owned();
@@ -97,7 +97,7 @@ impl Clusters {
     }
 
     /// Its endpoints come from a file: without that, Envoy has no way to take one out while it runs.
-    fn discovered(&self, draft: &mut Draft<'_>, cluster: &mut Value, name: &str, pool: &str) {
+    fn discovered(&self, draft: &mut AdoptionDraft<'_>, cluster: &mut Value, name: &str, pool: &str) {
         let was = cluster["type"].as_str().unwrap_or("STATIC").to_owned();
         let keys = ["load_balancing_weight", "priority", "locality", "health_status", "hostname"];
         let detailed = items(&cluster["load_assignment"]["endpoints"])
@@ -147,7 +147,7 @@ impl Clusters {
         ));
     }
 
-    fn secrets(&mut self, draft: &mut Draft<'_>, cluster: &mut Value, name: &str) {
+    fn secrets(&mut self, draft: &mut AdoptionDraft<'_>, cluster: &mut Value, name: &str) {
         let Some(config) = cluster.get_mut("transport_socket").map(|it| &mut it["typed_config"]) else {
             return;
         };

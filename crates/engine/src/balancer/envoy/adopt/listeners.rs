@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use super::clusters::Clusters;
-use super::{Draft, PORT, items, items_mut};
+use super::{AdoptionDraft, PORT, items, items_mut};
 use crate::balancer::adoption::OwnRoute;
 
 /// What the listener says.
-pub(super) struct Found {
+pub(super) struct FoundListener {
     pub(super) routes: Vec<OwnRoute>,
     pub(super) tls: bool,
     pub(super) tries: Option<u32>,
@@ -18,10 +18,10 @@ const ELSEWHERE: [&str; 7] =
     ["ext_authz", "ratelimit", "jwt_authn", "oauth2", "ext_proc", "basic_auth", "cache"];
 
 pub(super) fn edit(
-    draft: &mut Draft<'_>,
+    draft: &mut AdoptionDraft<'_>,
     value: &mut Value,
     clusters: &mut Clusters,
-) -> Result<Found, String> {
+) -> Result<FoundListener, String> {
     let listeners = &mut value["static_resources"]["listeners"];
     let score = |it: &Value| (leads(it), is_tls(it), port(it) == Some(443));
     let main = items(listeners)
@@ -33,7 +33,7 @@ pub(super) fn edit(
             "no static listener has an http_connection_manager with a `route_config` that leads to a cluster";
         return Err(what.to_owned());
     };
-    let mut found = Found { routes: Vec::new(), tls, tries: None };
+    let mut found = FoundListener { routes: Vec::new(), tls, tries: None };
     for (at, listener) in items_mut(listeners).enumerate() {
         let name = listener["name"]
             .as_str()
@@ -105,7 +105,7 @@ fn is_udp(listener: &Value) -> bool {
 }
 
 /// The certificates of a filter chain.
-fn secrets(draft: &mut Draft<'_>, name: &str, chain: &mut Value, tls: bool) {
+fn secrets(draft: &mut AdoptionDraft<'_>, name: &str, chain: &mut Value, tls: bool) {
     let Some(socket) = chain.get_mut("transport_socket") else { return };
     if !tls {
         chain.as_object_mut().and_then(|it| it.remove("transport_socket"));
@@ -133,12 +133,12 @@ fn secrets(draft: &mut Draft<'_>, name: &str, chain: &mut Value, tls: bool) {
 
 /// A listener's HTTP part: rig's log line beside its own, and its routes.
 fn manager(
-    draft: &mut Draft<'_>,
+    draft: &mut AdoptionDraft<'_>,
     name: &str,
     manager: &mut Value,
     is_main: bool,
     clusters: &mut Clusters,
-    found: &mut Found,
+    found: &mut FoundListener,
 ) {
     if let Some(filters) = manager.get_mut("http_filters").and_then(Value::as_array_mut) {
         filters.retain(|filter| {
@@ -190,7 +190,7 @@ fn manager(
     }
 }
 
-fn routes(draft: &mut Draft<'_>, config: &Value, clusters: &mut Clusters, found: &mut Found) {
+fn routes(draft: &mut AdoptionDraft<'_>, config: &Value, clusters: &mut Clusters, found: &mut FoundListener) {
     for host in items(&config["virtual_hosts"]) {
         let domain =
             items(&host["domains"]).filter_map(Value::as_str).find(|it| !it.starts_with('*') || it.len() > 1);

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use self::clusters::Clusters;
 use super::Envoy;
 use crate::balancer::Adopts;
-use crate::balancer::adoption::{AdoptError, Adoption, Draft, NOBODY, Source, escaped};
+use crate::balancer::adoption::{AdoptError, Adoption, AdoptionDraft, NOBODY, Source, escaped};
 
 const HOME: &str = "/etc/envoy";
 
@@ -59,7 +59,7 @@ fn adopt(file: &Path) -> Result<Adoption, AdoptError> {
         .map_err(|error| unfit(error.to_string().lines().next().unwrap_or_default().to_owned()))?;
     // What is said has the file's name; lines are those of another text.
     let source = written.with_text(text_of(&value));
-    let mut draft = Draft::of(&source, HOME);
+    let mut draft = AdoptionDraft::of(&source, HOME);
     let mut clusters = Clusters::of(&value);
     let found = listeners::edit(&mut draft, &mut value, &mut clusters).map_err(unfit)?;
     let routes = draft.settled(found.routes);

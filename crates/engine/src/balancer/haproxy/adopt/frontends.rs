@@ -3,7 +3,8 @@
 use super::conditions::{Wanted, after_if, wanted};
 use super::servers::Servers;
 use super::{
-    ConfigLine, ConfigSection, Draft, KEEP_ID, LOG_FORMAT, Proxies, is_server, removed, word, words_removed,
+    AdoptionDraft, ConfigLine, ConfigSection, KEEP_ID, LOG_FORMAT, Proxies, is_server, removed, word,
+    words_removed,
 };
 use crate::balancer::adoption::{AdoptError, OwnRoute, Source};
 
@@ -90,7 +91,7 @@ impl<'d> Frontends<'d> {
     /// How requests reach backends through it. Servers are edited on the way.
     pub(super) fn routes(
         &self,
-        draft: &mut Draft<'_>,
+        draft: &mut AdoptionDraft<'_>,
         proxies: &Proxies<'d>,
         servers: &mut Servers<'d>,
     ) -> Vec<OwnRoute> {
@@ -148,7 +149,7 @@ impl<'d> Frontends<'d> {
     }
 
     /// Backends that a map file names by host or path, and the one for all others.
-    fn dynamic(&self, draft: &mut Draft<'_>, line: &'d ConfigLine) -> (Vec<Led<'d>>, Option<String>) {
+    fn dynamic(&self, draft: &mut AdoptionDraft<'_>, line: &'d ConfigLine) -> (Vec<Led<'d>>, Option<String>) {
         let text = line.word(1);
         let map = text.find("map").and_then(|at| {
             let (by, rest) = text[at..].split_once('(')?;
@@ -237,7 +238,7 @@ impl<'d> Frontends<'d> {
     }
 
     /// The binds of all sections, and rig's log line in the main one.
-    pub(super) fn edit(&self, draft: &mut Draft<'_>, sections: &[ConfigSection]) {
+    pub(super) fn edit(&self, draft: &mut AdoptionDraft<'_>, sections: &[ConfigSection]) {
         for section in sections {
             for bind in section.named("bind") {
                 if section.kind == "peers" || is_quic(bind) {
@@ -296,7 +297,7 @@ impl<'d> Frontends<'d> {
         draft.mapped(self.main.head.at.start, what);
     }
 
-    fn edit_words(&self, draft: &mut Draft<'_>, bind: &ConfigLine) {
+    fn edit_words(&self, draft: &mut AdoptionDraft<'_>, bind: &ConfigLine) {
         let mut certified = false;
         let mut nth = 2;
         while nth < bind.words.len() {

@@ -16,7 +16,7 @@ use self::servers::Servers;
 use super::Haproxy;
 use super::syntax::{ConfigLine, ConfigSection, parse};
 use crate::balancer::Adopts;
-use crate::balancer::adoption::{AdoptError, Adoption, Draft, NOBODY, Source};
+use crate::balancer::adoption::{AdoptError, Adoption, AdoptionDraft, NOBODY, Source};
 
 /// Where HAProxy's files usually lie.
 const HOME: &str = "/etc/haproxy";
@@ -62,7 +62,7 @@ fn adopt(file: &Path) -> Result<Adoption, AdoptError> {
     let source = Source::read(file)?;
     let sections = parse(&source.text);
     let proxies = Proxies::of(&sections);
-    let mut draft = Draft::of(&source, HOME);
+    let mut draft = AdoptionDraft::of(&source, HOME);
     let frontends = Frontends::of(&proxies, &source)?;
     let mut servers = Servers::new(&proxies);
     let routes = frontends.routes(&mut draft, &proxies, &mut servers);
@@ -163,7 +163,7 @@ fn is_server(line: &ConfigLine) -> bool {
 }
 
 /// Removes a line.
-fn removed(draft: &mut Draft<'_>, line: &ConfigLine, why: &str) {
+fn removed(draft: &mut AdoptionDraft<'_>, line: &ConfigLine, why: &str) {
     draft
         .edits
         .remove(&draft.source.text, line.words_at.first().map_or(line.at.start, |at| at.start)..line.at.end);
@@ -171,14 +171,14 @@ fn removed(draft: &mut Draft<'_>, line: &ConfigLine, why: &str) {
 }
 
 /// Puts `template` in the place of a word.
-fn word(draft: &mut Draft<'_>, line: &ConfigLine, nth: usize, template: impl Into<String>) {
+fn word(draft: &mut AdoptionDraft<'_>, line: &ConfigLine, nth: usize, template: impl Into<String>) {
     if let Some(at) = line.words_at.get(nth) {
         draft.edits.replace(at.clone(), template);
     }
 }
 
 /// Removes a word with so many after it.
-fn words_removed(draft: &mut Draft<'_>, line: &ConfigLine, nth: usize, more: usize) {
+fn words_removed(draft: &mut AdoptionDraft<'_>, line: &ConfigLine, nth: usize, more: usize) {
     let last = (nth + more).min(line.words_at.len().saturating_sub(1));
     if let (Some(first), Some(last)) = (line.words_at.get(nth), line.words_at.get(last)) {
         draft.edits.replace(first.start.saturating_sub(1)..last.end, "");

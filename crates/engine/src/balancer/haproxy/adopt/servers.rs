@@ -6,7 +6,8 @@ use model::topology::{Balance, HealthCheck};
 use model::units::Span;
 
 use super::{
-    ConfigLine, ConfigSection, Draft, Proxies, is_server, milliseconds, nobody, removed, word, words_removed,
+    AdoptionDraft, ConfigLine, ConfigSection, Proxies, is_server, milliseconds, nobody, removed, word,
+    words_removed,
 };
 use crate::balancer::adoption::{Pools, Server, backends};
 
@@ -51,7 +52,12 @@ impl<'d> Servers<'d> {
     }
 
     /// The pool that the backend `name` becomes, to which `line` leads.
-    pub(super) fn pool(&mut self, draft: &mut Draft<'_>, name: &str, line: &ConfigLine) -> Option<String> {
+    pub(super) fn pool(
+        &mut self,
+        draft: &mut AdoptionDraft<'_>,
+        name: &str,
+        line: &ConfigLine,
+    ) -> Option<String> {
         let section = self
             .proxies
             .iter()
@@ -102,7 +108,7 @@ impl<'d> Servers<'d> {
         Some(pool)
     }
 
-    fn server(&mut self, draft: &mut Draft<'_>, line: &ConfigLine, own: &[Server]) {
+    fn server(&mut self, draft: &mut AdoptionDraft<'_>, line: &ConfigLine, own: &[Server]) {
         let end = line.words_at.last().map_or(line.at.end, |at| at.end);
         let address = |server: &Server| match server {
             Server::Is(id) => (format!("{{{{ backends[\"{id}\"] }}}}"), format!("{{{{ down[\"{id}\"] }}}}")),
@@ -143,8 +149,8 @@ impl<'d> Servers<'d> {
     }
 
     /// What follows the address of a line that is written anew, without what does not fit.
-    fn kept(&mut self, draft: &mut Draft<'_>, line: &ConfigLine, from: usize) -> String {
-        let mut apart = Draft::of(draft.source, super::HOME);
+    fn kept(&mut self, draft: &mut AdoptionDraft<'_>, line: &ConfigLine, from: usize) -> String {
+        let mut apart = AdoptionDraft::of(draft.source, super::HOME);
         self.words(&mut apart, line, from);
         draft.left.append(&mut apart.left);
         let (start, end) = match (line.words_at.get(from), line.words_at.last()) {
@@ -158,7 +164,7 @@ impl<'d> Servers<'d> {
     }
 
     /// What follows the address.
-    fn words(&mut self, draft: &mut Draft<'_>, line: &ConfigLine, from: usize) {
+    fn words(&mut self, draft: &mut AdoptionDraft<'_>, line: &ConfigLine, from: usize) {
         let mut nth = from;
         while nth < line.words.len() {
             let name = line.word(nth);
@@ -188,7 +194,7 @@ impl<'d> Servers<'d> {
     }
 
     /// The servers to which nothing leads.
-    pub(super) fn rest(&mut self, draft: &mut Draft<'_>) {
+    pub(super) fn rest(&mut self, draft: &mut AdoptionDraft<'_>) {
         for (section, _) in &self.proxies {
             let mut lines = section.lines.iter().filter(|line| is_server(line)).peekable();
             if self.edited.contains_key(&section.head.at.start) || lines.peek().is_none() {
@@ -210,7 +216,7 @@ impl<'d> Servers<'d> {
     }
 
     /// Its probes. What they expect of a body is left out: rig's backends say `healthy`.
-    pub(super) fn health(&self, draft: &mut Draft<'_>, main: &ConfigSection) -> Option<HealthCheck> {
+    pub(super) fn health(&self, draft: &mut AdoptionDraft<'_>, main: &ConfigSection) -> Option<HealthCheck> {
         for (section, _) in &self.proxies {
             for line in section
                 .named("http-check expect")
@@ -264,7 +270,7 @@ impl<'d> Servers<'d> {
     }
 
     /// How it chooses a server, in the scenario's words.
-    pub(super) fn balance(&self, draft: &mut Draft<'_>, main: &ConfigSection) -> Option<Balance> {
+    pub(super) fn balance(&self, draft: &mut AdoptionDraft<'_>, main: &ConfigSection) -> Option<Balance> {
         if main.lines.iter().any(|line| line.is("stick on src") || line.is("stick match src")) {
             return Some(Balance::SourceHash);
         }
@@ -289,7 +295,7 @@ impl<'d> Servers<'d> {
 }
 
 /// A server that rig launches nobody for.
-fn nobodys(draft: &mut Draft<'_>, line: &ConfigLine) {
+fn nobodys(draft: &mut AdoptionDraft<'_>, line: &ConfigLine) {
     word(draft, line, if line.is("server") { 2 } else { 3 }, nobody());
     for (nth, name) in line.words.iter().enumerate().skip(3) {
         if let Some((_, more)) = OF_THE_MACHINE.iter().find(|(known, _)| known == name) {

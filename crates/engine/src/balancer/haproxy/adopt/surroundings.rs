@@ -2,7 +2,7 @@
 
 use crate::balancer::adoption::Limit;
 
-use super::{ConfigLine, ConfigSection, Draft, Proxies, milliseconds, nobody, removed, word};
+use super::{AdoptionDraft, ConfigLine, ConfigSection, Proxies, milliseconds, nobody, removed, word};
 
 /// Lines of `global` that belong to another machine.
 const OF_THE_MACHINE: [(&str, &str); 12] = [
@@ -39,7 +39,7 @@ const ELSEWHERE: [(&str, &str); 14] = [
 ];
 
 pub(super) fn edit(
-    draft: &mut Draft<'_>,
+    draft: &mut AdoptionDraft<'_>,
     sections: &[ConfigSection],
     proxies: &Proxies<'_>,
     main: &ConfigSection,
@@ -84,7 +84,7 @@ pub(super) fn edit(
 const LOG: &str = "log stdout format raw daemon";
 const SOCKET: &str = "stats socket {{ admin }} mode 600 level admin expose-fd listeners";
 
-fn of_global(draft: &mut Draft<'_>, global: &ConfigSection) {
+fn of_global(draft: &mut AdoptionDraft<'_>, global: &ConfigSection) {
     let (mut logs, mut sockets) = (0, 0);
     for line in &global.lines {
         let whole = line.words_at[0].start..line.words_at.last().map_or(line.at.end, |at| at.end);
@@ -135,7 +135,7 @@ fn of_global(draft: &mut Draft<'_>, global: &ConfigSection) {
 }
 
 /// What may stand in several kinds of sections.
-fn of_any(draft: &mut Draft<'_>, section: &ConfigSection, line: &ConfigLine) {
+fn of_any(draft: &mut AdoptionDraft<'_>, section: &ConfigSection, line: &ConfigLine) {
     let proxy = matches!(section.kind.as_str(), "defaults" | "frontend" | "backend" | "listen");
     if proxy && line.is("log") && line.word(1) != "global" {
         draft.edits.replace(line.words_at[0].start..line.at.end, "log global");
@@ -195,7 +195,7 @@ fn refuses_other_addresses(section: &ConfigSection, line: &ConfigLine) -> bool {
 }
 
 /// The files of `map(…)` converters.
-fn maps(draft: &mut Draft<'_>, line: &ConfigLine, nth: usize) {
+fn maps(draft: &mut AdoptionDraft<'_>, line: &ConfigLine, nth: usize) {
     let Some(place) = line.words_at.get(nth).cloned() else { return };
     let written = draft.source.text[place.clone()].to_owned();
     for (at, _) in written.match_indices("map") {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::targets::Targets;
-use super::{AdoptError, Directive, Draft, Source, unfit};
+use super::targets::ProxyTargets;
+use super::{AdoptError, AdoptionDraft, Directive, Source, unfit};
 
 /// One server on one address.
 struct Listen<'d> {
@@ -28,7 +28,7 @@ const OF_TCP: [&str; 6] = ["ipv6only=", "reuseport", "so_keepalive=", "fastopen=
 impl<'d> Listeners<'d> {
     pub(super) fn of(
         http: &'d Directive,
-        targets: &Targets<'d>,
+        targets: &ProxyTargets<'d>,
         source: &Source,
     ) -> Result<Listeners<'d>, AdoptError> {
         let mut all = Vec::new();
@@ -90,7 +90,7 @@ impl<'d> Listeners<'d> {
         mine.into_iter().map(|it| it.server).collect()
     }
 
-    pub(super) fn edit(&self, draft: &mut Draft<'_>) {
+    pub(super) fn edit(&self, draft: &mut AdoptionDraft<'_>) {
         let mut told = Vec::new();
         for listen in &self.all {
             let is_main = listen.address == self.main;
@@ -125,7 +125,7 @@ impl<'d> Listeners<'d> {
         }
     }
 
-    fn edit_one(&self, draft: &mut Draft<'_>, it: &Directive, address: &str, is_main: bool) {
+    fn edit_one(&self, draft: &mut AdoptionDraft<'_>, it: &Directive, address: &str, is_main: bool) {
         if let Some(first) = it.arguments_at.first() {
             draft.edits.replace(first.clone(), address);
         }

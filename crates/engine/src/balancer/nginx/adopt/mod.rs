@@ -14,10 +14,10 @@ use model::timeline::Deregister;
 use model::topology::Balance;
 
 use self::listeners::Listeners;
-use self::targets::Targets;
+use self::targets::ProxyTargets;
 use super::Nginx;
 use super::syntax::{Directive, parse};
-use crate::balancer::adoption::{AdoptError, Adoption, Draft, NOBODY, Note, Source};
+use crate::balancer::adoption::{AdoptError, Adoption, AdoptionDraft, NOBODY, Note, Source};
 use crate::balancer::{Adopts, adoption};
 
 /// Where nginx looks for what has a relative path.
@@ -70,14 +70,14 @@ impl Adopts for Nginx {
 fn adopt(file: &Path) -> Result<Adoption, AdoptError> {
     let (source, notes) = includes::expanded(file)?;
     let tree = parsed(&source)?;
-    let mut draft = Draft::of(&source, HOME);
+    let mut draft = AdoptionDraft::of(&source, HOME);
     for (note, is_left) in notes {
         if is_left { draft.left.push(note) } else { draft.mapped.push(note) }
     }
     let Some(http) = tree.iter().find(|it| it.name == "http") else {
         return Err(unfit(&source, 0, "it has no `http` block: rig takes over HTTP listeners"));
     };
-    let targets = Targets::of(http);
+    let targets = ProxyTargets::of(http);
     let listeners = Listeners::of(http, &targets, &source)?;
     let found = routes::found(&mut draft, http, &listeners, targets)?;
     listeners.edit(&mut draft);
@@ -117,7 +117,7 @@ fn unfit(source: &Source, at: usize, what: &str) -> AdoptError {
 }
 
 /// What rig needs and the configuration does not say.
-fn add(draft: &mut Draft<'_>, tree: &[Directive], http: &Directive) {
+fn add(draft: &mut AdoptionDraft<'_>, tree: &[Directive], http: &Directive) {
     let has = |name: &str| tree.iter().any(|it| it.name == name);
     let mut first = String::new();
     for (name, line) in [
@@ -149,7 +149,7 @@ fn add(draft: &mut Draft<'_>, tree: &[Directive], http: &Directive) {
 }
 
 /// How the upstream chooses a server, in the scenario's words.
-fn balance(draft: &mut Draft<'_>, upstream: &Directive) -> Option<Balance> {
+fn balance(draft: &mut AdoptionDraft<'_>, upstream: &Directive) -> Option<Balance> {
     for it in &upstream.block {
         let by_address = ["$remote_addr", "$binary_remote_addr"].contains(&it.first());
         match it.name.as_str() {

@@ -1,12 +1,12 @@
 //! Which requests reach which upstream: the locations of the servers behind the cell's listener.
 
 use super::listeners::Listeners;
-use super::targets::{Target, Targets, When};
-use super::{AdoptError, Directive, Draft, nobody, unfit};
+use super::targets::{ProxyCondition, ProxyTarget, ProxyTargets};
+use super::{AdoptError, AdoptionDraft, Directive, nobody, unfit};
 use crate::balancer::adoption::{Limit, OwnPool, OwnRoute, Pools, Server, backends};
 
 /// What the locations say.
-pub(super) struct Found<'d> {
+pub(super) struct FoundRoute<'d> {
     pub(super) pools: Vec<OwnPool>,
     pub(super) routes: Vec<OwnRoute>,
     /// Whether servers are spoken to by TLS.
@@ -19,8 +19,8 @@ pub(super) struct Found<'d> {
 
 /// What is gathered on the way.
 struct Search<'a, 'd, 's> {
-    draft: &'a mut Draft<'s>,
-    targets: Targets<'d>,
+    draft: &'a mut AdoptionDraft<'s>,
+    targets: ProxyTargets<'d>,
     pools: Pools,
     routes: Vec<OwnRoute>,
     tls: bool,
@@ -29,11 +29,11 @@ struct Search<'a, 'd, 's> {
 }
 
 pub(super) fn found<'d>(
-    draft: &mut Draft<'_>,
+    draft: &mut AdoptionDraft<'_>,
     http: &'d Directive,
     listeners: &Listeners<'d>,
-    targets: Targets<'d>,
-) -> Result<Found<'d>, AdoptError> {
+    targets: ProxyTargets<'d>,
+) -> Result<FoundRoute<'d>, AdoptError> {
     let mut search = Search {
         draft,
         targets,
@@ -87,7 +87,7 @@ pub(super) fn found<'d>(
             }
         }
     }
-    Ok(Found { pools, routes, tls, tries, upstream })
+    Ok(FoundRoute { pools, routes, tls, tries, upstream })
 }
 
 impl<'d> Search<'_, 'd, '_> {
@@ -137,10 +137,10 @@ impl<'d> Search<'_, 'd, '_> {
                 continue;
             };
             let (header, host) = match when {
-                When::Else => (None, host.map(str::to_owned)),
-                When::Header(name, value) => (Some((name, value)), host.map(str::to_owned)),
-                When::Host(name) => (None, Some(name)),
-                When::Unknown => {
+                ProxyCondition::Else => (None, host.map(str::to_owned)),
+                ProxyCondition::Header(name, value) => (Some((name, value)), host.map(str::to_owned)),
+                ProxyCondition::Host(name) => (None, Some(name)),
+                ProxyCondition::Unknown => {
                     let what = format!("`{}`: when it leads to {pool} is not known", pass.words());
                     self.draft.left(pass.at.start, what, "add a class that leads there to the scenario");
                     continue;
@@ -155,15 +155,15 @@ impl<'d> Search<'_, 'd, '_> {
     }
 
     /// The pool that a target becomes; its servers are edited.
-    fn pool(&mut self, pass: &Directive, target: &Target, tls: bool) -> Option<String> {
+    fn pool(&mut self, pass: &Directive, target: &ProxyTarget, tls: bool) -> Option<String> {
         self.tls |= tls;
         match target {
-            Target::Unknown => {
+            ProxyTarget::Unknown => {
                 let what = format!("`{}`: whom it leads to is known when a request comes", pass.words());
                 self.draft.left(pass.at.start, what, "name an upstream there");
                 None
             }
-            Target::Address(address, at) => {
+            ProxyTarget::Address(address, at) => {
                 let (pool, servers, _) = self.pools.of(address, std::slice::from_ref(address))?;
                 if !self.placed.contains(&at.start) {
                     self.placed.push(at.start);
@@ -177,7 +177,7 @@ impl<'d> Search<'_, 'd, '_> {
                 }
                 Some(pool)
             }
-            Target::Upstream(name) => self.upstream(name),
+            ProxyTarget::Upstream(name) => self.upstream(name),
         }
     }
 
@@ -307,7 +307,7 @@ pub(super) fn limits(http: &Directive) -> Vec<Limit> {
 }
 
 /// A server that rig launches nobody for.
-fn no_server(draft: &mut Draft<'_>, it: &Directive) {
+fn no_server(draft: &mut AdoptionDraft<'_>, it: &Directive) {
     if let Some(first) = it.arguments_at.first() {
         draft.edits.replace(first.clone(), nobody());
     }

@@ -3,7 +3,7 @@
 
 use super::includes::is_list;
 use super::listeners::socket;
-use super::{ACCESS_LOG, Directive, Draft, ERROR_LOG, nobody};
+use super::{ACCESS_LOG, AdoptionDraft, Directive, ERROR_LOG, nobody};
 
 /// Directives whose file or directory nginx writes.
 const WRITTEN: [&str; 9] = [
@@ -41,9 +41,9 @@ const MODULES: [&str; 4] =
     ["/usr/lib/nginx/modules", "/usr/lib64/nginx/modules", "/usr/share/nginx/modules", "/etc/nginx/modules"];
 
 /// Whether the cell has a certificate.
-type Tls = bool;
+type HasTls = bool;
 
-pub(super) fn edit(draft: &mut Draft<'_>, tree: &[Directive], tls: Tls) {
+pub(super) fn edit(draft: &mut AdoptionDraft<'_>, tree: &[Directive], tls: HasTls) {
     for it in tree {
         match it.name.as_str() {
             "user" => {
@@ -65,7 +65,7 @@ pub(super) fn edit(draft: &mut Draft<'_>, tree: &[Directive], tls: Tls) {
 }
 
 /// What may stand at any depth.
-fn within(draft: &mut Draft<'_>, it: &Directive, in_stream: bool, tls: Tls) {
+fn within(draft: &mut AdoptionDraft<'_>, it: &Directive, in_stream: bool, tls: HasTls) {
     if draft.edits.covers(&it.at) {
         return;
     }
@@ -123,7 +123,7 @@ fn within(draft: &mut Draft<'_>, it: &Directive, in_stream: bool, tls: Tls) {
 }
 
 /// Certificates.
-fn secret(draft: &mut Draft<'_>, it: &Directive, tls: Tls) {
+fn secret(draft: &mut AdoptionDraft<'_>, it: &Directive, tls: HasTls) {
     let is = |wanted: &str| it.arguments.iter().any(|word| word == wanted);
     match it.name.as_str() {
         "ssl_certificate" | "ssl_certificate_key" if !tls => {
@@ -147,32 +147,32 @@ fn secret(draft: &mut Draft<'_>, it: &Directive, tls: Tls) {
     }
 }
 
-fn argument(draft: &mut Draft<'_>, it: &Directive, nth: usize, template: &str) {
+fn argument(draft: &mut AdoptionDraft<'_>, it: &Directive, nth: usize, template: &str) {
     if let Some(place) = it.arguments_at.get(nth) {
         draft.edits.replace(place.clone(), template);
     }
 }
 
-fn whole(draft: &mut Draft<'_>, it: &Directive, template: &str, why: &str) {
+fn whole(draft: &mut AdoptionDraft<'_>, it: &Directive, template: &str, why: &str) {
     draft.edits.replace(it.at.clone(), template);
     draft.mapped(it.at.start, format!("`{template}`: {why}"));
 }
 
-fn removed(draft: &mut Draft<'_>, it: &Directive, why: &str, fix: &str) {
+fn removed(draft: &mut AdoptionDraft<'_>, it: &Directive, why: &str, fix: &str) {
     let words = if it.inside.is_some() { it.name.clone() } else { it.words() };
     draft.edits.remove(&draft.source.text, it.at.clone());
     draft.left(it.at.start, format!("`{words}` is left out: {why}"), fix);
 }
 
 /// A path below the cell's directory in the place of one that nginx writes.
-fn written(draft: &mut Draft<'_>, it: &Directive) {
+fn written(draft: &mut AdoptionDraft<'_>, it: &Directive) {
     let target = draft.finder.target(it.first());
     argument(draft, it, 0, &format!("\"{{{{ directory }}}}{target}\""));
     draft.mapped(it.at.start, format!("{} {}: below the cell's directory", it.name, it.first()));
 }
 
 /// A file that nginx reads is copied; without it the directive goes.
-fn read(draft: &mut Draft<'_>, it: &Directive) {
+fn read(draft: &mut AdoptionDraft<'_>, it: &Directive) {
     let nth = it.arguments.len().saturating_sub(1);
     let path = it.arguments.get(nth).cloned().unwrap_or_default();
     let nth = if it.name.starts_with("js_") || nth == 0 { nth } else { 0 };
@@ -189,7 +189,7 @@ fn read(draft: &mut Draft<'_>, it: &Directive) {
 }
 
 /// A log of the user's stays, below the cell's directory, and rig's is written beside it.
-fn log(draft: &mut Draft<'_>, it: &Directive, beside: &str) {
+fn log(draft: &mut AdoptionDraft<'_>, it: &Directive, beside: &str) {
     let first = it.first();
     if first == "off" || first.starts_with("syslog:") || first == "/dev/null" {
         match beside {
@@ -210,7 +210,7 @@ fn log(draft: &mut Draft<'_>, it: &Directive, beside: &str) {
 }
 
 /// Lists stay files of their own.
-fn list(draft: &mut Draft<'_>, it: &Directive) {
+fn list(draft: &mut AdoptionDraft<'_>, it: &Directive) {
     let path = it.first().to_owned();
     if let Some(placed) = draft.companion(it.at.start, &path, true) {
         argument(draft, it, 0, &format!("\"{placed}\""));
@@ -219,7 +219,7 @@ fn list(draft: &mut Draft<'_>, it: &Directive) {
 }
 
 /// A directory of static files that isn't here is an empty one.
-fn root(draft: &mut Draft<'_>, it: &Directive) {
+fn root(draft: &mut AdoptionDraft<'_>, it: &Directive) {
     let path = it.first().to_owned();
     if path.contains('$') || std::path::Path::new(&path).is_dir() {
         return;
@@ -234,7 +234,7 @@ fn root(draft: &mut Draft<'_>, it: &Directive) {
     );
 }
 
-fn module(draft: &mut Draft<'_>, it: &Directive) {
+fn module(draft: &mut AdoptionDraft<'_>, it: &Directive) {
     let file = it.first().rsplit('/').next().unwrap_or_default().to_owned();
     let own = std::path::PathBuf::from(it.first());
     let places = std::iter::once(own)

@@ -1,19 +1,16 @@
 //! How a load ends before its schedule: interrupted, or because it was enough.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
-mod fault_server;
-mod harness;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use fault_server::{FaultServer, Reply};
-use harness::{job, run_until};
 use model::job::Frame;
 use model::outcome::OutcomeKind;
 use model::request::Request;
 use model::units::Rate;
 use tokio::sync::Notify;
+
+use crate::fault_server::{FaultServer, Reply};
+use crate::harness::{job, run_until};
 
 #[tokio::test(flavor = "local")]
 async fn an_interrupted_run_records_what_was_in_flight_waiting_and_to_come() {

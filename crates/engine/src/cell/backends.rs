@@ -70,6 +70,13 @@ pub(super) struct Life {
     noticed: bool,
 }
 
+impl Life {
+    /// One whose process has just been started.
+    pub(super) fn begun(incarnation: Incarnation, ledger: PathBuf, handle: Handle) -> Life {
+        Life { incarnation, ledger, handle, talk: None, ending: false, reported: false, noticed: false }
+    }
+}
+
 /// A backend that died though nobody had ended it.
 pub(super) struct Loss {
     pub(super) incarnation: Incarnation,
@@ -108,6 +115,9 @@ impl<R: Runtime> Backends<'_, R> {
             .ok_or_else(|| failed("the topology has no such backend".into()))?;
         let directory = self.directory.join(incarnation.to_string().replace('/', "."));
         std::fs::create_dir_all(&directory).map_err(CellError::file(&directory))?;
+        if let Some(service) = self.topology().service_of(&incarnation.backend) {
+            return self.launch_own(incarnation, service, directory).await;
+        }
         let ledger = directory.join("ledger.ndjson");
         let pod = &self.pods[&incarnation.backend];
         let job = Job::Backend(BackendJob {
@@ -137,15 +147,7 @@ impl<R: Runtime> Backends<'_, R> {
             .await?;
         let handle = process.handle.clone();
         self.recorder.record(Happening::Launched { component: incarnation.to_string(), pid: handle.pid });
-        self.lives.borrow_mut().push(Life {
-            incarnation: incarnation.clone(),
-            ledger,
-            handle,
-            talk: None,
-            ending: false,
-            reported: false,
-            noticed: false,
-        });
+        self.lives.borrow_mut().push(Life::begun(incarnation.clone(), ledger, handle));
         let _booting = Booting { lives: &self.lives, incarnation };
         let boots = async {
             greet(&mut process).await?;
@@ -156,8 +158,12 @@ impl<R: Runtime> Backends<'_, R> {
             }
         };
         boots.await.inspect_err(|_| self.report_exits())?;
-        self.with_life(incarnation, |life| life.talk = Some(process));
+        self.listens_from_now_on(incarnation, process);
         Ok(())
+    }
+
+    pub(super) fn listens_from_now_on(&self, incarnation: &Incarnation, process: Process) {
+        self.with_life(incarnation, |life| life.talk = Some(process));
     }
 
     /// Where `backend` says whether it is healthy.
@@ -399,9 +405,9 @@ impl<R: Runtime> Backends<'_, R> {
 
 /// A backend that is starting. What nobody waits for any more, or failed alive, ends by itself as its input does, which
 /// then surprises nobody.
-struct Booting<'a> {
-    lives: &'a RefCell<Vec<Life>>,
-    incarnation: &'a Incarnation,
+pub(super) struct Booting<'a> {
+    pub(super) lives: &'a RefCell<Vec<Life>>,
+    pub(super) incarnation: &'a Incarnation,
 }
 
 impl Drop for Booting<'_> {

@@ -47,6 +47,26 @@ impl Listener {
         header: Option<&HeaderMatch>,
         source: Option<IpAddr>,
     ) -> Result<Incarnation, String> {
+        let Answer { status, stamp } = self.answer(path, header, source).await?;
+        stamp.ok_or_else(|| format!("status {status} without a backend's stamp"))
+    }
+
+    /// The status that a request for `path` is answered with.
+    pub(super) async fn status(
+        &self,
+        path: &str,
+        header: Option<&HeaderMatch>,
+        source: Option<IpAddr>,
+    ) -> Result<u16, String> {
+        self.answer(path, header, source).await.map(|answer| answer.status)
+    }
+
+    async fn answer(
+        &self,
+        path: &str,
+        header: Option<&HeaderMatch>,
+        source: Option<IpAddr>,
+    ) -> Result<Answer, String> {
         match tokio::time::timeout(WITHIN, self.asked(path, header, source)).await {
             Ok(answer) => answer,
             Err(_) => Err(format!("no answer within {} s", WITHIN.as_secs())),
@@ -64,7 +84,7 @@ impl Listener {
         path: &str,
         header: Option<&HeaderMatch>,
         source: Option<IpAddr>,
-    ) -> Result<Incarnation, String> {
+    ) -> Result<Answer, String> {
         let host = match self.tls {
             None => self.address.to_string(),
             Some(_) => format!("{SERVER_NAME}:{}", self.address.port()),
@@ -82,21 +102,28 @@ impl Listener {
         }
         let stream = socket.connect(self.address).await.map_err(|error| error.to_string())?;
         match &self.tls {
-            None => stamp_of(stream, request).await,
+            None => answer_of(stream, request).await,
             Some(config) => {
                 let connector = TlsConnector::from(config.clone());
                 let name = ServerName::try_from(SERVER_NAME).map_err(|error| error.to_string())?;
                 let stream = connector.connect(name, stream).await;
-                stamp_of(stream.map_err(|error| format!("no TLS: {error}"))?, request).await
+                answer_of(stream.map_err(|error| format!("no TLS: {error}"))?, request).await
             }
         }
     }
 }
 
-async fn stamp_of(
+/// What a request was answered.
+struct Answer {
+    status: u16,
+    /// Who says that it answered; `None`: nobody of rig's.
+    stamp: Option<Incarnation>,
+}
+
+async fn answer_of(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     request: Request<Empty<Bytes>>,
-) -> Result<Incarnation, String> {
+) -> Result<Answer, String> {
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await
         .map_err(|error| error.to_string())?;
@@ -105,11 +132,6 @@ async fn stamp_of(
     let answer = sender.send_request(request).await.map_err(|error| error.to_string());
     connection.abort();
     let answer = answer?;
-    let status = answer.status();
-    answer
-        .headers()
-        .get(STAMP_HEADER)
-        .and_then(|stamp| stamp.to_str().ok())
-        .and_then(|stamp| stamp.parse().ok())
-        .ok_or_else(|| format!("status {status} without a backend's stamp"))
+    let stamp = answer.headers().get(STAMP_HEADER).and_then(|stamp| stamp.to_str().ok());
+    Ok(Answer { status: answer.status().as_u16(), stamp: stamp.and_then(|stamp| stamp.parse().ok()) })
 }

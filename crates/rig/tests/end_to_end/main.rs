@@ -17,6 +17,7 @@ mod environment;
 mod health;
 mod interruption;
 mod nemesis;
+mod own_service;
 mod pages;
 mod proof;
 mod routing;

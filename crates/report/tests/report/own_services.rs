@@ -141,12 +141,12 @@ fn a_new_generation_that_the_log_never_names_is_not_proved() {
 fn requests_that_the_old_generation_gets_after_it_was_taken_out_void_the_deploy() {
     let plan = own(plan());
     let mut records = withheld(DRAINED);
-    // 50 ms before it is stopped, and longer after its deregistration than word of that needs.
-    let times = ms(4040.0)..ms(4060.0);
+    // Answered before it is stopped, and sent longer after its deregistration than word of that needs.
+    let times = ms(4001.0)..ms(4006.0);
     for event in &mut records.history {
         if matches!(&event.what, Happening::Deregistered { incarnation, .. } if incarnation.backend == "web-1")
         {
-            event.at = ms(3900.0);
+            event.at = ms(3880.0);
         }
     }
     for (request, line) in records.requests.iter().zip(&mut records.access) {

@@ -221,21 +221,25 @@ pub(super) fn deploys(run: &RunSummary) -> Option<Table> {
         rows,
         notes: vec![format!(
             "In flight: requests that the old generation had in hand, by {by}; + later: those that it received although they \
-             were sent after its confirmed deregistration. Longest drain: from that to its last response, by {by}, + how much \
+             were sent after its confirmed deregistration. Longest drain: from that to its last response, by {again}, + how much \
              longer rig looked until it was sure. New share: the part of its pool's requests that each new generation got \
              before the deploy went on.",
-            by = who_had_them(run)
+            by = who_had_them(run),
+            again = if by_log(run) { "the same" } else { "its ledger" }
         )],
     })
 }
 
 /// By what it is known who had which request.
 pub(crate) fn who_had_them(run: &RunSummary) -> &'static str {
-    let deploys = || run.cells.iter().filter_map(|cell| cell.deploy.as_ref());
-    match deploys().any(|deploy| deploy.by_log) {
+    match by_log(run) {
         true => "the balancer's log and the times of the clients (your own service keeps no ledger)",
         false => "its own ledger",
     }
+}
+
+fn by_log(run: &RunSummary) -> bool {
+    run.cells.iter().filter_map(|cell| cell.deploy.as_ref()).any(|deploy| deploy.by_log)
 }
 
 fn numbers(deploy: &DeployRecord) -> [String; 7] {

@@ -65,7 +65,7 @@ impl<'a> Analysis<'a> {
         let evidence = Evidence::gather(&records.history).under(variant);
         let joined = join(records);
         let by_log = match evidence.own_services {
-            true => by_log::executions(&records.history, &joined),
+            true => by_log::executions(&records.history, &joined, &evidence.gaps),
             false => Vec::new(),
         };
         let without_id = records.access.iter().filter(|line| line.id.is_none()).count() as u64;

@@ -215,7 +215,7 @@ pub fn record(
             }
             Happening::DeployAborted { reason, incarnation } => {
                 record.aborted = Some(format!("{incarnation}: {reason}"));
-                record.aborted_by_a_death = was_killed(history, incarnation);
+                record.aborted_by_a_death = was_killed(history, incarnation, by_log);
             }
             Happening::DeployFinished { .. } => finished.push(event.at),
             _ => {}
@@ -243,11 +243,14 @@ fn settles_within(variant: &Variant, joined: &BTreeMap<RequestId, Traces<'_>>) -
     variant.traffic.timeout.0.min(SETTLED.max(2 * slowest))
 }
 
-/// Whether somebody other than the deploy ended `incarnation` while the load ran.
-fn was_killed(history: &[Event], incarnation: &Incarnation) -> bool {
+/// Whether somebody other than the deploy ended `incarnation` while the load ran. A service of the user's may have ended by
+/// itself, of which a deploy that was to show something else is no proof.
+fn was_killed(history: &[Event], incarnation: &Incarnation, own_service: bool) -> bool {
     under_load(history).iter().any(|event| match &event.what {
         Happening::Faulted { incarnation: harmed, .. } => harmed == incarnation,
-        Happening::Exited { component, expected, .. } => !expected && *component == incarnation.to_string(),
+        Happening::Exited { component, expected, .. } => {
+            !expected && !own_service && *component == incarnation.to_string()
+        }
         _ => false,
     })
 }

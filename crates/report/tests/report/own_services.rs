@@ -1,4 +1,6 @@
+use model::access_log::LogGap;
 use model::history::Happening;
+use model::outcome::{Cause, Stage};
 use model::plan::SavedPlan;
 use model::records::CellRecords;
 use model::service::{OwnService, Readiness, StopSignal};
@@ -100,6 +102,29 @@ fn what_no_ledger_says_is_unproven_and_never_zero() {
     assert!(told.contains("executed twice not known"), "{told}");
     // What the log says of attempts is known: with retries off there was one each.
     assert!(matches!(expect[2], Holding::Held), "{expect:?}");
+}
+
+/// HAProxy writes no line about them: they are those of the backend that died meanwhile, if it is one alone.
+#[test]
+fn what_a_balancer_closes_without_a_line_was_in_flight_at_the_backend_that_died() {
+    let plan = own(plan());
+    let mut records = withheld(CONTROL);
+    let lost = |request: &&mut model::request::Request| request.outcome == answered(502);
+    for request in records.requests.iter_mut().filter(lost) {
+        request.outcome = failed(Stage::FirstByte, Cause::Eof);
+        request.first_byte = None;
+        records.access.retain(|line| line.id != Some(request.id));
+    }
+    let told = access_log_with(true, vec![LogGap::SilentClose]);
+    records
+        .history
+        .iter_mut()
+        .filter(|event| matches!(event.what, Happening::AccessLog { .. }))
+        .for_each(|event| event.what = told.clone());
+    let cell = summarise(&plan, &records);
+    assert!(cell.books.balance(), "{:?}", cell.books);
+    let in_flight: u64 = cell.deploy.as_ref().unwrap().at_terminations().iter().sum();
+    assert_eq!(in_flight, cell.counts.dropped, "{:?}", cell.deploy);
 }
 
 /// Nobody could say that the drains were over in time.

@@ -60,6 +60,7 @@ fn pool<'s>(name: &str) -> Form<'s, Pool> {
         .following("backends", |it| backends_of(&it.pool.name, &it.backend), |it| &mut it.pool.backends)
         .about("How many, then called `POOL-1`, `POOL-2`, …; or each by name.")
         .required()
+        .explained(|it, written| if service::is_one(&it.service) { bare_names(&it.pool) } else { written })
         .key(
             "sessions",
             words([("none", None), kept(Sessions::Memory), kept(Sessions::Redis), kept(Sessions::Jwt)]),
@@ -69,6 +70,7 @@ fn pool<'s>(name: &str) -> Form<'s, Pool> {
             "Where its backends keep the sessions of users: in their own memory, in a Redis beside \
              them, or with the users, in signed tokens.",
         )
+        .explained_if(|it| !service::is_one(&it.service))
         .key("health_path", path().written(Written::plain), |it| &mut it.pool.health_path)
         .about("Where its backends say whether they are healthy; `health_check` must ask there.")
         .include(of_all, |it| &mut it.backend)
@@ -124,7 +126,17 @@ fn backend<'s>(common: Backend) -> Form<'s, Backend> {
         .about("Multiplies this backend's service times.")
         .default_is("1x");
     let backend = section.whole().or_harmless(common);
-    backend.remarked(|it| it.spare.then(|| format!("{}: a spare, which the surge deploy adds", it.id)))
+    backend.remarked(spare)
+}
+
+fn spare(backend: &Backend) -> Option<String> {
+    backend.spare.then(|| format!("{}: a spare, which the surge deploy adds", backend.id))
+}
+
+/// The backends of a service of the user's, which has none of the keys of rig's own.
+fn bare_names(pool: &Pool) -> Written {
+    let bare = |it: &Backend| spare(it).map_or_else(|| Written::Plain("{}".into()), Written::Remark);
+    Written::map(pool.backends.iter().map(|backend| (backend.id.as_str(), bare(backend))))
 }
 
 /// So many times as long as `latency`.

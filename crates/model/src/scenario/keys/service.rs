@@ -22,9 +22,13 @@ const VARIABLES: usize = 64;
 const OF_RIG: [&str; 8] =
     ["boot", "latency", "at_once", "queue", "body", "on_term", "health_in_queue", "sessions"];
 
+/// Whether it says anything.
+pub(super) fn is_one(service: &OwnService) -> bool {
+    *service != OwnService::none()
+}
+
 /// Keys of a pool.
 pub(super) fn service<'s>() -> Section<'s, OwnService> {
-    let is_one = |it: &OwnService| it != &OwnService::none();
     Section::loose(OwnService::none())
         .key("command", command(), |it| &mut it.command)
         .about(

@@ -111,8 +111,10 @@ impl UpTask<'_> {
     }
 
     async fn stand(&self, runtime: &impl Runtime) -> Result<Exit, Failure> {
-        let own = [Need::Command, Need::Image].into_iter().filter(|need| self.variant.needs().contains(need));
-        for (need, why) in own.filter_map(|need| Some((need, runtime.lacks(need)?))) {
+        let mut own =
+            [Need::Command, Need::Image].into_iter().filter(|need| self.variant.needs().contains(need));
+        let lacked = own.find_map(|need| Some((need, runtime.lacks(need)?)));
+        if let Some((need, why)) = lacked {
             let message = format!("{} runtime: no `{}` ({why})", runtime.name(), need.name());
             return Err(Failure::environment(anyhow::anyhow!(message)));
         }

@@ -114,6 +114,13 @@ fn pools(topology: &Topology) -> String {
 }
 
 fn pool_words(pool: &Pool) -> String {
+    if let Some(service) = &pool.service {
+        let serving = pool.serving().count();
+        let what =
+            service.image.as_deref().or(service.command.first().map(String::as_str)).unwrap_or_default();
+        let noun = if serving == 1 { "backend" } else { "backends" };
+        return format!("{serving} {noun} of the user's own service, `{what}`");
+    }
     let mut kinds: Vec<(String, usize)> = Vec::new();
     for backend in pool.serving() {
         let words = service(backend);

@@ -29,6 +29,7 @@ pub mod records;
 pub mod request;
 pub mod sample;
 pub mod scenario;
+pub mod service;
 pub mod sessions;
 pub mod split;
 pub mod statuses;

@@ -53,6 +53,10 @@ pub enum Need {
     Fault(FaultKind),
     /// A source address for each user of the load.
     SourceAddresses,
+    /// Backends that are a command of the user's.
+    Command,
+    /// Backends that are containers of an image of the user's.
+    Image,
 }
 
 impl Need {
@@ -61,6 +65,8 @@ impl Need {
         match self {
             Need::Fault(kind) => kind.name(),
             Need::SourceAddresses => "identity: source_address",
+            Need::Command => "command",
+            Need::Image => "image",
         }
     }
 }
@@ -157,7 +163,11 @@ impl Variant {
     /// What it needs of a runtime.
     pub fn needs(&self) -> BTreeSet<Need> {
         let faults = self.faults().map(|fault| Need::Fault(fault.kind));
-        faults.chain(self.traffic.has_sources().then_some(Need::SourceAddresses)).collect()
+        let services = self.topology.services().map(|service| match service.image {
+            None => Need::Command,
+            Some(_) => Need::Image,
+        });
+        faults.chain(self.traffic.has_sources().then_some(Need::SourceAddresses)).chain(services).collect()
     }
 
     /// The faults of its timeline.
@@ -233,6 +243,9 @@ impl Plan {
         for variant in &mut plan.saved.variants {
             if let Some(target) = &mut variant.target {
                 target.directory = directory.to_owned();
+            }
+            for service in variant.topology.pools.iter_mut().filter_map(|pool| pool.service.as_mut()) {
+                service.directory = directory.to_owned();
             }
             for own in variant.own.values_mut() {
                 own.config = directory.join(&own.config);

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::service::OwnService;
 use crate::sessions::Sessions;
 use crate::split::Split;
 use crate::statuses::Statuses;
@@ -69,6 +70,14 @@ impl Topology {
     pub fn backend(&self, id: &str) -> Option<&Backend> {
         self.pools.iter().flat_map(|pool| &pool.backends).find(|b| b.id == id)
     }
+    /// What stands behind the balancer, if that is no backend of rig's own: all pools agree on that.
+    pub fn services(&self) -> impl Iterator<Item = &OwnService> {
+        self.pools.iter().filter_map(|pool| pool.service.as_ref())
+    }
+    /// What `backend` is, if it is none of rig's own.
+    pub fn service_of(&self, backend: &str) -> Option<&OwnService> {
+        self.pool_of(backend)?.service.as_ref()
+    }
     /// The balancer's cookie for the users of `pool`. All routes to a pool agree on it.
     pub fn sticky_cookie(&self, pool: &str) -> Option<&str> {
         let mut leading = self.routes.iter().filter(|route| route.to.pools().any(|name| name == pool));
@@ -115,6 +124,9 @@ pub struct Pool {
     /// Where they keep sessions; `None`: they keep none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sessions: Option<Sessions>,
+    /// What its backends are, if they are not rig's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<OwnService>,
 }
 
 /// Where backends say whether they are healthy, and where balancers ask, unless the scenario says otherwise.
@@ -126,6 +138,11 @@ impl Pool {
     /// The backends that serve from the start.
     pub fn serving(&self) -> impl Iterator<Item = &Backend> {
         self.backends.iter().filter(|b| !b.spare)
+    }
+    /// Where rig asks whether a backend can serve.
+    pub fn ready_path(&self) -> &str {
+        let own = self.service.as_ref().and_then(|service| service.ready.path.as_deref());
+        own.unwrap_or(&self.health_path)
     }
 }
 

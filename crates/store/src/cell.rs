@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use model::access_log::Logged;
 use model::history::Event;
+use model::identity::Incarnation;
 use model::ledger::Execution;
 use model::sample::Sample;
 use serde::Serialize;
@@ -77,6 +78,10 @@ impl CellDir {
     /// The balancer's access log as it wrote it.
     pub fn access_log(&self) -> PathBuf {
         self.path.join("access.log")
+    }
+    /// What one life of a user's service said.
+    pub fn service_log(&self, incarnation: &Incarnation) -> PathBuf {
+        self.path.join("services").join(format!("{}.log", incarnation.to_string().replace('/', ".")))
     }
     /// What the balancer said beside its access log.
     pub fn balancer_log(&self) -> PathBuf {

@@ -23,7 +23,7 @@ pub(super) fn sets(topology: &Topology) -> Vec<Pool> {
         Layer::Four => {
             let backends = topology.pools.iter().flat_map(|pool| pool.backends.clone()).collect();
             let health_path = topology.pools.first().map(|pool| pool.health_path.clone()).unwrap_or_default();
-            vec![Pool { name: EVERY_POOL.to_owned(), backends, health_path, sessions: None }]
+            vec![Pool { name: EVERY_POOL.to_owned(), backends, health_path, sessions: None, service: None }]
         }
     }
 }

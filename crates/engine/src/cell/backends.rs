@@ -70,6 +70,21 @@ pub(super) struct BackendLife {
     noticed: bool,
 }
 
+impl BackendLife {
+    /// One whose process has just been started.
+    pub(super) fn begun(incarnation: Incarnation, ledger: PathBuf, handle: Handle) -> BackendLife {
+        BackendLife {
+            incarnation,
+            ledger,
+            handle,
+            talk: None,
+            ending: false,
+            reported: false,
+            noticed: false,
+        }
+    }
+}
+
 /// A backend that died though nobody had ended it.
 pub(super) struct Loss {
     pub(super) incarnation: Incarnation,
@@ -108,6 +123,9 @@ impl<R: Runtime> Backends<'_, R> {
             .ok_or_else(|| failed("the topology has no such backend".into()))?;
         let directory = self.directory.join(incarnation.to_string().replace('/', "."));
         std::fs::create_dir_all(&directory).map_err(CellError::file(&directory))?;
+        if let Some(service) = self.topology().service_of(&incarnation.backend) {
+            return self.launch_own(incarnation, service, directory).await;
+        }
         let ledger = directory.join("ledger.ndjson");
         let pod = &self.pods[&incarnation.backend];
         let job = Job::Backend(BackendJob {
@@ -137,15 +155,7 @@ impl<R: Runtime> Backends<'_, R> {
             .await?;
         let handle = process.handle.clone();
         self.recorder.record(Happening::Launched { component: incarnation.to_string(), pid: handle.pid });
-        self.lives.borrow_mut().push(BackendLife {
-            incarnation: incarnation.clone(),
-            ledger,
-            handle,
-            talk: None,
-            ending: false,
-            reported: false,
-            noticed: false,
-        });
+        self.lives.borrow_mut().push(BackendLife::begun(incarnation.clone(), ledger, handle));
         let _booting = Booting { lives: &self.lives, incarnation };
         let boots = async {
             greet(&mut process).await?;
@@ -156,8 +166,12 @@ impl<R: Runtime> Backends<'_, R> {
             }
         };
         boots.await.inspect_err(|_| self.report_exits())?;
-        self.with_life(incarnation, |life| life.talk = Some(process));
+        self.listens_from_now_on(incarnation, process);
         Ok(())
+    }
+
+    pub(super) fn listens_from_now_on(&self, incarnation: &Incarnation, process: Process) {
+        self.with_life(incarnation, |life| life.talk = Some(process));
     }
 
     /// Where `backend` says whether it is healthy.
@@ -401,9 +415,9 @@ impl<R: Runtime> Backends<'_, R> {
 
 /// A backend that is starting. What nobody waits for any more, or failed alive, ends by itself as its input does, which
 /// then surprises nobody.
-struct Booting<'a> {
-    lives: &'a RefCell<Vec<BackendLife>>,
-    incarnation: &'a Incarnation,
+pub(super) struct Booting<'a> {
+    pub(super) lives: &'a RefCell<Vec<BackendLife>>,
+    pub(super) incarnation: &'a Incarnation,
 }
 
 impl Drop for Booting<'_> {

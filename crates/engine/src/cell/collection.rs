@@ -11,7 +11,7 @@ use super::error::CellError;
 use super::ledgers::{read_access_log, read_ledger};
 use super::testbed::Testbed;
 use crate::balancer::{adapter, tells_of_shortage};
-use crate::program::STDERR_FILE;
+use crate::program::{STDERR_FILE, STDOUT_FILE};
 use crate::runtime::Runtime;
 
 impl<R: Runtime> Testbed<'_, R> {
@@ -96,13 +96,34 @@ impl<R: Runtime> Testbed<'_, R> {
         for name in self.own_words().into_iter().filter(|name| *name != access) {
             words.extend(std::fs::read(self.site.directory.join(name)).unwrap_or_default());
         }
+        self.keep_words_of_services()?;
         let agents = self.backends.lives.borrow();
-        let agents = agents.iter().filter_map(|life| life.ledger.parent());
+        let agents = agents.iter().filter(|life| !self.backends.is_own(&life.incarnation.backend));
+        let agents = agents.filter_map(|life| life.ledger.parent());
         for directory in agents.chain([self.scratch.join("generator").as_path()]) {
             words.extend(std::fs::read(directory.join(STDERR_FILE)).unwrap_or_default());
         }
         let path = self.order.dir.balancer_log();
         std::fs::write(&path, words).map_err(CellError::file(path))
+    }
+}
+
+impl<R: Runtime> Testbed<'_, R> {
+    /// What each life of a user's service said, in a file of its own.
+    fn keep_words_of_services(&self) -> Result<(), CellError> {
+        let lives = self.backends.lives.borrow();
+        for life in lives.iter().filter(|life| self.backends.is_own(&life.incarnation.backend)) {
+            let mut words = Vec::new();
+            for name in [STDOUT_FILE, STDERR_FILE] {
+                let path = life.ledger.with_file_name(name);
+                words.extend(std::fs::read(path).unwrap_or_default());
+            }
+            let path = self.order.dir.service_log(&life.incarnation);
+            let directory = path.parent().unwrap_or(&path);
+            std::fs::create_dir_all(directory).map_err(CellError::file(directory))?;
+            std::fs::write(&path, words).map_err(CellError::file(path))?;
+        }
+        Ok(())
     }
 }
 

@@ -16,6 +16,7 @@ use super::error::CellError;
 use super::listener::BalancerListener;
 use super::lookout::Lookout;
 use super::readiness;
+use super::served::Served;
 use crate::balancer::{DrainSignal, Standing};
 use crate::host::Signal;
 use crate::runtime::Runtime;
@@ -33,6 +34,8 @@ pub(super) struct CellFleet<'a, R> {
     pub(super) lookout: &'a Lookout,
     /// The load, if there is one.
     pub(super) load: Option<FleetLoad>,
+    /// What the balancer's log says of the load so far.
+    pub(super) served: &'a Served<'a>,
 }
 
 /// What a deploy has to know of the load.
@@ -42,6 +45,30 @@ pub(super) struct FleetLoad {
     pub(super) ends: Option<Nanos>,
     /// How long its clients wait.
     pub(super) timeout: Duration,
+}
+
+impl<R: Runtime> CellFleet<'_, R> {
+    /// What the balancer alone says of the requests that a service of the user's still has.
+    async fn drain_reading_of_own(
+        &self,
+        backend: &str,
+        signal: DrainSignal,
+        old_workers_are_gone: bool,
+    ) -> Result<DrainReading, CellError> {
+        let in_flight = |count, steady, source| DrainReading::InFlight { count, received: 0, steady, source };
+        Ok(match signal {
+            DrainSignal::View => {
+                let source = "nothing in flight, by the balancer's view";
+                in_flight(self.control.in_flight(backend).await?, STEADY_VIEW, source)
+            }
+            // What they had sent there has ended, and the new ones send nothing.
+            DrainSignal::OldWorkers(_) if old_workers_are_gone => {
+                in_flight(0, STEADY_VIEW, "the old workers are gone, with all that they had in flight")
+            }
+            DrainSignal::OldWorkers(_) => DrainReading::Lingering,
+            DrainSignal::Backend { .. } => DrainReading::Unreadable,
+        })
+    }
 }
 
 impl<R: Runtime> Fleet for CellFleet<'_, R> {
@@ -80,6 +107,9 @@ impl<R: Runtime> Fleet for CellFleet<'_, R> {
             return Ok(DrainReading::Dead);
         }
         let (signal, old_workers_are_gone) = self.control.drain_signal(backend)?;
+        if self.backends.is_own(backend) {
+            return self.drain_reading_of_own(backend, signal, old_workers_are_gone).await;
+        }
         let own = self.backends.status(backend).await;
         Ok(match (signal, own) {
             (DrainSignal::OldWorkers(_), _) if !old_workers_are_gone => DrainReading::Lingering,
@@ -108,8 +138,10 @@ impl<R: Runtime> Fleet for CellFleet<'_, R> {
     }
 
     async fn terminate(&self, backend: &str) -> Result<(), CellError> {
-        if let Some((incarnation, at)) = self.backends.end(backend, Signal::Term).await? {
-            let signal = Signal::Term.name().to_owned();
+        let service = self.backends.topology().service_of(backend);
+        let signal = service.map_or(Signal::Term, |service| service.stop_signal.into());
+        if let Some((incarnation, at)) = self.backends.end(backend, signal).await? {
+            let signal = signal.name().to_owned();
             self.backends.recorder.record_at(at, Happening::Terminated { incarnation, signal });
         }
         Ok(())
@@ -126,6 +158,10 @@ impl<R: Runtime> Fleet for CellFleet<'_, R> {
 
     fn keeps_users(&self, pool: &str) -> bool {
         let topology = self.backends.topology();
+        // Nothing in an answer would tell which backend a user who comes anew has reached.
+        if topology.pool(pool).is_some_and(|pool| pool.service.is_some()) {
+            return false;
+        }
         topology.sticky_cookie(pool).is_some() || topology.balance == Balance::SourceHash
     }
 
@@ -140,6 +176,9 @@ impl<R: Runtime> Fleet for CellFleet<'_, R> {
     }
 
     async fn healthy(&self, backend: &str) -> bool {
+        if self.backends.is_own(backend) {
+            return self.backends.ready(backend).await.is_ok();
+        }
         let url = format!("http://{}{}", self.backends.address(backend), self.backends.health_path(backend));
         let asked = self.backends.http.get(url).timeout(ANSWER_WITHIN).send().await;
         asked.is_ok_and(|answer| answer.status().is_success())
@@ -155,6 +194,11 @@ impl<R: Runtime> Fleet for CellFleet<'_, R> {
         let members =
             self.backends.topology().pool(pool).map(|pool| pool.backends.as_slice()).unwrap_or_default();
         for backend in members.iter().filter(|backend| running.contains(&backend.id)) {
+            if self.backends.is_own(&backend.id) {
+                let logged = self.served.counts()?.of_load.get(&backend.id).copied();
+                received.insert(backend.id.clone(), logged.unwrap_or(0));
+                continue;
+            }
             // A frozen backend answers nothing; what it received stands still anyway.
             if let Ok(status) = self.backends.status(&backend.id).await {
                 received.insert(backend.id.clone(), status.received);
@@ -164,6 +208,10 @@ impl<R: Runtime> Fleet for CellFleet<'_, R> {
     }
 
     fn slowest(&self, pool: &str) -> Result<Option<WindowDerivation>, CellError> {
+        if self.backends.topology().pool(pool).is_some_and(|pool| pool.service.is_some()) {
+            let reason = "drain: auto is derived from ledgers, which a service of your own does not keep; say how long";
+            return Err(self.refused(reason));
+        }
         let served: Vec<Duration> = self
             .backends
             .ledgers(pool)?

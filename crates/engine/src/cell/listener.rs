@@ -50,6 +50,26 @@ impl BalancerListener {
         header: Option<&HeaderMatch>,
         source: Option<IpAddr>,
     ) -> Result<Incarnation, String> {
+        let Answer { status, stamp } = self.answer(path, header, source).await?;
+        stamp.ok_or_else(|| format!("status {status} without a backend's stamp"))
+    }
+
+    /// The status that a request for `path` is answered with.
+    pub(super) async fn status(
+        &self,
+        path: &str,
+        header: Option<&HeaderMatch>,
+        source: Option<IpAddr>,
+    ) -> Result<u16, String> {
+        self.answer(path, header, source).await.map(|answer| answer.status)
+    }
+
+    async fn answer(
+        &self,
+        path: &str,
+        header: Option<&HeaderMatch>,
+        source: Option<IpAddr>,
+    ) -> Result<Answer, String> {
         match tokio::time::timeout(WITHIN, self.asked(path, header, source)).await {
             Ok(answer) => answer,
             Err(_) => Err(format!("no answer within {} s", WITHIN.as_secs())),
@@ -67,7 +87,7 @@ impl BalancerListener {
         path: &str,
         header: Option<&HeaderMatch>,
         source: Option<IpAddr>,
-    ) -> Result<Incarnation, String> {
+    ) -> Result<Answer, String> {
         let wanted = header.filter(|header| header.name.eq_ignore_ascii_case(HOST.as_str()));
         let host = match (wanted, &self.host, &self.tls) {
             (Some(header), ..) => header.value.clone(),
@@ -89,20 +109,27 @@ impl BalancerListener {
         }
         let stream = socket.connect(self.address).await.map_err(|error| error.to_string())?;
         match &self.tls {
-            None => stamp_of(stream, request).await,
+            None => answer_of(stream, request).await,
             Some((config, name)) => {
                 let connector = TlsConnector::from(config.clone());
                 let stream = connector.connect(name.clone(), stream).await;
-                stamp_of(stream.map_err(|error| format!("no TLS: {error}"))?, request).await
+                answer_of(stream.map_err(|error| format!("no TLS: {error}"))?, request).await
             }
         }
     }
 }
 
-async fn stamp_of(
+/// What a request was answered.
+struct Answer {
+    status: u16,
+    /// Who says that it answered; `None`: nobody of rig's.
+    stamp: Option<Incarnation>,
+}
+
+async fn answer_of(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     request: Request<Empty<Bytes>>,
-) -> Result<Incarnation, String> {
+) -> Result<Answer, String> {
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await
         .map_err(|error| error.to_string())?;
@@ -111,11 +138,6 @@ async fn stamp_of(
     let answer = sender.send_request(request).await.map_err(|error| error.to_string());
     connection.abort();
     let answer = answer?;
-    let status = answer.status();
-    answer
-        .headers()
-        .get(STAMP_HEADER)
-        .and_then(|stamp| stamp.to_str().ok())
-        .and_then(|stamp| stamp.parse().ok())
-        .ok_or_else(|| format!("status {status} without a backend's stamp"))
+    let stamp = answer.headers().get(STAMP_HEADER).and_then(|stamp| stamp.to_str().ok());
+    Ok(Answer { status: answer.status().as_u16(), stamp: stamp.and_then(|stamp| stamp.parse().ok()) })
 }

@@ -10,6 +10,7 @@ use model::job::STATUS_PATH;
 use model::topology::{Balance, HeaderMatch, Layer, Route, Topology};
 use tokio::time::Instant;
 
+use super::error::CellError;
 use super::listener::BalancerListener;
 
 /// Between two probes.
@@ -76,6 +77,48 @@ pub(super) async fn every_backend_answers(
              the source sends rig's one address to one backend"
         ),
     })
+}
+
+/// The same where backends stamp nothing: probes until every serving backend of every routed pool is among those that the
+/// balancer's log names, which `logged` tells.
+pub(super) async fn every_backend_is_logged(
+    topology: &Topology,
+    listener: &BalancerListener,
+    logged: impl Fn() -> Result<BTreeSet<String>, CellError>,
+    within: Duration,
+    gone: impl Fn() -> bool,
+) -> Result<Result<String, String>, CellError> {
+    let begun = Instant::now();
+    let mut probes = 0;
+    for way in ways(topology) {
+        let health =
+            topology.pool_of(way.backends.first().copied().unwrap_or_default()).map(|pool| pool.ready_path());
+        // Another route may have the health path: then any answer of a backend does.
+        let on_the_way = health.filter(|path| path.starts_with(way.path));
+        let path = on_the_way.unwrap_or(way.path);
+        let expected = if on_the_way.is_some() { 200..300 } else { 200..500 };
+        loop {
+            probes += 1;
+            let answer = listener.status(path, way.header, source(listener.address, probes)).await;
+            let fits = answer.as_ref().is_ok_and(|status| expected.contains(status));
+            let known = logged()?;
+            let missing: Vec<&str> = way.backends.iter().copied().filter(|it| !known.contains(*it)).collect();
+            if fits && missing.is_empty() {
+                break;
+            }
+            let last = match answer {
+                Ok(status) if fits => format!("status {status}, and the access log does not name them"),
+                Ok(status) => format!("status {status}"),
+                Err(why) => why,
+            };
+            if gone() || begun.elapsed() > within {
+                let url = listener.url(path);
+                return Ok(Err(format!("no answer from {} on {url}; last: {last}", missing.join(", "))));
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+    Ok(Ok(format!("the access log names every backend for a request through the listener, {probes} probes")))
 }
 
 /// Asks through `listener`, without any cookie and from changing addresses, until `wanted` answers; returns how often

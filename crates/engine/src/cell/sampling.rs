@@ -56,7 +56,8 @@ pub(super) async fn sample<R: Runtime>(
 }
 
 async fn of_backends<R: Runtime>(backends: &Backends<'_, R>) -> Vec<(Nanos, BackendStatus)> {
-    let looks = backends.pods.keys().map(|backend| async move {
+    let asked = backends.pods.keys().filter(|backend| !backends.is_own(backend));
+    let looks = asked.map(|backend| async move {
         // A spare that nobody has launched yet.
         backends.running(backend)?;
         let status = backends.status_within(backend, SAMPLE_EVERY).await.ok()?;

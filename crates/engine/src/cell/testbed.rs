@@ -23,6 +23,7 @@ use super::error::CellError;
 use super::fleet::{CellFleet, FleetLoad};
 use super::listener::BalancerListener;
 use super::recorder::Recorder;
+use super::served::Served;
 use super::service::RunningService;
 use super::stages::Stages;
 use super::token_keys::{TokenKeys, password};
@@ -91,7 +92,11 @@ impl<'a, R: Runtime> Testbed<'a, R> {
         let generator = runtime.pod(PodOrder { name: "generator", ports: 0, reach: Reach::Cell });
         let backends = variant.topology.pools.iter().flat_map(|pool| &pool.backends);
         let backends = backends.map(|backend| async {
-            let pod = runtime.pod(PodOrder { name: &backend.id, ports: 1, reach: Reach::Cell }).await?;
+            let mut pod = runtime.pod(PodOrder { name: &backend.id, ports: 1, reach: Reach::Cell }).await?;
+            // An image listens where it does, and its pod has the address for itself.
+            if let Some(own) = variant.topology.service_of(&backend.id).filter(|own| own.image.is_some()) {
+                pod.addresses[0].set_port(own.port);
+            }
             Ok::<_, RuntimeError>((backend.id.clone(), pod))
         });
         let services = components::beside(&variant.topology).map(|service| async move {
@@ -188,7 +193,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
         Ok(LoadJob {
             targets: vec![self.site.listener],
             host: None,
-            identity_header: None,
+            identity_header: self.variant.topology.services().find_map(|own| own.identity_header.clone()),
             // Set at the launch.
             origin: Nanos(0),
             tls: self.site.certificates.as_ref().map(|it| it.for_client(traffic.resumption)),
@@ -216,7 +221,9 @@ impl<'a, R: Runtime> Testbed<'a, R> {
         let (lookout, looking) = lookout::lookout(control.sees());
         let traffic = &self.variant.traffic;
         let load = Some(FleetLoad { ends: Some(origin + traffic.duration.0), timeout: traffic.timeout.0 });
-        let fleet = CellFleet { backends: &self.backends, control: &control, lookout: &lookout, load };
+        let served = &Served::by(kind, &self.site);
+        let fleet =
+            CellFleet { backends: &self.backends, control: &control, lookout: &lookout, load, served };
         let calm = lookout::calm(self.variant.topology.health_check.as_ref().map(|check| check.every));
         let out = |backend: &str| self.backends.replacing.borrow().contains(backend);
         let mut interrupted = self.order.interrupted.clone();
@@ -348,7 +355,10 @@ impl<'a, R: Runtime> Testbed<'a, R> {
         let first: Vec<Incarnation> = serving.map(|backend| Incarnation::new(&backend.id, 1)).collect();
         let launches = first.iter().map(|incarnation| async move {
             self.backends.launch(incarnation, false).await?;
-            let proof = "it listens".to_owned();
+            let proof = match self.backends.is_own(&incarnation.backend) {
+                true => "its health endpoint says 2xx".to_owned(),
+                false => "it listens".to_owned(),
+            };
             self.recorder.record(Happening::Ready { component: incarnation.to_string(), proof });
             Ok::<(), CellError>(())
         });
@@ -378,14 +388,19 @@ impl<'a, R: Runtime> Testbed<'a, R> {
         let kind = self.kind;
         let gone = || balancer.exited().is_some();
         let listener = BalancerListener::of(&self.site, self.variant.traffic.host())?;
-        let ready = readiness::every_backend_answers(
-            &self.variant.topology,
-            &listener,
-            |backend| self.site.address_of(backend),
-            READY_WITHIN,
-            gone,
-        );
-        match ready.await {
+        let topology = &self.variant.topology;
+        let ready = match topology.services().next() {
+            Some(_) => {
+                let served = Served::by(kind, &self.site);
+                let logged = || Ok(served.counts()?.others.into_keys().collect());
+                readiness::every_backend_is_logged(topology, &listener, logged, READY_WITHIN, gone).await?
+            }
+            None => {
+                let address_of = |backend: &str| self.site.address_of(backend);
+                readiness::every_backend_answers(topology, &listener, address_of, READY_WITHIN, gone).await
+            }
+        };
+        match ready {
             Ok(proof) => {
                 self.recorder.record(Happening::Ready { component: BALANCER.to_owned(), proof });
                 Ok(())

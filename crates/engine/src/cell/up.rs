@@ -15,6 +15,7 @@ use super::error::CellError;
 use super::fleet::{CellFleet, FleetLoad};
 use super::generator::{self, GeneratorProcess};
 use super::lookout;
+use super::served::Served;
 use super::stages::Stages;
 use super::testbed::Testbed;
 use super::{Drive, End, Order, perform};
@@ -157,7 +158,9 @@ impl<R: Runtime> Testbed<'_, R> {
         let control = Control::new(kind, &self.backends, &self.site, &self.templates, balancer);
         let (lookout, _looking) = lookout::lookout(false);
         let load = loaded.then_some(FleetLoad { ends: None, timeout: self.variant.traffic.timeout.0 });
-        let fleet = CellFleet { backends: &self.backends, control: &control, lookout: &lookout, load };
+        let served = &Served::by(kind, &self.site);
+        let fleet =
+            CellFleet { backends: &self.backends, control: &control, lookout: &lookout, load, served };
         while let Some(DeployRequest { deploy: wanted, ended }) = requests.recv().await {
             let done = match self.variant.topology.pool(&wanted.pool) {
                 Some(pool) => deploy(&fleet, ENTRY, &wanted, pool).await,

@@ -28,7 +28,12 @@ pub(crate) struct Launched {
     pub(crate) groups: BTreeSet<i32>,
     /// Where they began. What leaves its group to be a daemon stays there, or is found before it has gone.
     pub(crate) directories: BTreeSet<PathBuf>,
+    /// What [`MARK`] says in the environment of a user's service, which may be anywhere.
+    pub(crate) marks: BTreeSet<String>,
 }
+
+/// The variable by which what a user's service leaves behind is known.
+pub(crate) const MARK: &str = "RIG_SERVICE";
 
 impl Launched {
     /// Ends everything that is left of it, and collects it. Says what could not be ended `within` that time.
@@ -63,7 +68,16 @@ impl Launched {
         let (parent, group): (i32, i32) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
         let began_there =
             || std::fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|it| self.directories.contains(&it));
-        Some(parent == own && (self.groups.contains(&group) || began_there()))
+        Some(parent == own && (self.groups.contains(&group) || began_there() || self.is_marked(pid)))
+    }
+
+    fn is_marked(&self, pid: i32) -> bool {
+        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        let mark = |variable: &[u8]| {
+            let (name, value) = std::str::from_utf8(variable).ok()?.split_once('=')?;
+            (name == MARK).then(|| self.marks.contains(value))
+        };
+        !self.marks.is_empty() && environment.split(|byte| *byte == 0).filter_map(mark).any(|known| known)
     }
 }
 
@@ -97,8 +111,26 @@ mod tests {
         let mut child = Command::new("sh").args(["-c", script]).current_dir(&place).spawn().unwrap();
         assert!(child.wait().unwrap().success());
         assert_eq!(there(&place), 1, "it stayed");
-        let launched = Launched { groups: [child.id() as i32].into(), directories: [place.clone()].into() };
+        let groups = [child.id() as i32].into();
+        let launched = Launched { groups, directories: [place.clone()].into(), ..Launched::default() };
         assert_eq!(launched.end(Duration::from_secs(20)).await, Vec::<i32>::new());
+        assert_eq!(there(&place), 0);
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn what_a_service_leaves_behind_is_known_by_its_mark() {
+        adopt();
+        let directory = tempfile::tempdir().unwrap();
+        let place = std::fs::canonicalize(directory.path()).unwrap();
+        let script = "setsid sleep 600 < /dev/null > /dev/null 2>&1 & exit 0";
+        let mut command = Command::new("sh");
+        let mut child =
+            command.args(["-c", script]).env(MARK, "web-1/1").current_dir(&place).spawn().unwrap();
+        assert!(child.wait().unwrap().success());
+        let launched = |mark: &str| Launched { marks: [mark.to_owned()].into(), ..Launched::default() };
+        assert_eq!(launched("web-1/2").end(Duration::from_secs(20)).await, Vec::<i32>::new());
+        assert_eq!(there(&place), 1, "it is another's");
+        assert_eq!(launched("web-1/1").end(Duration::from_secs(20)).await, Vec::<i32>::new());
         assert_eq!(there(&place), 0);
     }
 }

@@ -24,8 +24,22 @@ pub(crate) fn go_on(pid: u32) {
 
 /// Sends `signal` to a process group.
 pub(crate) fn send_group(group: u32, signal: Signal) {
+    send_group_number(group, signal.number());
+}
+
+/// Lets a process group stand still.
+pub(crate) fn stop_group(group: u32) {
+    send_group_number(group, Number::STOP);
+}
+
+/// Lets a process group that stands still go on.
+pub(crate) fn go_on_group(group: u32) {
+    send_group_number(group, Number::CONT);
+}
+
+fn send_group_number(group: u32, signal: Number) {
     if let Some(group) = known(group) {
-        let _ = kill_process_group(group, signal.number());
+        let _ = kill_process_group(group, signal);
     }
 }
 

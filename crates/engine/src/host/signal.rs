@@ -1,5 +1,6 @@
 //! Signals that rig sends.
 
+use model::service::StopSignal;
 use rustix::process::Signal as Number;
 
 /// A signal.
@@ -7,6 +8,8 @@ use rustix::process::Signal as Number;
 pub enum Signal {
     /// SIGTERM.
     Term,
+    /// SIGINT.
+    Int,
     /// SIGQUIT.
     Quit,
     /// SIGHUP.
@@ -19,11 +22,22 @@ pub enum Signal {
     Kill,
 }
 
+impl From<StopSignal> for Signal {
+    fn from(signal: StopSignal) -> Signal {
+        match signal {
+            StopSignal::Term => Signal::Term,
+            StopSignal::Int => Signal::Int,
+            StopSignal::Quit => Signal::Quit,
+        }
+    }
+}
+
 impl Signal {
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             Signal::Term => "SIGTERM",
+            Signal::Int => "SIGINT",
             Signal::Quit => "SIGQUIT",
             Signal::Hup => "SIGHUP",
             Signal::Usr1 => "SIGUSR1",
@@ -35,6 +49,7 @@ impl Signal {
     pub(super) fn number(self) -> Number {
         match self {
             Signal::Term => Number::TERM,
+            Signal::Int => Number::INT,
             Signal::Quit => Number::QUIT,
             Signal::Hup => Number::HUP,
             Signal::Usr1 => Number::USR1,

@@ -4,6 +4,7 @@ pub mod docker;
 mod error;
 pub mod process;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,11 +21,24 @@ use crate::program::Program;
 
 /// What a component runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Runs {
+pub enum Runs<'a> {
     /// A program that is not rig's own.
     Program(&'static Program),
     /// rig's own `agent load` or `agent backend`.
     Agent(&'static str),
+    /// A service of the user's. As a local process its program is the first of the arguments.
+    Own(&'a OwnProgram),
+}
+
+/// One life of a service of the user's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OwnProgram {
+    /// The image; `None`: it is a local process.
+    pub image: Option<String>,
+    /// What is added to its environment.
+    pub variables: BTreeMap<String, String>,
+    /// Where it works, as a local process.
+    pub directory: PathBuf,
 }
 
 /// A pod to open: what keeps an address while the processes that serve there come and go.
@@ -80,11 +94,11 @@ pub struct Launch<'a> {
     /// Where it runs.
     pub pod: &'a Pod,
     /// What it runs.
-    pub runs: Runs,
+    pub runs: Runs<'a>,
     /// Its arguments.
     pub arguments: Vec<String>,
-    /// Its working directory, below the one that the runtime was opened with. Its standard error becomes a file
-    /// there, and the standard output of what is no agent as well.
+    /// Its working directory, below the one that the runtime was opened with; of a user's service, no more than where its
+    /// output goes. Its standard error becomes a file there, and the standard output of what is no agent as well.
     pub directory: PathBuf,
 }
 

@@ -23,8 +23,10 @@ use tokio::sync::{mpsc, watch};
 use super::{CpuUse, Handle, Launch, Pod, PodOrder, Process, Reach, Runs, Runtime, RuntimeError};
 use crate::host::leases::Leases;
 use crate::host::limits::ProcessLimits;
-use crate::host::orphans::{self, Launched};
-use crate::host::processes::{children_of, go_on, group_cpu_seconds, send, send_group, stop};
+use crate::host::orphans::{self, Launched, MARK};
+use crate::host::processes::{
+    children_of, go_on, go_on_group, group_cpu_seconds, send, send_group, stop, stop_group,
+};
 use crate::host::{HostError, Signal};
 use crate::program::{Program, STDERR_FILE, STDOUT_FILE, installed};
 
@@ -33,6 +35,8 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// How many lines may wait on either side of an agent's standard input and output.
 const LINES: usize = 64;
+/// Why they are no containers.
+const NO_IMAGE: &str = "a local process has no image: choose `--runtime docker`";
 /// Why local processes can't be cut off.
 const ONE_HOST: &str = "local processes share the loopback interface, which can't be cut for one of them";
 
@@ -44,10 +48,34 @@ pub struct ProcessRuntime {
     children: RefCell<Vec<Living>>,
 }
 
+/// What kind of process it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Nature {
+    /// It has no processes of its own.
+    Single,
+    /// It has some, which it ends on SIGTERM.
+    Master,
+    /// A service of the user's, which may have some: what befalls it befalls its group.
+    Service,
+}
+
+impl Nature {
+    fn of(runs: Runs<'_>) -> Nature {
+        match runs {
+            Runs::Own(_) => Nature::Service,
+            Runs::Program(program) if program.has_workers => Nature::Master,
+            Runs::Program(_) | Runs::Agent(_) => Nature::Single,
+        }
+    }
+    fn has_workers(self) -> bool {
+        self != Nature::Single
+    }
+}
+
 /// A child that may still run.
 struct Living {
     pid: u32,
-    runs: Runs,
+    nature: Nature,
     exit: watch::Receiver<Option<String>>,
     /// What ends its group if rig dies and it has workers.
     keeper: Option<Child>,
@@ -70,7 +98,7 @@ impl Living {
 
     /// Ends what is left of its process group once it is gone: nginx's workers outlive a killed master.
     fn sweep(&self) {
-        if has_workers(self.runs) {
+        if self.nature.has_workers() {
             send_group(self.pid, Signal::Kill);
         }
     }
@@ -78,7 +106,7 @@ impl Living {
     /// The signal that ends it: what has workers needs SIGTERM so that it ends them; the others may be stopped, and
     /// only SIGKILL reaches those.
     fn ending(&self) -> Signal {
-        if has_workers(self.runs) { Signal::Term } else { Signal::Kill }
+        if self.nature.has_workers() { Signal::Term } else { Signal::Kill }
     }
 }
 
@@ -100,6 +128,11 @@ impl ProcessRuntime {
         ordered
     }
 
+    fn is_service(&self, process: &Handle) -> bool {
+        let is_it = |child: &Living| child.pid == process.pid && child.nature == Nature::Service;
+        self.children.borrow().iter().any(is_it)
+    }
+
     /// Starts what ends the process group `group` if rig dies: in a group of its own, so that what ends rig from its terminal
     /// doesn't end it.
     fn keeper_of(&self, group: u32) -> std::io::Result<Child> {
@@ -109,10 +142,11 @@ impl ProcessRuntime {
     }
 
     fn command(&self, launch: &Launch<'_>) -> Result<Command, RuntimeError> {
-        let signal = if has_workers(launch.runs) { "TERM" } else { "KILL" };
+        let signal = if Nature::of(launch.runs).has_workers() { "TERM" } else { "KILL" };
         let program = match launch.runs {
-            Runs::Program(program) => installed::find(program)?,
-            Runs::Agent(_) => self.executable.clone(),
+            Runs::Program(program) => Some(installed::find(program)?),
+            Runs::Agent(_) => Some(self.executable.clone()),
+            Runs::Own(_) => None,
         };
         let mut command = Command::new(&self.executable);
         command.args([
@@ -124,12 +158,15 @@ impl ProcessRuntime {
             signal,
             "--",
         ]);
-        command.arg(program);
+        command.args(program);
         if let Runs::Agent(role) = launch.runs {
             command.args(["agent", role]);
         }
         // A group of its own: Ctrl-C on the terminal is rig's to handle, in order.
         command.args(&launch.arguments).current_dir(&launch.directory).process_group(0);
+        if let Runs::Own(own) = launch.runs {
+            command.current_dir(&own.directory).envs(&own.variables).env(MARK, &launch.directory);
+        }
         Ok(command)
     }
 }
@@ -141,9 +178,10 @@ impl Runtime for ProcessRuntime {
 
     fn lacks(&self, need: Need) -> Option<&'static str> {
         match need {
-            Need::Fault(FaultKind::Crash | FaultKind::Term | FaultKind::Freeze) | Need::SourceAddresses => {
-                None
-            }
+            Need::Fault(FaultKind::Crash | FaultKind::Term | FaultKind::Freeze)
+            | Need::SourceAddresses
+            | Need::Command => None,
+            Need::Image => Some(NO_IMAGE),
             Need::Fault(FaultKind::Partition | FaultKind::HostLoss) => Some(ONE_HOST),
         }
     }
@@ -192,7 +230,7 @@ impl Runtime for ProcessRuntime {
         command.stderr(log(STDERR_FILE)?);
         match launch.runs {
             Runs::Agent(_) => command.stdin(Stdio::piped()).stdout(Stdio::piped()),
-            Runs::Program(_) => command.stdin(Stdio::null()).stdout(log(STDOUT_FILE)?),
+            Runs::Program(_) | Runs::Own(_) => command.stdin(Stdio::null()).stdout(log(STDOUT_FILE)?),
         };
         tracing::debug!(component = launch.component, command = ?command.as_std());
         let mut child = command.spawn().map_err(failed)?;
@@ -218,28 +256,37 @@ impl Runtime for ProcessRuntime {
                 }
             });
         }
-        let exit = watched(child);
+        let nature = Nature::of(launch.runs);
+        let exit = watched(child, (nature == Nature::Service).then_some(pid));
         {
             let mut launched = self.launched.borrow_mut();
             launched.groups.extend(i32::try_from(pid));
-            launched.directories.extend(std::fs::canonicalize(&launch.directory));
+            match launch.runs {
+                // Its directory is the user's, where others work as well.
+                Runs::Own(_) => launched.marks.extend([launch.directory.display().to_string()]),
+                Runs::Program(_) | Runs::Agent(_) => {
+                    launched.directories.extend(std::fs::canonicalize(&launch.directory));
+                }
+            }
         }
-        let keeper = has_workers(launch.runs).then(|| self.keeper_of(pid)).transpose().map_err(failed)?;
-        self.children.borrow_mut().push(Living { pid, runs: launch.runs, exit: exit.clone(), keeper });
+        let keeper = nature.has_workers().then(|| self.keeper_of(pid)).transpose().map_err(failed)?;
+        self.children.borrow_mut().push(Living { pid, nature, exit: exit.clone(), keeper });
         let handle = Handle { component: launch.component, id: pid.to_string(), pid, exit };
         Ok(Process { handle, input, lines })
     }
 
     async fn signal(&self, process: &Handle, signal: Signal) -> Result<Nanos, RuntimeError> {
-        Ok(self.act(process, |pid| send(pid, signal)))
+        // The others learn of the end from their first, as under a supervisor. A crash takes all of them.
+        let all = signal == Signal::Kill && self.is_service(process);
+        Ok(self.act(process, |pid| if all { send_group(pid, signal) } else { send(pid, signal) }))
     }
 
     async fn freeze(&self, process: &Handle) -> Result<Nanos, RuntimeError> {
-        Ok(self.act(process, stop))
+        Ok(self.act(process, if self.is_service(process) { stop_group } else { stop }))
     }
 
     async fn thaw(&self, process: &Handle) -> Result<Nanos, RuntimeError> {
-        Ok(self.act(process, go_on))
+        Ok(self.act(process, if self.is_service(process) { go_on_group } else { go_on }))
     }
 
     async fn partition(&self, pod: &Pod) -> Result<Nanos, RuntimeError> {
@@ -298,20 +345,18 @@ pub fn kill_children() {
     }
 }
 
-/// Collects the child's exit when it comes.
-fn watched(mut child: Child) -> watch::Receiver<Option<String>> {
+/// Collects the child's exit when it comes. What is left of `group` then is ended first: it would keep the address.
+fn watched(mut child: Child, group: Option<u32>) -> watch::Receiver<Option<String>> {
     let (ended, exit) = watch::channel(None);
     tokio::spawn(async move {
         let status = match child.wait().await {
             Ok(status) => status.to_string(),
             Err(error) => format!("its exit could not be collected: {error}"),
         };
+        if let Some(group) = group {
+            send_group(group, Signal::Kill);
+        }
         let _ = ended.send(Some(status));
     });
     exit
-}
-
-/// Whether a component has processes of its own, which it ends itself on SIGTERM.
-fn has_workers(runs: Runs) -> bool {
-    matches!(runs, Runs::Program(program) if program.has_workers)
 }

@@ -9,6 +9,7 @@ use super::limits;
 use super::problem::{Found, Place, Problem, Problems};
 use super::reader::Item;
 use super::section::Read;
+use super::services;
 use super::suggest::suggestion;
 use super::tree::{Key, Node, Value};
 use crate::catalog::{BalancerKind, Catalog};
@@ -112,6 +113,7 @@ pub(super) fn variant(name: &str, document: Item<'_>, catalog: &Catalog, choice:
     let section = keys::variant(name, catalog, choice.balancers.as_deref());
     let read = section.read_among_others(document)?;
     check_target(&read, document);
+    services::check(&read.value, document);
     let (load, mut variant) = (read.given("load"), read.value);
     check_sessions(load?, &variant.topology, &variant.traffic);
     let given = document.below("topology").and_then(|topology| topology.below("response_timeout"));

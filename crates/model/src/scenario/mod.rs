@@ -22,6 +22,7 @@ mod problem;
 mod reader;
 mod schema;
 mod section;
+mod services;
 mod set;
 mod shape;
 mod suggest;

@@ -37,7 +37,13 @@ pub struct Books {
     /// How many parties keep them.
     #[serde(default)]
     pub grade: Grade,
+    /// Whether the backends are a service of the user's, which keeps no ledger.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub own_services: bool,
 }
+
+/// Why nobody knows what a service of the user's executed.
+pub(crate) const NO_LEDGER: &str = "your own service keeps no ledger of what it executed";
 
 /// How many parties keep the books. What those can't know is unproven: never 0, and never a pass.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -45,9 +51,10 @@ pub struct Books {
 pub enum Grade {
     /// Client, backends and balancer.
     Full,
-    /// Client and backends: the balancer's log names no requests. How often it tried is not known.
+    /// Client and backends, or client and balancer: either the balancer's log names no requests, so that it is not known how
+    /// often it tried, or the backends are not rig's, so that it is not known what they executed.
     TwoWay,
-    /// The client alone: no backend of rig's stands behind the balancer.
+    /// The client alone: no backend of rig's stands behind the balancer, and no log of it names requests.
     #[default]
     ClientOnly,
 }
@@ -123,6 +130,11 @@ impl Books {
         let why = self.access_log.why_not()?;
         (self.grade != Grade::Full).then(|| format!("{} books: {why}", self.grade.name()))
     }
+    /// Why nobody knows how often backends executed a request; `None`: their ledgers say so.
+    pub fn unexecuted(&self) -> Option<String> {
+        let own = || self.own_services.then(|| format!("{} books: {NO_LEDGER}", self.grade.name()));
+        self.blind().or_else(own)
+    }
     /// Whether all that keep them tell one story.
     pub fn balance(&self) -> bool {
         self.scheduled.is_some() && self.unmatched.is_empty()
@@ -146,10 +158,12 @@ pub fn keep(
             LogState::Absent => AccessLog::Absent,
         },
         grade: match (evidence.ledgers, evidence.log) {
+            (false, LogState::Whole) if evidence.own_services => Grade::TwoWay,
             (false, _) => Grade::ClientOnly,
             (true, LogState::Whole) => Grade::Full,
             (true, _) => Grade::TwoWay,
         },
+        own_services: evidence.own_services,
         ..Books::default()
     };
     let mut findings: BTreeMap<(Equation, Finding), (u64, Vec<RequestId>)> = BTreeMap::new();

@@ -72,6 +72,8 @@ pub struct Evidence {
     pub ledgers: bool,
     /// Whether nobody but the client keeps books: rig launched nothing of what answers.
     pub client_only: bool,
+    /// Whether services of the user's stand behind the balancer, which stamp nothing and keep no ledger.
+    pub own_services: bool,
     /// Whether the plan forbids the balancer to send a request again.
     pub retries_off: bool,
     /// How long the client waits, from the intended start; `None`: no plan says so.
@@ -123,9 +125,11 @@ impl Evidence {
         Evidence {
             ledgers: variant.is_some_and(|variant| {
                 variant.target.is_none()
+                    && variant.topology.services().next().is_none()
                     && variant.topology.pools.iter().any(|pool| !pool.backends.is_empty())
             }),
             client_only: variant.is_some_and(|variant| variant.target.is_some()),
+            own_services: variant.is_some_and(|variant| variant.topology.services().next().is_some()),
             retries_off: variant.is_some_and(|variant| variant.topology.retries == Retries::Off),
             timeout: variant.map(|variant| variant.traffic.timeout.0),
             reload_grace: variant
@@ -133,6 +137,11 @@ impl Evidence {
                 .map_or(Duration::ZERO, |grace| grace.0),
             ..self
         }
+    }
+
+    /// Whether the plan says that no backend keeps a ledger.
+    pub fn without_ledgers(&self) -> bool {
+        self.client_only || self.own_services
     }
 
     fn take(&mut self, event: &Event) {

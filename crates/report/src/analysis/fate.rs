@@ -140,10 +140,7 @@ pub fn fate(request: &Request, executions: &[&Execution], logged: &[&Logged], ev
     match_unfinished(&mut fate, request, executions, logged, evidence);
     match_log(&mut fate, request, executions, logged, evidence);
     match_attempts(&mut fate, request, executions, logged, evidence);
-    // Without ledgers nobody knows whether a request was executed.
-    let sub_cause =
-        || if !evidence.client_only { sub_cause(&fate, request, logged) } else { SubCause::Undetermined };
-    fate.sub_cause = kind.is_dropped().then(sub_cause);
+    fate.sub_cause = kind.is_dropped().then(|| sub_cause(&fate, request, logged, evidence));
     fate
 }
 
@@ -194,6 +191,7 @@ fn match_delivery(
     let equation = Equation::DeliveryMatchesExecution;
     if fate.kind == OutcomeKind::Ok {
         match &request.served_by {
+            None if evidence.without_ledgers() => {}
             None => fate.find(equation, Finding::OkWithoutStamp),
             Some(stamp) if !executions.iter().any(|e| e.by == *stamp && e.finished.is_some()) => {
                 fate.find(equation, Finding::OkNotFinished);
@@ -333,7 +331,8 @@ fn match_attempts(
     logged: &[&Logged],
     evidence: &Evidence,
 ) {
-    for attempt in logged.iter().flat_map(|line| &line.attempts) {
+    // Without ledgers nobody knows what was received.
+    for attempt in logged.iter().filter(|_| !evidence.own_services).flat_map(|line| &line.attempts) {
         // An attempt at nobody in particular can't be looked up.
         let Some(backend) = &attempt.backend else {
             continue;
@@ -353,12 +352,14 @@ fn match_attempts(
 }
 
 /// What the ledger says, and in the balancer's words what it can't.
-fn sub_cause(fate: &Fate, request: &Request, logged: &[&Logged]) -> SubCause {
+fn sub_cause(fate: &Fate, request: &Request, logged: &[&Logged], evidence: &Evidence) -> SubCause {
     let has = |exception| fate.exceptions.contains(&exception);
     // That the client left is its own record's to say.
     let told = logged.last().and_then(|line| line.reason).filter(|reason| *reason != Reason::ClientAbort);
     if fate.receipts == 0 {
-        told.map_or(SubCause::NotExecuted, SubCause::Told)
+        // Without ledgers nobody knows whether a request was executed.
+        let untold = if evidence.without_ledgers() { SubCause::Undetermined } else { SubCause::NotExecuted };
+        told.map_or(untold, SubCause::Told)
     } else if store_was_away(request) {
         SubCause::StoreAway
     } else if answered_by_backend(request) {

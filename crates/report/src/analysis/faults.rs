@@ -344,7 +344,12 @@ impl FaultyCell<'_> {
                 && begun(request) >= healed
                 && match backend {
                     STORE => request.session.is_some(),
-                    backend => request.served_by.as_ref().is_some_and(|by| by.backend == backend),
+                    backend => match &request.served_by {
+                        Some(by) => by.backend == backend,
+                        None => self.joined.get(&request.id).is_some_and(|traces| {
+                            traces.executions.last().is_some_and(|it| it.by.backend == backend)
+                        }),
+                    },
                 }
         };
         let ends = self.requests.iter().filter(served).map(|request| request.end.millis_from(healed));

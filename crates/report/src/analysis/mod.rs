@@ -3,6 +3,7 @@
 
 pub mod attribution;
 pub mod books;
+pub(crate) mod by_log;
 pub mod deaths;
 pub mod ejections;
 pub mod errors;
@@ -18,6 +19,7 @@ pub(crate) mod quantile;
 use std::collections::BTreeMap;
 
 use model::identity::RequestId;
+use model::ledger::Execution;
 use model::plan::{SavedPlan, Variant};
 use model::records::CellRecords;
 use model::request::Request;
@@ -41,6 +43,8 @@ pub struct Analysis<'a> {
     pub(crate) evidence: Evidence,
     pub(crate) phases: Phases,
     pub(crate) joined: BTreeMap<RequestId, Traces<'a>>,
+    /// Who had which request by the balancer's log, where the backends keep no ledgers.
+    pub(crate) by_log: Vec<Execution>,
     pub(crate) books: Books,
     pub(crate) fates: BTreeMap<RequestId, Fate>,
     /// The client's first record of each request.
@@ -60,6 +64,10 @@ impl<'a> Analysis<'a> {
         let frame = CellFrame::read(&records.history);
         let evidence = Evidence::gather(&records.history).under(variant);
         let joined = join(records);
+        let by_log = match evidence.own_services {
+            true => by_log::executions(&records.history, &joined, &evidence.gaps),
+            false => Vec::new(),
+        };
         let without_id = records.access.iter().filter(|line| line.id.is_none()).count() as u64;
         let (books, fates) = books::keep(frame.scheduled, &joined, without_id, &evidence);
         let recorded: Vec<&Request> =
@@ -74,12 +82,22 @@ impl<'a> Analysis<'a> {
             evidence,
             phases,
             joined,
+            by_log,
             books,
             fates,
             recorded,
             measured,
             warmup,
         }
+    }
+
+    /// The records of each request, with who had it: by the ledgers, or else by the balancer's log.
+    pub(crate) fn handled(&self) -> BTreeMap<RequestId, Traces<'_>> {
+        let mut handled: BTreeMap<RequestId, Traces<'_>> = self.joined.clone();
+        for execution in &self.by_log {
+            handled.entry(execution.id).or_default().executions.push(execution);
+        }
+        handled
     }
 
     /// When the first measured request was due, or before everything.

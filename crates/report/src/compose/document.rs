@@ -18,7 +18,7 @@ mod users;
 
 pub use further::ELSEWHERE;
 pub(crate) use routing::transcripts_of as transcripts;
-pub(crate) use tables::{DROPPED, dropped, names, struck_unless};
+pub(crate) use tables::{DROPPED, drains_expired, dropped, names, struck_unless, who_had_them};
 
 use crate::compose::table::Table;
 use crate::judge::verdict::{Holding, RunSummary, Verdict};

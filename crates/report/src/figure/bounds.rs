@@ -3,7 +3,7 @@
 
 use model::claim::Metric;
 
-use crate::analysis::books::Books;
+use crate::analysis::books::{Books, NO_LEDGER};
 use crate::measure::summary::CellSummary;
 use crate::measure::zero::ZeroBound;
 use crate::numbers::{NONE, percent_up};
@@ -71,6 +71,10 @@ pub(crate) fn dropped(cell: &CellSummary) -> String {
 pub(crate) fn shadows<'a>(books: impl Iterator<Item = &'a Books> + Clone) -> String {
     match books.clone().find(|books| books.blind().is_some()) {
         Some(blind) => format!("masked and executed twice not known ({} books)", blind.grade.name()),
+        None if books.clone().any(|books| books.own_services) => {
+            let masked: u64 = books.map(|books| books.masked).sum();
+            format!("{masked} masked, executed twice not known ({NO_LEDGER})")
+        }
         None => {
             let (masked, twice) = books.fold((0, 0), |(m, t), b| (m + b.masked, t + b.duplicates));
             format!("{masked} masked, {twice} executed twice")
@@ -80,8 +84,8 @@ pub(crate) fn shadows<'a>(books: impl Iterator<Item = &'a Books> + Clone) -> Str
 
 /// The same as cells of a table, of which nobody may know the figures.
 pub(crate) fn shadow_cells(books: &Books) -> [String; 2] {
-    let known = books.blind().is_none();
-    [books.masked, books.duplicates].map(|n| if known { n.to_string() } else { NONE.to_owned() })
+    let figures = [(books.masked, books.blind()), (books.duplicates, books.unexecuted())];
+    figures.map(|(n, unknown)| if unknown.is_none() { n.to_string() } else { NONE.to_owned() })
 }
 
 #[cfg(test)]

@@ -63,8 +63,11 @@ pub fn read(cell: &CellSummary, metric: Metric, facet: Option<&str>) -> Result<f
             Some(flags) => count(facet.and_then(|flag| flags.get(flag)).copied().unwrap_or(0)),
             None => Err(NoReading(cell.books.blind().unwrap_or_else(|| "no access log was read".to_owned()))),
         },
-        Metric::Duplicates | Metric::Masked if cell.books.blind().is_some() => {
+        Metric::Masked if cell.books.blind().is_some() => {
             Err(NoReading(cell.books.blind().unwrap_or_default()))
+        }
+        Metric::Duplicates if cell.books.unexecuted().is_some() => {
+            Err(NoReading(cell.books.unexecuted().unwrap_or_default()))
         }
         Metric::Duplicates => count(cell.books.duplicates),
         Metric::Masked => count(cell.books.masked),
@@ -82,7 +85,13 @@ pub fn read(cell: &CellSummary, metric: Metric, facet: Option<&str>) -> Result<f
         },
         Metric::Replaced => count(deploy()?.replaced),
         Metric::Aborted => count(u64::from(deploy()?.aborted.is_some())),
-        Metric::DrainsExpired => count(deploy()?.drains_expired),
+        Metric::DrainsExpired => match deploy()?.drains_unseen {
+            0 => count(deploy()?.drains_expired),
+            unseen => Err(NoReading(format!(
+                "nobody could say what {unseen} backends had in flight when their drains ended: this balancer has no view of it, \
+                 and your own service keeps no ledger"
+            ))),
+        },
         Metric::LongestDrain => match deploy()?.longest_drain {
             Some(longest) => Ok(longest.as_millis()),
             None => Err(NoReading("nothing was drained".to_owned())),

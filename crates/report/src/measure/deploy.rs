@@ -43,6 +43,13 @@ pub struct DeployRecord {
     pub longest_drain: Option<Span>,
     /// Drains whose window ran out with requests in flight, or with nobody who could say.
     pub drains_expired: u64,
+    /// Of these, those of which nobody could say what was in flight, because the backends are a service of the user's
+    /// and the balancer has no view.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub drains_unseen: u64,
+    /// Whether what was in flight is known by the balancer's log and the client's times, and by no ledger.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_log: bool,
     /// From the end of the last deploy to the end of the load, less the time in which its last effects show: negative
     /// if the deploy outlived the load; `None` if it never finished.
     pub margin_ms: Option<f64>,
@@ -178,6 +185,7 @@ pub fn record(
     load_end: Nanos,
 ) -> Option<DeployRecord> {
     let deploy = variant.deploys().next()?;
+    let by_log = variant.topology.services().next().is_some();
     let mut record = DeployRecord {
         strategy: deploy.strategy,
         drain: deploy.drain,
@@ -188,6 +196,8 @@ pub fn record(
         window: None,
         longest_drain: None,
         drains_expired: 0,
+        drains_unseen: 0,
+        by_log,
         margin_ms: None,
         replacements: Vec::new(),
     };
@@ -201,10 +211,11 @@ pub fn record(
             // A window that ended before its zero was confirmed cut nothing off.
             Happening::DrainExpired { in_flight, .. } => {
                 record.drains_expired += u64::from(*in_flight != Some(0));
+                record.drains_unseen += u64::from(by_log && in_flight.is_none());
             }
             Happening::DeployAborted { reason, incarnation } => {
                 record.aborted = Some(format!("{incarnation}: {reason}"));
-                record.aborted_by_a_death = was_killed(history, incarnation);
+                record.aborted_by_a_death = was_killed(history, incarnation, by_log);
             }
             Happening::DeployFinished { .. } => finished.push(event.at),
             _ => {}
@@ -232,22 +243,30 @@ fn settles_within(variant: &Variant, joined: &BTreeMap<RequestId, Traces<'_>>) -
     variant.traffic.timeout.0.min(SETTLED.max(2 * slowest))
 }
 
-/// Whether somebody other than the deploy ended `incarnation` while the load ran.
-fn was_killed(history: &[Event], incarnation: &Incarnation) -> bool {
+/// Whether somebody other than the deploy ended `incarnation` while the load ran. A service of the user's may have ended by
+/// itself, of which a deploy that was to show something else is no proof.
+fn was_killed(history: &[Event], incarnation: &Incarnation, own_service: bool) -> bool {
     under_load(history).iter().any(|event| match &event.what {
         Happening::Faulted { incarnation: harmed, .. } => harmed == incarnation,
-        Happening::Exited { component, expected, .. } => !expected && *component == incarnation.to_string(),
+        Happening::Exited { component, expected, .. } => {
+            !expected && !own_service && *component == incarnation.to_string()
+        }
         _ => false,
     })
 }
 
 /// Incarnations that answered a request completely.
 fn serving<'a>(joined: &BTreeMap<RequestId, Traces<'a>>) -> BTreeSet<&'a Incarnation> {
-    let requests = joined.values().flat_map(|traces| &traces.requests);
-    requests
-        .filter(|request| request.outcome.kind().is_delivered())
-        .filter_map(|request| request.served_by.as_ref())
-        .collect()
+    let answered = |traces: &&Traces<'_>| traces.requests.iter().any(|r| r.outcome.kind().is_delivered());
+    let by = |traces: &Traces<'a>| {
+        let stamp = traces.requests.iter().find_map(|request| request.served_by.as_ref());
+        stamp.or_else(|| traces.executions.last().map(|execution| &execution.by))
+    };
+    joined.values().filter(answered).filter_map(by).collect()
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 fn replacement(

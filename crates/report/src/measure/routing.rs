@@ -97,17 +97,20 @@ impl Routing {
         if topology.pools.len() < 2 && !asks {
             return None;
         }
+        // There is nothing to compare the log with.
+        let by_log = topology.services().next().is_some();
         let mut routing = Routing {
             expected: asks.then_some(0),
             pools: topology.pools.iter().map(|p| (p.name.clone(), BackendShare::default())).collect(),
-            compared: (log == LogState::Whole).then_some(0),
+            compared: (log == LogState::Whole && !by_log).then_some(0),
             splits: splits(topology, history),
             ..Routing::default()
         };
         let routes = routes_of_classes(variant);
         for request in measured {
-            let Some(pool) = answered_by(request, topology) else { continue };
             let traces = joined.get(&request.id);
+            let logged_as = traces.filter(|_| by_log && request.outcome.kind().is_delivered());
+            let Some(pool) = answered_by(request, logged_as, topology) else { continue };
             let logged = traces.and_then(|traces| traces.logged.first().copied());
             routing.count(variant, request, pool, logged);
             let route = routes.get(request.class.as_str()).copied();
@@ -170,10 +173,15 @@ impl RouteSplit {
     }
 }
 
-/// The pool whose backend stamped a response.
-fn answered_by<'t>(request: &Request, topology: &'t Topology) -> Option<&'t str> {
-    let stamp = request.served_by.as_ref()?;
-    topology.pool_of(&stamp.backend).map(|pool| pool.name.as_str())
+/// The pool whose backend stamped a response, or that `logged_as` says answered.
+fn answered_by<'t>(
+    request: &Request,
+    logged_as: Option<&Traces<'_>>,
+    topology: &'t Topology,
+) -> Option<&'t str> {
+    let by_log = || logged_as.and_then(|traces| traces.executions.last()).map(|execution| &execution.by);
+    let by = request.served_by.as_ref().or_else(by_log)?;
+    topology.pool_of(&by.backend).map(|pool| pool.name.as_str())
 }
 
 /// The route of each class; at layer 4 there is none.

@@ -65,7 +65,7 @@ impl Analysis<'_> {
             outcomes: Outcomes::of(&axis, measured),
             latency: LatencyOverTime::of(&axis, windows_of_latency, measured),
             curve: Curve::of(measured),
-            shares: Shares::of(&axis, window, &backends, &records.executions),
+            shares: Shares::of(&axis, window, &backends, records.executions.iter().chain(&self.by_log)),
             bands: states::bands(&axis, &records.history, phases),
             marks: states::marks(&axis, &records.history),
             drops: Drops::of(&axis, self.dropped()),

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use model::identity::RequestId;
 use model::plan::Variant;
 use model::request::Request;
 use serde::{Deserialize, Serialize};
+
+use crate::analysis::joined::Traces;
 
 /// A backend's part of the measured requests that backends answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -16,7 +19,19 @@ pub struct BackendShare {
 }
 
 /// Shares of the answered requests; backends that serve from the start are listed even if none reached them.
-pub(crate) fn shares(variant: Option<&Variant>, measured: &[&Request]) -> BTreeMap<String, BackendShare> {
+/// Who stamps nothing is known by the balancer's log.
+pub(crate) fn shares(
+    variant: Option<&Variant>,
+    measured: &[&Request],
+    handled: &BTreeMap<RequestId, Traces<'_>>,
+) -> BTreeMap<String, BackendShare> {
+    let by_log = variant.is_some_and(|variant| variant.topology.services().next().is_some());
+    let by = |request: &&Request| match by_log {
+        true if request.outcome.kind().is_delivered() => {
+            handled.get(&request.id)?.executions.last().map(|execution| execution.by.backend.clone())
+        }
+        _ => request.served_by.as_ref().map(|stamp| stamp.backend.clone()),
+    };
     let pools = variant.filter(|v| v.target.is_none()).map_or(&[][..], |v| &v.topology.pools);
     let mut shares: BTreeMap<String, BackendShare> = pools
         .iter()
@@ -24,9 +39,9 @@ pub(crate) fn shares(variant: Option<&Variant>, measured: &[&Request]) -> BTreeM
         .map(|backend| (backend.id.clone(), BackendShare::default()))
         .collect();
     let mut answered = 0;
-    for stamp in measured.iter().filter_map(|r| r.served_by.as_ref()) {
+    for backend in measured.iter().filter_map(by) {
         answered += 1;
-        shares.entry(stamp.backend.clone()).or_default().requests += 1;
+        shares.entry(backend).or_default().requests += 1;
     }
     for share in shares.values_mut() {
         share.share = share.requests as f64 / u64::max(answered, 1) as f64;

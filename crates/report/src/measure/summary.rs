@@ -32,7 +32,7 @@ use crate::measure::routing::Routing;
 use crate::measure::sessions::UserRecord;
 use crate::measure::shares::{BackendShare, shares};
 use crate::measure::strata::Strata;
-use crate::measure::target::{self, TargetRecord};
+use crate::measure::target::{self, IdentityRecord, TargetRecord};
 use crate::measure::timeline;
 use crate::measure::tls::TlsRecord;
 use crate::measure::validity::{self, CellValidity, Trust, Validity};
@@ -89,6 +89,9 @@ pub struct CellSummary {
     /// What a client saw of a target; `None`: rig launched what it measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<TargetRecord>,
+    /// Who answered, by the header that a service of the user's has; `None`: it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identities: Option<Vec<IdentityRecord>>,
     /// What the deploys did; `None`: the variant has none.
     pub deploy: Option<DeployRecord>,
     /// Who died by itself: the cell is no pass, then.
@@ -195,14 +198,15 @@ impl Analysis<'_> {
         let counts = Counts::of_all(measured.iter().map(|r| r.outcome.kind()));
         let timeout_ms = variant.map_or(0.0, |v| v.traffic.timeout.as_millis());
         let latency = LatencySummary::of(measured.iter().copied(), timeout_ms);
+        let handled = &self.handled();
         let deploy = variant.and_then(|variant| {
             // What a target's own processes did is not known.
             variant.target.is_none().then_some(())?;
             let load_end = frame.origin? + variant.traffic.duration.0;
-            deploy::record(variant, history, phases, joined, load_end)
+            deploy::record(variant, history, phases, handled, load_end)
         });
         let executed =
-            measured.iter().filter_map(|r| joined.get(&r.id)).flat_map(|traces| &traces.executions);
+            measured.iter().filter_map(|r| handled.get(&r.id)).flat_map(|traces| &traces.executions);
         let load = variant
             .filter(|variant| variant.target.is_none())
             .map(|variant| backend_loads(variant, origin, executed.copied(), samples))
@@ -225,11 +229,12 @@ impl Analysis<'_> {
             latency_ms: latency,
             ok_only_latency_ms: LatencySummary::of(measured.iter().copied().filter(|r| is_ok(r)), timeout_ms),
             target: variant.and_then(|v| target::record(v, history, &self.recorded, measured, origin)),
-            backends: shares(variant, measured),
+            identities: variant.and_then(|v| target::identities_of_service(v, history, measured)),
+            backends: shares(variant, measured, handled),
             imbalance: variant.and_then(|variant| imbalance(variant, &load)),
             load,
             users: variant.and_then(|v| UserRecord::of(v, &self.recorded, measured)),
-            routing: variant.and_then(|v| Routing::of(v, measured, joined, history, evidence.log)),
+            routing: variant.and_then(|v| Routing::of(v, measured, handled, history, evidence.log)),
             curls: Transcript::all(history),
             ejections: variant.zip(frame.origin).map_or_else(BTreeMap::new, |(variant, origin)| {
                 ejections::of(history, origin + variant.traffic.duration.0)
@@ -243,7 +248,7 @@ impl Analysis<'_> {
             answers: Answers::of(measured, joined, history, books),
             strata: Strata::of(measured, timeout_ms),
             faults: variant
-                .map(|variant| faults::record(variant, history, measured, joined, origin))
+                .map(|variant| faults::record(variant, history, measured, handled, origin))
                 .unwrap_or_default(),
             counts,
             waiting,

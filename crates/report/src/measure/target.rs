@@ -120,6 +120,14 @@ struct DeployTimes {
 }
 
 impl DeployTimes {
+    /// The deploys of rig's own sequence, from the first to the last.
+    fn step_by_step(history: &[Event]) -> Option<DeployTimes> {
+        let began = history.iter().find(|event| matches!(event.what, Happening::DeployStarted { .. }))?.at;
+        let mut ends = history.iter().rev();
+        let ended = ends.find(|event| matches!(event.what, Happening::DeployFinished { .. }));
+        Some(DeployTimes { began, ended: ended.map(|event| event.at) })
+    }
+
     fn of(history: &[Event]) -> Option<DeployTimes> {
         let is_step = |command: &str| command != RESTORE;
         let began = history.iter().find_map(|event| match &event.what {
@@ -226,6 +234,16 @@ fn commands(history: &[Event], origin: Nanos) -> Vec<CommandRecord> {
         }
     }
     found.into_iter().map(|(record, _)| record).collect()
+}
+
+/// Who answered by the header that a service of the user's has; `None`: it has none.
+pub(crate) fn identities_of_service(
+    variant: &Variant,
+    history: &[Event],
+    measured: &[&Request],
+) -> Option<Vec<IdentityRecord>> {
+    variant.topology.services().find_map(|service| service.identity_header.as_ref())?;
+    Some(identities(DeployTimes::step_by_step(history), measured))
 }
 
 /// Who answered how often, those who did most often first.

@@ -22,6 +22,7 @@ mod lateness;
 mod layers;
 mod metrics;
 mod outcomes;
+mod own_services;
 mod pages;
 mod partitions;
 mod phases;

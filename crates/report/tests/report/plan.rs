@@ -55,6 +55,7 @@ fn variant(name: &str, drain: Drain) -> Variant {
                 backends: BACKENDS.iter().map(backend).collect(),
                 health_path: "/health".into(),
                 sessions: None,
+                service: None,
             }],
             routes: vec![],
             listener: Listener::default(),

@@ -29,6 +29,7 @@ pub(crate) fn two_pools() -> SavedPlan {
             backends: canary,
             health_path: "/health".into(),
             sessions: None,
+            service: None,
         });
         topology.routes = vec![Route {
             name: "all".into(),

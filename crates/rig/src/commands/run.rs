@@ -17,7 +17,7 @@ use engine::runtime::process::ProcessRuntime;
 use model::catalog::BalancerKind;
 use model::identity::CellId;
 use model::outcome::OutcomeKind;
-use model::plan::{Plan, SavedPlan, Variant};
+use model::plan::{Need, Plan, SavedPlan, Variant};
 use model::scenario::Choice;
 use report::{CellSummary, Format, render, verdict_json};
 use store::{SavedRun, StoreError};
@@ -175,9 +175,13 @@ pub(super) async fn run(
     }
 }
 
-/// A target is asked from this machine, where its users' commands run.
-fn runtime_of(wanted: RuntimeName, plan: &SavedPlan) -> Result<RuntimeName, Failure> {
+/// A target is asked from this machine, where its users' commands run. Where users' commands are the backends, they run
+/// here as well, unless another runtime is asked for.
+pub(super) fn runtime_of(wanted: RuntimeName, plan: &SavedPlan) -> Result<RuntimeName, Failure> {
+    let needs: BTreeSet<Need> = plan.variants.iter().flat_map(Variant::needs).collect();
     match (plan.variants.iter().any(|variant| variant.target.is_some()), wanted) {
+        (false, RuntimeName::Auto) if needs.contains(&Need::Command) => Ok(RuntimeName::Process),
+        (false, RuntimeName::Auto) if needs.contains(&Need::Image) => Ok(RuntimeName::Docker),
         (false, wanted) => Ok(wanted),
         (true, RuntimeName::Docker) => {
             let message = "a target is asked by a local process: leave --runtime out, or name `process`";

@@ -20,7 +20,7 @@ use engine::runtime::docker::DockerRuntime;
 use engine::runtime::process::ProcessRuntime;
 use model::catalog::BalancerKind;
 use model::identity::CellId;
-use model::plan::{Plan, Variant};
+use model::plan::{Need, Plan, Variant};
 use model::scenario::{Choice, Scenario};
 use model::traffic::Traffic;
 use model::units::{Rate, Span};
@@ -30,6 +30,7 @@ use self::announcer::Announcer;
 use self::deploys::Deploys;
 use super::leftovers::UP;
 use super::planning::{plan, templates};
+use super::run::runtime_of;
 use super::runtime::{self, Chosen};
 use crate::cli::Up;
 use crate::environment;
@@ -96,7 +97,8 @@ impl UpTask<'_> {
         let balancer = adapter(self.kind).program();
         let programs: Vec<&'static Program> = [balancer].into_iter().chain(services).collect();
         let show = Show::for_stderr(false);
-        match runtime::choose(*runtime, *pull, &programs, show, self.interrupted.clone()).await? {
+        let runtime = runtime_of(*runtime, self.plan)?;
+        match runtime::choose(runtime, *pull, &programs, show, self.interrupted.clone()).await? {
             None => Err(Failure::interrupted()),
             Some(Chosen::Processes(executable)) => self.stand(&ProcessRuntime::new(executable)).await,
             Some(Chosen::Docker(engine)) => {
@@ -109,6 +111,13 @@ impl UpTask<'_> {
     }
 
     async fn stand(&self, runtime: &impl Runtime) -> Result<Exit, Failure> {
+        let mut own =
+            [Need::Command, Need::Image].into_iter().filter(|need| self.variant.needs().contains(need));
+        let lacked = own.find_map(|need| Some((need, runtime.lacks(need)?)));
+        if let Some((need, why)) = lacked {
+            let message = format!("{} runtime: no `{}` ({why})", runtime.name(), need.name());
+            return Err(Failure::environment(anyhow::anyhow!(message)));
+        }
         // Nothing is kept, so it does not belong to the runs of a scenario.
         let home = self.wanted.out.join(format!("{UP}{}", std::process::id()));
         let environment = environment::gather(Default::default(), None);

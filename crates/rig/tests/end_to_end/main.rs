@@ -19,6 +19,7 @@ mod health;
 mod interruption;
 mod nemesis;
 mod own;
+mod own_service;
 mod pages;
 mod proof;
 mod routing;

@@ -153,7 +153,7 @@ fn pool(serving: usize, spares: usize) -> Pool {
             health_in_queue: false,
         })
         .collect();
-    Pool { name: "web".into(), backends, health_path: "/health".into(), sessions: None }
+    Pool { name: "web".into(), backends, health_path: "/health".into(), sessions: None, service: None }
 }
 
 fn fleet(pool: &Pool) -> Scripted {

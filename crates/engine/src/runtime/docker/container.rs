@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 
 use super::creations::Creations;
 use super::error::{DockerError, words};
+use crate::runtime::OwnProgram;
 
 /// How many lines may wait on either side of an agent's standard input and output.
 const LINES: usize = 64;
@@ -51,6 +52,18 @@ pub(super) struct Spec {
     pub(super) environment: Vec<String>,
     /// What it may do that is root's to do, beside nothing.
     pub(super) capabilities: &'static [&'static str],
+    /// Whether it is a user's own, which runs as its image says.
+    pub(super) own: bool,
+}
+
+impl Spec {
+    /// It is a user's own, which sees no files of this machine.
+    pub(super) fn is_own(&mut self, own: &OwnProgram) {
+        self.own = true;
+        self.shared = vec![];
+        self.directory = None;
+        self.environment = own.variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    }
 }
 
 /// Where in the network a container stands.
@@ -90,6 +103,25 @@ fn elsewhere(spec: &Spec, error: &bollard::errors::Error) -> Option<String> {
 }
 
 fn body(spec: &Spec) -> ContainerCreateBody {
+    let body = confined(spec);
+    if !spec.own {
+        return body;
+    }
+    // As `docker run` has it: the image's user and entry point, and a file system that can be written to.
+    let command = (!spec.command.is_empty()).then(|| spec.command.clone());
+    let host = body.host_config.unwrap_or_default();
+    ContainerCreateBody {
+        entrypoint: None,
+        cmd: command,
+        user: None,
+        attach_stdout: Some(true),
+        attach_stderr: Some(true),
+        host_config: Some(HostConfig { cap_drop: None, readonly_rootfs: Some(false), tmpfs: None, ..host }),
+        ..body
+    }
+}
+
+fn confined(spec: &Spec) -> ContainerCreateBody {
     let (program, arguments) = spec
         .command
         .split_first()
@@ -158,6 +190,30 @@ fn body(spec: &Spec) -> ContainerCreateBody {
     }
 }
 
+/// Appends what a container says, which has not been started, to the file `path`.
+pub(super) async fn listen(docker: &Docker, id: &str, path: &Path) -> Result<(), DockerError> {
+    let options = AttachContainerOptionsBuilder::default().stdout(true).stderr(true).stream(true).build();
+    let attached = docker.attach_container(id, Some(options)).await;
+    let AttachContainerResults { mut output, .. } =
+        attached.map_err(DockerError::refused("attach to a container"))?;
+    let mut file = log_file(path)?;
+    tokio::spawn(async move {
+        while let Some(Ok(piece)) = output.next().await {
+            // A full disk is told by those who write what counts.
+            let _ = file.write_all(piece.as_ref());
+        }
+    });
+    Ok(())
+}
+
+fn log_file(path: &Path) -> Result<std::fs::File, DockerError> {
+    let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
+    file.map_err(|error| DockerError::Refused {
+        doing: "have a file for what a container says".into(),
+        reason: error.to_string(),
+    })
+}
+
 /// The two directions of talk with an agent.
 pub(super) struct Talk {
     pub(super) input: mpsc::Sender<String>,
@@ -172,11 +228,7 @@ pub(super) async fn attach(docker: &Docker, id: &str, stderr: Option<&Path>) -> 
     let attached = docker.attach_container(id, Some(options)).await;
     let AttachContainerResults { mut output, input: mut stdin } =
         attached.map_err(DockerError::refused("attach to a container"))?;
-    let open = |path| std::fs::OpenOptions::new().create(true).append(true).open(path);
-    let mut stderr = stderr.map(open).transpose().map_err(|error| DockerError::Refused {
-        doing: "have a file for a container's standard error".into(),
-        reason: error.to_string(),
-    })?;
+    let mut stderr = stderr.map(log_file).transpose()?;
     let (line, lines) = mpsc::channel(LINES);
     tokio::spawn(async move {
         let mut said = Vec::new();

@@ -24,7 +24,7 @@ use super::owner::{CELL, COMPONENT, OWNER, Owner, REAPER, RUN};
 use super::reaper::{DONE, READY};
 use super::sweep::sweep_all;
 use crate::program::{Program, installed};
-use crate::runtime::RuntimeError;
+use crate::runtime::{Runs, RuntimeError};
 
 /// How long the reaper may take to be ready, and to be gone.
 const REAPER_WITHIN: Duration = Duration::from_secs(20);
@@ -181,6 +181,16 @@ impl Engine {
         Ok(image)
     }
 
+    /// The image of what a component runs. A user's own is one that the engine has.
+    pub(super) async fn image_for(&self, runs: Runs<'_>) -> Result<String, DockerError> {
+        let of = match runs {
+            Runs::Program(program) => ImageOf::Program(program),
+            Runs::Agent(_) => ImageOf::Agent,
+            Runs::Own(own) => return self.images.own(own.image.as_deref().unwrap_or_default()).await,
+        };
+        Ok(self.image(of, &|_| {}).await?.reference)
+    }
+
     /// The number of the next cell.
     pub(super) fn next_cell(&self) -> u32 {
         self.cells.replace(self.cells.get() + 1)
@@ -246,6 +256,7 @@ impl Engine {
             transient: true,
             environment: vec![],
             capabilities: &[],
+            own: false,
         };
         let id = create(&self.docker, &self.creations, &spec).await?;
         let mut talk = attach(&self.docker, &id, None).await?;
@@ -280,6 +291,7 @@ impl Engine {
             transient: true,
             environment: vec![format!("DOCKER_HOST={}", self.endpoint.url)],
             capabilities: &[],
+            own: false,
         };
         let id = create(&self.docker, &self.creations, &spec).await?;
         let exit = self.events.exit_of(&id);

@@ -224,6 +224,21 @@ impl ImageSource {
         Err(DockerError::NoImage { component: program.name.to_owned(), tried: failed, help })
     }
 
+    /// A user's own image, which the engine must have. Returns what names its content, so that it stays the same for the
+    /// container that is made of it.
+    pub async fn own(&self, reference: &str) -> Result<String, DockerError> {
+        match self.inspected(reference).await? {
+            Some(image) => Ok(image.id.unwrap_or_else(|| reference.to_owned())),
+            None => Err(DockerError::NoImage {
+                component: reference.to_owned(),
+                tried: vec![format!("the engine has no image `{reference}`")],
+                help: format!(
+                    "build it with `docker build -t {reference} .`, or bring it with `docker pull {reference}`"
+                ),
+            }),
+        }
+    }
+
     async fn agent(&self, progress: &dyn Fn(&str)) -> Result<ImageUsed, DockerError> {
         if let Some(used) = self.named_agent().await? {
             return Ok(used);

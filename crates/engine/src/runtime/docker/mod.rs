@@ -47,7 +47,7 @@ pub use error::DockerError;
 pub use reaper::{Extent, reap};
 pub use sweep::{Cleaned, clean, remove_packed_images};
 
-use self::container::{Placement, Spec, Talk, attach, create};
+use self::container::{Placement, Spec, Talk, attach, create, listen};
 use self::engine::user;
 use self::images::ImageOf;
 use self::network::Network;
@@ -68,6 +68,8 @@ const END_WITHIN: Duration = Duration::from_secs(45);
 /// Between two such attempts.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// Why a command is no container.
+const NO_COMMAND: &str = "a command runs on this machine, and a container needs an `image`";
 /// Why users have no addresses of their own.
 const ONE_ADDRESS: &str = "the generator's container has one address";
 
@@ -139,6 +141,7 @@ impl<'e> DockerRuntime<'e> {
             transient: false,
             environment: vec![],
             capabilities: &[],
+            own: false,
         }
     }
 
@@ -236,7 +239,8 @@ impl Runtime for DockerRuntime<'_> {
 
     fn lacks(&self, need: Need) -> Option<&'static str> {
         match need {
-            Need::Fault(_) => None,
+            Need::Fault(_) | Need::Image => None,
+            Need::Command => Some(NO_COMMAND),
             Need::SourceAddresses => Some(ONE_ADDRESS),
         }
     }
@@ -290,11 +294,7 @@ impl Runtime for DockerRuntime<'_> {
     }
 
     async fn start(&self, launch: Launch<'_>) -> Result<Process, RuntimeError> {
-        let of = match launch.runs {
-            Runs::Program(program) => ImageOf::Program(program),
-            Runs::Agent(_) => ImageOf::Agent,
-        };
-        let image = self.engine.image(of, &|_| {}).await?;
+        let image = self.engine.image_for(launch.runs).await?;
         let Stake { address, pause } = self.stake(launch.pod)?;
         let place = match pause {
             Some(pause) => Placement::With(pause),
@@ -305,7 +305,7 @@ impl Runtime for DockerRuntime<'_> {
             true => format!("{}.1", launch.component),
             false => launch.component.clone(),
         };
-        let mut spec = self.spec(&component, image.reference, place);
+        let mut spec = self.spec(&component, image, place);
         spec.command = match launch.runs {
             Runs::Agent(role) => ["rig", "agent", role].map(str::to_owned).to_vec(),
             // Regular files: a pipe that is full would lose lines of a log.
@@ -313,10 +313,14 @@ impl Runtime for DockerRuntime<'_> {
                 let redirect = format!("exec \"$0\" \"$@\" >>{STDOUT_FILE} 2>>{STDERR_FILE}");
                 vec!["/bin/sh".into(), "-c".into(), redirect, program.executable.into()]
             }
+            Runs::Own(_) => vec![],
         };
         spec.command.extend(launch.arguments);
         spec.shared = self.shared.get().cloned().unwrap_or_default();
         spec.directory = Some(launch.directory.clone());
+        if let Runs::Own(own) = launch.runs {
+            spec.is_own(own);
+        }
         spec.attached = matches!(launch.runs, Runs::Agent(_));
         // A server that root starts sets the groups of its workers.
         if matches!(launch.runs, Runs::Program(program) if program.has_workers) && self.as_root() {
@@ -326,6 +330,9 @@ impl Runtime for DockerRuntime<'_> {
         let _turn = self.engine.starts.acquire().await;
         let id = create(&self.engine.docker, &self.engine.creations, &spec).await?;
         let exit = self.engine.events.exit_of(&id);
+        if spec.own {
+            listen(&self.engine.docker, &id, &launch.directory.join(STDOUT_FILE)).await?;
+        }
         let talk = match spec.attached {
             true => attach(&self.engine.docker, &id, Some(&launch.directory.join(STDERR_FILE))).await?,
             false => Talk { input: mpsc::channel(1).0, lines: mpsc::channel(1).1 },

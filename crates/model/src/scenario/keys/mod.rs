@@ -9,6 +9,7 @@ mod document;
 mod load;
 mod pool;
 mod routes;
+mod service;
 mod target;
 mod timeline;
 mod topology;

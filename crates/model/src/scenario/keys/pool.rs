@@ -1,16 +1,18 @@
 //! The keys of `pools`: backends, and how long they work on a request.
 
+use super::service;
 use crate::scenario::form::{Form, either, list, named, number, path, quantity, share, words};
 use crate::scenario::limits;
 use crate::scenario::problem::Problem;
 use crate::scenario::reader::{Item, written_last};
 use crate::scenario::section::Section;
 use crate::scenario::written::Written;
+use crate::service::OwnService;
 use crate::sessions::{STORE, Sessions};
 use crate::topology::{self, Backend, Latency, OnTerm, Pool, Tail};
 use crate::units::{Bytes, Factor, Span};
 
-const BACKENDS: usize = 16;
+pub(super) const BACKENDS: usize = 16;
 
 pub(super) fn pools<'s>() -> Form<'s, Vec<Pool>> {
     named(
@@ -44,18 +46,21 @@ pub(super) fn pools<'s>() -> Form<'s, Vec<Pool>> {
 struct Common {
     pool: Pool,
     backend: Backend,
+    service: OwnService,
 }
 
 fn pool<'s>(name: &str) -> Form<'s, Pool> {
     let backend = default_backend();
     let kept = |sessions: Sessions| (sessions.name(), Some(sessions));
     let (backends, health_path) = (Vec::new(), topology::health_path());
-    let pool = Pool { name: name.to_owned(), backends, health_path, sessions: None };
+    let pool = Pool { name: name.to_owned(), backends, health_path, sessions: None, service: None };
+    let start = Common { pool, backend: backend.clone(), service: OwnService::none() };
     let of_all = behaviour(Section::loose(backend.clone())).unexplained();
-    Section::new("pool", "Interchangeable backends.", Common { pool, backend: backend.clone() })
+    Section::new("pool", "Interchangeable backends.", start)
         .following("backends", |it| backends_of(&it.pool.name, &it.backend), |it| &mut it.pool.backends)
         .about("How many, then called `POOL-1`, `POOL-2`, …; or each by name.")
         .required()
+        .explained(|it, written| if service::is_one(&it.service) { bare_names(&it.pool) } else { written })
         .key(
             "sessions",
             words([("none", None), kept(Sessions::Memory), kept(Sessions::Redis), kept(Sessions::Jwt)]),
@@ -65,19 +70,26 @@ fn pool<'s>(name: &str) -> Form<'s, Pool> {
             "Where its backends keep the sessions of users: in their own memory, in a Redis beside \
              them, or with the users, in signed tokens.",
         )
+        .explained_if(|it| !service::is_one(&it.service))
         .key("health_path", path().written(Written::plain), |it| &mut it.pool.health_path)
         .about("Where its backends say whether they are healthy; `health_check` must ask there.")
         .include(of_all, |it| &mut it.backend)
+        .include(service::service(), |it| &mut it.service)
         .explained_first(&["health_path", "sessions"])
         .form(
             |read| {
                 let known = read.knows("backends");
-                let Common { pool, backend } = read.value;
+                let service = service::of_pool(&read, read.value.service.clone());
+                let health_path = service::health_path(&read, &read.value.pool, service.as_ref());
+                let Common { pool, backend, .. } = read.value;
                 // Two of them to go on with, because a pool of one has problems of its own.
                 let backends = if known { pool.backends } else { counted(&pool.name, 2, &backend) };
-                Some(Pool { backends, ..pool })
+                Some(Pool { backends, health_path, service, ..pool })
             },
-            move |pool| Some(Common { pool: pool.clone(), backend: backend.clone() }),
+            move |pool| {
+                let service = pool.service.clone().unwrap_or_else(OwnService::none);
+                Some(Common { pool: pool.clone(), backend: backend.clone(), service })
+            },
         )
 }
 
@@ -114,7 +126,17 @@ fn backend<'s>(common: Backend) -> Form<'s, Backend> {
         .about("Multiplies this backend's service times.")
         .default_is("1x");
     let backend = section.whole().or_harmless(common);
-    backend.remarked(|it| it.spare.then(|| format!("{}: a spare, which the surge deploy adds", it.id)))
+    backend.remarked(spare)
+}
+
+fn spare(backend: &Backend) -> Option<String> {
+    backend.spare.then(|| format!("{}: a spare, which the surge deploy adds", backend.id))
+}
+
+/// The backends of a service of the user's, which has none of the keys of rig's own.
+fn bare_names(pool: &Pool) -> Written {
+    let bare = |it: &Backend| spare(it).map_or_else(|| Written::Plain("{}".into()), Written::Remark);
+    Written::map(pool.backends.iter().map(|backend| (backend.id.as_str(), bare(backend))))
 }
 
 /// So many times as long as `latency`.

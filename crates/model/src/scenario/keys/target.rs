@@ -167,7 +167,7 @@ fn environment<'s>() -> Form<'s, Option<Vec<String>>> {
     )
 }
 
-fn words<'s>() -> Form<'s, Vec<String>> {
+pub(super) fn words<'s>() -> Form<'s, Vec<String>> {
     list(text(Text::Word, |item: Item<'_>| item.text("a word of a command").map(str::to_owned)), 1, WORDS)
         .checked(|item, words: &Vec<String>| {
             if words.first().is_none_or(String::is_empty) {
@@ -192,7 +192,7 @@ fn host(item: Item<'_>) -> Option<String> {
     }
 }
 
-fn header(item: Item<'_>) -> Option<String> {
+pub(super) fn header(item: Item<'_>) -> Option<String> {
     let text = item.text("a header")?;
     let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
     match !text.is_empty() && text.len() <= limits::KEY && text.chars().all(token) {
@@ -201,10 +201,15 @@ fn header(item: Item<'_>) -> Option<String> {
     }
 }
 
+/// Whether an environment variable may be called so.
+pub(super) fn is_variable(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    !name.is_empty() && name.chars().all(fits) && !name.starts_with(|c: char| c.is_ascii_digit())
+}
+
 fn variable(item: Item<'_>) -> Option<String> {
     let text = item.text("the name of a variable")?;
-    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    match !text.is_empty() && text.chars().all(fits) && !text.starts_with(|c: char| c.is_ascii_digit()) {
+    match is_variable(text) {
         true => Some(text.to_owned()),
         false => {
             item.refuse(item.wrong("it is not the name of a variable; values have no place in a scenario"))

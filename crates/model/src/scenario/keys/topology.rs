@@ -49,6 +49,7 @@ pub(crate) fn of_target(target: &Target) -> Topology {
         backends: target.backends.iter().map(backend).collect(),
         health_path: topology::health_path(),
         sessions: None,
+        service: None,
     };
     let pools = if target.backends.is_empty() { Vec::new() } else { vec![pool] };
     Topology { pools, health_check: None, ..nothing() }

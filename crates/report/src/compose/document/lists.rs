@@ -145,13 +145,17 @@ fn books_line(label: &str, cell: &CellSummary) -> Line {
     let kept = match books.grade {
         Grade::Full => "full (client, ledgers and access log)".to_owned(),
         grade => {
-            let why = books.access_log.why_not().unwrap_or("no backend keeps a ledger");
+            let why = match books.own_services {
+                true => Some("client and access log: your own service keeps no ledger"),
+                false => None,
+            };
+            let why = books.access_log.why_not().or(why).unwrap_or("no backend keeps a ledger");
             format!("{} ({why})", grade.name())
         }
     };
     let mut text = format!("{label}: {word}; books: {kept}; {} requests", books.recorded);
     // Without ledgers nobody knows of any.
-    if books.grade != Grade::ClientOnly {
+    if books.grade != Grade::ClientOnly && !books.own_services {
         text.push_str(&format!(", {} executions", books.executions));
     }
     for (count, name) in [(books.duplicates, "executed more than once"), (books.masked, "masked")] {

@@ -41,12 +41,16 @@ pub(super) fn backends(run: &RunSummary, detail: Detail) -> Option<Table> {
         title: "Requests, queue and in-flight count of each backend".to_owned(),
         columns,
         rows: rows.collect(),
-        notes: vec![
-            "received: measured requests, by the backend's ledger. Queue and in flight (which includes the queue): by \
+        notes: vec![format!(
+            "received: measured requests, by {}. Queue and in flight (which includes the queue): by \
              samples of the backend's own count, 10 a second; a maximum is what samples saw. By the balancer: its own \
-             mean count in flight, twice a second. Imbalance: requests of the busiest backend over the mean of its pool."
-                .to_owned(),
-        ],
+             mean count in flight, twice a second. Imbalance: requests of the busiest backend over the mean of its pool.",
+            if run.cells.iter().any(|cell| cell.books.own_services) {
+                "the balancer's log"
+            } else {
+                "the backend's ledger"
+            }
+        )],
     })
 }
 

@@ -219,13 +219,27 @@ pub(super) fn deploys(run: &RunSummary) -> Option<Table> {
         title: "Deploys".to_owned(),
         columns,
         rows,
-        notes: vec![
-            "In flight: requests in flight at the old generation, by its ledger; + later: those that it received \
-             although they were sent after its confirmed deregistration. Longest drain: from that to its last response, by \
-             its ledger, + how much longer rig looked until it was sure. New share: the part of its pool's requests that each new generation got before the deploy went on."
-                .to_owned(),
-        ],
+        notes: vec![format!(
+            "In flight: requests in flight at the old generation, by {by}; + later: those that it received although they \
+             were sent after its confirmed deregistration. Longest drain: from that to its last response, by {again}, + how much \
+             longer rig looked until it was sure. New share: the part of its pool's requests that each new generation got \
+             before the deploy went on.",
+            by = who_had_them(run),
+            again = if by_log(run) { "the same" } else { "its ledger" }
+        )],
     })
+}
+
+/// By what it is known who had which request.
+pub(crate) fn who_had_them(run: &RunSummary) -> &'static str {
+    match by_log(run) {
+        true => "the balancer's log and the times of the clients (your own service keeps no ledger)",
+        false => "its own ledger",
+    }
+}
+
+fn by_log(run: &RunSummary) -> bool {
+    run.cells.iter().filter_map(|cell| cell.deploy.as_ref()).any(|deploy| deploy.by_log)
 }
 
 fn numbers(deploy: &DeployRecord) -> [String; 7] {
@@ -240,9 +254,14 @@ fn numbers(deploy: &DeployRecord) -> [String; 7] {
         span_of(&deploy.at_terminations()),
         deploy.window.map_or_else(|| NONE.to_owned(), |w| millis(w.length.as_millis())),
         deploy.longest_drain.map_or_else(|| NONE.to_owned(), |d| format!("{}{sure}", millis(d.as_millis()))),
-        deploy.drains_expired.to_string(),
+        drains_expired(deploy),
         percent_span_of(&deploy.new_shares()),
     ]
+}
+
+/// How many drains expired, where somebody could say.
+pub(crate) fn drains_expired(deploy: &DeployRecord) -> String {
+    if deploy.drains_unseen == 0 { deploy.drains_expired.to_string() } else { NONE.to_owned() }
 }
 
 /// Settings, each told once for all variants of a balancer that share it; `None` if no cell has any.

@@ -60,8 +60,9 @@ fn percentile(latency: &LatencySummary, quantile: Quantile) -> String {
 /// A row per cell and identity.
 pub(super) fn identities(run: &RunSummary) -> Option<Table> {
     let mut rows = Vec::new();
-    for (cell, target) in targets(run) {
-        for identity in target.identities.iter().flatten() {
+    for cell in &run.cells {
+        let of_target = cell.target.as_ref().and_then(|target| target.identities.as_ref());
+        for identity in of_target.or(cell.identities.as_ref()).into_iter().flatten() {
             let name = if identity.identity.is_empty() { NONE } else { &identity.identity };
             let last = identity.last_ms.map_or(NONE.to_owned(), |ms| {
                 if ms < 0.0 { format!("{} before", millis(-ms)) } else { format!("{} after", millis(ms)) }
@@ -76,7 +77,8 @@ pub(super) fn identities(run: &RunSummary) -> Option<Table> {
             rows.push(row);
         }
     }
-    let mut columns = Vec::from(Column::left(["target", "variant", "identity"]));
+    let who = if targets(run).next().is_some() { "target" } else { "balancer" };
+    let mut columns = Vec::from(Column::left([who, "variant", "identity"]));
     columns.extend(Column::right(["before", "during", "after", "last answer, to the deploy's end"]));
     (!rows.is_empty()).then(|| Table { title: "Who answered".to_owned(), columns, rows, notes: vec![] })
 }

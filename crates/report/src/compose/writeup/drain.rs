@@ -47,7 +47,7 @@ pub(super) fn window(run: &LabelledRun<'_>) -> Vec<Part> {
             percent_up(per_request(derived.samples.max(1))),
             millis(window.length.as_millis()),
             deploy.longest_drain.map_or_else(|| NONE.to_owned(), |longest| millis(longest.as_millis())),
-            deploy.drains_expired.to_string(),
+            document::drains_expired(deploy),
         ];
         let figures = figures.map(Cell::plain).map(document::struck_unless(is_usable(cell)));
         Some(document::names(run.summary, cell).into_iter().chain(figures).collect())
@@ -175,7 +175,10 @@ pub(super) fn side_by_side(run: &LabelledRun<'_>) -> Vec<Part> {
         rows: deployed(run).map(row).collect(),
         notes: vec![
             document::DROPPED.into(),
-            "In flight: requests in flight at the old generation, by its ledger.".into(),
+            format!(
+                "In flight: requests in flight at the old generation, by {}.",
+                document::who_had_them(run.summary)
+            ),
         ],
     };
     let mut parts = vec![Part::Table(table)];

@@ -6,7 +6,7 @@ use model::ledger::Execution;
 
 use super::Axis;
 
-/// Requests that backends received, by their own ledgers: what a client gave up is among them.
+/// Requests that backends received, by their own ledgers or else by the balancer's log: what a client gave up is among them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Shares {
     /// The width of a window, in seconds.
@@ -16,7 +16,12 @@ pub struct Shares {
 }
 
 impl Shares {
-    pub(super) fn of(axis: &Axis, width: Duration, backends: &[String], executions: &[Execution]) -> Shares {
+    pub(super) fn of<'e>(
+        axis: &Axis,
+        width: Duration,
+        backends: &[String],
+        executions: impl Iterator<Item = &'e Execution>,
+    ) -> Shares {
         let mut windows = vec![vec![0; backends.len()]; axis.pieces(width) as usize];
         for execution in executions {
             let window = axis.piece(execution.received, width).and_then(|piece| windows.get_mut(piece));

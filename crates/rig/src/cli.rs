@@ -83,7 +83,7 @@ pub(crate) enum Command {
         are looked for beside it, then at their paths on this machine. Nothing is overwritten without --force.")]
     Adopt(Adopt),
     /// Write rig's own templates
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  rig templates eject haproxy my-configs")]
     Templates(Templates),
     /// Launch a scenario's topology and keep it running, to look at it and deploy by hand
     #[command(after_help = "Examples:\n  \

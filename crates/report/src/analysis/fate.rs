@@ -120,9 +120,8 @@ pub enum Exception {
 
 /// Judges one request by its own records alone; time counts only as proximity to events.
 pub fn fate(request: &Request, executions: &[&Execution], logged: &[&Logged], evidence: &Evidence) -> Fate {
-    let kind = request.outcome.kind();
+    let (kind, attempts) = (request.outcome.kind(), attempts(logged));
     let finishes = executions.iter().filter(|e| e.finished.is_some()).count();
-    let attempts = attempts(logged);
     let mut fate = Fate {
         kind,
         receipts: executions.len(),
@@ -169,8 +168,7 @@ fn match_record(fate: &mut Fate, request: &Request, evidence: &Evidence) {
 
 /// Equation 3. Where the log tells nothing of the request, what the plan allows is all there is.
 fn match_receipts(fate: &mut Fate, logged: &[&Logged], evidence: &Evidence) {
-    let equation = Equation::SentAsToldAndAllowed;
-    let attempts = attempts(logged);
+    let (equation, attempts) = (Equation::SentAsToldAndAllowed, attempts(logged));
     if evidence.retries_off && attempts > 1 {
         fate.find(equation, Finding::RetriedThoughOff);
     }
@@ -266,10 +264,9 @@ fn match_log(
     evidence: &Evidence,
 ) {
     match (logged, request.outcome) {
-        // No line is about a request: two-way books.
-        _ if matches!(evidence.log, LogState::PerConnection | LogState::WithoutIds) => {}
-        // Client-only books.
-        _ if evidence.client_only => {}
+        // No line is about a request: two-way or client-only books.
+        _ if evidence.client_only
+            || matches!(evidence.log, LogState::PerConnection | LogState::WithoutIds) => {}
         (_, Outcome::NotSent(NotSent::Cancelled)) => {}
         ([], Outcome::NotSent(_)) => {}
         ([], Outcome::Failed { .. })

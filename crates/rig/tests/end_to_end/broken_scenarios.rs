@@ -40,8 +40,8 @@ fn a_file_that_is_missing_or_no_text_exits_2() {
 #[test]
 fn an_unknown_balancer_or_flag_exits_2_and_names_what_there_is() {
     let rig = RIG.idle();
-    let unknown = rig.command(["run", "x.yaml", "--balancer", "apache"]).exits(2);
-    unknown.complains("nginx, haproxy and envoy");
+    let unknown = rig.command(["run", "drain", "--balancer", "apache"]).exits(2);
+    unknown.complains("there is no balancer `apache`").complains("`nginx`, `haproxy`, `envoy`");
     rig.command(["run", "x.yaml", "--no-such-flag"]).exits(2);
 }
 

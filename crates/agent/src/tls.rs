@@ -40,7 +40,7 @@ pub enum TlsError {
     Refused(#[from] rustls::Error),
 }
 
-/// A client that trusts the authority it is given, or those of the system, and nobody else.
+/// A client that trusts the authority it is given, or those of the system, and no other.
 pub fn client(tls: &ClientTls) -> Result<Arc<ClientConfig>, TlsError> {
     let (provider, versions): (_, &[_]) = match tls.server {
         None => (provider(), &[&version::TLS13]),
@@ -79,7 +79,7 @@ fn trusted(authority: Option<&Path>) -> Result<RootCertStore, TlsError> {
         }
         None => {
             let found = rustls_native_certs::load_native_certs();
-            // One that rustls can't read is trusted by nobody; others may do.
+            // One that rustls can't read is not trusted; others may do.
             let (known, _) = trusted.add_parsable_certificates(found.certs);
             if known == 0 {
                 return Err(TlsError::NoRoots);

@@ -31,6 +31,7 @@ pub mod sample;
 pub mod scenario;
 pub mod service;
 pub mod sessions;
+pub mod shell;
 pub mod split;
 pub mod statuses;
 pub mod target;

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::shell;
 use crate::units::Span;
 use crate::visible::visible;
 
@@ -234,16 +235,7 @@ pub struct TargetCommand {
 impl TargetCommand {
     /// As a shell would take it.
     pub fn shown(&self) -> String {
-        self.run.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ")
-    }
-}
-
-/// A word, quoted where a shell would read it as something else.
-fn shell_word(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,{}".contains(c);
-    match !word.is_empty() && word.chars().all(plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
+        shell::line(&self.run)
     }
 }
 

@@ -26,7 +26,7 @@ pub use analysis::lateness::Corrected;
 pub use analysis::{
     Analysis, attribution, books, deaths, errors, evidence, fate, faults, joined, lateness, phases,
 };
-pub use compose::{comparison, document, metrics, page, runbook, shell, table, writeup};
+pub use compose::{comparison, document, metrics, page, runbook, table, writeup};
 pub use dialect::json::verdict_json;
 pub use dialect::openmetrics::SameScenario;
 pub use dialect::pictures::Illustrated;

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use agent::tls::TlsError;
 use http_body_util::Empty;
-use hyper::Request;
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::header::HOST;
+use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use model::identity::{Incarnation, STAMP_HEADER};
 use model::tls::SERVER_NAME;
@@ -50,7 +50,7 @@ impl BalancerListener {
         header: Option<&HeaderMatch>,
         source: Option<IpAddr>,
     ) -> Result<Incarnation, String> {
-        let Answer { status, stamp } = self.answer(path, header, source).await?;
+        let ListenerAnswer { status, stamp } = self.answer(path, header, source).await?;
         stamp.ok_or_else(|| format!("status {status} without a backend's stamp"))
     }
 
@@ -69,7 +69,7 @@ impl BalancerListener {
         path: &str,
         header: Option<&HeaderMatch>,
         source: Option<IpAddr>,
-    ) -> Result<Answer, String> {
+    ) -> Result<ListenerAnswer, String> {
         match tokio::time::timeout(WITHIN, self.asked(path, header, source)).await {
             Ok(answer) => answer,
             Err(_) => Err(format!("no answer within {} s", WITHIN.as_secs())),
@@ -87,7 +87,7 @@ impl BalancerListener {
         path: &str,
         header: Option<&HeaderMatch>,
         source: Option<IpAddr>,
-    ) -> Result<Answer, String> {
+    ) -> Result<ListenerAnswer, String> {
         let wanted = header.filter(|header| header.name.eq_ignore_ascii_case(HOST.as_str()));
         let host = match (wanted, &self.host, &self.tls) {
             (Some(header), ..) => header.value.clone(),
@@ -120,7 +120,7 @@ impl BalancerListener {
 }
 
 /// What a request was answered.
-struct Answer {
+struct ListenerAnswer {
     status: u16,
     /// Who says that it answered; `None`: nobody of rig's.
     stamp: Option<Incarnation>,
@@ -129,15 +129,23 @@ struct Answer {
 async fn answer_of(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     request: Request<Empty<Bytes>>,
-) -> Result<Answer, String> {
+) -> Result<ListenerAnswer, String> {
+    let answer = answered(stream, request).await?;
+    let stamp = answer.headers().get(STAMP_HEADER).and_then(|stamp| stamp.to_str().ok());
+    Ok(ListenerAnswer { status: answer.status().as_u16(), stamp: stamp.and_then(|stamp| stamp.parse().ok()) })
+}
+
+/// The response to one request on a connection of its own, as far as its head.
+pub(super) async fn answered(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    request: Request<Empty<Bytes>>,
+) -> Result<Response<Incoming>, String> {
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await
         .map_err(|error| error.to_string())?;
-    // It ends with the sender; how is nobody's concern once the answer is there.
+    // It ends with the sender; how does not matter once the answer is there.
     let connection = tokio::spawn(connection);
     let answer = sender.send_request(request).await.map_err(|error| error.to_string());
     connection.abort();
-    let answer = answer?;
-    let stamp = answer.headers().get(STAMP_HEADER).and_then(|stamp| stamp.to_str().ok());
-    Ok(Answer { status: answer.status().as_u16(), stamp: stamp.and_then(|stamp| stamp.parse().ok()) })
+    answer
 }

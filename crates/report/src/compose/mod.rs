@@ -7,6 +7,5 @@ pub mod metrics;
 pub(crate) mod overview;
 pub mod page;
 pub mod runbook;
-pub mod shell;
 pub mod table;
 pub mod writeup;

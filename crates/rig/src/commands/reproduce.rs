@@ -64,7 +64,7 @@ mod tests {
     use std::process::Command as Shell;
 
     use clap::Parser;
-    use report::shell;
+    use model::shell;
 
     use super::*;
     use crate::cli::{Cli, Command};

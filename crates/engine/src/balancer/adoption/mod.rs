@@ -24,8 +24,8 @@ const RATE: f64 = 200.0;
 /// The part of a limit that the load may use.
 const BELOW: f64 = 0.8;
 
-/// Where servers are sent that rig doesn't launch: a socket that nobody listens on, so that it refuses at once.
-pub(super) const NOBODY: &str = "nobody.sock";
+/// Where servers are sent that rig doesn't launch: a socket on which nothing listens, so that it refuses at once.
+pub(super) const REFUSING: &str = "refusing.sock";
 
 /// A configuration that has been taken over.
 #[derive(Clone, Debug)]

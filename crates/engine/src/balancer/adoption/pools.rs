@@ -12,7 +12,7 @@ pub(in crate::balancer) enum Server {
     /// It is this backend.
     Is(String),
     /// rig launches none for it.
-    Nobody(&'static str),
+    Refuses(&'static str),
 }
 
 /// Pools, as they are found.
@@ -69,7 +69,7 @@ impl Pools {
 fn servers(pool: &str, addresses: &[String]) -> Vec<Server> {
     let one = |n: usize| match n < BACKENDS {
         true => Server::Is(format!("{pool}-{}", n + 1)),
-        false => Server::Nobody("a pool has at most 16 backends"),
+        false => Server::Refuses("a pool has at most 16 backends"),
     };
     (0..addresses.len()).map(one).collect()
 }
@@ -90,6 +90,6 @@ mod tests {
         assert_eq!(pools.of("empty", &[]), None);
         let many: Vec<String> = (0..20).map(|n| n.to_string()).collect();
         let (_, servers, _) = pools.of("many", &many).unwrap();
-        assert!(matches!(servers[16], Server::Nobody(_)));
+        assert!(matches!(servers[16], Server::Refuses(_)));
     }
 }

@@ -159,7 +159,7 @@ impl<'s> Finder<'s> {
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
         let fits = |path: &PathBuf| {
             let file = path.file_name().unwrap_or_default().to_string_lossy();
-            // As the shell does: a hidden one is nobody's.
+            // As the shell does: a hidden one does not count.
             !file.starts_with('.') && path.is_file() && glob(name.as_bytes(), file.as_bytes())
         };
         let mut found: Vec<PathBuf> = entries.filter(fits).collect();

@@ -8,16 +8,15 @@ use http_body_util::Empty;
 use hyper::body::Bytes;
 use hyper::header::{HOST, LOCATION};
 use hyper::{Request, StatusCode};
-use hyper_util::rt::TokioIo;
 use model::history::Happening;
 use model::plan::Variant;
 use model::target::Target;
 use model::tls::ClientTls;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use crate::cell::error::CellError;
+use crate::cell::listener::answered;
 use crate::cell::recorder::Recorder;
 
 /// How long a name may take to resolve, and a connection to be accepted.
@@ -156,17 +155,4 @@ fn no_tls(error: &std::io::Error, tls: &ClientTls) -> String {
         }
         _ => format!("no TLS: {error}"),
     }
-}
-
-async fn answered(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    request: Request<Empty<Bytes>>,
-) -> Result<hyper::Response<hyper::body::Incoming>, String> {
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(|error| error.to_string())?;
-    let connection = tokio::spawn(connection);
-    let answer = sender.send_request(request).await.map_err(|error| error.to_string());
-    connection.abort();
-    answer
 }

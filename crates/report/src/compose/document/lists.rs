@@ -2,12 +2,12 @@
 
 use model::plan::Unavailable;
 use model::records::{ContainerEngine, TemplateUsed};
+use model::shell;
 
 use super::{Line, Mark, Quote, mark};
 use crate::analysis::attribution::DroppedGroup;
 use crate::analysis::books::Grade;
 use crate::analysis::errors;
-use crate::compose::shell;
 use crate::judge::doubts::{self, Doubt};
 use crate::judge::verdict::{ClaimVerdict, Holding, Proof, Role, RunProblem, RunSummary};
 use crate::measure::summary::CellSummary;

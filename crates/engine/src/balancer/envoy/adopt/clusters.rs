@@ -6,7 +6,7 @@ use model::topology::{Balance, HealthCheck};
 use model::units::Span;
 use serde_json::{Value, json};
 
-use super::{AdoptionDraft, items, items_mut, nobody};
+use super::{AdoptionDraft, items, items_mut, refusing};
 use crate::balancer::adoption::{Pools, Server, backends};
 
 /// The clusters, and what becomes of them.
@@ -51,7 +51,7 @@ impl Clusters {
         }
         let addresses = self.known.get(name).cloned().unwrap_or_default();
         let Some((pool, servers, same)) = self.pools.of(name, &addresses) else {
-            draft.left(0, format!("cluster {name} has no endpoints in the file, or there are more than eight: it is nobody's"), "");
+            draft.left(0, format!("cluster {name} has no endpoints in the file, or there are more than eight: it has no backends here"), "");
             return None;
         };
         let what = match same {
@@ -61,7 +61,7 @@ impl Clusters {
             }
         };
         draft.mapped(0, what);
-        if servers.iter().any(|it| matches!(it, Server::Nobody(_))) {
+        if servers.iter().any(|it| matches!(it, Server::Refuses(_))) {
             draft.left(0, format!("cluster {name}: a pool has at most 16 backends"), "");
         }
         self.used.insert(name.to_owned(), pool.clone());
@@ -76,13 +76,13 @@ impl Clusters {
                 for endpoint in items_mut(&mut cluster["load_assignment"]["endpoints"])
                     .flat_map(|it| items_mut(&mut it["lb_endpoints"]))
                 {
-                    endpoint["endpoint"]["address"] = nobody();
+                    endpoint["endpoint"]["address"] = refusing();
                 }
                 cluster["type"] = json!("STATIC");
                 cluster.as_object_mut().and_then(|it| it.remove("transport_socket"));
                 draft.left(
                     0,
-                    format!("cluster {name}: the load does not go there; its endpoints are nobody"),
+                    format!("cluster {name}: the load does not go there; its endpoints refuse connections"),
                     "",
                 );
                 continue;

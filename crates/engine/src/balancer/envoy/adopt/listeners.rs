@@ -155,7 +155,7 @@ fn manager(
         });
     }
     if manager.as_object_mut().and_then(|it| it.remove("tracing")).is_some() {
-        draft.left(0, format!("{name}: `tracing` is left out: nobody listens there"), "");
+        draft.left(0, format!("{name}: `tracing` is left out: nothing listens there"), "");
     }
     let mut logs: Vec<Value> = manager["access_log"].as_array().cloned().unwrap_or_default();
     logs.retain(|log| {

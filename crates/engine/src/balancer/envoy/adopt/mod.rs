@@ -13,15 +13,15 @@ use serde_json::{Value, json};
 use self::clusters::Clusters;
 use super::Envoy;
 use crate::balancer::Adopts;
-use crate::balancer::adoption::{AdoptError, Adoption, AdoptionDraft, NOBODY, Source, escaped};
+use crate::balancer::adoption::{AdoptError, Adoption, AdoptionDraft, REFUSING, Source, escaped};
 
 const HOME: &str = "/etc/envoy";
 
 /// The bootstrap's parts that ask or tell other programs.
 const ELSEWHERE: [(&str, &str); 8] = [
     ("dynamic_resources", "rig launches no control plane: write the resources into `static_resources`"),
-    ("stats_sinks", "nobody listens there"),
-    ("tracing", "nobody listens there"),
+    ("stats_sinks", "nothing listens there"),
+    ("tracing", "nothing listens there"),
     ("hds_config", "no management server is here"),
     ("cluster_manager", "no management server is here"),
     ("layered_runtime", "no management server is here"),
@@ -134,7 +134,7 @@ fn items(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
-/// The address of nobody.
-fn nobody() -> Value {
-    json!({ "pipe": { "path": format!("{{{{ sockets }}}}/{NOBODY}") } })
+/// The address that refuses.
+fn refusing() -> Value {
+    json!({ "pipe": { "path": format!("{{{{ sockets }}}}/{REFUSING}") } })
 }

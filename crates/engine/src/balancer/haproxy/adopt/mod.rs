@@ -16,7 +16,7 @@ use self::servers::Servers;
 use super::Haproxy;
 use super::syntax::{ConfigLine, ConfigSection, parse};
 use crate::balancer::Adopts;
-use crate::balancer::adoption::{AdoptError, Adoption, AdoptionDraft, NOBODY, Source};
+use crate::balancer::adoption::{AdoptError, Adoption, AdoptionDraft, REFUSING, Source};
 
 /// Where HAProxy's files usually lie.
 const HOME: &str = "/etc/haproxy";
@@ -185,9 +185,9 @@ fn words_removed(draft: &mut AdoptionDraft<'_>, line: &ConfigLine, nth: usize, m
     }
 }
 
-/// The address of nobody, as HAProxy writes it.
-fn nobody() -> String {
-    format!("unix@{{{{ sockets }}}}/{NOBODY}")
+/// The address that refuses, as HAProxy writes it.
+fn refusing() -> String {
+    format!("unix@{{{{ sockets }}}}/{REFUSING}")
 }
 
 /// Milliseconds of a time as HAProxy writes it; without a unit it is milliseconds.

@@ -6,7 +6,7 @@ use model::topology::{Balance, HealthCheck};
 use model::units::Span;
 
 use super::{
-    AdoptionDraft, ConfigLine, ConfigSection, Proxies, is_server, milliseconds, nobody, removed, word,
+    AdoptionDraft, ConfigLine, ConfigSection, Proxies, is_server, milliseconds, refusing, removed, word,
     words_removed,
 };
 use crate::balancer::adoption::{Pools, Server, backends};
@@ -74,7 +74,11 @@ impl<'d> Servers<'d> {
             section.lines.iter().filter(|line| is_server(line) && is_active(line)).collect();
         let addresses: Vec<String> = serving.iter().flat_map(|line| addresses(line)).collect();
         if addresses.is_empty() {
-            draft.left(section.head.at.start, format!("backend {name} has no server: it is nobody's"), "");
+            draft.left(
+                section.head.at.start,
+                format!("backend {name} has no server: it has no backends here"),
+                "",
+            );
             return None;
         }
         let Some((pool, servers, same)) = self.pools.of(name, &addresses) else {
@@ -93,11 +97,11 @@ impl<'d> Servers<'d> {
             self.server(draft, line, &own);
         }
         for line in section.lines.iter().filter(|line| is_server(line) && !is_active(line)) {
-            nobodys(draft, line);
+            refuse(draft, line);
             draft.mapped(
                 line.at.start,
                 format!(
-                    "server {}: it serves only if others are down; rig launches nobody for it",
+                    "server {}: it serves only if others are down; rig launches none for it",
                     line.word(1)
                 ),
             );
@@ -112,7 +116,7 @@ impl<'d> Servers<'d> {
         let end = line.words_at.last().map_or(line.at.end, |at| at.end);
         let address = |server: &Server| match server {
             Server::Is(id) => (format!("{{{{ backends[\"{id}\"] }}}}"), format!("{{{{ down[\"{id}\"] }}}}")),
-            Server::Nobody(_) => (nobody(), " disabled".to_owned()),
+            Server::Refuses(_) => (refusing(), " disabled".to_owned()),
         };
         if line.is("server-template") {
             // Its servers have numbers after their common name.
@@ -142,8 +146,12 @@ impl<'d> Servers<'d> {
         let (address, down) = address(server);
         word(draft, line, 2, address);
         draft.edits.insert(end, down);
-        if let Server::Nobody(why) = server {
-            draft.left(line.at.start, format!("server {}: {why}; this one is nobody", line.word(1)), "");
+        if let Server::Refuses(why) = server {
+            draft.left(
+                line.at.start,
+                format!("server {}: {why}; this one refuses connections", line.word(1)),
+                "",
+            );
         }
         self.words(draft, line, 3);
     }
@@ -202,11 +210,14 @@ impl<'d> Servers<'d> {
             }
             draft.left(
                 section.head.at.start,
-                format!("{}: the load does not go there; its servers are nobody", section.head.text()),
+                format!(
+                    "{}: the load does not go there; its servers refuse connections",
+                    section.head.text()
+                ),
                 "",
             );
             for line in lines {
-                nobodys(draft, line);
+                refuse(draft, line);
             }
         }
     }
@@ -294,9 +305,9 @@ impl<'d> Servers<'d> {
     }
 }
 
-/// A server that rig launches nobody for.
-fn nobodys(draft: &mut AdoptionDraft<'_>, line: &ConfigLine) {
-    word(draft, line, if line.is("server") { 2 } else { 3 }, nobody());
+/// A server that rig launches none for.
+fn refuse(draft: &mut AdoptionDraft<'_>, line: &ConfigLine) {
+    word(draft, line, if line.is("server") { 2 } else { 3 }, refusing());
     for (nth, name) in line.words.iter().enumerate().skip(3) {
         if let Some((_, more)) = OF_THE_MACHINE.iter().find(|(known, _)| known == name) {
             words_removed(draft, line, nth, *more);

@@ -2,7 +2,7 @@
 
 use crate::balancer::adoption::Limit;
 
-use super::{AdoptionDraft, ConfigLine, ConfigSection, Proxies, milliseconds, nobody, removed, word};
+use super::{AdoptionDraft, ConfigLine, ConfigSection, Proxies, milliseconds, refusing, removed, word};
 
 /// Lines of `global` that belong to another machine.
 const OF_THE_MACHINE: [(&str, &str); 12] = [
@@ -26,8 +26,8 @@ const ELSEWHERE: [(&str, &str); 14] = [
     ("filter spoe", "no agent is here"),
     ("option external-check", "rig runs no other programs"),
     ("external-check", "rig runs no other programs"),
-    ("email-alert", "nobody is to be written to"),
-    ("mailer", "nobody is to be written to"),
+    ("email-alert", "no mail is to be sent"),
+    ("mailer", "no mail is to be sent"),
     ("http-request cache-use", "an answer from a cache says nothing about a backend"),
     ("http-response cache-store", "an answer from a cache says nothing about a backend"),
     ("http-request auth", "the load has no password"),
@@ -66,7 +66,7 @@ pub(super) fn edit(
             }
             "ring" | "peers" | "log-forward" => {
                 for line in section.lines.iter().filter(|line| line.is("server") && line.words.len() > 2) {
-                    word(draft, line, 2, nobody());
+                    word(draft, line, 2, refusing());
                 }
             }
             _ => {}

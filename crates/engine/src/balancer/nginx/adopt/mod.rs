@@ -17,7 +17,7 @@ use self::listeners::Listeners;
 use self::targets::ProxyTargets;
 use super::Nginx;
 use super::syntax::{Directive, parse};
-use crate::balancer::adoption::{AdoptError, Adoption, AdoptionDraft, NOBODY, Note, Source};
+use crate::balancer::adoption::{AdoptError, Adoption, AdoptionDraft, Note, REFUSING, Source};
 use crate::balancer::{Adopts, adoption};
 
 /// Where nginx looks for what has a relative path.
@@ -172,9 +172,9 @@ fn balance(draft: &mut AdoptionDraft<'_>, upstream: &Directive) -> Option<Balanc
     Some(Balance::RoundRobin)
 }
 
-/// The address of nobody, as nginx writes it.
-fn nobody() -> String {
-    format!("unix:{{{{ sockets }}}}/{NOBODY}")
+/// The address that refuses, as nginx writes it.
+fn refusing() -> String {
+    format!("unix:{{{{ sockets }}}}/{REFUSING}")
 }
 
 /// A note about the line at byte `at`.

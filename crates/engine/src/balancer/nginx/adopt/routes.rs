@@ -2,7 +2,7 @@
 
 use super::listeners::Listeners;
 use super::targets::{ProxyCondition, ProxyTarget, ProxyTargets};
-use super::{AdoptError, AdoptionDraft, Directive, nobody, unfit};
+use super::{AdoptError, AdoptionDraft, Directive, refusing, unfit};
 use crate::balancer::adoption::{Limit, OwnPool, OwnRoute, Pools, Server, backends};
 
 /// What the locations say.
@@ -75,8 +75,9 @@ pub(super) fn found<'d>(
     let (pools, routes, tls) = (pools.all(), std::mem::take(routes), *tls);
     for (name, upstream) in &search.targets.upstreams {
         if search.pools.named(name).is_none() {
-            let what =
-                format!("upstream {name}: no route of the scenario leads there; its servers are nobody");
+            let what = format!(
+                "upstream {name}: no route of the scenario leads there; its servers refuse connections"
+            );
             if upstream.named("server").any(|it| !search.draft.edits.covers(&it.at))
                 && !search.placed.contains(&upstream.at.start)
             {
@@ -205,9 +206,13 @@ impl<'d> Search<'_, 'd, '_> {
                         .replace(it.arguments_at[0].clone(), format!("{{{{ backends[\"{id}\"] }}}}"));
                     self.draft.edits.insert(it.at.end - 1, format!("{{{{ down[\"{id}\"] }}}}"));
                 }
-                Server::Nobody(why) => {
+                Server::Refuses(why) => {
                     no_server(self.draft, it);
-                    self.draft.left(it.at.start, format!("{}: {why}; this one is nobody", it.first()), "");
+                    self.draft.left(
+                        it.at.start,
+                        format!("{}: {why}; this one refuses connections", it.first()),
+                        "",
+                    );
                 }
             }
             for (word, place) in it.arguments.iter().zip(&it.arguments_at) {
@@ -224,8 +229,7 @@ impl<'d> Search<'_, 'd, '_> {
             }
         }
         for it in upstream.named("server").filter(|it| !active(it)) {
-            let what =
-                format!("{}: it serves only if others are down; rig launches nobody for it", it.words());
+            let what = format!("{}: it serves only if others are down; rig launches none for it", it.words());
             self.draft.mapped(it.at.start, what);
             no_server(self.draft, it);
         }
@@ -306,10 +310,10 @@ pub(super) fn limits(http: &Directive) -> Vec<Limit> {
     requests.chain(connections).collect()
 }
 
-/// A server that rig launches nobody for.
+/// A server that rig launches none for.
 fn no_server(draft: &mut AdoptionDraft<'_>, it: &Directive) {
     if let Some(first) = it.arguments_at.first() {
-        draft.edits.replace(first.clone(), nobody());
+        draft.edits.replace(first.clone(), refusing());
     }
     for (word, place) in it.arguments.iter().zip(&it.arguments_at) {
         if word == "resolve"

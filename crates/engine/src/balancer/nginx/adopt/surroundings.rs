@@ -3,7 +3,7 @@
 
 use super::includes::is_list;
 use super::listeners::socket;
-use super::{ACCESS_LOG, AdoptionDraft, Directive, ERROR_LOG, nobody};
+use super::{ACCESS_LOG, AdoptionDraft, Directive, ERROR_LOG, refusing};
 
 /// Directives whose file or directory nginx writes.
 const WRITTEN: [&str; 9] = [
@@ -78,11 +78,11 @@ fn within(draft: &mut AdoptionDraft<'_>, it: &Directive, in_stream: bool, tls: H
         "include" => list(draft, it),
         "root" | "alias" => root(draft, it),
         "listen" if in_stream => argument(draft, it, 0, &socket(it.first())),
-        "proxy_pass" if in_stream => argument(draft, it, 0, &nobody()),
-        "server" if in_stream && it.inside.is_none() => argument(draft, it, 0, &nobody()),
+        "proxy_pass" if in_stream => argument(draft, it, 0, &refusing()),
+        "server" if in_stream && it.inside.is_none() => argument(draft, it, 0, &refusing()),
         "fastcgi_pass" | "uwsgi_pass" | "scgi_pass" | "grpc_pass" | "memcached_pass" => {
             let scheme = if it.name == "grpc_pass" { "grpc://" } else { "" };
-            argument(draft, it, 0, &format!("{scheme}{}", nobody()));
+            argument(draft, it, 0, &format!("{scheme}{}", refusing()));
             draft.left(
                 it.at.start,
                 format!("`{}`: rig's backends speak HTTP; nobody answers there", it.words()),
@@ -193,7 +193,7 @@ fn log(draft: &mut AdoptionDraft<'_>, it: &Directive, beside: &str) {
     let first = it.first();
     if first == "off" || first.starts_with("syslog:") || first == "/dev/null" {
         match beside {
-            "" => removed(draft, it, "nobody listens there", ""),
+            "" => removed(draft, it, "nothing listens there", ""),
             beside => whole(draft, it, beside, &format!("in the place of `{}`", it.words())),
         }
         return;

@@ -33,7 +33,7 @@ pub(super) enum ProxyTarget {
     Upstream(String),
     /// One server, whose address stands there.
     Address(String, Range<usize>),
-    /// Nobody knows before the request.
+    /// Refuses knows before the request.
     Unknown,
 }
 

@@ -61,7 +61,7 @@ pub enum StopSignal {
 
 /// What stands in braces in the words of a service, and in its environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place<'a> {
+pub struct ServicePlace<'a> {
     /// Where it is to listen.
     pub host: String,
     /// On which port.
@@ -95,7 +95,7 @@ impl OwnService {
     }
 
     /// `word` with what stands in braces filled in.
-    fn filled(&self, word: &str, place: &Place<'_>) -> String {
+    fn filled(&self, word: &str, place: &ServicePlace<'_>) -> String {
         let (port, generation) = (place.port.to_string(), place.generation.to_string());
         let address = format!("{}:{port}", place.host);
         [
@@ -111,12 +111,12 @@ impl OwnService {
     }
 
     /// The words of its command at `place`.
-    pub fn words(&self, place: &Place<'_>) -> Vec<String> {
+    pub fn words(&self, place: &ServicePlace<'_>) -> Vec<String> {
         self.command.iter().map(|word| self.filled(word, place)).collect()
     }
 
     /// What is added to its environment at `place`: HOST, PORT and VERSION, and what the scenario says.
-    pub fn variables(&self, place: &Place<'_>) -> BTreeMap<String, String> {
+    pub fn variables(&self, place: &ServicePlace<'_>) -> BTreeMap<String, String> {
         let version = self.version(place.generation).map(str::to_owned);
         let own = [
             ("HOST", Some(place.host.clone())),
@@ -130,7 +130,7 @@ impl OwnService {
 
     /// Its image for a generation: with the version as its tag, where it names versions and no tag. `None`: it is a
     /// local process.
-    pub fn image_of(&self, place: &Place<'_>) -> Option<String> {
+    pub fn image_of(&self, place: &ServicePlace<'_>) -> Option<String> {
         let image = self.filled(self.image.as_deref()?, place);
         let tagged = image.rsplit('/').next().is_some_and(|name| name.contains([':', '@']));
         Some(match self.version(place.generation) {
@@ -144,8 +144,8 @@ impl OwnService {
 mod tests {
     use super::*;
 
-    fn at(generation: u32) -> Place<'static> {
-        Place { host: "127.0.0.2".into(), port: 20_001, backend: "web-1", generation }
+    fn at(generation: u32) -> ServicePlace<'static> {
+        ServicePlace { host: "127.0.0.2".into(), port: 20_001, backend: "web-1", generation }
     }
 
     #[test]

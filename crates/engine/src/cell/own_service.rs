@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use model::history::Happening;
 use model::identity::Incarnation;
-use model::service::{OwnService, Place};
+use model::service::{OwnService, ServicePlace};
 use tokio::time::Instant;
 
 use super::backends::{ANSWER_WITHIN, BackendLife, Backends, Booting};
@@ -28,7 +28,7 @@ impl<R: Runtime> Backends<'_, R> {
     ) -> Result<(), CellError> {
         let backend = incarnation.backend.as_str();
         let address = self.address(backend);
-        let place = Place {
+        let place = ServicePlace {
             // A container has all the addresses of its pod.
             host: if service.image.is_some() { "0.0.0.0".to_owned() } else { address.ip().to_string() },
             port: address.port(),

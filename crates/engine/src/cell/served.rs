@@ -19,7 +19,7 @@ pub(super) struct Served<'a> {
 
 /// Lines by the backend that they name last; those of backends that did not answer are left out.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Counts {
+pub(super) struct LoggedCounts {
     /// Lines with a request's id: the load.
     pub(super) of_load: BTreeMap<String, u64>,
     /// The others: rig itself, and people.
@@ -31,7 +31,7 @@ struct SoFar {
     read: u64,
     /// The beginning of a line whose end has not been written.
     begun: Vec<u8>,
-    counts: Counts,
+    counts: LoggedCounts,
 }
 
 impl<'a> Served<'a> {
@@ -41,7 +41,7 @@ impl<'a> Served<'a> {
     }
 
     /// Reads on, and says what is known now.
-    pub(super) fn counts(&self) -> Result<Counts, CellError> {
+    pub(super) fn counts(&self) -> Result<LoggedCounts, CellError> {
         let mut so_far = self.so_far.borrow_mut();
         let Some(format) = adapter(self.kind).request_log() else { return Ok(so_far.counts.clone()) };
         let path = self.site.directory.join(adapter(self.kind).logs().access);

@@ -16,7 +16,7 @@ use super::evidence::UNNOTICED;
 use super::joined::Traces;
 
 /// One life of a backend.
-struct Life {
+struct LoggedLife {
     by: Incarnation,
     from: Nanos,
     until: Nanos,
@@ -64,7 +64,7 @@ pub(crate) fn executions(
 }
 
 /// The life that had `request`: of several that ran meanwhile, the last one answered it, or the first one lost it.
-fn at_work(lives: &[Life], request: &Request, sent: Nanos, answered: bool) -> Option<Incarnation> {
+fn at_work(lives: &[LoggedLife], request: &Request, sent: Nanos, answered: bool) -> Option<Incarnation> {
     let mut meanwhile = lives.iter().filter(|life| life.from <= request.end && sent <= life.until);
     let life = if answered { meanwhile.next_back() } else { meanwhile.next() };
     life.map(|life| life.by.clone())
@@ -76,21 +76,25 @@ fn closed_silently(request: &Request) -> bool {
 }
 
 /// The only life that ended while `request` was under way.
-fn died_with(lives: &BTreeMap<String, Vec<Life>>, request: &Request, sent: Nanos) -> Option<Incarnation> {
-    let ended = |life: &&Life| sent <= life.until && life.until <= request.end + UNNOTICED;
+fn died_with(
+    lives: &BTreeMap<String, Vec<LoggedLife>>,
+    request: &Request,
+    sent: Nanos,
+) -> Option<Incarnation> {
+    let ended = |life: &&LoggedLife| sent <= life.until && life.until <= request.end + UNNOTICED;
     let mut ended = lives.values().flatten().filter(ended);
     let only = ended.next()?;
     ended.next().is_none().then(|| only.by.clone())
 }
 
-fn lives(history: &[Event]) -> BTreeMap<String, Vec<Life>> {
-    let mut lives: BTreeMap<String, Vec<Life>> = BTreeMap::new();
+fn lives(history: &[Event]) -> BTreeMap<String, Vec<LoggedLife>> {
+    let mut lives: BTreeMap<String, Vec<LoggedLife>> = BTreeMap::new();
     for event in history {
         match &event.what {
             Happening::Launched { component, .. } => {
                 let Ok(by) = component.parse::<Incarnation>() else { continue };
                 let of = lives.entry(by.backend.clone()).or_default();
-                of.push(Life { by, from: event.at, until: Nanos(i64::MAX) });
+                of.push(LoggedLife { by, from: event.at, until: Nanos(i64::MAX) });
             }
             Happening::Exited { component, .. } => {
                 let Ok(by) = component.parse::<Incarnation>() else { continue };

@@ -46,7 +46,9 @@ fn a_careful_deploy_is_proved_beside_a_careless_one() {
     assert!(careless.counts.dropped > 0 && careful.counts.dropped == 0, "{run}");
     let target = careful.target.as_ref().unwrap();
     let periods: Vec<u64> = target.periods.iter().map(|period| period.dropped).collect();
-    assert_eq!((periods, target.not_shown.as_deref()), (vec![0, 0, 0], None), "{run}");
+    // The deploy may be over before a request meets it.
+    assert!(periods.len() >= 2 && periods.iter().all(|dropped| *dropped == 0), "{run}");
+    assert_eq!(target.not_shown, None, "{run}");
     let identities: Vec<&str> = target.identities.iter().flatten().map(|it| it.identity.as_str()).collect();
     assert_eq!(identities.len(), 2, "{run}");
     assert!(identities.contains(&"careless") && identities.contains(&"careful"), "{run}");

@@ -18,12 +18,18 @@ use crate::steps::{Step, steps};
 
 const RIG: Rig = Rig::new(env!("CARGO_BIN_EXE_rig"), "");
 /// How commands begin that are not run here, and why.
-const LEFT_OUT: [(&str, &str); 5] = [
+const LEFT_OUT: [(&str, &str); 8] = [
     ("make ", "make is what runs this"),
     ("export PATH", "the PATH is set"),
     ("git clone", "this is the clone"),
     ("cd ", "this is the clone"),
     ("docker ", "no registry need be reachable"),
+    (
+        "rig watch https://shop.example.com",
+        "there is no such service; end-to-end tests watch one of their own",
+    ),
+    ("rig adopt", "there is no configuration of one's own; end-to-end tests adopt several"),
+    ("rig run examples/", "end-to-end tests run the examples"),
 ];
 /// What only an engine can do. For everything else processes are quicker, where a machine has both.
 const NEEDS_AN_ENGINE: [&str; 5] = ["--runtime docker", "rig images", "rig clean", "rig doctor", "rig up"];

@@ -97,7 +97,7 @@ fn site(scratch: &Path, example: Site, host: Option<&str>) -> Result<Site, HostE
         Some(_) => Some(Certificates::make(&scratch.join("certificates"), host, std::iter::empty())?),
         None => None,
     };
-    // A port that the kernel gives to nobody else while this looks.
+    // A port that the kernel gives to no other process while this looks.
     let reserved = std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|it| it.local_addr());
     let listener: SocketAddr = reserved.map_err(HostError::file("127.0.0.1"))?;
     let (directory, admin) = (scratch.join("cell"), scratch.join("admin.sock"));

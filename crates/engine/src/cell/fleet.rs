@@ -158,7 +158,7 @@ impl<R: Runtime> Fleet for CellFleet<'_, R> {
 
     fn keeps_users(&self, pool: &str) -> bool {
         let topology = self.backends.topology();
-        // Nothing in an answer would tell which backend a user who comes anew has reached.
+        // Nothing in an answer would tell which backend a new client has reached.
         if topology.pool(pool).is_some_and(|pool| pool.service.is_some()) {
             return false;
         }

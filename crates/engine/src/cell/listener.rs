@@ -122,7 +122,7 @@ impl BalancerListener {
 /// What a request was answered.
 struct ListenerAnswer {
     status: u16,
-    /// Who says that it answered; `None`: nobody of rig's.
+    /// Who says that it answered; `None`: no backend of rig's.
     stamp: Option<Incarnation>,
 }
 

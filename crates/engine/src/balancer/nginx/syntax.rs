@@ -68,7 +68,7 @@ struct Reader<'a> {
     depth: usize,
 }
 
-/// Nobody nests deeper; nginx's own limit is the stack.
+/// Deeper than configurations nest; nginx's own limit is the stack.
 const DEEPEST: usize = 64;
 
 /// What a file consists of.

@@ -85,7 +85,7 @@ fn within(draft: &mut AdoptionDraft<'_>, it: &Directive, in_stream: bool, tls: H
             argument(draft, it, 0, &format!("{scheme}{}", refusing()));
             draft.left(
                 it.at.start,
-                format!("`{}`: rig's backends speak HTTP; nobody answers there", it.words()),
+                format!("`{}`: rig's backends speak HTTP; connections there are refused", it.words()),
                 "",
             );
         }

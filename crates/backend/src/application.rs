@@ -3,13 +3,13 @@
 use std::rc::Rc;
 
 use agent::clock;
-use agent::draw::{Decision, uniform};
 use agent::timer::Timer;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::header::HeaderValue;
 use hyper::{Request, Response, StatusCode};
 use model::degrade::Misbehaviour;
+use model::draw::{Decision, uniform};
 use model::identity::{CHECKSUM_HEADER, COST_HEADER, REQUEST_ID_HEADER, RequestId};
 use model::job::{BackendJob, BackendStatus, STATUS_PATH};
 use model::units::{Factor, Share};
@@ -18,9 +18,9 @@ use crate::behaviour::{Behaviour, BreakOff};
 use crate::ledger::{Ledger, Receipt};
 use crate::places::Places;
 use crate::response::{Content, Stamped, response};
-use crate::service_time::service_time;
 use crate::sessions::{OwnSessions, Visit};
 use crate::transport::Reception;
+use model::service_time::service_time;
 
 /// One incarnation's behaviour, shared by its connections.
 pub(crate) struct Application {

@@ -55,7 +55,7 @@ pub fn checked(
         return Ok((adoption, format!("not checked: {} is not on this machine", program.name)));
     };
     let scratch = tempfile::tempdir().map_err(HostError::file::<HostError>("/tmp"))?;
-    let site = site(scratch.path(), example_site(variant), variant.traffic.host())?;
+    let site = site(scratch.path(), example_site(variant, kind.into()), variant.traffic.host())?;
     for left_out in 0..=MOST {
         let templates = Templates::embedded().with_adopted(kind, &adoption);
         let topology = &variant.topology;

@@ -29,7 +29,7 @@ pub fn preflight(
     let (mut used, mut misfits) = (BTreeMap::new(), Vec::<Misfit>::new());
     let mut lines: Vec<(&str, String)> = Vec::new();
     for (balancer, kind, variant, templates) in known {
-        let (topology, site) = (&variant.topology, example_site(variant));
+        let (topology, site) = (&variant.topology, example_site(variant, balancer));
         let files = adapter(kind).files(topology, &site, &Rotation::initial(topology), &templates)?;
         for name in files.iter().filter_map(|file| file.template) {
             // Of several configurations of the user's, each has the name of its balancer.

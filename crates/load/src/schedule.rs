@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use agent::draw::{Decision, uniform};
+use model::draw::{Decision, uniform};
 use model::identity::RequestId;
 use model::traffic::{Arrivals, Traffic};
 use model::units::Nanos;

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use agent::draw::{Decision, uniform};
+use model::draw::{Decision, uniform};
 use model::sessions::{SEEN_HEADER, SESSION_COOKIE, SessionState, SessionUse};
 use model::traffic::{Identity, Skew, Users};
 

@@ -7,6 +7,9 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use strum::VariantArray;
 
+use crate::identity::VERSION_SIGN;
+use crate::version::Version;
+
 /// The balancers that rig has an adapter for. Matched in one place of the engine, nowhere else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -70,6 +73,8 @@ pub enum Capability {
     TwoChoices,
     /// Takes one backend out while it runs, without a reload.
     LiveDeregister,
+    /// Takes several backends of a pool out at the same time while it runs, without a reload.
+    LiveDeregisterSeveral,
     /// Takes one backend out by a new configuration and a reload.
     ReloadDeregister,
     /// Says how many requests each backend has in flight.
@@ -91,19 +96,76 @@ impl Capability {
     pub const ALL: &'static [Capability] = Capability::VARIANTS;
 }
 
+/// A balancer in the version that a name asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Release {
+    /// What it is.
+    pub kind: BalancerKind,
+    /// `None`: whatever is installed.
+    pub version: Option<Version>,
+}
+
+impl From<BalancerKind> for Release {
+    fn from(kind: BalancerKind) -> Release {
+        Release { kind, version: None }
+    }
+}
+
+impl fmt::Display for Release {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.version {
+            None => self.kind.fmt(f),
+            Some(version) => f.pad(&format!("{}{VERSION_SIGN}{version}", self.kind)),
+        }
+    }
+}
+
+/// A capability that a balancer lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lack {
+    /// Which.
+    pub capability: Capability,
+    /// Why, as tables and errors print it.
+    pub reason: &'static str,
+    /// The first version that has it, where one does.
+    pub until: Option<Version>,
+}
+
+impl Lack {
+    /// No version has it.
+    pub const fn always(capability: Capability, reason: &'static str) -> Lack {
+        Lack { capability, reason, until: None }
+    }
+
+    /// Versions from `until` on have it.
+    pub const fn until(until: Version, capability: Capability, reason: &'static str) -> Lack {
+        Lack { capability, reason, until: Some(until) }
+    }
+
+    /// Whether it holds of `version`. What is installed, whatever it is, may be an old one.
+    pub fn holds_of(&self, version: Option<Version>) -> bool {
+        match (self.until, version) {
+            (Some(first), Some(version)) => version.is_before(&first),
+            _ => true,
+        }
+    }
+}
+
 /// What the balancers can do. The engine builds it from its adapters; tests build their own.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
-    /// Missing capabilities, each with the reason that tables and errors print.
-    pub missing: Vec<(BalancerKind, Capability, &'static str)>,
+    /// Missing capabilities.
+    pub missing: Vec<(BalancerKind, Lack)>,
     /// The words of each balancer's log for what can go wrong with a request.
     pub signs: Vec<(BalancerKind, &'static str)>,
 }
 
 impl Catalog {
-    /// Why `kind` lacks `capability`; `None` if it has it.
-    pub fn lacks(&self, kind: BalancerKind, capability: Capability) -> Option<&'static str> {
-        self.missing.iter().find(|(k, c, _)| *k == kind && *c == capability).map(|(_, _, reason)| *reason)
+    /// Why `release` lacks `capability`; `None` if it has it.
+    pub fn lacks(&self, release: impl Into<Release>, capability: Capability) -> Option<Lack> {
+        let Release { kind, version } = release.into();
+        let lacks = |lack: &Lack| lack.capability == capability && lack.holds_of(version);
+        self.missing.iter().find(|(of, lack)| *of == kind && lacks(lack)).map(|(_, lack)| *lack)
     }
 
     /// The words that the logs of `kinds` have for what can go wrong.

@@ -5,7 +5,8 @@ use crate::plan::{SavedPlan, Variant};
 use crate::sessions::JwtKeys;
 use crate::target::Target;
 use crate::timeline::{
-    Action, Deploy, Deregister, Drain, Entry, Fault, FaultKind, Keeps, Strategy, Until, When,
+    Action, Batch, Deploy, Deregister, Drain, Entry, Fault, FaultKind, Keeps, Strategy, Termination,
+    ToldAfter, Until, When,
 };
 use crate::tls::Tls;
 use crate::topology::{Backend, Latency, Layer, Pool, Topology};
@@ -152,7 +153,7 @@ fn latency(latency: &Latency) -> String {
         (Some((number, unit)), Some((_, same))) if unit == same => format!("{number}–{to}"),
         _ => format!("{from}–{to}"),
     };
-    body + &tail
+    (body + &tail).replace(' ', TOGETHER)
 }
 
 /// Nothing of what goes without saying: HTTP, without TLS.
@@ -200,7 +201,7 @@ fn happening(variant: &Variant, entry: &Entry) -> Option<String> {
         Action::Degrade(it) => {
             format!("{} is degraded ({}){}", it.backend, it.misbehaviour, lasting(it.lasts))
         }
-        Action::Split(it) => format!("the route {} is split anew: {}", it.route, it.to),
+        Action::Split(it) => format!("the split of route {} changes to {}", it.route, it.to),
         Action::Reload(it) => {
             let forgets = if it.keeps == Keeps::Nothing { " from its original file" } else { "" };
             let often = match it.times {
@@ -229,6 +230,7 @@ fn deploy(deploy: &Deploy) -> String {
         Until::Window => format!("drained for {bound}"),
     };
     let drain = match deploy.drain {
+        Drain::Off if deploy.termination.is_some() => deploy.termination.map(terminated).unwrap_or_default(),
         Drain::Off => "without draining".to_owned(),
         Drain::Auto => window("a window from the baseline"),
         Drain::For(span) => window(&time(span)),
@@ -243,7 +245,26 @@ fn deploy(deploy: &Deploy) -> String {
         JwtKeys::Same => String::new(),
         keys => format!(", keys of tokens {}", keys.name()),
     };
-    format!("the pool {} is replaced one by one{spare}, {drain}{reload}{unhealthy}{keys}", deploy.pool)
+    let batch = match deploy.batch {
+        Batch::Of(1) => "one by one".to_owned(),
+        Batch::Of(size) => format!("{size} at a time"),
+        Batch::All => "all at once".to_owned(),
+    };
+    format!("the pool {} is replaced {batch}{spare}, {drain}{reload}{unhealthy}{keys}", deploy.pool)
+}
+
+/// How an orchestrator ends a backend.
+fn terminated(it: Termination) -> String {
+    let told = match it.told_after {
+        ToldAfter::Between(from, to) if from == to => format!("told after {}", time(from)),
+        ToldAfter::Between(from, to) => format!("told after {} to {}", time(from), time(to)),
+        ToldAfter::Never => "never told".to_owned(),
+    };
+    let stops = match it.pre_stop == Span::default() {
+        true => "at once".to_owned(),
+        false => format!("after {}", time(it.pre_stop)),
+    };
+    format!("the balancer {told} and the backend terminated {stops}")
 }
 
 fn fault(fault: &Fault) -> String {

@@ -17,12 +17,7 @@ use crate::split::Split;
 use crate::timeline::{Drain, FaultKind, Strategy};
 use crate::units::{Nanos, Share, Span};
 
-pub use parts::{CellStage, Setting, WindowDerivation};
-
-/// What the balancer is called where components are.
-pub const BALANCER: &str = "balancer";
-/// What one of its workers is called, which ended while the balancer went on.
-pub const WORKER: &str = "balancer worker";
+pub use parts::{BALANCER, CellStage, Setting, WORKER, WindowDerivation};
 
 /// One event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -240,6 +235,18 @@ pub enum Happening {
         /// Who.
         incarnation: Incarnation,
     },
+    /// The time that a backend had before its end, by the orchestrator's rule, is over.
+    Stopping {
+        /// Who.
+        incarnation: Incarnation,
+    },
+    /// A backend had not exited so long after the signal that should have ended it, and gets SIGKILL.
+    GraceExpired {
+        /// Which.
+        component: String,
+        /// How long it had.
+        within: Span,
+    },
     /// The signal that ends a backend has been sent; the event's time is when that was ordered.
     Terminated {
         /// Who.
@@ -318,7 +325,7 @@ pub enum Happening {
     /// of its listener): what the old configuration serves ends, and connections of clients may be closed with it.
     /// The event's time is that of the order.
     BalancerReloaded,
-    /// An entry of the timeline found nobody to harm.
+    /// The target of a fault in the timeline was not running.
     FaultMissed {
         /// The timeline's entry.
         entry: String,

@@ -7,7 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use arrayvec::ArrayString;
 
-use crate::catalog::BalancerKind;
+use crate::catalog::{BalancerKind, Release, UnknownBalancer};
+use crate::version::Version;
 use crate::visible::visible;
 
 /// The place of a request in its cell's schedule, from 0. It travels in the header [`REQUEST_ID_HEADER`] and
@@ -88,9 +89,11 @@ impl<'de> Deserialize<'de> for Incarnation {
 
 /// The longest name of a balancer, in bytes.
 pub const LONGEST_NAME: usize = 32;
+/// What stands between a kind and the version that is asked for.
+pub const VERSION_SIGN: char = '@';
 
-/// What stands between the load and the backends of a cell, by name: a balancer's kind, a name that the scenario gives to
-/// one, or [`TARGET`]. The plan knows what it is. Small and `Copy`, as it is the key of every table.
+/// What stands between the load and the backends of a cell, by name: a balancer's kind, perhaps with a version
+/// (`nginx@1.31`), a name that the scenario gives to one, or [`TARGET`]. The plan knows what it is. Small and `Copy`, as it is the key of every table.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BalancerName(ArrayString<LONGEST_NAME>);
 
@@ -106,9 +109,22 @@ impl BalancerName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-    /// The kind of that name, if it is one.
+    /// The kind of that name, if it is one: `nginx`, or `nginx@1.31` of one version.
     pub fn kind(&self) -> Option<BalancerKind> {
-        self.0.parse().ok()
+        let (kind, version) = self.parts();
+        kind.parse().ok().filter(|_| version.is_none_or(|version| version.parse::<Version>().is_ok()))
+    }
+    /// The version that it asks for, if it is a kind of one.
+    pub fn version(&self) -> Option<Version> {
+        self.kind().and(self.parts().1)?.parse().ok()
+    }
+    fn parts(&self) -> (&str, Option<&str>) {
+        let of = |(kind, version)| (kind, Some(version));
+        self.0.split_once(VERSION_SIGN).map_or((self.as_str(), None), of)
+    }
+    /// Whether this, as somebody asks for it, means `name`: the very name, or the kind of a name that has a version.
+    pub fn means(&self, name: &BalancerName) -> bool {
+        self == name || (self.version().is_none() && self.kind().is_some() && self.kind() == name.kind())
     }
 }
 
@@ -118,17 +134,34 @@ impl From<BalancerKind> for BalancerName {
     }
 }
 
-impl PartialEq<BalancerKind> for BalancerName {
-    fn eq(&self, kind: &BalancerKind) -> bool {
-        self.as_str() == kind.name()
+impl From<Release> for BalancerName {
+    fn from(release: Release) -> BalancerName {
+        // As long as a kind and three numbers at most.
+        BalancerName(ArrayString::from(&release.to_string()).unwrap_or_default())
     }
 }
 
-/// The order of tables: kinds in their own order, then other names by the alphabet.
+impl TryFrom<BalancerName> for Release {
+    type Error = UnknownBalancer;
+    fn try_from(name: BalancerName) -> Result<Release, UnknownBalancer> {
+        let kind = name.kind().ok_or_else(|| UnknownBalancer(name.to_string()))?;
+        Ok(Release { kind, version: name.version() })
+    }
+}
+
+/// Whether it is of that kind, in whichever version.
+impl PartialEq<BalancerKind> for BalancerName {
+    fn eq(&self, kind: &BalancerKind) -> bool {
+        self.kind() == Some(*kind)
+    }
+}
+
+/// The order of tables: kinds in their own order, each by version, then other names by the alphabet.
 impl Ord for BalancerName {
     fn cmp(&self, other: &BalancerName) -> std::cmp::Ordering {
         let place = |name: &BalancerName| {
-            BalancerKind::ALL.iter().position(|kind| name == kind).unwrap_or(BalancerKind::ALL.len())
+            let kind = BalancerKind::ALL.iter().position(|kind| name.kind() == Some(*kind));
+            (kind.unwrap_or(BalancerKind::ALL.len()), name.version())
         };
         (place(self), self.as_str()).cmp(&(place(other), other.as_str()))
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::BalancerKind;
+use crate::catalog::{BalancerKind, Release};
 use crate::claim::Claim;
 use crate::identity::{BalancerName, CellId};
 use crate::prose::Prose;
@@ -14,6 +14,7 @@ use crate::target::Target;
 use crate::timeline::{Action, Deploy, Entry, Fault, FaultKind, Reload, SplitChange};
 use crate::topology::Topology;
 use crate::traffic::Traffic;
+use crate::version::Version;
 
 /// The version of `plan.json`.
 pub const SCHEMA: u32 = 1;
@@ -116,6 +117,9 @@ pub struct Variant {
 pub struct OwnBalancer {
     /// What it is.
     pub kind: BalancerKind,
+    /// The version of it that is asked for; `None`: whatever is installed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<Version>,
     /// Its configuration: a template, as `rig adopt` writes it.
     pub config: PathBuf,
 }
@@ -123,7 +127,18 @@ pub struct OwnBalancer {
 impl Variant {
     /// What the balancer `name` is; `None`: rig does not launch it.
     pub fn kind(&self, name: BalancerName) -> Option<BalancerKind> {
-        self.own.get(&name).map(|own| own.kind).or_else(|| name.kind())
+        self.release(name).map(|release| release.kind)
+    }
+
+    /// What the balancer `name` is, in which version; `None`: rig does not launch it.
+    pub fn release(&self, name: BalancerName) -> Option<Release> {
+        let own = self.own.get(&name).map(|own| Release { kind: own.kind, version: own.version });
+        own.or_else(|| Some(Release { kind: name.kind()?, version: name.version() }))
+    }
+
+    /// What its balancers are, each once.
+    pub fn releases(&self) -> BTreeSet<Release> {
+        self.balancers.iter().filter_map(|name| self.release(*name)).collect()
     }
 
     /// What its balancers are, each kind once.
@@ -189,6 +204,12 @@ impl SavedPlan {
     pub fn why_unavailable(&self, variant: &str) -> Option<&str> {
         let unavailable = self.unavailable.iter().find(|unavailable| unavailable.variant == variant);
         unavailable.map(|unavailable| unavailable.reason.as_str())
+    }
+
+    /// The seed of a repeat, from 1: repeats differ, and each can be had alone, as `--repeat 2` is `--seed N` and
+    /// `--seed N+1`.
+    pub fn seed_of(&self, repeat: u32) -> u64 {
+        self.seed.wrapping_add(u64::from(repeat.saturating_sub(1)))
     }
 
     /// The balancers of all variants, in the order of tables.

@@ -117,4 +117,7 @@ pub struct BalancerBuild {
     /// Modules that it has to load for what rig may ask of it, by their files.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub modules: Vec<String>,
+    /// What there is to say of that version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remark: Option<String>,
 }

@@ -213,13 +213,71 @@ pub struct Deploy {
     /// What the new generation's key for tokens has to do with the old one's.
     #[serde(default)]
     pub jwt_keys: JwtKeys,
+    /// How many are replaced at the same time.
+    #[serde(default, skip_serializing_if = "Batch::is_one")]
+    pub batch: Batch,
+    /// How backends are ended, if nobody waits until the balancer has left them out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub termination: Option<Termination>,
 }
 
 impl Deploy {
     /// Whether the balancer is told that backends come and go: to drain them, or to use a spare.
     pub fn tells_the_balancer(&self) -> bool {
-        self.drain != Drain::Off || self.strategy == Strategy::Surge
+        let late = self.termination.is_some_and(|it| it.told_after != ToldAfter::Never);
+        self.drain != Drain::Off || self.strategy == Strategy::Surge || late
     }
+}
+
+/// How many backends a deploy replaces at the same time; the next ones follow when all of these have been replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Batch {
+    /// So many.
+    Of(u32),
+    /// The whole pool.
+    All,
+}
+
+impl Default for Batch {
+    fn default() -> Batch {
+        Batch::Of(1)
+    }
+}
+
+impl Batch {
+    /// How many of `backends` that is.
+    pub fn size(self, backends: usize) -> usize {
+        match self {
+            Batch::Of(most) => backends.min(most as usize).max(1),
+            Batch::All => backends.max(1),
+        }
+    }
+
+    fn is_one(&self) -> bool {
+        *self == Batch::default()
+    }
+}
+
+/// How an orchestrator such as Kubernetes ends a backend: the way to its end and the word to the balancer begin at the same
+/// time, and neither waits for the other
+/// (<https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination>).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Termination {
+    /// How much later the balancer is told.
+    pub told_after: ToldAfter,
+    /// For how long the backend goes on as before, until its signal.
+    pub pre_stop: Span,
+}
+
+/// How much later than the beginning of a backend's end the balancer is told of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToldAfter {
+    /// Drawn evenly from the seed, for each backend.
+    Between(Span, Span),
+    /// Not at all: it finds out, or doesn't.
+    Never,
 }
 
 /// In which order old and new come.

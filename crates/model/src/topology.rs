@@ -1,6 +1,8 @@
 //! What stands in a cell: pools of backends, routes, and how the balancer is set up. All values are resolved:
 //! defaults are filled in, names are known to exist.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::service::OwnService;
@@ -101,7 +103,7 @@ impl Topology {
         };
         self.routes.iter().find(matches)
     }
-    /// This topology with the requests of `route` split anew.
+    /// This topology with another split of `route`.
     pub fn with_split(&self, route: &str, to: &Split) -> Topology {
         let mut changed = self.clone();
         for route in changed.routes.iter_mut().filter(|known| known.name == route) {
@@ -121,12 +123,26 @@ pub struct Pool {
     /// Where they say whether they are healthy.
     #[serde(default = "health_path")]
     pub health_path: String,
+    /// How long one that a deploy ends may take to exit before it is killed.
+    #[serde(default = "grace", skip_serializing_if = "is_usual_grace")]
+    pub grace: Span,
     /// Where they keep sessions; `None`: they keep none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sessions: Option<Sessions>,
     /// What its backends are, if they are not rig's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<OwnService>,
+}
+
+/// How long a backend may take to exit unless the scenario says otherwise: Kubernetes' `terminationGracePeriodSeconds`.
+pub const GRACE: Span = Span(Duration::from_secs(30));
+
+fn grace() -> Span {
+    GRACE
+}
+
+fn is_usual_grace(grace: &Span) -> bool {
+    *grace == GRACE
 }
 
 /// Where backends say whether they are healthy, and where balancers ask, unless the scenario says otherwise.

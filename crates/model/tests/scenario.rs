@@ -6,7 +6,7 @@ mod loads;
 use std::fs;
 use std::path::Path;
 
-use model::catalog::{BalancerKind, Capability, Catalog};
+use model::catalog::{BalancerKind, Capability, Catalog, Lack};
 use model::claim::Claim;
 use model::degrade::{Misbehaviour, ResponseStage};
 use model::plan::{Need, Plan, SavedPlan};
@@ -15,19 +15,27 @@ use model::timeline::{Action, Drain, FaultKind, Until, When};
 use model::topology::{HealthCheck, Latency, PassiveHealth, Retries, Tail};
 use model::traffic::{Cap, RequestClass};
 use model::units::{Bytes, Factor, Rate, Share, Span};
+use model::version::Version;
 
 fn catalog() -> Catalog {
     use BalancerKind::{Envoy, Haproxy, Nginx};
     Catalog {
         missing: vec![
-            (Nginx, Capability::ActiveHealthChecks, "the open-source version has none"),
-            (Haproxy, Capability::PassiveHealth, "made up for this test"),
-            (Nginx, Capability::PassiveHealthAlone, "made up for this test"),
-            (Nginx, Capability::TwoChoices, "made up for this test"),
-            (Nginx, Capability::LiveDeregisterAtLayer4, "made up for this test"),
-            (Haproxy, Capability::TwoChoices, "made up for this test"),
-            (Nginx, Capability::BalanceBesideSticky, "made up for this test"),
-            (Envoy, Capability::ReloadDeregister, "it has no reload"),
+            (Nginx, Lack::always(Capability::ActiveHealthChecks, "the open-source version has none")),
+            (Haproxy, Lack::always(Capability::PassiveHealth, "made up for this test")),
+            (Nginx, Lack::always(Capability::PassiveHealthAlone, "made up for this test")),
+            (Nginx, Lack::always(Capability::TwoChoices, "made up for this test")),
+            (Nginx, Lack::always(Capability::LiveDeregisterAtLayer4, "made up for this test")),
+            (Haproxy, Lack::always(Capability::TwoChoices, "made up for this test")),
+            (
+                Nginx,
+                Lack::until(
+                    Version::patch(1, 29, 6),
+                    Capability::BalanceBesideSticky,
+                    "made up for this test",
+                ),
+            ),
+            (Envoy, Lack::always(Capability::ReloadDeregister, "it has no reload")),
         ],
         signs: vec![(Envoy, "UO"), (Haproxy, "sQ"), (Nginx, "no live upstreams")],
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-const EMBEDDED: [(&str, &str); 10] = [
+const EMBEDDED: [(&str, &str); 11] = [
     ("canary", include_str!("../../../scenarios/canary.yaml")),
     ("drain", include_str!("../../../scenarios/drain.yaml")),
     ("drain-edges", include_str!("../../../scenarios/drain-edges.yaml")),
@@ -15,6 +15,7 @@ const EMBEDDED: [(&str, &str); 10] = [
         include_str!("../../../scenarios/round-robin-vs-least-connections.yaml"),
     ),
     ("sticky-sessions", include_str!("../../../scenarios/sticky-sessions.yaml")),
+    ("termination-race", include_str!("../../../scenarios/termination-race.yaml")),
     ("tls", include_str!("../../../scenarios/tls.yaml")),
 ];
 

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use engine::program::named::ProgramPath;
 use model::catalog::BalancerKind;
 use model::identity::BalancerName;
 use model::scenario::Set;
@@ -32,6 +33,9 @@ pub(crate) use watch::{Deploys, Watch};
                   3 this environment can't run it · 4 the measurement is invalid · 130 interrupted"
 )]
 pub(crate) struct Cli {
+    /// The executable of a balancer, perhaps in one version, such as nginx@1.31=/opt/nginx/sbin/nginx
+    #[arg(long = "program", value_name = "NAME=PATH", global = true)]
+    pub(crate) programs: Vec<ProgramPath>,
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -43,7 +47,7 @@ pub(crate) enum Command {
     /// Run a scenario: every balancer that it names, every variant
     #[command(after_help = "Examples:\n  \
         rig run scenarios/drain.yaml\n  \
-        rig run scenarios/drain.yaml --balancer nginx,envoy --seed 7\n  \
+        rig run scenarios/drain.yaml --balancer nginx,envoy@1.40 --seed 7\n  \
         rig run scenarios/drain.yaml --set load.rate=800/s --set load.for=30s\n  \
         rig run scenarios/drain.yaml --fail-on 'with-drain.p99 > 1s'\n  \
         rig run scenarios/drain.yaml --format json | jq '.cells[].counts'\n  \
@@ -108,9 +112,9 @@ pub(crate) enum Command {
         rig compare haproxy envoy reload health-check --repeat 10 --format markdown > compared.md\n  \
         rig compare results/drain/20261122T135148Z results/drain/latest\n\n\
         Balancers: runs the named scenarios, or all bundled ones (canary, drain, drain-edges, half-dead, health-check, \
-        path-routing, reload, round-robin-vs-least-connections, sticky-sessions, tls), on each of them. Each cell \
+        path-routing, reload, round-robin-vs-least-connections, sticky-sessions, termination-race, tls), on each of them. Each cell \
         runs five times unless you set --repeat; cells run in an order drawn from the seed. All bundled scenarios on two \
-        balancers take about 13 minutes of load per repeat, plus the time to start and stop each cell: half a second as \
+        balancers take about 15 minutes of load per repeat, plus the time to start and stop each cell: half a second as \
         local processes, three seconds in Docker. --repeat 1 gives a first look, and marks nothing. Variants that one of \
         the balancers can't run are listed and left out. The runs are saved like any other.\n\n\
         Saved runs: their plans may differ only in the balancer, its version and its settings (topology.*, without pools \

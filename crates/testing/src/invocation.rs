@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use model::catalog::BalancerKind;
+use model::identity::BalancerName;
 
 use crate::ended::{Ended, Run};
 use crate::running::Running;
@@ -51,8 +51,8 @@ impl Invocation {
     }
 
     /// These balancers only.
-    pub fn on(self, balancers: impl IntoIterator<Item = BalancerKind>) -> Invocation {
-        let names: Vec<&str> = balancers.into_iter().map(BalancerKind::name).collect();
+    pub fn on(self, balancers: impl IntoIterator<Item = impl Into<BalancerName>>) -> Invocation {
+        let names: Vec<String> = balancers.into_iter().map(|name| name.into().to_string()).collect();
         self.args(["--balancer", &names.join(",")])
     }
 

@@ -90,7 +90,9 @@ fn a_text_of_users_that_looks_like_a_template_stays_what_it_is() {
     let templates = Templates::embedded().with_adopted(kind, &adoption);
     let rotation = Rotation::initial(&variant.topology);
     let rendered = |rotation: &Rotation| {
-        adapter(kind).files(&variant.topology, &example_site(variant), rotation, &templates).unwrap()[0]
+        adapter(kind)
+            .files(&variant.topology, &example_site(variant, variant.balancers[0]), rotation, &templates)
+            .unwrap()[0]
             .text
             .clone()
     };
@@ -118,7 +120,9 @@ fn a_server_that_several_sections_name_is_taken_out_of_all_of_them() {
     let rotation = Rotation::initial(&variant.topology).with("web-2", Standing::Draining);
     let turn = Turn { to: &rotation, backend: "web-2", how: model::timeline::Deregister::Live };
     let deregisters = adapter(kind).deregisters().unwrap();
-    let change = deregisters.change(&variant.topology, &example_site(variant), turn, &templates).unwrap();
+    let change = deregisters
+        .change(&variant.topology, &example_site(variant, variant.balancers[0]), turn, &templates)
+        .unwrap();
     let sent = change.steps.iter().filter_map(|step| match step {
         Step::Send(line) => Some(line.clone()),
         _ => None,

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use model::access_log::LogGap;
-use model::catalog::{BalancerKind, Capability, Catalog};
+use model::catalog::{BalancerKind, Capability, Catalog, Lack};
 use model::detection::{DetectionBound, Symptom};
 use model::history::Setting;
 use model::operations::{Operations, Whereabouts};
@@ -113,7 +113,7 @@ pub trait Operated: Sync {
 
 /// What all adapters together can do, for the validation of scenarios.
 pub fn catalog() -> Catalog {
-    let missing = |kind| missing(adapter(kind)).map(move |(capability, reason)| (kind, capability, reason));
+    let missing = |kind| missing(adapter(kind)).map(move |lack| (kind, lack));
     let signs = |kind| {
         let log = adapter(kind).request_log().into_iter();
         log.flat_map(|log| log.signs()).map(move |sign| (kind, sign.word))
@@ -125,13 +125,18 @@ pub fn catalog() -> Catalog {
 }
 
 /// What a balancer lacks: what its adapter says, and what follows from the traits that it does not implement.
-pub(super) fn missing(balancer: &'static dyn Balancer) -> impl Iterator<Item = (Capability, &'static str)> {
+pub(super) fn missing(balancer: &'static dyn Balancer) -> impl Iterator<Item = Lack> {
     let own = balancer.missing();
     let absent = [
         (balancer.deregisters().is_none(), Capability::LiveDeregister, "rig can't take a backend out of it"),
         (
             balancer.deregisters().is_none(),
             Capability::LiveDeregisterAtLayer4,
+            "rig can't take a backend out of it",
+        ),
+        (
+            balancer.deregisters().is_none(),
+            Capability::LiveDeregisterSeveral,
             "rig can't take a backend out of it",
         ),
         (
@@ -144,9 +149,9 @@ pub(super) fn missing(balancer: &'static dyn Balancer) -> impl Iterator<Item = (
         (!balancer.has_view(), Capability::InFlightView, "it does not say what each backend has in flight"),
     ];
     let follows = absent.into_iter().filter(|(is_absent, ..)| *is_absent);
-    let follows = follows.map(|(_, capability, reason)| (capability, reason));
-    let said = |capability| own.iter().any(|(known, _)| *known == capability);
-    own.iter().copied().chain(follows.filter(move |(capability, _)| !said(*capability)))
+    let follows = follows.map(|(_, capability, reason)| Lack::always(capability, reason));
+    let said = |capability| own.iter().any(|known| known.capability == capability);
+    own.iter().copied().chain(follows.filter(move |lack| !said(lack.capability)))
 }
 
 #[cfg(test)]
@@ -183,7 +188,7 @@ mod tests {
 
     #[test]
     fn what_an_adapter_does_not_implement_is_missing_with_a_reason() {
-        let missing: Vec<_> = missing(&Bare).map(|(capability, _)| capability).collect();
+        let missing: Vec<_> = missing(&Bare).map(|lack| lack.capability).collect();
         for capability in [
             Capability::LiveDeregister,
             Capability::ReloadDeregister,
@@ -201,8 +206,8 @@ mod tests {
     fn nothing_is_missing_twice() {
         let mut missing = catalog().missing;
         let all = missing.len();
-        missing.sort_by_key(|(kind, capability, _)| (*kind, *capability));
-        missing.dedup_by_key(|(kind, capability, _)| (*kind, *capability));
+        missing.sort_by_key(|(kind, lack)| (*kind, lack.capability));
+        missing.dedup_by_key(|(kind, lack)| (*kind, lack.capability));
         assert_eq!(missing.len(), all);
     }
 }

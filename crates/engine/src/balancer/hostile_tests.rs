@@ -16,6 +16,7 @@ fn site() -> Site {
         backends: [("web-1".to_owned(), address(3)), ("web-2".to_owned(), address(4))].into(),
         certificates: None,
         modules: vec![],
+        version: None,
         connections: 100,
         workers: 1,
         as_root: false,

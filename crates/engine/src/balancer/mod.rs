@@ -21,7 +21,7 @@ mod tls;
 use std::time::Duration;
 
 use model::access_log::{Attempt, Reason};
-use model::catalog::{BalancerKind, Capability};
+use model::catalog::{BalancerKind, Lack, Release};
 use model::history::Setting;
 use model::identity::RequestId;
 use model::plan::Variant;
@@ -29,7 +29,7 @@ use model::timeline::{Deregister, Keeps};
 use model::topology::{HeaderMatch, HealthCheck, Topology};
 
 use crate::host::Signal;
-use crate::program::{Program, STDERR_FILE, STDOUT_FILE};
+use crate::program::{Program, ProgramVersion, STDERR_FILE, STDOUT_FILE};
 
 pub use adoption::{AdoptError, Adoption, Note, adopt};
 pub use capabilities::{
@@ -70,7 +70,7 @@ pub trait Balancer: Sync {
         LogFiles { access: STDOUT_FILE, notices: STDERR_FILE }
     }
     /// What of the scenario language it can't do, each with the reason that tables and errors print.
-    fn missing(&self) -> &'static [(Capability, &'static str)] {
+    fn missing(&self) -> &'static [Lack] {
         &[]
     }
     /// What in its `files` it could not be run with.
@@ -139,6 +139,11 @@ pub fn adapter(kind: BalancerKind) -> &'static dyn Balancer {
         BalancerKind::Haproxy => &haproxy::Haproxy,
         BalancerKind::Envoy => &envoy::Envoy,
     }
+}
+
+/// The program of `release`.
+pub fn program_of(release: Release) -> ProgramVersion {
+    ProgramVersion { program: adapter(release.kind).program(), version: release.version }
 }
 
 fn setting(name: &str, rendered: impl Into<String>) -> Setting {

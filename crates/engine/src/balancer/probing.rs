@@ -16,9 +16,11 @@ pub fn detection_bound(kind: BalancerKind, topology: &Topology, symptom: Option<
         (Some(_), None) => never("health probes are answered as ever"),
         (Some(check), Some(symptom)) => match adapter(kind).probes() {
             Some(probes) => probes.detection(check, symptom),
-            None => {
-                never(catalog().lacks(kind, Capability::ActiveHealthChecks).unwrap_or("it probes no backend"))
-            }
+            None => never(
+                catalog()
+                    .lacks(kind, Capability::ActiveHealthChecks)
+                    .map_or("it probes no backend", |lack| lack.reason),
+            ),
         },
     }
 }

@@ -3,6 +3,7 @@
 
 use model::history::Setting;
 use model::plan::Variant;
+use model::version::Version;
 
 use super::{ConfigFile, Templates, setting};
 
@@ -20,6 +21,8 @@ pub struct Rendered<'a> {
     pub arguments: &'a [String],
     /// Where the files come from.
     pub templates: &'a Templates,
+    /// The version that runs, by which defaults differ.
+    pub version: Option<Version>,
 }
 
 impl Rendered<'_> {
@@ -48,6 +51,11 @@ impl Rendered<'_> {
     /// What can't be read back: as the built-in template does it.
     pub(super) fn built_in(&self, words: impl Into<String>) -> String {
         if self.is_own() { NOT_KNOWN.to_owned() } else { words.into() }
+    }
+
+    /// Whether what runs is of version `first` or later.
+    pub(super) fn is_since(&self, first: Version) -> bool {
+        self.version.is_some_and(|version| !version.is_before(&first))
     }
 
     /// What follows `flag` on the command line.

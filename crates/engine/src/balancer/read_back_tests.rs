@@ -32,7 +32,8 @@ fn settings(variant: &Variant, changed: Option<(&str, &str, &str)>) -> Vec<Setti
             Templates::with_directory(directory.path()).unwrap()
         }
     };
-    let (kind, site) = (variant.kind(variant.balancers[0]).unwrap(), example_site(variant));
+    let (kind, site) =
+        (variant.kind(variant.balancers[0]).unwrap(), example_site(variant, variant.balancers[0]));
     let rotation = Rotation::initial(&variant.topology);
     let files = adapter(kind).files(&variant.topology, &site, &rotation, &templates).unwrap();
     let arguments = adapter(kind).arguments(&variant.topology, &site, &files);
@@ -41,6 +42,7 @@ fn settings(variant: &Variant, changed: Option<(&str, &str, &str)>) -> Vec<Setti
         files: &files,
         arguments: &arguments,
         templates: &templates,
+        version: None,
     })
 }
 
@@ -313,7 +315,14 @@ fn a_forgetful_reload_reads_the_file_that_the_balancer_was_started_from() {
         let steps = adapter(kind)
             .reloads()
             .unwrap()
-            .reload(&variant.topology, &example_site(&variant), &rotation, keeps, 1, &Templates::embedded())
+            .reload(
+                &variant.topology,
+                &example_site(&variant, variant.balancers[0]),
+                &rotation,
+                keeps,
+                1,
+                &Templates::embedded(),
+            )
             .unwrap();
         let written = steps.into_iter().find_map(|step| match step {
             Step::Write { text, .. } => Some(text),

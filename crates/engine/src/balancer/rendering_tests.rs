@@ -25,13 +25,13 @@ const DRAIN: &str = "deploy: { pool: web, drain: auto }";
 /// All files, the main one first.
 fn rendered(kind: BalancerKind, variant: &Variant) -> String {
     let rotation = Rotation::initial(&variant.topology);
-    let site = example_site(variant);
+    let site = example_site(variant, variant.balancers[0]);
     let files = adapter(kind).files(&variant.topology, &site, &rotation, &Templates::embedded());
     files.unwrap().into_iter().map(|file| file.text).collect::<Vec<_>>().join("\n")
 }
 
 fn settings_from(kind: BalancerKind, variant: &Variant, templates: &Templates) -> Vec<Setting> {
-    let site = example_site(variant);
+    let site = example_site(variant, variant.balancers[0]);
     let rotation = Rotation::initial(&variant.topology);
     let files = adapter(kind).files(&variant.topology, &site, &rotation, templates).unwrap();
     let arguments = adapter(kind).arguments(&variant.topology, &site, &files);
@@ -40,6 +40,7 @@ fn settings_from(kind: BalancerKind, variant: &Variant, templates: &Templates) -
         files: &files,
         arguments: &arguments,
         templates,
+        version: None,
     })
 }
 
@@ -100,7 +101,7 @@ fn a_balancer_has_the_time_that_its_probes_need() {
             let variant = variant(kind, 3, topology, DRAIN);
             let to = Rotation::initial(&variant.topology);
             let turn = Turn { to: &to, backend: "web-1", how: Deregister::Live };
-            let site = example_site(&variant);
+            let site = example_site(&variant, variant.balancers[0]);
             let change = adapter(kind)
                 .deregisters()
                 .unwrap()
@@ -250,8 +251,9 @@ fn as_many_workers_are_rendered_as_are_said() {
         assert!(settings(kind, &variant, "workers").starts_with(line), "{kind}");
     }
     let variant = variant(BalancerKind::Envoy, 3, "  workers: 4\n", CRASH);
-    let arguments =
-        adapter(BalancerKind::Envoy).arguments(&variant.topology, &example_site(&variant), &[]).join(" ");
+    let arguments = adapter(BalancerKind::Envoy)
+        .arguments(&variant.topology, &example_site(&variant, variant.balancers[0]), &[])
+        .join(" ");
     assert!(arguments.contains("--concurrency 4"));
     assert!(settings(BalancerKind::Envoy, &variant, "workers").starts_with("--concurrency 4"));
 }
@@ -261,7 +263,7 @@ fn every_reload_ends_with_a_sighting_of_the_new_configuration_and_envoys_listene
     let steps = |kind: BalancerKind, nth| {
         let variant = variant(kind, 3, "", CRASH);
         let rotation = Rotation::initial(&variant.topology).with("web-1", Standing::Draining);
-        let site = example_site(&variant);
+        let site = example_site(&variant, variant.balancers[0]);
         adapter(kind)
             .reloads()
             .unwrap()

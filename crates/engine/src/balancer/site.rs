@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use model::identity::BalancerName;
 use model::plan::Variant;
+use model::version::Version;
 
 use crate::host::certificates::Certificates;
 
@@ -23,6 +25,9 @@ pub struct Site {
     pub certificates: Option<Certificates>,
     /// Modules that it has to load for a listener at layer 4, by their files.
     pub modules: Vec<String>,
+    /// The version that was asked for: what it has may be used. `None`: whatever is installed, of which only that may be
+    /// used that every version has.
+    pub version: Option<Version>,
     /// Client connections that it must be able to hold at once.
     pub connections: u32,
     /// Its worker processes or threads.
@@ -110,8 +115,8 @@ impl ConfigFile {
     }
 }
 
-/// A site with example addresses, for showing a configuration without running it.
-pub fn example_site(variant: &Variant) -> Site {
+/// A site with example addresses for the balancer `name`, for showing a configuration without running it.
+pub fn example_site(variant: &Variant, name: BalancerName) -> Site {
     let address = |host: u8| SocketAddr::from(([127, 0, 1, host], 20_000));
     let backends = variant.topology.pools.iter().flat_map(|pool| &pool.backends);
     Site {
@@ -122,6 +127,7 @@ pub fn example_site(variant: &Variant) -> Site {
         certificates: (variant.topology.listener.tls.at_listener())
             .then(|| Certificates::at("/run/rig/certificates", variant.traffic.host())),
         modules: Vec::new(),
+        version: variant.release(name).and_then(|release| release.version),
         connections: variant.traffic.connections,
         workers: variant.topology.workers,
         as_root: false,

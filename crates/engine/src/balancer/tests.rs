@@ -15,6 +15,7 @@ fn site() -> Site {
         backends: [("web-1".to_owned(), address(3)), ("web-2".to_owned(), address(4))].into(),
         certificates: None,
         modules: vec![],
+        version: None,
         connections: 100,
         workers: 1,
         as_root: false,
@@ -242,7 +243,7 @@ fn envoy_clusters_tell_discovery_state_failed_checks_and_requests_in_flight() {
 
 #[test]
 fn every_missing_capability_has_a_reason() {
-    for (kind, capability, reason) in catalog().missing {
+    for (kind, Lack { capability, reason, .. }) in catalog().missing {
         assert!(!reason.is_empty(), "{kind} {capability:?}");
     }
 }

@@ -13,7 +13,8 @@ fn rendered(kind: BalancerKind, listener: &str) -> (String, Vec<Setting>) {
     let scenario = Scenario::parse("rendered.yaml", &text, &[]).unwrap_or_else(|why| panic!("{why}"));
     let plan = Plan::build(&scenario, &catalog(), &Choice::default()).unwrap_or_else(|why| panic!("{why}"));
     let variant = &plan.variants[0];
-    let (rotation, site) = (Rotation::initial(&variant.topology), example_site(variant));
+    let (rotation, site) =
+        (Rotation::initial(&variant.topology), example_site(variant, variant.balancers[0]));
     let files = adapter(kind).files(&variant.topology, &site, &rotation, &Templates::embedded()).unwrap();
     let arguments = adapter(kind).arguments(&variant.topology, &site, &files);
     let templates = &Templates::embedded();
@@ -22,6 +23,7 @@ fn rendered(kind: BalancerKind, listener: &str) -> (String, Vec<Setting>) {
         files: &files,
         arguments: &arguments,
         templates,
+        version: None,
     });
     (files.into_iter().map(|file| file.text).collect::<Vec<_>>().join("\n"), settings)
 }

@@ -14,7 +14,7 @@ use model::ledger::Execution;
 use model::plan::Variant;
 use model::sessions::STORE;
 use model::topology::Topology;
-use model::units::Nanos;
+use model::units::{Nanos, Span};
 
 use super::error::CellError;
 use super::frames::{frame, greet, next_frame, tell};
@@ -26,6 +26,8 @@ use crate::host::Signal;
 use crate::host::certificates::Certificates;
 use crate::runtime::{CpuUse, Handle, Launch, Pod, Process, Runs, Runtime};
 
+/// How long the kernel may take to end what got SIGKILL.
+const KILLED_WITHIN: Duration = Duration::from_secs(5);
 /// How long a backend may take to listen, beyond its declared boot time.
 const LISTEN_WITHIN: Duration = Duration::from_secs(15);
 /// How long a backend's own status or health may take to answer.
@@ -298,14 +300,9 @@ impl<R: Runtime> Backends<'_, R> {
             (life.incarnation.to_string(), life.handle.exit.clone())
         };
         if tokio::time::timeout(within, exit.wait_for(Option::is_some)).await.is_err() {
-            self.recorder.record(Happening::Warning {
-                message: format!(
-                    "{component} did not exit within {} s of the signal that should end it; it gets SIGKILL",
-                    within.as_secs()
-                ),
-            });
+            self.recorder.record(Happening::GraceExpired { component, within: Span(within) });
             self.end(backend, Signal::Kill).await?;
-            let _ = tokio::time::timeout(within, exit.wait_for(Option::is_some)).await;
+            let _ = tokio::time::timeout(KILLED_WITHIN, exit.wait_for(Option::is_some)).await;
         }
         self.report_exits();
         Ok(())

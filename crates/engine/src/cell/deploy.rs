@@ -1,14 +1,16 @@
 //! The rolling deploy: for each backend deregister → drain → SIGTERM → exit → new generation → ready →
-//! register → confirm, in place; or, as a surge, the new generation first. Every step is an event.
+//! register → confirm, in place; or, as a surge, the new generation first. As orchestrators do it, nobody waits for the
+//! drain: telling the balancer and ending the backend begin together. Every step is an event.
 //!
 //! The sequence knows the cell only as a [`Fleet`], so that a test can script one.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use model::history::{Happening, WindowDerivation};
 use model::identity::Incarnation;
-use model::timeline::{Deploy, Deregister, Drain, Strategy, Until};
+use model::timeline::{Deploy, Deregister, Drain, Strategy, ToldAfter, Until};
 use model::topology::Pool;
 use model::units::{Share, Span};
 use tokio::time::Instant;
@@ -20,8 +22,6 @@ use crate::balancer::Standing;
 const POLL: Duration = Duration::from_millis(20);
 /// How long a first request may take to be served, where a drain window is derived.
 const BASELINE_WITHIN: Duration = Duration::from_secs(5);
-/// How long a backend may take to exit after SIGTERM.
-const EXIT_WITHIN: Duration = Duration::from_secs(30);
 /// How long a new generation may take to reach its share; less, where the rest of the deploy would not fit into the load.
 const CONFIRM_WITHIN: Duration = Duration::from_secs(5);
 /// As long is waited anyway.
@@ -48,8 +48,10 @@ pub(super) trait Fleet {
     async fn drain_reading(&self, backend: &str) -> Result<DrainReading, CellError>;
     /// Sends SIGTERM to the process at `backend` and records it.
     async fn terminate(&self, backend: &str) -> Result<(), CellError>;
-    /// Waits until the process at `backend` is gone and records it.
+    /// Waits until the process at `backend` is gone and records it; after `within` it is killed.
     async fn exited(&self, backend: &str, within: Duration) -> Result<(), CellError>;
+    /// A time between the two, drawn for `old`.
+    fn draw(&self, old: &Incarnation, from: Span, to: Span) -> Duration;
     /// Launches `incarnation`, of the new generation, and waits until it accepts connections.
     async fn launch(&self, incarnation: &Incarnation, unhealthy: bool) -> Result<(), CellError>;
     /// Whether the process at `backend` has ended.
@@ -90,7 +92,7 @@ pub(super) enum DrainReading {
     Lingering,
 }
 
-/// Replaces every serving backend of `pool`. An abort is an event, not an error.
+/// Replaces every serving backend of `pool`, in batches. An abort is an event, not an error.
 pub(super) async fn deploy<F: Fleet>(
     fleet: &F,
     entry: &str,
@@ -106,38 +108,26 @@ pub(super) async fn deploy<F: Fleet>(
         backends: backends.clone(),
     });
     let rollout = Rollout { fleet, deploy, pool, window: window(fleet, deploy).await? };
-    let mut spare = pool.backends.iter().find(|b| b.spare).map(|b| b.id.clone());
+    let mut spares: Vec<String> = pool.backends.iter().filter(|b| b.spare).map(|b| b.id.clone()).collect();
     let mut replaced = 0;
-    let mut left = backends.len() as u32;
-    for leaving in backends {
-        let pace = DeployPace { begun: Instant::now(), left };
-        left -= 1;
-        let place = match deploy.strategy {
+    let batches = backends.chunks(deploy.batch.size(backends.len()));
+    for (n, batch) in batches.clone().enumerate() {
+        let pace = DeployPace { begun: Instant::now(), left: (batches.len() - n) as u32 };
+        let places = batch.iter().map(|leaving| match deploy.strategy {
             Strategy::InPlace => leaving.clone(),
-            // The place that this one leaves is the next one's.
-            Strategy::Surge => spare.replace(leaving.clone()).unwrap_or_else(|| leaving.clone()),
-        };
-        let old = fleet.incarnation(&leaving);
-        let new = Incarnation::new(&place, fleet.incarnation(&place).generation + 1);
-        fleet.record(Happening::Replacing { old: old.clone(), new: new.clone() });
-        let arrived = match deploy.strategy {
-            Strategy::InPlace => {
-                rollout.leave(&old).await?;
-                rollout.arrive(&new, pace).await?
-            }
-            Strategy::Surge => {
-                let arrived = rollout.arrive(&new, pace).await?;
-                if arrived {
-                    rollout.leave(&old).await?;
-                }
-                arrived
-            }
-        };
-        if !arrived {
+            Strategy::Surge => spares.pop().unwrap_or_else(|| leaving.clone()),
+        });
+        let places: Vec<String> = places.collect();
+        let each = batch.iter().zip(&places).map(|(leaving, place)| rollout.replace(leaving, place, pace));
+        let arrived = try_join_all(each).await?;
+        if arrived.contains(&false) {
             return Ok(());
         }
-        replaced += 1;
-        fleet.record(Happening::Replaced { old, new });
+        replaced += batch.len() as u64;
+        // The places that these leave are those of the next.
+        if deploy.strategy == Strategy::Surge {
+            spares.extend(batch.iter().cloned());
+        }
     }
     fleet.record(Happening::DeployFinished { entry: entry.to_owned(), replaced });
     Ok(())
@@ -174,9 +164,9 @@ async fn baseline<F: Fleet>(fleet: &F, pool: &str) -> Result<WindowDerivation, C
 /// How far a deploy is.
 #[derive(Clone, Copy)]
 struct DeployPace {
-    /// When the replacement of this backend began.
+    /// When the replacement of this batch began.
     begun: Instant,
-    /// Backends to replace, this one included.
+    /// Batches to replace, this one included.
     left: u32,
 }
 
@@ -199,19 +189,65 @@ struct Rollout<'a, F> {
 }
 
 impl<F: Fleet> Rollout<'_, F> {
-    /// Deregister → drain → SIGTERM → exit.
+    /// Replaces the backend `leaving` by a new generation at `place`. `false`: that did not become healthy.
+    async fn replace(&self, leaving: &str, place: &str, pace: DeployPace) -> Result<bool, CellError> {
+        let old = self.fleet.incarnation(leaving);
+        let new = Incarnation::new(place, self.fleet.incarnation(place).generation + 1);
+        self.fleet.record(Happening::Replacing { old: old.clone(), new: new.clone() });
+        let arrived = match self.deploy.strategy {
+            Strategy::InPlace => {
+                self.leave(&old).await?;
+                self.arrive(&new, pace).await?
+            }
+            Strategy::Surge => {
+                let arrived = self.arrive(&new, pace).await?;
+                if arrived {
+                    self.leave(&old).await?;
+                }
+                arrived
+            }
+        };
+        if arrived {
+            self.fleet.record(Happening::Replaced { old, new });
+        }
+        Ok(arrived)
+    }
+
+    /// Deregister → drain → SIGTERM → exit; or as orchestrators do it.
     async fn leave(&self, old: &Incarnation) -> Result<(), CellError> {
+        if let Some(termination) = self.deploy.termination {
+            return tokio::try_join!(
+                self.stop(old, termination.pre_stop),
+                self.tell(old, termination.told_after)
+            )
+            .map(drop);
+        }
         if let Some(window) = self.window {
             self.deregister(old, Standing::Draining).await?;
             self.drain(old, window).await?;
         }
         self.fleet.terminate(&old.backend).await?;
-        self.fleet.exited(&old.backend, EXIT_WITHIN).await?;
+        self.fleet.exited(&old.backend, self.pool.grace.0).await?;
         // An undrained surge would leave a dead address behind, which not every balancer notices.
         if self.window.is_none() && self.deploy.strategy == Strategy::Surge {
             self.deregister(old, Standing::Out).await?;
         }
         Ok(())
+    }
+
+    /// Pre-stop → SIGTERM → exit, or SIGKILL after the grace.
+    async fn stop(&self, old: &Incarnation, pre_stop: Span) -> Result<(), CellError> {
+        tokio::time::sleep(pre_stop.0).await;
+        self.fleet.record(Happening::Stopping { incarnation: old.clone() });
+        self.fleet.terminate(&old.backend).await?;
+        self.fleet.exited(&old.backend, self.pool.grace.0.saturating_sub(pre_stop.0)).await
+    }
+
+    /// The balancer hears of it late, or never.
+    async fn tell(&self, old: &Incarnation, told_after: ToldAfter) -> Result<(), CellError> {
+        let ToldAfter::Between(from, to) = told_after else { return Ok(()) };
+        tokio::time::sleep(self.fleet.draw(old, from, to)).await;
+        self.deregister(old, Standing::Draining).await
     }
 
     async fn deregister(&self, old: &Incarnation, standing: Standing) -> Result<(), CellError> {
@@ -285,7 +321,7 @@ impl<F: Fleet> Rollout<'_, F> {
             component: new.to_string(),
             proof: "its health endpoint says 200".into(),
         });
-        if self.window.is_some() || self.deploy.strategy == Strategy::Surge {
+        if self.deploy.tells_the_balancer() {
             self.fleet.record(Happening::Registering { incarnation: new.clone() });
             let turned = tokio::select! {
                 biased;

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use model::draw::{Decision, uniform};
+
 use model::history::{Happening, WindowDerivation};
 use model::identity::Incarnation;
 use model::timeline::Deregister;
@@ -77,9 +79,11 @@ impl<R: Runtime> Fleet for CellFleet<'_, R> {
             Happening::Replacing { old, new } => {
                 self.backends.replacing.borrow_mut().extend([old, new].map(|it| it.backend.clone()));
             }
-            Happening::Replaced { .. } | Happening::DeployAborted { .. } => {
-                self.backends.replacing.borrow_mut().clear();
+            Happening::Replaced { old, new } => {
+                let is_done = |backend: &String| [&old.backend, &new.backend].contains(&backend);
+                self.backends.replacing.borrow_mut().retain(|backend| !is_done(backend));
             }
+            Happening::DeployAborted { .. } => self.backends.replacing.borrow_mut().clear(),
             _ => {}
         }
         self.backends.recorder.record(what);
@@ -149,6 +153,14 @@ impl<R: Runtime> Fleet for CellFleet<'_, R> {
 
     async fn exited(&self, backend: &str, within: Duration) -> Result<(), CellError> {
         self.backends.exited(backend, within).await
+    }
+
+    fn draw(&self, old: &Incarnation, from: Span, to: Span) -> Duration {
+        let places = self.backends.topology().pools.iter().flat_map(|pool| &pool.backends);
+        let place = places.into_iter().position(|backend| backend.id == old.backend).unwrap_or(0);
+        let of = u64::from(old.generation) << 16 | place as u64;
+        let part = uniform(self.backends.seed, Decision::Told, of);
+        from.0 + (to.0.saturating_sub(from.0)).mul_f64(part)
     }
 
     async fn launch(&self, incarnation: &Incarnation, unhealthy: bool) -> Result<(), CellError> {

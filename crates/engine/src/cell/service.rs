@@ -81,7 +81,7 @@ impl<R: Runtime> RunningService<'_, R> {
             .start(Launch {
                 component: incarnation.to_string(),
                 pod: &self.pod,
-                runs: Runs::Program(self.service.program),
+                runs: Runs::Program(self.service.program.into()),
                 arguments: start.arguments.clone(),
                 directory: self.directory.clone(),
             })

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
-use model::catalog::BalancerKind;
+use model::catalog::{BalancerKind, Release};
 use model::history::{BALANCER, CellStage, Happening, Setting};
 use model::identity::Incarnation;
 use model::job::LoadJob;
@@ -16,6 +16,7 @@ use model::plan::Variant;
 use model::records::BalancerBuild;
 use model::traffic::Traffic;
 use model::units::Nanos;
+use model::version::Version;
 
 use super::backends::Backends;
 use super::control::{Control, write_file};
@@ -30,7 +31,7 @@ use super::token_keys::{TokenKeys, password};
 use super::{
     Drive, Order, generator, lookout, losses, machine, readiness, sampling, timeline, variant_of, workers,
 };
-use crate::balancer::{ConfigFile, Rendered, Rotation, Site, Templates, adapter};
+use crate::balancer::{ConfigFile, Rendered, Rotation, Site, Templates, adapter, program_of};
 use crate::components;
 use crate::host::certificates::{CERTIFICATES, Certificates};
 use crate::host::owner;
@@ -52,6 +53,7 @@ pub(super) struct Testbed<'a, R> {
     pub(super) variant: &'a Variant,
     /// What its balancer is.
     pub(super) kind: BalancerKind,
+    release: Release,
     /// Where components have their directories while they run.
     pub(super) scratch: PathBuf,
     pub(super) balancer_pod: Pod,
@@ -76,8 +78,9 @@ impl<'a, R: Runtime> Testbed<'a, R> {
         recorder: &'a Recorder<'a>,
     ) -> Result<Testbed<'a, R>, CellError> {
         let variant = variant_of(order.plan, order.cell)?;
-        let kind = variant.kind(order.cell.balancer);
-        let kind = kind.ok_or_else(|| CellError::NotInPlan { cell: order.cell.clone() })?;
+        let release = variant.release(order.cell.balancer);
+        let release = release.ok_or_else(|| CellError::NotInPlan { cell: order.cell.clone() })?;
+        let kind = release.kind;
         let own = std::path::absolute(order.dir.path()).map_err(CellError::file(order.dir.path()))?;
         let scratch = std::path::absolute(order.dir.scratch()).map_err(CellError::file(&own))?;
         let directory = scratch.join("balancer");
@@ -106,7 +109,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
         let (balancer_pod, generator_pod, pods, services) =
             tokio::try_join!(balancer, generator, try_join_all(backends), try_join_all(services))?;
         let pods: BTreeMap<String, Pod> = pods.into_iter().collect();
-        let build = runtime.describe(adapter(kind).program()).await?;
+        let build = runtime.describe(program_of(release)).await?;
         let tls = variant.topology.listener.tls;
         let addresses = pods.values().chain([&balancer_pod]).map(|pod| pod.addresses[0].ip());
         let certificates = (tls.at_listener())
@@ -119,6 +122,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
             backends: pods.iter().map(|(name, pod)| (name.clone(), pod.addresses[0])).collect(),
             certificates: certificates.clone(),
             modules: build.modules.clone(),
+            version: release.version,
             connections: variant.traffic.connections,
             workers: variant.topology.workers,
             as_root: runtime.as_root(),
@@ -133,8 +137,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
         let backends = Backends {
             runtime,
             variant,
-            // Repeats differ, and each can be had alone: `--repeat 2` is `--seed N` and `--seed N+1`.
-            seed: order.plan.seed.wrapping_add(u64::from(order.cell.repeat.saturating_sub(1))),
+            seed: order.plan.seed_of(order.cell.repeat),
             recorder,
             pods,
             directory: scratch.clone(),
@@ -159,6 +162,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
             recorder,
             variant,
             kind,
+            release,
             scratch,
             balancer_pod,
             generator_pod,
@@ -333,7 +337,8 @@ impl<'a, R: Runtime> Testbed<'a, R> {
         let adapter = adapter(self.kind);
         let arguments = adapter.arguments(&self.variant.topology, &self.site, &self.files);
         let (variant, files, templates) = (self.variant, &self.files, &self.templates);
-        let rendered = Rendered { variant, files, arguments: &arguments, templates };
+        let version = Version::of_words(&self.build.version);
+        let rendered = Rendered { variant, files, arguments: &arguments, templates, version };
         adapter.read_back().map_or_else(Vec::new, |read_back| read_back.settings(&rendered))
     }
 
@@ -375,7 +380,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
             .start(Launch {
                 component: BALANCER.to_owned(),
                 pod: &self.balancer_pod,
-                runs: Runs::Program(adapter(kind).program()),
+                runs: Runs::Program(program_of(self.release)),
                 arguments: adapter(kind).arguments(&self.variant.topology, &self.site, &self.files),
                 directory: self.site.directory.clone(),
             })

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use agent::draw::{Decision, uniform};
 use futures_util::future::try_join_all;
 use model::degrade::Degrade;
 use model::detection::Symptom;
+use model::draw::{Decision, uniform};
 use model::history::Happening;
 use model::identity::Incarnation;
 use model::timeline::{Action, Entry, Fault, FaultKind, Reload, When};
@@ -157,7 +157,7 @@ async fn make<R: Runtime>(
     Ok(Some(harmed))
 }
 
-/// An entry found nobody to harm, and says so.
+/// The target of an entry was not running, and the history says so.
 fn missed<R: Runtime>(fleet: &CellFleet<'_, R>, entry: &str, backend: &str) {
     let latest = fleet.backends.latest(backend);
     let reason = match fleet.backends.is_gone(backend) {

@@ -19,6 +19,7 @@ static PROGRAM: Program = Program {
     modules: no_modules,
     needed_because: Some("a pool keeps its sessions in Redis"),
     has_workers: false,
+    newest_known: None,
 };
 
 /// Its configuration, in its directory.

@@ -1,9 +1,12 @@
 //! Where executables are looked for: rig may run as root, so nobody else may choose what it executes.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fmt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+
+use model::version::Version;
 
 /// Where systems keep programs, which a user's PATH may lack.
 const SYSTEM: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
@@ -32,8 +35,8 @@ impl fmt::Display for FoundExecutable {
 /// How an executable was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum FoundBy {
-    /// This variable names it.
-    Variable(String),
+    /// This variable, flag or file names it.
+    Named(String),
     Path,
     System,
     Tools,
@@ -42,7 +45,7 @@ pub(crate) enum FoundBy {
 impl fmt::Display for FoundBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            FoundBy::Variable(name) => write!(f, "set by {name}"),
+            FoundBy::Named(by) => write!(f, "set by {by}"),
             FoundBy::Path => f.write_str("on PATH"),
             FoundBy::System => f.write_str("in a system directory"),
             FoundBy::Tools => f.write_str("in tools/bin of rig's own checkout"),
@@ -89,28 +92,59 @@ impl SearchPath {
     /// # Errors
     /// There is none; what was skipped.
     pub(crate) fn find(&self, name: &str) -> Result<FoundExecutable, Vec<Skipped>> {
-        let on_path = std::env::split_paths(&self.path).map(|directory| (directory, FoundBy::Path));
-        let system = SYSTEM.iter().map(|directory| (PathBuf::from(directory), FoundBy::System));
-        let tools = self.checkout.iter().map(|checkout| (checkout.join(TOOLS), FoundBy::Tools));
         let mut skipped = Vec::new();
-        for (directory, by) in on_path.chain(system).chain(tools) {
-            let path = directory.join(name);
-            if !is_executable(&path) {
-                continue;
-            }
-            let doubt = match by {
-                FoundBy::Path if !directory.is_absolute() => {
-                    Some("its place on PATH is not absolute".to_owned())
-                }
-                FoundBy::Tools => self.doubt_about_tools(&directory, &path),
-                _ => open_to_everybody(&path),
-            };
-            match doubt {
-                None => return Ok(FoundExecutable { path, by, skipped }),
-                Some(why) => skipped.push(Skipped { path, why }),
+        for (directory, by) in self.directories() {
+            match self.take(&directory, &by, name) {
+                None => {}
+                Some(Ok(path)) => return Ok(FoundExecutable { path, by, skipped }),
+                Some(Err(doubtful)) => skipped.push(doubtful),
             }
         }
         Err(skipped)
+    }
+
+    /// Every executable that may be the program `name`, in some version: those of that name, and those whose names go on with
+    /// a version, such as `nginx-1.31.3`.
+    pub(crate) fn candidates(&self, name: &str) -> Vec<FoundExecutable> {
+        let mut found: Vec<FoundExecutable> = Vec::new();
+        for (directory, by) in self.directories() {
+            let entries = std::fs::read_dir(&directory).into_iter().flatten().flatten();
+            let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+            let mut names: Vec<String> = names.filter(|file| is_version_of(file, name)).collect();
+            names.sort_unstable();
+            let taken = names.iter().filter_map(|file| self.take(&directory, &by, file)?.ok());
+            let taken = taken.map(|path| FoundExecutable { path, by: by.clone(), skipped: Vec::new() });
+            found.extend(taken.collect::<Vec<_>>());
+        }
+        // Directories such as /bin and /usr/bin are often one.
+        let mut known = BTreeSet::new();
+        found.retain(|it| known.insert(it.path.canonicalize().unwrap_or_else(|_| it.path.clone())));
+        found
+    }
+
+    /// Where it looks, in order.
+    fn directories(&self) -> impl Iterator<Item = (PathBuf, FoundBy)> {
+        let on_path = std::env::split_paths(&self.path).map(|directory| (directory, FoundBy::Path));
+        let system = SYSTEM.iter().map(|directory| (PathBuf::from(directory), FoundBy::System));
+        let tools = self.checkout.iter().map(|checkout| (checkout.join(TOOLS), FoundBy::Tools));
+        on_path.chain(system).chain(tools)
+    }
+
+    /// The executable `name` in `directory`, or why it is not taken; `None`: there is none.
+    fn take(&self, directory: &Path, by: &FoundBy, name: &str) -> Option<Result<PathBuf, Skipped>> {
+        let path = directory.join(name);
+        if !is_executable(&path) {
+            return None;
+        }
+        let doubt = match by {
+            FoundBy::Path if !directory.is_absolute() => Some("its place on PATH is not absolute".to_owned()),
+            FoundBy::Tools => self.doubt_about_tools(directory, &path),
+            _ => open_to_everybody(&path),
+        };
+        Some(match doubt {
+            None => Ok(path),
+            Some(why) => Err(Skipped { path, why }),
+        })
     }
 
     /// Why somebody who could not replace rig itself could have put this file into `tools/bin`.
@@ -128,6 +162,15 @@ impl SearchPath {
             (group || meta.mode() & 0o002 != 0).then(|| format!("others can write to {}", path.display()))
         })
     }
+}
+
+/// Whether a file named `file` may be some version of `name`: `nginx`, `nginx-1.31.3`, `nginx1.31`.
+fn is_version_of(file: &str, name: &str) -> bool {
+    let rest = file.strip_prefix(name);
+    rest.is_some_and(|rest| {
+        let version = rest.trim_start_matches(['-', '@', '_']);
+        rest.is_empty() || version.parse::<Version>().is_ok()
+    })
 }
 
 /// The checkout in which cargo has built `executable`.
@@ -187,6 +230,30 @@ mod tests {
         mode(&file, 0o755);
         directory.ancestors().take(3).for_each(|directory| mode(directory, 0o755));
         file
+    }
+
+    #[test]
+    fn a_program_may_stand_beside_its_other_versions() {
+        for (file, may_be) in [
+            ("nginx", true),
+            ("nginx-1.31.3", true),
+            ("nginx1.31", true),
+            ("nginx@1.31", true),
+            ("nginx-debug", false),
+            ("nginx.conf", false),
+            ("haproxy", false),
+        ] {
+            assert_eq!(is_version_of(file, "nginx"), may_be, "{file}");
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("root");
+        let plain = program(&root.join(TOOLS));
+        let other = plain.with_file_name(format!("{NAME}-1.31.3"));
+        fs::write(&other, "").unwrap();
+        mode(&other, 0o755);
+        let search = places(plain.parent().unwrap().to_str().unwrap(), Some(&root));
+        let found: Vec<PathBuf> = search.candidates(NAME).into_iter().map(|it| it.path).collect();
+        assert_eq!(found, [plain, other]);
     }
 
     fn why(found: Result<FoundExecutable, Vec<Skipped>>) -> String {

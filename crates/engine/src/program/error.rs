@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::Program;
+use super::named::SETTINGS;
+use super::{Program, ProgramVersion};
 use crate::help::Help;
 
 /// Why a program can't be used.
@@ -19,6 +20,14 @@ pub enum ProgramError {
         program: &'static Program,
         /// Executables that could be somebody else's, in words.
         skipped: String,
+    },
+    /// No executable of it is of the version that is asked for.
+    #[error("{wanted} is not installed: {}", if others.is_empty() { format!("no `{}` was found", wanted.program.executable) } else { others.join("; ") })]
+    NoSuchVersion {
+        /// What is asked for.
+        wanted: ProgramVersion,
+        /// Those that were found, each with its version.
+        others: Vec<String>,
     },
     /// Its executable does not run.
     #[error("`{}` does not run as {}: {reason}", binary.display(), program.executable)]
@@ -37,8 +46,13 @@ impl Help for ProgramError {
         match self {
             ProgramError::Missing { program, .. } => Some(format!(
                 "run `make setup`, or set {}=/path/to/{}",
-                program.variable(),
+                ProgramVersion::from(*program).variable(),
                 program.executable
+            )),
+            ProgramError::NoSuchVersion { wanted, .. } => Some(format!(
+                "name it: --program {wanted}=/path/to/{}, or {}=…, or `programs` in {SETTINGS}",
+                wanted.program.executable,
+                wanted.variable()
             )),
             ProgramError::Broken { .. } => None,
         }

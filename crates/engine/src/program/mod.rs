@@ -2,8 +2,13 @@
 
 mod error;
 pub mod installed;
+pub mod named;
 
+use std::fmt;
 use std::hash::{Hash, Hasher};
+
+use model::identity::VERSION_SIGN;
+use model::version::Version;
 
 pub use error::ProgramError;
 
@@ -27,12 +32,41 @@ pub struct Program {
     pub needed_because: Option<&'static str>,
     /// Whether it has processes of its own, which it ends on SIGTERM.
     pub has_workers: bool,
+    /// The newest version whose behaviour rig knows; a newer one is treated like it. `None`: versions make no difference.
+    pub newest_known: Option<Version>,
 }
 
-impl Program {
-    /// The variable that names its executable.
+/// A program, in the version that is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ProgramVersion {
+    /// The program.
+    pub program: &'static Program,
+    /// `None`: whatever is installed.
+    pub version: Option<Version>,
+}
+
+impl From<&'static Program> for ProgramVersion {
+    fn from(program: &'static Program) -> ProgramVersion {
+        ProgramVersion { program, version: None }
+    }
+}
+
+/// Its name in records and tables: `nginx`, `nginx@1.31`.
+impl fmt::Display for ProgramVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.version {
+            None => f.write_str(self.program.name),
+            Some(version) => write!(f, "{}{VERSION_SIGN}{version}", self.program.name),
+        }
+    }
+}
+
+impl ProgramVersion {
+    /// The variable that names its executable: `RIG_NGINX`, `RIG_NGINX_1_31`.
     pub fn variable(&self) -> String {
-        format!("RIG_{}", self.name.to_uppercase())
+        let version =
+            self.version.map_or(String::new(), |it| format!("_{}", it.to_string().replace('.', "_")));
+        format!("RIG_{}{version}", self.program.name.to_uppercase())
     }
 }
 
@@ -64,4 +98,5 @@ pub static CURL: Program = Program {
     modules: no_modules,
     needed_because: Some("the timeline asks for it"),
     has_workers: false,
+    newest_known: None,
 };

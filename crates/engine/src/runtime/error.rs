@@ -26,7 +26,7 @@ pub enum RuntimeError {
         source: std::io::Error,
     },
     /// The runtime can't do it; a plan that needs it is not run.
-    #[error("{of} can't be harmed by {verb}: {reason}")]
+    #[error("`{verb}` is not possible on {of}: {reason}")]
     Incapable {
         /// The verb.
         verb: &'static str,

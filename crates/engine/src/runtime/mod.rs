@@ -17,13 +17,13 @@ use tokio::sync::{mpsc, watch};
 pub use error::RuntimeError;
 
 use crate::host::Signal;
-use crate::program::Program;
+use crate::program::ProgramVersion;
 
 /// What a component runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Runs<'a> {
     /// A program that is not rig's own.
-    Program(&'static Program),
+    Program(ProgramVersion),
     /// rig's own `agent load` or `agent backend`.
     Agent(&'static str),
     /// A service of the user's. As a local process its program is the first of the arguments.
@@ -165,7 +165,7 @@ pub trait Runtime {
     /// Why it can't do this; `None`: it can.
     fn lacks(&self, need: Need) -> Option<&'static str>;
     /// The version and executable or image of a program.
-    async fn describe(&self, program: &'static Program) -> Result<BalancerBuild, RuntimeError>;
+    async fn describe(&self, program: ProgramVersion) -> Result<BalancerBuild, RuntimeError>;
     /// The most connections that a load can have here, by the limits of open files and ports.
     fn connections(&self) -> u32;
     /// Whether balancers run as root.

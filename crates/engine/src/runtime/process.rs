@@ -28,7 +28,7 @@ use crate::host::processes::{
     children_of, go_on, go_on_group, group_cpu_seconds, send, send_group, stop, stop_group,
 };
 use crate::host::{HostError, Signal};
-use crate::program::{Program, STDERR_FILE, STDOUT_FILE, installed};
+use crate::program::{ProgramVersion, STDERR_FILE, STDOUT_FILE, installed};
 
 /// How long a component may take to follow SIGTERM before it gets SIGKILL.
 const GRACE: Duration = Duration::from_secs(5);
@@ -63,7 +63,7 @@ impl Nature {
     fn of(runs: Runs<'_>) -> Nature {
         match runs {
             Runs::Own(_) => Nature::Service,
-            Runs::Program(program) if program.has_workers => Nature::Master,
+            Runs::Program(of) if of.program.has_workers => Nature::Master,
             Runs::Program(_) | Runs::Agent(_) => Nature::Single,
         }
     }
@@ -186,7 +186,7 @@ impl Runtime for ProcessRuntime {
         }
     }
 
-    async fn describe(&self, program: &'static Program) -> Result<BalancerBuild, RuntimeError> {
+    async fn describe(&self, program: ProgramVersion) -> Result<BalancerBuild, RuntimeError> {
         Ok(installed::describe(program).await?)
     }
 

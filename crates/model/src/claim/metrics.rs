@@ -238,6 +238,17 @@ metrics! {
     DrainsExpired = "drains_expired" headed "drains expired" in Count of Drains: Deploys by Pace, Lower is better;
     /// The longest drain.
     LongestDrain = "longest_drain" headed "longest drain" in Span: Deploys by Pace, Neither is better;
+    /// The longest time from the signal that ended a backend until the balancer had confirmed that it leaves; 0 if it had
+    /// done so before each signal.
+    ToldLate = "told_late" headed "told late" in Span: Deploys by Pace, Lower is better;
+    /// Requests that the balancer sent to a backend, or to its address, after the signal that ended it.
+    SentAfterSignal = "sent_after_signal" headed "sent after signal" in Count: Deploys by Pace, Lower is better;
+    /// Of these, those that it sent after the process was gone and before its successor was there.
+    SentAfterExit = "sent_after_exit" headed "sent after exit" in Count: Deploys by Pace, Lower is better;
+    /// The longest time from the signal that ended a backend to the last request that the balancer sent there.
+    LastAfterSignal = "last_after_signal" headed "last after signal" in Span: Deploys by Pace, Lower is better;
+    /// Backends that had not exited within their grace, and were killed.
+    KilledAtGrace = "killed_at_grace" headed "killed at grace" in Count of Backends: Deploys by Pace, Lower is better;
     /// Reloads of the balancer under load.
     Reloads = "reloads" in Count: Deploys by Counts, Neither is better;
     /// Median latency from the intended start, failures counted as infinite.

@@ -17,7 +17,7 @@ use crate::claim::Claim;
 use crate::identity::BalancerName;
 use crate::plan::{Plan, SavedPlan, Variant};
 use crate::target::Target;
-use crate::timeline::{Action, Deploy, Drain, Strategy};
+use crate::timeline::{Action, Batch, Deploy, Drain, Strategy};
 use crate::topology::{Backend, Pool, Topology};
 use crate::traffic::Traffic;
 use crate::units::Span;
@@ -185,6 +185,10 @@ fn possible(action: &Action, target: Option<&Target>) -> Result<(), (String, &'s
                 "a drain needs the commands `deregister` and `register`",
                 "add them to `target: { commands: … }`, or `drain: off`",
             ),
+            Deploy { termination: Some(_), .. } => wrong(
+                "`told_after` is for what rig launched: a target's commands tell its balancer when they do",
+                "let the command `deregister` wait, or deploy it at once with `roll: {}`",
+            ),
             Deploy { strategy: Strategy::Surge, .. } => wrong(
                 "a target is deployed in place: rig knows no further addresses of it",
                 "leave `strategy` out, or deploy it at once with `roll: {}`",
@@ -211,18 +215,19 @@ fn check_sessions(load: Item<'_>, topology: &Topology, traffic: &Traffic) {
     }
 }
 
-/// A surge deploy needs an address more than the pool has backends.
+/// A surge deploy needs as many addresses more than the pool has backends as it replaces at the same time.
 fn add_spares(variant: &mut Variant) {
-    let surged: Vec<_> = variant
-        .deploys()
-        .filter(|deploy| deploy.strategy == Strategy::Surge)
-        .map(|deploy| deploy.pool.clone())
-        .collect();
+    let surges = variant.deploys().filter(|deploy| deploy.strategy == Strategy::Surge);
+    let surged: Vec<(String, Batch)> = surges.map(|deploy| (deploy.pool.clone(), deploy.batch)).collect();
     let pools = &mut variant.topology.pools;
     let mut taken: Vec<_> =
         pools.iter().flat_map(|pool| &pool.backends).map(|backend| backend.id.clone()).collect();
-    for pool in pools.iter_mut().filter(|pool| surged.contains(&pool.name)) {
-        if let Some(spare) = spare(pool, &taken) {
+    for pool in pools.iter_mut() {
+        let backends = pool.serving().count();
+        let of_this = surged.iter().filter(|(name, _)| *name == pool.name);
+        let spares = of_this.map(|(_, batch)| batch.size(backends)).max().unwrap_or(0);
+        for _ in 0..spares {
+            let Some(spare) = spare(pool, &taken) else { break };
             taken.push(spare.id.clone());
             pool.backends.push(spare);
         }

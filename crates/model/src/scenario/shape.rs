@@ -67,6 +67,8 @@ pub(crate) enum Text {
     Word,
     /// The name of an environment variable.
     Variable,
+    /// A kind of balancer in one version.
+    Release,
 }
 
 /// What a quantity measures.

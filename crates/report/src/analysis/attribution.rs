@@ -15,6 +15,7 @@ use crate::analysis::evidence::Evidence;
 use crate::analysis::fate::{SubCause, store_was_away};
 use crate::analysis::joined::Traces;
 use crate::analysis::lateness::depends_on_time;
+use crate::analysis::outlasting::Outlasting;
 use crate::analysis::phases::{Phase, Phases};
 use crate::numbers::words;
 
@@ -85,6 +86,10 @@ pub struct DroppedGroup {
     pub source: DropSource,
     /// How many.
     pub count: u64,
+    /// Of these, those that the drawn time of service alone kept at their backend until it was ended: however late the
+    /// machine was, it did not decide that.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub outlasted: u64,
     /// The statuses that clients got, each with their number.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub statuses: BTreeMap<u16, u64>,
@@ -96,18 +101,25 @@ pub struct DroppedGroup {
     pub errors: Errors,
 }
 
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 /// Groups the dropped requests of a cell, in the order of backends and phases.
 pub fn attribute(cell: &Analysis<'_>) -> Vec<DroppedGroup> {
     let mut groups: BTreeMap<DropSource, DroppedGroup> = BTreeMap::new();
+    let outlasting = Outlasting::of(cell);
     for (request, source) in cell.dropped() {
         let group = groups.entry(source.clone()).or_insert_with(|| DroppedGroup {
             source,
             count: 0,
+            outlasted: 0,
             statuses: BTreeMap::new(),
             logged: BTreeMap::new(),
             errors: Errors::new(),
         });
         group.count += 1;
+        group.outlasted += u64::from(outlasting.is_one(request));
         if let Outcome::Answered { status, .. } = request.outcome {
             *group.statuses.entry(status).or_default() += 1;
         }

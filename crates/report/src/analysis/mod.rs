@@ -13,6 +13,7 @@ pub mod faults;
 pub(crate) mod frame;
 pub mod joined;
 pub mod lateness;
+mod outlasting;
 pub mod phases;
 pub(crate) mod quantile;
 

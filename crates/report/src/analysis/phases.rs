@@ -111,9 +111,14 @@ impl Phases {
                 first: at,
                 last: None,
             }),
+            // An orchestrator's word to the balancer may come after the signal.
+            Happening::Deregistering { incarnation } | Happening::Deregistered { incarnation, .. }
+                if self.at(&incarnation.backend, at) == Phase::Terminate => {}
             Happening::Deregistering { incarnation } => self.change(incarnation, at, Phase::Deregister),
             Happening::Deregistered { incarnation, .. } => self.change(incarnation, at, Phase::Drain),
-            Happening::Drained { incarnation, .. } | Happening::DrainExpired { incarnation, .. } => {
+            Happening::Drained { incarnation, .. }
+            | Happening::DrainExpired { incarnation, .. }
+            | Happening::Stopping { incarnation } => {
                 self.change(incarnation, at, Phase::Terminate);
             }
             Happening::Terminated { incarnation, .. } if self.replacing(incarnation) => {

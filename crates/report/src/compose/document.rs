@@ -187,6 +187,7 @@ pub fn compose(run: &RunSummary, detail: Detail) -> Document {
         blocks.extend(reloads::reloads(run).map(Block::Table));
         blocks.extend(tls::tls(run).map(Block::Table));
         blocks.extend(resources::cpu(run).map(Block::Table));
+        blocks.extend(further::after_signals(run).map(Block::Table));
         blocks.extend(further::further(run).map(Block::Table));
     }
     let lists = [

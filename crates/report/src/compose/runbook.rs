@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use model::catalog::BalancerKind;
 use model::claim::Metric;
+use model::identity::BalancerName;
 use model::operations::{LookedAt, Operations};
 use model::plan::Variant;
 use model::timeline::{Action, Deregister, Drain, Strategy};
@@ -74,6 +75,10 @@ impl<'a> SeenDeploys<'a> {
                     sorted.untrusted += 1;
                     continue;
                 }
+                // The page is about deploys that wait for the balancer, and those that don't tell it.
+                if record.termination.is_some() {
+                    continue;
+                }
                 let deployed = Deployed { run: run.label, cell, record };
                 if asks_for_safe_deploys(variant) {
                     sorted.safe.push(deployed);
@@ -98,6 +103,7 @@ fn asks_for_safe_deploys(variant: &Variant) -> bool {
         deploy.strategy == Strategy::InPlace
             && deploy.deregister == Deregister::Live
             && deploy.drain == Drain::Auto
+            && deploy.termination.is_none()
             && !deploy.new_generation_unhealthy
     }) && !variant.timeline.iter().any(|entry| harms(&entry.action))
 }
@@ -110,9 +116,11 @@ fn opening(balancer: BalancerKind, operations: &Operations, runs: &[LabelledRun<
         .iter()
         .filter(measured)
         .map(|run| {
-            let version = run.summary.environment.balancers.get(balancer.name());
-            let version = version.map_or("", |build| build.version.as_str());
-            format!("{} ({balancer} {version}, {})", run.label, run.summary.verdict.word())
+            let is_it = |name: &str| name.parse::<BalancerName>().is_ok_and(|name| name == balancer);
+            let builds = run.summary.environment.balancers.iter().filter(|(name, _)| is_it(name));
+            let versions: Vec<_> = builds.map(|(_, build)| build.version.as_str()).collect();
+            let versions = versions.join(" and ");
+            format!("{} ({balancer} {versions}, {})", run.label, run.summary.verdict.word())
         })
         .collect();
     let from = match told.as_slice() {

@@ -5,8 +5,10 @@ use model::detection::DetectionBound;
 use model::outcome::OutcomeKind;
 
 use crate::analysis::faults::{FaultRecord, TimeToEject};
+use crate::measure::after_signal::AfterSignal;
 use crate::measure::backend_load::InHand;
 use crate::measure::counts::dropped_kinds;
+use crate::measure::deploy::DeployRecord;
 use crate::measure::latency::{Level, Quantile};
 use crate::measure::losses::Losses;
 use crate::measure::sessions::{SessionRecord, UserRecord};
@@ -96,6 +98,16 @@ pub fn read(cell: &CellSummary, metric: Metric, facet: Option<&str>) -> Result<f
             Some(longest) => Ok(longest.as_millis()),
             None => Err(NoReading("nothing was drained".to_owned())),
         },
+        Metric::ToldLate => told_late(&after_signals(deploy()?)?),
+        Metric::SentAfterSignal => count(after_signals(deploy()?)?.iter().map(|it| it.sent).sum()),
+        Metric::SentAfterExit => count(after_signals(deploy()?)?.iter().map(|it| it.sent_after_exit).sum()),
+        Metric::LastAfterSignal => {
+            let each = after_signals(deploy()?)?;
+            Ok(each.iter().filter_map(|it| it.last_ms).max_by(f64::total_cmp).unwrap_or(0.0))
+        }
+        Metric::KilledAtGrace => {
+            count(after_signals(deploy()?)?.iter().filter(|it| it.killed).count() as u64)
+        }
         Metric::Reloads => count(cell.reloads.map_or(0, |reloads| reloads.count)),
         Metric::P50 => latency(Quantile::P50),
         Metric::P90 => latency(Quantile::P90),
@@ -153,6 +165,24 @@ pub fn read(cell: &CellSummary, metric: Metric, facet: Option<&str>) -> Result<f
         }),
         Metric::FailedRequests => faults_of(cell, facet)
             .map(|faults| faults.iter().map(|fault| fault.failed_requests()).sum::<u64>() as f64),
+    }
+}
+
+/// What the balancer sent to each backend after its signal. After a drain there is nothing to send.
+fn after_signals(deploy: &DeployRecord) -> Result<Vec<&AfterSignal>, NoReading> {
+    match deploy.termination {
+        Some(_) => Ok(deploy.after_signals().collect()),
+        None => Err(NoReading("it is told of deploys with `told_after`".to_owned())),
+    }
+}
+
+/// How late the balancer was told of the backend that it was told of last.
+fn told_late(each: &[&AfterSignal]) -> Result<f64, NoReading> {
+    let each = each.iter().map(|it| it.told_ms).collect::<Option<Vec<f64>>>();
+    match each.map(|each| each.into_iter().max_by(f64::total_cmp)) {
+        Some(Some(latest)) => Ok(latest.max(0.0)),
+        Some(None) => Err(NoReading("no backend was ended".to_owned())),
+        None => Err(NoReading("the balancer was never told".to_owned())),
     }
 }
 

@@ -7,13 +7,14 @@ use std::time::Duration;
 use model::history::{Event, Happening, WindowDerivation};
 use model::identity::{Incarnation, RequestId};
 use model::plan::Variant;
-use model::timeline::{Drain, Strategy};
+use model::timeline::{Drain, Strategy, Termination};
 use model::units::{Nanos, Span};
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::evidence::{PROXIMITY, under_load};
 use crate::analysis::joined::Traces;
 use crate::analysis::phases::{Phases, Replacement};
+use crate::measure::after_signal::AfterSignal;
 
 /// How long a deregistration may need until everyone in the balancer follows it.
 pub const LATE_WORD: Duration = Duration::from_millis(100);
@@ -27,6 +28,9 @@ pub struct DeployRecord {
     pub strategy: Strategy,
     /// The drain policy.
     pub drain: Drain,
+    /// How backends were ended, if nobody waited for their drains.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub termination: Option<Termination>,
     /// Backends that were to be replaced.
     pub planned: u64,
     /// Backends of which the old generation exited and the new one served.
@@ -73,6 +77,9 @@ pub struct ReplacementRecord {
     pub old: Incarnation,
     /// Who came.
     pub new: Incarnation,
+    /// Requests that the old generation had in hand when its replacement began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_flight_at_begin: Option<u64>,
     /// Requests that the old generation had in hand when the balancer was told; `None`: it wasn't.
     pub in_flight_at_deregistration: Option<u64>,
     /// Requests that it had in hand when it was terminated; `None`: it wasn't.
@@ -96,6 +103,9 @@ pub struct ReplacementRecord {
     /// Whether it died before it was drained.
     #[serde(default)]
     pub drain_cut: bool,
+    /// What the balancer sent it after its signal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_signal: Option<AfterSignal>,
     /// What is known of its end and its successor.
     pub proof: ReplacementProof,
     /// The part of the traffic that the new generation got; `None`: the deploy did not come so far.
@@ -156,6 +166,10 @@ pub enum ReplacementProof {
 }
 
 impl DeployRecord {
+    /// What the balancer sent to each backend after its signal.
+    pub fn after_signals(&self) -> impl Iterator<Item = &AfterSignal> {
+        self.replacements.iter().filter_map(|replacement| replacement.after_signal.as_ref())
+    }
     /// Requests in flight at each termination.
     pub fn at_terminations(&self) -> Vec<u64> {
         let each = self.replacements.iter();
@@ -189,6 +203,7 @@ pub fn record(
     let mut record = DeployRecord {
         strategy: deploy.strategy,
         drain: deploy.drain,
+        termination: deploy.termination,
         planned: 0,
         replaced: 0,
         aborted: None,
@@ -326,6 +341,7 @@ fn replacement(
     ReplacementRecord {
         old: r.old.clone(),
         new: r.new.clone(),
+        in_flight_at_begin: Some(in_flight(&r.old, r.first, joined)),
         in_flight_at_deregistration: told.map(|at| in_flight(&r.old, at, joined)),
         in_flight_at_termination: terminated.map(|at| in_flight(&r.old, at, joined)),
         drain_waited: last.map(|(from, last, _)| Span(last.since(from))).or(expired_after),
@@ -334,6 +350,7 @@ fn replacement(
         late_arrivals: deregistered.map_or(0, |at| arrivals(at + LATE_WORD)),
         in_flight_at_drained: drained.map(|at| in_flight(&r.old, at, joined)),
         drain_cut: cut,
+        after_signal: AfterSignal::of(history, &r.old, joined),
         proof: match (r.last, exited, reached || serving.contains(&r.new)) {
             (None, ..) => ReplacementProof::Unfinished,
             (_, false, _) => ReplacementProof::OldNotExited,

@@ -2,6 +2,7 @@
 //! [`CellSummary`](summary::CellSummary), whose parts are the files here, and the [`Series`](series::Series) that pictures
 //! are drawn from.
 
+pub mod after_signal;
 pub mod answers;
 pub mod backend_load;
 pub mod counts;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use model::claim::Metric;
 use model::history::{CellStage, Setting};
 use model::identity::BalancerName;
 use model::identity::CellId;
@@ -20,7 +21,7 @@ pub use crate::analysis::frame::Ending;
 use crate::analysis::lateness::{Lateness, MachineStalls, TimeLimits};
 use crate::measure::answers::Answers;
 use crate::measure::backend_load::{BackendLoad, backend_loads, imbalance};
-use crate::measure::counts::Counts;
+use crate::measure::counts::{Counts, dropped_kinds};
 use crate::measure::cpu::CpuTime;
 use crate::measure::curl::Transcript;
 use crate::measure::deploy::{self, DeployRecord};
@@ -174,11 +175,22 @@ impl CellSummary {
     pub(crate) fn surely_dropped(&self, kinds: &[OutcomeKind]) -> u64 {
         let usable = self.validity.counts.is_usable();
         let much_late = self.lateness.backends_much_late().is_some();
-        if !self.books.balance() || !self.validity.shortages.is_empty() || much_late {
+        if !self.books.balance() || !self.validity.shortages.is_empty() {
             return 0;
         }
         let of_kinds = self.dropped.iter().filter(|group| kinds.contains(&group.source.outcome));
-        of_kinds.filter(|group| usable || group.has_a_cause()).map(|group| group.count).sum()
+        match much_late {
+            true => of_kinds.map(|group| group.outlasted).sum(),
+            false => of_kinds.filter(|group| usable || group.has_a_cause()).map(|group| group.count).sum(),
+        }
+    }
+
+    /// How many requests were lost as `metric` counts them and could not have been served by the fastest machine; `None`: it
+    /// counts no ends of requests.
+    pub(crate) fn certainly_lost(&self, metric: Metric) -> Option<u64> {
+        let kinds = dropped_kinds(metric)?;
+        let of_kinds = self.dropped.iter().filter(|group| kinds.contains(&group.source.outcome));
+        Some(of_kinds.map(|group| group.outlasted).sum())
     }
 
     /// Whether its CPU times can be trusted: its counts can, and the times as well where they were judged.

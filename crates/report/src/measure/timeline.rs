@@ -65,7 +65,7 @@ fn problem(
         _ => None,
     });
     if let Some(reason) = missed {
-        return Some(format!("`{name}` of the timeline found nothing to harm: {reason}"));
+        return Some(format!("`{name}` of the timeline had no target: {reason}"));
     }
     if matches!(entry.action, Action::Deploy(_) | Action::Roll(_)) {
         return None;
@@ -89,7 +89,7 @@ fn problem(
         if !history.iter().any(harmed) {
             let kind = fault.kind.name();
             return Some(format!(
-                "`{name}` of the timeline found nothing to harm: no {} ran for its `{kind}`",
+                "`{name}` of the timeline had no target: no {} ran for its `{kind}`",
                 fault.backend
             ));
         }

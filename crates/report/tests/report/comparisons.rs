@@ -1,6 +1,6 @@
 //! Balancers and runs side by side: when one is better, and when two are not alike.
 
-use model::catalog::{BalancerKind, Capability, Catalog};
+use model::catalog::{BalancerKind, Capability, Catalog, Lack};
 use model::history::Setting;
 use model::identity::BalancerName;
 use model::plan::SavedPlan;
@@ -60,7 +60,10 @@ fn slower(cell: &mut CellSummary) {
 
 fn catalog() -> Catalog {
     let reason = "nginx OSS has passive checks only";
-    Catalog { signs: vec![], missing: vec![(BalancerKind::Nginx, Capability::ActiveHealthChecks, reason)] }
+    Catalog {
+        signs: vec![],
+        missing: vec![(BalancerKind::Nginx, Lack::always(Capability::ActiveHealthChecks, reason))],
+    }
 }
 
 fn side_by_side(plan: &SavedPlan, summary: &RunSummary) -> RunComparison {

@@ -253,7 +253,7 @@ fn a_fault_that_found_nobody_leaves_claims_about_its_cell_unproven() {
     add(&mut records, action(8300.0));
     add(&mut records, [event(8300.0, Happening::FaultMissed { entry: "kill".into(), backend, reason })]);
     let run = run_with(&plan, &[cell(CONTROL), records]);
-    let reason = "`kill` of the timeline found nothing to harm: nothing ran at web-3 then: web-3/1 was gone";
+    let reason = "`kill` of the timeline had no target: nothing ran at web-3 then: web-3/1 was gone";
     assert_eq!(run.claims[1].holding, Holding::Unproven(reason.into()));
     assert_eq!(run.verdict, Verdict::Invalid);
 }

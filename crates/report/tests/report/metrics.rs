@@ -8,8 +8,10 @@ use model::claim::{Kind, Metric};
 use model::detection::DetectionBound;
 use model::plan::SavedPlan;
 use model::records::CellRecords;
+use model::timeline::{Termination, ToldAfter};
 use model::tls::{Handshakes, Tls};
 use model::units::Span;
+use report::after_signal::AfterSignal;
 use report::compare::{self, figures::LEFT_OUT};
 use report::document::ELSEWHERE;
 use report::faults::{FaultRecord, Seen, TimeToEject};
@@ -67,6 +69,18 @@ fn whole(plan: &SavedPlan, variant: &str) -> CellSummary {
     cell.answers.flags = Some([("no live upstreams".to_owned(), 4)].into());
     cell.answers.statuses.insert(504, 4);
     cell.reloads = None;
+    if let Some(deploy) = &mut cell.deploy {
+        let told_after = ToldAfter::Between(Span::millis(300), Span::millis(300));
+        deploy.termination = Some(Termination { told_after, pre_stop: Span::default() });
+        let after = AfterSignal {
+            told_ms: Some(310.0),
+            sent: 9,
+            sent_after_exit: 7,
+            last_ms: Some(290.0),
+            killed: true,
+        };
+        deploy.replacements.iter_mut().for_each(|it| it.after_signal = Some(after));
+    }
     for figure in [
         &mut cell.cpu.balancer_us_per_request,
         &mut cell.cpu.backends_us_per_request,

@@ -5,7 +5,7 @@ use model::claim::{Claim, Comparison, Metric, Operand, Reading};
 use model::plan::{SCHEMA, SavedPlan, Variant};
 use model::records::{BalancerBuild, Environment};
 use model::sessions::JwtKeys;
-use model::timeline::{Action, Deploy, Deregister, Drain, Entry, Strategy, Until, When};
+use model::timeline::{Action, Batch, Deploy, Deregister, Drain, Entry, Strategy, Until, When};
 use model::topology::{Backend, Balance, Latency, Listener, OnTerm, PassiveHealth, Pool, Retries, Topology};
 use model::traffic::{Arrivals, Traffic};
 use model::units::{Bytes, Rate, Share, Span};
@@ -43,6 +43,8 @@ fn variant(name: &str, drain: Drain) -> Variant {
         ready_within: Span::millis(5000),
         new_generation_unhealthy: false,
         jwt_keys: JwtKeys::Same,
+        batch: Batch::default(),
+        termination: None,
     };
     Variant {
         name: name.into(),
@@ -54,6 +56,7 @@ fn variant(name: &str, drain: Drain) -> Variant {
                 name: "web".into(),
                 backends: BACKENDS.iter().map(backend).collect(),
                 health_path: "/health".into(),
+                grace: model::topology::GRACE,
                 sessions: None,
                 service: None,
             }],

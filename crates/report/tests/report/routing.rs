@@ -28,6 +28,7 @@ pub(crate) fn two_pools() -> SavedPlan {
             name: "canary".into(),
             backends: canary,
             health_path: "/health".into(),
+            grace: model::topology::GRACE,
             sessions: None,
             service: None,
         });

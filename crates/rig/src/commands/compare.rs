@@ -30,20 +30,21 @@ use targets::Targets;
 pub(crate) fn perform(wanted: &Compare) -> Result<Exit, Failure> {
     match Targets::of(&wanted.targets)? {
         Targets::Runs(paths) => saved(wanted, &paths),
-        Targets::Balancers { kinds, scenarios } => {
-            let kinds: Vec<_> = kinds.into_iter().map(BalancerName::from).collect();
+        Targets::Balancers { balancers, scenarios } => {
             if wanted.force {
                 return Err(Failure::usage(anyhow::anyhow!(
                     "--force is for saved runs; the cells of one run are always comparable"
                 )));
             }
-            let jobs = jobs(wanted, &kinds, &scenarios)?;
+            let jobs = jobs(wanted, &balancers, &scenarios)?;
             let templates =
                 templates(wanted.proxy_configs.as_deref(), jobs.iter().map(|job| &job.planned.plan))?;
             for job in &jobs {
                 preflight(&job.planned.plan, &templates).map_err(Failure::usage)?;
             }
-            controlled(async |interrupted| side_by_side(wanted, &kinds, &jobs, &templates, interrupted).await)
+            controlled(async |interrupted| {
+                side_by_side(wanted, &balancers, &jobs, &templates, interrupted).await
+            })
         }
     }
 }
@@ -71,13 +72,17 @@ struct CompareTask {
 }
 
 /// The plans of the scenarios for the balancers. If none is named, those of all bundled scenarios with a shared variant.
-fn jobs(wanted: &Compare, kinds: &[BalancerName], scenarios: &[String]) -> Result<Vec<CompareTask>, Failure> {
+fn jobs(
+    wanted: &Compare,
+    balancers: &[BalancerName],
+    scenarios: &[String],
+) -> Result<Vec<CompareTask>, Failure> {
     let paths: Vec<PathBuf> = match scenarios {
         [] => bundled::all().iter().map(|(name, _)| PathBuf::from(name)).collect(),
         named => named.iter().map(PathBuf::from).collect(),
     };
     let choice = Choice {
-        balancers: Some(kinds.to_vec()),
+        balancers: Some(balancers.to_vec()),
         variants: None,
         repeats: Some(wanted.repeat.unwrap_or(LEAST_REPEATS as u32)),
         seed: wanted.seed,
@@ -86,10 +91,10 @@ fn jobs(wanted: &Compare, kinds: &[BalancerName], scenarios: &[String]) -> Resul
     let mut jobs = Vec::new();
     for Planned { path, plan: whole, .. } in plans(&paths, &wanted.sets, &choice)? {
         let shared =
-            whole.variants.iter().filter(|variant| kinds.iter().all(|k| variant.balancers.contains(k)));
+            whole.variants.iter().filter(|variant| balancers.iter().all(|k| variant.balancers.contains(k)));
         let shared: Vec<String> = shared.map(|variant| variant.name.clone()).collect();
         if shared.is_empty() {
-            let none = format!("no variant of {} runs on all of {}", path.display(), names(kinds));
+            let none = format!("no variant of {} runs on all of {}", path.display(), names(balancers));
             if !scenarios.is_empty() {
                 return Err(Failure::usage(anyhow::anyhow!(none)));
             }
@@ -104,14 +109,14 @@ fn jobs(wanted: &Compare, kinds: &[BalancerName], scenarios: &[String]) -> Resul
     Ok(jobs)
 }
 
-fn names(kinds: &[BalancerName]) -> String {
-    kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ")
+fn names(balancers: &[BalancerName]) -> String {
+    balancers.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// Runs the scenarios one after another, and prints their tables at the end.
 async fn side_by_side(
     wanted: &Compare,
-    kinds: &[BalancerName],
+    balancers: &[BalancerName],
     jobs: &[CompareTask],
     templates: &Templates,
     interrupted: watch::Receiver<bool>,
@@ -134,7 +139,7 @@ async fn side_by_side(
                 let read = ReadRun::from(&path)?;
                 worst = worst.max(exit(&read.summary, false));
                 if !read.summary.cells.is_empty() {
-                    comparisons.push(compare::balancers(read.run(), kinds, &job.whole, &catalog()));
+                    comparisons.push(compare::balancers(read.run(), balancers, &job.whole, &catalog()));
                 }
                 broken
             }
@@ -224,8 +229,8 @@ mod tests {
         }
         let parsed = Cli::try_parse_from(["rig", "compare", "nginx", "envoy", "--repeat", "1"]).unwrap();
         let Command::Compare(wanted) = parsed.command else { panic!("no comparison") };
-        let kinds = ["nginx", "envoy"].map(|name| name.parse().unwrap());
-        let jobs = jobs(&wanted, &kinds, &[]).map_err(|failure| failure.error).unwrap();
+        let balancers = ["nginx", "envoy"].map(|name| name.parse().unwrap());
+        let jobs = jobs(&wanted, &balancers, &[]).map_err(|failure| failure.error).unwrap();
         let minutes = format!("about {:.0} minutes of load per repeat", load(&jobs).as_secs_f64() / 60.0);
         assert!(help.contains(&minutes), "it takes {minutes}: {help}");
     }

@@ -30,7 +30,7 @@ async fn list(wanted: &cli::Images) -> Result<Exit, Failure> {
     let images = ImageSource { docker, pull: wanted.pull.into(), executable };
     let mut choices = Vec::new();
     let mut failed = Vec::new();
-    for of in programs().map(ImageOf::Program).chain([ImageOf::Agent]) {
+    for of in programs().map(|program| ImageOf::Program(program.into())).chain([ImageOf::Agent]) {
         let choice = if wanted.fetch { fetched(&images, of).await } else { images.choose(of).await };
         match choice {
             Ok(choice) => choices.push(choice),
@@ -55,7 +55,7 @@ async fn list(wanted: &cli::Images) -> Result<Exit, Failure> {
 }
 
 async fn fetched(images: &ImageSource, of: ImageOf) -> Result<ImageChoice, DockerError> {
-    let progress = Preparation::begin(Show::for_stderr(false), of.name());
+    let progress = Preparation::begin(Show::for_stderr(false), &of.name());
     let used = images.ensure(of, &|words| progress.tell(words)).await?;
     Ok(ImageChoice::made(of, used))
 }
@@ -71,7 +71,7 @@ fn table(endpoint: &Endpoint, choices: &[ImageChoice]) -> Table {
             choice.digest.as_deref().map_or("–", |digest| digest.get(..SHORT_DIGEST).unwrap_or(digest));
         let present = if choice.present { "present" } else { "not yet" };
         vec![
-            Cell::plain(choice.component),
+            Cell::plain(choice.component.as_str()),
             image,
             Cell::plain(digest),
             Cell::plain(present),

@@ -20,7 +20,8 @@ pub(crate) fn perform(wanted: &cli::List) -> Result<Exit, Failure> {
     let controller =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::environment)?;
     let balancers = controller.block_on(installed::checks(balancers()));
-    let balancers: Vec<Check> = balancers.into_iter().map(|(_, check)| check).collect();
+    let with_others = |(program, check)| std::iter::once(check).chain(installed::other_versions(program));
+    let balancers: Vec<Check> = balancers.into_iter().flat_map(with_others).collect();
     let scenarios =
         bundled::all().iter().map(|(name, text)| listed(name, text)).collect::<Result<Vec<_>, _>>()?;
     print(&match wanted.format {

@@ -26,7 +26,10 @@ mod validate;
 mod watch;
 mod writeup;
 
+use std::path::Path;
 use std::process::ExitCode;
+
+use engine::program::named::take_over;
 
 use crate::cli::{self, Cli, Command};
 use crate::exit::Failure;
@@ -35,6 +38,9 @@ use crate::trace;
 /// Runs the command.
 pub(crate) fn perform(cli: Cli) -> Result<ExitCode, Failure> {
     trace::begin();
+    if !matches!(cli.command, Command::Agent(_)) {
+        take_over(&cli.programs, Path::new("")).map_err(Failure::usage)?;
+    }
     let exit = match cli.command {
         Command::Run(wanted) => run::perform(&wanted)?,
         Command::Watch(wanted) => watch::perform(&wanted)?,

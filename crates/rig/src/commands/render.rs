@@ -32,7 +32,7 @@ pub(crate) fn perform(wanted: &Render) -> Result<Exit, Failure> {
     let variant =
         variant.ok_or_else(|| Failure::usage(anyhow::anyhow!("the scenario has no such variant")))?;
     let templates = templates(wanted.proxy_configs.as_deref(), [&plan])?;
-    let site = example_site(variant);
+    let site = example_site(variant, balancer);
     let kind = variant.kind(balancer).ok_or_else(missing)?;
     let own = templates.of(variant, balancer);
     let files = adapter(kind)

@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 
 use clap::ValueEnum;
+use engine::program::named;
 use model::plan::SavedPlan;
 
 use super::planning::Planned;
@@ -16,6 +17,9 @@ pub(crate) fn command(wanted: &Run, planned: &Planned, plan: &SavedPlan, runtime
     let mut words = vec!["rig".to_owned(), "run".to_owned(), text(planned.path.as_os_str())];
     // As one word, a value may begin with a dash.
     let mut flag = |name: &str, value: &str| words.push(format!("--{name}={value}"));
+    for program in named::flags() {
+        flag("program", &program);
+    }
     let choice = &planned.choice;
     if let Some(kinds) = &choice.balancers {
         flag("balancer", &kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(","));

@@ -4,17 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use anyhow::Context;
-use engine::balancer::{Templates, adapter};
+use engine::balancer::{Templates, program_of};
 use engine::capacity;
 use engine::cell::{End, Order, find_curl};
 use engine::components::{SERVICES, Service};
 use engine::host::limits::ProcessLimits;
 use engine::preflight::preflight;
-use engine::program::Program;
+use engine::program::ProgramVersion;
 use engine::runtime::Runtime;
 use engine::runtime::docker::{DockerRuntime, Engine};
 use engine::runtime::process::ProcessRuntime;
-use model::catalog::BalancerKind;
+use model::catalog::Release;
 use model::identity::CellId;
 use model::outcome::OutcomeKind;
 use model::plan::{Need, Plan, SavedPlan, Variant};
@@ -192,11 +192,11 @@ pub(super) fn runtime_of(wanted: RuntimeName, plan: &SavedPlan) -> Result<Runtim
 }
 
 /// The programs of balancers, and of the services that some of `variants` needs.
-fn programs(variants: &[&Variant]) -> Vec<&'static Program> {
-    let kinds: BTreeSet<BalancerKind> = variants.iter().flat_map(|variant| variant.kinds()).collect();
+fn programs(variants: &[&Variant]) -> Vec<ProgramVersion> {
+    let releases: BTreeSet<Release> = variants.iter().flat_map(|variant| variant.releases()).collect();
     let is_needed = |service: &&Service| variants.iter().any(|it| (service.needed_by)(&it.topology));
-    let services = SERVICES.into_iter().filter(is_needed).map(|service| service.program);
-    kinds.into_iter().map(|kind| adapter(kind).program()).chain(services).collect()
+    let services = SERVICES.into_iter().filter(is_needed).map(|service| service.program.into());
+    releases.into_iter().map(program_of).chain(services).collect()
 }
 
 /// The variants that run although they were not chosen, as controls; `None`: there are none.
@@ -233,7 +233,10 @@ impl RunTask<'_> {
         let mut builds = BTreeMap::new();
         for program in programs(&plan.variants.iter().filter(runs).collect::<Vec<_>>()) {
             let build = asked.describe(program).await.map_err(Failure::environment)?;
-            builds.insert(program.name.to_owned(), build);
+            if let Some(remark) = build.remark.as_ref().filter(|_| !wanted.quiet) {
+                tell(&format!("{program} is {}: {remark}", build.version));
+            }
+            builds.insert(program.to_string(), build);
         }
         let mut environment = environment::gather(builds, engine.map(Engine::facts));
         environment.command = reproduce::command(wanted, planned, plan, asked.name());
@@ -351,7 +354,7 @@ fn interleaved(plan: &SavedPlan) -> Vec<CellId> {
         .cells()
         .into_iter()
         .zip(0..)
-        .map(|(cell, n)| (agent::draw::uniform(plan.seed, agent::draw::Decision::CellOrder, n), cell))
+        .map(|(cell, n)| (model::draw::uniform(plan.seed, model::draw::Decision::CellOrder, n), cell))
         .collect();
     cells.sort_by(|(a, _), (b, _)| a.total_cmp(b));
     cells.into_iter().map(|(_, cell)| cell).collect()

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use engine::program::Program;
+use engine::program::ProgramVersion;
 use engine::runtime::docker::endpoint::Endpoint;
 use engine::runtime::docker::{DockerError, Engine};
 use tokio::sync::watch;
@@ -26,7 +26,7 @@ pub(crate) enum Chosen {
 pub(crate) async fn choose(
     wanted: RuntimeName,
     pull: PullName,
-    programs: &[&'static Program],
+    programs: &[ProgramVersion],
     show: Show,
     mut interrupted: watch::Receiver<bool>,
 ) -> Result<Option<Chosen>, Failure> {
@@ -75,7 +75,7 @@ pub(crate) async fn choose(
 async fn available(
     pull: PullName,
     executable: PathBuf,
-    programs: &[&'static Program],
+    programs: &[ProgramVersion],
 ) -> Result<Engine, DockerError> {
     let endpoint = Endpoint::find(&|name| std::env::var_os(name))?;
     let docker = endpoint.connect().await?;

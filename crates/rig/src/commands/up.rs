@@ -10,11 +10,11 @@ use std::convert::Infallible;
 
 use anyhow::Context;
 use engine::balancer::Templates;
-use engine::balancer::adapter;
+use engine::balancer::program_of;
 use engine::cell::{BackgroundLoad, End, Order};
 use engine::components::beside;
 use engine::preflight::preflight;
-use engine::program::Program;
+use engine::program::ProgramVersion;
 use engine::runtime::Runtime;
 use engine::runtime::docker::DockerRuntime;
 use engine::runtime::process::ProcessRuntime;
@@ -93,9 +93,9 @@ struct UpTask<'a> {
 impl UpTask<'_> {
     async fn choose_runtime(&self) -> Result<Exit, Failure> {
         let Up { runtime, pull, .. } = self.wanted;
-        let services = beside(&self.variant.topology).map(|service| service.program);
-        let balancer = adapter(self.kind).program();
-        let programs: Vec<&'static Program> = [balancer].into_iter().chain(services).collect();
+        let services = beside(&self.variant.topology).map(|service| service.program.into());
+        let balancer = self.variant.release(self.cell.balancer).map(program_of);
+        let programs: Vec<ProgramVersion> = balancer.into_iter().chain(services).collect();
         let show = Show::for_stderr(false);
         let runtime = runtime_of(*runtime, self.plan)?;
         match runtime::choose(runtime, *pull, &programs, show, self.interrupted.clone()).await? {

@@ -29,6 +29,7 @@ mod targets;
 mod templates;
 mod tls;
 mod up;
+mod versions;
 
 use testing::Rig;
 

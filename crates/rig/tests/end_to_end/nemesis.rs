@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(150);
 
 /// A draw from 0 to 1.
 pub(crate) fn draw(seed: u64, n: u64) -> f64 {
-    agent::draw::uniform(seed, agent::draw::Decision::CellOrder, n)
+    model::draw::uniform(seed, model::draw::Decision::CellOrder, n)
 }
 
 fn number(variable: &str) -> Option<u64> {

@@ -116,7 +116,7 @@ impl Balancer {
         let directory = tempfile::tempdir().unwrap();
         let plan = plan(Some(kind));
         let variant = &plan.variants[0];
-        let mut site = example_site(variant);
+        let mut site = example_site(variant, variant.balancers[0]);
         site.directory = directory.path().to_owned();
         site.as_root = rustix::process::geteuid().is_root();
         site.listener = free();

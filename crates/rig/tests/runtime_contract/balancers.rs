@@ -15,7 +15,7 @@ use crate::bench::{Bench, timed};
 use crate::client::{PATIENCE, get, refused};
 
 pub(crate) async fn a_balancer_is_operated<R: Runtime>(bench: &Bench<R>) {
-    let build = bench.runtime.describe(adapter(BalancerKind::Nginx).program()).await.unwrap();
+    let build = bench.runtime.describe(adapter(BalancerKind::Nginx).program().into()).await.unwrap();
     assert!(build.version.contains('.') && !build.binary.is_empty(), "{build:?}");
 
     let (Balancer { process, pod }, directory) = nginx(bench).await;
@@ -50,7 +50,7 @@ pub(crate) async fn nginx<R: Runtime>(bench: &Bench<R>) -> (Balancer, PathBuf) {
     let launch = Launch {
         component: "nginx".into(),
         pod: &pod,
-        runs: Runs::Program(adapter(BalancerKind::Nginx).program()),
+        runs: Runs::Program(adapter(BalancerKind::Nginx).program().into()),
         arguments: vec![
             "-p".into(),
             place.to_string(),

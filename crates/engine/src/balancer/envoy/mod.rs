@@ -13,7 +13,7 @@ mod view;
 use std::time::Duration;
 
 use minijinja::{Value, context};
-use model::catalog::Capability;
+use model::catalog::{Capability, Lack};
 use model::detection::{DetectionBound, Symptom};
 use model::history::Setting;
 use model::split::Split;
@@ -21,6 +21,7 @@ use model::timeline::{Deregister, Keeps};
 use model::topology::{
     Balance, HeaderMatch, HealthCheck, Limits, PassiveHealth, Retries, Route, Threshold, Topology,
 };
+use model::version::Version;
 use serde::Deserialize;
 
 use super::layer4::{is_layer4, set_of, sets, silence};
@@ -46,20 +47,23 @@ static PROGRAM: Program = Program {
     modules: no_modules,
     needed_because: None,
     has_workers: true,
+    newest_known: Some(Version::minor(1, 40)),
 };
 
 impl Balancer for Envoy {
-    fn missing(&self) -> &'static [(Capability, &'static str)] {
-        &[
-            (
-                Capability::ReloadDeregister,
-                "Envoy takes new endpoints while it runs; there is no reload to show",
-            ),
-            (
-                Capability::ForgetfulReload,
-                "Envoy's endpoints are in a file of their own, which a new listener leaves as it is",
-            ),
-        ]
+    fn missing(&self) -> &'static [Lack] {
+        const {
+            &[
+                Lack::always(
+                    Capability::ReloadDeregister,
+                    "Envoy takes new endpoints while it runs; there is no reload to show",
+                ),
+                Lack::always(
+                    Capability::ForgetfulReload,
+                    "Envoy's endpoints are in a file of their own, which a new listener leaves as it is",
+                ),
+            ]
+        }
     }
 
     fn program(&self) -> &'static Program {

@@ -11,7 +11,7 @@ mod syntax;
 use std::time::Duration;
 
 use minijinja::{Value, context};
-use model::catalog::Capability;
+use model::catalog::{Capability, Lack};
 use model::detection::{DetectionBound, Symptom};
 use model::history::Setting;
 use model::timeline::{Deregister, Keeps};
@@ -19,6 +19,7 @@ use model::topology::{
     Balance, HeaderMatch, HealthCheck, PassiveHealth, Retries, Route, Topology, UpstreamKeepalive,
 };
 use model::units::Span;
+use model::version::Version;
 
 use self::syntax::parse;
 use super::layer4::{is_layer4, set_of, sets, silence};
@@ -49,19 +50,28 @@ static PROGRAM: Program = Program {
     modules: no_modules,
     needed_because: None,
     has_workers: true,
+    newest_known: Some(Version::minor(3, 2)),
 };
 
 impl Balancer for Haproxy {
-    fn missing(&self) -> &'static [(Capability, &'static str)] {
-        &[
-            (Capability::ReloadDeregister, "rig's HAProxy adapter deregisters through the runtime socket"),
-            (
-                Capability::PassiveHealthAlone,
-                "HAProxy observes the traffic only of servers that it probes, and only probes bring one back",
-            ),
-            (Capability::Panic, "HAProxy has no panic threshold: without a server that is up it answers 503"),
-            (Capability::MaxEjection, "HAProxy may mark down every server"),
-        ]
+    fn missing(&self) -> &'static [Lack] {
+        const {
+            &[
+                Lack::always(
+                    Capability::ReloadDeregister,
+                    "rig's HAProxy adapter deregisters through the runtime socket",
+                ),
+                Lack::always(
+                    Capability::PassiveHealthAlone,
+                    "HAProxy observes the traffic only of servers that it probes, and only probes bring one back",
+                ),
+                Lack::always(
+                    Capability::Panic,
+                    "HAProxy has no panic threshold: without a server that is up it answers 503",
+                ),
+                Lack::always(Capability::MaxEjection, "HAProxy may mark down every server"),
+            ]
+        }
     }
 
     fn program(&self) -> &'static Program {

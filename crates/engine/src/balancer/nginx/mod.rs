@@ -14,12 +14,14 @@ mod syntax;
 use std::time::Duration;
 
 use minijinja::{Value, context};
-use model::catalog::Capability;
+use model::catalog::{Capability, Lack};
 use model::history::Setting;
 use model::timeline::{Deregister, Keeps};
 use model::topology::{Balance, PassiveHealth, Pool, Retries, Route, Topology, UpstreamKeepalive};
+use model::version::Version;
 
 use self::routes::{locations, split_clients};
+use self::sticky::STICKY_SINCE;
 use super::layer4::{is_layer4, sets, silence};
 use super::{
     Adopts, Balancer, Change, ConfigFile, Deregisters, DrainSignal, HasSettings, LogFiles, LogsRequests,
@@ -44,6 +46,7 @@ static PROGRAM: Program = Program {
     modules,
     needed_because: None,
     has_workers: true,
+    newest_known: Some(Version::minor(1, 31)),
 };
 
 /// The module for a listener at layer 4, if it isn't built in.
@@ -61,21 +64,34 @@ fn modules(said: &str) -> Vec<String> {
 }
 
 impl Balancer for Nginx {
-    fn missing(&self) -> &'static [(Capability, &'static str)] {
-        &[
-            (Capability::ActiveHealthChecks, PASSIVE_ONLY),
-            (
-                Capability::LiveDeregisterAtLayer4,
-                "nginx's stream module tests no flag file: `deregister: reload` writes a new configuration",
-            ),
-            (Capability::InFlightView, "nginx OSS doesn't say what each backend has in flight"),
-            (Capability::Panic, "nginx has no panic threshold: without a live backend it answers 502"),
-            (Capability::MaxEjection, "nginx may eject every backend but the last"),
-            (
-                Capability::BalanceBesideSticky,
-                "nginx OSS keeps users by a hash of its cookie, which chooses their backends as well",
-            ),
-        ]
+    fn missing(&self) -> &'static [Lack] {
+        const {
+            &[
+                Lack::always(Capability::ActiveHealthChecks, PASSIVE_ONLY),
+                Lack::always(
+                    Capability::LiveDeregisterAtLayer4,
+                    "nginx's stream module tests no flag file: `deregister: reload` writes a new configuration",
+                ),
+                Lack::always(
+                    Capability::LiveDeregisterSeveral,
+                    "nginx's flag files take one backend of a pool out at a time: `deregister: reload` takes out any",
+                ),
+                Lack::always(
+                    Capability::InFlightView,
+                    "nginx OSS doesn't say what each backend has in flight",
+                ),
+                Lack::always(
+                    Capability::Panic,
+                    "nginx has no panic threshold: without a live backend it answers 502",
+                ),
+                Lack::always(Capability::MaxEjection, "nginx may eject every backend but the last"),
+                Lack::until(
+                    STICKY_SINCE,
+                    Capability::BalanceBesideSticky,
+                    "nginx OSS before 1.29.6 keeps users by a hash of its cookie, which chooses their backends as well",
+                ),
+            ]
+        }
     }
 
     fn program(&self) -> &'static Program {
@@ -283,7 +299,7 @@ fn configuration(
     let upstreams: Vec<Value> = sets(topology)
         .iter()
         .flat_map(|pool| {
-            let algorithm = &sticky::algorithm_of(topology, pool);
+            let algorithm = &sticky::algorithm_of(topology, pool, site);
             let whole =
                 context! { name => &pool.name, algorithm, servers => servers(pool, None, site, down) };
             let without = pool.backends.iter().filter(|_| !is_layer4(topology)).map(|absent| {
@@ -313,9 +329,10 @@ fn configuration(
     }
     let routed = |name: &str| topology.routes.iter().any(|route| route.to.pools().any(|pool| pool == name));
     let pools = topology.pools.iter().zip(0..).filter(|(pool, _)| routed(&pool.name));
-    let pools: Vec<Value> = pools
-        .map(|(pool, n)| context! { n, name => &pool.name, sticky => topology.sticky_cookie(&pool.name) })
-        .collect();
+    // Where nginx has no `sticky`, the template makes one.
+    let sticky = |pool: &Pool| topology.sticky_cookie(&pool.name).filter(|_| !sticky::has_sticky(site));
+    let pools: Vec<Value> =
+        pools.map(|(pool, n)| context! { n, name => &pool.name, sticky => sticky(pool) }).collect();
     let splits = topology.routes.iter().zip(0..).filter(|(route, _)| route.to.only().is_none());
     let splits: Vec<Value> = splits.map(|(route, n)| split_clients(route, n)).collect();
     let values = context! {
@@ -331,7 +348,7 @@ fn configuration(
         keeps_upstreams => topology.upstream_keepalive == UpstreamKeepalive::On,
         shutdown_timeout => shutdown_timeout(topology),
         next_upstream => next_upstream(topology.retries),
-        sticky => topology.routes.iter().any(|route| route.sticky.is_some()),
+        sticky => topology.pools.iter().any(|pool| sticky(pool).is_some()),
         server_parameters => server_parameters(topology.passive_health),
         locations => locations(topology),
         upstreams, pools, splits,

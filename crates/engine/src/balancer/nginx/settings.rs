@@ -42,8 +42,13 @@ fn settings(it: &Rendered<'_>) -> Vec<Setting> {
         settings.insert(1, setting("listener", listener));
         settings.extend(["client_keepalive", "response_timeout"].map(|name| setting(name, silence())));
     } else {
-        let upstream = read.upstreams(&["keepalive"], "no connection is kept");
-        let header = read.in_force(&keepalive, "proxy_http_version 1.0");
+        // https://nginx.org/en/CHANGES, 1.29.7.
+        let (kept, version) = match it.is_since(Version::patch(1, 29, 7)) {
+            true => ("keepalive 32 local", "proxy_http_version 1.1"),
+            false => ("no connection is kept", "proxy_http_version 1.0"),
+        };
+        let upstream = read.upstreams(&["keepalive"], kept);
+        let header = read.in_force(&keepalive, version);
         settings.extend([
             setting("client_keepalive", read.in_force(&["keepalive_timeout"], "75s")),
             setting("upstream_keepalive", format!("{upstream} {header}")),
@@ -69,11 +74,13 @@ fn settings(it: &Rendered<'_>) -> Vec<Setting> {
             header,
             &it.built_in("split_clients \"$request_id…\", SIGHUP"),
         ));
-        settings.extend(sticky_settings(topology, |cookie| {
-            it.built_in(format!(
+        let sticky = read.blocks().flat_map(|it| &it.block).any(|it| it.name == "sticky");
+        settings.extend(sticky_settings(topology, |cookie| match sticky {
+            true => read.upstreams(&["sticky"], "none"),
+            false => it.built_in(format!(
                 "Set-Cookie {cookie}=$request_id for who has none; hash of it, consistent (in place of `balance`): \
                  where users are is drawn anew in each run"
-            ))
+            )),
         }));
     }
     settings

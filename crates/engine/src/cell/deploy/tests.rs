@@ -4,10 +4,13 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use model::sessions::JwtKeys;
+use model::timeline::Batch;
 use model::topology::{Backend, Latency, OnTerm};
 use model::units::Bytes;
 
 use super::*;
+
+mod orchestrated;
 
 /// Requests that a backend still has after it was deregistered, and how long each takes.
 #[derive(Default)]
@@ -94,6 +97,9 @@ impl Fleet for Scripted {
         self.call(format!("{backend} exited"));
         Ok(())
     }
+    fn draw(&self, _old: &Incarnation, from: Span, _to: Span) -> Duration {
+        from.0
+    }
     async fn launch(&self, incarnation: &Incarnation, _unhealthy: bool) -> Result<(), CellError> {
         self.call(format!("{incarnation} launched"));
         if self.stillborn {
@@ -153,7 +159,14 @@ fn pool(serving: usize, spares: usize) -> Pool {
             health_in_queue: false,
         })
         .collect();
-    Pool { name: "web".into(), backends, health_path: "/health".into(), sessions: None, service: None }
+    Pool {
+        name: "web".into(),
+        backends,
+        health_path: "/health".into(),
+        grace: Span::millis(30_000),
+        sessions: None,
+        service: None,
+    }
 }
 
 fn fleet(pool: &Pool) -> Scripted {
@@ -174,6 +187,8 @@ fn wanted(drain: Drain) -> Deploy {
         ready_within: Span::millis(2000),
         new_generation_unhealthy: false,
         jwt_keys: JwtKeys::Same,
+        batch: Batch::default(),
+        termination: None,
     }
 }
 

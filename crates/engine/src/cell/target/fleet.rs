@@ -8,6 +8,7 @@ use model::history::{Happening, WindowDerivation};
 use model::identity::Incarnation;
 use model::target::TargetCommand;
 use model::timeline::Deregister;
+use model::units::Span;
 
 use super::command::{CommandRunner, Ran};
 use crate::balancer::Standing;
@@ -122,6 +123,10 @@ impl Fleet for TargetFleet<'_> {
             expected: true,
         });
         Ok(())
+    }
+
+    fn draw(&self, _: &Incarnation, from: Span, _: Span) -> Duration {
+        from.0
     }
 
     async fn launch(&self, incarnation: &Incarnation, _: bool) -> Result<(), CellError> {

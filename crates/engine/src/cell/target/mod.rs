@@ -112,7 +112,7 @@ impl<R: Runtime> Against<'_, R> {
             origin: Nanos(0),
             tls,
             traffic: variant.traffic.clone(),
-            seed: self.order.plan.seed.wrapping_add(u64::from(self.order.cell.repeat.saturating_sub(1))),
+            seed: self.order.plan.seed_of(self.order.cell.repeat),
             records: std::path::absolute(self.order.dir.requests()).map_err(CellError::file("requests"))?,
         };
         let mut generator = idle.begin(self.recorder, job).await?;
@@ -199,7 +199,7 @@ impl<R: Runtime> Against<'_, R> {
 
     /// Performs the timeline: its deploys, as commands.
     async fn perform(&self, entries: &[Entry], origin: Nanos) -> Result<(), CellError> {
-        let seed = self.order.plan.seed.wrapping_add(u64::from(self.order.cell.repeat.saturating_sub(1)));
+        let seed = self.order.plan.seed_of(self.order.cell.repeat);
         let variant = variant_of(self.order.plan, self.order.cell)?;
         let fleet = TargetFleet::new(self.commands, self.recorder);
         in_order(entries, origin, seed, self.recorder, async |entry: &Entry| match &entry.action {

@@ -21,8 +21,8 @@ pub(super) fn cpu_time(pid: u32, container: &str) -> io::Result<CpuUse> {
     })?;
     let text = std::fs::read_to_string(&file)?;
     let seconds = match source {
-        Version::One => text.trim().parse::<u64>().ok().map(|nanos| nanos as f64 / 1e9),
-        Version::Two => {
+        CgroupVersion::One => text.trim().parse::<u64>().ok().map(|nanos| nanos as f64 / 1e9),
+        CgroupVersion::Two => {
             let line = text.lines().find_map(|line| line.strip_prefix("usage_usec "));
             line.and_then(|micros| micros.trim().parse::<u64>().ok()).map(|micros| micros as f64 / 1e6)
         }
@@ -32,22 +32,22 @@ pub(super) fn cpu_time(pid: u32, container: &str) -> io::Result<CpuUse> {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Version {
+enum CgroupVersion {
     One,
     Two,
 }
 
-impl Version {
+impl CgroupVersion {
     fn words(self) -> &'static str {
         match self {
-            Version::One => "cpuacct.usage of its control group",
-            Version::Two => "cpu.stat of its control group",
+            CgroupVersion::One => "cpuacct.usage of its control group",
+            CgroupVersion::Two => "cpu.stat of its control group",
         }
     }
 }
 
 /// The file that counts, by the lines of /proc/PID/cgroup: `id:controllers:path` (v1) or `0::path` (v2).
-fn locate(mount: &Path, groups: &str) -> Option<(PathBuf, Version)> {
+fn locate(mount: &Path, groups: &str) -> Option<(PathBuf, CgroupVersion)> {
     let mut two = None;
     for line in groups.lines() {
         let mut fields = line.splitn(3, ':').skip(1);
@@ -56,10 +56,10 @@ fn locate(mount: &Path, groups: &str) -> Option<(PathBuf, Version)> {
             // Mounted under the names of all its controllers, or linked under its own.
             let directory = mount.join(controllers).join(path);
             let directory = if directory.is_dir() { directory } else { mount.join("cpuacct").join(path) };
-            return Some((directory.join("cpuacct.usage"), Version::One));
+            return Some((directory.join("cpuacct.usage"), CgroupVersion::One));
         }
         if controllers.is_empty() {
-            two = Some((mount.join(path).join("cpu.stat"), Version::Two));
+            two = Some((mount.join(path).join("cpu.stat"), CgroupVersion::Two));
         }
     }
     two
@@ -74,9 +74,9 @@ mod tests {
         let mount = Path::new("/nowhere");
         let one = "5:cpu:/docker/ab\n4:cpuacct:/docker/ab\n0::/system.slice\n";
         let file = PathBuf::from("/nowhere/cpuacct/docker/ab/cpuacct.usage");
-        assert_eq!(locate(mount, one), Some((file, Version::One)));
+        assert_eq!(locate(mount, one), Some((file, CgroupVersion::One)));
         let file = PathBuf::from("/nowhere/system.slice/docker-ab.scope/cpu.stat");
-        assert_eq!(locate(mount, "0::/system.slice/docker-ab.scope\n"), Some((file, Version::Two)));
+        assert_eq!(locate(mount, "0::/system.slice/docker-ab.scope\n"), Some((file, CgroupVersion::Two)));
         assert_eq!(locate(mount, "3:memory:/docker/ab\n"), None);
     }
 }

@@ -90,7 +90,7 @@ impl Answering {
     ) -> Vec<(ImageOf, Check)> {
         let with = |pull| ImageSource { docker: self.docker.clone(), pull, executable: executable.clone() };
         let (missing, never) = (with(Pull::Missing), with(Pull::Never));
-        let images = programs.map(ImageOf::Program).chain([ImageOf::Agent]);
+        let images = programs.map(|program| ImageOf::Program(program.into())).chain([ImageOf::Agent]);
         let checks = images.map(async |of| (of, self.image(of, &missing, &never).await));
         join_all(checks).await
     }
@@ -101,10 +101,11 @@ impl Answering {
             Ok(chosen) => chosen,
             Err(error) => return Check::broken(name, &error, LOG),
         };
-        if chosen.present || of == ImageOf::Agent {
+        let ImageOf::Program(program) = of else { return image(name, &chosen, None) };
+        if chosen.present {
             return image(name, &chosen, None);
         }
-        let official = Official::of(of.name());
+        let official = Official::of(program);
         let pinned = official.pinned();
         let asked = self.docker.inspect_registry_image(&pinned, None);
         let refusal = match tokio::time::timeout(REGISTRY_WITHIN, asked).await {
@@ -154,7 +155,7 @@ const FILES_HELP: &str = "sudo systemctl edit docker   # [Service] LimitNOFILE=1
 
 fn image_name(of: ImageOf) -> String {
     match of {
-        ImageOf::Program(program) => format!("image for {}", program.name),
+        ImageOf::Program(program) => format!("image for {program}"),
         ImageOf::Agent => "image for agents".to_owned(),
     }
 }
@@ -276,7 +277,7 @@ mod tests {
     #[test]
     fn an_image_is_told_with_its_origin_and_the_lack_of_one_with_every_reason() {
         let choice = |reference: Option<&str>, present, why: &str| ImageChoice {
-            component: "envoy",
+            component: "envoy".to_owned(),
             reference: reference.map(str::to_owned),
             digest: None,
             present,

@@ -23,7 +23,7 @@ use super::network::DRIVER;
 use super::owner::{CELL, COMPONENT, OWNER, Owner, REAPER, RUN};
 use super::reaper::{DONE, READY};
 use super::sweep::sweep_all;
-use crate::program::{Program, installed};
+use crate::program::{Program, ProgramVersion, installed};
 use crate::runtime::{Runs, RuntimeError};
 
 /// How long the reaper may take to be ready, and to be gone.
@@ -48,8 +48,8 @@ pub struct Engine {
     pub(super) starts: Semaphore,
     /// The limit of open files that the engine lets containers have.
     pub(super) open_files: Option<i64>,
-    used: RefCell<BTreeMap<&'static str, ImageUsed>>,
-    builds: RefCell<BTreeMap<&'static str, BalancerBuild>>,
+    used: RefCell<BTreeMap<String, ImageUsed>>,
+    builds: RefCell<BTreeMap<String, BalancerBuild>>,
     cells: Cell<u32>,
     reaper: Option<Reaper>,
     facts: ContainerEngine,
@@ -101,16 +101,12 @@ impl Engine {
     ///
     /// # Errors
     /// If there is no way to one of them.
-    pub async fn choose(&self, programs: &[&'static Program]) -> Result<(), DockerError> {
+    pub async fn choose(&self, programs: &[ProgramVersion]) -> Result<(), DockerError> {
         for of in programs.iter().copied().map(ImageOf::Program).chain([ImageOf::Agent]) {
             let choice = self.images.choose(of).await?;
             if choice.reference.is_none() {
                 let help = "`rig images` lists what there is, and why".to_owned();
-                return Err(DockerError::NoImage {
-                    component: of.name().into(),
-                    tried: vec![choice.why],
-                    help,
-                });
+                return Err(DockerError::NoImage { component: of.name(), tried: vec![choice.why], help });
             }
         }
         Ok(())
@@ -123,13 +119,13 @@ impl Engine {
     /// If an image can't be had in any way, or the engine doesn't let itself be used.
     pub async fn begin(
         &mut self,
-        programs: &[&'static Program],
+        programs: &[ProgramVersion],
         progress: &dyn Fn(&str),
     ) -> Result<(), DockerError> {
         self.image(ImageOf::Agent, progress).await?;
         self.start_reaper().await?;
         for program in programs {
-            self.image(ImageOf::Program(program), progress).await?;
+            self.image(ImageOf::Program(*program), progress).await?;
         }
         Ok(())
     }
@@ -157,7 +153,7 @@ impl Engine {
     /// What the engine is, and the images that were used on it.
     pub fn facts(&self) -> ContainerEngine {
         let used = self.used.borrow();
-        let images = used.iter().map(|(name, image)| ((*name).to_owned(), image.clone())).collect();
+        let images = used.iter().map(|(name, image)| (name.clone(), image.clone())).collect();
         ContainerEngine { images, ..self.facts.clone() }
     }
 
@@ -172,7 +168,7 @@ impl Engine {
     }
 
     pub(super) async fn image(&self, of: ImageOf, progress: &dyn Fn(&str)) -> Result<ImageUsed, DockerError> {
-        let known = self.used.borrow().get(of.name()).cloned();
+        let known = self.used.borrow().get(&of.name()).cloned();
         if let Some(known) = known {
             return Ok(known);
         }
@@ -219,8 +215,8 @@ impl Engine {
     }
 
     /// The version that the program in its image prints, and the image.
-    pub(super) async fn describe(&self, program: &'static Program) -> Result<BalancerBuild, RuntimeError> {
-        let known = self.builds.borrow().get(program.name).cloned();
+    pub(super) async fn describe(&self, program: ProgramVersion) -> Result<BalancerBuild, RuntimeError> {
+        let known = self.builds.borrow().get(&program.to_string()).cloned();
         if let Some(known) = known {
             return Ok(known);
         }
@@ -228,20 +224,17 @@ impl Engine {
         let words = self.version_words(program, &image).await?;
         let binary = format!("{} ({})", image.reference, image.origin);
         let build = installed::build(program, &binary, &words)?;
-        self.builds.borrow_mut().insert(program.name, build.clone());
+        self.builds.borrow_mut().insert(program.to_string(), build.clone());
         Ok(build)
     }
 
-    async fn version_words(
-        &self,
-        program: &'static Program,
-        image: &ImageUsed,
-    ) -> Result<String, DockerError> {
-        let mut command = vec![program.executable.to_owned()];
-        command.extend(program.version_arguments.iter().map(|&argument| argument.to_owned()));
+    async fn version_words(&self, program: ProgramVersion, image: &ImageUsed) -> Result<String, DockerError> {
+        let Program { name, executable, version_arguments, .. } = program.program;
+        let mut command = vec![(*executable).to_owned()];
+        command.extend(version_arguments.iter().map(|&argument| argument.to_owned()));
         // Some print to standard error, which an agent's lines don't have.
         let shell = ["/bin/sh", "-c", "exec \"$0\" \"$@\" 2>&1"].map(str::to_owned);
-        let component = format!("{}-version", program.name);
+        let component = format!("{name}-version");
         let spec = Spec {
             name: format!("rig-{}-{component}", self.run),
             image: image.reference.clone(),

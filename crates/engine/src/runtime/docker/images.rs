@@ -16,7 +16,7 @@ use super::official::Official;
 use super::packing::{Packed, pack};
 use super::pulling::pull;
 use crate::help::with_help;
-use crate::program::{Program, installed};
+use crate::program::{ProgramVersion, installed};
 
 /// Names an image of rig that takes the place of the packed one.
 const AGENT_IMAGE: &str = "RIG_AGENT_IMAGE";
@@ -59,24 +59,24 @@ impl Pull {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ImageOf {
     /// A program that is not rig's own.
-    Program(&'static Program),
+    Program(ProgramVersion),
     /// rig's own agents: generator, backends, reaper.
     Agent,
 }
 
 impl ImageOf {
     /// Its name in records and tables.
-    pub fn name(self) -> &'static str {
+    pub fn name(self) -> String {
         match self {
-            ImageOf::Program(program) => program.name,
-            ImageOf::Agent => "agent",
+            ImageOf::Program(program) => program.to_string(),
+            ImageOf::Agent => "agent".to_owned(),
         }
     }
 
     /// The plain name of its program, which is on the PATH of the image.
     pub fn executable(self) -> &'static str {
         match self {
-            ImageOf::Program(program) => program.executable,
+            ImageOf::Program(of) => of.program.executable,
             ImageOf::Agent => "rig",
         }
     }
@@ -84,7 +84,7 @@ impl ImageOf {
     /// Where its packed images are kept.
     fn repository(self) -> String {
         match self {
-            ImageOf::Program(program) => format!("rig-packed/{}", program.name),
+            ImageOf::Program(of) => format!("rig-packed/{}", of.program.name),
             ImageOf::Agent => "rig-agent".to_owned(),
         }
     }
@@ -94,7 +94,7 @@ impl ImageOf {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ImageChoice {
     /// Whose image it is.
-    pub component: &'static str,
+    pub component: String,
     /// The image; `None`: there is no way to one.
     pub reference: Option<String>,
     /// The registry's digest, else the image's id, as far as it is known yet.
@@ -139,7 +139,7 @@ impl ImageSource {
     /// time. Errors: there is no way to an image, each with its reason; the engine fails.
     pub async fn ensure(&self, of: ImageOf, progress: &dyn Fn(&str)) -> Result<ImageUsed, DockerError> {
         match of {
-            ImageOf::Program(program) => self.server(program, &Official::of(program.name), progress).await,
+            ImageOf::Program(program) => self.server(program, &Official::of(program), progress).await,
             ImageOf::Agent => self.agent(progress).await,
         }
     }
@@ -148,7 +148,7 @@ impl ImageSource {
     /// engine fails, or `RIG_AGENT_IMAGE` names an image that it lacks.
     pub async fn choose(&self, of: ImageOf) -> Result<ImageChoice, DockerError> {
         let ImageOf::Program(program) = of else { return self.choose_agent().await };
-        let official = Official::of(program.name);
+        let official = Official::of(program);
         let executable = installed::find(program);
         if self.pull != Pull::Always
             && let Some(used) = self.local(&official).await?
@@ -172,14 +172,14 @@ impl ImageSource {
             component: of.name(),
             present: self.inspected(&official.pinned()).await?.is_some(),
             reference: Some(official.pinned()),
-            digest: Some(official.digest),
+            digest: official.digest,
             why: format!("to be pulled, or else {otherwise}"),
         })
     }
 
     async fn server(
         &self,
-        program: &'static Program,
+        program: ProgramVersion,
         official: &Official,
         progress: &dyn Fn(&str),
     ) -> Result<ImageUsed, DockerError> {
@@ -219,9 +219,9 @@ impl ImageSource {
         }
         let help = format!(
             "give the engine access to a registry, load the image with `docker load`, or install {} on this machine",
-            program.executable
+            program.program.executable
         );
-        Err(DockerError::NoImage { component: program.name.to_owned(), tried: failed, help })
+        Err(DockerError::NoImage { component: program.to_string(), tried: failed, help })
     }
 
     /// A user's own image, which the engine must have. Returns what names its content, so that it stays the same for the
@@ -269,7 +269,7 @@ impl ImageSource {
                 Ok(Some(ImageUsed { reference, digest, origin: format!("local, named by {AGENT_IMAGE}") }))
             }
             None => Err(DockerError::NoImage {
-                component: ImageOf::Agent.name().to_owned(),
+                component: ImageOf::Agent.name(),
                 tried: vec![format!("{AGENT_IMAGE} names `{reference}`, and the engine has no such image")],
                 help: format!("build it as docker/README.md says, or unset {AGENT_IMAGE}"),
             }),
@@ -279,21 +279,26 @@ impl ImageSource {
     /// The official image, if the engine has it; else whatever bears its tag there.
     async fn local(&self, official: &Official) -> Result<Option<ImageUsed>, DockerError> {
         let (pinned, tagged) = (official.pinned(), official.tagged());
-        if self.inspected(&pinned).await?.is_some() {
-            let digest = official.digest.clone();
-            return Ok(Some(ImageUsed { reference: pinned, digest, origin: "local".to_owned() }));
+        if let Some(image) = self.inspected(&pinned).await? {
+            let digest = official.digest.clone().unwrap_or_else(|| content(&image));
+            let origin = "local".to_owned();
+            return Ok(Some(ImageUsed { reference: pinned, digest, origin }));
         }
+        let Some(digest) = &official.digest else { return Ok(None) };
         Ok(self.inspected(&tagged).await?.map(|image| ImageUsed {
             reference: tagged,
             digest: content(&image),
-            origin: format!("local, but its content is not the pinned {}", official.digest),
+            origin: format!("local, but its content is not the pinned {digest}"),
         }))
     }
 
     async fn pulled(&self, official: &Official) -> Result<ImageUsed, DockerError> {
-        let (reference, digest) = (official.pinned(), official.digest.clone());
+        let reference = official.pinned();
         match self.inspected(&reference).await? {
-            Some(_) => Ok(ImageUsed { reference, digest, origin: "pulled".to_owned() }),
+            Some(image) => {
+                let digest = official.digest.clone().unwrap_or_else(|| content(&image));
+                Ok(ImageUsed { reference, digest, origin: "pulled".to_owned() })
+            }
             None => Err(DockerError::Refused {
                 doing: format!("keep the image `{reference}`"),
                 reason: "it reported the pull as done, but does not have the image".to_owned(),

@@ -55,7 +55,7 @@ use self::owner::{CELL, RUN};
 use super::{CpuUse, Handle, Launch, Pod, PodOrder, Process, Reach, Runs, Runtime, RuntimeError};
 use crate::host::limits::ProcessLimits;
 use crate::host::{HostError, Signal};
-use crate::program::{Program, STDERR_FILE, STDOUT_FILE};
+use crate::program::{ProgramVersion, STDERR_FILE, STDOUT_FILE};
 
 /// The first port in a pod.
 const PORT: u16 = 8080;
@@ -245,7 +245,7 @@ impl Runtime for DockerRuntime<'_> {
         }
     }
 
-    async fn describe(&self, program: &'static Program) -> Result<BalancerBuild, RuntimeError> {
+    async fn describe(&self, program: ProgramVersion) -> Result<BalancerBuild, RuntimeError> {
         self.engine.describe(program).await
     }
 
@@ -311,7 +311,7 @@ impl Runtime for DockerRuntime<'_> {
             // Regular files: a pipe that is full would lose lines of a log.
             Runs::Program(program) => {
                 let redirect = format!("exec \"$0\" \"$@\" >>{STDOUT_FILE} 2>>{STDERR_FILE}");
-                vec!["/bin/sh".into(), "-c".into(), redirect, program.executable.into()]
+                vec!["/bin/sh".into(), "-c".into(), redirect, program.program.executable.into()]
             }
             Runs::Own(_) => vec![],
         };
@@ -323,7 +323,7 @@ impl Runtime for DockerRuntime<'_> {
         }
         spec.attached = matches!(launch.runs, Runs::Agent(_));
         // A server that root starts sets the groups of its workers.
-        if matches!(launch.runs, Runs::Program(program) if program.has_workers) && self.as_root() {
+        if matches!(launch.runs, Runs::Program(of) if of.program.has_workers) && self.as_root() {
             spec.capabilities = &["SETGID"];
         }
 

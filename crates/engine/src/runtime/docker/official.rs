@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use model::version::Version;
 use serde::Deserialize;
+
+use crate::program::ProgramVersion;
 
 const EMBEDDED: &str = include_str!("../../../../../docker/images.yaml");
 
@@ -14,19 +17,40 @@ pub(super) struct Official {
     pub(super) repository: String,
     /// The release, for people.
     pub(super) tag: String,
-    /// The index's digest, `sha256:…`: what is pulled.
-    pub(super) digest: String,
+    /// The index's digest, `sha256:…`: what is pulled. `None`: whatever bears the tag.
+    pub(super) digest: Option<String>,
+    /// The tag of the newest release of a line, with `{}` for its first numbers, where it isn't those numbers.
+    #[serde(default)]
+    pub(super) line: Option<String>,
 }
 
 impl Official {
-    /// The image of what goes by `name` there.
-    pub(super) fn of(name: &str) -> Official {
-        all().remove(name).expect("a test holds that docker/images.yaml names everything that has an image")
+    /// The image of `program`. One in a version that is asked for is not pinned.
+    pub(super) fn of(program: ProgramVersion) -> Official {
+        let pinned = all().remove(program.program.name);
+        let pinned = pinned.expect("a test holds that docker/images.yaml names everything that has an image");
+        match program.version {
+            None => pinned,
+            Some(version) => pinned.in_version(version),
+        }
     }
 
-    /// Its content, whatever the tag means today.
+    fn in_version(self, version: Version) -> Official {
+        let numbers = version.to_string();
+        let tag = match &self.line {
+            Some(line) if !version.is_whole() => line.replace("{}", &numbers),
+            // As the pinned one is written: `v1.39.3`.
+            _ => format!("{}{numbers}", self.tag.trim_end_matches(|c: char| c == '.' || c.is_ascii_digit())),
+        };
+        Official { tag, digest: None, ..self }
+    }
+
+    /// Its content, whatever the tag means today; the tag where none is known.
     pub(super) fn pinned(&self) -> String {
-        format!("{}:{}@{}", self.repository, self.tag, self.digest)
+        match &self.digest {
+            Some(digest) => format!("{}@{digest}", self.tagged()),
+            None => self.tagged(),
+        }
     }
 
     /// Whatever bears its tag.
@@ -49,10 +73,24 @@ mod tests {
             assert!(all().contains_key(program.name), "docker/images.yaml lacks {}", program.name);
         }
         for (name, image) in all() {
-            let digits = image.digest.strip_prefix("sha256:").unwrap_or_default();
+            let digest = image.digest.clone().unwrap_or_default();
+            let digits = digest.strip_prefix("sha256:").unwrap_or_default();
             assert!(digits.len() == 64 && digits.bytes().all(|b| b.is_ascii_hexdigit()), "{name}: {image:?}");
             assert!(!image.tag.is_empty() && image.tag != "latest", "{name}: {image:?}");
         }
+    }
+
+    #[test]
+    fn a_version_that_is_asked_for_has_the_tag_of_its_project() {
+        let tag = |name: &str, version: &str| {
+            let program = crate::components::programs().find(|program| program.name == name).unwrap();
+            let version = Some(version.parse().unwrap());
+            Official::of(ProgramVersion { program, version }).pinned()
+        };
+        assert_eq!(tag("nginx", "1.31"), "nginx:1.31");
+        assert_eq!(tag("haproxy", "3.2.22"), "haproxy:3.2.22");
+        assert_eq!(tag("envoy", "1.39.3"), "envoyproxy/envoy:v1.39.3");
+        assert_eq!(tag("envoy", "1.39"), "envoyproxy/envoy:v1.39-latest");
     }
 
     #[test]

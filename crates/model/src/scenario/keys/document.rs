@@ -7,13 +7,13 @@ use super::load::{self, load};
 use super::target::target;
 use super::timeline::{ActedUpon, timeline};
 use super::topology::{self, topology};
-use crate::catalog::{BalancerKind, Catalog};
+use crate::catalog::{BalancerKind, Catalog, Release};
 use crate::claim::Claim;
 use crate::identity::{BalancerName, TARGET};
 use crate::plan::{OwnBalancer, SCHEMA, SavedPlan, Variant};
 use crate::scenario::capabilities::Balancers;
 use crate::scenario::claims::{self, Known, Placed};
-use crate::scenario::form::{Form, Is, either, number, text, words};
+use crate::scenario::form::{Form, Is, either, number, text};
 use crate::scenario::limits;
 use crate::scenario::problem::{Place, Problem};
 use crate::scenario::reader::Item;
@@ -147,24 +147,28 @@ pub(crate) fn variant<'s>(
     catalog: &'s Catalog,
     chosen: Option<&'s [BalancerName]>,
 ) -> Section<'s, Variant> {
-    let kept = move |kinds: Vec<ChosenBalancers>| -> Vec<_> {
-        let is_chosen = |name: &BalancerName| chosen.is_none_or(|chosen| chosen.contains(name));
-        kinds.into_iter().filter(|(name, _)| is_chosen(name)).collect()
+    let kept = move |asked: Vec<ChosenBalancers>| match chosen {
+        None => asked,
+        Some(chosen) => asked.into_iter().flat_map(|(name, own)| kept(name, own.as_ref(), chosen)).collect(),
     };
     let mut start = no_variant(name);
-    start.balancers.retain(|name| chosen.is_none_or(|chosen| chosen.contains(name)));
+    start.balancers = kept(start.balancers.into_iter().map(|name| (name, None)).collect())
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
     let asked = |it: &Variant| {
         let own = |name: &BalancerName| (*name, it.own.get(name).cloned());
         Some(it.balancers.iter().map(own).collect())
     };
-    let able = move |it: &Variant| Balancers { catalog, kinds: it.kinds() };
+    let able = move |it: &Variant| Balancers { catalog, releases: it.releases() };
     Section::new("variant", "What this variant changes.", start)
         .part("balancers", balancers().map(kept, |asked| Some(asked.clone())), asked, |it, asked| {
             it.balancers = asked.iter().map(|(name, _)| *name).collect();
             it.own = asked.into_iter().filter_map(|(name, own)| Some((name, own?))).collect();
         })
         .about(
-            "The load balancers that are asked: of rig's kinds, or by name with configurations of your own.",
+            "The load balancers that are asked: of rig's kinds, each perhaps in one version (`nginx@1.31`), or by \
+             name with configurations of your own.",
         )
         .unless("all")
         .explained_if(|it| it.target.is_none())
@@ -208,6 +212,14 @@ pub(crate) fn variant<'s>(
 /// A balancer, and its own configuration if it has one.
 type ChosenBalancers = (BalancerName, Option<OwnBalancer>);
 
+/// What runs of a balancer of the scenario, by what the user chose: itself, or the versions of it.
+fn kept(name: BalancerName, own: Option<&OwnBalancer>, chosen: &[BalancerName]) -> Vec<ChosenBalancers> {
+    let is_chosen = chosen.iter().any(|choice| choice.means(&name));
+    let versions = chosen.iter().filter(|choice| **choice != name && own.is_none() && name.means(choice));
+    let versions = versions.map(|version| (*version, None));
+    is_chosen.then(|| (name, own.cloned())).into_iter().chain(versions).collect()
+}
+
 /// rig's own by their kinds, or by name with configurations of the user's.
 fn balancers<'s>() -> Form<'s, Vec<ChosenBalancers>> {
     let write = |asked: &Vec<ChosenBalancers>| match asked.iter().any(|(_, own)| own.is_some()) {
@@ -243,13 +255,17 @@ fn of_names<'s>() -> Form<'s, Vec<ChosenBalancers>> {
 
 /// A balancer with a configuration of the user's.
 fn own<'s>() -> Form<'s, OwnBalancer> {
-    let kinds = || words(BalancerKind::ALL.map(|kind| (kind.name(), kind)));
     let config = || text(Text::Prose, |item: Item<'_>| item.text("the path of a file").map(str::to_owned));
-    let start = OwnBalancer { kind: BalancerKind::ALL[0], config: PathBuf::new() };
+    let start = OwnBalancer { kind: BalancerKind::ALL[0], version: None, config: PathBuf::new() };
     let written = |path: &PathBuf| Some(path.display().to_string());
     Section::new("balancer", "A balancer with a configuration of your own.", start)
-        .key("kind", kinds(), |it| &mut it.kind)
-        .about("What it is.")
+        .part(
+            "kind",
+            release(),
+            |it| Some(Release { kind: it.kind, version: it.version }),
+            |it, Release { kind, version }| (it.kind, it.version) = (kind, version),
+        )
+        .about("What it is, perhaps in one version: `nginx`, or `nginx@1.31`.")
         .required()
         .key("config", config().map(PathBuf::from, written), |it| &mut it.config)
         .about("Its configuration: the template that `rig adopt` writes, by its path from the scenario.")
@@ -262,28 +278,37 @@ fn own<'s>() -> Form<'s, OwnBalancer> {
 }
 
 fn of_kinds<'s>() -> Form<'s, Vec<ChosenBalancers>> {
-    let kind = || words(BalancerKind::ALL.map(|kind| (kind.name(), BalancerName::from(kind))));
-    let most = BalancerKind::ALL.len();
     let read = move |item: Item<'_>| {
-        let mut kinds = Vec::new();
-        for item in item.list(most)? {
-            match kind().read(item) {
-                Some(kind) if kinds.contains(&kind) => {
-                    item.found.add(item.wrong(format!("{kind} is named twice")))
+        let mut names: Vec<BalancerName> = Vec::new();
+        for item in item.list(limits::BALANCERS)? {
+            match release().read(item).map(BalancerName::from) {
+                Some(name) if names.contains(&name) => {
+                    item.found.add(item.wrong(format!("{name} is named twice")))
                 }
-                Some(kind) => kinds.push(kind),
+                Some(name) => names.push(name),
                 None => {}
             }
         }
-        if kinds.is_empty() {
+        if names.is_empty() {
             return item.refuse(item.wrong("`balancers` names none"));
         }
-        Some(kinds.into_iter().map(|kind| (kind, None)).collect())
+        Some(names.into_iter().map(|name| (name, None)).collect())
     };
-    Form::new(
-        Is::List,
-        move || Shape::List { of: Box::new(kind().shape()), least: 1, most },
-        read,
-        |_| Written::Nothing,
-    )
+    let shape = || Shape::List { of: Box::new(release().shape()), least: 1, most: limits::BALANCERS };
+    Form::new(Is::List, shape, read, |_| Written::Nothing)
+}
+
+/// A kind of balancer, perhaps in one version.
+fn release<'s>() -> Form<'s, Release> {
+    let kinds = BalancerKind::ALL.map(|kind| (kind.name(), Release::from(kind)));
+    let named = kinds.map(|(name, _)| name);
+    let read = move |item: Item<'_>| {
+        let name = item.scalar()?.parse::<BalancerName>().ok().filter(|name| name.version().is_some());
+        match name.and_then(|name| Release::try_from(name).ok()) {
+            Some(release) => Some(release),
+            None => item.word_or(&kinds, "one of them in a version, such as `nginx@1.31`"),
+        }
+    };
+    let shape = move || Shape::Either(vec![Shape::Words(named.to_vec()), Shape::Text(Text::Release)]);
+    Form::new(Is::Scalar, shape, read, Written::plain)
 }

@@ -1,5 +1,7 @@
 //! The keys of `pools`: backends, and how long they work on a request.
 
+use std::ops::RangeInclusive;
+
 use super::service;
 use crate::scenario::form::{Form, either, list, named, number, path, quantity, share, words};
 use crate::scenario::limits;
@@ -9,7 +11,7 @@ use crate::scenario::section::Section;
 use crate::scenario::written::Written;
 use crate::service::OwnService;
 use crate::sessions::{STORE, Sessions};
-use crate::topology::{self, Backend, Latency, OnTerm, Pool, Tail};
+use crate::topology::{self, Backend, GRACE, Latency, OnTerm, Pool, Tail};
 use crate::units::{Bytes, Factor, Span};
 
 pub(super) const BACKENDS: usize = 16;
@@ -53,7 +55,8 @@ fn pool<'s>(name: &str) -> Form<'s, Pool> {
     let backend = default_backend();
     let kept = |sessions: Sessions| (sessions.name(), Some(sessions));
     let (backends, health_path) = (Vec::new(), topology::health_path());
-    let pool = Pool { name: name.to_owned(), backends, health_path, sessions: None, service: None };
+    let pool =
+        Pool { name: name.to_owned(), backends, health_path, grace: GRACE, sessions: None, service: None };
     let start = Common { pool, backend: backend.clone(), service: OwnService::none() };
     let of_all = behaviour(Section::loose(backend.clone())).unexplained();
     Section::new("pool", "Interchangeable backends.", start)
@@ -73,6 +76,11 @@ fn pool<'s>(name: &str) -> Form<'s, Pool> {
         .explained_if(|it| !service::is_one(&it.service))
         .key("health_path", path().written(Written::plain), |it| &mut it.pool.health_path)
         .about("Where its backends say whether they are healthy; `health_check` must ask there.")
+        .key("grace", quantity(Span::millis(100)..=Span::millis(600_000)), |it| &mut it.pool.grace)
+        .about(
+            "How long a backend that a deploy ends may take to exit before it gets SIGKILL: from its SIGTERM on, with \
+             `told_after` from the beginning of `pre_stop` on.",
+        )
         .include(of_all, |it| &mut it.backend)
         .include(service::service(), |it| &mut it.service)
         .explained_first(&["health_path", "sessions"])
@@ -211,7 +219,7 @@ pub(super) fn latency<'s>() -> Form<'s, Latency> {
     .optional()
     .part(
         "uniform",
-        uniform(),
+        uniform(limits::LATENCY),
         |it| (it.from != it.to).then_some((it.from, it.to)),
         |it, bounds| (it.from, it.to) = bounds,
     )
@@ -240,8 +248,8 @@ pub(super) fn latency<'s>() -> Form<'s, Latency> {
     either(quantity(limits::LATENCY).map(always, fixed), section)
 }
 
-fn uniform<'s>() -> Form<'s, (Span, Span)> {
-    list(quantity(limits::LATENCY), 2, 2).then(
+pub(super) fn uniform<'s>(limits: RangeInclusive<Span>) -> Form<'s, (Span, Span)> {
+    list(quantity(limits), 2, 2).then(
         |item: Item<'_>, bounds| match bounds.as_slice() {
             [from, to] => Some((*from, *to)),
             _ => item.refuse(

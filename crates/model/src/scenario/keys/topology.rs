@@ -48,6 +48,7 @@ pub(crate) fn of_target(target: &Target) -> Topology {
         name: crate::target::POOL.to_owned(),
         backends: target.backends.iter().map(backend).collect(),
         health_path: topology::health_path(),
+        grace: topology::GRACE,
         sessions: None,
         service: None,
     };

@@ -7,6 +7,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{document, patch};
+use crate::catalog::BalancerKind;
+use crate::identity::VERSION_SIGN;
 use crate::scenario::limits;
 use crate::scenario::shape::{Described, Outline, Shape, ShapeUnit, Text, Unless};
 
@@ -201,6 +203,10 @@ fn text_schema(text: Text) -> Value {
         Text::Word => json!({ "type": ["string", "number", "boolean"] }),
         Text::Variable => {
             json!({ "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$", "maxLength": longest })
+        }
+        Text::Release => {
+            let kinds = BalancerKind::ALL.map(BalancerKind::name).join("|");
+            json!({ "type": "string", "pattern": format!("^({kinds}){VERSION_SIGN}[0-9]+([.][0-9]+){{0,2}}$") })
         }
         Text::Exponent => {
             json!({ "type": "number", "minimum": limits::ZIPF.start(), "maximum": limits::ZIPF.end() })

@@ -91,6 +91,7 @@ fn value(shape: &Shape) -> String {
             Text::File => "file".to_owned(),
             Text::Word => "text".to_owned(),
             Text::Variable => "name of a variable".to_owned(),
+            Text::Release => "one of them in a version, such as `nginx@1.31`".to_owned(),
             Text::Exponent => format!("number from {} to {}", limits::ZIPF.start(), limits::ZIPF.end()),
         },
         Shape::Words(words) => listed(words),

@@ -9,8 +9,15 @@ use crate::figure::spread::spread;
 use crate::judge::verdict::RunSummary;
 use crate::measure::summary::CellSummary;
 
+/// What a balancer went on doing when orchestrators had ended a backend.
+const AFTER_SIGNALS: [Metric; 5] = {
+    use Metric::*;
+    [ToldLate, SentAfterSignal, SentAfterExit, LastAfterSignal, KilledAtGrace]
+};
+const AFTER_SIGNALS_TITLE: &str = "After the signals that ended backends";
+
 /// Metrics that another part of the report shows, and which.
-pub const ELSEWHERE: [(&[Metric], &str); 11] = {
+pub const ELSEWHERE: [(&[Metric], &str); 12] = {
     use Metric::*;
     [
         (&[Scheduled, Ok, ExpectedStatus, Dropped, Duplicates, Masked], "Requests"),
@@ -18,6 +25,7 @@ pub const ELSEWHERE: [(&[Metric], &str); 11] = {
         (&[Status, Flag], "Dropped requests, as client and balancer saw them"),
         (&[P50, P90, P99, P999, Max, BackendShare], "Latency"),
         (&[Replaced, DrainsExpired, LongestDrain, Aborted], "Deploys, and how far they can be trusted"),
+        (&AFTER_SIGNALS, AFTER_SIGNALS_TITLE),
         (&[Detection, Bound, TimeToEject, FailedRequests, TimeToRestore], "Faults and their detection"),
         (&[Misrouted, SplitDisagreements, PoolShare], "Routing and Splits"),
         (&[Reloads], "Reloads"),
@@ -30,14 +38,26 @@ pub const ELSEWHERE: [(&[Metric], &str); 11] = {
     ]
 };
 
-/// A row per variant, and a column for each figure that is not zero everywhere; `None` if there is none.
+/// The figures that no other part shows.
 pub(super) fn further(run: &RunSummary) -> Option<Table> {
+    let elsewhere = |metric| ELSEWHERE.iter().any(|(metrics, _)| metrics.contains(&metric));
+    table(run, "Further figures", |metric| !elsewhere(metric))
+}
+
+/// What went to backends after their signals, where a deploy ends them as orchestrators do; `None`: none does.
+pub(super) fn after_signals(run: &RunSummary) -> Option<Table> {
+    let mut deploys = run.cells.iter().filter_map(|cell| cell.deploy.as_ref());
+    deploys.any(|deploy| deploy.termination.is_some()).then_some(())?;
+    table(run, AFTER_SIGNALS_TITLE, |metric| AFTER_SIGNALS.contains(&metric))
+}
+
+/// A row per variant, and a column for each figure that is `wanted` and not zero everywhere; `None` if there is none.
+fn table(run: &RunSummary, title: &str, wanted: impl Fn(Metric) -> bool) -> Option<Table> {
     let shown = |figure: &Figure| {
-        let elsewhere = ELSEWHERE.iter().any(|(metrics, _)| metrics.contains(&figure.metric));
         // What is told of where it is greatest is not told of each as well.
         let part = figure.facet.is_some() && figure.metric.without_facet().is_some();
         let says = run.cells.iter().filter_map(|cell| figure.read(cell)).any(|value| value != 0.0);
-        !elsewhere && !part && says
+        wanted(figure.metric) && !part && says
     };
     let figures: Vec<Figure> = figures(&run.cells).into_iter().filter(shown).collect();
     if figures.is_empty() {
@@ -56,7 +76,7 @@ pub(super) fn further(run: &RunSummary) -> Option<Table> {
         .collect();
     notes.dedup();
     Some(Table {
-        title: "Further figures".to_owned(),
+        title: title.to_owned(),
         columns,
         rows: run.cells.chunk_by(same).map(row).collect(),
         notes: vec![notes.join(" ")],

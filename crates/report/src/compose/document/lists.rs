@@ -231,7 +231,8 @@ pub(super) fn environment(run: &RunSummary) -> Vec<Line> {
         plain(format!("load average {}, open files {}", e.load_average, e.open_files)),
     ];
     for (name, build) in &e.balancers {
-        lines.push(plain(format!("{name} {}: {}", build.version, build.binary)));
+        let remark = build.remark.as_ref().map_or(String::new(), |remark| format!("; {remark}"));
+        lines.push(plain(format!("{name} {}: {}{remark}", build.version, build.binary)));
     }
     if !run.cells.is_empty() {
         lines.push(plain(format!("runtime {}", run.runtimes())));

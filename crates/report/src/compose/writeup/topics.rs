@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use model::plan::{SavedPlan, Variant};
-use model::timeline::{Action, Drain};
+use model::timeline::{Action, Deploy, Drain};
 use model::tls::Tls;
 use model::topology::{Layer, Topology};
 
@@ -110,7 +110,8 @@ pub(super) const TOPICS: &[WriteupTopic] = &[
 ];
 
 fn deploys(plan: &SavedPlan) -> impl Iterator<Item = Drain> {
-    plan.variants.iter().flat_map(Variant::deploys).map(|deploy| deploy.drain)
+    let drained_or_not = |deploy: &&Deploy| deploy.termination.is_none();
+    plan.variants.iter().flat_map(Variant::deploys).filter(drained_or_not).map(|deploy| deploy.drain)
 }
 
 fn layer_of(plan: &SavedPlan, cell: &CellSummary) -> Option<Layer> {

@@ -83,7 +83,7 @@ pub(super) fn settings(sources: &[ComparedRun<'_>]) -> Vec<SettingDifference> {
 pub(super) fn capabilities(sources: &[ComparedRun<'_>], catalog: &Catalog) -> Vec<CapabilityDifference> {
     let of = |capability: Capability| {
         let lacks = |source: &ComparedRun<'_>| {
-            source.kind().and_then(|kind| catalog.lacks(kind, capability)).map(str::to_owned)
+            source.release().and_then(|it| catalog.lacks(it, capability)).map(|lack| lack.reason.to_owned())
         };
         CapabilityDifference { capability, missing: sources.iter().map(lacks).collect() }
     };

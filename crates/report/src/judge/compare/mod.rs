@@ -10,7 +10,7 @@ mod rank;
 
 use std::collections::BTreeSet;
 
-use model::catalog::{BalancerKind, Catalog};
+use model::catalog::{Catalog, Release};
 use model::experiment::experiment;
 use model::identity::BalancerName;
 use model::plan::SavedPlan;
@@ -170,8 +170,8 @@ impl<'a> ComparedRun<'a> {
     }
 
     /// What its balancer is; `None`: rig did not launch it.
-    fn kind(&self) -> Option<BalancerKind> {
-        self.run.plan.variants.iter().find_map(|variant| variant.kind(self.side.balancer))
+    fn release(&self) -> Option<Release> {
+        self.run.plan.variants.iter().find_map(|variant| variant.release(self.side.balancer))
     }
 
     /// Its cells of `variant`.

@@ -1,6 +1,6 @@
 //! What the machine may have decided in a balancer's place: then a claim neither fails nor holds by it.
 
-use model::claim::{Claim, Operand, RestsOn};
+use model::claim::{Claim, Comparison, Operand, RestsOn};
 
 use super::{CPU_REPEATS, Judge};
 use crate::figure::reading::{added_by_machine, compare, is_cpu, read};
@@ -23,7 +23,8 @@ impl Judge<'_> {
         sides: Sides,
     ) -> Option<String> {
         let holds = compare(sides.left, claim.comparison, sides.right);
-        let fails = || too_late(claim, cells).or_else(|| self.by_chance(claim, cells[0]));
+        let too_late = || too_late(claim, cells).filter(|_| !fails_anyway(claim, cells, sides));
+        let fails = || too_late().or_else(|| self.by_chance(claim, cells[0]));
         (!holds).then(fails).flatten().or_else(|| turned(claim, cells, sides))
     }
 
@@ -64,6 +65,19 @@ fn too_late(claim: &Claim, cells: &[&CellSummary]) -> Option<String> {
     };
     let read = claim.readings().zip(cells);
     read.filter(|(reading, _)| reading.metric.rests_on() == RestsOn::Pace).find_map(|(_, cell)| late(cell))
+}
+
+/// Whether a claim that few requests were lost fails by those alone of which the machine decided nothing: they take longer
+/// than a deploy left their backends.
+fn fails_anyway(claim: &Claim, cells: &[&CellSummary], sides: Sides) -> bool {
+    let most = match (&claim.right, claim.comparison) {
+        (Operand::Multiple { .. }, _) => return false,
+        (_, Comparison::Equal) => Comparison::AtMost,
+        (_, comparison @ (Comparison::Less | Comparison::AtMost)) => comparison,
+        _ => return false,
+    };
+    let certain = cells.first().and_then(|cell| cell.certainly_lost(claim.left.metric));
+    certain.is_some_and(|certain| !compare(certain as f64, most, sides.right))
 }
 
 /// Without what the machine may have added to its times, the claim would be judged the other way.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use model::catalog::BalancerKind;
+use model::identity::BalancerName;
 
 use super::is_run;
 use crate::bundled;
@@ -14,7 +15,7 @@ pub(super) enum Targets {
     /// Balancers, by running scenarios on them; no scenario: all bundled ones.
     Balancers {
         /// At least two.
-        kinds: Vec<BalancerKind>,
+        balancers: Vec<BalancerName>,
         /// Files, or names of bundled ones.
         scenarios: Vec<String>,
     },
@@ -28,17 +29,19 @@ pub(super) enum WrongTargets {
     #[error("`{0}` is no balancer ({known}), bundled scenario, file or saved run", known = names())]
     Unknown(String),
     #[error("{balancer} is a balancer and {run} a saved run; compare either balancers or saved runs")]
-    Mixed { balancer: BalancerKind, run: String },
+    Mixed { balancer: BalancerName, run: String },
     #[error(
         "{scenario} is a scenario and {run} a saved run; a saved run brings its scenario, so compare it with another run"
     )]
     ScenarioAndRun { scenario: String, run: String },
     #[error("{0} alone can't be compared; name another balancer ({known})", known = names())]
-    OneBalancer(BalancerKind),
+    OneBalancer(BalancerName),
     #[error("no balancer is named; name at least two of {known}, then the scenarios", known = names())]
     NoBalancer,
-    #[error("{0} is named twice; to compare two versions of it, compare saved runs: rig compare RUN RUN")]
-    Twice(BalancerKind),
+    #[error(
+        "{0} is named twice; two versions of it are nginx@1.22 and nginx@1.31, and two runs: rig compare RUN RUN"
+    )]
+    Twice(BalancerName),
     #[error("a comparison needs two saved runs, and {} named", if *.0 == 1 { "1 is".to_owned() } else { format!("{} are", .0) })]
     NotTwoRuns(usize),
 }
@@ -60,17 +63,22 @@ fn names() -> String {
     BalancerKind::ALL.map(BalancerKind::name).join(", ")
 }
 
+/// The balancer that `word` names, perhaps in one version.
+fn balancer(word: &str) -> Option<BalancerName> {
+    word.parse().ok().filter(|name: &BalancerName| name.kind().is_some())
+}
+
 impl Targets {
     /// Interprets `words`. A balancer's name always means the balancer; a directory of that name is `./nginx`.
     pub(super) fn of(words: &[String]) -> Result<Targets, WrongTargets> {
-        let (mut kinds, mut scenarios, mut runs) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut balancers, mut scenarios, mut runs) = (Vec::new(), Vec::new(), Vec::new());
         for word in words {
             let path = Path::new(word);
-            if let Ok(kind) = word.parse::<BalancerKind>() {
-                if kinds.contains(&kind) {
-                    return Err(WrongTargets::Twice(kind));
+            if let Some(name) = balancer(word) {
+                if balancers.contains(&name) {
+                    return Err(WrongTargets::Twice(name));
                 }
-                kinds.push(kind);
+                balancers.push(name);
             } else if is_run(path) {
                 runs.push(word.clone());
             } else if bundled::find(path).is_some() || path.is_file() {
@@ -79,7 +87,7 @@ impl Targets {
                 return Err(WrongTargets::Unknown(word.clone()));
             }
         }
-        match (kinds.as_slice(), scenarios.first(), runs.as_slice()) {
+        match (balancers.as_slice(), scenarios.first(), runs.as_slice()) {
             ([balancer, ..], _, [run, ..]) => {
                 Err(WrongTargets::Mixed { balancer: *balancer, run: run.clone() })
             }
@@ -90,7 +98,7 @@ impl Targets {
             ([], None, runs) => Err(WrongTargets::NotTwoRuns(runs.len())),
             ([], Some(_), []) => Err(WrongTargets::NoBalancer),
             ([one], _, []) => Err(WrongTargets::OneBalancer(*one)),
-            (_, _, []) => Ok(Targets::Balancers { kinds, scenarios }),
+            (_, _, []) => Ok(Targets::Balancers { balancers, scenarios }),
         }
     }
 }
@@ -113,11 +121,14 @@ mod tests {
 
     #[test]
     fn balancers_come_with_scenarios_or_alone() {
-        let kinds = vec!["nginx".parse().unwrap(), "envoy".parse().unwrap()];
-        let alone = Targets::Balancers { kinds: kinds.clone(), scenarios: vec![] };
+        let balancers = vec!["nginx".parse().unwrap(), "envoy".parse().unwrap()];
+        let alone = Targets::Balancers { balancers: balancers.clone(), scenarios: vec![] };
         assert_eq!(of(&["nginx", "envoy"]), Ok(alone));
-        let with = Targets::Balancers { kinds, scenarios: vec!["drain".into()] };
+        let with = Targets::Balancers { balancers, scenarios: vec!["drain".into()] };
         assert_eq!(of(&["nginx", "envoy", "drain"]), Ok(with));
+        let versions = ["nginx@1.22", "nginx@1.31"].map(|name| name.parse().unwrap()).to_vec();
+        let two = Targets::Balancers { balancers: versions, scenarios: vec![] };
+        assert_eq!(of(&["nginx@1.22", "nginx@1.31"]), Ok(two));
     }
 
     #[test]
@@ -129,9 +140,10 @@ mod tests {
     #[test]
     fn what_is_no_comparison_is_told_why() {
         let (_dir, run) = run();
-        let nginx: BalancerKind = "nginx".parse().unwrap();
+        let nginx: BalancerName = "nginx".parse().unwrap();
         assert_eq!(of(&["nginx"]), Err(WrongTargets::OneBalancer(nginx)));
         assert_eq!(of(&["nginx", "nginx"]), Err(WrongTargets::Twice(nginx)));
+        assert_eq!(of(&["nginx@new", "envoy"]), Err(WrongTargets::Unknown("nginx@new".into())));
         assert_eq!(of(&["drain"]), Err(WrongTargets::NoBalancer));
         assert_eq!(of(&["ngnix", "envoy"]), Err(WrongTargets::Unknown("ngnix".into())));
         assert_eq!(of(&[&run]), Err(WrongTargets::NotTwoRuns(1)));

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use engine::cell::trial::CHECKS;
 use engine::checkup::Check;
 use engine::components::programs;
+use engine::program::ProgramVersion;
 use engine::runtime::docker::checkup::{Answering, container_files};
 use engine::runtime::docker::images::{ImageOf, Pull};
 use engine::runtime::docker::{DockerError, DockerRuntime, Engine};
@@ -36,11 +37,11 @@ async fn checks(
     let (mut servers, mut agents) = (Vec::new(), Vec::new());
     for (of, check) in engine.images(programs(), executable.clone()).await {
         match of {
-            // Without it, only some scenarios can't run.
-            ImageOf::Program(program) if program.needed_because.is_some() => {
-                servers.push((program, check.wanted_by_some()));
-            }
-            ImageOf::Program(program) => servers.push((program, check)),
+            // Without what not all need, only some scenarios can't run.
+            ImageOf::Program(ProgramVersion { program, .. }) => servers.push((
+                program,
+                if program.needed_because.is_some() { check.wanted_by_some() } else { check },
+            )),
             ImageOf::Agent => agents.push(check),
         }
     }

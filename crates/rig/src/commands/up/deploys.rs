@@ -6,7 +6,7 @@ use engine::cell::DeployRequest;
 use model::catalog::{BalancerKind, Capability};
 use model::plan::Variant;
 use model::sessions::JwtKeys;
-use model::timeline::{Deploy, Deregister, Drain, Strategy, Until};
+use model::timeline::{Batch, Deploy, Deregister, Drain, Strategy, Until};
 use model::topology::Layer;
 use model::units::Span;
 use tokio::sync::{mpsc, oneshot};
@@ -91,10 +91,18 @@ impl<'a> Deploys<'a> {
             deregister: self.deregister(topology.listener.layer),
             ready_within: Span::millis(15_000),
             new_generation_unhealthy: false,
+            batch: Batch::default(),
+            termination: None,
             jwt_keys: JwtKeys::Same,
         };
         // A surge leaves backends at other addresses than in the plan, so the next deploy could not start from it.
-        Ok(Deploy { strategy: Strategy::InPlace, drain, ..own.unwrap_or(unless_said) })
+        Ok(Deploy {
+            strategy: Strategy::InPlace,
+            drain,
+            batch: Batch::default(),
+            termination: None,
+            ..own.unwrap_or(unless_said)
+        })
     }
 
     /// Live, if the balancer can.

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use agent::draw::{Decision, uniform};
-use model::identity::RequestId;
-use model::topology::Latency;
-use model::units::Factor;
+use crate::draw::{Decision, uniform};
+use crate::identity::RequestId;
+use crate::topology::Latency;
+use crate::units::Factor;
 
 /// The service time of request `id`, which costs `cost` times as much as others. Neither the backend nor its
 /// incarnation enters, so that a request costs the same in every variant, whoever serves it. A time beyond what a
@@ -28,8 +28,8 @@ fn drawn(seed: u64, id: RequestId, latency: &Latency) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::topology::Tail;
-    use model::units::{Share, Span};
+    use crate::topology::Tail;
+    use crate::units::{Share, Span};
     use proptest::prelude::*;
 
     fn latency(from: u64, width: u64, share: f64) -> Latency {

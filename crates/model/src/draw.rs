@@ -23,6 +23,8 @@ pub enum Decision {
     Error,
     /// Which user makes a request.
     User,
+    /// How late a balancer is told that a backend ends.
+    Told,
 }
 
 /// A number in [0, 1), uniformly distributed over `n`.

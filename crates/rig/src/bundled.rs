@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-const EMBEDDED: [(&str, &str); 11] = [
+const EMBEDDED: [(&str, &str); 12] = [
     ("canary", include_str!("../../../scenarios/canary.yaml")),
+    ("defaults", include_str!("../../../scenarios/defaults.yaml")),
     ("drain", include_str!("../../../scenarios/drain.yaml")),
     ("drain-edges", include_str!("../../../scenarios/drain-edges.yaml")),
     ("half-dead", include_str!("../../../scenarios/half-dead.yaml")),

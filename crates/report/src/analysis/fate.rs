@@ -151,7 +151,6 @@ fn attempts(logged: &[&Logged]) -> usize {
 /// What one record says by itself.
 fn match_record(fate: &mut Fate, request: &Request, evidence: &Evidence) {
     let waited = request.end.since(request.due);
-    // Timers and clocks agree to far less than a millisecond.
     let early = |timeout: Duration| waited + Duration::from_millis(1) < timeout;
     if timed_out(request) && evidence.timeout.is_some_and(early) {
         fate.find(Equation::RecordHolds, Finding::TimedOutEarly);
@@ -435,10 +434,11 @@ fn timed_out(request: &Request) -> bool {
     matches!(request.outcome, Outcome::Failed { cause: Cause::Timeout | Cause::Late, .. })
 }
 
-/// The balancer says that its backend took too long.
+/// The balancer says that a backend took too long, whatever it then answered.
 fn gateway_timeout(request: &Request, logged: &[&Logged]) -> bool {
-    matches!(request.outcome, Outcome::Answered { status: 504, .. })
-        || logged.iter().any(|line| line.status == 504)
+    let tried = |line: &&Logged| line.attempts.iter().any(|attempt| attempt.status == Some(504));
+    let answered = matches!(request.outcome, Outcome::Answered { status: 504, .. });
+    answered || logged.iter().any(|line| line.status == 504 || tried(line))
 }
 
 fn admits_client_abort(line: &Logged) -> bool {

@@ -198,6 +198,20 @@ fn an_abort_by_the_balancer_is_its_gateway_timeout_or_its_next_attempt() {
 }
 
 #[test]
+fn an_attempt_that_took_too_long_was_given_up_on_whatever_the_client_got() {
+    // nginx gave up on web-1, which that ejected as the last of its pool, and had nobody left to ask.
+    let mut line = logged(0, 502, &["web-1"]);
+    line.attempts[0].status = Some(504);
+    line.reason = Some(Reason::NoLiveBackend);
+    let begun = [execution(0, inc("web-1", 1), 1.0, None)];
+    let fate = judge(answered(502), &begun, std::slice::from_ref(&line), &quiet());
+    assert_eq!((fate.exceptions, fate.unmatched), (vec![Exception::BalancerAbort], vec![]));
+    let late = [execution(0, inc("web-1", 1), 1.0, Some(99.0))];
+    let fate = judge(answered(502), &late, &[line], &quiet());
+    assert_eq!((fate.exceptions, fate.unmatched), (vec![Exception::FinishedUndelivered], vec![]));
+}
+
+#[test]
 fn a_backend_that_the_balancer_could_not_connect_to_received_nothing() {
     let judged = |reason| {
         let mut line = logged(0, 502, &["web-1"]);

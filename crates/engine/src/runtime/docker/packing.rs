@@ -48,9 +48,11 @@ pub(super) async fn pack(name: &str, program: &Path, architecture: &str) -> Resu
     executables.extend(modules(name).map_err(failed)?);
     let mut library_directories = BTreeSet::new();
     for executable in &executables {
-        for library in libraries(executable).await.map_err(failed)? {
+        let Libraries { paths, own_loader } = libraries(executable).await.map_err(failed)?;
+        for library in paths {
             let placed = placed(&library).map_err(failed)?;
-            library_directories.extend(placed.parent().map(Path::to_owned));
+            // What brings its loader finds its libraries as well, which others must not meet.
+            library_directories.extend(placed.parent().map(Path::to_owned).filter(|_| !own_loader));
             archive.executable(&placed, &library);
         }
         archive.executable(&found_at(executable, program, name), executable);
@@ -113,8 +115,16 @@ fn modules(name: &str) -> Result<Vec<PathBuf>, String> {
         .collect())
 }
 
+/// The libraries of an executable.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Libraries {
+    paths: Vec<PathBuf>,
+    /// Whether its loader is not the system's, but one of its own beside it.
+    own_loader: bool,
+}
+
 /// Every library that the loader opens for `executable`, the loader itself included; none if it is static.
-async fn libraries(executable: &Path) -> Result<Vec<PathBuf>, String> {
+async fn libraries(executable: &Path) -> Result<Libraries, String> {
     let ldd =
         SearchPath::here().find("ldd").map_err(|_| "`ldd`, which lists its libraries, is not installed")?;
     let output = tokio::process::Command::new(ldd.path)
@@ -133,7 +143,7 @@ async fn libraries(executable: &Path) -> Result<Vec<PathBuf>, String> {
     // glibc's words, and musl's.
     let is_static = ["not a dynamic executable", "statically linked", "Not a valid dynamic program"];
     if is_static.iter().any(|words| said.contains(words)) {
-        return Ok(Vec::new());
+        return Ok(Libraries::default());
     }
     if !output.status.success() {
         return Err(format!("`ldd {}` failed: {}", executable.display(), said.trim()));
@@ -142,17 +152,23 @@ async fn libraries(executable: &Path) -> Result<Vec<PathBuf>, String> {
 }
 
 /// The paths in what `ldd` prints: `libc.so.6 => /lib/libc.so.6 (0x…)`, or the path alone. What has none
-/// (`linux-vdso.so.1`) is part of the kernel.
-fn paths(listed: &str) -> Result<Vec<PathBuf>, String> {
+/// (`linux-vdso.so.1`) is part of the kernel. A path before the arrow is a loader of the executable's own.
+fn paths(listed: &str) -> Result<Libraries, String> {
     if let Some(missing) = listed.lines().find(|line| line.contains("not found")) {
         return Err(format!("a library is missing on this system: {}", missing.trim()));
     }
-    let path = |line: &str| {
-        let place = line.split(" => ").last()?.trim();
-        let path = place.rsplit_once(" (0x").map_or(place, |(path, _)| path);
-        path.starts_with('/').then(|| PathBuf::from(path))
-    };
-    Ok(listed.lines().filter_map(path).collect())
+    let mut found = Libraries::default();
+    for line in listed.lines() {
+        let (named, place) = line.split_once(" => ").unwrap_or(("", line));
+        let place = place.trim();
+        let place = place.rsplit_once(" (0x").map_or(place, |(path, _)| path);
+        let own_loader = named.trim().starts_with('/').then(|| named.trim());
+        found.own_loader |= own_loader.is_some();
+        found
+            .paths
+            .extend(own_loader.or(Some(place)).filter(|path| path.starts_with('/')).map(PathBuf::from));
+    }
+    Ok(found)
 }
 
 /// Where an executable goes: to its own path, but the program itself to where it is found by its name.
@@ -243,7 +259,12 @@ mod tests {
         let glibc = "\tlinux-vdso.so.1 (0x00007ffd)\n\tlibz.so.1 => /opt/my libs/libz.so.1 (0x00007f)\n\
                      \t/opt/absolute.so (0x00007f)\n\t/lib64/ld-linux-x86-64.so.2 (0x00007f)\n";
         let expected = ["/opt/my libs/libz.so.1", "/opt/absolute.so", "/lib64/ld-linux-x86-64.so.2"];
-        assert_eq!(paths(glibc).unwrap(), expected.map(PathBuf::from));
+        let found = paths(glibc).unwrap();
+        assert_eq!((found.paths, found.own_loader), (expected.map(PathBuf::from).to_vec(), false));
+        let own = "\tlibc.so.6 => /opt/x/libc.so.6 (0x00007f)\n\t/opt/x/ld-linux.so.2 => /lib64/ld-linux.so.2 (0x00007f)\n";
+        let found = paths(own).unwrap();
+        let expected = ["/opt/x/libc.so.6", "/opt/x/ld-linux.so.2"].map(PathBuf::from).to_vec();
+        assert_eq!((found.paths, found.own_loader), (expected, true));
         let told = paths("\tlibssl.so.1.1 => not found\n").unwrap_err();
         assert!(told.contains("libssl.so.1.1 => not found"), "{told}");
     }

@@ -219,5 +219,8 @@ fn a_zero_is_proved_by_a_control_about_the_same_program() {
     };
     assert_eq!(proof(&["other.dropped > 0"]), Holding::Held, "there is no other");
     let unproven = proof(&["other.dropped > 0", "tame.dropped > 0"]);
-    assert!(matches!(&unproven, Holding::Unproven(why) if why.contains("`tame.dropped > 0` did not hold")), "{unproven:?}");
+    assert!(
+        matches!(&unproven, Holding::Unproven(why) if why.contains("`tame.dropped > 0` did not hold")),
+        "{unproven:?}"
+    );
 }

@@ -205,5 +205,5 @@ fn output_that_was_not_kept_is_said() {
     let run = judged(&target_plan(Some("X-Version")), &records);
     let shown = Illustrated { run: &run, series: &[] };
     let text = render(shown, Format::Markdown, Style { width: 80, colour: Colour::Never });
-    assert!(text.contains("2000000 bytes of what `roll` said were not kept in commands.log"), "{text}");
+    assert!(text.contains("2000000 bytes of the output of roll were not kept"), "{text}");
 }

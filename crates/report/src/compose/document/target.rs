@@ -107,10 +107,7 @@ pub(super) fn commands(run: &RunSummary) -> Option<Table> {
     let notes = unkept.filter_map(|(cell, command)| {
         let bytes = command.unkept_bytes?;
         let name = command.command;
-        Some(format!(
-            "{}: {bytes} bytes of what `{name}` said were not kept in commands.log.",
-            run.label(cell)
-        ))
+        Some(format!("{}: {bytes} bytes of the output of {name} were not kept.", run.label(cell)))
     });
     let notes = notes.collect();
     (!rows.is_empty()).then(|| Table { title: "Commands".to_owned(), columns, rows, notes })

@@ -2,12 +2,13 @@
 
 RIG := target/debug/rig
 
-.PHONY: help demo test test-fast nemesis fuzz check docs-test setup build clean scenarios reference schema man
+.PHONY: help demo test test-fast kubernetes-test nemesis fuzz check docs-test setup build clean scenarios reference schema man
 
 help:
 	@echo "make demo       install what is missing, build, and prove zero-drop deploys on nginx, HAProxy and Envoy"
 	@echo "make test       install what is missing, and run every test, with real balancers"
 	@echo "make test-fast  run the tests that launch no balancer and no container"
+	@echo "make kubernetes-test  run the tests that need a Kubernetes: builds one from Debian's sources, starts and removes it"
 	@echo "make check      check formatting, lints, scenarios, workflows and dependencies"
 	@echo "make scenarios  run every bundled scenario, two at a time; FULL=1 runs each alone, five times"
 	@echo "make reference  run every bundled scenario alone (30 minutes) and update results/reference and the READMEs"
@@ -60,10 +61,16 @@ RUN_TESTS := $(if $(shell command -v cargo-nextest),cargo nextest run,cargo test
 test-fast:
 	$(RUN_TESTS) --workspace --locked --lib --bins $(addprefix --test ,$(filter-out $(LAUNCHING),$(TESTS)))
 
+# The network in which it runs has no way out: everything is built before.
+kubernetes-test: setup
+	cargo test --locked --package rig --test end_to_end --no-run
+	RIG_REQUIRE_KUBERNETES=1 tools/kubernetes-for-tests.sh \
+		cargo test --locked --package rig --test end_to_end kubernetes_ -- --nocapture
+
 check:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
-	cargo run --quiet --locked -- validate scenarios/*.yaml examples/*/scenario.yaml
+	cargo run --quiet --locked -- validate scenarios/*.yaml examples/*/*.yaml
 	tools/lint.sh
 	tools/deny.sh
 

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Applies a patch to the Deployment `shop`, restarts it, and waits. rig goes on watching after that: endpoints follow late.
+# Restarts the pods of a Deployment, and waits until the old ones are gone: `rollout status` ends while they still serve.
 set -eu
-cd "$(dirname "$0")"
-kubectl patch deployment shop --patch-file "$1"
-kubectl rollout restart deployment shop
-kubectl rollout status deployment shop --timeout 9m
+old=$(kubectl get pods --selector "app=$1" --output name)
+kubectl rollout restart "deployment/$1"
+kubectl rollout status "deployment/$1" --timeout 5m
+# shellcheck disable=SC2086
+kubectl wait --for delete --timeout 2m $old

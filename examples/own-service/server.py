@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """A small HTTP server on asyncio alone, whose shutdown can be chosen.
 
-    python3 server.py HOST PORT exit|finish
+    python3 server.py HOST PORT exit|finish|linger
 
 Every request takes 50 ms. On SIGTERM `exit` ends at once, as a program without a handler does; `finish` accepts no
-further connection, answers what it has, says `Connection: close`, and ends then.
+further connection, answers what it has, says `Connection: close`, and ends then. `linger` serves for three seconds more
+and says at /healthz that it is going, so that the balancer has the time to notice; then it does as `finish`.
 """
 
 import asyncio
@@ -13,12 +14,14 @@ import signal
 import sys
 
 WORK = 0.05
+LINGER = 3
 VERSION = os.environ.get("VERSION", "none")
 
 
 class Server:
     def __init__(self):
         self.in_hand = 0
+        self.going = asyncio.Event()
         self.ending = asyncio.Event()
 
     async def serve(self, reader, writer):
@@ -48,7 +51,8 @@ class Server:
                 await asyncio.sleep(WORK)
             body = b"ok\n"
             connection = "close" if self.ending.is_set() else "keep-alive"
-            lines = ["HTTP/1.1 200 OK", f"Content-Length: {len(body)}", f"X-Version: {VERSION}", f"Connection: {connection}"]
+            status = "503 Going" if path == b"/healthz" and self.going.is_set() else "200 OK"
+            lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", f"X-Version: {VERSION}", f"Connection: {connection}"]
             writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
             await writer.drain()
         finally:
@@ -58,10 +62,16 @@ class Server:
 async def main(host, port, on_term):
     server = Server()
     listener = await asyncio.start_server(server.serve, host, int(port))
+    loop = asyncio.get_running_loop()
     if on_term == "exit":
+        # Said by name: the first process of a container ignores signals without a handler.
+        loop.add_signal_handler(signal.SIGTERM, os._exit, 128 + signal.SIGTERM)
         await listener.serve_forever()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.ending.set)
-    await server.ending.wait()
+    loop.add_signal_handler(signal.SIGTERM, server.going.set)
+    await server.going.wait()
+    if on_term == "linger":
+        await asyncio.sleep(LINGER)
+    server.ending.set()
     listener.close()
     await asyncio.sleep(0.25)
     while server.in_hand:

@@ -3,7 +3,8 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use model::catalog::BalancerKind;
 use model::plan::Plan;
@@ -15,6 +16,8 @@ use crate::program::installed::find;
 
 /// More than a file has that lacks one module.
 const MOST: usize = 60;
+/// How long the balancer may look at it: it may ask a name server for the names in it.
+const WITHIN: Duration = Duration::from_secs(30);
 
 /// Why it could not be looked at.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +28,14 @@ pub enum CheckError {
     /// No place for it.
     #[error(transparent)]
     Host(#[from] HostError),
+    /// The balancer does not come to an end.
+    #[error("{kind} looked at what was taken over for more than {seconds} s: does it resolve a name?")]
+    Hangs {
+        /// The balancer.
+        kind: BalancerKind,
+        /// How long it was given.
+        seconds: u64,
+    },
     /// A cell could not work with it.
     #[error("a cell can't run what was taken over:\n{0}")]
     Unfit(String),
@@ -67,12 +78,10 @@ pub fn checked(
             made.map_err(HostError::file::<HostError>(&path))?;
         }
         let arguments = adapter(kind).arguments(topology, &site, &files);
-        let output = Command::new(&executable)
-            .args(adopts.test_arguments())
-            .args(arguments)
-            .current_dir(&site.directory)
-            .output();
-        let output = output.map_err(HostError::file::<HostError>(&executable))?;
+        let mut test = Command::new(&executable);
+        test.args(adopts.test_arguments()).args(arguments).current_dir(&site.directory);
+        let output = ended(test).map_err(HostError::file::<HostError>(&executable))?;
+        let Some(output) = output else { return Err(CheckError::Hangs { kind, seconds: WITHIN.as_secs() }) };
         let said =
             format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         if output.status.success() {
@@ -89,6 +98,19 @@ pub fn checked(
         }
     }
     Ok((adoption, String::new()))
+}
+
+/// What a command said, once it has ended; `None`: it had not within its time, and was ended.
+fn ended(command: Command) -> std::io::Result<Option<Output>> {
+    let waiting = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    waiting.block_on(async {
+        let mut command = tokio::process::Command::from(command);
+        let output = command.stdin(Stdio::null()).kill_on_drop(true).output();
+        match tokio::time::timeout(WITHIN, output).await {
+            Ok(output) => output.map(Some),
+            Err(_) => Ok(None),
+        }
+    })
 }
 
 /// A place where nothing runs, with certificates.

@@ -9,6 +9,7 @@ use std::fmt;
 use crate::claim::{Better, Claim, Comparison, Metric, Operand};
 use crate::plan::Variant;
 use crate::timeline::Harm;
+use crate::topology::Pool;
 
 /// Who promises so much of what went well promises few losses.
 const MOST: f64 = 0.9;
@@ -191,4 +192,18 @@ pub fn unfit(control: &Variant, about: &Variant) -> Option<Unfit> {
         control: format!("{} for {}", of_control.rate, of_control.duration),
         about: format!("{} for {}", of_about.rate, of_about.duration),
     })
+}
+
+/// Whether the same serves in both: a service of the user's with the same command or image, at the same URL. Where a control is
+/// alike, others show nothing: what one program loses says little of another.
+pub fn is_alike(control: &Variant, about: &Variant) -> bool {
+    let programs = |variant: &Variant| {
+        let of_pool = |pool: &Pool| {
+            let service = pool.service.as_ref()?;
+            Some((pool.name.clone(), service.command.clone(), service.image.clone()))
+        };
+        variant.topology.pools.iter().filter_map(of_pool).collect::<BTreeSet<_>>()
+    };
+    let url = |variant: &Variant| variant.target.as_ref().map(|target| target.url.clone());
+    programs(control) == programs(about) && url(control) == url(about)
 }

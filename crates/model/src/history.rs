@@ -14,6 +14,7 @@ use crate::detection::DetectionBound;
 use crate::identity::{CellId, Incarnation};
 use crate::job::GeneratorReport;
 use crate::split::Split;
+use crate::target::CommandName;
 use crate::timeline::{Drain, FaultKind, Strategy};
 use crate::units::{Nanos, Share, Span};
 
@@ -142,14 +143,14 @@ pub enum Happening {
     /// A command of a target begins.
     CommandStarted {
         /// Its name in the scenario.
-        command: String,
+        command: CommandName,
         /// Its words, as a shell would take them.
         words: String,
     },
     /// A command of a target has ended.
     CommandEnded {
         /// Its name in the scenario.
-        command: String,
+        command: CommandName,
         /// How: `exit status: 0`, `signal: 15 (SIGTERM)`, or that it outlasted its limit.
         status: String,
         /// Whether it did what it should.
@@ -157,6 +158,9 @@ pub enum Happening {
         /// Its last words, if it did not.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         said: String,
+        /// Bytes of its output that were not kept: there were too many.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unkept: Option<u64>,
     },
     /// Everything has settled, and the load ends earlier than its schedule.
     LoadShortened {

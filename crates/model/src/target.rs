@@ -81,6 +81,12 @@ impl TargetUrl {
         let address = self.host.parse::<std::net::IpAddr>();
         self.host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
     }
+
+    /// Whether connections from other loopback addresses than 127.0.0.1 lead there. `localhost` may be `::1` as well, which
+    /// has one address.
+    pub fn takes_sources(&self) -> bool {
+        self.host.parse::<std::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback())
+    }
 }
 
 fn default_port(tls: bool) -> u16 {
@@ -172,6 +178,65 @@ impl<'de> Deserialize<'de> for TargetUrl {
     }
 }
 
+/// Which of a target's commands it is, as scenarios and histories name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CommandName {
+    /// The whole deploy.
+    Roll,
+    /// Takes one instance out of the balancer.
+    Deregister,
+    /// Whether an instance has nothing in flight.
+    Drained,
+    /// Ends one instance.
+    Terminate,
+    /// Starts the next generation of one instance.
+    Launch,
+    /// Whether the new generation can serve.
+    Ready,
+    /// Puts one instance back into the balancer.
+    Register,
+    /// Puts everything back as it was.
+    Restore,
+}
+
+impl CommandName {
+    /// The key of the scenario.
+    pub const fn name(self) -> &'static str {
+        match self {
+            CommandName::Roll => "roll",
+            CommandName::Deregister => "deregister",
+            CommandName::Drained => "drained",
+            CommandName::Terminate => "terminate",
+            CommandName::Launch => "launch",
+            CommandName::Ready => "ready",
+            CommandName::Register => "register",
+            CommandName::Restore => "restore",
+        }
+    }
+
+    /// Whether it is asked until it says yes: exit code 0 is yes, 1 is not yet.
+    pub const fn is_asked(self) -> bool {
+        matches!(self, CommandName::Drained | CommandName::Ready)
+    }
+
+    /// Whether it is a part of a deploy.
+    pub const fn deploys(self) -> bool {
+        !matches!(self, CommandName::Restore)
+    }
+
+    /// Whether it is about one instance.
+    pub const fn is_step(self) -> bool {
+        !matches!(self, CommandName::Roll | CommandName::Restore)
+    }
+}
+
+impl fmt::Display for CommandName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 /// What deploys a target: all at once, or step by step.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -204,17 +269,17 @@ pub struct TargetCommands {
 
 impl TargetCommands {
     /// Every command there is, by its name in scenarios, in the order in which they run.
-    pub fn all(&self) -> impl Iterator<Item = (&'static str, &TargetCommand)> {
+    pub fn all(&self) -> impl Iterator<Item = (CommandName, &TargetCommand)> {
         let TargetCommands { roll, deregister, drained, terminate, launch, ready, register, restore } = self;
         let named = [
-            ("roll", roll),
-            ("deregister", deregister),
-            ("drained", drained),
-            ("terminate", terminate),
-            ("launch", launch),
-            ("ready", ready),
-            ("register", register),
-            ("restore", restore),
+            (CommandName::Roll, roll),
+            (CommandName::Deregister, deregister),
+            (CommandName::Drained, drained),
+            (CommandName::Terminate, terminate),
+            (CommandName::Launch, launch),
+            (CommandName::Ready, ready),
+            (CommandName::Register, register),
+            (CommandName::Restore, restore),
         ];
         named.into_iter().filter_map(|(name, command)| Some((name, command.as_ref()?)))
     }

@@ -284,6 +284,13 @@ pub struct HeaderMatch {
 }
 
 impl HeaderMatch {
+    /// Whether a route can match `value`: it goes into the balancers' configurations, so it holds nothing that means something
+    /// there.
+    pub fn can_be(value: &str) -> bool {
+        let fits = |c: char| c.is_ascii_alphanumeric() || "-._~:/=@".contains(c);
+        !value.is_empty() && value.chars().all(fits)
+    }
+
     /// Whether a request matches both only if it repeats the header; the values' order then decides.
     pub fn excludes(&self, other: &HeaderMatch) -> bool {
         self.name.eq_ignore_ascii_case(&other.name) && self.value != other.value

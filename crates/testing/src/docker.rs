@@ -2,11 +2,15 @@
 //! the reason; with `RIG_REQUIRE_DOCKER` it fails.
 
 use std::collections::HashMap;
+use std::process::Command;
 
 use bollard::Docker;
-use bollard::query_parameters::{ListContainersOptionsBuilder, ListNetworksOptionsBuilder};
+use bollard::query_parameters::{
+    CreateImageOptionsBuilder, ListContainersOptionsBuilder, ListNetworksOptionsBuilder, RemoveImageOptions,
+};
 use engine::runtime::docker::DockerError;
 use engine::runtime::docker::endpoint::Endpoint;
+use futures_util::StreamExt;
 
 use crate::skip;
 
@@ -27,6 +31,53 @@ pub fn ask<T>(ask: impl AsyncFnOnce(&Endpoint, &Docker) -> T) -> Option<T> {
         let (endpoint, docker) = connect().await?;
         Some(ask(&endpoint, &docker).await)
     })
+}
+
+/// An image of this machine's programs, which is removed when this is dropped.
+#[derive(Debug)]
+pub struct PackedImage {
+    /// Its name, without a tag.
+    pub name: String,
+    tags: Vec<String>,
+}
+
+impl PackedImage {
+    /// Packs `programs`, which may be files, under a name of this process and `tags`. `None`: there is no engine, and a test
+    /// that needs it is to end.
+    pub fn make(name: &str, tags: &[&str], programs: &[&str]) -> Option<PackedImage> {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tools/image-for-tests.sh");
+        let name = format!("rig-test-{name}-{}", std::process::id());
+        let tags: Vec<String> = tags.iter().map(|tag| (*tag).to_owned()).collect();
+        ask(async |_, docker| {
+            let packed = Command::new(script).args(programs).output().expect("the script can be run");
+            assert!(packed.status.success(), "{}", String::from_utf8_lossy(&packed.stderr));
+            for tag in &tags {
+                let options = CreateImageOptionsBuilder::default().from_src("-").repo(&name).tag(tag).build();
+                let body = bollard::body_full(packed.stdout.clone().into());
+                let mut news = std::pin::pin!(docker.create_image(Some(options), Some(body), None));
+                while let Some(said) = news.next().await {
+                    said.expect("the engine imports images");
+                }
+            }
+        })?;
+        Some(PackedImage { name, tags })
+    }
+
+    /// Its name with a tag.
+    pub fn tagged(&self, tag: &str) -> String {
+        format!("{}:{tag}", self.name)
+    }
+}
+
+impl Drop for PackedImage {
+    fn drop(&mut self) {
+        ask(async |_, docker| {
+            for tag in &self.tags {
+                // One that is still in use stays: the test has failed then.
+                let _ = docker.remove_image(&self.tagged(tag), None::<RemoveImageOptions>, None).await;
+            }
+        });
+    }
 }
 
 /// Containers and networks that were made for the process `pid`; none where there is no engine.

@@ -45,5 +45,10 @@ pub use report::verdict::Holding;
 pub use report::{CellSummary, RunSummary, Verdict};
 pub use rustix::process::{Pid, Signal, kill_process};
 
+/// Whether this user may do everything on this machine.
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
 /// Every balancer.
 pub const BALANCERS: [BalancerKind; 3] = BalancerKind::ALL;

@@ -12,6 +12,7 @@ use crate::history::History;
 use crate::invocation::Invocation;
 use crate::left;
 use crate::machine::Machine;
+use crate::skip;
 
 /// The binary under test.
 #[derive(Clone, Copy, Debug)]
@@ -81,6 +82,13 @@ impl Sandbox {
     /// This, if there is a Docker engine; else the test is to end: the reason has been printed.
     pub fn with_docker(self) -> Option<Sandbox> {
         docker::ask(async |_, _| ()).map(|()| self)
+    }
+
+    /// This, if it runs beside a Kubernetes of the tests; else the test is to end: the reason has been printed.
+    pub fn with_kubernetes(self) -> Option<Sandbox> {
+        let known = std::env::var_os("RIG_TEST_KUBERNETES");
+        let missing = "no Kubernetes of the tests: `tools/kubernetes-for-tests.sh COMMAND` starts one";
+        skip::unless_allowed(known.ok_or(missing), "RIG_REQUIRE_KUBERNETES").map(|_| self)
     }
 
     /// The binary under test.

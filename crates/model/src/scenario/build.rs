@@ -147,6 +147,18 @@ fn check_target(read: &Read<'_, Variant>, document: Item<'_>) {
         let problem = Problem::new("`balancers` stands beside `target`", balancers.key());
         found.add(problem.help("rig launches no balancer there: leave it out"));
     }
+    if let (Some(load), Some(Target { url, .. })) = (read.given("load"), &variant.target)
+        && variant.traffic.has_sources()
+        && !url.takes_sources()
+    {
+        let users = load.below("users").unwrap_or(load);
+        let message = format!(
+            "users with source addresses can't reach {}: their addresses are of 127.0.0.0/8",
+            url.host
+        );
+        let help = "`identity: cookie` works with every target, source addresses with one of this machine: `url: http://127.0.0.1:8080`";
+        found.add(Problem::new(message, users.key()).help(help));
+    }
     let timeline = document.below("timeline");
     for entry in &variant.timeline {
         let Some(item) = timeline.and_then(|timeline| timeline.below(&entry.name)) else { continue };

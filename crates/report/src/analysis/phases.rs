@@ -5,13 +5,11 @@ use std::fmt;
 
 use model::history::{Event, Happening};
 use model::identity::Incarnation;
+use model::target::CommandName;
 use model::units::Nanos;
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::evidence::{UNNOTICED, under_load};
-
-/// The command that deploys a target at once.
-pub(crate) const ROLL: &str = "roll";
 
 /// What a deploy, or a fault, is doing to a backend.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -136,10 +134,10 @@ impl Phases {
             | Happening::Unconfirmed { incarnation, .. } => {
                 self.change(incarnation, at, Phase::Settled);
             }
-            Happening::CommandStarted { command, .. } if command == ROLL => {
+            Happening::CommandStarted { command: CommandName::Roll, .. } => {
                 self.overall.push((at, Phase::Deploy));
             }
-            Happening::CommandEnded { command, .. } if command == ROLL => {
+            Happening::CommandEnded { command: CommandName::Roll, .. } => {
                 self.overall.push((at, Phase::Settled));
             }
             Happening::Replaced { old, new } => {

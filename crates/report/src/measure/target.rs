@@ -7,6 +7,7 @@ use model::history::{Event, Happening};
 use model::outcome::OutcomeKind;
 use model::plan::Variant;
 use model::request::Request;
+use model::target::CommandName;
 use model::units::Nanos;
 use serde::{Deserialize, Serialize};
 
@@ -18,8 +19,6 @@ use crate::numbers::{first_line, millis};
 const IN_A_ROW: usize = 20;
 /// Identities that are listed.
 const LISTED: usize = 16;
-/// The commands that are no step of a deploy.
-const RESTORE: &str = "restore";
 
 /// What is known of a target.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -38,7 +37,7 @@ pub struct TargetRecord {
     pub periods: Vec<Period>,
     /// Who answered, by the identity header; `None`: the scenario names no such header.
     pub identities: Option<Vec<IdentityRecord>>,
-    /// DeployPeriod the last dropped request was due, in milliseconds after the deploy's end; negative: before that. `None`:
+    /// When the last dropped request was due, in milliseconds after the deploy's end; negative: before that. `None`:
     /// nothing was dropped from the deploy's beginning on, or there was none.
     pub last_loss_ms: Option<f64>,
     /// Why nothing shows that the deploy happened; `None`: something does, or there was none.
@@ -49,10 +48,10 @@ pub struct TargetRecord {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CommandRecord {
     /// Its name in the scenario.
-    pub command: String,
+    pub command: CommandName,
     /// Its words.
     pub words: String,
-    /// DeployPeriod it began, in milliseconds after the first measured request was due.
+    /// When it began, in milliseconds after the first measured request was due.
     pub began_ms: f64,
     /// How long it ran, in milliseconds; `None`: it did not end.
     pub took_ms: Option<f64>,
@@ -63,6 +62,9 @@ pub struct CommandRecord {
     /// Its last words, if it did not.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub said: String,
+    /// Bytes of its output that `commands.log` does not have; `None`: it has all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unkept_bytes: Option<u64>,
 }
 
 /// The requests of one period.
@@ -74,7 +76,7 @@ pub struct Period {
     pub requests: u64,
     /// Of these, dropped.
     pub dropped: u64,
-    /// LatencySummary from the intended start, in milliseconds, failures as infinite.
+    /// Latency from the intended start, in milliseconds, failures as infinite.
     pub latency_ms: LatencySummary,
 }
 
@@ -108,11 +110,11 @@ pub struct IdentityRecord {
     pub identity: String,
     /// Answers before the deploy, during it, and after it.
     pub answers: [u64; 3],
-    /// DeployPeriod it answered last, in milliseconds after the deploy's end; negative: before that. `None`: there was no deploy.
+    /// When it answered last, in milliseconds after the deploy's end; negative: before that. `None`: there was no deploy.
     pub last_ms: Option<f64>,
 }
 
-/// DeployPeriod the deploy began and ended.
+/// When the deploy began and ended.
 #[derive(Clone, Copy)]
 struct DeployTimes {
     began: Nanos,
@@ -129,14 +131,13 @@ impl DeployTimes {
     }
 
     fn of(history: &[Event]) -> Option<DeployTimes> {
-        let is_step = |command: &str| command != RESTORE;
         let began = history.iter().find_map(|event| match &event.what {
-            Happening::CommandStarted { command, .. } if is_step(command) => Some(event.at),
+            Happening::CommandStarted { command, .. } if command.deploys() => Some(event.at),
             _ => None,
         })?;
         let finished = history.iter().any(|event| matches!(event.what, Happening::ActionFinished { .. }));
         let ended = history.iter().rev().find_map(|event| match &event.what {
-            Happening::CommandEnded { command, .. } if is_step(command) => Some(event.at),
+            Happening::CommandEnded { command, .. } if command.deploys() => Some(event.at),
             _ => None,
         });
         Some(DeployTimes { began, ended: ended.filter(|_| finished) })
@@ -211,23 +212,24 @@ fn commands(history: &[Event], origin: Nanos) -> Vec<CommandRecord> {
         match &event.what {
             Happening::CommandStarted { command, words } => {
                 let record = CommandRecord {
-                    command: command.clone(),
+                    command: *command,
                     words: words.clone(),
                     began_ms: event.at.millis_from(origin),
                     took_ms: None,
                     status: "it did not end".to_owned(),
                     succeeded: false,
                     said: String::new(),
+                    unkept_bytes: None,
                 };
                 found.push((record, event.at));
             }
-            Happening::CommandEnded { command, status, succeeded, said } => {
+            Happening::CommandEnded { command, status, succeeded, said, unkept } => {
                 let open =
                     found.iter_mut().rev().find(|(it, _)| it.command == *command && it.took_ms.is_none());
                 if let Some((record, began)) = open {
                     record.took_ms = Some(event.at.millis_from(*began));
                     (record.status, record.said) = (status.clone(), said.clone());
-                    record.succeeded = *succeeded;
+                    (record.succeeded, record.unkept_bytes) = (*succeeded, *unkept);
                 }
             }
             _ => {}
@@ -319,7 +321,7 @@ pub(crate) fn validity(
     };
     for event in history {
         match &event.what {
-            Happening::CommandEnded { command, status, succeeded: false, said } if command != RESTORE => {
+            Happening::CommandEnded { command, status, succeeded: false, said, .. } if command.deploys() => {
                 let said =
                     said.lines().last().map_or(String::new(), |last| format!(": {}", first_line(last)));
                 validity.lower(Trust::Invalid, format!("the command `{command}` failed ({status}){said}"));

@@ -191,3 +191,36 @@ fn requests_that_the_old_generation_gets_after_it_was_taken_out_void_the_deploy(
         "{deploy:?}"
     );
 }
+
+/// What one program loses shows nothing of another, if there is a control about that one.
+#[test]
+fn a_zero_is_proved_by_a_control_about_the_same_program() {
+    let mut plan = own(plan());
+    let of = |plan: &SavedPlan, name: &str| plan.variant(name).expect("the plan has it").clone();
+    let (mut other, mut tame) = (of(&plan, CONTROL), of(&plan, CONTROL));
+    (other.name, tame.name) = ("other".into(), "tame".into());
+    other.topology.pools.iter_mut().filter_map(|pool| pool.service.as_mut()).for_each(|service| {
+        service.command = vec!["./other".into()];
+    });
+    plan.variants = vec![other, tame, of(&plan, DRAINED)];
+    let named = |name: &str, like: &str| {
+        let mut records = withheld(like);
+        records.cell.variant = name.into();
+        records
+    };
+    plan.expect = vec!["with-drain.dropped == 0".parse().unwrap()];
+    let proof = |controls: &[&str]| {
+        let mut plan = plan.clone();
+        plan.control = controls.iter().map(|claim| claim.parse().unwrap()).collect();
+        // The control of the same program lost nothing.
+        let cells = [named("other", CONTROL), named("tame", DRAINED), withheld(DRAINED)];
+        let run = judged(&plan, cells.iter().map(|records| summarise(&plan, records)).collect());
+        run.claims.last().unwrap().holding.clone()
+    };
+    assert_eq!(proof(&["other.dropped > 0"]), Holding::Held, "there is no other");
+    let unproven = proof(&["other.dropped > 0", "tame.dropped > 0"]);
+    assert!(
+        matches!(&unproven, Holding::Unproven(why) if why.contains("`tame.dropped > 0` did not hold")),
+        "{unproven:?}"
+    );
+}

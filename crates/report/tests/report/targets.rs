@@ -4,13 +4,13 @@ use model::history::Happening;
 use model::outcome::{Cause, Stage};
 use model::plan::SavedPlan;
 use model::records::CellRecords;
-use model::target::{Target, TargetCommands};
+use model::target::{CommandName, Target, TargetCommands};
 use model::timeline::{Action, Entry, Roll, When};
 use model::units::Span;
 use report::run::Lacks;
 use report::validity::Trust;
 use report::verdict::Holding;
-use report::{CellSummary, RunSummary, judge, summarise};
+use report::{CellSummary, Colour, Format, Illustrated, RunSummary, Style, judge, render, summarise};
 
 use crate::build::{
     CONTROL, DRAINED, answered, cell, environment, event, failed, load_finished, ms, plan, request,
@@ -55,20 +55,21 @@ fn records(variant: &str, lost: impl Fn(u64) -> bool) -> CellRecords {
     records.executions.clear();
     records.access.clear();
     records.samples.clear();
-    let started =
-        |command: &str| Happening::CommandStarted { command: command.into(), words: "./deploy.sh".into() };
-    let ended = |command: &str| Happening::CommandEnded {
-        command: command.into(),
+    let command = CommandName::Roll;
+    let started = Happening::CommandStarted { command, words: "./deploy.sh".into() };
+    let ended = Happening::CommandEnded {
+        command,
         status: "exit status: 0".into(),
         succeeded: true,
         said: String::new(),
+        unkept: None,
     };
     records.history = vec![
         event(-100.0, Happening::CellStarted { cell: records.cell.clone(), runtime: "process".into() }),
         event(-50.0, Happening::Scheduled { requests: 8_000, origin: ms(0.0) }),
         event(4_000.0, Happening::ActionStarted { entry: "deploy".into() }),
-        event(4_000.0, started("roll")),
-        event(8_000.0, ended("roll")),
+        event(4_000.0, started),
+        event(8_000.0, ended),
         event(8_000.0, Happening::ActionFinished { entry: "deploy".into() }),
         event(20_200.0, load_finished()),
         event(20_300.0, Happening::CellFinished),
@@ -191,4 +192,18 @@ fn a_request_of_which_nobody_keeps_books_is_undetermined() {
     let causes: Vec<String> =
         cell.dropped.iter().map(|group| format!("{:?}", group.source.sub_cause)).collect();
     assert_eq!(causes, ["Undetermined"], "{:?}", cell.dropped);
+}
+
+#[test]
+fn output_that_was_not_kept_is_said() {
+    let mut records = careless();
+    for event in &mut records.history {
+        if let Happening::CommandEnded { unkept, .. } = &mut event.what {
+            *unkept = Some(2_000_000);
+        }
+    }
+    let run = judged(&target_plan(Some("X-Version")), &records);
+    let shown = Illustrated { run: &run, series: &[] };
+    let text = render(shown, Format::Markdown, Style { width: 80, colour: Colour::Never });
+    assert!(text.contains("2000000 bytes of the output of roll were not kept"), "{text}");
 }

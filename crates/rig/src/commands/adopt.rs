@@ -42,6 +42,11 @@ pub(crate) fn perform(wanted: &Adopt) -> Result<Exit, Failure> {
             .iter()
             .map(|(path, text)| (out.join(COMPANIONS).join(path.trim_start_matches('/')), text.clone())),
     );
+    // All or nothing: a file that is there already stops it before anything is written.
+    if let Some((taken, _)) = files.iter().find(|(path, _)| !wanted.force && path.symlink_metadata().is_ok())
+    {
+        return Err(unwritten(taken, &std::io::ErrorKind::AlreadyExists.into()));
+    }
     for (path, text) in &files {
         write(path, text, wanted.force)?;
     }
@@ -92,14 +97,16 @@ fn scenario_name(stem: &str, kind: &str) -> String {
     format!("my-{name}")
 }
 
+fn unwritten(path: &Path, error: &std::io::Error) -> Failure {
+    let failure = Failure::usage(anyhow::anyhow!("{} can't be written: {error}", path.display()));
+    match error.kind() == std::io::ErrorKind::AlreadyExists {
+        true => failure.help("`--out DIR` chooses another directory, `--force` overwrites"),
+        false => failure,
+    }
+}
+
 fn write(path: &Path, text: &str, force: bool) -> Result<(), Failure> {
-    let unwritten = |error: std::io::Error| {
-        let failure = Failure::usage(anyhow::anyhow!("{} can't be written: {error}", path.display()));
-        match error.kind() == std::io::ErrorKind::AlreadyExists {
-            true => failure.help("`--out DIR` chooses another directory, `--force` overwrites"),
-            false => failure,
-        }
-    };
+    let unwritten = |error: std::io::Error| unwritten(path, &error);
     std::fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).map_err(unwritten)?;
     let mut options = std::fs::OpenOptions::new();
     let options = if force { options.create(true).truncate(true) } else { options.create_new(true) };

@@ -58,6 +58,20 @@ pub(super) fn plan(path: &Path, sets: &[Set], choice: &Choice) -> Result<(Scenar
     Ok((scenario, plan.in_directory(&directory(path)?)))
 }
 
+/// Refuses a scenario about a `target` where only what rig launches can be used.
+pub(super) fn refuse_target(command: &str, path: &Path, sets: &[Set]) -> Result<(), Failure> {
+    // What is wrong with it otherwise is said where it is planned.
+    let Ok((_, plan)) = plan(path, sets, &Choice::default()) else { return Ok(()) };
+    if plan.variants.iter().all(|variant| variant.target.is_none()) {
+        return Ok(());
+    }
+    let (file, name) = (path.display(), &plan.scenario);
+    Err(Failure::usage(anyhow::anyhow!(
+        "`rig {command}` is about what rig launches, and {name} is about a `target`, which rig does not launch; `rig run {file}` \
+         measures it, `rig validate {file}` shows its commands"
+    )))
+}
+
 /// The directory of a scenario's file; for a bundled scenario, this one.
 fn directory(path: &Path) -> Result<PathBuf, Failure> {
     let file = std::path::absolute(path).map_err(Failure::environment)?;

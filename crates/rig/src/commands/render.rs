@@ -5,7 +5,7 @@ use engine::balancer::{Rotation, adapter, example_site};
 use engine::preflight::preflight;
 use model::scenario::Choice;
 
-use super::planning::{plan, templates};
+use super::planning::{plan, refuse_target, templates};
 use crate::cli::Render;
 use crate::exit::{Exit, Failure, print_plain};
 
@@ -19,6 +19,7 @@ pub(crate) fn perform(wanted: &Render) -> Result<Exit, Failure> {
     let missing = || Failure::usage(anyhow::anyhow!("name a scenario and a balancer"));
     let scenario = wanted.scenario.as_deref().ok_or_else(missing)?;
     let balancer = wanted.balancer.ok_or_else(missing)?;
+    refuse_target("render", scenario, &wanted.sets)?;
     let choice = Choice {
         balancers: Some(vec![balancer]),
         variants: wanted.variant.clone().map(|name| vec![name]),

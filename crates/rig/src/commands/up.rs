@@ -29,7 +29,7 @@ use tokio::sync::watch;
 use self::announcer::Announcer;
 use self::deploys::Deploys;
 use super::leftovers::UP;
-use super::planning::{plan, templates};
+use super::planning::{plan, refuse_target, templates};
 use super::run::runtime_of;
 use super::runtime::{self, Chosen};
 use crate::cli::Up;
@@ -51,6 +51,7 @@ pub(crate) fn perform(wanted: &Up) -> Result<Exit, Failure> {
     let missing = || Failure::usage(anyhow::anyhow!("name a scenario and a balancer"));
     let (path, balancer) =
         (wanted.scenario.as_ref().ok_or_else(missing)?, wanted.balancer.ok_or_else(missing)?);
+    refuse_target("up", path, &wanted.sets)?;
     if wanted.load.is_some_and(|rate| rate > MOST || rate.0 <= 0.0) {
         return Err(Failure::usage(anyhow::anyhow!("--load must be at most {MOST}; use `rig run` for more")));
     }

@@ -119,12 +119,17 @@ fn scenario(wanted: &Watch, control: Option<&[String]>, deploy: Option<&[String]
     let _ = writeln!(out, "load:\n  rate: {}\n  timeout: {}", wanted.rate, wanted.timeout);
     let _ = writeln!(out, "  warmup: 1s\n  fresh_connections: {}", wanted.fresh_connections);
     let _ = writeln!(out, "  method: {}\n  path: {}", quoted(&wanted.method), quoted(&wanted.url.path));
-    if !wanted.header.is_empty() {
-        let headers: Vec<_> = wanted
-            .header
-            .iter()
-            .map(|(name, value)| format!("{}: {}", quoted(name), quoted(value)))
-            .collect();
+    // A header that is repeated is one key with a list.
+    let mut headers: Vec<(&str, Vec<String>)> = Vec::new();
+    for (name, value) in &wanted.header {
+        match headers.iter_mut().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
+            Some((_, values)) => values.push(value.clone()),
+            None => headers.push((name, vec![value.clone()])),
+        }
+    }
+    if !headers.is_empty() {
+        let headers: Vec<_> =
+            headers.iter().map(|(name, values)| format!("{}: {}", quoted(name), list(values))).collect();
         let _ = writeln!(out, "  headers: {{{}}}", headers.join(", "));
     }
     if !wanted.expect_status.is_empty() {

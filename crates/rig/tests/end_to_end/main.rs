@@ -18,6 +18,7 @@ mod environment;
 mod health;
 mod interruption;
 mod nemesis;
+mod orchestrators;
 mod own;
 mod own_service;
 mod pages;

@@ -4,12 +4,13 @@ mod programs;
 
 use std::fs;
 
+use testing::docker::PackedImage;
 use testing::{
-    BALANCERS, BalancerKind, CellSummary, Envoy, Haproxy, Holding, Nginx, OutcomeKind, Run, Sandbox, Signal,
-    Trust, eventually, left,
+    BALANCERS, BalancerKind, CellSummary, Envoy, Haproxy, Holding, Invocation, Nginx, OutcomeKind, Run,
+    Sandbox, Signal, Trust, eventually, left,
 };
 
-use self::programs::{NGINX, PYTHON, scenario};
+use self::programs::{IMAGE, NGINX, PYTHON, scenario};
 use crate::RIG;
 
 const CARELESS: &str = "without-drain";
@@ -17,8 +18,12 @@ const CAREFUL: &str = "with-drain";
 
 /// `program` behind `balancers`, deployed without a drain and with one.
 fn deployed(rig: &Sandbox, program: &str, balancers: &[BalancerKind]) -> Run {
+    deployed_with(rig, program, |run| run.on(balancers.iter().copied()))
+}
+
+fn deployed_with(rig: &Sandbox, program: &str, how: impl FnOnce(Invocation) -> Invocation) -> Run {
     let file = rig.write("own.yaml", scenario(program));
-    rig.run_file(file).on(balancers.iter().copied()).json()
+    how(rig.run_file(file)).json()
 }
 
 fn proves(run: &Run, balancer: BalancerKind) {
@@ -53,6 +58,25 @@ fn a_program_that_stops_at_once_loses_what_it_has_unless_it_is_drained() {
     let report = rig.read("report.md");
     assert!(report.contains("your own service keeps no ledger"), "{report}");
     assert!(rig.read("services/web-1.2.log").contains("v2 listens"), "each life has a log of its own");
+}
+
+/// The same program as containers of an image, whose tags are its versions.
+#[test]
+fn an_image_is_deployed_from_one_tag_to_the_next() {
+    let Some(rig) = RIG.beside_others().with_docker() else { return };
+    let Some(image) = PackedImage::make("own", &["v1", "v2"], &["python3", programs::SERVER]) else { return };
+    let run = deployed_with(&rig, &IMAGE.replace("NAME", &image.name), |run| run.on([Haproxy]).docker());
+    run.exits(0);
+    proves(&run, Haproxy);
+    let identities = run.cell(Haproxy, CAREFUL).identities.as_ref().unwrap();
+    let mut versions: Vec<&str> = identities.iter().map(|it| it.identity.as_str()).collect();
+    versions.sort_unstable();
+    assert_eq!(versions, ["v1", "v2"], "{run}");
+    let absent = IMAGE.replace("NAME", "rig-test-no-such-image");
+    let file = rig.write("absent.yaml", scenario(&absent));
+    rig.run_file(file).on([Haproxy]).docker().exits(3).complains("rig-test-no-such-image:v1");
+    let processes = rig.run_file(rig.path().join("own.yaml")).on([Haproxy]).exits(3);
+    processes.complains("process runtime: no `image`");
 }
 
 /// It finishes what it has, but nobody tells the balancer: whoever comes while nobody listens is lost.

@@ -10,8 +10,8 @@ use model::request::Request;
 use report::fate::SubCause;
 use report::phases::Phase;
 use testing::{
-    BalancerKind, CellSummary, Haproxy, Nginx, OutcomeKind, Sandbox, books_balance, counts_are_trusted,
-    deploy,
+    BalancerKind, CellSummary, Haproxy, Holding, Nginx, OutcomeKind, Sandbox, books_balance,
+    counts_are_trusted, deploy,
 };
 
 use crate::RIG;
@@ -160,4 +160,26 @@ fn a_generation_that_never_becomes_healthy_aborts_the_deploy_and_nothing_is_lost
     let run = RIG.beside_others().run("unhealthy-generation").json();
     run.exits(0);
     assert_eq!(deploy(run.cell(Haproxy, "unhealthy")).replaced, 0);
+}
+
+/// A saved run without what its backends and its balancer wrote down is what a client alone can say, and no proof.
+#[test]
+fn without_ledger_and_log_a_saved_run_says_the_same_of_its_client_and_proves_nothing() {
+    let run = RIG.beside_others().run("short-drain").on([Haproxy]).variants(["with-drain"]).json();
+    run.exits(0);
+    let withheld = ["ledger.ndjson", "access.ndjson"];
+    for path in run.sandbox.files() {
+        if withheld.iter().any(|name| path.ends_with(name)) {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+    let report = ["report", "results/short-drain/latest", "--format", "json"];
+    let again = run.sandbox.command(report).ends().run();
+    again.exits(4);
+    for variant in ["without-drain", "with-drain"] {
+        let [full, client] = [&run, &again].map(|run| run.cell(Haproxy, variant));
+        assert_eq!(full.counts, client.counts);
+        assert_eq!((&full.latency_ms, &full.losses), (&client.latency_ms, &client.losses));
+    }
+    assert!(again.claims.iter().all(|claim| matches!(claim.holding, Holding::Unproven(_))), "{again}");
 }

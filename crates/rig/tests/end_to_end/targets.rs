@@ -124,6 +124,123 @@ fn a_target_that_does_not_answer_as_expected_gets_no_load() {
     usage(&["http://127.0.0.1:80"], "--for 30s");
 }
 
+/// It is not trusted, and then it is: with its authority, for the name that it bears.
+#[test]
+fn a_certificate_that_nobody_trusts_gets_no_load_until_its_authority_is_named() {
+    let rig = RIG.beside_others();
+    let up = service::Standing::begin_with(&rig, Haproxy, "{ tls: terminate }");
+    let authority = up.curl.split('\'').nth(1).unwrap();
+    let resolve = up.curl.split_whitespace().skip_while(|word| *word != "--resolve").nth(1).unwrap();
+    let [name, port, address]: [&str; 3] = resolve.splitn(3, ':').collect::<Vec<_>>().try_into().unwrap();
+    let url = format!("https://{address}:{port}/");
+    let watch = |more: &[&str]| {
+        rig.command(["watch", &url, "--for", "1s", "--rate", "50/s", "--quiet", "--host", name]).args(more)
+    };
+    let untrusted = watch(&[]).exits(3);
+    untrusted.complains("its certificate is not trusted").complains("--ca FILE");
+    let elsewhere = rig.write("elsewhere.pem", fs::read_to_string(authority).unwrap().replace('A', "B"));
+    assert_eq!(watch(&["--ca", elsewhere.to_str().unwrap()]).ends().code, 3);
+    let trusted = watch(&["--ca", authority, "--format", "json"]).ends().run();
+    assert_eq!(cell(&trusted, "look").counts.dropped, 0, "{trusted}");
+    // For another name it is none.
+    let args = ["watch", &url, "--for", "1s", "--quiet", "--host", "shop.test", "--ca", authority];
+    rig.command(args).exits(3).complains("not trusted");
+}
+
+/// A name with several addresses: those that accept connections are used in turn, and the others are named.
+#[test]
+fn a_name_with_several_addresses_is_reached_at_those_that_answer() {
+    let rig = RIG.beside_others();
+    if !testing::is_root() {
+        eprintln!("not tested: only root can give a name several addresses");
+        return;
+    }
+    let one = Service::begin(&rig);
+    let at = |address: &str, directory: &str| {
+        let address = format!("{address}:{}", one.port()).parse().unwrap();
+        Service::begin_at(&rig, address, Path::new(directory))
+    };
+    let two = at("[::1]", "two");
+    two.set("version", "v2");
+    rig.write("hosts", "127.0.0.1 shop.test\n::1 shop.test\n127.0.0.1 half.test\n127.9.9.9 half.test\n");
+    let watch = |host: &str| {
+        let url = format!("http://{host}:{}/", one.port());
+        let run = rig
+            .fresh()
+            .command(["watch", &url, "--for", "1s", "--format", "json", "--quiet"])
+            .args(["--rate", "100/s", "--timeout", "500ms", "--identity-header", "x-version"])
+            .within(["unshare", "--mount"])
+            .after(&format!("mount --bind {}/hosts /etc/hosts", rig.path().display()))
+            .ends()
+            .run();
+        assert_eq!(cell(&run, "look").counts.dropped, 0, "{run}");
+        cell(&run, "look").target.clone().unwrap()
+    };
+    let both = watch("shop.test");
+    assert_eq!((both.addresses.len(), both.left_out.len()), (2, 0), "{both:?}");
+    let versions: Vec<_> = both.identities.iter().flatten().map(|it| it.identity.as_str()).collect();
+    assert_eq!(versions.len(), 2, "{both:?}");
+    let half = watch("half.test");
+    assert_eq!(half.addresses, [format!("127.0.0.1:{}", one.port())]);
+    let [left_out] = half.left_out.as_slice() else { panic!("{half:?}") };
+    assert!(left_out.starts_with("127.9.9.9:") && left_out.contains("refused"), "{left_out}");
+}
+
+#[test]
+fn what_a_command_says_beyond_what_is_kept_is_counted() {
+    let rig = RIG.beside_others();
+    let service = Service::begin(&rig);
+    let script = "head -c 3000000 /dev/zero | tr '\\0' x | fold -w 99; echo; echo the last word; exit 3";
+    let run = watch(&rig, &service.url(), &["--", "sh", "-c", script]);
+    run.exits(4);
+    let [command] = cell(&run, "deploy").target.as_ref().unwrap().commands.as_slice() else {
+        panic!("{run}")
+    };
+    assert!(command.unkept_bytes.is_some_and(|bytes| bytes > 1_900_000), "{command:?}");
+    assert!(command.said.ends_with("the last word"), "{command:?}");
+    let log = rig.read("commands.log");
+    assert!(log.len() < 1_100_000 && log.contains("bytes of what `roll` said are not kept"), "{}", log.len());
+    assert!(log.ends_with("the last word\n"));
+    assert!(rig.read("report.md").contains("of the output of roll were not kept"));
+}
+
+/// `restore` begins when nothing of the deploy runs any more.
+#[test]
+fn a_command_that_outlives_the_load_is_ended_before_all_is_restored() {
+    let rig = RIG.beside_others();
+    let service = Service::begin(&rig);
+    let text = format!(
+        "name: endless
+question: Does it end?
+target:
+  url: {}
+  commands:
+    roll: [sh, -c, 'trap \"sleep 0.3; echo ended >> steps; exit 1\" TERM; echo begun >> steps; while :; do sleep 0.05; done']
+    restore: [sh, -c, 'echo restored >> steps']
+load: {{ rate: 50/s, for: 2s, warmup: 0ms, timeout: 500ms }}
+timeline: {{ deploy: {{ at: 1s, roll: {{}} }} }}
+expect: [ base.p50 < 1s ]
+",
+        service.url()
+    );
+    let run = rig.run_file(rig.write("endless.yaml", text)).json();
+    run.exits(4);
+    let steps = fs::read_to_string(rig.path().join("steps")).unwrap();
+    assert_eq!(steps.lines().collect::<Vec<_>>(), ["begun", "ended", "restored"]);
+    let commands = &cell(&run, "base").target.as_ref().unwrap().commands;
+    assert_eq!(commands[0].status, "it had not ended when the load did, and was ended", "{commands:?}");
+}
+
+#[test]
+fn what_rig_did_not_launch_can_not_be_launched_or_rendered() {
+    let rig = RIG.idle();
+    rig.write("steps.yaml", STEPS.replace("URL", "http://127.0.0.1:8080"));
+    for words in [["up", "steps.yaml"], ["render", "steps.yaml"]] {
+        let ended = rig.command(words).args(["--balancer", "nginx"]).exits(2);
+        ended.complains("is about a `target`, which rig does not launch").complains("rig run steps.yaml");
+    }
+}
+
 /// The topology of `rig up`, watched from outside, loses what a careless deploy of rig's own loses, and nothing else.
 #[test]
 fn what_rig_launches_can_be_watched_from_outside() {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use model::catalog::BalancerKind;
 use model::timeline::Deregister;
-use model::topology::{Balance, HealthCheck};
+use model::topology::{Balance, HeaderMatch, HealthCheck};
 
 use super::{Adopts, adapter};
 
@@ -303,11 +303,7 @@ impl AdoptionDraft<'_> {
                 continue;
             }
             let of_two = route.header.is_some() && route.host != main;
-            let fits = |value: &str| {
-                let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/=@".contains(c);
-                !value.is_empty() && value.chars().all(plain)
-            };
-            if other || of_two || own.as_ref().is_some_and(|(_, value)| !fits(value)) {
+            if other || of_two || own.as_ref().is_some_and(|(_, value)| !HeaderMatch::can_be(value)) {
                 let wanted = own.map_or(String::new(), |(name, value)| format!(" with {name}: {value}"));
                 let what = format!(
                     "{}{wanted} → {}: a scenario can't have this route beside the others",

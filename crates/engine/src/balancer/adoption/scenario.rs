@@ -7,6 +7,7 @@ use model::catalog::BalancerKind;
 use model::timeline::Deregister;
 use model::tls::SERVER_NAME;
 use model::topology::Balance;
+use model::visible::visible;
 
 use super::{Adoption, BELOW, Limit, OwnPool, OwnRoute, RATE};
 
@@ -38,6 +39,7 @@ impl Adoption {
 
     fn write(&self, out: &mut String, name: &str, balancer: &str) -> std::fmt::Result {
         let file = self.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let file = one_line(&file);
         let deployed = self.deployed();
         writeln!(
             out,
@@ -98,7 +100,7 @@ impl Adoption {
             if let Some(path) = health {
                 write!(says, ", health_path: {}", quoted(path))?;
             }
-            writeln!(out, "    {}: {{ {says} }}  # {}", pool.name, pool.called)?;
+            writeln!(out, "    {}: {{ {says} }}  # {}", pool.name, one_line(&pool.called))?;
         }
         writeln!(out, "  routes:")?;
         for (name, route) in self.named_routes() {
@@ -231,6 +233,11 @@ impl Adoption {
         let backends = self.deployed().map_or(1, |pool| pool.backends) as f64;
         (8.0 + backends * (6.0 + slowest + probes)).ceil() as u64
     }
+}
+
+/// What a comment may say: nothing of it begins a line of its own.
+fn one_line(text: &str) -> String {
+    visible(text).replace(['\n', '\r', '\t'], " ")
 }
 
 /// A scalar that YAML takes for text.

@@ -10,8 +10,9 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use agent::keep::DONE;
+use futures_util::FutureExt;
 use model::history::Happening;
-use model::target::{Target, TargetCommand};
+use model::target::{CommandName, Target, TargetCommand};
 use model::visible::visible;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command as System};
@@ -33,9 +34,12 @@ const GRACE: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(50);
 /// How much of it is kept.
 const LONGEST: u64 = 1024 * 1024;
+/// How much of its end is kept, if there is more.
+const LAST_BYTES: u64 = 8 * 1024;
 /// Lines that a failure is told with.
 const LAST_WORDS: usize = 5;
 const INTERRUPTED: &str = "it was interrupted";
+const OUTLIVED: &str = "it had not ended when the load did, and was ended";
 /// Where the output is kept, in the cell's directory.
 const KEPT: &str = "commands.log";
 
@@ -54,6 +58,8 @@ pub(super) struct CommandRunner<'a> {
     recorder: &'a Recorder<'a>,
     kept: RefCell<File>,
     interrupted: watch::Receiver<bool>,
+    /// Whether the load is over.
+    over: watch::Sender<bool>,
     /// How many run.
     running: Cell<u32>,
 }
@@ -68,7 +74,13 @@ impl<'a> CommandRunner<'a> {
         let path = cell.join(KEPT);
         let kept = File::options().create(true).append(true).mode(0o600).open(&path);
         let kept = RefCell::new(kept.map_err(CellError::file(&path))?);
-        Ok(CommandRunner { target, recorder, kept, interrupted, running: Cell::new(0) })
+        let over = watch::Sender::new(false);
+        Ok(CommandRunner { target, recorder, kept, interrupted, over, running: Cell::new(0) })
+    }
+
+    /// Ends in order what runs, and runs nothing but `restore` from now on: the load is over.
+    pub(super) fn load_is_over(&self) {
+        self.over.send_replace(true);
     }
 
     /// Whether one of them runs.
@@ -84,47 +96,58 @@ impl<'a> CommandRunner<'a> {
     /// Runs the command `restore`, if there is one, whatever the user wants to stop.
     pub(super) async fn restore(&self) -> Result<(), CellError> {
         let Some(command) = &self.target.commands.restore else { return Ok(()) };
-        let ran = self.run_until("restore", command, &[], None).await?;
+        let ran = self.run_until(CommandName::Restore, command, &[], std::future::pending()).await?;
         match ran.code {
             Some(0) => Ok(()),
-            _ => Err(CellError::Command { command: "restore", reason: ran.status }),
+            _ => Err(failure(CommandName::Restore, ran.status)),
         }
     }
 
     /// Runs a command that has to succeed.
     pub(super) async fn must(
         &self,
-        name: &'static str,
+        name: CommandName,
         command: &TargetCommand,
         places: &[(&str, &str)],
     ) -> Result<(), CellError> {
         match self.run(name, command, places).await? {
             Ran { code: Some(0), .. } => Ok(()),
-            Ran { status, .. } => Err(CellError::Command { command: name, reason: status }),
+            Ran { status, .. } => Err(failure(name, status)),
         }
     }
 
-    /// Runs a command to its end, its limit, or the user's interruption. `places` are what stands in braces in its words.
+    /// Runs a command to its end, its limit, the load's end, or the user's interruption. `places` are what stands in braces in
+    /// its words.
     pub(super) async fn run(
         &self,
-        name: &'static str,
+        name: CommandName,
         command: &TargetCommand,
         places: &[(&str, &str)],
     ) -> Result<Ran, CellError> {
-        self.run_until(name, command, places, Some(self.interrupted.clone())).await
+        let (mut interrupted, mut over) = (self.interrupted.clone(), self.over.subscribe());
+        let stopped = async {
+            // Who can't say so any more does not.
+            tokio::select! {
+                biased;
+                Ok(_) = interrupted.wait_for(|stop| *stop) => INTERRUPTED,
+                Ok(_) = over.wait_for(|over| *over) => OUTLIVED,
+                else => std::future::pending().await,
+            }
+        };
+        self.run_until(name, command, places, stopped).await
     }
 
     async fn run_until(
         &self,
-        name: &'static str,
+        name: CommandName,
         command: &TargetCommand,
         places: &[(&str, &str)],
-        interrupted: Option<watch::Receiver<bool>>,
+        stopped: impl Future<Output = &'static str>,
     ) -> Result<Ran, CellError> {
-        let failed =
-            |reason: std::io::Error| CellError::Command { command: name, reason: reason.to_string() };
-        if interrupted.as_ref().is_some_and(|stop| *stop.borrow()) {
-            return Ok(Ran { code: None, status: INTERRUPTED.to_owned() });
+        let failed = |reason: std::io::Error| failure(name, reason.to_string());
+        tokio::pin!(stopped);
+        if let Some(why) = stopped.as_mut().now_or_never() {
+            return Ok(Ran { code: None, status: why.to_owned() });
         }
         let command = filled(command, places);
         let environment = environment(&command);
@@ -132,28 +155,25 @@ impl<'a> CommandRunner<'a> {
             environment.iter().filter(|(name, _)| !ALWAYS.contains(&name.as_str())).cloned(),
             command.environment.is_some(),
         );
-        self.recorder.record(Happening::CommandStarted {
-            command: name.to_owned(),
-            words: redaction.applied(&command.shown()),
-        });
+        self.recorder
+            .record(Happening::CommandStarted { command: name, words: redaction.applied(&command.shown()) });
         // A file without a name: a service that the command starts may go on writing to it, and nobody's pipe breaks.
         let said = tempfile::tempfile().map_err(failed)?;
         let mut child = self.started(&command, &environment, &said).map_err(failed)?;
         let group = child.id().unwrap_or_default();
-        let mut keeper = keeper_of(group).map_err(failed)?;
-        let mut output =
-            Output { said: &said, read: 0, rest: Vec::new(), last: Vec::new(), redaction: &redaction };
-        let stopped = async {
-            match interrupted {
-                Some(mut interrupted) => drop(interrupted.wait_for(|stop| *stop).await),
-                None => std::future::pending().await,
+        let mut keeper = match keeper_of(group) {
+            Ok(keeper) => keeper,
+            Err(error) => {
+                end(&mut child, group).await;
+                return Err(failed(error));
             }
         };
+        let mut output = Output::of(&said, &redaction);
         self.running.set(self.running.get() + 1);
         let ended = tokio::select! {
             ended = child.wait() => CommandEnd::ByItself(ended.map_err(failed)?),
             () = tokio::time::sleep(command.within.0) => CommandEnd::TooLong,
-            () = stopped => CommandEnd::Interrupted,
+            why = stopped => CommandEnd::Stopped(why),
             never = self.follow(&mut output) => match never {},
         };
         let ran = match ended {
@@ -165,20 +185,26 @@ impl<'a> CommandRunner<'a> {
                     status: format!("it had not ended after {}, and was ended", command.within),
                 }
             }
-            CommandEnd::Interrupted => {
+            CommandEnd::Stopped(why) => {
                 end(&mut child, group).await;
-                Ran { code: None, status: INTERRUPTED.to_owned() }
+                Ran { code: None, status: why.to_owned() }
             }
         };
         relieve(&mut keeper).await;
         self.running.set(self.running.get() - 1);
+        self.take(&mut output, false);
+        let unkept = output.go_to_the_end();
+        if let Some(unkept) = unkept {
+            self.keep(&format!("[{unkept} bytes of what `{name}` said are not kept. Its last words:]"));
+        }
         self.take(&mut output, true);
-        let succeeded = ran.code == Some(0) || (name == "drained" || name == "ready") && ran.code == Some(1);
+        let succeeded = ran.code == Some(0) || name.is_asked() && ran.code == Some(1);
         self.recorder.record(Happening::CommandEnded {
-            command: name.to_owned(),
+            command: name,
             status: ran.status.clone(),
             succeeded,
             said: if succeeded { String::new() } else { output.last.join("\n") },
+            unkept,
         });
         Ok(ran)
     }
@@ -211,33 +237,66 @@ impl<'a> CommandRunner<'a> {
 
     fn take(&self, output: &mut Output<'_>, to_the_end: bool) {
         for line in output.lines(to_the_end) {
-            self.recorder.show(Observation::Said(&line));
-            // What could not be kept has been shown.
-            let _ = writeln!(self.kept.borrow_mut(), "{line}");
+            self.keep(&line);
         }
     }
+
+    fn keep(&self, line: &str) {
+        self.recorder.show(Observation::Said(line));
+        // What could not be kept has been shown.
+        let _ = writeln!(self.kept.borrow_mut(), "{line}");
+    }
+}
+
+fn failure(command: CommandName, reason: String) -> CellError {
+    CellError::Command { command: command.name(), reason }
 }
 
 enum CommandEnd {
     ByItself(std::process::ExitStatus),
     TooLong,
-    Interrupted,
+    Stopped(&'static str),
 }
 
 /// The output of a command, read line by line.
 struct Output<'a> {
     said: &'a File,
     read: u64,
+    /// Where reading ends for now.
+    until: u64,
     rest: Vec<u8>,
     last: Vec<String>,
     redaction: &'a Redaction,
 }
 
-impl Output<'_> {
+impl<'a> Output<'a> {
+    fn of(said: &'a File, redaction: &'a Redaction) -> Output<'a> {
+        Output { said, read: 0, until: LONGEST, rest: Vec::new(), last: Vec::new(), redaction }
+    }
+
+    /// Goes on at the last words, if there is more than is kept; returns how many bytes are left out. No line is kept in
+    /// part: it could be the part of a secret.
+    fn go_to_the_end(&mut self) -> Option<u64> {
+        let length = self.said.metadata().map_or(self.read, |file| file.len());
+        self.until = length;
+        let from = length.saturating_sub(LAST_BYTES);
+        if from <= self.read {
+            return None;
+        }
+        let unkept = from - self.read + self.rest.len() as u64;
+        self.rest.clear();
+        self.read = from;
+        let mut last = vec![0; LAST_BYTES as usize];
+        let read = self.said.read_at(&mut last, from).unwrap_or(0);
+        let part = last[..read].iter().position(|byte| *byte == b'\n').map_or(read, |end| end + 1) as u64;
+        self.read += part;
+        Some(unkept + part)
+    }
+
     /// The lines that have come; with `to_the_end`, one that has no end as well.
     fn lines(&mut self, to_the_end: bool) -> Vec<String> {
         let mut buffer = [0; 8192];
-        while self.read < LONGEST
+        while self.read < self.until
             && let Ok(length @ 1..) = self.said.read_at(&mut buffer, self.read)
         {
             self.read += length as u64;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use model::history::{Happening, WindowDerivation};
 use model::identity::Incarnation;
-use model::target::TargetCommand;
+use model::target::{CommandName, TargetCommand};
 use model::timeline::Deregister;
 use model::units::Span;
 
@@ -34,7 +34,7 @@ impl<'a> TargetFleet<'a> {
     /// Runs a step, if the target has that command.
     async fn step(
         &self,
-        name: &'static str,
+        name: CommandName,
         command: Option<&TargetCommand>,
         of: &Incarnation,
     ) -> Result<(), CellError> {
@@ -46,7 +46,7 @@ impl<'a> TargetFleet<'a> {
     /// Asks a command that answers yes or not yet; `None`: there is none.
     async fn ask(
         &self,
-        name: &'static str,
+        name: CommandName,
         command: Option<&TargetCommand>,
         of: &Incarnation,
     ) -> Result<Option<bool>, CellError> {
@@ -60,7 +60,7 @@ impl<'a> TargetFleet<'a> {
         match ran {
             Ran { code: Some(0), .. } => Ok(Some(true)),
             Ran { code: Some(1), .. } => Ok(Some(false)),
-            Ran { status, .. } => Err(CellError::Command { command: name, reason: status }),
+            Ran { status, .. } => Err(CellError::Command { command: name.name(), reason: status }),
         }
     }
 }
@@ -86,8 +86,8 @@ impl Fleet for TargetFleet<'_> {
     async fn turn(&self, backend: &str, standing: Standing, _: Deregister) -> Result<String, CellError> {
         let (of, commands) = (self.incarnation(backend), self.commands.of());
         let (name, command) = match standing {
-            Standing::In => ("register", &commands.register),
-            Standing::Draining | Standing::Out => ("deregister", &commands.deregister),
+            Standing::In => (CommandName::Register, &commands.register),
+            Standing::Draining | Standing::Out => (CommandName::Deregister, &commands.deregister),
         };
         self.step(name, command.as_ref(), &of).await?;
         Ok(format!("the command `{name}` ended with 0"))
@@ -95,7 +95,7 @@ impl Fleet for TargetFleet<'_> {
 
     async fn drain_reading(&self, backend: &str) -> Result<DrainReading, CellError> {
         let of = self.incarnation(backend);
-        Ok(match self.ask("drained", self.commands.of().drained.as_ref(), &of).await? {
+        Ok(match self.ask(CommandName::Drained, self.commands.of().drained.as_ref(), &of).await? {
             None => DrainReading::Unreadable,
             Some(false) => DrainReading::Lingering,
             Some(true) => DrainReading::InFlight {
@@ -113,7 +113,7 @@ impl Fleet for TargetFleet<'_> {
             incarnation: incarnation.clone(),
             signal: "its command".to_owned(),
         });
-        self.step("terminate", self.commands.of().terminate.as_ref(), &incarnation).await
+        self.step(CommandName::Terminate, self.commands.of().terminate.as_ref(), &incarnation).await
     }
 
     async fn exited(&self, backend: &str, _: Duration) -> Result<(), CellError> {
@@ -131,7 +131,7 @@ impl Fleet for TargetFleet<'_> {
 
     async fn launch(&self, incarnation: &Incarnation, _: bool) -> Result<(), CellError> {
         self.generations.borrow_mut().insert(incarnation.backend.clone(), incarnation.generation);
-        let launched = self.step("launch", self.commands.of().launch.as_ref(), incarnation).await;
+        let launched = self.step(CommandName::Launch, self.commands.of().launch.as_ref(), incarnation).await;
         // It is the new generation's failure, and ends the deploy.
         launched.map_err(|error| CellError::BackendFailed {
             incarnation: incarnation.clone(),
@@ -145,7 +145,7 @@ impl Fleet for TargetFleet<'_> {
 
     async fn healthy(&self, backend: &str) -> bool {
         let of = self.incarnation(backend);
-        let ready = self.ask("ready", self.commands.of().ready.as_ref(), &of).await;
+        let ready = self.ask(CommandName::Ready, self.commands.of().ready.as_ref(), &of).await;
         matches!(ready, Ok(Some(true) | None))
     }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use model::history::{CellStage, Happening};
 use model::job::{Command as AgentCommand, LoadJob};
 use model::plan::Variant;
-use model::target::{POOL, Target};
+use model::target::{CommandName, POOL, Target};
 use model::timeline::{Action, Entry};
 use model::tls::ClientTls;
 use model::units::Nanos;
@@ -72,7 +72,7 @@ pub(super) async fn run<R: Runtime>(
         _ if interrupted => End::Interrupted,
         Ok(()) => End::Completed,
         Err(error) if began.get() => End::Failed(with_help(&error)),
-        Err(error) => return Err(error.and(ended)),
+        Err(error) => return Err(error.and(restored).and(ended)),
     };
     restored?;
     ended?;
@@ -167,9 +167,11 @@ impl<R: Runtime> Against<'_, R> {
             tokio::select! {
                 biased;
                 loaded = &mut measured => {
-                    loaded?;
                     let message = "the timeline had not ended when the load did".to_owned();
                     self.recorder.record(Happening::Warning { message });
+                    self.commands.load_is_over();
+                    self.no_command_runs(&mut timeline).await;
+                    loaded?;
                     false
                 }
                 performed = &mut timeline => {
@@ -183,10 +185,7 @@ impl<R: Runtime> Against<'_, R> {
                     }
                 }
                 () = &mut stop => {
-                    if self.commands.are_running() {
-                        // A command that runs is ended in order.
-                        let _ = tokio::time::timeout(STOP_WITHIN, &mut timeline).await;
-                    }
+                    self.no_command_runs(&mut timeline).await;
                     true
                 }
             }
@@ -197,6 +196,13 @@ impl<R: Runtime> Against<'_, R> {
         Ok(())
     }
 
+    /// Waits until a command that is being stopped has ended: the next to run is `restore`.
+    async fn no_command_runs(&self, timeline: impl Future) {
+        if self.commands.are_running() {
+            let _ = tokio::time::timeout(STOP_WITHIN, timeline).await;
+        }
+    }
+
     /// Performs the timeline: its deploys, as commands.
     async fn perform(&self, entries: &[Entry], origin: Nanos) -> Result<(), CellError> {
         let seed = self.order.plan.seed_of(self.order.cell.repeat);
@@ -204,7 +210,7 @@ impl<R: Runtime> Against<'_, R> {
         let fleet = TargetFleet::new(self.commands, self.recorder);
         in_order(entries, origin, seed, self.recorder, async |entry: &Entry| match &entry.action {
             Action::Roll(_) => match &self.target.commands.roll {
-                Some(command) => self.commands.run("roll", command, &[]).await.map(drop),
+                Some(command) => self.commands.run(CommandName::Roll, command, &[]).await.map(drop),
                 None => Ok(()),
             },
             Action::Deploy(wanted) => match variant.topology.pool(POOL) {

@@ -29,11 +29,13 @@ pub(super) struct Redaction {
 impl Redaction {
     /// Hides the values of `variables`: of all if they were `chosen`, else of those whose names sound secret.
     pub(super) fn of(variables: impl Iterator<Item = (String, String)>, chosen: bool) -> Redaction {
-        let hides = |name: &str, value: &str| {
-            value.len() >= SHORTEST && (chosen || sounds_secret(name) || is_key(name))
-        };
-        let mut values: Vec<_> =
-            variables.filter(|(name, value)| hides(name, value)).map(|(_, value)| value).collect();
+        let hides = |name: &str| chosen || sounds_secret(name) || is_key(name);
+        let hidden = variables.filter(|(name, _)| hides(name)).map(|(_, value)| value);
+        // Output is looked at line by line, and a value may have several, as keys have.
+        let mut values: Vec<String> = hidden
+            .flat_map(|value| value.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>())
+            .filter(|line| line.len() >= SHORTEST)
+            .collect();
         // The longest first: one may be a part of another.
         values.sort_by_key(|value| std::cmp::Reverse(value.len()));
         Redaction { values }
@@ -111,6 +113,14 @@ mod tests {
             Redaction::of(inherited, false).applied("ghp_1234 AKIA99 qwerty"),
             "[hidden] [hidden] qwerty"
         );
+    }
+
+    #[test]
+    fn every_line_of_a_value_is_hidden() {
+        let key = ("DEPLOY_KEY".to_owned(), "-----BEGIN-----\n  c2VjcmV0\r\n-----END-----\n".to_owned());
+        let redaction = Redaction::of(std::iter::once(key), false);
+        assert_eq!(redaction.applied("c2VjcmV0"), "[hidden]");
+        assert_eq!(redaction.applied("key: c2VjcmV0 and more"), "key: [hidden] and more");
     }
 
     #[test]

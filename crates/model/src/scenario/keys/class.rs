@@ -162,7 +162,6 @@ pub(super) fn target<'s>() -> Form<'s, String> {
     })
 }
 
-/// Headers that the generator sets itself, or that would change what a request is.
 /// A host name, without a port.
 fn host<'s>() -> Form<'s, String> {
     text(Text::HostName, |item| {
@@ -179,6 +178,7 @@ fn host<'s>() -> Form<'s, String> {
     })
 }
 
+/// Headers that the generator sets itself, or that would change what a request is.
 const RESERVED: [&str; 6] =
     ["host", "connection", "content-length", "transfer-encoding", "expect", "upgrade"];
 
@@ -192,12 +192,17 @@ pub(super) fn headers<'s>() -> Form<'s, Vec<(String, String)>> {
     Form::new(Is::Map, shape, read_headers, |headers| write_headers(headers))
 }
 
+/// Whether a header may be called so: a token (RFC 9110, section 5.6.2).
+pub(super) fn is_header_name(name: &str) -> bool {
+    let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    !name.is_empty() && name.len() <= limits::KEY && name.chars().all(token)
+}
+
 fn read_headers(item: Item<'_>) -> Option<Vec<(String, String)>> {
     let mut headers = Vec::new();
     for item in item.entries(limits::HEADERS)? {
         let name = item.name.to_ascii_lowercase();
-        let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
-        if name.is_empty() || name.len() > limits::KEY || !name.chars().all(token) {
+        if !is_header_name(&name) {
             item.found.add(Problem::new(format!("`{}` is not a header's name", item.name), item.key()));
         } else if RESERVED.contains(&name.as_str()) || name.starts_with("x-rig-") {
             item.found.add(Problem::new(format!("rig itself sets the header `{}`", item.name), item.key()));

@@ -135,8 +135,7 @@ fn header<'s>() -> Form<'s, HeaderMatch> {
             return item.refuse(problem.help("letters, digits and hyphens are allowed"));
         }
         let value = header.text("a header's value")?;
-        let fits = |c: char| c.is_ascii_alphanumeric() || "-._~:/=@".contains(c);
-        if value.is_empty() || !value.chars().all(fits) {
+        if !HeaderMatch::can_be(value) {
             let problem = header.wrong(format!("a route cannot match the value `{value}`"));
             return item.refuse(problem.help("letters, digits and `- . _ ~ : / = @` are allowed"));
         }

@@ -1,13 +1,13 @@
 //! The keys of `target`: what rig did not launch, and the commands that deploy it.
 
+use super::class::is_header_name;
 use crate::scenario::form::{Form, Is, either, list, quantity, text};
-use crate::scenario::limits;
 use crate::scenario::problem::Problem;
 use crate::scenario::reader::Item;
 use crate::scenario::section::{Read, Section};
 use crate::scenario::shape::{Shape, Text};
 use crate::scenario::written::Written;
-use crate::target::{Target, TargetCommand, TargetCommands, TargetUrl};
+use crate::target::{CommandName, Target, TargetCommand, TargetCommands, TargetUrl};
 use crate::units::Span;
 
 /// How long a command may take, unless it says otherwise.
@@ -74,12 +74,15 @@ fn checked(read: &Read<'_, Target>) -> Target {
     {
         item.found.add(Problem::new("`ca` means nothing without TLS", ca.key()).help("`url: https://…`"));
     }
-    let steps = commands.all().any(|(name, _)| !matches!(name, "roll" | "restore"));
+    let steps = commands.all().any(|(name, _)| name.is_step());
     if let (true, Some(given)) = (steps, read.given("commands")) {
-        let needed =
-            [("terminate", &commands.terminate), ("launch", &commands.launch), ("ready", &commands.ready)];
+        let needed = [
+            (CommandName::Terminate, &commands.terminate),
+            (CommandName::Launch, &commands.launch),
+            (CommandName::Ready, &commands.ready),
+        ];
         let missing: Vec<_> =
-            needed.iter().filter(|(_, step)| step.is_none()).map(|(name, _)| *name).collect();
+            needed.iter().filter(|(_, step)| step.is_none()).map(|(name, _)| name.name()).collect();
         if !missing.is_empty() {
             let message =
                 format!("a deploy step by step needs the commands {} as well", missing.join(" and "));
@@ -104,23 +107,23 @@ fn checked(read: &Read<'_, Target>) -> Target {
 
 fn commands<'s>() -> Form<'s, TargetCommands> {
     Section::new("commands", "What deploys a target.", TargetCommands::default())
-        .maybe("roll", command(), |it| &mut it.roll)
+        .maybe(CommandName::Roll.name(), command(), |it| &mut it.roll)
         .about("The whole deploy, such as `[kubectl, rollout, restart, deploy/shop]`.")
-        .maybe("deregister", command(), |it| &mut it.deregister)
+        .maybe(CommandName::Deregister.name(), command(), |it| &mut it.deregister)
         .about("Takes `{backend}` out of the balancer.")
-        .maybe("drained", command(), |it| &mut it.drained)
+        .maybe(CommandName::Drained.name(), command(), |it| &mut it.drained)
         .about("Whether `{backend}` has nothing in flight: exit code 0 is yes, 1 is not yet.")
-        .maybe("terminate", command(), |it| &mut it.terminate)
+        .maybe(CommandName::Terminate.name(), command(), |it| &mut it.terminate)
         .about("Ends `{backend}`, and returns once it has ended.")
-        .maybe("launch", command(), |it| &mut it.launch)
+        .maybe(CommandName::Launch.name(), command(), |it| &mut it.launch)
         .about(
             "Starts the next generation of `{backend}`, and returns; `{generation}` is its number, from 2.",
         )
-        .maybe("ready", command(), |it| &mut it.ready)
+        .maybe(CommandName::Ready.name(), command(), |it| &mut it.ready)
         .about("Whether the new `{backend}` can serve: exit code 0 is yes, 1 is not yet.")
-        .maybe("register", command(), |it| &mut it.register)
+        .maybe(CommandName::Register.name(), command(), |it| &mut it.register)
         .about("Puts `{backend}` back into the balancer.")
-        .maybe("restore", command(), |it| &mut it.restore)
+        .maybe(CommandName::Restore.name(), command(), |it| &mut it.restore)
         .about("Puts everything back as it was, at every orderly end of a cell.")
         .whole()
 }
@@ -194,8 +197,7 @@ fn host(item: Item<'_>) -> Option<String> {
 
 pub(super) fn header(item: Item<'_>) -> Option<String> {
     let text = item.text("a header")?;
-    let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
-    match !text.is_empty() && text.len() <= limits::KEY && text.chars().all(token) {
+    match is_header_name(text) {
         true => Some(text.to_owned()),
         false => item.refuse(item.wrong("it is not a header's name")),
     }

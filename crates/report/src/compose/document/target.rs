@@ -95,7 +95,7 @@ pub(super) fn commands(run: &RunSummary) -> Option<Table> {
             };
             let took = command.took_ms.map_or(NONE.to_owned(), millis);
             let mut row = names(run, cell);
-            row.extend([Cell::plain(&command.command), Cell::plain(&command.words)]);
+            row.extend([Cell::plain(command.command.name()), Cell::plain(&command.words)]);
             row.extend([Cell::plain(millis(command.began_ms)), Cell::plain(took), status]);
             rows.push(row);
         }
@@ -103,5 +103,12 @@ pub(super) fn commands(run: &RunSummary) -> Option<Table> {
     let mut columns = Vec::from(Column::left(["target", "variant", "step", "command"]));
     columns.extend(Column::right(["began", "took"]));
     columns.extend(Column::left(["ended"]));
-    (!rows.is_empty()).then(|| Table { title: "Commands".to_owned(), columns, rows, notes: vec![] })
+    let unkept = targets(run).flat_map(|(cell, target)| target.commands.iter().map(move |it| (cell, it)));
+    let notes = unkept.filter_map(|(cell, command)| {
+        let bytes = command.unkept_bytes?;
+        let name = command.command;
+        Some(format!("{}: {bytes} bytes of the output of {name} were not kept.", run.label(cell)))
+    });
+    let notes = notes.collect();
+    (!rows.is_empty()).then(|| Table { title: "Commands".to_owned(), columns, rows, notes })
 }

@@ -1,7 +1,7 @@
 //! The control with power: the variant that shows, in the same run, that what was not lost could have been.
 
 use model::claim::{Claim, Metric, Operand};
-use model::control::{Says, is_harmed, unfit};
+use model::control::{Says, is_alike, is_harmed, unfit};
 
 use super::{ClaimVerdict, Holding, Judge, Role};
 use crate::figure::bounds::Words;
@@ -27,7 +27,8 @@ impl Power {
 
 impl Judge<'_> {
     /// What shows that `cell` could have lost some of `loss`, among `controls`, which are those of its balancer and
-    /// repeat, in the order of the plan. Of several it is the one about `loss` itself, then the one that lost most.
+    /// repeat, in the order of the plan. Of several it is the one about `loss` itself, then the one that lost most; those
+    /// about another program or URL count only where there are no others.
     /// `Ok(None)`: nothing happens to the cell, so nothing needs to be shown to harm. `Err`: why nothing shows it.
     pub(super) fn power(
         &self,
@@ -42,13 +43,19 @@ impl Judge<'_> {
         };
         let mut best: Option<(bool, Power)> = None;
         let mut whys = Vec::new();
-        for (control, verdict) in self.plan.control.iter().zip(controls) {
+        let fits = |(control, verdict)| {
+            let control: &Claim = control;
             let (Says::Loss(shown), Some(variant)) =
                 (control.says(), self.plan.variant(&control.left.variant))
             else {
-                continue;
+                return None;
             };
-            if !shown.shows(loss) || unfit(variant, about).is_some() {
+            (shown.shows(loss) && unfit(variant, about).is_none()).then_some((control, verdict, variant))
+        };
+        let fitting: Vec<_> = self.plan.control.iter().zip(controls).filter_map(fits).collect();
+        let some_are_alike = fitting.iter().any(|(.., variant)| is_alike(variant, about));
+        for (control, verdict, variant) in fitting {
+            if some_are_alike && !is_alike(variant, about) {
                 continue;
             }
             let text = &control.text;

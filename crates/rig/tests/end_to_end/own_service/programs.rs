@@ -15,6 +15,17 @@ pub(super) const NGINX: &str = "
       ready: { path: /healthz, within: 20s }
       stop_signal: SIGNAL";
 
+/// The same in containers.
+pub(super) const IMAGE: &str = "
+      image: NAME
+      command: [python3, /server.py, '{host}', '{port}', exit]
+      versions: [v1, v2]
+      ready: { path: /healthz, within: 20s }
+      identity_header: X-Version";
+
+/// The server of `examples/own-service`.
+pub(super) const SERVER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/own-service/server.py");
+
 /// As `server.py`, with ways to misbehave.
 const TESTING: &str = "
 import os, subprocess, sys, time
@@ -31,8 +42,9 @@ if way == 'stubborn':
     with open('pids', 'a') as pids:
         pids.write(f'{os.getpid()}\\n{child.pid}\\n')
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    way = 'exit'
 import asyncio, server
+if way == 'stubborn':
+    way, server.LINGER = 'linger', 600
 asyncio.run(server.main(host, port, way))
 ";
 
@@ -55,8 +67,7 @@ exec nginx -p "$PWD/run-$3" -c nginx.conf
 
 /// The files of the programs.
 pub(super) fn write(rig: &Sandbox) {
-    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/own-service/server.py");
-    rig.write("server.py", std::fs::read_to_string(example).unwrap());
+    rig.write("server.py", std::fs::read_to_string(SERVER).unwrap());
     rig.write("testing.py", TESTING);
     rig.write("static.sh", STATIC);
 }

@@ -20,8 +20,15 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) fn begin(rig: &Sandbox) -> Service {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let service = Service { address: listener.local_addr().unwrap(), directory: rig.path().to_owned() };
+        Service::begin_at(rig, "127.0.0.1:0".parse().unwrap(), rig.path())
+    }
+
+    /// At an address, with its files in a directory of its own.
+    pub(crate) fn begin_at(rig: &Sandbox, address: SocketAddr, directory: &Path) -> Service {
+        let listener = TcpListener::bind(address).unwrap();
+        let directory = rig.path().join(directory);
+        fs::create_dir_all(&directory).unwrap();
+        let service = Service { address: listener.local_addr().unwrap(), directory };
         service.set("version", "v1");
         let (directory, asked) = (service.directory.clone(), Arc::new(AtomicU64::new(0)));
         // It ends with the test's process; its connections end with their clients.
@@ -32,6 +39,10 @@ impl Service {
             }
         });
         service
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.address.port()
     }
 
     pub(crate) fn url(&self) -> String {
@@ -85,27 +96,34 @@ pub(crate) struct Standing {
     child: Child,
     pub(crate) name: String,
     pub(crate) url: String,
+    /// The curl command that it names.
+    pub(crate) curl: String,
 }
 
 impl Standing {
     pub(crate) fn begin(rig: &Sandbox, balancer: BalancerKind) -> Standing {
+        Standing::begin_with(rig, balancer, "{}")
+    }
+
+    /// With keys of the listener.
+    pub(crate) fn begin_with(rig: &Sandbox, balancer: BalancerKind, listener: &str) -> Standing {
         let name = format!("standing-{}-{balancer}", std::process::id());
         rig.write(
             "standing.yaml",
             format!(
                 "name: {name}\nquestion: Who deploys it?\ntopology:\n  pools: {{ web: {{ backends: 3, boot: 50ms, latency: \
-                 {{ uniform: [20ms, 150ms] }} }} }}\n  routes: {{ all: {{ path: /, to: web }} }}\n\
+                 {{ uniform: [20ms, 150ms] }} }} }}\n  routes: {{ all: {{ path: /, to: web }} }}\n  listener: {listener}\n\
                  load: {{ rate: 10/s, for: 5s }}\n"
             ),
         );
         let up = rig.command(["up", "standing.yaml", "--runtime", "process"]).on([balancer]);
         let mut child = up.as_command().stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut sheet = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let line = sheet.find(|line| line.contains("curl") && line.contains("http://")).expect("a curl line");
-        let url = line.split(['\'', ' ']).find(|word| word.starts_with("http://")).unwrap().to_owned();
+        let line = sheet.find(|line| line.contains("curl") && line.contains("://")).expect("a curl line");
+        let url = line.split(['\'', ' ']).find(|word| word.starts_with("http")).unwrap().to_owned();
         // Who stops reading would end what writes.
         std::thread::spawn(move || sheet.for_each(drop));
-        Standing { child, name, url }
+        Standing { child, name, url, curl: line }
     }
 }
 

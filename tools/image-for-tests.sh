@@ -1,0 +1,61 @@
+#!/bin/bash
+# Packs programs of this machine, with the libraries that they need, into the tar of an image, for tests where no registry
+# answers. A shell is always in it; `python3` brings its standard library. A path is a file, which lies at the root.
+#
+#   tools/image-for-tests.sh sleep python3 ./server.py | docker import - shop:1
+set -euo pipefail
+
+PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
+stage=$(mktemp -d)
+trap 'rm -rf "$stage"' EXIT
+
+fail() {
+    printf 'image-for-tests: %s\n' "$@" >&2
+    exit 3
+}
+
+# Copies a file to its own path. Links on the way become directories, so that every name leads to it.
+put() {
+    [ ! -e "$stage$1" ] || return 0
+    mkdir -p "$stage$(dirname "$1")"
+    cp -L "$1" "$stage$1"
+}
+
+# The libraries of these files.
+libraries() {
+    # What is linked statically has none.
+    { ldd "$@" 2>/dev/null || true; } | grep -o '/[^ ]*\.so[^ ]*' | sort -u | while read -r library; do put "$library"; done
+}
+
+mkdir -p "$stage"/{usr/bin,usr/sbin,usr/lib,usr/lib64,etc,tmp}
+chmod 1777 "$stage/tmp"
+for directory in bin sbin lib lib64; do ln -s "usr/$directory" "$stage/$directory"; done
+echo 'root:x:0:0:root:/root:/bin/sh' >"$stage/etc/passwd"
+echo 'root:x:0:' >"$stage/etc/group"
+
+for program in sh "$@"; do
+    case $program in
+    */*)
+        cp -L "$program" "$stage/"
+        continue
+        ;;
+    # The system's own: a version manager's is a script, and lies elsewhere.
+    python3) path=/usr/bin/python3 ;;
+    *) path=$(command -v "$program") || fail "$program is not on this machine" ;;
+    esac
+    [ -x "$path" ] || fail "$path is not on this machine"
+    path=$(realpath "$path")
+    put "$path"
+    libraries "$path"
+    [ -e "$stage/usr/bin/$program" ] || ln -s "$path" "$stage/usr/bin/$program"
+    if [ "$program" = python3 ]; then
+        library=$("$path" -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')
+        mkdir -p "$stage$library"
+        tar --create --file - --directory "$library" --dereference --exclude=test --exclude=idlelib --exclude=ensurepip \
+            --exclude='config-*' --exclude='*-packages' --exclude=__pycache__ --exclude='sitecustomize.py' . |
+            tar --extract --file - --directory "$stage$library"
+        find "$library/lib-dynload" -name '*.so' -exec ldd {} + 2>/dev/null | grep -o '/[^ ]*\.so[^ ]*' | sort -u |
+            while read -r found; do case $found in *:) ;; *) put "$found" ;; esac done
+    fi
+done
+tar --create --file - --directory "$stage" .

@@ -18,7 +18,7 @@ use crate::target::CommandName;
 use crate::timeline::{Drain, FaultKind, Strategy};
 use crate::units::{Nanos, Share, Span};
 
-pub use parts::{BALANCER, CellStage, Setting, WORKER, WindowDerivation};
+pub use parts::{BALANCER, CellStage, CurlAnswer, Setting, WORKER, WindowDerivation};
 
 /// One event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -401,18 +401,7 @@ pub enum Happening {
         proof: String,
     },
     /// curl asked the listener.
-    Curl {
-        /// The timeline's entry.
-        entry: String,
-        /// The command line.
-        command: String,
-        /// What `-v` says: request and response headers.
-        transcript: String,
-        /// The first bytes of the response's body.
-        body: String,
-        /// How curl ended.
-        status: String,
-    },
+    Curl(CurlAnswer),
     /// Two clocks read together, so that wall-clock logs can be placed on the monotonic axis.
     Clocks {
         /// Wall clock, nanoseconds since the Unix epoch.

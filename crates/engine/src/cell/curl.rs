@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
-use model::history::Happening;
+use model::history::{CurlAnswer, Happening};
 use model::timeline::CurlRequest;
 use tokio::process::Command;
 
@@ -77,7 +77,7 @@ pub(super) async fn curl(
         }
         Err(_) => (String::new(), String::new(), format!("killed after {} s", (WITHIN + GRACE).as_secs())),
     };
-    Ok(Happening::Curl { entry: entry.to_owned(), command, transcript, body, status })
+    Ok(Happening::Curl(CurlAnswer { entry: entry.to_owned(), command, transcript, body, status }))
 }
 
 /// As a shell would take it.

@@ -40,3 +40,18 @@ pub struct WindowDerivation {
     /// Requests in that baseline. Fewer than 3 / samples of requests are slower, at 95 % confidence.
     pub samples: u64,
 }
+
+/// What curl was answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CurlAnswer {
+    /// The timeline's entry.
+    pub entry: String,
+    /// The command line.
+    pub command: String,
+    /// What `-v` says: request and response headers.
+    pub transcript: String,
+    /// The first bytes of the response's body.
+    pub body: String,
+    /// How curl ended.
+    pub status: String,
+}

@@ -1,6 +1,6 @@
 //! What curl was told while the load ran.
 
-use model::history::{Event, Happening};
+use model::history::{CurlAnswer, Event, Happening};
 use model::identity::STAMP_HEADER;
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +23,7 @@ impl Transcript {
     /// Everything that curl said in `history`.
     pub fn all(history: &[Event]) -> Vec<Transcript> {
         let curl = |event: &Event| match event.what.clone() {
-            Happening::Curl { entry, command, transcript, body, status } => {
+            Happening::Curl(CurlAnswer { entry, command, transcript, body, status }) => {
                 Some(Transcript { entry, command, transcript, body, status })
             }
             _ => None,

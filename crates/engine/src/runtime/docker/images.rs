@@ -172,7 +172,7 @@ impl ImageSource {
             component: of.name(),
             present: self.inspected(&official.pinned()).await?.is_some(),
             reference: Some(official.pinned()),
-            digest: Some(official.digest),
+            digest: official.digest,
             why: format!("to be pulled, or else {otherwise}"),
         })
     }
@@ -279,21 +279,26 @@ impl ImageSource {
     /// The official image, if the engine has it; else whatever bears its tag there.
     async fn local(&self, official: &Official) -> Result<Option<ImageUsed>, DockerError> {
         let (pinned, tagged) = (official.pinned(), official.tagged());
-        if self.inspected(&pinned).await?.is_some() {
-            let digest = official.digest.clone();
-            return Ok(Some(ImageUsed { reference: pinned, digest, origin: "local".to_owned() }));
+        if let Some(image) = self.inspected(&pinned).await? {
+            let digest = official.digest.clone().unwrap_or_else(|| content(&image));
+            let origin = format!("local{}", official.reservation());
+            return Ok(Some(ImageUsed { reference: pinned, digest, origin }));
         }
+        let Some(digest) = &official.digest else { return Ok(None) };
         Ok(self.inspected(&tagged).await?.map(|image| ImageUsed {
             reference: tagged,
             digest: content(&image),
-            origin: format!("local, but its content is not the pinned {}", official.digest),
+            origin: format!("local, but its content is not the pinned {digest}"),
         }))
     }
 
     async fn pulled(&self, official: &Official) -> Result<ImageUsed, DockerError> {
-        let (reference, digest) = (official.pinned(), official.digest.clone());
+        let reference = official.pinned();
         match self.inspected(&reference).await? {
-            Some(_) => Ok(ImageUsed { reference, digest, origin: "pulled".to_owned() }),
+            Some(image) => {
+                let digest = official.digest.clone().unwrap_or_else(|| content(&image));
+                Ok(ImageUsed { reference, digest, origin: format!("pulled{}", official.reservation()) })
+            }
             None => Err(DockerError::Refused {
                 doing: format!("keep the image `{reference}`"),
                 reason: "it reported the pull as done, but does not have the image".to_owned(),

@@ -14,8 +14,8 @@ pub(super) struct Official {
     pub(super) repository: String,
     /// The release, for people.
     pub(super) tag: String,
-    /// The index's digest, `sha256:…`: what is pulled.
-    pub(super) digest: String,
+    /// The index's digest, `sha256:…`: what is pulled. `None`: whatever bears the tag.
+    pub(super) digest: Option<String>,
 }
 
 impl Official {
@@ -24,9 +24,22 @@ impl Official {
         all().remove(name).expect("a test holds that docker/images.yaml names everything that has an image")
     }
 
-    /// Its content, whatever the tag means today.
+    /// Its content, whatever the tag means today; only the tag, if nothing more is known of it.
     pub(super) fn pinned(&self) -> String {
-        format!("{}:{}@{}", self.repository, self.tag, self.digest)
+        match &self.digest {
+            Some(digest) => format!("{}@{digest}", self.tagged()),
+            None => self.tagged(),
+        }
+    }
+
+    /// What is pulled: the content, else the tag.
+    pub(super) fn wanted(&self) -> &str {
+        self.digest.as_deref().unwrap_or(&self.tag)
+    }
+
+    /// How far its content is known, in words for the records of a run.
+    pub(super) fn reservation(&self) -> &'static str {
+        if self.digest.is_some() { "" } else { ", by its tag: docker/images.yaml pins no content of it" }
     }
 
     /// Whatever bears its tag.
@@ -44,13 +57,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_program_that_a_component_runs_has_an_image_that_is_pinned() {
+    fn every_program_that_a_component_runs_has_an_image_with_a_tag() {
         for program in crate::components::programs() {
             assert!(all().contains_key(program.name), "docker/images.yaml lacks {}", program.name);
         }
         for (name, image) in all() {
-            let digits = image.digest.strip_prefix("sha256:").unwrap_or_default();
-            assert!(digits.len() == 64 && digits.bytes().all(|b| b.is_ascii_hexdigit()), "{name}: {image:?}");
+            let digits =
+                image.digest.as_ref().map(|digest| digest.strip_prefix("sha256:").unwrap_or_default());
+            let is_hash = |digits: &str| digits.len() == 64 && digits.bytes().all(|b| b.is_ascii_hexdigit());
+            assert!(digits.is_none_or(is_hash), "{name}: {image:?}");
             assert!(!image.tag.is_empty() && image.tag != "latest", "{name}: {image:?}");
         }
     }

@@ -94,7 +94,7 @@ async fn registry(docker: &Docker) -> Official {
             let _ = connection.write_all(&[head.into_bytes(), body].concat()).await;
         }
     });
-    Official { repository: format!("{address}/{REPOSITORY}"), tag: "1.0".into(), digest: pinned }
+    Official { repository: format!("{address}/{REPOSITORY}"), tag: "1.0".into(), digest: Some(pinned) }
 }
 
 #[tokio::test]
@@ -117,7 +117,7 @@ async fn an_image_is_pulled_once_by_its_digest_and_can_be_used_by_its_reference(
 
     let expected = |origin: &str| ImageUsed {
         reference: official.pinned(),
-        digest: official.digest.clone(),
+        digest: official.digest.clone().unwrap(),
         origin: origin.into(),
     };
     assert_eq!(first, expected("pulled"));
@@ -141,14 +141,15 @@ async fn an_image_of_the_wanted_tag_is_used_and_told_apart_from_the_pinned_one()
     docker.remove_image(&official.tagged(), None::<RemoveImageOptions>, None).await.unwrap();
     let used = used.unwrap();
     assert_eq!(used.reference, official.tagged());
-    assert_ne!(used.digest, official.digest);
+    assert_ne!(Some(used.digest), official.digest);
     assert!(used.origin.starts_with("local, but its content is not the pinned sha256:"), "{}", used.origin);
 }
 
 #[tokio::test]
 async fn why_a_pull_failed_is_told_in_the_registrys_words() {
     let Some(docker) = docker().await else { return };
-    let official = Official { digest: digest(b"something that it doesn't have"), ..registry(&docker).await };
+    let official =
+        Official { digest: Some(digest(b"something that it doesn't have")), ..registry(&docker).await };
     let told = pull(&docker, &official, &|_| ()).await.unwrap_err();
     assert!(told.contains("manifest unknown"), "{told}");
     let gone = Official { repository: "127.0.0.1:1/rig-test/gone".into(), ..official };

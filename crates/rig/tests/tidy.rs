@@ -109,7 +109,9 @@ fn balancers_are_named_one_by_one_in_two_places_only() {
         .into_iter()
         .filter(|(path, _)| !is_test(path))
         .filter(|(_, text)| {
-            ["Nginx", "Haproxy", "Envoy"].iter().any(|k| text.contains(&format!("BalancerKind::{k}")))
+            ["Nginx", "Haproxy", "Envoy", "Caddy", "Traefik"]
+                .iter()
+                .any(|k| text.contains(&format!("BalancerKind::{k}")))
         })
         .map(|(path, _)| path)
         .collect();

@@ -144,6 +144,11 @@ pub(super) fn missing(balancer: &'static dyn Balancer) -> impl Iterator<Item = L
             Capability::ReloadDeregister,
             "rig can't take a backend out of it",
         ),
+        (
+            balancer.adopts().is_none(),
+            Capability::OwnConfiguration,
+            "rig can't take over configurations of its kind",
+        ),
         (balancer.reloads().is_none(), Capability::ForgetfulReload, "rig can't reload it"),
         (balancer.probes().is_none(), Capability::ActiveHealthChecks, "it does not probe its backends"),
         (!balancer.has_view(), Capability::InFlightView, "it does not say what each backend has in flight"),

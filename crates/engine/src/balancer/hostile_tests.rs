@@ -24,7 +24,7 @@ fn site() -> Site {
 }
 
 /// A whole line of each balancer's, and of each layer.
-const LINES: [(BalancerKind, &str); 6] = [
+const LINES: [(BalancerKind, &str); 8] = [
     (
         BalancerKind::Nginx,
         r#"{"id":"42","ts":"1700000000.250","status":200,"upstream":"127.9.9.3:20000, 127.9.9.4:20000","upstream_status":"502, 200","upstream_seconds":"0.001, 0.050","seconds":0.051,"method":"GET","uri":"/","pool":"web","client":"127.0.0.1:9","nth":3,"completion":"OK"}"#,
@@ -38,6 +38,14 @@ const LINES: [(BalancerKind, &str); 6] = [
         r#"{"id":"9","ts":"1700000000.500","ms":30,"status":503,"upstream":"127.9.9.4:20000","flags":"UC","attempts":2,"pool":"web"}"#,
     ),
     (
+        BalancerKind::Caddy,
+        r#"{"level":"error","ts":1795727054.5549314,"status":502,"id":"11","retries":1,"upstream":"127.9.9.4:20000","pool":"web","error":"EOF"}"#,
+    ),
+    (
+        BalancerKind::Traefik,
+        r#"{"DownstreamStatus":502,"Duration":2228882,"RetryAttempts":1,"ServiceAddr":"127.9.9.4:20000","ServiceName":"web@file","StartUTC":"2026-11-26T21:11:18.515596556Z","request_X-Rig-Seq":"11"}"#,
+    ),
+    (
         BalancerKind::Nginx,
         r#"{"layer":"4","ts":"1700000000.250","ms":30,"upstream":"127.9.9.3:20000","flags":"200"}"#,
     ),
@@ -49,7 +57,7 @@ const LINES: [(BalancerKind, &str); 6] = [
 ];
 
 /// What each balancer that has a view says of its backends.
-const VIEWS: [(BalancerKind, &str); 2] = [
+const VIEWS: [(BalancerKind, &str); 3] = [
     (
         BalancerKind::Haproxy,
         "# pxname,svname,qcur,scur,status\nweb,web-1,0,3,DRAIN\nweb,web-2,0,0,UP 1/2\n\n",
@@ -58,6 +66,7 @@ const VIEWS: [(BalancerKind, &str); 2] = [
         BalancerKind::Envoy,
         r#"{"cluster_statuses":[{"name":"web","host_statuses":[{"address":{"socket_address":{"address":"127.9.9.3","port_value":20000}},"stats":[{"name":"rq_active","type":"GAUGE","value":"2"}],"health_status":{"eds_health_status":"DRAINING","failed_active_health_check":true}}]}]}"#,
     ),
+    (BalancerKind::Caddy, r#"[{"address":"127.9.9.3:20000","num_requests":2,"fails":0}]"#),
 ];
 
 fn log(kind: BalancerKind) -> &'static dyn LogsRequests {

@@ -2,6 +2,7 @@
 //! thing that its balancer can do beside forwarding. What it does not return is missing.
 
 mod adoption;
+mod caddy;
 mod capabilities;
 mod envoy;
 mod error;
@@ -17,6 +18,7 @@ mod shortage;
 mod site;
 mod templates;
 mod tls;
+mod traefik;
 
 use std::time::Duration;
 
@@ -61,6 +63,10 @@ pub trait Balancer: Sync {
     ) -> Result<Vec<ConfigFile>, RenderError>;
     /// The arguments that run it in the foreground with its `files`.
     fn arguments(&self, topology: &Topology, site: &Site, files: &[ConfigFile]) -> Vec<String>;
+    /// What it needs in its environment.
+    fn variables(&self, _topology: &Topology, _site: &Site) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
     /// The signal that ends it gracefully, with its log written.
     fn graceful_stop(&self) -> Signal {
         Signal::Term
@@ -93,6 +99,10 @@ pub trait Balancer: Sync {
     /// Whether it has one.
     fn has_view(&self) -> bool {
         self.view().is_some()
+    }
+    /// Whether that says which backends are down.
+    fn sees_health(&self) -> bool {
+        self.view().is_some_and(|view| view.tells_health)
     }
     /// How it takes backends out.
     fn deregisters(&self) -> Option<&'static dyn Deregisters> {
@@ -138,6 +148,8 @@ pub fn adapter(kind: BalancerKind) -> &'static dyn Balancer {
         BalancerKind::Nginx => &nginx::Nginx,
         BalancerKind::Haproxy => &haproxy::Haproxy,
         BalancerKind::Envoy => &envoy::Envoy,
+        BalancerKind::Caddy => &caddy::Caddy,
+        BalancerKind::Traefik => &traefik::Traefik,
     }
 }
 
@@ -237,6 +249,8 @@ pub struct ViewQuery {
     pub ask: Ask,
     /// Reads the answer.
     pub read: fn(&str, &Site) -> Result<View, ViewError>,
+    /// Whether the answer says which backends are down; else it only counts requests, and calls every backend up.
+    pub tells_health: bool,
 }
 
 /// A question to a balancer's control interface.

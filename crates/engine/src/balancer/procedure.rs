@@ -96,6 +96,13 @@ pub enum Sighting {
     },
     /// Its log says so of every worker that had begun before the change.
     OldWorkers(OldWorkers),
+    /// A request through its listener is answered with a status.
+    Serves {
+        /// The request's path.
+        path: String,
+        /// The status.
+        status: u16,
+    },
 }
 
 /// What a log says about the workers that had begun before a change: as many lines of the one kind in all as

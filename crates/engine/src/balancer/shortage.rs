@@ -14,6 +14,14 @@ const SYSTEM: [&str; 7] = [
     "Out of memory",
 ];
 
+/// The same in Go, which has words of its own for them.
+pub(super) const IN_GO: [&str; 4] = [
+    "too many open files",
+    "cannot assign requested address",
+    "no buffer space available",
+    "cannot allocate memory",
+];
+
 /// Whether a line of what `balancer` wrote says so.
 pub(crate) fn tells_of_shortage(balancer: &dyn Balancer, line: &str) -> bool {
     // Some write the system's words with an underscore for each blank.

@@ -128,7 +128,12 @@ fn envoys_flags_come_one_by_one_and_the_first_reason_counts() {
 #[test]
 fn a_log_of_a_users_own_may_lack_ids_and_all_else_but_time_and_status() {
     for kind in BalancerKind::ALL {
-        let read = line(kind, r#"{"ts":"1700000000.100","status":200}"#);
+        let text = match kind {
+            BalancerKind::Caddy => r#"{"ts":1700000000.1,"status":200}"#,
+            BalancerKind::Traefik => r#"{"StartUTC":"2023-11-14T22:13:20.1Z","DownstreamStatus":200}"#,
+            _ => r#"{"ts":"1700000000.100","status":200}"#,
+        };
+        let read = line(kind, text);
         assert_eq!((read.id, read.status, read.attempts.len(), read.reason), (None, 200, 0, None), "{kind}");
     }
 }

@@ -1,3 +1,4 @@
+use model::catalog::Capability;
 use model::plan::Plan;
 use model::scenario::{Choice, Scenario};
 
@@ -43,14 +44,23 @@ fn without_tls_nothing_is_said_of_it() {
 #[test]
 fn the_balancer_has_the_key_only_where_it_ends_tls_and_the_authority_only_where_it_verifies() {
     for kind in BalancerKind::ALL {
+        let forwards = catalog().lacks(kind, Capability::Layer4).is_none();
+        let of = |listener: &str| forwards || !listener.contains("layer: 4");
         for (listener, key, authority) in [
             ("tls: terminate", true, false),
             ("tls: reencrypt", true, true),
-            ("layer: 4, tls: passthrough", false, kind != BalancerKind::Nginx),
-        ] {
+            (
+                "layer: 4, tls: passthrough",
+                false,
+                matches!(kind, BalancerKind::Haproxy | BalancerKind::Envoy),
+            ),
+        ]
+        .into_iter()
+        .filter(|(listener, ..)| of(listener))
+        {
             let (text, settings) = rendered(kind, listener);
             assert_eq!(text.contains(KEY), key, "{kind} {listener}: {text}");
-            // nginx sends no probes.
+            // nginx sends no probes, and Traefik's are connections without TLS.
             assert_eq!(text.contains(AUTHORITY), authority, "{kind} {listener}: {text}");
             assert!(settings.iter().any(|setting| setting.name == "tls"), "{kind} {listener}");
         }
@@ -63,6 +73,8 @@ fn whoever_speaks_tls_with_backends_verifies_their_name() {
         (BalancerKind::Nginx, "proxy_ssl_verify on;", "proxy_ssl_name rig.test;"),
         (BalancerKind::Haproxy, "verify required", "verifyhost rig.test"),
         (BalancerKind::Envoy, "trusted_ca", "matcher: {exact: rig.test}"),
+        (BalancerKind::Caddy, "tls_trust_pool file {", "tls_server_name rig.test"),
+        (BalancerKind::Traefik, "rootCAs: [\"/run/", "serverName: \"rig.test\""),
     ] {
         let (text, _) = rendered(kind, "tls: reencrypt");
         assert!(text.contains(verification) && text.contains(name), "{text}");
@@ -75,6 +87,7 @@ fn what_passes_through_is_looked_at_for_the_name_that_is_asked_for() {
         (BalancerKind::Nginx, "ssl_preread on;"),
         (BalancerKind::Haproxy, "req.ssl_sni"),
         (BalancerKind::Envoy, "server_names: [\"rig.test\"]"),
+        (BalancerKind::Traefik, "rule: \"HostSNI(`rig.test`)\""),
     ] {
         let (text, _) = rendered(kind, "layer: 4, tls: passthrough");
         assert!(text.contains(looked_at), "{text}");

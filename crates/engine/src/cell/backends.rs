@@ -152,6 +152,7 @@ impl<R: Runtime> Backends<'_, R> {
                 pod,
                 runs: Runs::Agent("backend"),
                 arguments: vec![],
+                variables: vec![],
                 directory,
             })
             .await?;

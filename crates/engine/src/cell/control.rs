@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use super::backends::Backends;
 use super::error::CellError;
+use super::listener::BalancerListener;
 use crate::balancer::Templates;
 use crate::balancer::{
     Ask, BackendView, Balancer, Change, ConfigFile, DrainSignal, OldWorkers, Rotation, Sighting, Site,
@@ -212,6 +213,12 @@ impl<'a, R: Runtime> Control<'a, R> {
                     let answer = self.ask(ask).await?;
                     (answer.lines().any(|said| said == line), format!("no `{line}` in `{}`", answer.trim()))
                 }
+                Sighting::Serves { path, status } => {
+                    let listener = BalancerListener::of(self.site, None);
+                    let listener = listener.map_err(|error| self.failed(error.to_string()))?;
+                    let answered = listener.status(path, None, None).await;
+                    (answered == Ok(*status), format!("{path} is answered {answered:?}, not {status}"))
+                }
                 Sighting::OldWorkers(workers) => {
                     let missing = format!("{} lacks `{}` of an old worker", workers.log, workers.then);
                     (self.all_did(workers, log_began)?, missing)
@@ -249,9 +256,9 @@ impl<'a, R: Runtime> Control<'a, R> {
         Ok(self.view().await?.unwrap_or_default().into_iter().find(|view| view.backend == backend))
     }
 
-    /// Whether it has a view.
-    pub(super) fn sees(&self) -> bool {
-        self.adapter().has_view()
+    /// Whether its view says which backends are down.
+    pub(super) fn sees_health(&self) -> bool {
+        self.adapter().sees_health()
     }
 
     /// Requests in flight at `backend`, as the balancer counts them.

@@ -53,6 +53,7 @@ pub(super) async fn launch<R: Runtime>(
             pod,
             runs: Runs::Agent("load"),
             arguments: vec![],
+            variables: vec![],
             directory: directory.to_owned(),
         })
         .await?;

@@ -43,7 +43,7 @@ pub(super) struct Lookout {
 /// The other end of a [`Lookout`].
 pub(super) struct Looking(mpsc::UnboundedReceiver<News>);
 
-/// A lookout; `sees` says whether the balancer has a view.
+/// A lookout; `sees` says whether the balancer's view tells who is down.
 pub(super) fn lookout(sees: bool) -> (Lookout, Looking) {
     let (news, looking) = mpsc::unbounded_channel();
     (Lookout { news, sees }, Looking(looking))
@@ -80,7 +80,7 @@ pub(super) async fn follow<R: Runtime>(
     out: impl Fn(&str) -> bool,
     mut looking: Looking,
 ) -> Infallible {
-    if !control.sees() {
+    if !control.sees_health() {
         return std::future::pending().await;
     }
     let mut watched: BTreeMap<String, Watched> = BTreeMap::new();

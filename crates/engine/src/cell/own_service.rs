@@ -48,6 +48,7 @@ impl<R: Runtime> Backends<'_, R> {
                 pod: &self.pods[backend],
                 runs: Runs::Own(&own),
                 arguments: service.words(&place),
+                variables: vec![],
                 directory: directory.clone(),
             })
             .await?;

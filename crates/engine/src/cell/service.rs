@@ -83,6 +83,7 @@ impl<R: Runtime> RunningService<'_, R> {
                 pod: &self.pod,
                 runs: Runs::Program(self.service.program.into()),
                 arguments: start.arguments.clone(),
+                variables: vec![],
                 directory: self.directory.clone(),
             })
             .await?;

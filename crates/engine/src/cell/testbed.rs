@@ -222,7 +222,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
         let mut generator = generator.begin(self.recorder, job).await?;
         load_began.set(true);
         let origin = generator.origin;
-        let (lookout, looking) = lookout::lookout(control.sees());
+        let (lookout, looking) = lookout::lookout(control.sees_health());
         let traffic = &self.variant.traffic;
         let load = Some(FleetLoad { ends: Some(origin + traffic.duration.0), timeout: traffic.timeout.0 });
         let served = &Served::by(kind, &self.site);
@@ -382,6 +382,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
                 pod: &self.balancer_pod,
                 runs: Runs::Program(program_of(self.release)),
                 arguments: adapter(kind).arguments(&self.variant.topology, &self.site, &self.files),
+                variables: adapter(kind).variables(&self.variant.topology, &self.site),
                 directory: self.site.directory.clone(),
             })
             .await?;

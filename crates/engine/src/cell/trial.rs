@@ -61,6 +61,7 @@ async fn launched(runtime: &impl Runtime, directory: &Path) -> Result<(Process, 
         pod: &pod,
         runs: Runs::Agent("backend"),
         arguments: vec![],
+        variables: vec![],
         directory: directory.to_owned(),
     };
     let mut process = runtime.start(launch).await?;

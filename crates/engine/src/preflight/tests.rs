@@ -29,7 +29,12 @@ fn said(name: &str, change: impl Fn(&str) -> String) -> Result<(), String> {
 
 #[test]
 fn the_built_in_templates_can_be_used() {
-    for sets in [&[][..], &["topology.listener={ layer: 4 }"], &["topology.listener={ tls: reencrypt }"]] {
+    for sets in [
+        &[][..],
+        &["topology.listener={ layer: 4 }"],
+        &["topology.listener={ tls: reencrypt }"],
+        &["balancers=[caddy, traefik]"],
+    ] {
         let used = preflight(&plan(sets), &Templates::embedded()).unwrap();
         assert!(used.values().all(|it| it.own.is_none() && it.diff.is_empty()));
         assert_eq!(used.contains_key("nginx/layer4.conf"), sets.iter().any(|set| set.contains("layer")));

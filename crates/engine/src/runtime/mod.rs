@@ -97,6 +97,8 @@ pub struct Launch<'a> {
     pub runs: Runs<'a>,
     /// Its arguments.
     pub arguments: Vec<String>,
+    /// What is added to its environment.
+    pub variables: Vec<(&'static str, String)>,
     /// Its working directory, below the one that the runtime was opened with; of a user's service, no more than where its
     /// output goes. Its standard error becomes a file there, and the standard output of what is no agent as well.
     pub directory: PathBuf,

@@ -164,6 +164,7 @@ impl ProcessRuntime {
         }
         // A group of its own: Ctrl-C on the terminal is rig's to handle, in order.
         command.args(&launch.arguments).current_dir(&launch.directory).process_group(0);
+        command.envs(launch.variables.iter().map(|(name, value)| (name, value)));
         if let Runs::Own(own) = launch.runs {
             command.current_dir(&own.directory).envs(&own.variables).env(MARK, &launch.directory);
         }

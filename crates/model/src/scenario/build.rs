@@ -4,7 +4,7 @@ use super::choice::Choice;
 use super::claims::{self, Known};
 use super::controls;
 use super::document::Scenario;
-use super::keys::{self, Whole, document};
+use super::keys::{self, BalancerChoice, Whole, document};
 use super::limits;
 use super::problem::{Found, Place, Problem, Problems};
 use super::reader::Item;
@@ -38,7 +38,9 @@ impl Plan {
             .map(|(name, patch)| {
                 let in_variant = Found::default();
                 let document = scenario.variant(name, patch);
-                let variant = variant(name, Item::document(&document, &in_variant), catalog, choice);
+                let names = choice.balancers.as_deref();
+                let wanted = names.map(|names| BalancerChoice { names, within: says_where(patch) });
+                let variant = variant(name, Item::document(&document, &in_variant), catalog, wanted);
                 let variant = variant.filter(|_| in_variant.is_empty());
                 found.absorb(name, in_variant);
                 (*name, variant)
@@ -89,6 +91,11 @@ pub(super) fn variant_patches<'d>(document: Item<'d>, catalog: &Catalog) -> Vec<
     variants.into_iter().map(|item| (item.name, patch(item, catalog))).collect()
 }
 
+/// Whether a variant's patch names the balancers that it can run on.
+fn says_where(patch: &Node) -> bool {
+    matches!(&patch.value, Value::Map(entries) if entries.iter().any(|(key, _)| key.text == "balancers"))
+}
+
 /// A variant's patch, without the keys that it must not have.
 fn patch(item: Item<'_>, catalog: &Catalog) -> Node {
     let entries = item.map().unwrap_or_default();
@@ -109,8 +116,13 @@ fn patch(item: Item<'_>, catalog: &Catalog) -> Node {
 }
 
 /// One variant of the merged document.
-pub(super) fn variant(name: &str, document: Item<'_>, catalog: &Catalog, choice: &Choice) -> Option<Variant> {
-    let section = keys::variant(name, catalog, choice.balancers.as_deref());
+pub(super) fn variant(
+    name: &str,
+    document: Item<'_>,
+    catalog: &Catalog,
+    wanted: Option<BalancerChoice<'_>>,
+) -> Option<Variant> {
+    let section = keys::variant(name, catalog, wanted);
     let read = section.read_among_others(document)?;
     check_target(&read, document);
     services::check(&read.value, document);

@@ -5,7 +5,7 @@ use crate::identity::BalancerName;
 /// A choice from the command line; `None` is what the scenario says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Choice {
-    /// Only these balancers, of those that a variant names.
+    /// Only these balancers: in place of the list of the scenario, and of those that a variant of it names.
     pub balancers: Option<Vec<BalancerName>>,
     /// Only these variants, and the negative controls.
     pub variants: Option<Vec<String>>,

@@ -2,6 +2,7 @@
 //! balancer's log admits. Every oddity is either a named [`Exception`], by a predicate over this one id, or
 //! a [`Finding`] that nothing explains.
 
+mod exception;
 mod finding;
 
 use std::time::Duration;
@@ -13,8 +14,10 @@ use model::request::Request;
 use model::sessions::SessionState;
 use serde::{Deserialize, Serialize};
 
+pub use exception::Exception;
 pub use finding::{Equation, Finding};
 
+use self::exception::sent_again;
 use crate::analysis::evidence::{Evidence, LogState};
 use crate::numbers::words;
 
@@ -85,39 +88,6 @@ impl SubCause {
     }
 }
 
-/// A named, counted exception from the books. It explains a request; it changes no outcome.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Exception {
-    /// Refused, or no byte came back; neither a backend nor the log knows of it.
-    NeverReachedBalancer,
-    /// The balancer closed a reused connection when a backend had died or was cut off, as its adapter declares: without
-    /// a log line, or with one about a status that it did not send.
-    SilentClose,
-    /// The log names a backend that was dead, frozen or cut off then and never read the request.
-    UnreadAtDeath,
-    /// A backend died with it.
-    KilledInService,
-    /// Finished by a backend, and a kill, a cut network, a reload, a timeout or the balancer's own death kept it from the
-    /// client.
-    FinishedUndelivered,
-    /// The log says success; the client saw a failure.
-    LoggedOkLost,
-    /// The client gave up first: its time-out, or the log says so.
-    ClientAbort,
-    /// The balancer gave up on a backend: its own timeout, another attempt, a backend that was cut off, a reload that left
-    /// the old configuration no time, or the balancer's own death.
-    BalancerAbort,
-    /// A backend that had been told to broke its response off.
-    BrokenOff,
-    /// A line or a receipt without an id: health, readiness, curl.
-    NoId,
-    /// The log isn't whole, so that it can't be held against this request.
-    LogLost,
-    /// The log says that no connection to the backend that it names was established, so that it received nothing.
-    NeverConnected,
-}
-
 /// Judges one request by its own records alone; time counts only as proximity to events.
 pub fn fate(request: &Request, executions: &[&Execution], logged: &[&Logged], evidence: &Evidence) -> Fate {
     let (kind, attempts) = (request.outcome.kind(), attempts(logged));
@@ -135,7 +105,7 @@ pub fn fate(request: &Request, executions: &[&Execution], logged: &[&Logged], ev
     if !evidence.client_only {
         match_delivery(&mut fate, request, executions, logged, evidence);
     }
-    match_receipts(&mut fate, logged, evidence);
+    match_receipts(&mut fate, executions, logged, evidence);
     match_unfinished(&mut fate, request, executions, logged, evidence);
     match_log(&mut fate, request, executions, logged, evidence);
     match_attempts(&mut fate, request, executions, logged, evidence);
@@ -166,14 +136,17 @@ fn match_record(fate: &mut Fate, request: &Request, evidence: &Evidence) {
 }
 
 /// Equation 3. Where the log tells nothing of the request, what the plan allows is all there is.
-fn match_receipts(fate: &mut Fate, logged: &[&Logged], evidence: &Evidence) {
+fn match_receipts(fate: &mut Fate, executions: &[&Execution], logged: &[&Logged], evidence: &Evidence) {
     let (equation, attempts) = (Equation::SentAsToldAndAllowed, attempts(logged));
     if evidence.retries_off && attempts > 1 {
         fate.find(equation, Finding::RetriedThoughOff);
     }
     let told = if logged.is_empty() { !evidence.retries_off } else { fate.receipts <= attempts };
     if fate.receipts > 1 && !told {
-        fate.find(equation, Finding::ReceivedSeveralTimes);
+        match sent_again(executions, logged, evidence) {
+            true => fate.except(Exception::SentAgain),
+            false => fate.find(equation, Finding::ReceivedSeveralTimes),
+        }
     }
 }
 

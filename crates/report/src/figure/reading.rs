@@ -280,7 +280,12 @@ fn worst(
 pub fn does_not_apply(cell: &CellSummary, metric: Metric, facet: Option<&str>) -> Option<String> {
     let blind = matches!(metric, Metric::Detection | Metric::Bound)
         && faults_of(cell, facet).ok()?.iter().all(|fault| fault.looked_every_ms.is_none());
-    blind.then(|| format!("{} has no view of its backends", cell.balancer))
+    blind.then(|| format!("{} does not say which backends are down", cell.balancer))
+}
+
+/// Whether nobody looked who was down.
+fn is_blind(cell: &CellSummary) -> bool {
+    cell.faults.iter().all(|fault| fault.looked_every_ms.is_none())
 }
 
 /// Whether `metric` is a percentile of the latency.
@@ -336,6 +341,9 @@ pub fn compare(left: f64, comparison: Comparison, right: f64) -> bool {
 pub fn show(cell: &CellSummary, metric: Metric, value: f64) -> String {
     match metric.unit() {
         Unit::Span if value.is_infinite() && is_latency(metric) => beyond(cell),
+        Unit::Span if value.is_infinite() && metric == Metric::Detection && is_blind(cell) => {
+            "a time that nobody saw".to_owned()
+        }
         Unit::Span if value.is_infinite() => "never".to_owned(),
         Unit::Span if is_cpu(metric) => micros(value * 1e3),
         Unit::Span => millis(value),

@@ -112,6 +112,28 @@ fn a_silent_close_needs_a_declared_gap_a_reused_connection_and_a_death() {
 }
 
 #[test]
+fn a_resend_that_no_log_tells_of_needs_a_declared_gap_the_logged_backend_and_a_broken_attempt() {
+    let lines = [logged(0, 200, &["web-1"])];
+    let mut declared = quiet();
+    declared[0] = event(9000.0, access_log_with(true, vec![LogGap::Resend]));
+    let found = |first: Execution, history: &[Event]| {
+        let receipts = [first, execution(0, inc("web-1", 1), 5.0, Some(9.0))];
+        judge(answered(200), &receipts, &lines, history)
+    };
+    let broken = || execution(0, inc("web-1", 1), 1.0, None);
+    assert!(found(broken(), &declared).exceptions.contains(&Exception::SentAgain));
+    let several = (Equation::SentAsToldAndAllowed, Finding::ReceivedSeveralTimes);
+    for (first, history) in [
+        (broken(), quiet()),
+        (execution(0, inc("web-2", 1), 1.0, None), declared.clone()),
+        (execution(0, inc("web-1", 1), 1.0, Some(3.0)), declared.clone()),
+    ] {
+        let fate = found(first, &history);
+        assert!(fate.unmatched.contains(&several) && !fate.exceptions.contains(&Exception::SentAgain));
+    }
+}
+
+#[test]
 fn a_status_that_was_logged_and_never_sent_is_a_silent_close_too() {
     let mut history = death();
     history[2] = event(9000.0, access_log_with(true, vec![LogGap::SilentClose]));

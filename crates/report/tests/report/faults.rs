@@ -175,7 +175,7 @@ fn without_probes_there_is_no_bound_and_never_is_still_too_late() {
     let seen = crash(4800.0, vec![watched(none(), Some(20)), seen_down(4821.0)]);
     assert_eq!(holdings(&seen, &claim), [Holding::Unproven("no bound: nothing probes".into())]);
     let blind = crash(4800.0, vec![watched(none(), None)]);
-    let reason = "nginx has no view of its backends".to_owned();
+    let reason = "nginx does not say which backends are down".to_owned();
     assert_eq!(holdings(&blind, &claim), [Holding::NotApplicable(reason)]);
 }
 

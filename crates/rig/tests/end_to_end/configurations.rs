@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use testing::{BalancerKind, Envoy, Haproxy, Nginx, Sandbox, program};
+use testing::{BalancerKind, Caddy, Envoy, Haproxy, Nginx, Sandbox, Traefik, program};
 
 use crate::RIG;
 
@@ -86,7 +86,7 @@ const CASES: [(&str, &[&str]); 20] = [
 
 #[test]
 fn nginx_accepts_what_is_rendered_for_it() {
-    every_case_is_accepted(Nginx, |directory| {
+    every_case_is_accepted(Nginx, &[], |directory| {
         let main = directory.join("nginx.conf");
         let log = directory.join("error.log");
         // `rig render` runs no nginx, which would say whether `stream` is a module of its own: Debian's is.
@@ -103,7 +103,7 @@ fn nginx_accepts_what_is_rendered_for_it() {
 
 #[test]
 fn haproxy_accepts_what_is_rendered_for_it() {
-    every_case_is_accepted(Haproxy, |directory| {
+    every_case_is_accepted(Haproxy, &[], |directory| {
         let mut command = Command::new(program::of(Haproxy));
         command.arg("-c").arg("-f").arg(directory.join("haproxy.cfg"));
         command
@@ -112,7 +112,7 @@ fn haproxy_accepts_what_is_rendered_for_it() {
 
 #[test]
 fn envoy_accepts_what_is_rendered_for_it() {
-    every_case_is_accepted(Envoy, |directory| {
+    every_case_is_accepted(Envoy, &[], |directory| {
         // Validation doesn't look into discovered files: here the listener stands in the bootstrap.
         let (listener, main) = (directory.join("listener/listener.yaml"), directory.join("envoy.yaml"));
         let (listener, bootstrap) = (read(&listener), read(&main));
@@ -129,17 +129,53 @@ fn envoy_accepts_what_is_rendered_for_it() {
     });
 }
 
-fn every_case_is_accepted(balancer: BalancerKind, check: impl Fn(&Path) -> Command) {
+#[test]
+fn caddy_accepts_what_is_rendered_for_it() {
+    every_case_is_accepted(Caddy, &["layer: 4", "two_choices"], |directory| {
+        let mut command = Command::new(program::of(Caddy));
+        command.args(["validate", "--adapter", "caddyfile", "--config"]).arg(directory.join("Caddyfile"));
+        command.env("XDG_DATA_HOME", directory.join("data"));
+        command
+    });
+}
+
+/// It can't be told only to look: it serves until it answers for its version; at layer 4 no request can ask.
+const TRAEFIK_SERVES: &str = r#"
+"$0" --configFile="$1/traefik.yaml" &
+trap "kill $!; wait $!" EXIT
+version=$(sed -n 's/.*Path(`\([^`]*\)`).*/\1/p' "$1/dynamic/dynamic.yaml")
+[ -n "$version" ] || { sleep 1; exit 0; }
+for _ in $(seq 100); do
+    for scheme in http https; do
+        status=$(curl -sk -o /dev/null -w '%{http_code}' "$scheme://127.0.1.1:20000$version")
+        [ "$status" != 418 ] || exit 0
+    done
+    sleep 0.1
+done
+exit 1"#;
+
+#[test]
+fn traefik_accepts_what_is_rendered_for_it() {
+    every_case_is_accepted(Traefik, &["least_connections"], |directory| {
+        let mut command = Command::new("sh");
+        command.args(["-c", TRAEFIK_SERVES]).arg(program::of(Traefik)).arg(directory);
+        command
+    });
+}
+
+/// Every case but those about what it `lacks`.
+fn every_case_is_accepted(balancer: BalancerKind, lacks: &[&str], check: impl Fn(&Path) -> Command) {
     // nginx binds its listener even for a test of its configuration: at an address that no run has.
     let machine = RIG.beside_others();
-    for (case, sets) in CASES {
+    let possible = |sets: &[&str]| !sets.iter().any(|set| lacks.iter().any(|words| set.contains(words)));
+    for (case, sets) in CASES.into_iter().filter(|(_, sets)| possible(sets)) {
         let rig = machine.fresh();
         render(&rig, balancer, sets);
         let Output { status, stdout, stderr } = check(rig.path()).output().unwrap();
         let words = [stdout, stderr].concat();
         let words = String::from_utf8_lossy(&words);
         assert!(status.success(), "{balancer} refuses {case}: {words}");
-        for complaint in ["[warn]", "[WARNING]", "deprecated"] {
+        for complaint in ["[warn]", "[WARNING]", r#""level":"error""#, "deprecated"] {
             assert!(!words.contains(complaint), "{balancer} complains about {case}: {words}");
         }
     }

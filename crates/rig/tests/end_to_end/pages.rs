@@ -44,6 +44,13 @@ fn whereabouts(out: &Path) -> Whereabouts {
         at.directory = file.parent().unwrap().display().to_string();
         let (endpoints, _) = of("endpoints/web/endpoints.yaml").unwrap();
         (at.host, at.port) = address(&endpoints);
+    } else if let Some((config, file)) = of("Caddyfile") {
+        at.admin = config.split("admin \"unix/").nth(1).unwrap().split('|').next().unwrap().into();
+        at.directory = file.parent().unwrap().display().to_string();
+    } else if let Some((config, file)) = of("dynamic/dynamic.yaml") {
+        let address = after(&config, "- url: \"http://").unwrap();
+        at.directory = file.parent().unwrap().parent().unwrap().display().to_string();
+        (at.host, at.port) = address.split_once(':').map(|(host, port)| (host.into(), port.into())).unwrap();
     } else {
         let (_, file) = of("nginx.conf").expect("some balancer stands");
         at.directory = file.parent().unwrap().display().to_string();
@@ -54,7 +61,8 @@ fn whereabouts(out: &Path) -> Whereabouts {
 #[test]
 fn the_commands_of_every_runbook_work_on_a_balancer_that_serves() {
     let machine = RIG.beside_others();
-    for (kind, drained) in BalancerKind::ALL.into_iter().zip(["web-1", "DRAIN", "eds_status_draining"]) {
+    let drained = ["web-1", "DRAIN", "eds_status_draining", "web-1", "# - url"];
+    for (kind, drained) in BalancerKind::ALL.into_iter().zip(drained) {
         let rig = machine.fresh();
         let balancer = kind.name();
         let mut running = rig.run("standing").on([kind]).variants(["plain"]).set("load.for", "60s").begin();
@@ -70,8 +78,8 @@ fn the_commands_of_every_runbook_work_on_a_balancer_that_serves() {
         look(&operations.health);
         assert!(!look(&operations.errors).trim().is_empty(), "{balancer} tells of no status");
         assert!(!look(&operations.drain).contains(drained), "{balancer} drains nothing yet");
-        // Nobody else on this machine can take a backend out.
-        if kind != BalancerKind::Nginx {
+        // Nobody else on this machine can take a backend out. These two have files instead of a socket.
+        if !matches!(kind, BalancerKind::Nginx | BalancerKind::Traefik) {
             let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
             let socket = Path::new(&at.admin);
             assert_eq!((mode(socket), mode(socket.parent().unwrap())), (0o600, 0o700), "{balancer}");

@@ -28,7 +28,7 @@ macro_rules! proofs {
     };
 }
 
-proofs!(nginx: Nginx, haproxy: Haproxy, envoy: Envoy);
+proofs!(nginx: Nginx, haproxy: Haproxy, envoy: Envoy, caddy: Caddy, traefik: Traefik);
 
 fn prove(balancer: BalancerKind) {
     let run = RIG.beside_others().run("short-drain").on([balancer]).json();

@@ -59,6 +59,7 @@ pub(crate) async fn nginx<R: Runtime>(bench: &Bench<R>) -> (Balancer, PathBuf) {
             "-e".into(),
             "stderr".into(),
         ],
+        variables: vec![],
         directory: directory.clone(),
     };
     let process = bench.runtime.start(launch).await.unwrap();

@@ -122,6 +122,7 @@ impl<R: Runtime> Bench<R> {
                 pod,
                 runs: Runs::Agent("backend"),
                 arguments: vec![],
+                variables: vec![],
                 directory,
             })
             .await

@@ -115,11 +115,13 @@ pub fn adopt(file: &Path, kind: Option<BalancerKind>) -> Result<(BalancerKind, A
     let mut able = kinds.filter_map(|kind| Some((kind, adapter(kind).adopts()?)));
     let found = able.find(|(_, adopts)| kind.is_some() || adopts.recognises(&text));
     let Some((kind, adopts)) = found else {
-        return Err(AdoptError::Unfit {
-            place: file.display().to_string(),
-            what: "it looks like the configuration of no balancer that rig knows; `--kind` says which it is"
-                .to_owned(),
-        });
+        let able = BalancerKind::ALL.into_iter().filter(|kind| adapter(*kind).adopts().is_some());
+        let able = able.map(BalancerKind::name).collect::<Vec<_>>().join(", ");
+        let what = match kind {
+            Some(kind) => format!("rig can't take over a configuration of {kind}'s; it can one of {able}"),
+            None => format!("it looks like the configuration of none of {able}; `--kind` says which it is"),
+        };
+        return Err(AdoptError::Unfit { place: file.display().to_string(), what });
     };
     Ok((kind, adopts.adopt(file)?))
 }

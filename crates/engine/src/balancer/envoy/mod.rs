@@ -110,7 +110,11 @@ impl Balancer for Envoy {
     }
 
     fn view(&self) -> Option<ViewQuery> {
-        Some(ViewQuery { ask: Ask::Get("/clusters?format=json".into()), read: view::read_clusters })
+        Some(ViewQuery {
+            ask: Ask::Get("/clusters?format=json".into()),
+            read: view::read_clusters,
+            tells_health: true,
+        })
     }
 
     fn logs(&self) -> LogFiles {

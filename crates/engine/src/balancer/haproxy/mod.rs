@@ -155,7 +155,11 @@ impl Balancer for Haproxy {
     }
 
     fn view(&self) -> Option<ViewQuery> {
-        Some(ViewQuery { ask: Ask::Line("show stat -1 4 -1".into()), read: read_statistics })
+        Some(ViewQuery {
+            ask: Ask::Line("show stat -1 4 -1".into()),
+            read: read_statistics,
+            tells_health: true,
+        })
     }
 
     fn graceful_stop(&self) -> Signal {

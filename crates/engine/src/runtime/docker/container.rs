@@ -57,6 +57,12 @@ pub(super) struct Spec {
 }
 
 impl Spec {
+    /// What is added to its command line and to its environment.
+    pub(super) fn is_given(&mut self, arguments: Vec<String>, variables: &[(&str, String)]) {
+        self.command.extend(arguments);
+        self.environment.extend(variables.iter().map(|(name, value)| format!("{name}={value}")));
+    }
+
     /// It is a user's own, which sees no files of this machine.
     pub(super) fn is_own(&mut self, own: &OwnProgram) {
         self.own = true;

@@ -281,7 +281,7 @@ impl ImageSource {
         let (pinned, tagged) = (official.pinned(), official.tagged());
         if let Some(image) = self.inspected(&pinned).await? {
             let digest = official.digest.clone().unwrap_or_else(|| content(&image));
-            let origin = "local".to_owned();
+            let origin = format!("local{}", official.reservation());
             return Ok(Some(ImageUsed { reference: pinned, digest, origin }));
         }
         let Some(digest) = &official.digest else { return Ok(None) };
@@ -297,7 +297,7 @@ impl ImageSource {
         match self.inspected(&reference).await? {
             Some(image) => {
                 let digest = official.digest.clone().unwrap_or_else(|| content(&image));
-                Ok(ImageUsed { reference, digest, origin: "pulled".to_owned() })
+                Ok(ImageUsed { reference, digest, origin: format!("pulled{}", official.reservation()) })
             }
             None => Err(DockerError::Refused {
                 doing: format!("keep the image `{reference}`"),

@@ -315,7 +315,7 @@ impl Runtime for DockerRuntime<'_> {
             }
             Runs::Own(_) => vec![],
         };
-        spec.command.extend(launch.arguments);
+        spec.is_given(launch.arguments, &launch.variables);
         spec.shared = self.shared.get().cloned().unwrap_or_default();
         spec.directory = Some(launch.directory.clone());
         if let Runs::Own(own) = launch.runs {

@@ -45,12 +45,22 @@ impl Official {
         Official { tag, digest: None, ..self }
     }
 
-    /// Its content, whatever the tag means today; the tag where none is known.
+    /// Its content, whatever the tag means today; only the tag, if nothing more is known of it.
     pub(super) fn pinned(&self) -> String {
         match &self.digest {
             Some(digest) => format!("{}@{digest}", self.tagged()),
             None => self.tagged(),
         }
+    }
+
+    /// What is pulled: the content, else the tag.
+    pub(super) fn wanted(&self) -> &str {
+        self.digest.as_deref().unwrap_or(&self.tag)
+    }
+
+    /// How far its content is known, in words for the records of a run.
+    pub(super) fn reservation(&self) -> &'static str {
+        if self.digest.is_some() { "" } else { ", by its tag, of which no content is pinned" }
     }
 
     /// Whatever bears its tag.
@@ -68,14 +78,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_program_that_a_component_runs_has_an_image_that_is_pinned() {
+    fn every_program_that_a_component_runs_has_an_image_with_a_tag() {
         for program in crate::components::programs() {
             assert!(all().contains_key(program.name), "docker/images.yaml lacks {}", program.name);
         }
         for (name, image) in all() {
-            let digest = image.digest.clone().unwrap_or_default();
-            let digits = digest.strip_prefix("sha256:").unwrap_or_default();
-            assert!(digits.len() == 64 && digits.bytes().all(|b| b.is_ascii_hexdigit()), "{name}: {image:?}");
+            let digits =
+                image.digest.as_ref().map(|digest| digest.strip_prefix("sha256:").unwrap_or_default());
+            let is_hash = |digits: &str| digits.len() == 64 && digits.bytes().all(|b| b.is_ascii_hexdigit());
+            assert!(digits.is_none_or(is_hash), "{name}: {image:?}");
             assert!(!image.tag.is_empty() && image.tag != "latest", "{name}: {image:?}");
         }
     }

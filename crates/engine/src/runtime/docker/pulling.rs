@@ -14,13 +14,13 @@ use super::official::Official;
 /// A pull that brings no news for so long has hung.
 const SILENCE: Duration = Duration::from_secs(60);
 
-/// Pulls `image` by its digest, or by its tag where it is not pinned; `progress` is told each tenth of what is known to be downloaded. The error is
+/// Pulls `image` by its digest, if that is known; `progress` is told each tenth of what is known to be downloaded. The error is
 /// the engine's or the registry's own words.
 pub(super) async fn pull(docker: &Docker, image: &Official, progress: &dyn Fn(&str)) -> Result<(), String> {
     let name = image.tagged();
     progress(&format!("pulling {name}"));
-    let which = image.digest.as_ref().unwrap_or(&image.tag);
-    let options = CreateImageOptionsBuilder::default().from_image(&image.repository).tag(which).build();
+    let options =
+        CreateImageOptionsBuilder::default().from_image(&image.repository).tag(image.wanted()).build();
     let mut news = std::pin::pin!(docker.create_image(Some(options), None, None));
     let mut download = Download::default();
     loop {

@@ -7,7 +7,7 @@ use super::load::{self, load};
 use super::target::target;
 use super::timeline::{ActedUpon, timeline};
 use super::topology::{self, topology};
-use crate::catalog::{BalancerKind, Catalog, Release};
+use crate::catalog::{BalancerKind, Capability, Catalog, Lack, Release};
 use crate::claim::Claim;
 use crate::identity::{BalancerName, TARGET};
 use crate::plan::{OwnBalancer, SCHEMA, SavedPlan, Variant};
@@ -65,7 +65,7 @@ fn nothing() -> Whole {
 fn no_variant(name: &str) -> Variant {
     Variant {
         name: name.to_owned(),
-        balancers: BalancerKind::ALL.map(BalancerName::from).to_vec(),
+        balancers: BalancerKind::UNLESS_NAMED.map(BalancerName::from).to_vec(),
         own: BTreeMap::new(),
         target: None,
         topology: topology::nothing(),
@@ -141,18 +141,46 @@ fn patches<'s>(catalog: &'s Catalog) -> Form<'s, ()> {
     Form::new(Is::Map, shape, |_| Some(()), |()| Written::Nothing)
 }
 
-/// The keys that a variant may change. Of its balancers, those are kept that are `chosen`.
+/// The balancers that were chosen on the command line.
+#[derive(Clone, Copy)]
+pub(crate) struct BalancerChoice<'s> {
+    /// Their names.
+    pub(crate) names: &'s [BalancerName],
+    /// Whether the variant has a list of its own, which says where it can run.
+    pub(crate) within: bool,
+}
+
+impl BalancerChoice<'_> {
+    /// Those of `asked` that were chosen, or the versions of them. A list of kinds that stands for the whole scenario gives way
+    /// to the choice.
+    fn of(self, asked: Vec<ChosenBalancers>) -> Vec<ChosenBalancers> {
+        let is_open = !self.within && asked.iter().all(|(name, own)| own.is_none() && name.kind().is_some());
+        if !is_open {
+            return asked.into_iter().flat_map(|(name, own)| kept(name, own.as_ref(), self.names)).collect();
+        }
+        let mut chosen: Vec<BalancerName> = Vec::new();
+        for choice in self.names.iter().filter(|name| name.kind().is_some()) {
+            let meant: Vec<BalancerName> =
+                asked.iter().map(|(name, _)| *name).filter(|name| choice.means(name)).collect();
+            let meant = if meant.is_empty() { vec![*choice] } else { meant };
+            chosen.extend(meant.into_iter().filter(|name| !chosen.contains(name)).collect::<Vec<_>>());
+        }
+        chosen.into_iter().map(|name| (name, None)).collect()
+    }
+}
+
+/// The keys that a variant may change. Of its balancers, those are kept that are `wanted`.
 pub(crate) fn variant<'s>(
     name: &str,
     catalog: &'s Catalog,
-    chosen: Option<&'s [BalancerName]>,
+    wanted: Option<BalancerChoice<'s>>,
 ) -> Section<'s, Variant> {
-    let kept = move |asked: Vec<ChosenBalancers>| match chosen {
+    let kept = move |asked: Vec<ChosenBalancers>| match wanted {
+        Some(wanted) => wanted.of(asked),
         None => asked,
-        Some(chosen) => asked.into_iter().flat_map(|(name, own)| kept(name, own.as_ref(), chosen)).collect(),
     };
     let mut start = no_variant(name);
-    start.balancers = kept(start.balancers.into_iter().map(|name| (name, None)).collect())
+    start.balancers = kept(start.balancers.iter().map(|name| (*name, None)).collect())
         .into_iter()
         .map(|(name, _)| name)
         .collect();
@@ -162,7 +190,7 @@ pub(crate) fn variant<'s>(
     };
     let able = move |it: &Variant| Balancers { catalog, releases: it.releases() };
     Section::new("variant", "What this variant changes.", start)
-        .part("balancers", balancers().map(kept, |asked| Some(asked.clone())), asked, |it, asked| {
+        .part("balancers", balancers(catalog).map(kept, |asked| Some(asked.clone())), asked, |it, asked| {
             it.balancers = asked.iter().map(|(name, _)| *name).collect();
             it.own = asked.into_iter().filter_map(|(name, own)| Some((name, own?))).collect();
         })
@@ -170,7 +198,7 @@ pub(crate) fn variant<'s>(
             "The load balancers that are asked: of rig's kinds, each perhaps in one version (`nginx@1.31`), or by \
              name with configurations of your own.",
         )
-        .unless("all")
+        .unless("nginx, haproxy and envoy")
         .explained_if(|it| it.target.is_none())
         .part(
             "target",
@@ -221,18 +249,18 @@ fn kept(name: BalancerName, own: Option<&OwnBalancer>, chosen: &[BalancerName]) 
 }
 
 /// rig's own by their kinds, or by name with configurations of the user's.
-fn balancers<'s>() -> Form<'s, Vec<ChosenBalancers>> {
-    let write = |asked: &Vec<ChosenBalancers>| match asked.iter().any(|(_, own)| own.is_some()) {
+fn balancers<'s>(catalog: &'s Catalog) -> Form<'s, Vec<ChosenBalancers>> {
+    let write = move |asked: &Vec<ChosenBalancers>| match asked.iter().any(|(_, own)| own.is_some()) {
         false => Written::list(asked.iter().map(|(name, _)| Written::plain(name))),
         true => Written::map(
-            asked.iter().filter_map(|(name, it)| Some((name.as_str(), own().write(it.as_ref()?)))),
+            asked.iter().filter_map(|(name, it)| Some((name.as_str(), own(catalog).write(it.as_ref()?)))),
         ),
     };
-    either(of_kinds(), of_names()).written(write)
+    either(of_kinds(), of_names(catalog)).written(write)
 }
 
-fn of_names<'s>() -> Form<'s, Vec<ChosenBalancers>> {
-    let read = |item: Item<'_>| {
+fn of_names<'s>(catalog: &'s Catalog) -> Form<'s, Vec<ChosenBalancers>> {
+    let read = move |item: Item<'_>| {
         let mut asked: Vec<ChosenBalancers> = Vec::new();
         for item in item.named(limits::BALANCERS)? {
             let name = item.name.parse::<BalancerName>().ok().filter(|name| name.as_str() != TARGET);
@@ -242,26 +270,37 @@ fn of_names<'s>() -> Form<'s, Vec<ChosenBalancers>> {
                 item.found.add(Problem::new(message, item.key()).help(help));
                 continue;
             };
-            asked.extend(own().read(item).map(|own| (name, Some(own))));
+            asked.extend(own(catalog).read(item).map(|own| (name, Some(own))));
         }
         if asked.is_empty() && item.is_empty_map() {
             return item.refuse(item.wrong("`balancers` names none"));
         }
         Some(asked)
     };
-    let shape = || Shape::Named { names: Text::Name, of: Box::new(own().shape()), most: limits::BALANCERS };
+    let shape = move || Shape::Named {
+        names: Text::Name,
+        of: Box::new(own(catalog).shape()),
+        most: limits::BALANCERS,
+    };
     Form::new(Is::Map, shape, read, |_| Written::Nothing)
 }
 
 /// A balancer with a configuration of the user's.
-fn own<'s>() -> Form<'s, OwnBalancer> {
+fn own<'s>(catalog: &'s Catalog) -> Form<'s, OwnBalancer> {
+    let kind = release().checked(move |item, release| {
+        if let Some(Lack { reason, .. }) = catalog.lacks(*release, Capability::OwnConfiguration) {
+            let problem =
+                item.wrong(format!("{release} cannot run a configuration of your own here: {reason}"));
+            item.found.add(problem.help(format!("`balancers: [{release}]` runs it with rig's own")));
+        }
+    });
     let config = || text(Text::Prose, |item: Item<'_>| item.text("the path of a file").map(str::to_owned));
     let start = OwnBalancer { kind: BalancerKind::ALL[0], version: None, config: PathBuf::new() };
     let written = |path: &PathBuf| Some(path.display().to_string());
     Section::new("balancer", "A balancer with a configuration of your own.", start)
         .part(
             "kind",
-            release(),
+            kind,
             |it| Some(Release { kind: it.kind, version: it.version }),
             |it, Release { kind, version }| (it.kind, it.version) = (kind, version),
         )

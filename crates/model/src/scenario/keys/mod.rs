@@ -15,4 +15,4 @@ mod timeline;
 mod topology;
 mod users;
 
-pub(crate) use document::{Whole, document, variant};
+pub(crate) use document::{BalancerChoice, Whole, document, variant};

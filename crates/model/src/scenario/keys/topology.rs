@@ -73,7 +73,7 @@ fn unknown() -> Backend {
 pub(crate) fn topology<'s>(balancers: Balancers<'s>) -> Form<'s, Topology> {
     let balancers = Rc::new(balancers);
     let them = || Rc::clone(&balancers);
-    let (choosing, panicking, ejecting, all) = (them(), them(), them(), them());
+    let (listening, choosing, panicking, ejecting, all) = (them(), them(), them(), them(), them());
     let section = Section::new(
         "topology",
         "What stands in a cell: pools of backends, routes, and one balancer.",
@@ -89,7 +89,7 @@ pub(crate) fn topology<'s>(balancers: Balancers<'s>) -> Form<'s, Topology> {
     )
     .about("Which requests go to which pool, by name.")
     .required()
-    .key("listener", listener(), |it| &mut it.listener)
+    .key("listener", listener(listening), |it| &mut it.listener)
     .about("Where the balancer listens.")
     .default_is("{}")
     .key(
@@ -100,9 +100,14 @@ pub(crate) fn topology<'s>(balancers: Balancers<'s>) -> Form<'s, Topology> {
             ("two_choices", Balance::TwoChoices),
             ("source_hash", Balance::SourceHash),
         ])
-        .checked(move |item, balance| {
-            if *balance == Balance::TwoChoices {
+        .checked(move |item, balance| match balance {
+            Balance::RoundRobin | Balance::SourceHash => {}
+            Balance::TwoChoices => {
                 choosing.must(Capability::TwoChoices, "choose the better of two random backends", &item);
+            }
+            Balance::LeastConnections => {
+                let what = "choose the backend with the fewest requests";
+                choosing.must(Capability::LeastConnections, what, &item);
             }
         }),
         |it| &mut it.balance,
@@ -199,9 +204,14 @@ pub(crate) fn topology<'s>(balancers: Balancers<'s>) -> Form<'s, Topology> {
     )
 }
 
-fn listener<'s>() -> Form<'s, Listener> {
+fn listener<'s>(balancers: Rc<Balancers<'s>>) -> Form<'s, Listener> {
+    let layer = words([("7", Layer::Seven), ("4", Layer::Four)]).checked(move |item, layer| {
+        if *layer == Layer::Four {
+            balancers.must(Capability::Layer4, "forward connections at layer 4", &item);
+        }
+    });
     let section = Section::new("listener", "Where the balancer listens.", Listener::default())
-        .key("layer", words([("7", Layer::Seven), ("4", Layer::Four)]), |it| &mut it.layer)
+        .key("layer", layer, |it| &mut it.layer)
         .about(
             "At 7 the balancer sees requests. At 4 it sees connections only: all pools are one set, \
              and no route applies.",

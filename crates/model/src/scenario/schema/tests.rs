@@ -47,7 +47,7 @@ fn documents(scenario: &Scenario) -> Vec<Node> {
 
 fn read(document: &Node) -> Option<Variant> {
     let found = Found::default();
-    let read = variant("any", Item::document(document, &found), &NOTHING_MISSING, &Choice::default());
+    let read = variant("any", Item::document(document, &found), &NOTHING_MISSING, None);
     read.filter(|_| found.is_empty())
 }
 

@@ -1,9 +1,11 @@
 //! `rig doctor`: valid JSON, the checks that it promises, the exit code that follows from them, and nothing left.
 
 use serde::Deserialize;
-use testing::{Ended, Sandbox};
+use testing::{BalancerKind, Ended, Sandbox};
 
 use crate::RIG;
+
+const ALL: [BalancerKind; BalancerKind::ALL.len()] = BalancerKind::ALL;
 
 #[derive(Debug, Deserialize)]
 struct Checkup {
@@ -73,7 +75,8 @@ fn without_an_engine_everything_else_is_checked() {
     assert!(engine.fix.as_ref().unwrap().contains("DOCKER_HOST"), "{engine:?}");
 
     let process = checkup.section("process");
-    assert_eq!(process.names(), ["nginx", "haproxy", "envoy", "redis", "loopback"]);
+    let names: Vec<&str> = ALL.map(BalancerKind::name).into_iter().chain(["redis", "loopback"]).collect();
+    assert_eq!(process.names(), names);
     let expected = ["CPUs", "load", "open files", "ephemeral ports", "tcp_tw_reuse", "clock source"];
     assert_eq!(checkup.section("machine").names(), expected);
     assert_eq!(checkup.section("results").names(), ["directory", "killed runs"]);
@@ -90,10 +93,10 @@ fn without_an_engine_everything_else_is_checked() {
 #[test]
 fn a_machine_on_which_nothing_can_run_is_told_with_exit_3_and_a_fix_for_each_balancer() {
     let doctor = RIG.idle().command(["doctor"]).env("DOCKER_HOST", NOWHERE);
-    let missing = ["NGINX", "HAPROXY", "ENVOY"];
-    let doctor = missing.iter().fold(doctor, |it, kind| it.env(&format!("RIG_{kind}"), "/nonexistent"));
+    let variable = |kind: BalancerKind| format!("RIG_{}", kind.name().to_uppercase());
+    let doctor = ALL.into_iter().fold(doctor, |it, kind| it.env(&variable(kind), "/nonexistent"));
     let ended = doctor.exits(3).says("✗ nginx");
-    assert_eq!(ended.out.matches("→ make setup").count(), 3, "{ended}");
+    assert_eq!(ended.out.matches("→ make setup").count(), ALL.len(), "{ended}");
     ended.says("Process runtime: can run no balancer").says("rig can't run here");
 }
 

@@ -11,7 +11,7 @@ help:
 	@echo "make kubernetes-test  run the tests that need a Kubernetes: builds one from Debian's sources, starts and removes it"
 	@echo "make check      check formatting, lints, scenarios, workflows and dependencies"
 	@echo "make scenarios  run every bundled scenario, two at a time; FULL=1 runs each alone, five times"
-	@echo "make reference  run every bundled scenario alone (30 minutes) and update results/reference and the READMEs"
+	@echo "make reference  run every bundled scenario alone (about 40 minutes) and update results/reference and the READMEs"
 	@echo "make nemesis    kill, stop and starve processes of runs, and check the verdicts; ROUNDS=30"
 	@echo "make fuzz       run the property tests of parsers with a fresh seed; CASES=20000 SEED=…"
 	@echo "make docs-test  run every command of README and tutorial, and the examples of docs/records.md"

@@ -216,7 +216,7 @@ pub struct Deploy {
     /// How many are replaced at the same time.
     #[serde(default, skip_serializing_if = "Batch::is_one")]
     pub batch: Batch,
-    /// How backends are ended, if nobody waits until the balancer has left them out.
+    /// How backends are ended, if the deploy does not wait until the balancer has left them out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub termination: Option<Termination>,
 }

@@ -1,6 +1,6 @@
 //! The rolling deploy: for each backend deregister → drain → SIGTERM → exit → new generation → ready →
-//! register → confirm, in place; or, as a surge, the new generation first. As orchestrators do it, nobody waits for the
-//! drain: telling the balancer and ending the backend begin together. Every step is an event.
+//! register → confirm, in place; or, as a surge, the new generation first. As orchestrators do it, without waiting
+//! for the drain: telling the balancer and ending the backend begin together. Every step is an event.
 //!
 //! The sequence knows the cell only as a [`Fleet`], so that a test can script one.
 

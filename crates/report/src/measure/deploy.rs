@@ -28,7 +28,7 @@ pub struct DeployRecord {
     pub strategy: Strategy,
     /// The drain policy.
     pub drain: Drain,
-    /// How backends were ended, if nobody waited for their drains.
+    /// How backends were ended, if the deploy did not wait for their drains.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub termination: Option<Termination>,
     /// Backends that were to be replaced.

@@ -16,7 +16,7 @@ fn settings(it: &Rendered<'_>) -> Vec<Setting> {
     let read = ConfigView(tree.iter().flat_map(Directive::all).collect());
     let passive = read.proxies(
         &["max_fails", "fail_duration", "unhealthy_status", "unhealthy_latency"],
-        "failures eject nobody",
+        "failures eject no server",
     );
     let probes = ["health_uri", "health_interval", "health_timeout", "health_fails", "health_passes"];
     let probes = match read.proxies(&probes, "none") {

@@ -105,36 +105,13 @@ fn no_time(text: &str) -> LogError {
     LogError(format!("`{text}` is no time"))
 }
 
-/// Nanoseconds since the epoch of a time in UTC as RFC 3339 writes it, `2026-11-26T21:11:18.362089014Z`, or of seconds.
+/// Nanoseconds since the epoch of a time as RFC 3339 writes it, `2026-11-26T21:11:18.362089014Z`, or of seconds.
 fn wall_of(text: &str) -> Result<i64, LogError> {
-    let Some((date, time)) = text.split_once('T') else { return wall_nanos(text, 0) };
-    let time = time.strip_suffix('Z').ok_or_else(|| no_time(text))?;
-    let numbers = |text: &str, separator: char| -> Option<[i64; 3]> {
-        let numbers: Vec<i64> = text.split(separator).map(str::parse).collect::<Result<_, _>>().ok()?;
-        numbers.try_into().ok()
-    };
-    let read = || {
-        let (whole, fraction) = time.split_once('.').unwrap_or((time, "0"));
-        let ([year, month, day], [hour, minute, second]) = (numbers(date, '-')?, numbers(whole, ':')?);
-        let in_range = (1970..=9999).contains(&year)
-            && (1..=12).contains(&month)
-            && (1..=31).contains(&day)
-            && (0..24).contains(&hour)
-            && (0..60).contains(&minute)
-            && (0..=60).contains(&second);
-        in_range.then(|| {
-            let seconds = days(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second;
-            format!("{seconds}.{fraction}")
-        })
-    };
-    wall_nanos(&read().ok_or_else(|| no_time(text))?, 0)
-}
-
-/// Days since the epoch, in the Gregorian calendar. A year here begins in March, so that a leap day is its last.
-fn days(year: i64, month: i64, day: i64) -> i64 {
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let leap_days = year / 4 - year / 100 + year / 400;
-    year * 365 + leap_days + (month * 153 + 2) / 5 + day - 719_469
+    if !text.contains('T') {
+        return wall_nanos(text, 0);
+    }
+    let time: jiff::Timestamp = text.parse().map_err(|_| no_time(text))?;
+    i64::try_from(time.as_nanosecond()).map_err(|_| no_time(text))
 }
 
 /// What Traefik's own log says about a server: `web-1: Health check failed.`

@@ -30,7 +30,7 @@ fn settings(it: &Rendered<'_>) -> Vec<Setting> {
             "{said}; the first failure takes a server out, the first success brings it back: `fall` and `rise` have no equivalent"
         ),
     };
-    let passive = match of_services("/passiveHealthCheck", "failures eject nobody") {
+    let passive = match of_services("/passiveHealthCheck", "failures eject no server") {
         said if said.starts_with('(') || topology.health_check.is_none() => said,
         said => format!(
             "{said}; with probes, the next that succeeds brings the server back: `for` has no equivalent"

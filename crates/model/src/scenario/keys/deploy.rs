@@ -211,7 +211,7 @@ fn check_termination(read: &Read<'_, Deploy>, stage: &ActedUpon<'_>) -> Option<(
         [] => {
             let problem = item.wrong("`drain` is missing, or `told_after`");
             return item.refuse(problem.help(
-                "`drain: auto` waits until a backend has finished; with `told_after` nobody waits, as in Kubernetes",
+                "`drain: auto` waits until a backend has finished; with `told_after` the deploy does not, as in Kubernetes",
             ));
         }
         [one] => read.knows(one.name).then_some(())?,

@@ -283,7 +283,7 @@ pub fn does_not_apply(cell: &CellSummary, metric: Metric, facet: Option<&str>) -
     blind.then(|| format!("{} does not say which backends are down", cell.balancer))
 }
 
-/// Whether nobody looked who was down.
+/// Whether the balancer was not asked who was down.
 fn is_blind(cell: &CellSummary) -> bool {
     cell.faults.iter().all(|fault| fault.looked_every_ms.is_none())
 }
@@ -342,7 +342,7 @@ pub fn show(cell: &CellSummary, metric: Metric, value: f64) -> String {
     match metric.unit() {
         Unit::Span if value.is_infinite() && is_latency(metric) => beyond(cell),
         Unit::Span if value.is_infinite() && metric == Metric::Detection && is_blind(cell) => {
-            "a time that nobody saw".to_owned()
+            "a time that was not measured".to_owned()
         }
         Unit::Span if value.is_infinite() => "never".to_owned(),
         Unit::Span if is_cpu(metric) => micros(value * 1e3),

@@ -221,7 +221,7 @@ fn an_abort_by_the_balancer_is_its_gateway_timeout_or_its_next_attempt() {
 
 #[test]
 fn an_attempt_that_took_too_long_was_given_up_on_whatever_the_client_got() {
-    // nginx gave up on web-1, which that ejected as the last of its pool, and had nobody left to ask.
+    // nginx gave up on web-1, and so ejected the last server of the pool: there was none left to ask.
     let mut line = logged(0, 502, &["web-1"]);
     line.attempts[0].status = Some(504);
     line.reason = Some(Reason::NoLiveBackend);

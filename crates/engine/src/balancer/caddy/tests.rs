@@ -161,7 +161,7 @@ fn its_log_has_the_error_in_gos_words() {
 }
 
 #[test]
-fn a_request_that_ended_well_was_given_up_or_met_nobody_is_read_as_that() {
+fn a_request_that_ended_well_was_given_up_or_met_no_upstream_is_read_as_that() {
     let text = r#"{"level":"info","ts":1795726431.5549314,"status":200,"id":"1","retries":2,"upstream":"127.7.7.3:20000","pool":"web"}"#;
     let read = line(text);
     assert_eq!((read.reason, read.signs.len(), read.attempts.len()), (None, 0, 3));
@@ -169,9 +169,9 @@ fn a_request_that_ended_well_was_given_up_or_met_nobody_is_read_as_that() {
         r#"{"ts":1795726431.5,"status":499,"id":"14","retries":0,"upstream":"127.7.7.3:20000","pool":"web"}"#,
     );
     assert_eq!(left.reason, Some(Reason::ClientAbort));
-    let nobody =
+    let no_upstream =
         line(r#"{"ts":1795726431.5,"status":404,"id":"23","retries":null,"upstream":null,"pool":null}"#);
-    assert_eq!((nobody.attempts.len(), nobody.pool), (0, None));
+    assert_eq!((no_upstream.attempts.len(), no_upstream.pool), (0, None));
     // A response that breaks off ends the chain of handlers before they add their fields.
     let broken_off = line(r#"{"ts":1795726431.5,"size":3,"status":200,"id":"10"}"#);
     assert_eq!((broken_off.id, broken_off.attempts.len()), (Some(RequestId(10)), 0));

@@ -24,7 +24,7 @@ pub enum Exception {
     FinishedUndelivered,
     /// The log says success; the client saw a failure.
     LoggedOkLost,
-    /// The client gave up first: its time-out, or the log says so.
+    /// The client gave up first: its timeout, or the log says so.
     ClientAbort,
     /// The balancer gave up on a backend: its own timeout, another attempt, a backend that was cut off, a reload that left
     /// the old configuration no time, or the balancer's own death.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use model::history::BALANCER;
+use model::component::Component;
 use model::identity::Incarnation;
 use model::ledger::Execution;
 use store::CellDir;
@@ -39,7 +39,7 @@ pub fn keep(dir: &CellDir) -> Result<(), CellError> {
     if !dir.ledger().exists() {
         dir.write_ledger(&executions(dir)?)?;
     }
-    let balancer = dir.scratch().join(BALANCER);
+    let balancer = dir.scratch().join(Component::Balancer.to_string());
     let from = |name: &str| balancer.join(name);
     for (from, to) in [
         (from("access.log"), dir.access_log()),

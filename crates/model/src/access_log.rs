@@ -74,7 +74,9 @@ pub struct Attempt {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LogGap {
-    /// A request lost on a client connection that carried one before is closed without a line (HAProxy).
+    /// A request that is lost with its backend may be closed without a line and without an answer. HAProxy does so where a
+    /// connection carried a request before: in 2.6 the client's, in 3.2 the one to the backend (`abort_keep_alive` in
+    /// `src/http_ana.c`).
     SilentClose,
     /// Where a kept connection closes before a byte of the response, a request without a body is sent once more to the same
     /// backend. The line tells of one attempt (Caddy and Traefik: Go's HTTP client).

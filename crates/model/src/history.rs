@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::access_log::LogGap;
 use crate::catalog::BalancerKind;
+use crate::component::{Component, ExitStatus};
 use crate::degrade::Misbehaviour;
 use crate::detection::DetectionBound;
 use crate::identity::{CellId, Incarnation};
@@ -18,7 +19,7 @@ use crate::target::CommandName;
 use crate::timeline::{Drain, FaultKind, Strategy};
 use crate::units::{Nanos, Share, Span};
 
-pub use parts::{BALANCER, CellStage, CurlAnswer, Setting, WORKER, WindowDerivation};
+pub use parts::{CellStage, CurlAnswer, Setting, WindowDerivation};
 
 /// One event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,15 +62,15 @@ pub enum Happening {
     },
     /// A process was launched.
     Launched {
-        /// `balancer`, `generator`, or an incarnation.
-        component: String,
+        /// Which.
+        component: Component,
         /// Its process.
         pid: u32,
     },
     /// A component is ready, as its readiness condition says.
     Ready {
         /// Which.
-        component: String,
+        component: Component,
         /// What proved it.
         proof: String,
     },
@@ -82,8 +83,8 @@ pub enum Happening {
     },
     /// How much CPU time a component has used since it was launched, all its processes and threads together.
     CpuRead {
-        /// `balancer`, `generator`, or an incarnation.
-        component: String,
+        /// Which.
+        component: Component,
         /// User and system time, in seconds.
         seconds: f64,
         /// Where that was read.
@@ -101,8 +102,8 @@ pub enum Happening {
     },
     /// A component did not run although it had something to do, by its own word: it was stopped, or got no processor.
     Stood {
-        /// An incarnation.
-        component: String,
+        /// Which.
+        component: Component,
         /// From when on it should have run.
         from: Nanos,
         /// When it ran again.
@@ -110,8 +111,8 @@ pub enum Happening {
     },
     /// A component's own words say that the machine had no more of something for it: descriptors, ports, memory.
     Shortage {
-        /// `balancer`.
-        component: String,
+        /// Which.
+        component: Component,
         /// The first such line.
         line: String,
         /// How many there were.
@@ -247,7 +248,7 @@ pub enum Happening {
     /// A backend had not exited so long after the signal that should have ended it, and gets SIGKILL.
     GraceExpired {
         /// Which.
-        component: String,
+        component: Component,
         /// How long it had.
         within: Span,
     },
@@ -260,10 +261,10 @@ pub enum Happening {
     },
     /// A process is gone.
     Exited {
-        /// `balancer`, `balancer worker`, `generator`, or an incarnation.
-        component: String,
-        /// Its status, as the system words it.
-        status: String,
+        /// Whose.
+        component: Component,
+        /// How it ended.
+        status: ExitStatus,
         /// Whether the engine meant it to.
         expected: bool,
     },

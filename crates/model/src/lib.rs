@@ -12,6 +12,7 @@
 pub mod access_log;
 pub mod catalog;
 pub mod claim;
+pub mod component;
 pub mod control;
 pub mod degrade;
 pub mod detection;

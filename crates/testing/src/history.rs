@@ -42,7 +42,7 @@ impl History {
     /// The first process of a component.
     pub fn pid_of(&self, wanted: &str) -> Pid {
         let pids = self.all(|event| match event {
-            Happening::Launched { component, pid } if component == wanted => Some(*pid),
+            Happening::Launched { component, pid } if component.to_string() == wanted => Some(*pid),
             _ => None,
         });
         let pid = pids.first().unwrap_or_else(|| panic!("no {wanted} was launched: {}", self.text));

@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use model::access_log::{Attempt, Reason};
 use model::catalog::{BalancerKind, Lack, Release};
+use model::component::ExitStatus;
 use model::history::Setting;
 use model::identity::RequestId;
 use model::plan::Variant;
@@ -89,7 +90,7 @@ pub trait Balancer: Sync {
     }
     /// Reads how a worker ended by itself from a line of its notices, in the system's words; `None`: it ends with its worker,
     /// or has none.
-    fn tells_of_lost_workers(&self) -> Option<fn(&str) -> Option<String>> {
+    fn tells_of_lost_workers(&self) -> Option<fn(&str) -> Option<ExitStatus>> {
         None
     }
     /// How to ask it for its view of the backends; `None`: it has none.

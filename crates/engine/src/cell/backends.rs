@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use model::component::{Component, ExitStatus};
 use model::degrade::Misbehaviour;
 use model::history::Happening;
 use model::identity::Incarnation;
@@ -90,7 +91,7 @@ impl BackendLife {
 /// A backend that died though nobody had ended it.
 pub(super) struct Loss {
     pub(super) incarnation: Incarnation,
-    pub(super) status: String,
+    pub(super) status: ExitStatus,
     /// What it said was wrong with itself: then it is rig's own failure.
     pub(super) words: Option<String>,
 }
@@ -148,7 +149,7 @@ impl<R: Runtime> Backends<'_, R> {
         let mut process = self
             .runtime
             .start(Launch {
-                component: incarnation.to_string(),
+                component: incarnation.into(),
                 pod,
                 runs: Runs::Agent("backend"),
                 arguments: vec![],
@@ -157,7 +158,7 @@ impl<R: Runtime> Backends<'_, R> {
             })
             .await?;
         let handle = process.handle.clone();
-        self.recorder.record(Happening::Launched { component: incarnation.to_string(), pid: handle.pid });
+        self.recorder.record(Happening::Launched { component: incarnation.into(), pid: handle.pid });
         self.lives.borrow_mut().push(BackendLife::begun(incarnation.clone(), ledger, handle));
         let _booting = Booting { lives: &self.lives, incarnation };
         let boots = async {
@@ -242,7 +243,7 @@ impl<R: Runtime> Backends<'_, R> {
                 .unwrap_or(std::task::Poll::Ready(None))
         });
         let answer = tokio::time::timeout(ANSWER_WITHIN, answer).await;
-        match answer.ok().flatten().map(|line| frame(&incarnation.to_string(), &line)).transpose()? {
+        match answer.ok().flatten().map(|line| frame(&Component::from(&incarnation), &line)).transpose()? {
             Some(Frame::Behaves { at }) => Ok(Some((incarnation, at))),
             // It died before it could follow.
             None if handle.exited().is_some() => Ok(None),
@@ -298,7 +299,7 @@ impl<R: Runtime> Backends<'_, R> {
             let Some(life) = lives.iter().rev().find(|life| life.incarnation.backend == backend) else {
                 return Ok(());
             };
-            (life.incarnation.to_string(), life.handle.exit.clone())
+            (Component::from(&life.incarnation), life.handle.exit.clone())
         };
         if tokio::time::timeout(within, exit.wait_for(Option::is_some)).await.is_err() {
             self.recorder.record(Happening::GraceExpired { component, within: Span(within) });
@@ -314,7 +315,7 @@ impl<R: Runtime> Backends<'_, R> {
         for life in self.lives.borrow_mut().iter_mut().filter(|life| !life.reported) {
             if let Some(status) = life.handle.exited() {
                 life.reported = true;
-                let component = life.incarnation.to_string();
+                let component = Component::from(&life.incarnation);
                 self.recorder.record(Happening::Exited { component, status, expected: life.ending });
             }
         }

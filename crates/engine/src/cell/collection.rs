@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use model::access_log::LogGap;
-use model::history::{BALANCER, Happening};
+use model::component::Component;
+use model::history::Happening;
 use model::topology::Layer;
 use store::StoreError;
 
@@ -26,7 +27,7 @@ impl<R: Runtime> Testbed<'_, R> {
             let ledger = read_ledger(&life.incarnation, &life.ledger)?;
             executions.extend(ledger.executions);
             for (from, to) in ledger.stood {
-                let component = life.incarnation.to_string();
+                let component = Component::from(&life.incarnation);
                 self.recorder.record(Happening::Stood { component, from, to });
             }
         }
@@ -86,7 +87,7 @@ impl<R: Runtime> Testbed<'_, R> {
             }
         }
         if let Some(line) = first {
-            self.recorder.record(Happening::Shortage { component: BALANCER.to_owned(), line, lines });
+            self.recorder.record(Happening::Shortage { component: Component::Balancer, line, lines });
         }
     }
 

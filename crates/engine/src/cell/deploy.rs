@@ -317,10 +317,8 @@ impl<F: Fleet> Rollout<'_, F> {
             self.fleet.record(Happening::DeployAborted { incarnation: new.clone(), reason });
             return Ok(false);
         }
-        self.fleet.record(Happening::Ready {
-            component: new.to_string(),
-            proof: "its health endpoint says 200".into(),
-        });
+        self.fleet
+            .record(Happening::Ready { component: new.into(), proof: "its health endpoint says 200".into() });
         if self.deploy.tells_the_balancer() {
             self.fleet.record(Happening::Registering { incarnation: new.clone() });
             let turned = tokio::select! {

@@ -2,7 +2,8 @@
 
 use std::convert::Infallible;
 
-use model::history::{BALANCER, Happening};
+use model::component::Component;
+use model::history::Happening;
 
 use super::error::CellError;
 use super::log_tail::last_lines;
@@ -36,7 +37,7 @@ impl<R: Runtime> Testbed<'_, R> {
     pub(super) async fn note_exit(&self, balancer: &Handle) -> Infallible {
         let _ = balancer.exit.clone().wait_for(Option::is_some).await;
         let status = balancer.exited().unwrap_or_default();
-        let component = BALANCER.to_owned();
+        let component = Component::Balancer;
         self.recorder.record(Happening::Exited { component, status, expected: false });
         std::future::pending().await
     }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use model::history::{BALANCER, Happening};
+use model::component::Component;
+use model::history::Happening;
 use tokio::time::Instant;
 
 use super::error::CellError;
@@ -15,8 +16,6 @@ use crate::runtime::{Handle, Runtime};
 const STOP_WITHIN: Duration = Duration::from_secs(10);
 /// How long backends may take to have nothing in flight after the load has ended.
 const IDLE_WITHIN: Duration = Duration::from_secs(5);
-/// How a process ends that has done all it wanted to.
-const SUCCESS: &str = "exit status: 0";
 
 impl<R: Runtime> Testbed<'_, R> {
     /// The load has ended; what a time-out has given up may still be worked on.
@@ -36,7 +35,7 @@ impl<R: Runtime> Testbed<'_, R> {
 
     pub(super) async fn stop_balancer(&self, balancer: &Handle) {
         let kind = self.kind;
-        let component = BALANCER.to_owned();
+        let component = Component::Balancer;
         // It has died by itself, as the history says.
         if balancer.exited().is_some() {
             return;
@@ -46,7 +45,7 @@ impl<R: Runtime> Testbed<'_, R> {
         }
         match balancer.wait(STOP_WITHIN).await {
             Some(status) => {
-                self.log_is_whole.set(status == SUCCESS);
+                self.log_is_whole.set(status.is_success());
                 self.recorder.record(Happening::Exited { component, status, expected: true });
             }
             None => self.recorder.record(Happening::Warning {

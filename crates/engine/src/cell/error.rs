@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use model::catalog::BalancerKind;
+use model::component::{Component, ExitStatus};
 use model::identity::{CellId, Incarnation};
 
 use crate::balancer::RenderError;
@@ -48,8 +49,8 @@ pub enum CellError {
     BalancerExited {
         /// Which.
         kind: BalancerKind,
-        /// Its exit status.
-        status: String,
+        /// How.
+        status: ExitStatus,
         /// The end of its log.
         words: String,
         /// Where its configuration lies.
@@ -111,7 +112,7 @@ pub enum CellError {
     #[error("the {agent} agent failed: {reason}")]
     AgentFailed {
         /// Which.
-        agent: String,
+        agent: Component,
         /// Why.
         reason: String,
     },
@@ -132,7 +133,7 @@ pub enum CellError {
         /// Which.
         pod: String,
         /// What became of its keeper.
-        status: String,
+        status: ExitStatus,
     },
     /// One thing failed, and then another.
     #[error("{first}\nand then: {then}")]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use model::component::{Component, ExitStatus};
 use model::job::{Frame, Job, PROTOCOL};
 
 use super::error::CellError;
@@ -16,9 +17,12 @@ pub(super) async fn next_frame(process: &mut Process, within: Duration) -> Resul
     let line = match tokio::time::timeout(within, process.lines.recv()).await {
         Ok(Some(line)) => line,
         Ok(None) => {
-            let status =
-                process.handle.wait(Duration::from_secs(2)).await.unwrap_or("its output ended".into());
-            return Err(failed(process, status));
+            let status = process
+                .handle
+                .wait(Duration::from_secs(2))
+                .await
+                .unwrap_or_else(|| ExitStatus::unknown("its output ended"));
+            return Err(failed(process, status.to_string()));
         }
         Err(_) => {
             return Err(failed(process, format!("it wrote nothing for {} s", within.as_secs_f32())));
@@ -28,8 +32,8 @@ pub(super) async fn next_frame(process: &mut Process, within: Duration) -> Resul
 }
 
 /// The frame in a line of `agent`'s; an error if the agent says that it can't go on.
-pub(super) fn frame(agent: &str, line: &str) -> Result<Frame, CellError> {
-    let failed = |reason: String| CellError::AgentFailed { agent: agent.to_owned(), reason };
+pub(super) fn frame(agent: &Component, line: &str) -> Result<Frame, CellError> {
+    let failed = |reason: String| CellError::AgentFailed { agent: agent.clone(), reason };
     match serde_json::from_str(line) {
         Ok(Frame::Fault { message }) => Err(failed(message)),
         Ok(frame) => Ok(frame),

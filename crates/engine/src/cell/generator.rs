@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use model::component::Component;
 use model::history::Happening;
 use model::job::{Frame, Job, LoadJob};
 use model::units::{Nanos, Span};
@@ -21,9 +22,6 @@ const SILENCE: Duration = Duration::from_secs(15);
 
 /// How long an interrupted generator may take to record what it had under way.
 const CANCEL_WITHIN: Duration = Duration::from_secs(3);
-
-/// Its name in the history.
-const COMPONENT: &str = "generator";
 
 /// A generator that waits for its job.
 pub(super) struct Idle {
@@ -49,7 +47,7 @@ pub(super) async fn launch<R: Runtime>(
     std::fs::create_dir_all(directory).map_err(CellError::file(directory))?;
     let mut process = runtime
         .start(Launch {
-            component: COMPONENT.into(),
+            component: Component::Generator,
             pod,
             runs: Runs::Agent("load"),
             arguments: vec![],
@@ -57,7 +55,7 @@ pub(super) async fn launch<R: Runtime>(
             directory: directory.to_owned(),
         })
         .await?;
-    recorder.record(Happening::Launched { component: COMPONENT.into(), pid: process.handle.pid });
+    recorder.record(Happening::Launched { component: Component::Generator, pid: process.handle.pid });
     greet(&mut process).await?;
     Ok(Idle { process })
 }
@@ -75,7 +73,7 @@ impl Idle {
             Frame::Scheduled { requests } => recorder.record(Happening::Scheduled { requests, origin }),
             other => {
                 let reason = format!("expected its schedule, got {other:?}");
-                return Err(CellError::AgentFailed { agent: COMPONENT.into(), reason });
+                return Err(CellError::AgentFailed { agent: Component::Generator, reason });
             }
         }
         Ok(GeneratorProcess { process: self.process, measured: false, origin })
@@ -127,12 +125,12 @@ impl GeneratorProcess {
                 }
                 other => {
                     let reason = format!("expected progress, got {other:?}");
-                    return Err(CellError::AgentFailed { agent: COMPONENT.into(), reason });
+                    return Err(CellError::AgentFailed { agent: Component::Generator, reason });
                 }
             }
         }
         if let Some(status) = self.process.handle.wait(Duration::from_secs(5)).await {
-            recorder.record(Happening::Exited { component: COMPONENT.into(), status, expected: true });
+            recorder.record(Happening::Exited { component: Component::Generator, status, expected: true });
         }
         Ok(())
     }
@@ -140,7 +138,7 @@ impl GeneratorProcess {
 
 fn cpu_read(seconds: f64) -> Happening {
     Happening::CpuRead {
-        component: COMPONENT.into(),
+        component: Component::Generator,
         seconds,
         source: "its own CLOCK_PROCESS_CPUTIME_ID".into(),
     }

@@ -8,8 +8,8 @@ use super::fleet::CellFleet;
 use super::timeline::look_out;
 use crate::runtime::Runtime;
 
-/// How a toy backend ends that has a bug.
-const PANIC: &str = "exit status: 101";
+/// The code that a toy backend returns which has a bug: that of a panic.
+const PANIC: u32 = 101;
 
 /// Follows backends and services for as long as it is polled; ends when a backend says, or shows, that it could not go on:
 /// that is rig's own failure.
@@ -24,7 +24,7 @@ pub(super) async fn follow<R: Runtime>(fleet: &CellFleet<'_, R>) -> CellError {
         loop {
             let loss: Loss = fleet.backends.next_loss().await;
             let is_toy = !fleet.backends.is_own(&loss.incarnation.backend);
-            if loss.words.is_some() || (is_toy && loss.status == PANIC) {
+            if loss.words.is_some() || (is_toy && loss.status.code() == Some(PANIC)) {
                 break loss.failure();
             }
             let (backend, now) = (&loss.incarnation.backend, agent::clock::now());

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use model::component::Component;
 use model::history::Happening;
 use model::identity::Incarnation;
 use model::service::{OwnService, ServicePlace};
@@ -40,7 +41,7 @@ impl<R: Runtime> Backends<'_, R> {
             variables: service.variables(&place),
             directory: service.directory.clone(),
         };
-        let component = incarnation.to_string();
+        let component = Component::from(incarnation);
         let process = self
             .runtime
             .start(Launch {

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use model::component::Component;
 use model::history::Happening;
 use model::identity::Incarnation;
 use model::sessions::Password;
@@ -79,7 +80,7 @@ impl<R: Runtime> RunningService<'_, R> {
         let process = self
             .runtime
             .start(Launch {
-                component: incarnation.to_string(),
+                component: (&incarnation).into(),
                 pod: &self.pod,
                 runs: Runs::Program(self.service.program.into()),
                 arguments: start.arguments.clone(),
@@ -88,7 +89,7 @@ impl<R: Runtime> RunningService<'_, R> {
             })
             .await?;
         let handle = process.handle;
-        let component = incarnation.to_string();
+        let component = Component::from(&incarnation);
         self.recorder.record(Happening::Launched { component: component.clone(), pid: handle.pid });
         let life = ServiceLife {
             incarnation: incarnation.clone(),
@@ -101,8 +102,8 @@ impl<R: Runtime> RunningService<'_, R> {
         let begun = Instant::now();
         while let Err(error) = self.asked(&start).await {
             if handle.exited().is_some() || begun.elapsed() > READY_WITHIN {
-                let status = handle.exited().unwrap_or_else(|| format!("it does not answer: {error}"));
-                return Err(self.failed(&status));
+                let status = handle.exited().map(|status| status.to_string());
+                return Err(self.failed(&status.unwrap_or_else(|| format!("it does not answer: {error}"))));
             }
             tokio::time::sleep(POLL).await;
         }
@@ -203,7 +204,7 @@ impl<R: Runtime> RunningService<'_, R> {
 
     /// Waits until it is gone, and records it.
     async fn gone(&self, incarnation: &Incarnation, handle: &Handle) {
-        let component = incarnation.to_string();
+        let component = Component::from(incarnation);
         match handle.wait(GONE_WITHIN).await {
             Some(status) => self.recorder.record(Happening::Exited { component, status, expected: true }),
             None => {
@@ -230,7 +231,7 @@ impl<R: Runtime> RunningService<'_, R> {
             let died = self.lives.borrow_mut().iter_mut().find_map(|life| {
                 let status = life.handle.exited().filter(|_| !life.ending && !life.lost)?;
                 life.lost = true;
-                Some((life.incarnation.to_string(), status))
+                Some((Component::from(&life.incarnation), status))
             });
             if let Some((component, status)) = died {
                 let told = status.clone();

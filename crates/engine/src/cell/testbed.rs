@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use model::catalog::{BalancerKind, Release};
-use model::history::{BALANCER, CellStage, Happening, Setting};
+use model::component::Component;
+use model::history::{CellStage, Happening, Setting};
 use model::identity::Incarnation;
 use model::job::LoadJob;
 use model::plan::Variant;
@@ -91,8 +92,9 @@ impl<'a, R: Runtime> Testbed<'a, R> {
         let private = PrivateDirectory::make()?;
         runtime.open(&[&own, private.path()]).await?;
         let reach = Reach::People(order.listen);
-        let balancer = runtime.pod(PodOrder { name: BALANCER, ports: 1, reach });
-        let generator = runtime.pod(PodOrder { name: "generator", ports: 0, reach: Reach::Cell });
+        let [balancer, generator] = [Component::Balancer, Component::Generator].map(|it| it.to_string());
+        let balancer = runtime.pod(PodOrder { name: &balancer, ports: 1, reach });
+        let generator = runtime.pod(PodOrder { name: &generator, ports: 0, reach: Reach::Cell });
         let backends = variant.topology.pools.iter().flat_map(|pool| &pool.backends);
         let backends = backends.map(|backend| async {
             let mut pod = runtime.pod(PodOrder { name: &backend.id, ports: 1, reach: Reach::Cell }).await?;
@@ -273,7 +275,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
             self.backends.read_cpu(balancer).await;
             self.backends.read_every_cpu().await;
             self.recorder.record(Happening::CpuRead {
-                component: "rig".to_owned(),
+                component: Component::Rig,
                 seconds: agent::usage::cpu_seconds(),
                 source: "its own CLOCK_PROCESS_CPUTIME_ID".to_owned(),
             });
@@ -364,7 +366,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
                 true => "its health endpoint says 2xx".to_owned(),
                 false => "it listens".to_owned(),
             };
-            self.recorder.record(Happening::Ready { component: incarnation.to_string(), proof });
+            self.recorder.record(Happening::Ready { component: incarnation.into(), proof });
             Ok::<(), CellError>(())
         });
         try_join_all(launches).await.map(drop)
@@ -378,7 +380,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
         let process = self
             .runtime
             .start(Launch {
-                component: BALANCER.to_owned(),
+                component: Component::Balancer,
                 pod: &self.balancer_pod,
                 runs: Runs::Program(program_of(self.release)),
                 arguments: adapter(kind).arguments(&self.variant.topology, &self.site, &self.files),
@@ -386,7 +388,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
                 directory: self.site.directory.clone(),
             })
             .await?;
-        self.recorder.record(Happening::Launched { component: BALANCER.to_owned(), pid: process.handle.pid });
+        self.recorder.record(Happening::Launched { component: Component::Balancer, pid: process.handle.pid });
         Ok(process)
     }
 
@@ -408,7 +410,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
         };
         match ready {
             Ok(proof) => {
-                self.recorder.record(Happening::Ready { component: BALANCER.to_owned(), proof });
+                self.recorder.record(Happening::Ready { component: Component::Balancer, proof });
                 Ok(())
             }
             Err(_) if balancer.exited().is_some() => Err(self.exited(balancer)),

@@ -57,7 +57,7 @@ async fn launched(runtime: &impl Runtime, directory: &Path) -> Result<(Process, 
     let failed = |reason| CellError::BackendFailed { incarnation: incarnation.clone(), reason };
     let address = *pod.addresses.first().ok_or_else(|| failed("its pod has no address".to_owned()))?;
     let launch = Launch {
-        component: incarnation.to_string(),
+        component: (&incarnation).into(),
         pod: &pod,
         runs: Runs::Agent("backend"),
         arguments: vec![],

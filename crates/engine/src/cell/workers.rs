@@ -6,7 +6,8 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::time::Duration;
 
-use model::history::{Happening, WORKER};
+use model::component::Component;
+use model::history::Happening;
 use tokio::time::MissedTickBehavior;
 
 use super::recorder::Recorder;
@@ -31,8 +32,7 @@ pub(super) async fn follow(balancer: &dyn Balancer, directory: &Path, recorder: 
         let whole = rest.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         let lines: Vec<u8> = rest.drain(..whole).collect();
         for status in String::from_utf8_lossy(&lines).lines().filter_map(lost) {
-            let component = WORKER.to_owned();
-            recorder.record(Happening::Exited { component, status, expected: false });
+            recorder.record(Happening::Exited { component: Component::Worker, status, expected: false });
         }
     }
 }

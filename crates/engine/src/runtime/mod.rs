@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use model::component::{Component, ExitStatus};
 use model::plan::Need;
 use model::records::BalancerBuild;
 use model::units::Nanos;
@@ -71,17 +72,17 @@ pub struct Pod {
     /// Where people reach the first of them, if that is elsewhere.
     pub published: Option<SocketAddr>,
     /// How what keeps its addresses ended, once it has; `None`: rig itself keeps them.
-    pub keeper: Option<watch::Receiver<Option<String>>>,
+    pub keeper: Option<watch::Receiver<Option<ExitStatus>>>,
 }
 
 impl Pod {
     /// Ends when nothing keeps the addresses any more, with what became of their keeper.
-    pub async fn lost(&self) -> String {
+    pub async fn lost(&self) -> ExitStatus {
         let Some(keeper) = &self.keeper else { return std::future::pending().await };
         let mut keeper = keeper.clone();
         match keeper.wait_for(Option::is_some).await {
             Ok(status) => status.clone().unwrap_or_default(),
-            Err(_) => "gone".into(),
+            Err(_) => ExitStatus::unknown("gone"),
         }
     }
 }
@@ -89,8 +90,8 @@ impl Pod {
 /// A component to launch.
 #[derive(Clone, Debug)]
 pub struct Launch<'a> {
-    /// Its name in the history.
-    pub component: String,
+    /// What it is.
+    pub component: Component,
     /// Where it runs.
     pub pod: &'a Pod,
     /// What it runs.
@@ -119,29 +120,29 @@ pub struct Process {
 /// What a launched component is known by.
 #[derive(Clone, Debug)]
 pub struct Handle {
-    /// Its name in the history.
-    pub component: String,
+    /// What it is.
+    pub component: Component,
     /// What the runtime knows it by: a process id, or the id of a container.
     pub id: String,
     /// Its process id on this machine.
     pub pid: u32,
     /// How it ended, once it has.
-    pub exit: watch::Receiver<Option<String>>,
+    pub exit: watch::Receiver<Option<ExitStatus>>,
 }
 
 impl Handle {
     /// How it ended, if it has.
-    pub fn exited(&self) -> Option<String> {
+    pub fn exited(&self) -> Option<ExitStatus> {
         self.exit.borrow().clone()
     }
 
     /// Waits for its end, at most `within`; `None`: it still runs.
-    pub async fn wait(&self, within: Duration) -> Option<String> {
+    pub async fn wait(&self, within: Duration) -> Option<ExitStatus> {
         let mut exit = self.exit.clone();
         let ended = tokio::time::timeout(within, exit.wait_for(Option::is_some)).await;
         match ended {
             Ok(Ok(status)) => status.clone(),
-            Ok(Err(_)) => Some("gone".into()),
+            Ok(Err(_)) => Some(ExitStatus::unknown("gone")),
             Err(_) => None,
         }
     }

@@ -12,6 +12,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use agent::keep::DONE;
+use model::component::ExitStatus;
 use model::plan::Need;
 use model::records::BalancerBuild;
 use model::timeline::FaultKind;
@@ -76,7 +77,7 @@ impl Nature {
 struct Living {
     pid: u32,
     nature: Nature,
-    exit: watch::Receiver<Option<String>>,
+    exit: watch::Receiver<Option<ExitStatus>>,
     /// What ends its group if rig dies and it has workers.
     keeper: Option<Child>,
 }
@@ -218,7 +219,7 @@ impl Runtime for ProcessRuntime {
     }
 
     async fn start(&self, launch: Launch<'_>) -> Result<Process, RuntimeError> {
-        let failed = |source| RuntimeError::Launch { component: launch.component.clone(), source };
+        let failed = |source| RuntimeError::Launch { component: launch.component.to_string(), source };
         let log = |name: &str| {
             let path = launch.directory.join(name);
             OpenOptions::new()
@@ -233,7 +234,7 @@ impl Runtime for ProcessRuntime {
             Runs::Agent(_) => command.stdin(Stdio::piped()).stdout(Stdio::piped()),
             Runs::Program(_) | Runs::Own(_) => command.stdin(Stdio::null()).stdout(log(STDOUT_FILE)?),
         };
-        tracing::debug!(component = launch.component, command = ?command.as_std());
+        tracing::debug!(component = %launch.component, command = ?command.as_std());
         let mut child = command.spawn().map_err(failed)?;
         let pid = child.id().ok_or_else(|| failed(std::io::ErrorKind::NotFound.into()))?;
         // Its output first: a child that fails at once must not lose its last words to a broken pipe.
@@ -347,12 +348,12 @@ pub fn kill_children() {
 }
 
 /// Collects the child's exit when it comes. What is left of `group` then is ended first: it would keep the address.
-fn watched(mut child: Child, group: Option<u32>) -> watch::Receiver<Option<String>> {
+fn watched(mut child: Child, group: Option<u32>) -> watch::Receiver<Option<ExitStatus>> {
     let (ended, exit) = watch::channel(None);
     tokio::spawn(async move {
         let status = match child.wait().await {
-            Ok(status) => status.to_string(),
-            Err(error) => format!("its exit could not be collected: {error}"),
+            Ok(status) => status.into(),
+            Err(error) => ExitStatus::unknown(format!("its exit could not be collected: {error}")),
         };
         if let Some(group) = group {
             send_group(group, Signal::Kill);

@@ -4,11 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::units::Span;
 
-/// What the balancer is called where components are.
-pub const BALANCER: &str = "balancer";
-/// What one of its workers is called, which ended while the balancer went on.
-pub const WORKER: &str = "balancer worker";
-
 /// The stages of a cell, one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

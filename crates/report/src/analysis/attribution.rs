@@ -163,7 +163,7 @@ fn source(
     let untouched = matches!(phase, Phase::Baseline | Phase::Settled);
     let reloaded = evidence.reloaded_before(met) || evidence.cut_by_a_reload(request);
     if let Some(dead) = evidence.died_with_balancer(request) {
-        let (backend, generation, phase) = (Some(dead.to_owned()), None, Phase::Died);
+        let (backend, generation, phase) = (Some(dead.to_string()), None, Phase::Died);
         return DropSource { backend, generation, phase, outcome: request.outcome.kind(), sub_cause };
     }
     DropSource {

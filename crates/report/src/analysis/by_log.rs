@@ -92,13 +92,13 @@ fn lives(history: &[Event]) -> BTreeMap<String, Vec<LoggedLife>> {
     for event in history {
         match &event.what {
             Happening::Launched { component, .. } => {
-                let Ok(by) = component.parse::<Incarnation>() else { continue };
+                let Some(by) = component.life() else { continue };
                 let of = lives.entry(by.backend.clone()).or_default();
-                of.push(LoggedLife { by, from: event.at, until: Nanos(i64::MAX) });
+                of.push(LoggedLife { by: by.clone(), from: event.at, until: Nanos(i64::MAX) });
             }
             Happening::Exited { component, .. } => {
-                let Ok(by) = component.parse::<Incarnation>() else { continue };
-                let of = lives.get_mut(&by.backend).and_then(|of| of.iter_mut().find(|life| life.by == by));
+                let Some(by) = component.life() else { continue };
+                let of = lives.get_mut(&by.backend).and_then(|of| of.iter_mut().find(|life| life.by == *by));
                 if let Some(life) = of {
                     life.until = event.at;
                 }

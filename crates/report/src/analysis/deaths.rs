@@ -1,8 +1,8 @@
 //! Processes that died by themselves while the load ran: a result, with what it cost.
 
-use model::history::{BALANCER, Event, Happening, WORKER};
+use model::component::{Component, ExitStatus};
+use model::history::{Event, Happening};
 use model::identity::BalancerName;
-use model::identity::Incarnation;
 use model::units::Nanos;
 use serde::{Deserialize, Serialize};
 
@@ -18,8 +18,8 @@ pub struct Death {
     pub who: String,
     /// When it was noticed, from the first measured arrival.
     pub at_ms: f64,
-    /// How, in the system's words.
-    pub status: String,
+    /// How.
+    pub status: ExitStatus,
     /// Requests dropped by it.
     pub dropped: u64,
 }
@@ -29,22 +29,11 @@ impl Death {
     pub fn sentence(&self) -> String {
         let Death { who, at_ms, status, dropped } = self;
         let at = millis(*at_ms);
-        let words = match signal(status) {
+        let words = match status.signal() {
             Some(number) => format!("signal {number}"),
-            None => status.clone(),
+            None => status.to_string(),
         };
         format!("{who} died by itself at {at} ({words}); {dropped} requests were dropped")
-    }
-}
-
-/// The signal that ended a process; a shell, and the Docker engine, tell it as 128 and more.
-fn signal(status: &str) -> Option<u32> {
-    let first = |rest: &str| rest.split_whitespace().next()?.parse::<u32>().ok();
-    match status.strip_prefix("signal: ") {
-        Some(rest) => first(rest),
-        None => {
-            first(status.strip_prefix("exit status: ")?).filter(|code| *code > 128).map(|code| code - 128)
-        }
     }
 }
 
@@ -61,14 +50,14 @@ pub(crate) fn of(
     }
     let death = |event: &Event| {
         let Happening::Exited { component, status, expected: false } = &event.what else { return None };
-        let backend = component.parse::<Incarnation>().map(|incarnation| incarnation.backend);
-        let (backend, who) = match component.as_str() {
-            BALANCER => (component.clone(), balancer.to_string()),
-            WORKER => (component.clone(), format!("a worker of {balancer}")),
-            _ => (backend.ok()?, component.clone()),
+        let (source, who) = match component {
+            Component::Balancer => (component.to_string(), balancer.to_string()),
+            Component::Worker => (component.to_string(), format!("a worker of {balancer}")),
+            Component::Life(incarnation) => (incarnation.backend.clone(), incarnation.to_string()),
+            Component::Generator | Component::Rig | Component::Unknown(_) => return None,
         };
         let lost = dropped.iter().filter(|group| {
-            group.source.phase == Phase::Died && group.source.backend.as_ref() == Some(&backend)
+            group.source.phase == Phase::Died && group.source.backend.as_ref() == Some(&source)
         });
         Some(Death {
             who,

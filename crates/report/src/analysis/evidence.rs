@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::access_log::LogGap;
-use model::history::{BALANCER, Event, Happening, WORKER};
+use model::component::Component;
+use model::history::{Event, Happening};
 use model::identity::Incarnation;
 use model::outcome::{Cause, Outcome};
 use model::plan::Variant;
@@ -166,20 +167,16 @@ impl Evidence {
                 begin(&mut self.unanswering, incarnation, at);
             }
             Happening::Healed { incarnation } => self.end_gone(incarnation, at),
-            Happening::Exited { component, expected: false, .. } if component == BALANCER => {
+            Happening::Exited { component: Component::Balancer, expected: false, .. } => {
                 self.balancer_died.get_or_insert(at);
             }
-            Happening::Exited { component, .. } if component == WORKER => self.workers_died.push(at),
-            Happening::Exited { component, .. } => {
-                if let Ok(incarnation) = component.parse::<Incarnation>() {
-                    self.ends.entry(incarnation.clone()).or_default().exited = Some(at);
-                    self.begin_gone(&incarnation, at);
-                }
+            Happening::Exited { component: Component::Worker, .. } => self.workers_died.push(at),
+            Happening::Exited { component: Component::Life(incarnation), .. } => {
+                self.ends.entry(incarnation.clone()).or_default().exited = Some(at);
+                self.begin_gone(incarnation, at);
             }
-            Happening::Ready { component, .. } => {
-                if let Ok(incarnation) = component.parse::<Incarnation>() {
-                    self.end_gone(&incarnation, at);
-                }
+            Happening::Ready { component: Component::Life(incarnation), .. } => {
+                self.end_gone(incarnation, at);
             }
             Happening::BalancerReloaded => self.reloads.push(at),
             _ => {}
@@ -239,15 +236,15 @@ impl Evidence {
 
     /// Which of the balancer and its workers had died by itself, if a connection, or the attempt at one, ended because of
     /// that. What was still answered, or kept waiting, was not lost by that.
-    pub fn died_with_balancer(&self, request: &Request) -> Option<&'static str> {
+    pub fn died_with_balancer(&self, request: &Request) -> Option<Component> {
         let lost = match request.outcome {
             Outcome::Failed { cause, .. } => cause != Cause::Timeout,
             Outcome::Answered { .. } | Outcome::NotSent(_) => false,
         };
         let all = self.balancer_died.is_some_and(|noticed| request.end >= noticed - UNNOTICED);
         match lost {
-            true if all => Some(BALANCER),
-            true if self.worker_died_about(request.end) => Some(WORKER),
+            true if all => Some(Component::Balancer),
+            true if self.worker_died_about(request.end) => Some(Component::Worker),
             _ => None,
         }
     }

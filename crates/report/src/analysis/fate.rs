@@ -249,6 +249,7 @@ fn match_log(
         // HAProxy logs the 503 that it meant to send, and closes a reused connection instead of sending it.
         ([line], Outcome::Failed { .. })
             if closed_silently(request, evidence)
+                && reused(request)
                 && line.status >= 500
                 && tried_who_was_gone(request, line, evidence) =>
         {
@@ -349,13 +350,17 @@ fn sub_cause(fate: &Fate, request: &Request, logged: &[&Logged], evidence: &Evid
     }
 }
 
-/// Whether a reused connection was closed before a byte of the response, by a balancer that is known to do so.
+/// Whether a connection was closed before a byte of the response, by a balancer that is known to do so.
 fn closed_silently(request: &Request, evidence: &Evidence) -> bool {
     let Outcome::Failed { stage, cause } = request.outcome else { return false };
     evidence.gaps.contains(&LogGap::SilentClose)
-        && request.on.is_some_and(|on| on.nth >= 2)
         && matches!(stage, Stage::Send | Stage::FirstByte)
         && cause == Cause::Eof
+}
+
+/// Whether its connection had carried a request before.
+fn reused(request: &Request) -> bool {
+    request.on.is_some_and(|on| on.nth >= 2)
 }
 
 /// Whether the log names a backend that was dead, frozen or cut off meanwhile.

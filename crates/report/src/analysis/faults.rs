@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use model::component::Component;
 use model::detection::DetectionBound;
 use model::history::{Event, Happening};
 use model::identity::{Incarnation, RequestId};
@@ -136,7 +137,7 @@ struct Stretch {
 
 fn stretches(history: &[Event]) -> Vec<Stretch> {
     let mut found: Vec<Stretch> = Vec::new();
-    let mut coming: Vec<String> = Vec::new();
+    let mut coming: Vec<&Incarnation> = Vec::new();
     for event in under_load(history) {
         let mut begin = |backend: &str, fault: String| {
             found.push(Stretch {
@@ -158,21 +159,19 @@ fn stretches(history: &[Event]) -> Vec<Stretch> {
             Happening::Degraded { incarnation, misbehaviour } => {
                 begin(&incarnation.backend, misbehaviour.to_string());
             }
-            Happening::Exited { component, expected: false, .. } => {
-                if let Ok(incarnation) = component.parse::<Incarnation>() {
-                    begin(&incarnation.backend, "died by itself".to_owned());
-                }
+            Happening::Exited { component: Component::Life(incarnation), expected: false, .. } => {
+                begin(&incarnation.backend, "died by itself".to_owned());
             }
             _ => {}
         }
         let taken = match &event.what {
             Happening::Replacing { new, .. } => {
-                coming.push(new.to_string());
+                coming.push(new);
                 None
             }
             Happening::Terminated { incarnation, .. } => Some(incarnation.backend.clone()),
-            Happening::Launched { component, .. } if coming.contains(component) => {
-                component.parse::<Incarnation>().ok().map(|new| new.backend)
+            Happening::Launched { component: Component::Life(new), .. } if coming.contains(&new) => {
+                Some(new.backend.clone())
             }
             _ => None,
         };

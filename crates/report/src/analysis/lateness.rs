@@ -8,6 +8,7 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use model::history::{Event, Happening};
+use model::identity::Incarnation;
 use model::ledger::Execution;
 use model::outcome::{Cause, NotSent, Outcome, OutcomeKind};
 use model::plan::{SavedPlan, Variant};
@@ -44,7 +45,7 @@ pub(crate) struct MachineStalls {
     /// The generator's, by what it took up late, in order.
     generator: Vec<Stall>,
     /// Each incarnation's, by its own word, in order; those that the scenario made are left out.
-    backends: BTreeMap<String, Vec<Stall>>,
+    backends: BTreeMap<Incarnation, Vec<Stall>>,
 }
 
 impl MachineStalls {
@@ -59,12 +60,12 @@ impl MachineStalls {
             let from = turns.entry(request.released).or_insert(request.due);
             *from = request.due.min(*from);
         }
-        let mut backends: BTreeMap<String, Vec<Stall>> = BTreeMap::new();
+        let mut backends: BTreeMap<Incarnation, Vec<Stall>> = BTreeMap::new();
         for event in history {
             let Happening::Stood { component, from, to } = &event.what else { continue };
-            let backend = component.split('/').next().unwrap_or_default();
-            if !evidence.gone(backend, *from, *to) {
-                backends.entry(component.clone()).or_default().push(Stall { from: *from, to: *to });
+            let Some(by) = component.life() else { continue };
+            if !evidence.gone(&by.backend, *from, *to) {
+                backends.entry(by.clone()).or_default().push(Stall { from: *from, to: *to });
             }
         }
         let generator = turns.into_iter().map(|(to, from)| Stall { from, to }).collect();
@@ -103,7 +104,7 @@ impl MachineStalls {
             return self.backends.values().map(stood).max();
         }
         let late = |execution: &&Execution| {
-            let stalls = self.backends.get(&execution.by.to_string()).map_or(&[][..], Vec::as_slice);
+            let stalls = self.backends.get(&execution.by).map_or(&[][..], Vec::as_slice);
             let unread = request.sent.map(|sent| sum_of(stalls, sent, execution.received));
             let served = execution.late.map(|late| Duration::from_nanos(u64::try_from(late).unwrap_or(0)));
             Some(served? + unread.unwrap_or_default())
@@ -115,10 +116,10 @@ impl MachineStalls {
     /// how long the generator stood, while it was under way.
     fn around(&self, request: &Request, executions: &[&Execution]) -> Duration {
         let (from, to) = (request.due, request.end);
-        let reached = |name: &String| {
-            executions.is_empty() || executions.iter().any(|execution| execution.by.to_string() == *name)
+        let reached = |by: &Incarnation| {
+            executions.is_empty() || executions.iter().any(|execution| execution.by == *by)
         };
-        let stalls = self.backends.iter().filter(|(name, _)| reached(name));
+        let stalls = self.backends.iter().filter(|(by, _)| reached(by));
         let backends = stalls.map(|(_, stalls)| sum_of(stalls, from, to)).max();
         // Those of the generator may overlap each other.
         let generator = between(&self.generator, from, to).map(|stall| stall.overlap(from, to)).max();
@@ -127,11 +128,11 @@ impl MachineStalls {
 
     /// The longest time that a backend stood still under the load from `origin` on.
     fn longest(&self, origin: Nanos) -> Option<Standstill> {
-        let all = self.backends.iter().flat_map(|(name, stalls)| stalls.iter().map(move |s| (name, s)));
+        let all = self.backends.iter().flat_map(|(by, stalls)| stalls.iter().map(move |s| (by, s)));
         let longest = all.filter(|(_, s)| s.to > origin).max_by_key(|(_, s)| s.to.since(s.from))?;
-        let (component, stall) = longest;
+        let (by, stall) = longest;
         Some(Standstill {
-            component: component.clone(),
+            component: by.clone(),
             at_ms: stall.from.millis_from(origin),
             ms: stall.to.millis_from(stall.from),
         })
@@ -152,7 +153,7 @@ fn sum_of(stalls: &[Stall], from: Nanos, to: Nanos) -> Duration {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Standstill {
     /// Which.
-    pub component: String,
+    pub component: Incarnation,
     /// When it began, in milliseconds from the first measured request.
     pub at_ms: f64,
     /// How long it lasted, in milliseconds.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use model::component::Component;
 use model::history::{Event, Happening};
 use model::identity::Incarnation;
 use model::target::CommandName;
@@ -153,8 +154,8 @@ impl Phases {
             }
             Happening::Healed { incarnation } => self.change(incarnation, at, Phase::Settled),
             Happening::Exited { component, expected: false, .. } => {
-                let Ok(incarnation) = component.parse::<Incarnation>() else { return false };
-                self.change(&incarnation, at - UNNOTICED, Phase::Died);
+                let Some(incarnation) = component.life() else { return false };
+                self.change(incarnation, at - UNNOTICED, Phase::Died);
             }
             Happening::DrainCut { .. } => {}
             _ => return false,
@@ -163,13 +164,13 @@ impl Phases {
     }
 
     /// Processes that start before any deploy, or are no backends, change no phase.
-    fn component(&mut self, component: &str, at: Nanos, phase: Phase) -> bool {
-        let Ok(incarnation) = component.parse::<Incarnation>() else {
+    fn component(&mut self, component: &Component, at: Nanos, phase: Phase) -> bool {
+        let Some(incarnation) = component.life() else {
             return false;
         };
-        let comes = self.replacements.iter().any(|r| r.new == incarnation);
+        let comes = self.replacements.iter().any(|r| r.new == *incarnation);
         if comes {
-            self.change(&incarnation, at, phase);
+            self.change(incarnation, at, phase);
         }
         comes
     }

@@ -1,6 +1,7 @@
 //! The CSV dialect: a row per cell, plain numbers, times in milliseconds, nothing where there is no number.
 
 use model::claim::Unit;
+use model::component::Component;
 use model::outcome::OutcomeKind;
 
 use crate::figure::catalogue::{Figure, figures};
@@ -53,8 +54,8 @@ fn fields(cell: &CellSummary, figures: &[Figure]) -> Vec<(String, String)> {
     add("wait_p99_ms", waiting.map_or(String::new(), |waiting| plain(waiting.p99_ms)));
     let cpu = &cell.cpu;
     let seconds = [
-        ("balancer_cpu_s", cpu.seconds("balancer")),
-        ("generator_cpu_s", cpu.seconds("generator")),
+        ("balancer_cpu_s", cpu.seconds(&Component::Balancer)),
+        ("generator_cpu_s", cpu.seconds(&Component::Generator)),
         ("backends_cpu_s", cpu.backends_seconds),
     ];
     for (name, seconds) in seconds {

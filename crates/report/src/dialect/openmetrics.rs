@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use model::claim::{self, Metric};
+use model::component::Component;
 use model::outcome::OutcomeKind;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, text};
@@ -256,10 +257,10 @@ fn cpu(cell: &CellSummary) -> Vec<(Labels, f64)> {
         return Vec::new();
     }
     let components = [
-        ("balancer", cpu.seconds("balancer")),
-        ("generator", cpu.seconds("generator")),
-        ("backends", cpu.backends_seconds),
+        (Component::Balancer.to_string(), cpu.seconds(&Component::Balancer)),
+        (Component::Generator.to_string(), cpu.seconds(&Component::Generator)),
+        ("backends".to_owned(), cpu.backends_seconds),
     ];
     let known = components.into_iter().filter_map(|(name, seconds)| Some((name, seconds?)));
-    known.map(|(name, seconds)| (vec![pair("component", name)], seconds)).collect()
+    known.map(|(name, seconds)| (vec![pair("component", &name)], seconds)).collect()
 }

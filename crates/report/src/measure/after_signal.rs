@@ -33,16 +33,15 @@ impl AfterSignal {
         old: &Incarnation,
         joined: &BTreeMap<RequestId, Traces<'_>>,
     ) -> Option<AfterSignal> {
-        let name = old.to_string();
         let (mut signal, mut told, mut exit, mut successor, mut killed) = (None, None, None, None, false);
         for event in under_load(history) {
             match &event.what {
                 Happening::Terminated { incarnation, .. } if incarnation == old => signal = Some(event.at),
                 Happening::Deregistered { incarnation, .. } if incarnation == old => told = Some(event.at),
-                Happening::Exited { component, .. } if *component == name => exit = Some(event.at),
-                Happening::GraceExpired { component, .. } if *component == name => killed = true,
+                Happening::Exited { component, .. } if component.is(old) => exit = Some(event.at),
+                Happening::GraceExpired { component, .. } if component.is(old) => killed = true,
                 Happening::Launched { component, .. } if signal.is_some() && successor.is_none() => {
-                    let is_there = component.parse().is_ok_and(|it: Incarnation| it.backend == old.backend);
+                    let is_there = component.life().is_some_and(|it| it.backend == old.backend);
                     successor = is_there.then_some(event.at);
                 }
                 _ => {}

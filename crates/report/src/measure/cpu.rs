@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use model::history::{Event, Happening, WORKER};
-use model::identity::Incarnation;
+use model::component::Component;
+use model::history::{Event, Happening};
 use model::outcome::Outcome;
 use model::request::Request;
 use model::sessions::STORE;
@@ -28,7 +28,7 @@ const AROUND: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CpuTime {
     /// Each component of which both readings were taken: `balancer`, `generator`, incarnations.
-    pub components: BTreeMap<String, Usage>,
+    pub components: BTreeMap<Component, Usage>,
     /// CPU time of the balancer for a request, in microseconds: its usage over the number of requests that were due
     /// between its two readings and were begun, however they ended.
     pub balancer_us_per_request: Option<f64>,
@@ -109,11 +109,11 @@ impl CpuTime {
         };
         let load = LoadSpan { begin: origin, last_due, end };
         let lives = lives(history);
-        let measured = |(name, life): (&String, &Life<'_>)| Some((name.clone(), life.usage(load)?));
-        let components: BTreeMap<String, Usage> = lives.iter().filter_map(measured).collect();
+        let measured = |(of, life): (&Component, &Life<'_>)| Some((of.clone(), life.usage(load)?));
+        let components: BTreeMap<Component, Usage> = lives.iter().filter_map(measured).collect();
         let backends_seconds = backends(&lives, load, &components);
         let of_balancer = |counts: fn(&Request) -> bool| {
-            let usage = components.get("balancer")?;
+            let usage = components.get(&Component::Balancer)?;
             let due = |request: &Request| request.due.millis_from(origin);
             let between = |r: &Request| usage.from_ms <= due(r) && due(r) <= usage.to_ms;
             per(usage.seconds, requests.iter().filter(|r| counts(r) && between(r)).count())
@@ -134,7 +134,7 @@ impl CpuTime {
     }
 
     /// What a component used, in seconds.
-    pub fn seconds(&self, component: &str) -> Option<f64> {
+    pub fn seconds(&self, component: &Component) -> Option<f64> {
         self.components.get(component).map(|usage| usage.seconds)
     }
 }
@@ -182,8 +182,8 @@ fn nearest<'a>(readings: &[CpuReading<'a>], at: Nanos, earliest: Nanos) -> Optio
     near.min_by_key(|reading| reading.at.0.abs_diff(at.0)).copied()
 }
 
-fn lives(history: &[Event]) -> BTreeMap<String, Life<'_>> {
-    let mut lives: BTreeMap<String, Life<'_>> = BTreeMap::new();
+fn lives(history: &[Event]) -> BTreeMap<Component, Life<'_>> {
+    let mut lives: BTreeMap<Component, Life<'_>> = BTreeMap::new();
     for event in history {
         let at = event.at;
         match &event.what {
@@ -195,14 +195,14 @@ fn lives(history: &[Event]) -> BTreeMap<String, Life<'_>> {
                 lives.entry(component.clone()).or_default().readings.push(reading);
             }
             // Its time is its balancer's.
-            Happening::Exited { component, .. } if component == WORKER => {}
+            Happening::Exited { component: Component::Worker, .. } => {}
             Happening::Exited { component, .. } => lives.entry(component.clone()).or_default().end_by(at),
             Happening::Terminated { incarnation, .. } => {
-                lives.entry(incarnation.to_string()).or_default().end_by(at);
+                lives.entry(incarnation.into()).or_default().end_by(at);
             }
             Happening::Faulted { incarnation, fault } => match fault {
                 FaultKind::Crash | FaultKind::Term | FaultKind::HostLoss => {
-                    lives.entry(incarnation.to_string()).or_default().end_by(at);
+                    lives.entry(incarnation.into()).or_default().end_by(at);
                 }
                 FaultKind::Freeze | FaultKind::Partition => {}
             },
@@ -229,9 +229,9 @@ fn per(seconds: f64, count: usize) -> Option<f64> {
 fn foreign(
     history: &[Event],
     origin: Nanos,
-    lives: &BTreeMap<String, Life<'_>>,
+    lives: &BTreeMap<Component, Life<'_>>,
     load: LoadSpan,
-    components: &BTreeMap<String, Usage>,
+    components: &BTreeMap<Component, Usage>,
 ) -> Option<f64> {
     let (worked, all) = worked(history, origin)?;
     // rig itself was not launched by anybody here.
@@ -243,13 +243,13 @@ fn foreign(
 
 /// A sum of some would pass for the sum of all.
 fn backends(
-    lives: &BTreeMap<String, Life<'_>>,
+    lives: &BTreeMap<Component, Life<'_>>,
     load: LoadSpan,
-    components: &BTreeMap<String, Usage>,
+    components: &BTreeMap<Component, Usage>,
 ) -> Option<f64> {
-    let is_backend = |name: &str| name.parse().is_ok_and(|by: Incarnation| by.backend != STORE);
-    let ran = |(name, life): &(&String, &Life<'_>)| is_backend(name) && life.ran_during(load);
-    let each = lives.iter().filter(ran).map(|(name, _)| components.get(name).map(|usage| usage.seconds));
+    let is_backend = |component: &Component| component.life().is_some_and(|by| by.backend != STORE);
+    let ran = |(of, life): &(&Component, &Life<'_>)| is_backend(of) && life.ran_during(load);
+    let each = lives.iter().filter(ran).map(|(of, _)| components.get(of).map(|usage| usage.seconds));
     let each: Vec<f64> = each.collect::<Option<_>>()?;
     (!each.is_empty()).then(|| each.iter().sum())
 }

@@ -264,7 +264,7 @@ fn was_killed(history: &[Event], incarnation: &Incarnation, own_service: bool) -
     under_load(history).iter().any(|event| match &event.what {
         Happening::Faulted { incarnation: harmed, .. } => harmed == incarnation,
         Happening::Exited { component, expected, .. } => {
-            !expected && !own_service && *component == incarnation.to_string()
+            !expected && !own_service && component.is(incarnation)
         }
         _ => false,
     })
@@ -301,7 +301,6 @@ fn replacement(
     let mut confirmation = None;
     let mut gave_up = None;
     let [mut ended, mut launched, mut ready, mut registering, mut registered, mut looked] = [None; 6];
-    let is_new = |component: &str| component == r.new.to_string();
     for event in under_load(history) {
         match &event.what {
             Happening::Deregistering { incarnation } if *incarnation == r.old => told = Some(event.at),
@@ -324,12 +323,12 @@ fn replacement(
                 reached = true;
                 looked = Some(event.at);
             }
-            Happening::Exited { component, .. } if *component == r.old.to_string() => {
+            Happening::Exited { component, .. } if component.is(&r.old) => {
                 exited = true;
                 ended = Some(event.at);
             }
-            Happening::Launched { component, .. } if is_new(component) => launched = Some(event.at),
-            Happening::Ready { component, .. } if is_new(component) => ready = Some(event.at),
+            Happening::Launched { component, .. } if component.is(&r.new) => launched = Some(event.at),
+            Happening::Ready { component, .. } if component.is(&r.new) => ready = Some(event.at),
             Happening::Registering { incarnation } if *incarnation == r.new => registering = Some(event.at),
             Happening::Registered { incarnation, .. } if *incarnation == r.new => registered = Some(event.at),
             _ => {}

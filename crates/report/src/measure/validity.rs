@@ -5,6 +5,7 @@ mod machine;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use model::component::Component;
 use model::history::{Event, Happening};
 use model::outcome::OutcomeKind;
 use model::plan::Variant;
@@ -223,7 +224,7 @@ const CPU_WINDOW: Duration = Duration::from_secs(5);
 
 /// Whether CPU time was read over a window that is long enough to say anything.
 pub(crate) fn cpu_window_suffices(cpu: &CpuTime) -> bool {
-    let window = cpu.components.get("balancer").map(Usage::covers_ms);
+    let window = cpu.components.get(&Component::Balancer).map(Usage::covers_ms);
     window.is_some_and(|ms| ms >= CPU_WINDOW.as_secs_f64() * 1e3)
 }
 
@@ -231,7 +232,7 @@ pub(crate) fn cpu_window_suffices(cpu: &CpuTime) -> bool {
 /// the first measured request was due.
 pub fn cpu(history: &[Event], origin: Nanos, cpu: &CpuTime) -> Validity {
     let mut validity = Validity::default();
-    match cpu.components.get("balancer").map(Usage::covers_ms) {
+    match cpu.components.get(&Component::Balancer).map(Usage::covers_ms) {
         None => {
             validity.lower(Trust::Invalid, "the balancer's CPU time was not read at both ends of the load")
         }

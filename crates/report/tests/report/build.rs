@@ -3,6 +3,7 @@
 
 use model::access_log::{Attempt, LogGap, Logged};
 use model::catalog::BalancerKind;
+use model::component::{Component, ExitStatus};
 use model::history::{Event, Happening, Setting, WindowDerivation};
 use model::identity::{CellId, Incarnation, RequestId};
 use model::job::GeneratorReport;
@@ -108,8 +109,14 @@ pub(crate) fn terminated(incarnation: Incarnation) -> Happening {
     Happening::Terminated { incarnation, signal: "SIGTERM".into() }
 }
 
+/// The component of that name.
+pub(crate) fn part(name: &str) -> Component {
+    let Ok(component) = name.parse();
+    component
+}
+
 pub(crate) fn exited(component: &str) -> Happening {
-    Happening::Exited { component: component.into(), status: "exit status: 0".into(), expected: true }
+    Happening::Exited { component: part(component), status: ExitStatus::of_code(0), expected: true }
 }
 
 /// When the replacement of backend `n` begins, and when its successor serves.
@@ -259,8 +266,8 @@ fn replace(events: &mut Vec<Event>, n: usize, drained: bool) {
     }
     push(killed, terminated(old.clone()));
     push(killed + 1.0, exited(&old.to_string()));
-    push(killed + 2.0, Happening::Launched { component: new.to_string(), pid: 7 });
-    push(ready - 5.0, Happening::Ready { component: new.to_string(), proof: "stamp".into() });
+    push(killed + 2.0, Happening::Launched { component: (&new).into(), pid: 7 });
+    push(ready - 5.0, Happening::Ready { component: (&new).into(), proof: "stamp".into() });
     if drained {
         push(ready - 4.0, Happening::Registering { incarnation: new.clone() });
         push(ready, Happening::Registered { incarnation: new.clone(), proof: "flag".into() });

@@ -154,7 +154,7 @@ fn handshakes_on_a_busy_machine(stood: f64) -> (CellSummary, Verdict) {
     // Those that were under way at its end were nobody's.
     let seconds = (0..22).map(|second| f64::from(second) * 1000.0);
     lossy.history.extend(seconds.map(|at| {
-        let component = "web-1/1".to_owned();
+        let component = part("web-1/1");
         event(23_000.0, Happening::Stood { component, from: ms(at), to: ms(at + stood) })
     }));
     let cells = [&cell(CONTROL), &lossy].map(|records| summarise(&plan, records));

@@ -12,7 +12,7 @@ use crate::build::*;
 
 fn read(at: f64, component: &str, seconds: f64) -> Event {
     let source = "/proc/PID/stat".to_owned();
-    event(at, Happening::CpuRead { component: component.into(), seconds, source })
+    event(at, Happening::CpuRead { component: part(component), seconds, source })
 }
 
 /// The control, with a launch and all readings of every component. The load ends at 20.1 s; the backends are
@@ -20,7 +20,7 @@ fn read(at: f64, component: &str, seconds: f64) -> Event {
 pub(crate) fn measured() -> CellRecords {
     let mut records = cell(CONTROL);
     for component in ["web-1/1", "web-2/1", "web-3/1", "balancer", "generator"] {
-        records.history.push(event(-890.0, Happening::Launched { component: component.into(), pid: 7 }));
+        records.history.push(event(-890.0, Happening::Launched { component: part(component), pid: 7 }));
     }
     for (n, backend) in BACKENDS.iter().enumerate() {
         let replaced_at = 4000.0 + 2000.0 * n as f64;
@@ -43,16 +43,16 @@ fn cpu(tamper: impl FnOnce(&mut Vec<Event>)) -> CpuTime {
 }
 
 fn is_reading_of(event: &Event, name: &str) -> bool {
-    matches!(&event.what, Happening::CpuRead { component, .. } if component == name)
+    matches!(&event.what, Happening::CpuRead { component, .. } if *component == part(name))
 }
 
 #[test]
 fn a_figure_is_what_lies_between_two_readings_and_says_which() {
     let cpu = cpu(|_| {});
-    let balancer = &cpu.components["balancer"];
+    let balancer = &cpu.components[&part("balancer")];
     assert_eq!((balancer.seconds, balancer.from_ms, balancer.to_ms), (1.0, 4.0, 20_101.0));
     assert_eq!(balancer.source, "/proc/PID/stat");
-    assert_eq!(cpu.seconds("generator"), Some(1.5));
+    assert_eq!(cpu.seconds(&part("generator")), Some(1.5));
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn a_request_costs_the_balancer_its_time_over_the_requests_due_between_its_readi
 #[test]
 fn a_backend_that_was_ended_counts_to_its_last_reading_and_a_new_one_from_nothing() {
     let cpu = cpu(|_| {});
-    let (old, new) = (&cpu.components["web-1/1"], &cpu.components["web-1/2"]);
+    let (old, new) = (&cpu.components[&part("web-1/1")], &cpu.components[&part("web-1/2")]);
     assert_eq!((old.seconds, old.from_ms, old.to_ms), (0.25, 3.0, 4000.0));
     // It was launched at 4003 ms.
     assert_eq!((new.seconds, new.from_ms, new.to_ms), (0.5, 4003.0, 20_099.0));
@@ -78,8 +78,8 @@ fn a_backend_that_was_ended_counts_to_its_last_reading_and_a_new_one_from_nothin
 fn a_backend_without_a_figure_leaves_the_sum_without_one() {
     for missing in ["web-2/1", "web-2/2"] {
         let cpu = cpu(|history| history.retain(|event| !is_reading_of(event, missing)));
-        assert_eq!(cpu.seconds(missing), None);
-        assert_eq!(cpu.seconds("web-1/1"), Some(0.25));
+        assert_eq!(cpu.seconds(&part(missing)), None);
+        assert_eq!(cpu.seconds(&part("web-1/1")), Some(0.25));
         assert_eq!(cpu.backends_seconds, None, "{missing}");
     }
     let never = summarise(&plan(), &cell(CONTROL)).cpu;
@@ -92,7 +92,7 @@ fn one_reading_alone_is_no_figure() {
         cpu(|history| history.retain(|event| !is_reading_of(event, "balancer") || event.at == ms(kept)))
     };
     for kept in [4.0, 20_101.0] {
-        assert_eq!(only(kept).seconds("balancer"), None);
+        assert_eq!(only(kept).seconds(&part("balancer")), None);
         assert_eq!(only(kept).balancer_us_per_request, None);
     }
 }
@@ -105,7 +105,7 @@ fn readings_far_from_the_load_s_ends_do_not_stand_in_for_those_that_are_missing(
                 event.at = ms(to);
             }
         };
-        cpu(|history| history.iter_mut().for_each(moved)).seconds("balancer")
+        cpu(|history| history.iter_mut().for_each(moved)).seconds(&part("balancer"))
     };
     assert_eq!(moved(4.0, 900.0), Some(1.0));
     assert_eq!(moved(4.0, 3000.0), None);
@@ -120,7 +120,7 @@ fn a_reading_before_the_load_or_in_the_teardown_is_passed_over_for_a_nearer_one(
         history.push(read(-700.0, "balancer", 0.0));
         history.push(read(20_800.0, "balancer", 9.0));
     });
-    assert_eq!(cpu.seconds("balancer"), Some(1.0));
+    assert_eq!(cpu.seconds(&part("balancer")), Some(1.0));
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn a_reading_at_the_last_arrival_ends_a_load_whose_last_requests_took_long() {
         let finished = history.iter_mut().find(|e| matches!(e.what, Happening::LoadFinished { .. }));
         finished.expect("the load ended").at = ms(24_990.0);
     });
-    assert_eq!((cpu.seconds("balancer"), cpu.backends_seconds), (Some(1.0), Some(2.25)));
+    assert_eq!((cpu.seconds(&part("balancer")), cpu.backends_seconds), (Some(1.0), Some(2.25)));
 }
 
 #[test]
@@ -141,12 +141,12 @@ fn a_load_that_never_ended_has_no_figures() {
 #[test]
 fn readings_that_run_backwards_or_come_from_two_sources_are_no_figure() {
     let backwards = cpu(|history| history.push(read(20_100.0, "balancer", 0.1)));
-    assert_eq!(backwards.seconds("balancer"), None);
+    assert_eq!(backwards.seconds(&part("balancer")), None);
     let two_sources = cpu(|history| {
-        let (component, source) = ("balancer".to_owned(), "cgroup".to_owned());
+        let (component, source) = (part("balancer"), "cgroup".to_owned());
         history.push(event(20_100.0, Happening::CpuRead { component, seconds: 1.25, source }));
     });
-    assert_eq!(two_sources.seconds("balancer"), None);
+    assert_eq!(two_sources.seconds(&part("balancer")), None);
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn a_fault_ends_the_figure_only_of_a_backend_that_it_kills() {
         let mut records = without_requests(CONTROL, 0);
         records.requests = cell(CONTROL).requests;
         let incarnation = inc("web-1", 1);
-        let launched = Happening::Launched { component: incarnation.to_string(), pid: 7 };
+        let launched = Happening::Launched { component: (&incarnation).into(), pid: 7 };
         records
             .history
             .retain(|event| !matches!(event.what, Happening::Terminated { .. } | Happening::Exited { .. }));
@@ -166,7 +166,7 @@ fn a_fault_ends_the_figure_only_of_a_backend_that_it_kills() {
             event(3000.0, Happening::Faulted { incarnation, fault }),
             read(20_100.0, "web-1/1", 0.6),
         ]);
-        summarise(&plan(), &records).cpu.seconds("web-1/1")
+        summarise(&plan(), &records).cpu.seconds(&part("web-1/1"))
     };
     for fault in [FaultKind::Crash, FaultKind::Term, FaultKind::HostLoss] {
         assert_eq!(seconds(fault), Some(0.1), "{fault:?}");
@@ -179,7 +179,7 @@ fn a_fault_ends_the_figure_only_of_a_backend_that_it_kills() {
 /// What the balancer used over so many milliseconds.
 fn over(window: f64) -> CpuTime {
     let usage = Usage { seconds: 1.0, source: "/proc/PID/stat".into(), from_ms: 2.0, to_ms: 2.0 + window };
-    CpuTime { components: [("balancer".to_owned(), usage)].into(), ..CpuTime::default() }
+    CpuTime { components: [(part("balancer"), usage)].into(), ..CpuTime::default() }
 }
 
 #[test]

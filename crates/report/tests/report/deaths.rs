@@ -1,6 +1,7 @@
 //! Who dies by itself, or by a fault in the middle of a deploy: a result with its cost, not a broken measurement.
 
-use model::history::{BALANCER, Event, Happening, WORKER};
+use model::component::{Component, ExitStatus};
+use model::history::{Event, Happening};
 use model::outcome::{Cause, Stage};
 use model::plan::SavedPlan;
 use model::records::CellRecords;
@@ -23,8 +24,8 @@ fn add(records: &mut CellRecords, events: impl IntoIterator<Item = Event>) {
     records.history.sort_by_key(|event| event.at);
 }
 
-fn dies(component: &str, at: f64, status: &str) -> Event {
-    let (component, status) = (component.to_owned(), status.to_owned());
+fn dies(component: Component, at: f64, status: &str) -> Event {
+    let status = ExitStatus::unknown(status);
     event(at, Happening::Exited { component, status, expected: false })
 }
 
@@ -64,7 +65,7 @@ fn without_its_balancer() -> CellRecords {
             *whole = false;
         }
     }
-    add(&mut records, [dies(BALANCER, 15_000.0, "signal: 9 (SIGKILL)")]);
+    add(&mut records, [dies(Component::Balancer, 15_000.0, "signal: 9 (SIGKILL)")]);
     records
 }
 
@@ -120,7 +121,7 @@ fn without_workers(times: usize) -> CellRecords {
             records.access.retain(|line| line.id != Some(id));
         }
     }
-    add(&mut records, (0..times).map(|n| dies(WORKER, 15_020.0 + n as f64, "signal: 9")));
+    add(&mut records, (0..times).map(|n| dies(Component::Worker, 15_020.0 + n as f64, "signal: 9")));
     records
 }
 
@@ -182,7 +183,7 @@ fn without_a_backend(last: Event) -> CellRecords {
 fn a_backend_that_is_killed_from_outside_is_a_result_with_what_it_cost() {
     // The Docker engine tells of a signal as a shell does.
     for status in ["signal: 9 (SIGKILL)", "exit status: 137"] {
-        let killed = without_a_backend(dies("web-2/2", 12_003.0, status));
+        let killed = without_a_backend(dies(part("web-2/2"), 12_003.0, status));
         let run = run_with(&plan(), &[cell(CONTROL), killed]);
         let drained = &run.cells[1];
         assert_eq!(drained.validity.counts.verdict, Trust::Valid, "{:?}", drained.validity);
@@ -271,9 +272,10 @@ fn a_deploy_whose_new_generation_is_killed_has_failed_and_is_measured() {
     let plan = with_a_crash(&["with-drain.replaced == 3"]);
     let mut records = cell(DRAINED);
     let new = inc("web-3", 2);
-    let aborted = records.history.iter().position(
-        |event| matches!(&event.what, Happening::Ready { component, .. } if *component == new.to_string()),
-    );
+    let aborted = records
+        .history
+        .iter()
+        .position(|event| matches!(&event.what, Happening::Ready { component, .. } if component.is(&new)));
     let from = records.history[aborted.expect("it becomes ready")].at;
     records.history.retain(|event| event.at < from || event.at > ms(19_000.0));
     let reason = "signal: 9 (SIGKILL)".to_owned();

@@ -113,7 +113,7 @@ fn zero(records: &CellRecords) -> (Holding, Verdict) {
 }
 
 fn stood(component: &str, from: f64, to: f64) -> Event {
-    let component = component.to_owned();
+    let component = part(component);
     event(20_250.0, Happening::Stood { component, from: ms(from), to: ms(to) })
 }
 
@@ -156,7 +156,7 @@ fn what_the_machine_ran_out_of_is_quoted_and_no_drop_is_the_balancers() {
     records.executions.drain(100..200);
     assert_eq!(zero(&records).0, Holding::Failed);
     let line = "[crit] 7#7: accept4() failed (24: Too many open files)".to_owned();
-    let shortage = Happening::Shortage { component: "balancer".into(), line: line.clone(), lines: 3 };
+    let shortage = Happening::Shortage { component: part("balancer"), line: line.clone(), lines: 3 };
     records.history.push(event(20_250.0, shortage));
     let (holding, verdict) = zero(&records);
     let told = "the balancer ran out of something (3 lines of its log): ".to_owned() + &line;

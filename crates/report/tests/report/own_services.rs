@@ -42,7 +42,7 @@ fn withheld(variant: &str) -> CellRecords {
         request.identity = request.served_by.take().map(|by| format!("v{}", by.generation));
     }
     let launched =
-        |backend: &str| event(-700.0, Happening::Launched { component: inc(backend, 1).to_string(), pid: 6 });
+        |backend: &str| event(-700.0, Happening::Launched { component: inc(backend, 1).into(), pid: 6 });
     records.history.splice(2..2, BACKENDS.map(launched));
     records
 }

@@ -29,7 +29,7 @@ fn host_loss() -> Vec<Event> {
     vec![
         event(50.0, Happening::Faulted { incarnation, fault: FaultKind::HostLoss }),
         event(51.0, exited("web-1/1")),
-        event(3990.0, Happening::Ready { component: "web-1/2".into(), proof: "stamp".into() }),
+        event(3990.0, Happening::Ready { component: part("web-1/2"), proof: "stamp".into() }),
         event(4000.0, Happening::Healed { incarnation: inc("web-1", 2) }),
         event(90_000.0, access_log(true)),
     ]

@@ -31,7 +31,7 @@ pub(crate) fn in_containers() -> RunSummary {
     let plan = plan();
     let mut cells = [measured(), measured()];
     cells[1].cell.variant = DRAINED.into();
-    let generator = |event: &Event| matches!(&event.what, Happening::CpuRead { component, .. } if component == "generator");
+    let generator = |event: &Event| matches!(&event.what, Happening::CpuRead { component, .. } if *component == part("generator"));
     cells[1].history.retain(|event| !generator(event));
     // Of the other nobody knows how much the hypervisor took.
     for at in [0.0, 20_100.0] {

@@ -48,7 +48,7 @@ fn cpu_time_of_which_nobody_knows_the_steal_or_over_a_short_window_is_not_truste
     let mut short = with_steal(0.0);
     // The balancer is read at 4 ms; the load of these records ends late, so the window is cut at its beginning.
     for event in &mut short.history {
-        if matches!(&event.what, Happening::CpuRead { component, .. } if component == "balancer")
+        if matches!(&event.what, Happening::CpuRead { component, .. } if *component == part("balancer"))
             && event.at < ms(1000.0)
         {
             event.what = Happening::Warning { message: "none".into() };

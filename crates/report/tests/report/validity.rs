@@ -123,9 +123,9 @@ fn latency_is_judged_by_the_late_wake_beside_the_median() {
 #[test]
 fn a_deploy_is_proved_by_the_exit_of_the_old_and_the_answer_of_the_new() {
     let no_exit = |records: &mut CellRecords| {
-        records
-            .history
-            .retain(|e| !matches!(&e.what, Happening::Exited { component, .. } if component == "web-2/1"));
+        records.history.retain(
+            |e| !matches!(&e.what, Happening::Exited { component, .. } if *component == part("web-2/1")),
+        );
     };
     assert_eq!(deploy_trust(no_exit), Trust::Invalid);
     let never_served = |records: &mut CellRecords| {
@@ -236,8 +236,7 @@ fn an_unconfirmed_replacement_degrades_the_deploy_and_its_share_is_kept() {
 #[test]
 fn an_exit_in_the_teardown_does_not_prove_a_replacement() {
     let exits_late = |records: &mut CellRecords| {
-        let exit =
-            |e: &Event| matches!(&e.what, Happening::Exited { component, .. } if component == "web-2/1");
+        let exit = |e: &Event| matches!(&e.what, Happening::Exited { component, .. } if *component == part("web-2/1"));
         let place = records.history.iter().position(exit).unwrap();
         let exit = records.history.remove(place);
         records.history.push(exit);

@@ -121,9 +121,7 @@ impl Dashboard {
                 self.load = Some((Nanos(origin.0 - self.warmup), Nanos(origin.0 + self.duration)));
             }
             Happening::Ready { component, .. } => {
-                if let Some(backend) =
-                    component.parse().ok().and_then(|it: Incarnation| self.backends.get_mut(&it.backend))
-                {
+                if let Some(backend) = component.life().and_then(|it| self.backends.get_mut(&it.backend)) {
                     backend.state.clear();
                 }
             }

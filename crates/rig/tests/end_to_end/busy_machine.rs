@@ -56,7 +56,12 @@ fn a_backend_that_was_stopped_from_outside_is_named() {
     let run = stopped("web-1/1", Duration::from_millis(400));
     run.exits(4);
     let cell = &run.cells[0];
-    assert_eq!(cell.lateness.standstill.as_ref().unwrap().component, "web-1/1", "{:?}", cell.lateness);
+    assert_eq!(
+        cell.lateness.standstill.as_ref().unwrap().component.to_string(),
+        "web-1/1",
+        "{:?}",
+        cell.lateness
+    );
     let reasons = cell.validity.counts.reasons.concat();
     assert!(reasons.contains("no proven cause"), "{reasons}");
 }

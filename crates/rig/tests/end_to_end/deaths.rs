@@ -77,7 +77,7 @@ fn a_worker_that_is_killed_while_its_master_goes_on_is_a_result() {
     let run = without_its_worker(Nginx);
     let cell = measured(&run, Nginx, "a worker of nginx");
     assert!(cell.deaths[0].dropped > 0 && cell.counts.dropped >= cell.deaths[0].dropped, "{:?}", cell.counts);
-    assert_eq!(cell.deaths[0].status, "signal: 9");
+    assert_eq!(cell.deaths[0].status.signal(), Some(9));
     assert_eq!(deploy(cell).replaced, 3, "new workers follow the deploy");
 }
 

@@ -76,7 +76,7 @@ fn the_history_has_stages_cpu_time_and_the_way_in(run: &Run) {
         });
         assert_eq!(stages, [CellStage::Launch, CellStage::Ready, CellStage::Load, CellStage::Teardown]);
         let readings = history.all(|event| match event {
-            Happening::CpuRead { component, seconds, .. } => Some((component.as_str(), *seconds)),
+            Happening::CpuRead { component, seconds, .. } => Some((component.to_string(), *seconds)),
             _ => None,
         });
         for component in ["generator", "web-1/1", "web-1/2", "web-2/1", "web-2/2"] {

@@ -118,7 +118,7 @@ impl<R: Runtime> Bench<R> {
         let mut process = self
             .runtime
             .start(Launch {
-                component: incarnation.to_string(),
+                component: (&incarnation).into(),
                 pod,
                 runs: Runs::Agent("backend"),
                 arguments: vec![],

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use minijinja::{Value, context};
 use model::catalog::{Capability, Lack};
+use model::component::ExitStatus;
 use model::history::Setting;
 use model::timeline::{Deregister, Keeps};
 use model::topology::{Balance, PassiveHealth, Pool, Retries, Route, Topology, UpstreamKeepalive};
@@ -166,7 +167,7 @@ impl Balancer for Nginx {
         &["worker_connections are not enough"]
     }
 
-    fn tells_of_lost_workers(&self) -> Option<fn(&str) -> Option<String>> {
+    fn tells_of_lost_workers(&self) -> Option<fn(&str) -> Option<ExitStatus>> {
         Some(lost_worker)
     }
 
@@ -210,16 +211,14 @@ fn main_file(files: &[ConfigFile]) -> Option<&ConfigFile> {
 
 /// How a worker ended, if `line` says that a signal ended it, or that it could not go on. One that has done its work exits
 /// with code 0.
-fn lost_worker(line: &str) -> Option<String> {
+fn lost_worker(line: &str) -> Option<ExitStatus> {
     let said = line.split_once("worker process ")?.1.split_once(" exited ")?.1;
     let number = |words: &str| {
         let digits = said.strip_prefix(words)?.split(|c: char| !c.is_ascii_digit()).next()?;
         digits.parse::<u32>().ok()
     };
     let code = number("with code ").or(number("with fatal code ")).filter(|code| *code != 0);
-    number("on signal ")
-        .map(|signal| format!("signal: {signal}"))
-        .or(code.map(|code| format!("exit status: {code}")))
+    number("on signal ").map(ExitStatus::of_signal).or(code.map(ExitStatus::of_code))
 }
 
 /// What the log says of the workers that had begun before a reload.
@@ -390,11 +389,11 @@ mod tests {
     #[test]
     fn a_worker_that_did_not_finish_its_work_is_lost_and_one_that_did_is_not() {
         let told = |end: &str| lost_worker(&format!("2026/11/26 10:00:00 [alert] 7#7: {end}"));
-        assert_eq!(told("worker process 8 exited on signal 9").as_deref(), Some("signal: 9"));
-        assert_eq!(told("worker process 8 exited on signal 11 (core dumped)").as_deref(), Some("signal: 11"));
-        assert_eq!(told("worker process 8 exited with code 1").as_deref(), Some("exit status: 1"));
+        assert_eq!(told("worker process 8 exited on signal 9").unwrap().signal(), Some(9));
+        assert_eq!(told("worker process 8 exited on signal 11 (core dumped)").unwrap().signal(), Some(11));
+        assert_eq!(told("worker process 8 exited with code 1").unwrap().code(), Some(1));
         let fatal = "worker process 8 exited with fatal code 2 and cannot be respawned";
-        assert_eq!(told(fatal).as_deref(), Some("exit status: 2"));
+        assert_eq!(told(fatal).unwrap().code(), Some(2));
         for other in ["worker process 8 exited with code 0", "start worker process 9", "exiting", "exit"] {
             assert_eq!(told(other), None, "{other}");
         }

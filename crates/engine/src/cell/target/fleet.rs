@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use model::component::ExitStatus;
 use model::history::{Happening, WindowDerivation};
 use model::identity::Incarnation;
 use model::target::{CommandName, TargetCommand};
@@ -118,8 +119,8 @@ impl Fleet for TargetFleet<'_> {
 
     async fn exited(&self, backend: &str, _: Duration) -> Result<(), CellError> {
         self.recorder.record(Happening::Exited {
-            component: self.incarnation(backend).to_string(),
-            status: "its command `terminate` ended with 0".to_owned(),
+            component: self.incarnation(backend).into(),
+            status: ExitStatus::unknown("its command `terminate` ended with 0"),
             expected: true,
         });
         Ok(())

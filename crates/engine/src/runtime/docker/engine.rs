@@ -8,6 +8,7 @@ use std::time::Duration;
 use bollard::Docker;
 use bollard::errors::Error;
 use bollard::query_parameters::{InspectContainerOptions, StartContainerOptions};
+use model::component::ExitStatus;
 use model::records::{BalancerBuild, ContainerEngine, ImageUsed};
 use sha2::{Digest, Sha256};
 use tokio::sync::{Semaphore, watch};
@@ -59,7 +60,7 @@ pub struct Engine {
 struct Reaper {
     id: String,
     talk: Talk,
-    exit: watch::Receiver<Option<String>>,
+    exit: watch::Receiver<Option<ExitStatus>>,
 }
 
 impl Engine {

@@ -1,5 +1,6 @@
 //! What the engine says has happened: that faults have taken effect, and the exits of containers.
 
+use model::component::ExitStatus;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -32,7 +33,7 @@ struct Heard {
 #[derive(Debug, Default)]
 struct All {
     seen: Vec<SeenEvents>,
-    exits: HashMap<String, watch::Sender<Option<String>>>,
+    exits: HashMap<String, watch::Sender<Option<ExitStatus>>>,
     /// Why there will be no more.
     ended: Option<String>,
 }
@@ -69,13 +70,13 @@ impl Events {
     }
 
     /// Watches for the exit of `container`.
-    pub(super) fn exit_of(&self, container: &str) -> watch::Receiver<Option<String>> {
+    pub(super) fn exit_of(&self, container: &str) -> watch::Receiver<Option<ExitStatus>> {
         let mut all = self.heard.lock();
         let lost = all.ended.clone();
         let exits = all.exits.entry(container.to_owned());
         let exit = exits.or_insert_with(|| watch::Sender::new(None));
         if let Some(why) = lost {
-            exit.send_replace(Some(why));
+            exit.send_replace(Some(ExitStatus::unknown(why)));
         }
         exit.subscribe()
     }
@@ -149,7 +150,7 @@ impl Heard {
             && let Some(exit) = all.exits.get(&container)
         {
             let code = attributes.get("exitCode").map_or("unknown", String::as_str);
-            exit.send_replace(Some(format!("exit status: {code}")));
+            exit.send_replace(Some(ExitStatus::of_code(code)));
         }
         all.seen.push(SeenEvents { container, action });
         drop(all);
@@ -164,7 +165,7 @@ impl Heard {
             exit.send_if_modified(|status| {
                 let lost = status.is_none();
                 if lost {
-                    *status = Some(format!("lost from sight: {why}"));
+                    *status = Some(ExitStatus::unknown(format!("lost from sight: {why}")));
                 }
                 lost
             });

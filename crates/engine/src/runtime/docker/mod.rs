@@ -37,6 +37,7 @@ use bollard::models::{
     EndpointIpamConfig, EndpointSettings, NetworkConnectRequest, NetworkDisconnectRequest,
 };
 use bollard::query_parameters::{InspectContainerOptions, KillContainerOptionsBuilder};
+use model::component::ExitStatus;
 use model::plan::Need;
 use model::records::BalancerBuild;
 use model::units::Nanos;
@@ -151,7 +152,7 @@ impl<'e> DockerRuntime<'e> {
         order: PodOrder<'_>,
         network: String,
         address: Ipv4Addr,
-    ) -> Result<(String, watch::Receiver<Option<String>>), DockerError> {
+    ) -> Result<(String, watch::Receiver<Option<ExitStatus>>), DockerError> {
         let image = self.engine.image(ImageOf::Agent, &|_| {}).await?;
         let published = match order.reach {
             Reach::Cell => None,
@@ -301,10 +302,8 @@ impl Runtime for DockerRuntime<'_> {
             None => Placement::At { network: self.network()?.id.clone(), address, published: None },
         };
         // The pod has the plain name.
-        let component = match launch.component == launch.pod.name {
-            true => format!("{}.1", launch.component),
-            false => launch.component.clone(),
-        };
+        let name = launch.component.to_string();
+        let component = if name == launch.pod.name { format!("{name}.1") } else { name };
         let mut spec = self.spec(&component, image, place);
         spec.command = match launch.runs {
             Runs::Agent(role) => ["rig", "agent", role].map(str::to_owned).to_vec(),
@@ -337,7 +336,7 @@ impl Runtime for DockerRuntime<'_> {
             true => attach(&self.engine.docker, &id, Some(&launch.directory.join(STDERR_FILE))).await?,
             false => Talk { input: mpsc::channel(1).0, lines: mpsc::channel(1).1 },
         };
-        let pid = self.engine.start(&id, &launch.component).await?;
+        let pid = self.engine.start(&id, &component).await?;
         let handle = Handle { component: launch.component, id, pid, exit };
         Ok(Process { handle, input: talk.input, lines: talk.lines })
     }

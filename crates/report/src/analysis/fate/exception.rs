@@ -12,7 +12,7 @@ use crate::analysis::evidence::Evidence;
 pub enum Exception {
     /// Refused, or no byte came back; neither a backend nor the log knows of it.
     NeverReachedBalancer,
-    /// The balancer closed a reused connection when a backend had died or was cut off, as its adapter declares: without
+    /// The balancer closed a connection when a backend had died or was cut off, as its adapter declares: without
     /// a log line, or with one about a status that it did not send.
     SilentClose,
     /// The log names a backend that was dead, frozen or cut off then and never read the request.

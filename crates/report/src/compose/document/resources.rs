@@ -1,5 +1,6 @@
 //! What a cell cost: CPU time over its load, and the time that each stage took.
 
+use model::component::Component;
 use model::history::CellStage;
 
 use super::tables::{names, struck_unless, trust};
@@ -28,12 +29,12 @@ pub(super) fn cpu(run: &RunSummary) -> Option<Table> {
     columns.extend(Column::left(["CPU time"]));
     let row = |cell: &CellSummary| {
         let cpu = &cell.cpu;
-        let seconds = |component| or_none(cpu.seconds(component).map(|seconds| seconds * 1e3));
+        let seconds = |component| or_none(cpu.seconds(&component).map(|seconds| seconds * 1e3));
         let figures = [
-            seconds("balancer"),
-            or_none(cpu.components.get("balancer").map(Usage::covers_ms)),
+            seconds(Component::Balancer),
+            or_none(cpu.components.get(&Component::Balancer).map(Usage::covers_ms)),
             cpu.balancer_us_per_request.map_or_else(|| NONE.to_owned(), micros),
-            seconds("generator"),
+            seconds(Component::Generator),
             or_none(cpu.backends_seconds.map(|seconds| seconds * 1e3)),
             cpu.foreign.map_or_else(|| NONE.to_owned(), percent),
         ];

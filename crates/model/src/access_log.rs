@@ -78,7 +78,7 @@ pub enum LogGap {
     /// connection carried a request before: in 2.6 the client's, in 3.2 the one to the backend (`abort_keep_alive` in
     /// `src/http_ana.c`).
     SilentClose,
-    /// Where a kept connection closes before a byte of the response, a request without a body is sent once more to the same
+    /// Where a kept connection closes before a byte of the response, a request without a body is sent again to the same
     /// backend. The line tells of one attempt (Caddy and Traefik: Go's HTTP client).
     Resend,
     /// It has a line per connection, and no request's id: the listener works at layer 4.

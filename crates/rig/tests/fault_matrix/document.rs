@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use crate::faults::{FAULTS, VERSIONS};
+use crate::faults::{FAULTS, MEASURED};
 use crate::kernel::UNREACHABLE;
 
 /// What other load generators say, by `peers.rs`: a fault, then what each says of it, separated by tabs.
@@ -34,11 +34,15 @@ is missing: it was not at hand.
 const NOTES: &str = "
 What may surprise:
 
-- **HAProxy closes without a response** if the server breaks off before the response's head is complete and the client's
-  connection has carried a request before, so that the client tries again. The first request on a connection gets a 502, which
-  leaves the connection open: hence three of each. Such a close has no line in HAProxy's log.
+- **HAProxy closes without a response** if the server breaks off before the response's head is complete, so that the client
+  tries again. HAProxy 2.6 does that where the client's connection has carried a request before. The first request on a
+  connection gets a 502, which leaves the connection open: hence three of each. HAProxy 3.2 does it where its own connection
+  to the server has carried one. Such a close has no line in HAProxy's log.
 - **nginx 1.22 takes a 1xx for the response** and passes it on. The client waits for the one that must follow, until nginx
-  closes.
+  closes. nginx 1.31 knows 103, and still does so with 100.
+- **Caddy and Traefik do not time a body**: after the head, the client's own timeout is all there is.
+- **Caddy and Traefik send a GET again** for each kept connection that ends before a byte of the response, and log one attempt.
+- **Traefik answers 500** where the head breaks off, and closes before a byte where a short body does.
 - **nginx takes what is not HTTP for HTTP/0.9**, a body without a head. It still holds that back when the server falls silent,
   and closes.
 - **A broken chunk that arrives with the head** makes HAProxy answer 502. nginx still holds the head back and closes; Envoy has
@@ -53,9 +57,8 @@ What may surprise:
 /// The page.
 fn page() -> String {
     let mut page = HEAD.to_owned();
-    let [nginx, haproxy, envoy] = VERSIONS.map(|(_, version)| version);
-    let names = format!("nginx {nginx} | HAProxy {haproxy} | Envoy {envoy}");
-    writeln!(page, "\n| the server | directly | {names} |\n|---|---|---|---|---|").unwrap();
+    let names = MEASURED.map(|it| it.to_string()).join(" | ");
+    writeln!(page, "\n| the server | directly | {names} |\n|{}", "---|".repeat(MEASURED.len() + 2)).unwrap();
     for fault in &FAULTS {
         writeln!(page, "| {} | {} |", fault.name, fault.expected.join(" | ")).unwrap();
     }

@@ -17,25 +17,26 @@ use std::thread;
 
 use model::catalog::BalancerKind;
 
-use crate::faults::{FAULTS, Fault, VERSIONS};
-use crate::standing::{Standing, is_version};
+use crate::faults::{FAULTS, Fault, MEASURED, Measured};
+use crate::standing::{Standing, is_measured};
 
 #[test]
 fn what_a_client_sees_of_each_fault_is_what_the_table_says() {
     let _machine = testing::Machine::shared();
-    let ways = [None].into_iter().chain(VERSIONS.map(Some)).enumerate();
+    let here =
+        MEASURED.map(Some).into_iter().enumerate().filter(|(_, way)| way.as_ref().is_some_and(is_here));
+    let ways = std::iter::once((0, None)).chain(here.map(|(n, way)| (n + 1, way)));
     // Side by side, each in two parts with a server of its own: most of the time nobody does anything.
     let parts = ways.flat_map(|way| FAULTS.chunks(FAULTS.len().div_ceil(2)).map(move |faults| (way, faults)));
-    let parts: Vec<_> = parts
-        .map(|((n, way), faults)| (n, way, faults, thread::spawn(move || meet(faults, way.map(|it| it.0)))))
-        .collect();
+    let parts: Vec<_> =
+        parts.map(|((n, way), faults)| (n, way, faults, thread::spawn(move || meet(faults, way)))).collect();
     let mut wrong = Vec::new();
     for (n, way, faults, seen) in parts {
         let seen = seen.join().unwrap();
-        if way.is_some_and(|(kind, version)| !is_version(kind, version)) {
+        if way.is_some_and(|way| !is_measured(&way)) {
             continue;
         }
-        let name = way.map_or("directly", |(kind, _)| kind.name());
+        let name = way.map_or("directly".to_owned(), |way| way.to_string());
         for (fault, seen) in faults.iter().zip(seen).filter(|(fault, seen)| fault.expected[n] != seen) {
             wrong.push(format!("{}, {name}: expected {}, seen {seen}", fault.name, fault.expected[n]));
         }
@@ -43,8 +44,19 @@ fn what_a_client_sees_of_each_fault_is_what_the_table_says() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Whether it is installed; if not, that is printed.
+fn is_here(way: &Measured) -> bool {
+    let found = testing::program::named(way.executable).is_some();
+    // Debian's newer suites can't be reached from everywhere.
+    if !found && way.kind == BalancerKind::Haproxy {
+        eprintln!("skipped: {way} is not installed; tools/haproxy-3.sh gets it");
+        return false;
+    }
+    true
+}
+
 /// Meets each of `faults`, directly or through a balancer.
-fn meet(faults: &[Fault], kind: Option<BalancerKind>) -> Vec<String> {
-    let standing = Standing::up(kind);
+fn meet(faults: &[Fault], way: Option<Measured>) -> Vec<String> {
+    let standing = Standing::up(way);
     faults.iter().map(|fault| standing.meet(fault)).collect()
 }

@@ -55,7 +55,7 @@ fn settings(it: &Rendered<'_>) -> Vec<Setting> {
             setting(
                 "retries",
                 format!(
-                    "{retries}; beside that, Go sends a GET once more where a kept connection closes before a byte of the response"
+                    "{retries}; beside that, Go sends a GET again where a kept connection closes before a byte of the response"
                 ),
             ),
             setting("passive_health", passive),

@@ -45,6 +45,9 @@ pub struct SavedPlan {
     /// Variants that the runtime can't run: they have no cells, and claims about them don't apply.
     #[serde(default)]
     pub unavailable: Vec<Unavailable>,
+    /// Balancers that were asked for and are not installed, where the user lets them be skipped: no variant has them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<SkippedBalancer>,
 }
 
 /// What a variant may need that not every runtime has.
@@ -78,6 +81,15 @@ pub struct Unavailable {
     /// The variant.
     pub variant: String,
     /// What the runtime lacks, and why.
+    pub reason: String,
+}
+
+/// A balancer that is not installed, and that the user lets be skipped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SkippedBalancer {
+    /// The balancer.
+    pub balancer: BalancerName,
+    /// Why it can't be used.
     pub reason: String,
 }
 
@@ -294,8 +306,30 @@ impl Plan {
                 reason: format!("{runtime} runtime: {}", missing.join(", ")),
             })
         };
-        let unavailable = self.variants.iter().filter_map(unavailable).collect();
-        let plan = Plan { saved: SavedPlan { unavailable, ..self.saved.clone() } };
+        let unavailable: Vec<_> = self.variants.iter().filter_map(unavailable).collect();
+        let mut saved = self.saved.clone();
+        saved.unavailable.extend(unavailable);
+        Plan::with_a_cell(saved)
+    }
+
+    /// This plan without balancers that are not installed. A variant that is left without one becomes [`Unavailable`].
+    /// Fails where that leaves no cell.
+    pub fn without(&self, skipped: Vec<SkippedBalancer>) -> Result<Plan, NothingToRun> {
+        let mut saved = self.saved.clone();
+        for variant in &mut saved.variants {
+            let asked = variant.balancers.len();
+            variant.balancers.retain(|name| !skipped.iter().any(|it| it.balancer == *name));
+            if variant.balancers.is_empty() && asked > 0 {
+                let reason = "none of its balancers is installed".to_owned();
+                saved.unavailable.push(Unavailable { variant: variant.name.clone(), reason });
+            }
+        }
+        saved.skipped.extend(skipped);
+        Plan::with_a_cell(saved)
+    }
+
+    fn with_a_cell(saved: SavedPlan) -> Result<Plan, NothingToRun> {
+        let plan = Plan { saved };
         if plan.cells().is_empty() {
             return Err(NothingToRun(plan.saved.unavailable));
         }

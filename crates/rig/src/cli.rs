@@ -3,10 +3,10 @@
 mod adopt;
 mod agents;
 mod names;
+mod run;
 mod up;
 mod watch;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -14,13 +14,13 @@ use engine::program::named::ProgramPath;
 use model::catalog::BalancerKind;
 use model::identity::BalancerName;
 use model::scenario::Set;
-use model::units::Rate;
 
 pub(crate) use adopt::{Adopt, Eject, Templates};
 pub(crate) use agents::{Agent, Exec, Keep, Reap};
 pub(crate) use names::{ListFormat, PullName, RuntimeName, SchemaFormat};
 use names::{comparison_format, result_format};
 use report::Format;
+pub(crate) use run::Run;
 pub(crate) use up::Up;
 pub(crate) use watch::{Deploys, Watch};
 
@@ -188,48 +188,6 @@ pub(crate) enum Command {
 pub(crate) const MAX_RATE: &str = "500/s";
 /// Where results go by default.
 pub(crate) const RESULTS: &str = "results";
-
-/// `rig run`.
-#[derive(Debug, Args)]
-pub(crate) struct Run {
-    /// Scenario files, or names of bundled scenarios. Several run one after another, with one table for all
-    #[arg(required = true)]
-    pub(crate) scenarios: Vec<PathBuf>,
-    #[command(flatten)]
-    pub(crate) choice: Choice,
-    #[command(flatten)]
-    pub(crate) output: Output,
-    /// Where components run
-    #[arg(long, value_enum, default_value = "auto")]
-    pub(crate) runtime: RuntimeName,
-    /// When to pull official images, in Docker
-    #[arg(long, value_enum, default_value = "missing")]
-    pub(crate) pull: PullName,
-    /// Directory for results, as DIR/<scenario>/<run-id>/
-    #[arg(long, value_name = "DIR", default_value = RESULTS)]
-    pub(crate) out: PathBuf,
-    /// The balancer's listener [default: a free loopback address]
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    pub(crate) listen: Option<SocketAddr>,
-    /// Balancer templates that replace the built-in ones, with the layout of proxy-configs/
-    #[arg(long, value_name = "DIR")]
-    pub(crate) proxy_configs: Option<PathBuf>,
-    /// A host that a scenario's target may be, beside this machine; may be given several times
-    #[arg(long, value_name = "HOST")]
-    pub(crate) allow_target: Vec<String>,
-    /// The highest rate that a target may get
-    #[arg(long, value_name = "RATE", default_value = MAX_RATE)]
-    pub(crate) max_rate: Rate,
-    /// Also exit with 1 if this claim holds, such as `with-drain.reset > 0`
-    #[arg(long, value_name = "CLAIM")]
-    pub(crate) fail_on: Vec<String>,
-    /// Also exit with 4 if a claim rests on a DEGRADED measurement
-    #[arg(long)]
-    pub(crate) strict: bool,
-    /// Print no progress on standard error
-    #[arg(long, short)]
-    pub(crate) quiet: bool,
-}
 
 /// Which part of a scenario to run, and how.
 #[derive(Debug, Args)]

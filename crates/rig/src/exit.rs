@@ -71,7 +71,7 @@ pub(crate) struct Failure {
     /// The message; it may have several lines.
     pub(crate) error: anyhow::Error,
     /// What to do about it, if the error does not say so itself.
-    help: Option<&'static str>,
+    help: Option<String>,
 }
 
 impl Failure {
@@ -95,13 +95,13 @@ impl Failure {
     }
 
     /// This, with what to do about it.
-    pub(crate) fn help(self, help: &'static str) -> Failure {
-        Failure { help: Some(help), ..self }
+    pub(crate) fn help(self, help: impl Into<String>) -> Failure {
+        Failure { help: Some(help.into()), ..self }
     }
 
     /// What the user is told, with what to do about it.
     pub(crate) fn text(&self) -> String {
-        let help = self.help.map(str::to_owned).or_else(|| help_in(&self.error));
+        let help = self.help.clone().or_else(|| help_in(&self.error));
         laid_out(&with_causes(&self.error), help.map(|help| visible(&help).into_owned()).as_deref())
     }
 }

@@ -69,6 +69,7 @@ fn plan() -> SavedPlan {
         control: vec![],
         expect: vec![],
         unavailable: vec![],
+        skipped: vec![],
     }
 }
 

@@ -43,6 +43,17 @@ pub enum RuntimeError {
     },
 }
 
+impl RuntimeError {
+    /// Whether a program is not there, rather than broken.
+    pub fn is_absence(&self) -> bool {
+        matches!(
+            self,
+            RuntimeError::Program(ProgramError::Missing { .. } | ProgramError::NoSuchVersion { .. })
+                | RuntimeError::Docker(DockerError::NoImage { .. })
+        )
+    }
+}
+
 impl Help for RuntimeError {
     fn help(&self) -> Option<String> {
         match self {

@@ -273,6 +273,9 @@ fn match_log(
             fate.except(Exception::LogLost)
         }
         ([], _) => fate.find(Equation::LogAgrees, Finding::NotLogged),
+        // HAProxy 3.2 logs the 500 that it meant to send when it was told to end what it had in hand.
+        ([line], Outcome::Failed { .. })
+            if line.reason == Some(Reason::BalancerEnded) && evidence.cut_by_a_reload(request) => {}
         ([line], outcome) => match_log_line(fate, outcome, line),
         _ => fate.find(Equation::LogAgrees, Finding::LoggedSeveralTimes),
     }

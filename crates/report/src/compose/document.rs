@@ -263,7 +263,12 @@ pub(crate) fn headline(run: &RunSummary) -> Line {
         1 => " (1 variant n/a)".to_owned(),
         n => format!(" ({n} variants n/a)"),
     };
-    Line { mark, text: format!("{}: {word}{degraded}{left_out}", run.scenario) }
+    let skipped: Vec<_> = run.skipped.iter().map(|it| it.balancer.as_str()).collect();
+    let skipped = match skipped.is_empty() {
+        true => String::new(),
+        false => format!(" (without {})", skipped.join(", ")),
+    };
+    Line { mark, text: format!("{}: {word}{degraded}{left_out}{skipped}", run.scenario) }
 }
 
 /// The table of faults, if there is any.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use model::claim::Unit;
 use model::identity::CellId;
-use model::plan::Unavailable;
+use model::plan::{SkippedBalancer, Unavailable};
 use model::visible::visible_json;
 use serde::Serialize;
 
@@ -77,6 +77,8 @@ struct Conclusion<'a> {
     degraded: bool,
     claims: &'a [ClaimVerdict],
     unavailable: &'a [Unavailable],
+    #[serde(skip_serializing_if = "<[SkippedBalancer]>::is_empty")]
+    skipped: &'a [SkippedBalancer],
     problems: &'a [RunProblem],
 }
 
@@ -90,6 +92,7 @@ pub fn verdict_json(run: &RunSummary) -> String {
         degraded: run.degraded,
         claims: &run.claims,
         unavailable: &run.unavailable,
+        skipped: &run.skipped,
         problems: &run.problems,
     })
 }

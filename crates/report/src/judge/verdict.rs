@@ -12,7 +12,7 @@ use model::claim::{Claim, Metric, Operand};
 use model::experiment::experiment;
 use model::identity::BalancerName;
 use model::identity::CellId;
-use model::plan::{SCHEMA, SavedPlan, Unavailable};
+use model::plan::{SCHEMA, SavedPlan, SkippedBalancer, Unavailable};
 use model::records::Environment;
 use serde::{Deserialize, Serialize};
 
@@ -88,6 +88,9 @@ pub struct RunSummary {
     /// Variants that the runtime can't run.
     #[serde(default)]
     pub unavailable: Vec<Unavailable>,
+    /// Balancers that are not installed and were skipped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<SkippedBalancer>,
     /// Each cell, in the order of the plan.
     pub cells: Vec<CellSummary>,
     /// What stood in the way.
@@ -240,6 +243,7 @@ pub fn judge(
         readings,
         handshakes,
         unavailable: plan.unavailable.clone(),
+        skipped: plan.skipped.clone(),
         problems,
         environment: environment.clone(),
         cells,

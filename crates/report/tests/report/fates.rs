@@ -410,3 +410,17 @@ fn an_old_worker_takes_its_lines_with_it_when_it_is_reloaded_or_its_grace_is_ove
     }
     assert!(fate(Cause::Timeout, 5000.0).unmatched.contains(&(Equation::LogAgrees, Finding::NotLogged)));
 }
+
+#[test]
+fn a_status_that_was_logged_when_a_reload_ended_a_request_need_not_have_been_sent() {
+    let begun = [execution(0, inc("web-1", 1), 1.0, None)];
+    let mut line = logged(0, 500, &["web-1"]);
+    line.reason = Some(Reason::BalancerEnded);
+    let found = |reload| {
+        let history = [event(reload, Happening::BalancerReloaded), event(9000.0, access_log(true))];
+        judge(failed(Stage::FirstByte, Cause::Eof), &begun, std::slice::from_ref(&line), &history).unmatched
+    };
+    assert_eq!(found(90.0), []);
+    // Without a reload nothing explains it.
+    assert!(found(-1100.0).contains(&(Equation::LogAgrees, Finding::StatusDiffers)));
+}

@@ -107,6 +107,7 @@ pub(crate) fn plan() -> SavedPlan {
         seed: 7,
         repeats: 1,
         unavailable: vec![],
+        skipped: vec![],
         variants: vec![variant(CONTROL, Drain::Off), variant(DRAINED, Drain::Auto)],
         control: vec![claim(CONTROL, Metric::Dropped, Comparison::Greater, 0, "without-drain.dropped > 0")],
         expect: vec![

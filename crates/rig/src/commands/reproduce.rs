@@ -53,6 +53,9 @@ pub(crate) fn command(wanted: &Run, planned: &Planned, plan: &SavedPlan, runtime
     if plan.variants.iter().any(|variant| variant.target.is_some()) {
         words.push(format!("--max-rate={}", wanted.max_rate));
     }
+    if !plan.skipped.is_empty() {
+        words.push("--skip-missing".to_owned());
+    }
     if wanted.strict {
         words.push("--strict".to_owned());
     }

@@ -8,6 +8,7 @@ use engine::balancer::{Templates, program_of};
 use engine::capacity;
 use engine::cell::{End, Order, find_curl};
 use engine::components::{SERVICES, Service};
+use engine::help::Help;
 use engine::host::limits::ProcessLimits;
 use engine::preflight::preflight;
 use engine::program::ProgramVersion;
@@ -17,7 +18,7 @@ use engine::runtime::process::ProcessRuntime;
 use model::catalog::Release;
 use model::identity::CellId;
 use model::outcome::OutcomeKind;
-use model::plan::{Need, Plan, SavedPlan, Variant};
+use model::plan::{Need, Plan, SavedPlan, SkippedBalancer, Variant};
 use model::scenario::Choice;
 use report::{CellSummary, Format, render, verdict_json};
 use store::{SavedRun, StoreError};
@@ -27,7 +28,7 @@ use super::judged::{Judged, MeasuredCell, SAVED, exit, judged, measured, overvie
 use super::leftovers;
 use super::planning::{Planned, plans, templates};
 use super::reproduce;
-use super::runtime::{self, Chosen};
+use super::runtime::{self, Chosen, MissingProgram};
 use super::targets;
 use crate::cli::{self, RuntimeName};
 use crate::environment;
@@ -155,8 +156,16 @@ pub(super) async fn run(
         tell(&format!("killed runs left files in {out}; `rig clean --out {out}` removes them"));
     }
     let show = Show::for_stderr(wanted.quiet);
-    match runtime::choose(runtime_of(wanted.runtime, plan)?, wanted.pull, &programs, show, interrupted)
-        .await?
+    let missing = if wanted.skip_missing { MissingProgram::IsLeftOut } else { MissingProgram::IsAnError };
+    match runtime::choose(
+        runtime_of(wanted.runtime, plan)?,
+        wanted.pull,
+        &programs,
+        missing,
+        show,
+        interrupted,
+    )
+    .await?
     {
         None => Err(Failure::interrupted()),
         Some(Chosen::Processes(executable)) => {
@@ -230,6 +239,7 @@ impl RunTask<'_> {
         if plan.variants.iter().filter(runs).any(Variant::curls) {
             find_curl().map_err(Failure::environment)?;
         }
+        let plan = &self.installed(&asked, plan).await?;
         let mut builds = BTreeMap::new();
         for program in programs(&plan.variants.iter().filter(runs).collect::<Vec<_>>()) {
             let build = asked.describe(program).await.map_err(Failure::environment)?;
@@ -277,6 +287,41 @@ impl RunTask<'_> {
             tell(&format!("\nrecords: {}", stored.path().display()));
         }
         Ok(Done { judged, path: stored.path().to_owned(), broken })
+    }
+
+    /// `plan` without the balancers that are not installed, where the user lets them be skipped; else, the error names what
+    /// can be run.
+    async fn installed(&self, asked: &impl Runtime, plan: &Plan) -> Result<Plan, Failure> {
+        let (mut skipped, mut first) = (Vec::new(), None);
+        for balancer in plan.balancers() {
+            let releases = plan.variants.iter().filter_map(|variant| variant.release(balancer));
+            let Some(release) = releases.into_iter().next() else { continue };
+            if let Err(error) = asked.describe(program_of(release)).await
+                && error.is_absence()
+            {
+                skipped.push(SkippedBalancer { balancer, reason: error.to_string() });
+                first.get_or_insert(error);
+            }
+        }
+        let Some(first) = first else { return Ok(plan.clone()) };
+        let without = plan.without(skipped);
+        match without {
+            Ok(plan) if self.wanted.skip_missing => {
+                if !self.wanted.quiet {
+                    for it in &plan.skipped {
+                        tell(&format!("skipped: {}", it.reason));
+                    }
+                }
+                Ok(plan)
+            }
+            Ok(plan) => {
+                let rest: Vec<_> = plan.balancers().iter().map(ToString::to_string).collect();
+                let help = first.help().map_or_else(String::new, |help| format!("{help}; or run it "));
+                let help = format!("{help}on {} with --skip-missing", rest.join(", "));
+                Err(Failure::environment(first).help(help))
+            }
+            Err(_) => Err(Failure::environment(first)),
+        }
     }
 
     /// Runs one cell, and summarises it.

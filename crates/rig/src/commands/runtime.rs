@@ -19,6 +19,15 @@ pub(crate) enum Chosen {
     Docker(Box<Engine>),
 }
 
+/// What becomes of a program that is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MissingProgram {
+    /// Nothing can run without it.
+    IsAnError,
+    /// What needs it is left out.
+    IsLeftOut,
+}
+
 /// Chooses a runtime for `programs` and rig's agents, as the user `wanted`; `None`: the user interrupted it.
 ///
 /// # Errors
@@ -27,6 +36,7 @@ pub(crate) async fn choose(
     wanted: RuntimeName,
     pull: PullName,
     programs: &[ProgramVersion],
+    missing: MissingProgram,
     show: Show,
     mut interrupted: watch::Receiver<bool>,
 ) -> Result<Option<Chosen>, Failure> {
@@ -40,11 +50,11 @@ pub(crate) async fn choose(
         return Ok(Some(Chosen::Processes(executable)));
     }
     let available = tokio::select! {
-        available = available(pull, executable.clone(), programs) => available,
+        available = available(pull, executable.clone(), programs, missing) => available,
         _ = interrupted.wait_for(|stop| *stop) => return Ok(None),
     };
-    let mut engine = match available {
-        Ok(engine) => engine,
+    let (mut engine, programs) = match available {
+        Ok(available) => available,
         Err(error) if wanted == RuntimeName::Docker => return Err(Failure::environment(error)),
         Err(error) => {
             // The help is meant for users who asked for Docker.
@@ -58,7 +68,7 @@ pub(crate) async fn choose(
     let preparation = Preparation::begin(show, "images");
     let progress = |words: &str| preparation.tell(words);
     let begun = tokio::select! {
-        begun = engine.begin(programs, &progress) => begun.map_err(Failure::environment).map(|()| true),
+        begun = engine.begin(&programs, &progress) => begun.map_err(Failure::environment).map(|()| true),
         _ = interrupted.wait_for(|stop| *stop) => Ok(false),
     };
     match begun {
@@ -71,17 +81,25 @@ pub(crate) async fn choose(
     }
 }
 
-/// The engine, if it answers and every image can be had.
+/// The engine, if it answers, and the programs to prepare: images of all of them can be had.
 async fn available(
     pull: PullName,
     executable: PathBuf,
     programs: &[ProgramVersion],
-) -> Result<Engine, DockerError> {
+    missing: MissingProgram,
+) -> Result<(Engine, Vec<ProgramVersion>), DockerError> {
     let endpoint = Endpoint::find(&|name| std::env::var_os(name))?;
     let docker = endpoint.connect().await?;
     let engine = Engine::new(docker, endpoint, pull.into(), executable).await?;
-    engine.choose(programs).await?;
-    Ok(engine)
+    let mut there = Vec::new();
+    for program in programs {
+        match engine.choose(&[*program]).await {
+            Ok(()) => there.push(*program),
+            Err(DockerError::NoImage { .. }) if missing == MissingProgram::IsLeftOut => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((engine, there))
 }
 
 fn on_one_line(text: &str) -> String {

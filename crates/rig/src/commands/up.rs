@@ -31,7 +31,7 @@ use self::deploys::Deploys;
 use super::leftovers::UP;
 use super::planning::{plan, refuse_target, templates};
 use super::run::runtime_of;
-use super::runtime::{self, Chosen};
+use super::runtime::{self, Chosen, MissingProgram};
 use crate::cli::Up;
 use crate::environment;
 use crate::exit::{Exit, Failure, print};
@@ -99,7 +99,16 @@ impl UpTask<'_> {
         let programs: Vec<ProgramVersion> = balancer.into_iter().chain(services).collect();
         let show = Show::for_stderr(false);
         let runtime = runtime_of(*runtime, self.plan)?;
-        match runtime::choose(runtime, *pull, &programs, show, self.interrupted.clone()).await? {
+        match runtime::choose(
+            runtime,
+            *pull,
+            &programs,
+            MissingProgram::IsAnError,
+            show,
+            self.interrupted.clone(),
+        )
+        .await?
+        {
             None => Err(Failure::interrupted()),
             Some(Chosen::Processes(executable)) => self.stand(&ProcessRuntime::new(executable)).await,
             Some(Chosen::Docker(engine)) => {

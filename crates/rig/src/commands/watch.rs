@@ -65,6 +65,7 @@ pub(crate) fn perform(wanted: &Watch) -> Result<Exit, Failure> {
         max_rate: wanted.max_rate,
         fail_on: vec![],
         strict: wanted.strict,
+        skip_missing: false,
         quiet: wanted.quiet,
     };
     controlled(async |interrupted| {

@@ -90,6 +90,14 @@ fn a_version_that_nobody_has_is_an_error_that_names_those_there_are() {
     let rig = RIG.idle();
     let run = rig.run("short-drain").on(["nginx@9.9".parse::<BalancerName>().unwrap()]).loud().exits(3);
     run.complains("nginx@9.9 is not installed: ").complains("--program nginx@9.9=/path/to/nginx");
+    // Of several, the error names those that can be run, and skipping is said in the verdict.
+    let both = ["nginx", "nginx@9.9"].map(|name| name.parse::<BalancerName>().unwrap());
+    let asked = || rig.run("short-drain").on(both).variants(["without-drain"]);
+    asked().loud().exits(3).complains("or run it on nginx with --skip-missing");
+    let skipping = asked().args(["--skip-missing"]).exits(0);
+    skipping
+        .says("short-drain: PASSED (without nginx@9.9)")
+        .says("nginx@9.9: skipped (nginx@9.9 is not installed");
     let wrong = rig.run("short-drain").on(["nginx@9.9".parse::<BalancerName>().unwrap()]).loud();
     let executable = testing::program::of(Nginx);
     let wrong = wrong.args(["--program", &format!("nginx@9.9={}", executable.display())]).exits(3);

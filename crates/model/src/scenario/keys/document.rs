@@ -58,6 +58,7 @@ fn nothing() -> Whole {
         expect: Vec::new(),
         reading: None,
         unavailable: Vec::new(),
+        skipped: Vec::new(),
     };
     Whole { plan, control: Vec::new(), expect: Vec::new(), inherited: no_variant("") }
 }

@@ -1,6 +1,6 @@
 //! The lists of a report: claims, sources of dropped requests, derivations, doubts, books.
 
-use model::plan::Unavailable;
+use model::plan::{SkippedBalancer, Unavailable};
 use model::records::{ContainerEngine, TemplateUsed};
 use model::shell;
 
@@ -18,10 +18,11 @@ pub(super) fn plain(text: String) -> Line {
     Line { mark: Mark::None, text }
 }
 
-/// What the runtime can't run, and why: it has no cell in any table.
+/// What could not be run, and why: it has no cell in any table.
 pub(super) fn unavailable(run: &RunSummary) -> Vec<Line> {
     let line = |it: &Unavailable| plain(format!("{}: n/a ({})", it.variant, it.reason));
-    run.unavailable.iter().map(line).collect()
+    let skipped = |it: &SkippedBalancer| plain(format!("{}: skipped ({})", it.balancer, it.reason));
+    run.unavailable.iter().map(line).chain(run.skipped.iter().map(skipped)).collect()
 }
 
 /// Each claim once per balancer; of several repeats, also each in which it did not hold.

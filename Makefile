@@ -10,7 +10,7 @@ help:
 	@echo "make test-fast  run the tests that launch no balancer and no container"
 	@echo "make kubernetes-test  run the tests that need a Kubernetes: builds one from Debian's sources, starts and removes it"
 	@echo "make check      check formatting, lints, scenarios, workflows and dependencies"
-	@echo "make scenarios  run every bundled scenario, two at a time; FULL=1 runs each alone, five times"
+	@echo "make scenarios  run every bundled scenario, two cells at a time; FULL=1 runs each cell alone, five times"
 	@echo "make reference  run every bundled scenario alone (about 40 minutes) and update results/reference and the READMEs"
 	@echo "make nemesis    kill, stop and starve processes of runs, and check the verdicts; ROUNDS=30"
 	@echo "make fuzz       run the property tests of parsers with a fresh seed; CASES=20000 SEED=…"
@@ -22,13 +22,13 @@ help:
 demo: setup build
 	$(RIG) run scenarios/drain.yaml --runtime process
 
-# By default two at a time; with FULL=1 each alone, five times.
+# By default two cells at a time, whose counts are the same; with FULL=1 each alone, five times.
 scenarios: setup build
-	$(if $(FULL),$(RIG) run scenarios/*.yaml --runtime process --repeat 5,tools/scenarios.sh $(RIG))
+	$(RIG) run scenarios/*.yaml --runtime process $(if $(FULL),--jobs 1 --repeat 5,--jobs 2)
 
 # Each alone, once. Figures, reports and pages are committed; the README and scenarios/README.md show them.
 reference: setup build
-	$(RIG) run scenarios/*.yaml --runtime process
+	$(RIG) run scenarios/*.yaml --runtime process --jobs 1
 	tools/reference.sh $(RIG)
 
 # The scenario language for editors and for people. A test fails if these files are not current.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::{BalancerKind, Release};
-use crate::claim::Claim;
+use crate::claim::{Claim, RestsOn};
 use crate::identity::{BalancerName, CellId};
 use crate::prose::Prose;
 use crate::target::Target;
@@ -243,6 +243,13 @@ impl SavedPlan {
             }
         }
         cells
+    }
+
+    /// Whether a claim is about a latency or a CPU time of `variant`, which other cells at the same time would change.
+    pub fn needs_the_machine(&self, variant: &str) -> bool {
+        let of_it = self.control.iter().chain(&self.expect).flat_map(Claim::readings);
+        let mut of_it = of_it.filter(|reading| reading.variant == variant);
+        of_it.any(|it| matches!(it.metric.rests_on(), RestsOn::Percentile | RestsOn::CpuTime))
     }
 
     /// Whether `variant` is a negative control.

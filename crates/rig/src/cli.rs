@@ -17,7 +17,7 @@ use model::scenario::Set;
 
 pub(crate) use adopt::{Adopt, Eject, Templates};
 pub(crate) use agents::{Agent, Exec, Keep, Reap};
-pub(crate) use names::{ListFormat, PullName, RuntimeName, SchemaFormat};
+pub(crate) use names::{Jobs, ListFormat, PullName, RuntimeName, SchemaFormat};
 use names::{comparison_format, result_format};
 use report::Format;
 pub(crate) use run::Run;

@@ -1,5 +1,8 @@
 //! The values that arguments can have.
 
+use std::num::NonZero;
+use std::str::FromStr;
+
 use clap::ValueEnum;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use engine::runtime::docker::images::Pull;
@@ -14,6 +17,29 @@ pub(crate) enum RuntimeName {
     Process,
     /// Containers
     Docker,
+}
+
+/// How many cells run at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Jobs {
+    /// As many as the machine has room for
+    Auto,
+    /// So many
+    Of(NonZero<usize>),
+}
+
+/// More than these would measure each other.
+const MOST_JOBS: usize = 16;
+
+impl FromStr for Jobs {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Jobs, String> {
+        let jobs = || text.parse().ok().filter(|jobs: &NonZero<usize>| jobs.get() <= MOST_JOBS);
+        match text {
+            "auto" => Ok(Jobs::Auto),
+            _ => jobs().map(Jobs::Of).ok_or_else(|| format!("`auto`, or a number from 1 to {MOST_JOBS}")),
+        }
+    }
 }
 
 /// Parses the name of one of `formats`.

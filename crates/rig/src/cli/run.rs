@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use model::units::Rate;
 
-use super::names::{PullName, RuntimeName};
+use super::names::{Jobs, PullName, RuntimeName};
 use super::{Choice, MAX_RATE, Output, RESULTS};
 
 /// `rig run`.
@@ -46,6 +46,10 @@ pub(crate) struct Run {
     /// Also exit with 4 if a claim rests on a DEGRADED measurement
     #[arg(long)]
     pub(crate) strict: bool,
+    /// How many cells run at the same time, as local processes. One whose latency or CPU time a claim is about runs alone.
+    /// `auto`: one for every three processors
+    #[arg(long, value_name = "N|auto", default_value = "auto")]
+    pub(crate) jobs: Jobs,
     /// Leave out balancers that are not installed; the verdict names them
     #[arg(long)]
     pub(crate) skip_missing: bool,

@@ -197,6 +197,7 @@ fn settings(wanted: &Compare) -> cli::Run {
         allow_target: Vec::new(),
         max_rate: Rate(0.0),
         strict: false,
+        jobs: cli::Jobs::Of(std::num::NonZero::<usize>::MIN),
         skip_missing: false,
         fail_on: Vec::new(),
         quiet: wanted.quiet,

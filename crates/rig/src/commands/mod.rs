@@ -2,6 +2,7 @@
 
 mod adopt;
 mod agent;
+mod cells;
 mod clean;
 mod compare;
 mod completions;

@@ -1,12 +1,13 @@
 //! `rig run`: runs every cell of a scenario, one after the other, then prints the verdict.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZero;
 use std::path::PathBuf;
 
 use anyhow::Context;
 use engine::balancer::{Templates, program_of};
 use engine::capacity;
-use engine::cell::{End, Order, find_curl};
+use engine::cell::find_curl;
 use engine::components::{SERVICES, Service};
 use engine::help::Help;
 use engine::host::limits::ProcessLimits;
@@ -17,24 +18,27 @@ use engine::runtime::docker::{DockerRuntime, Engine};
 use engine::runtime::process::ProcessRuntime;
 use model::catalog::Release;
 use model::identity::CellId;
-use model::outcome::OutcomeKind;
 use model::plan::{Need, Plan, SavedPlan, SkippedBalancer, Variant};
 use model::scenario::Choice;
-use report::{CellSummary, Format, render, verdict_json};
+use report::{Format, render, verdict_json};
 use store::{SavedRun, StoreError};
 use tokio::sync::watch;
 
-use super::judged::{Judged, MeasuredCell, SAVED, exit, judged, measured, overview, rendered};
+use super::cells::{Cells, EndedCells};
+use super::judged::{Judged, MeasuredCell, SAVED, exit, judged, overview, rendered};
 use super::leftovers;
 use super::planning::{Planned, plans, templates};
 use super::reproduce;
 use super::runtime::{self, Chosen, MissingProgram};
 use super::targets;
-use crate::cli::{self, RuntimeName};
+use crate::cli::{self, Jobs, RuntimeName};
 use crate::environment;
 use crate::exit::{Exit, Failure, print, tell};
 use crate::interrupt;
-use crate::progress::{CellProgress, Show};
+use crate::progress::Show;
+
+/// Processors that a cell may keep busy: generator, balancer and backends.
+const PROCESSORS_PER_CELL: usize = 3;
 
 /// Runs the scenarios, after checking all of them.
 pub(crate) fn perform(wanted: &cli::Run) -> Result<Exit, Failure> {
@@ -149,6 +153,7 @@ pub(super) async fn run(
     if let Some(controls) = beside_the_chosen(plan, &wanted.choice.variant).filter(|_| !wanted.quiet) {
         eprintln!("also running, as controls of the chosen variants: {controls}");
     }
+    let jobs = jobs(wanted, plan)?;
     let programs = programs(&plan.variants.iter().collect::<Vec<_>>());
     let job = RunTask { wanted, planned, templates, interrupted: interrupted.clone() };
     if !wanted.quiet && !leftovers::dead(&wanted.out).is_empty() {
@@ -170,16 +175,38 @@ pub(super) async fn run(
         None => Err(Failure::interrupted()),
         Some(Chosen::Processes(executable)) => {
             capacity::check(ProcessLimits::here(), plan).map_err(Failure::environment)?;
-            job.perform(&|| ProcessRuntime::new(executable.clone()), None).await
+            let launched = || ProcessRuntime::new(executable.clone());
+            let run_cells = async |cells: Cells<'_>| match jobs {
+                1 => cells.one_by_one(&launched).await,
+                several => cells.at_once(several, &launched),
+            };
+            job.perform(&launched, None, run_cells).await
         }
         Some(Chosen::Docker(engine)) => {
-            let done = job.perform(&|| DockerRuntime::new(&engine), Some(&engine)).await;
+            let launched = || DockerRuntime::new(&engine);
+            let run_cells = async |cells: Cells<'_>| cells.one_by_one(&launched).await;
+            let done = job.perform(&launched, Some(&engine), run_cells).await;
             let closed = engine.close().await.map_err(Failure::environment);
             done.map(|mut done| {
                 // The results stay, and the first error says more.
                 done.broken = done.broken.or(closed.err());
                 done
             })
+        }
+    }
+}
+
+/// How many cells run at the same time. Containers share one engine, which is asked by one cell after another.
+fn jobs(wanted: &cli::Run, plan: &SavedPlan) -> Result<usize, Failure> {
+    let one = plan.variants.iter().any(|variant| variant.target.is_some()) || wanted.listen.is_some();
+    match wanted.jobs {
+        Jobs::Of(several) if several.get() > 1 && one => Err(Failure::usage(anyhow::anyhow!(
+            "--jobs {several} needs an address for each cell, and a target, or `--listen`, is one address"
+        ))),
+        _ if one => Ok(1),
+        Jobs::Of(jobs) => Ok(jobs.get()),
+        Jobs::Auto => {
+            Ok((std::thread::available_parallelism().map_or(1, NonZero::get) / PROCESSORS_PER_CELL).max(1))
         }
     }
 }
@@ -224,11 +251,12 @@ struct RunTask<'a> {
 }
 
 impl RunTask<'_> {
-    /// Runs every cell, each on its own runtime from `launched`, and judges.
+    /// Runs every cell by `run_cells`, and judges; `launched` is asked what its runtime can do.
     async fn perform<R: Runtime>(
         &self,
         launched: &impl Fn() -> R,
         engine: Option<&Engine>,
+        run_cells: impl AsyncFnOnce(Cells<'_>) -> EndedCells,
     ) -> Result<Done, Failure> {
         let RunTask { wanted, planned, .. } = *self;
         let asked = launched();
@@ -254,26 +282,15 @@ impl RunTask<'_> {
         let stored = store::RunWriter::create(&wanted.out, plan, planned.document.text(), &environment)
             .with_context(|| format!("results can't be written to {}", wanted.out.display()))
             .map_err(Failure::environment)?;
-        let cells = interleaved(plan);
-        let (mut broken, mut measured) = (None, Vec::new());
-        for (number, cell) in cells.iter().enumerate() {
-            let (show, variant) = (Show::for_stderr(wanted.quiet), plan.variant(&cell.variant));
-            let progress = CellProgress::begin(show, cell, variant, number + 1, cells.len());
-            let runtime = launched();
-            match self.one(&runtime, plan, &stored, cell, &progress).await {
-                Ok((end, cell)) => {
-                    measured.push(cell);
-                    if matches!(end, End::Interrupted) {
-                        break;
-                    }
-                }
-                Err(failure) => {
-                    progress.finish("could not run");
-                    broken = Some(failure);
-                    break;
-                }
-            }
-        }
+        let EndedCells { measured, broken } = run_cells(Cells {
+            wanted,
+            plan,
+            stored: &stored,
+            templates: self.templates,
+            interrupted: self.interrupted.clone(),
+            order: interleaved(plan),
+        })
+        .await;
         let stopped = *self.interrupted.borrow();
         if stopped {
             stored.write_interrupted().map_err(Failure::environment)?;
@@ -323,41 +340,6 @@ impl RunTask<'_> {
             Err(_) => Err(Failure::environment(first)),
         }
     }
-
-    /// Runs one cell, and summarises it.
-    async fn one(
-        &self,
-        runtime: &impl Runtime,
-        plan: &Plan,
-        stored: &store::RunWriter,
-        cell: &CellId,
-        progress: &CellProgress,
-    ) -> Result<(End, MeasuredCell), Failure> {
-        let wanted = self.wanted;
-        let dir = stored.cell(cell).map_err(Failure::environment)?;
-        let order = Order {
-            plan,
-            cell,
-            dir: &dir,
-            templates: self.templates,
-            listen: wanted.listen,
-            interrupted: self.interrupted.clone(),
-            watcher: &|observation| progress.observe(observation),
-        };
-        let end = engine::cell::run(runtime, &order).await.map_err(Failure::environment)?;
-        let saved = SavedRun::open(stored.path()).map_err(Failure::environment)?;
-        let (measured, log) =
-            measured(&saved, cell, |analysis| analysis.latency_log()).map_err(Failure::environment)?;
-        let summary = &measured.summary;
-        dir.write_summary(summary).map_err(Failure::environment)?;
-        dir.write_latency_log(&log).map_err(Failure::environment)?;
-        progress.finish(&match &end {
-            End::Completed => result_line(summary),
-            End::Failed(why) => format!("failed: {}", why.lines().next().unwrap_or_default()),
-            End::Interrupted => "interrupted".to_owned(),
-        });
-        Ok((end, measured))
-    }
 }
 
 /// Judges the whole run from what was saved, and writes the reports and the verdict.
@@ -374,17 +356,6 @@ fn conclude(stored: &store::RunWriter, measured: Vec<MeasuredCell>) -> Result<Ju
     }
     stored.write_report("verdict.json", &verdict_json(&judged.run))?;
     Ok(judged)
-}
-
-/// One line about a cell that has ended.
-fn result_line(cell: &CellSummary) -> String {
-    let counts = &cell.counts;
-    let expected = match counts.of(OutcomeKind::ExpectedStatus) {
-        0 => String::new(),
-        expected => format!(", {expected} expected status"),
-    };
-    let ok = counts.of(OutcomeKind::Ok);
-    format!("{} scheduled, {ok} ok{expected}, {} dropped", counts.scheduled, counts.dropped)
 }
 
 /// The cells in an order drawn from the seed, so that a change of the machine during the run favours no balancer. A target

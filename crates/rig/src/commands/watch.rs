@@ -65,6 +65,7 @@ pub(crate) fn perform(wanted: &Watch) -> Result<Exit, Failure> {
         max_rate: wanted.max_rate,
         fail_on: vec![],
         strict: wanted.strict,
+        jobs: cli::Jobs::Auto,
         skip_missing: false,
         quiet: wanted.quiet,
     };

@@ -25,6 +25,7 @@ mod pages;
 mod proof;
 mod routing;
 mod shortages;
+mod side_by_side;
 mod sticky;
 mod targets;
 mod templates;

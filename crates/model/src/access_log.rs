@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::identity::RequestId;
-use crate::units::Nanos;
+use crate::units::{Nanos, Span};
 
 /// One line of a balancer's access log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,6 +22,9 @@ pub struct Logged {
     /// The balancer's own words about how it ended, as it wrote them: HAProxy's termination state, Envoy's response
     /// flags.
     pub flags: String,
+    /// How long the request waited at the balancer for a backend that could take it; `None`: the log does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queued: Option<Span>,
     /// What of them says that something went wrong, word by word: what `flag[…]` in a claim names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub signs: Vec<String>,
@@ -40,9 +43,10 @@ pub enum Reason {
     NoRoute,
     /// The pool has no backend that the balancer would use: all are down, ejected or taken out.
     NoLiveBackend,
-    /// A limit of the balancer on connections or requests to the pool was reached.
-    CircuitBreaker,
-    /// The request waited in the balancer's own queue until its time ran out.
+    /// A limit of the balancer was reached: of connections or requests, to the backend or the pool, or of those that wait.
+    #[serde(alias = "circuit_breaker")]
+    LimitReached,
+    /// A limit was reached, and the request waited in the balancer's own queue until its time ran out.
     QueueTimeout,
     /// The connection to the backend failed: it was refused, or the network says that nobody is there.
     ConnectRefused,
@@ -81,8 +85,18 @@ pub enum LogGap {
     /// Where a kept connection closes before a byte of the response, a request without a body is sent again to the same
     /// backend. The line tells of one attempt (Caddy and Traefik: Go's HTTP client).
     Resend,
+    /// That a limit refused a request is said in the same words as that no backend is live, and either may have been (nginx and
+    /// Caddy).
+    LimitUntold,
     /// It has a line per connection, and no request's id: the listener works at layer 4.
     PerConnection,
     /// None of its lines carries a request's id: the template logs none, in another form, or nothing at all.
     WithoutIds,
+}
+
+impl Reason {
+    /// Whether the balancer refused the request because of a limit.
+    pub fn is_limit(self) -> bool {
+        matches!(self, Reason::LimitReached | Reason::QueueTimeout)
+    }
 }

@@ -107,6 +107,14 @@ pub enum Capability {
     Panic,
     /// Limits how many backends failed traffic may eject.
     MaxEjection,
+    /// Limits how many requests each backend has at once.
+    BackendLimit,
+    /// Lets so many requests wait for a backend, and refuses the next one.
+    BoundedQueue,
+    /// Refuses at once what exceeds a limit.
+    NoQueue,
+    /// Limits how long a request waits for a backend.
+    QueueTimeout,
     /// Runs a configuration of the user's, as `rig adopt` takes it over.
     OwnConfiguration,
     /// Forgets at a reload from its original file what it was told while it ran.

@@ -43,6 +43,7 @@ impl Metric {
                     | FailedRequests
                     | Status
                     | Flag
+                    | RefusedByLimit
             )
         };
         self == other || (is_request(self) && is_request(other))

@@ -59,6 +59,9 @@ pub enum Happening {
         settings: Vec<Setting>,
         /// Whether it says how many requests each backend has in flight.
         in_flight_view: bool,
+        /// Whether it says which are down, and is asked for that while the load runs.
+        #[serde(default)]
+        tells_health: bool,
     },
     /// A process was launched.
     Launched {

@@ -1,6 +1,8 @@
 //! What stands in a cell: pools of backends, routes, and how the balancer is set up. All values are resolved:
 //! defaults are filled in, names are known to exist.
 
+mod policies;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +14,8 @@ use crate::statuses::Statuses;
 use crate::tls::Tls;
 use crate::traffic::RequestClass;
 use crate::units::{Bytes, Share, Span};
+
+pub use policies::{BackendLimit, Limits, PassiveHealth, Retries, Threshold, UpstreamKeepalive};
 
 /// The balancer's side of a cell and the backends behind it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,7 +41,7 @@ pub struct Topology {
     /// The share of backends that failed traffic may eject at once.
     #[serde(default)]
     pub max_ejection: Threshold,
-    /// How much the balancer lets through to a pool at once.
+    /// How much the balancer lets through at once.
     #[serde(default)]
     pub limits: Limits,
     /// Whether the balancer keeps its connections to backends.
@@ -331,74 +335,4 @@ pub struct HealthCheck {
     pub fall: u32,
     /// Successful probes in a row that mark it up.
     pub rise: u32,
-}
-
-/// Whether the balancer re-sends a failed request to another backend.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Retries {
-    /// Never: one attempt per request.
-    #[default]
-    Off,
-    /// As the balancer does it where its configuration says nothing.
-    Default,
-    /// On connection failures, resets, and 502/503/504.
-    On {
-        /// Attempts in all, the first included.
-        tries: u32,
-    },
-}
-
-/// A share of the backends at which the balancer changes its mind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Threshold {
-    /// There is none.
-    #[default]
-    Off,
-    /// As the balancer has it where its configuration says nothing.
-    Default,
-    /// This one.
-    At(Share),
-}
-
-/// How much a balancer lets through to a pool at once.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Limits {
-    /// Everything.
-    #[default]
-    Off,
-    /// What it does where its configuration says nothing.
-    Default,
-}
-
-/// Whether a balancer keeps its connections to backends.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum UpstreamKeepalive {
-    /// It does.
-    #[default]
-    On,
-    /// What it does where its configuration says nothing.
-    Default,
-}
-
-/// Whether failed traffic takes a backend out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PassiveHealth {
-    /// Never.
-    #[default]
-    Off,
-    /// As the balancer does it where its configuration says nothing.
-    Default,
-    /// After so many failures in a row, for so long.
-    On {
-        /// Failures in a row.
-        fails: u32,
-        /// How long the backend stays out.
-        #[serde(rename = "for")]
-        out_for: Span,
-    },
 }

@@ -24,7 +24,7 @@ use model::records::CellRecords;
 
 pub use analysis::lateness::Corrected;
 pub use analysis::{
-    Analysis, attribution, books, deaths, errors, evidence, fate, faults, joined, lateness, phases,
+    Analysis, attribution, books, deaths, ejections, errors, evidence, fate, faults, joined, lateness, phases,
 };
 pub use compose::{comparison, document, metrics, page, runbook, table, writeup};
 pub use dialect::json::verdict_json;
@@ -39,8 +39,8 @@ pub use judge::{compare, handshakes, run, verdict};
 pub use measure::series::Series;
 pub use measure::summary::CellSummary;
 pub use measure::{
-    after_signal, backend_load, cpu, deploy, latency, routing, series, sessions, strata, summary, tls,
-    validity, zero,
+    after_signal, backend_load, balancer_log, cpu, deploy, latency, routing, series, sessions, strata,
+    summary, tls, validity, zero,
 };
 
 /// Sums up one cell.

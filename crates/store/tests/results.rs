@@ -187,6 +187,7 @@ fn logged() -> Logged {
             Attempt { backend: Some("web-1".into()), status: Some(200) },
         ],
         flags: String::new(),
+        queued: Some(Span::millis(12)),
         signs: Vec::new(),
         reason: None,
     }

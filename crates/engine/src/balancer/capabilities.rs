@@ -4,11 +4,12 @@
 use std::ops::Range;
 use std::path::Path;
 
-use model::access_log::LogGap;
+use model::access_log::{LogGap, Reason};
 use model::catalog::{BalancerKind, Capability, Catalog, Lack};
 use model::detection::{DetectionBound, Symptom};
 use model::history::Setting;
 use model::operations::{Operations, Whereabouts};
+use model::plan::Variant;
 use model::timeline::Keeps;
 use model::topology::{HealthCheck, Route, Topology};
 
@@ -85,9 +86,13 @@ pub trait Adopts: Sync {
 
 /// Logs its requests.
 pub trait LogsRequests: Sync {
-    /// Known holes in that log.
-    fn gaps(&self) -> &'static [LogGap] {
-        &[]
+    /// Known holes in that log, of what `variant` has the balancer do.
+    fn gaps(&self, _variant: &Variant) -> Vec<LogGap> {
+        Vec::new()
+    }
+    /// What it means that the log gives `reason`, where it has the same words for two things and `variant` excludes one.
+    fn means(&self, reason: Reason, _variant: &Variant) -> Reason {
+        reason
     }
     /// Reads a line; `Ok(None)` for lines that are no requests.
     fn read(&self, line: &str, site: &Site) -> Result<Option<LogLine>, LogError>;

@@ -73,6 +73,7 @@ pub(super) fn read_connection(line: &str, site: &Site) -> Option<Result<LogLine,
             pool: None,
             attempts,
             flags: line.flags,
+            queued: None,
             signs: Vec::new(),
             reason: None,
         })

@@ -8,6 +8,7 @@ mod envoy;
 mod error;
 mod haproxy;
 mod layer4;
+mod limited;
 mod misfit;
 mod nginx;
 mod own;
@@ -30,6 +31,7 @@ use model::identity::RequestId;
 use model::plan::Variant;
 use model::timeline::{Deregister, Keeps};
 use model::topology::{HeaderMatch, HealthCheck, Topology};
+use model::units::Span;
 
 use crate::host::Signal;
 use crate::program::{Program, ProgramVersion, STDERR_FILE, STDOUT_FILE};
@@ -324,6 +326,8 @@ pub struct LogLine {
     pub attempts: Vec<Attempt>,
     /// The balancer's own words about how it ended.
     pub flags: String,
+    /// How long it waited for a backend; `None`: the log does not say.
+    pub queued: Option<Span>,
     /// Those of them that say that something went wrong.
     pub signs: Vec<String>,
     /// What they mean.

@@ -338,3 +338,78 @@ fn a_forgetful_reload_reads_the_file_that_the_balancer_was_started_from() {
     let forgotten = reloaded(Nginx, Keeps::Nothing);
     assert!(forgotten.contains("server 127.0.1.10:20000 max_fails=0;"), "{forgotten}");
 }
+
+/// Why the scenario with this topology can't be.
+fn refused(kind: BalancerKind, topology: &str) -> String {
+    let text = format!(
+        "name: read\nquestion: May it be?\nbalancers: [{kind}]\ntopology:\n  pools: {{ web: {{ backends: 2 }} }}\n  routes: {{ \
+         all: {{ path: /, to: web }} }}\n{topology}load: {{ rate: 100/s, for: 10s }}\n"
+    );
+    let scenario = Scenario::parse("read.yaml", &text, &[]).unwrap_or_else(|why| panic!("{why}"));
+    Plan::build(&scenario, &catalog(), &Choice::default()).expect_err(topology).to_string()
+}
+
+#[test]
+fn limits_of_each_backend_are_rendered_and_read_back() {
+    use BalancerKind::{Caddy, Envoy, Haproxy, Nginx};
+    let apart = "for each upstream block that has the server; nothing waits: 502";
+    let rule = "http-request set-var(txn.refused) str(queue full) if { nbsrv gt 0 } { be_conn_free eq 0 } { queue ge 5 }; \
+                http-request deny deny_status 503 if { var(txn.refused) -m found }";
+    let envoy = |pending: &str| {
+        format!(
+            "circuit_breakers: {{thresholds: {{max_connections: 100000, {pending}max_requests: 100000, max_retries: 100000}}, \
+             per_host_thresholds: {{max_connections: 2}}}}"
+        )
+    };
+    for (kind, limits, said, waits) in [
+        (Nginx, "{ connections: 2 }", format!("max_conns=2, {apart}"), None),
+        (Nginx, "{ connections: 2, queue: 0 }", format!("max_conns=2, {apart}"), None),
+        (
+            Haproxy,
+            "{ connections: 2 }",
+            "maxconn 2".into(),
+            Some("(nothing: HAProxy's default, as `timeout connect`)"),
+        ),
+        (
+            Haproxy,
+            "{ connections: 2, queue: 5, queue_timeout: 300ms }",
+            format!("maxconn 2; {rule}"),
+            Some("timeout queue 300ms"),
+        ),
+        (Envoy, "{ connections: 2 }", envoy(""), None),
+        (Envoy, "{ connections: 2, queue: 7 }", envoy("max_pending_requests: 7, "), None),
+        (Caddy, "{ connections: 2 }", "unhealthy_request_count 2; nothing waits: 503".into(), None),
+    ] {
+        let settings = settings(&variant(kind, &format!("  limits: {limits}\n")), None);
+        // Objects of YAML come in the order of their keys.
+        let sorted = |text: &str| {
+            let mut words: Vec<String> = text.split([',', ' ', '{', '}']).map(str::to_owned).collect();
+            words.sort_unstable();
+            words
+        };
+        assert_eq!(sorted(of(&settings, "limits")), sorted(&said), "{kind}: {}", of(&settings, "limits"));
+        if let Some(waits) = waits {
+            assert_eq!(of(&settings, "queue_timeout"), waits);
+        }
+        let none = self::settings(&variant(kind, ""), None);
+        assert_ne!(of(&none, "limits"), of(&settings, "limits"));
+    }
+}
+
+#[test]
+fn what_a_balancer_can_not_limit_is_refused_with_the_reason() {
+    use BalancerKind::{Caddy, Envoy, Haproxy, Nginx, Traefik};
+    for (kind, limits, why) in [
+        (Nginx, "{ connections: 2, queue: 5 }", "nginx OSS has no queue"),
+        (Nginx, "{ connections: 2, queue_timeout: 1s }", "nginx OSS has no queue"),
+        (Envoy, "{ connections: 2, queue: 0 }", "max_pending_requests 0 refuses"),
+        (Envoy, "{ connections: 2, queue_timeout: 1s }", "only the route's timeout"),
+        (Caddy, "{ connections: 2, queue: 1 }", "Caddy has no queue"),
+        (Caddy, "{ connections: 2, queue_timeout: 1s }", "sends failed ones again"),
+        (Traefik, "{ connections: 2 }", "inFlightReq counts the requests of a router"),
+        (Haproxy, "{ connections: 2, queue: 0, queue_timeout: 1s }", "nothing where nothing waits"),
+    ] {
+        let said = refused(kind, &format!("  limits: {limits}\n"));
+        assert!(said.contains(why), "{kind} {limits}: {said}");
+    }
+}

@@ -117,7 +117,7 @@ fn envoys_flags_come_one_by_one_and_the_first_reason_counts() {
         (read.signs.join(" "), read.reason)
     };
     assert_eq!(says("-", "via_upstream"), (String::new(), None));
-    assert_eq!(says("UO", "overflow"), ("UO".into(), Some(Reason::CircuitBreaker)));
+    assert_eq!(says("UO", "overflow"), ("UO".into(), Some(Reason::LimitReached)));
     assert_eq!(says("UH", "no_healthy_upstream"), ("UH".into(), Some(Reason::NoLiveBackend)));
     assert_eq!(says("UF,URX", "remote_connection_failure"), ("UF URX".into(), Some(Reason::ConnectRefused)));
     assert_eq!(says("URX,UF", "connection_timeout"), ("URX UF".into(), Some(Reason::ConnectTimeout)));
@@ -188,6 +188,22 @@ fn haproxy_that_found_no_server_and_sent_nothing_says_so() {
 }
 
 #[test]
+fn haproxy_says_how_long_a_request_waited_and_that_its_rule_refused_one() {
+    let read = |queue: i32, flags: &str, refused: &str| {
+        let text = format!(
+            r#"{{"id":"3","ts":"1700000000.001","status":503,"queue":{queue},"connect":-1,"active":9,"pool":"web","server":"<NOSRV>","flags":"{flags}","retries":"0","refused":"{refused}"}}"#
+        );
+        line(BalancerKind::Haproxy, &text)
+    };
+    let full = read(-1, "PR--", "queue full");
+    assert_eq!((full.queued, full.reason), (None, Some(Reason::LimitReached)));
+    assert_eq!(full.signs, ["PR", "queue full"]);
+    let late = read(300, "sQ--", "-");
+    assert_eq!((late.queued, late.reason), (Some(Span::millis(300)), Some(Reason::QueueTimeout)));
+    assert_eq!(read(-1, "PR--", "-").reason, Some(Reason::BalancerEnded), "a rule of somebody else's");
+}
+
+#[test]
 fn haproxy_counts_the_attempts_before_the_server_that_it_names() {
     let read = |retries: &str| {
         let text = format!(
@@ -209,6 +225,25 @@ fn envoy_logs_the_last_host_and_counts_the_attempts_before_it() {
     );
     assert_eq!(read.attempts, [UNNAMED, attempt("web-2", None)]);
     assert_eq!(read.wall, 1_700_000_000_530_000_000);
+}
+
+#[test]
+fn a_host_of_envoys_at_its_limit_was_not_tried_and_the_wait_for_a_connection_is_known() {
+    let read = |flags: &str, attempts: u8, ready: &str| {
+        let text = format!(
+            r#"{{"id":"9","ts":"1700000000.500","ms":30,"status":503,"upstream":"127.9.9.4:20000","flags":"{flags}","attempts":{attempts},"pool":"web","ready":{ready}}}"#
+        );
+        line(BalancerKind::Envoy, &text)
+    };
+    let refused = read("UO", 1, "0");
+    assert_eq!((refused.attempts, refused.queued), (vec![], None));
+    assert_eq!(read("UO", 2, "0").attempts, [UNNAMED]);
+    let waited = read("UT", 1, "null");
+    assert_eq!((waited.attempts, waited.reason), (vec![], Some(Reason::QueueTimeout)));
+    assert_eq!(waited.queued, Some(Span::millis(30)), "it waited for as long as it lasted");
+    assert_eq!(read("UT", 1, "7").reason, Some(Reason::GatewayTimeout));
+    let served = read("-", 1, "12");
+    assert_eq!((served.attempts, served.queued), (vec![attempt("web-2", None)], Some(Span::millis(12))));
 }
 
 #[test]

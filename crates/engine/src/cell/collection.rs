@@ -37,7 +37,7 @@ impl<R: Runtime> Testbed<'_, R> {
 
         let logs = adapter(kind).logs();
         let raw = self.site.directory.join(logs.access);
-        let mut log = read_access_log(kind, &raw, &self.site, offset)?;
+        let mut log = read_access_log(kind, &raw, &self.site, self.variant, offset)?;
         if logs.notices != logs.access {
             log.read_notices(kind, &self.site.directory.join(logs.notices), &self.site);
         }
@@ -49,7 +49,7 @@ impl<R: Runtime> Testbed<'_, R> {
             gaps: match self.variant.topology.listener.layer {
                 Layer::Four => vec![LogGap::PerConnection],
                 Layer::Seven if log.has_ids() => {
-                    adapter(kind).request_log().map_or_else(Vec::new, |log| log.gaps().to_vec())
+                    adapter(kind).request_log().map_or_else(Vec::new, |log| log.gaps(self.variant))
                 }
                 Layer::Seven => vec![LogGap::WithoutIds],
             },

@@ -7,6 +7,7 @@ use model::access_log::Logged;
 use model::catalog::BalancerKind;
 use model::identity::Incarnation;
 use model::ledger::{Execution, LedgerLine};
+use model::plan::Variant;
 use model::units::Nanos;
 
 use super::error::CellError;
@@ -84,6 +85,7 @@ pub(super) fn read_access_log(
     kind: BalancerKind,
     path: &Path,
     site: &Site,
+    variant: &Variant,
     offset: i64,
 ) -> Result<AccessRecords, CellError> {
     let bytes = match std::fs::read(path) {
@@ -113,8 +115,9 @@ pub(super) fn read_access_log(
                     pool: line.pool,
                     attempts: line.attempts,
                     flags: line.flags,
+                    queued: line.queued,
                     signs: line.signs,
-                    reason: line.reason,
+                    reason: line.reason.map(|reason| format.means(reason, variant)),
                 });
             }
             Ok(None) => {

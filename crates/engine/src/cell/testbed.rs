@@ -330,6 +330,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
             published: self.balancer_pod.published.map(|address| address.to_string()),
             settings: self.settings(),
             in_flight_view: adapter(kind).has_view(),
+            tells_health: adapter(kind).sees_health(),
         });
         self.read_clocks();
     }

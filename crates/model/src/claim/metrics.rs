@@ -220,6 +220,13 @@ metrics! {
     /// Requests of which the balancer's log has this word: HAProxy's termination state (`sQ`), Envoy's response flag
     /// (`UO`), nginx's reason (`no live upstreams`).
     Flag = "flag" in Count of Requests per Flag: Outcomes by Pace, Neither is better, a loss of Flag;
+    /// Requests that the balancer refused because of a limit, by its log: they found it reached, or waited too long.
+    RefusedByLimit = "refused_by_limit" headed "refused by limit" in Count of Requests: Outcomes by Pace, Neither is better, a loss of RefusedByLimit;
+    /// Attempts at backends for each request that the balancer tried at all, by its log: above 1 it sends backends more than
+    /// clients sent.
+    Attempts = "attempts" in Number: Outcomes by Pace, Lower is better;
+    /// The most attempts at backends for one request, by the balancer's log.
+    AttemptsMax = "attempts_max" headed "attempts max" in Count: Outcomes by Pace, Lower is better;
     /// Requests that backends received more than once.
     Duplicates = "duplicates" headed "twice" in Count: Outcomes by Counts, Lower is better, a loss of Duplicates;
     /// Requests that ended well although an attempt at a backend had failed.
@@ -263,6 +270,11 @@ metrics! {
     P999 = "p999" headed "p99.9" in Span: Latency by Percentile, Lower is better;
     /// The slowest request.
     Max = "max" in Span: Latency by Percentile, Neither is better;
+    /// Median time that requests waited at the balancer for a backend, by its log; for Envoy, for a connection to one.
+    QueuedP50 = "queued_p50" headed "queued p50" in Span: Latency by Pace, Lower is better;
+    /// 99th percentile of the time that requests waited at the balancer for a backend, by its log; for Envoy, for a
+    /// connection to one.
+    QueuedP99 = "queued_p99" headed "queued p99" in Span: Latency by Pace, Lower is better;
     /// A backend's part of the answered requests.
     BackendShare = "share" in Share per Backend: Backends by Pace, Neither is better;
     /// How unevenly the balancer spread the requests: those of the busiest backend over the mean of its pool. 1 is
@@ -304,6 +316,8 @@ metrics! {
     BalancerCpuPerHandshake = "balancer_cpu_per_handshake" headed "balancer CPU per handshake" in Span: Cpu by CpuTime, Lower is better;
     /// CPU time of all backends over the load, whatever they did, for each TLS handshake of a client.
     BackendCpuPerHandshake = "backend_cpu_per_handshake" headed "backend CPU per handshake" in Span: Cpu by CpuTime, Lower is better;
+    /// How often the balancer took a backend out of its rotation by itself, by its own view; what a deploy did is none.
+    Ejections = "ejections" in Count per Backend or "of all together": Faults by Pace, Neither is better;
     /// From a fault until the balancer's view says that the backend is down; the slowest, if it has several.
     Detection = "detection" in Span per Backend: Faults by Pace, Lower is better;
     /// How long the balancer's active probes may take for that, by their configuration.

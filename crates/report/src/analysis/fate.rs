@@ -427,5 +427,6 @@ fn admits_client_abort(line: &Logged) -> bool {
 }
 
 fn never_connected(line: &Logged) -> bool {
-    matches!(line.reason, Some(Reason::ConnectRefused | Reason::ConnectTimeout))
+    let unconnected = |reason: Reason| matches!(reason, Reason::ConnectRefused | Reason::ConnectTimeout);
+    line.reason.is_some_and(|reason| unconnected(reason) || reason.is_limit())
 }

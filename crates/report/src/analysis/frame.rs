@@ -28,6 +28,8 @@ pub(crate) struct CellFrame {
     pub(crate) runtime: String,
     pub(crate) balancer_version: String,
     pub(crate) settings: Vec<Setting>,
+    /// Whether the balancer says which backends are down.
+    pub(crate) tells_health: bool,
     pub(crate) published: Option<String>,
     pub(crate) stages: BTreeMap<CellStage, f64>,
     pub(crate) scheduled: Option<u64>,
@@ -53,7 +55,8 @@ impl CellFrame {
                 Happening::StageEnded { stage, took } => {
                     frame.stages.insert(*stage, took.seconds());
                 }
-                Happening::Balancer { version, settings, published, .. } => {
+                Happening::Balancer { version, settings, published, tells_health, .. } => {
+                    frame.tells_health = *tells_health;
                     frame.published.clone_from(published);
                     frame.balancer_version.clone_from(version);
                     frame.settings.clone_from(settings);

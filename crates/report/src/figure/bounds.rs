@@ -47,6 +47,7 @@ impl Words {
             Metric::NotSent => ("requests", "lost", " unsent"),
             Metric::FailedRequests => ("requests", "lost", " by its fault"),
             Metric::Status => ("requests", "answered", " with that status"),
+            Metric::RefusedByLimit => ("requests", "refused", " because of a limit"),
             Metric::Flag => ("requests", "logged", " with that word"),
             Metric::Duplicates => ("requests", "executed", " twice"),
             Metric::Misrouted => ("responses", "misrouted", ""),

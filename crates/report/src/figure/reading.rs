@@ -7,6 +7,7 @@ use model::outcome::OutcomeKind;
 use crate::analysis::faults::{FaultRecord, TimeToEject};
 use crate::measure::after_signal::AfterSignal;
 use crate::measure::backend_load::InHand;
+use crate::measure::balancer_log::{BalancerLog, Queued};
 use crate::measure::counts::dropped_kinds;
 use crate::measure::deploy::DeployRecord;
 use crate::measure::latency::{Level, Quantile};
@@ -65,6 +66,16 @@ pub fn read(cell: &CellSummary, metric: Metric, facet: Option<&str>) -> Result<f
             Some(flags) => count(facet.and_then(|flag| flags.get(flag)).copied().unwrap_or(0)),
             None => Err(NoReading(cell.books.blind().unwrap_or_else(|| "no access log was read".to_owned()))),
         },
+        Metric::RefusedByLimit => balancer_log(cell)?.refused_by_limit.map(|n| n as f64).ok_or_else(|| {
+            NoReading("its log has the same words for a limit and for backends that are down".to_owned())
+        }),
+        Metric::Attempts => balancer_log(cell)?
+            .attempts_mean()
+            .ok_or_else(|| NoReading("the balancer tried none of the requests, by its log".to_owned())),
+        Metric::AttemptsMax => count(balancer_log(cell)?.attempts_max),
+        Metric::QueuedP50 => queued(cell, Quantile::P50, |queued| queued.p50_ms),
+        Metric::QueuedP99 => queued(cell, Quantile::P99, |queued| queued.p99_ms),
+        Metric::Ejections => ejections(cell, facet),
         Metric::Masked if cell.books.blind().is_some() => {
             Err(NoReading(cell.books.blind().unwrap_or_default()))
         }
@@ -184,6 +195,35 @@ fn told_late(each: &[&AfterSignal]) -> Result<f64, NoReading> {
         Some(None) => Err(NoReading("no backend was ended".to_owned())),
         None => Err(NoReading("the balancer was never told".to_owned())),
     }
+}
+
+/// What the log says beside how requests ended.
+fn balancer_log(cell: &CellSummary) -> Result<&BalancerLog, NoReading> {
+    let why = || cell.books.blind().unwrap_or_else(|| "its access log was not asked for that".to_owned());
+    cell.balancer_log.as_ref().ok_or_else(|| NoReading(why()))
+}
+
+/// That a log says nothing of it is no zero.
+fn queued(
+    cell: &CellSummary,
+    quantile: Quantile,
+    ms: impl Fn(&Queued) -> Option<f64>,
+) -> Result<f64, NoReading> {
+    let untold = || NoReading("its log does not say how long requests waited at it".to_owned());
+    let queued = balancer_log(cell)?.queued.ok_or_else(untold)?;
+    ms(&queued).ok_or_else(|| {
+        let (name, needs) = (quantile.name(), quantile.needs());
+        NoReading(format!("{name} needs {needs} requests, and the log says it of {}", queued.requests))
+    })
+}
+
+/// Of one backend, or of all.
+fn ejections(cell: &CellSummary, backend: Option<&str>) -> Result<f64, NoReading> {
+    if !cell.tells_health {
+        return Err(NoReading(format!("{} does not say which backends are down", cell.balancer)));
+    }
+    let of = cell.ejections.iter().filter(|(known, _)| backend.is_none_or(|backend| backend == *known));
+    Ok(of.map(|(_, it)| it.downs).sum::<u64>() as f64)
 }
 
 /// A summary of an earlier version has none.

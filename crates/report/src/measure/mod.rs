@@ -5,6 +5,7 @@
 pub mod after_signal;
 pub mod answers;
 pub mod backend_load;
+pub mod balancer_log;
 pub mod counts;
 pub mod cpu;
 pub mod curl;

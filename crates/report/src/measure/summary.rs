@@ -21,6 +21,7 @@ pub use crate::analysis::frame::Ending;
 use crate::analysis::lateness::{Lateness, MachineStalls, TimeLimits};
 use crate::measure::answers::Answers;
 use crate::measure::backend_load::{BackendLoad, backend_loads, imbalance};
+use crate::measure::balancer_log::BalancerLog;
 use crate::measure::counts::{Counts, dropped_kinds};
 use crate::measure::cpu::CpuTime;
 use crate::measure::curl::Transcript;
@@ -98,6 +99,13 @@ pub struct CellSummary {
     /// Who died by itself: the cell is no pass, then.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deaths: Vec<Death>,
+    /// What the balancer's log says of the requests, beside how they ended; `None`: it can't be held against them, or an
+    /// earlier version did not ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub balancer_log: Option<BalancerLog>,
+    /// Whether the balancer says which backends are down, and was asked.
+    #[serde(default)]
+    pub tells_health: bool,
     /// How often the balancer took backends out of its rotation by itself, by its own view; those of a deploy excluded.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub ejections: BTreeMap<String, Ejections>,
@@ -248,6 +256,8 @@ impl Analysis<'_> {
             users: variant.and_then(|v| UserRecord::of(v, &self.recorded, measured)),
             routing: variant.and_then(|v| Routing::of(v, measured, handled, history, evidence.log)),
             curls: Transcript::all(history),
+            balancer_log: BalancerLog::of(measured, joined, books, &evidence.gaps),
+            tells_health: frame.tells_health,
             ejections: variant.zip(frame.origin).map_or_else(BTreeMap::new, |(variant, origin)| {
                 ejections::of(history, origin + variant.traffic.duration.0)
             }),

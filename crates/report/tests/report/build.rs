@@ -83,6 +83,7 @@ pub(crate) fn logged(id: u64, status: u16, backends: &[&str]) -> Logged {
         pool: None,
         attempts: backends.iter().map(attempt).collect(),
         flags: String::new(),
+        queued: None,
         signs: vec![],
         reason: None,
     }
@@ -211,6 +212,7 @@ fn history(variant: &str, drained: bool) -> Vec<Event> {
                     rendered: "proxy_next_upstream off".into(),
                 }],
                 in_flight_view: false,
+                tells_health: false,
             },
         ),
         event(-100.0, Happening::Scheduled { requests: REQUESTS, origin: ms(0.0) }),

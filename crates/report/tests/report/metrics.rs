@@ -14,6 +14,7 @@ use model::units::Span;
 use report::after_signal::AfterSignal;
 use report::compare::{self, figures::LEFT_OUT};
 use report::document::ELSEWHERE;
+use report::ejections::Ejections;
 use report::faults::{FaultRecord, Seen, TimeToEject};
 use report::routing::Routing;
 use report::run::LabelledRun;
@@ -68,6 +69,21 @@ fn whole(plan: &SavedPlan, variant: &str) -> CellSummary {
     });
     cell.answers.flags = Some([("no live upstreams".to_owned(), 4)].into());
     cell.answers.statuses.insert(504, 4);
+    cell.balancer_log = Some(report::balancer_log::BalancerLog {
+        requests: 1000,
+        refused_by_limit: Some(4),
+        queued: Some(report::balancer_log::Queued {
+            requests: 900,
+            p50_ms: Some(0.5),
+            p99_ms: Some(20.0),
+            max_ms: 90.0,
+        }),
+        tried: 1000,
+        attempts: 1100,
+        attempts_max: 3,
+    });
+    cell.tells_health = true;
+    cell.ejections = [("web-1".to_owned(), Ejections { downs: 2, ups: 1, down_ms: 900.0 })].into();
     cell.reloads = None;
     if let Some(deploy) = &mut cell.deploy {
         let told_after = ToldAfter::Between(Span::millis(300), Span::millis(300));

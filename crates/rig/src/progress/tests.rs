@@ -52,6 +52,7 @@ fn dashboard() -> Dashboard {
             published: None,
             settings: vec![],
             in_flight_view: true,
+            tells_health: true,
         },
     );
     tell(8.0, Happening::Scheduled { requests: 1200, origin: seconds(10.0) });

@@ -18,7 +18,7 @@ load: { rate: 100/s, for: 10s }
 "#;
 
 /// Each case is set on top of the scenario.
-const CASES: [(&str, &[&str]); 20] = [
+const CASES: [(&str, &[&str]); 22] = [
     ("defaults", &[]),
     ("least connections", &["topology.balance=least_connections"]),
     ("two choices", &["topology.balance=two_choices"]),
@@ -40,6 +40,8 @@ const CASES: [(&str, &[&str]); 20] = [
         "a time-out that thirds unevenly",
         &["topology.retries={ tries: 7 }", "topology.response_timeout=119999ms"],
     ),
+    ("a limit of each backend", &["topology.limits={ connections: 3 }", "topology.health_check=off"]),
+    ("a limit at layer 4", &["topology.limits={ connections: 3 }", "topology.listener={ layer: 4 }"]),
     ("quick ejections", &["topology.passive_health={ fails: 1, for: 1ms }"]),
     (
         "long ejections",
@@ -156,7 +158,7 @@ exit 1"#;
 
 #[test]
 fn traefik_accepts_what_is_rendered_for_it() {
-    every_case_is_accepted(Traefik, &["least_connections"], |directory| {
+    every_case_is_accepted(Traefik, &["least_connections", "limits"], |directory| {
         let mut command = Command::new("sh");
         command.args(["-c", TRAEFIK_SERVES]).arg(program::of(Traefik)).arg(directory);
         command

@@ -17,6 +17,7 @@ mod engine_restart;
 mod environment;
 mod health;
 mod interruption;
+mod limits;
 mod nemesis;
 mod orchestrators;
 mod own;

@@ -2,9 +2,12 @@
 //! net/http, which the template adds to the line.
 
 use model::access_log::{Attempt, LogGap, Reason};
+use model::plan::Variant;
+use model::topology::PassiveHealth;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::super::limited::{empties_a_pool, is_limited};
 use super::super::{LogError, LogLine, LogsRequests, Sign, Site, logged_id, wall_nanos};
 use super::Caddy;
 
@@ -21,8 +24,19 @@ const DIAL_TIMED_OUT: Sign = sign(
 );
 
 impl LogsRequests for Caddy {
-    fn gaps(&self) -> &'static [LogGap] {
-        &[LogGap::Resend]
+    fn gaps(&self, variant: &Variant) -> Vec<LogGap> {
+        let untold = is_limited(variant) && others_may_be_down(variant);
+        [LogGap::Resend].into_iter().chain(untold.then_some(LogGap::LimitUntold)).collect()
+    }
+
+    /// An upstream with too many requests is one that is not available.
+    fn means(&self, reason: Reason, variant: &Variant) -> Reason {
+        match reason {
+            Reason::NoLiveBackend if is_limited(variant) && !others_may_be_down(variant) => {
+                Reason::LimitReached
+            }
+            other => other,
+        }
     }
 
     fn read(&self, line: &str, site: &Site) -> Result<Option<LogLine>, LogError> {
@@ -38,11 +52,23 @@ impl LogsRequests for Caddy {
     }
 }
 
+/// Whether anything but a limit takes upstreams out.
+fn others_may_be_down(variant: &Variant) -> bool {
+    let topology = &variant.topology;
+    topology.health_check.is_some()
+        || matches!(topology.passive_health, PassiveHealth::On { .. })
+        || empties_a_pool(variant)
+}
+
 /// Where an error has several of these words, the one that stands first here tells the reason.
 pub(super) const SIGNS: &[Sign] = &[
     CLIENT_CLOSED,
     sign("no route", Reason::NoRoute, "no route fits the request (the template's own words)"),
-    sign("no upstreams available", Reason::NoLiveBackend, "no upstream of the pool is held to be up"),
+    sign(
+        "no upstreams available",
+        Reason::NoLiveBackend,
+        "no upstream of the pool is held to be up, or each has as many requests as it may",
+    ),
     sign(
         "connection refused",
         Reason::ConnectRefused,
@@ -111,6 +137,7 @@ fn read_log(line: &str, site: &Site) -> Result<Option<LogLine>, LogError> {
         status: line.status,
         pool: line.pool,
         attempts,
+        queued: None,
         signs: found.map(|sign| sign.word.to_owned()).into_iter().collect(),
         reason: found.and_then(|sign| sign.reason),
         flags: error,

@@ -17,7 +17,8 @@ use model::history::Setting;
 use model::split::Split;
 use model::timeline::{Deregister, Keeps};
 use model::topology::{
-    Balance, HeaderMatch, HealthCheck, PassiveHealth, Pool, Retries, Route, Topology, UpstreamKeepalive,
+    Balance, HeaderMatch, HealthCheck, Limits, PassiveHealth, Pool, Retries, Route, Topology,
+    UpstreamKeepalive,
 };
 use model::units::Span;
 use model::version::Version;
@@ -63,6 +64,14 @@ impl Balancer for Caddy {
                 Lack::always(
                     Capability::Panic,
                     "Caddy has no panic threshold: without a healthy upstream it answers 503",
+                ),
+                Lack::always(
+                    Capability::BoundedQueue,
+                    "Caddy has no queue: where every upstream has unhealthy_request_count requests, the next one is answered 503",
+                ),
+                Lack::always(
+                    Capability::QueueTimeout,
+                    "Caddy's lb_try_duration lets a request wait for an upstream, but also sends failed ones again",
                 ),
                 Lack::always(Capability::MaxEjection, "Caddy may hold every upstream to be down"),
             ]
@@ -201,6 +210,10 @@ fn configuration(
         retries => match topology.retries {
             Retries::Off | Retries::Default => 0,
             Retries::On { tries } => tries.saturating_sub(1),
+        },
+        request_count => match topology.limits {
+            Limits::Each(limit) => Some(limit.connections),
+            Limits::Off | Limits::Default => None,
         },
         health_check => topology.health_check.as_ref().map(health_check),
         passive_health => match topology.passive_health {

@@ -41,7 +41,7 @@ fn settings(it: &Rendered<'_>) -> Vec<Setting> {
         ),
         setting("passive_health", passive),
         setting("health_check", probes),
-        setting("limits", read.transports(&["max_conns_per_host"], "no limit")),
+        setting("limits", read.limits()),
         setting("client_keepalive", read.client_keepalive()),
         setting("upstream_keepalive", keepalive),
         setting("response_timeout", read.transports(&["response_header_timeout"], "no limit")),
@@ -101,6 +101,15 @@ impl ConfigView<'_> {
     /// The same of their transports.
     fn transports(&self, names: &[&str], does: &str) -> String {
         said_in(self.named("transport"), names, does)
+    }
+
+    fn limits(&self) -> String {
+        let proxies = self.proxies(&["unhealthy_request_count"], "no limit");
+        match self.transports(&["max_conns_per_host"], "no limit") {
+            said if said.starts_with("max_conns") => format!("{proxies}; {said}"),
+            _ if proxies.starts_with("unhealthy") => format!("{proxies}; nothing waits: 503"),
+            _ => proxies,
+        }
     }
 
     fn client_keepalive(&self) -> String {

@@ -1,6 +1,9 @@
 //! Envoy's response flags (access log documentation, `%RESPONSE_FLAGS%`).
 
 use model::access_log::{Attempt, Reason};
+use model::plan::Variant;
+use model::topology::Limits;
+use model::units::Span;
 use serde::Deserialize;
 
 use super::super::layer4::read_connection;
@@ -26,11 +29,24 @@ impl LogsRequests for Envoy {
             details: Option<String>,
             attempts: Option<u8>,
             pool: Option<String>,
+            #[serde(default)]
+            ready: ConnectionWait,
         }
         if let Some(connection) = read_connection(line, site) {
             return connection.map(Some);
         }
         let line: Line = serde_json::from_str(line).map_err(|error| LogError(error.to_string()))?;
+        let (signs, reason) = read(&line.flags, line.details.as_deref().unwrap_or_default());
+        let whole = || u64::try_from(line.ms).ok();
+        let (reason, queued) = match (reason, line.ready) {
+            (Some(Reason::LimitReached), _) => (reason, None),
+            // Its time ran out before it had a connection.
+            (Some(Reason::GatewayTimeout), ConnectionWait::Never(())) => {
+                (Some(Reason::QueueTimeout), whole())
+            }
+            (_, ConnectionWait::Took(ms)) => (reason, Some(ms)),
+            (_, ConnectionWait::Never(()) | ConnectionWait::NotLogged) => (reason, None),
+        };
         // Envoy names the last host only; the attempts before it are counted, not named.
         let last = line.upstream.filter(|host| host != "-").map(|host| site.backend_at(&host));
         let attempts = match last {
@@ -38,10 +54,11 @@ impl LogsRequests for Envoy {
             Some(last) => {
                 let earlier = line.attempts.unwrap_or(1).saturating_sub(1);
                 let unnamed = (0..earlier).map(|_| Attempt { backend: None, status: None });
-                unnamed.chain([Attempt { backend: Some(last), status: None }]).collect()
+                // A host at its limit was chosen, and not tried.
+                let tried = !reason.is_some_and(|reason| reason.is_limit());
+                unnamed.chain(tried.then_some(Attempt { backend: Some(last), status: None })).collect()
             }
         };
-        let (signs, reason) = read(&line.flags, line.details.as_deref().unwrap_or_default());
         Ok(Some(LogLine {
             id: logged_id(line.id.as_deref().unwrap_or("-"))?,
             wall: wall_nanos(&line.ts, line.ms)?,
@@ -49,6 +66,7 @@ impl LogsRequests for Envoy {
             pool: line.pool.filter(|pool| pool != "-"),
             attempts,
             flags: line.flags,
+            queued: queued.map(Span::millis),
             signs,
             reason,
         }))
@@ -57,6 +75,29 @@ impl LogsRequests for Envoy {
     fn signs(&self) -> &'static [Sign] {
         SIGNS
     }
+
+    /// Where nothing limits connections, it was the host that did not accept one in time.
+    fn means(&self, reason: Reason, variant: &Variant) -> Reason {
+        match (reason, variant.topology.limits) {
+            (Reason::QueueTimeout, Limits::Off) => Reason::GatewayTimeout,
+            (other, _) => other,
+        }
+    }
+}
+
+/// How long a request waited for a connection to a host, one that is opened for it included
+/// (`%UPSTREAM_CONNECTION_POOL_READY_DURATION%`).
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(untagged)]
+enum ConnectionWait {
+    /// So many milliseconds.
+    Took(u64),
+    /// It never had one.
+    Never(()),
+    /// Nobody logs it.
+    #[default]
+    #[serde(skip)]
+    NotLogged,
 }
 
 /// Where a line has several flags, the one that stands first here tells the reason.
@@ -66,16 +107,16 @@ pub(super) const SIGNS: &[Sign] = &[
     sign("UH", Some(Reason::NoLiveBackend), "the cluster has no healthy host"),
     sign(
         "UO",
-        Some(Reason::CircuitBreaker),
+        Some(Reason::LimitReached),
         "a circuit breaker is open: a limit of the cluster was reached (overflow)",
     ),
-    sign("DO", Some(Reason::CircuitBreaker), "dropped by the cluster's drop_overload policy"),
+    sign("DO", Some(Reason::LimitReached), "dropped by the cluster's drop_overload policy"),
     sign(
         "UDO",
-        Some(Reason::CircuitBreaker),
+        Some(Reason::LimitReached),
         "dropped by the cluster's drop_overload policy, without a status",
     ),
-    sign("OM", Some(Reason::CircuitBreaker), "the overload manager ended the request"),
+    sign("OM", Some(Reason::LimitReached), "the overload manager ended the request"),
     sign("UF", Some(Reason::ConnectRefused), "the connection to the host failed"),
     sign("UC", Some(Reason::BackendClosed), "the host closed the connection"),
     sign("UR", Some(Reason::BackendClosed), "the host reset the stream"),

@@ -59,6 +59,15 @@ impl Balancer for Envoy {
                     "Envoy takes new endpoints while it runs; there is no reload to show",
                 ),
                 Lack::always(
+                    Capability::NoQueue,
+                    "in Envoy a request that waits for a connection to be opened is pending: max_pending_requests 0 refuses each \
+                     that needs one",
+                ),
+                Lack::always(
+                    Capability::QueueTimeout,
+                    "in Envoy only the route's timeout, which begins with the request, ends the wait for a connection",
+                ),
+                Lack::always(
                     Capability::ForgetfulReload,
                     "Envoy's endpoints are in a file of their own, which a new listener leaves as it is",
                 ),
@@ -193,6 +202,8 @@ fn files(
         // WholeConfig percents, rounded up.
         max_ejection => percent(topology.max_ejection, 100).map(|percent| percent.ceil() as u32),
         limited => topology.limits == Limits::Default,
+        pending => pending(topology.limits),
+        per_host => per_host(topology.limits),
         client_keepalive => topology.client_keepalive.map(|span| seconds(span.0)),
         health_check => topology.health_check.as_ref().map(health_check),
         outlier_detection => match topology.passive_health {
@@ -256,6 +267,26 @@ fn percent(threshold: Threshold, off: u32) -> Option<f64> {
         Threshold::Off => Some(f64::from(off)),
         Threshold::Default => None,
         Threshold::At(share) => Some((share.0 * 100.0 * 1e6).round() / 1e6),
+    }
+}
+
+/// How many requests of a cluster may wait for a connection.
+fn pending(limits: Limits) -> String {
+    match limits {
+        Limits::Off | Limits::Default => "max_pending_requests: 100000, ".into(),
+        Limits::Each(limit) => {
+            limit.queue.map_or_else(String::new, |queue| format!("max_pending_requests: {queue}, "))
+        }
+    }
+}
+
+/// The limit of each host. Envoy speaks HTTP/1.1 to it, so a connection carries one request at a time.
+fn per_host(limits: Limits) -> String {
+    match limits {
+        Limits::Off | Limits::Default => String::new(),
+        Limits::Each(limit) => {
+            format!(", per_host_thresholds: [{{max_connections: {}}}]", limit.connections)
+        }
     }
 }
 

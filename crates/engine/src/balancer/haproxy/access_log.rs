@@ -2,6 +2,8 @@
 //! ended the session, and in which phase.
 
 use model::access_log::{Attempt, LogGap, Reason};
+use model::plan::Variant;
+use model::units::Span;
 use serde::Deserialize;
 
 use super::super::layer4::read_connection;
@@ -14,10 +16,12 @@ const fn sign(word: &'static str, reason: Option<Reason>, meaning: &'static str)
 
 /// What the log has instead of a server's name where none was chosen.
 const NO_SERVER: &str = "<NOSRV>";
+/// What the template's own rule says when it refuses a request.
+const QUEUE_FULL: &str = "queue full";
 
 impl LogsRequests for Haproxy {
-    fn gaps(&self) -> &'static [LogGap] {
-        &[LogGap::SilentClose]
+    fn gaps(&self, _variant: &Variant) -> Vec<LogGap> {
+        vec![LogGap::SilentClose]
     }
 
     fn read(&self, line: &str, site: &Site) -> Result<Option<LogLine>, LogError> {
@@ -34,6 +38,11 @@ impl LogsRequests for Haproxy {
 }
 
 pub(super) const SIGNS: &[Sign] = &[
+    sign(
+        QUEUE_FULL,
+        Some(Reason::LimitReached),
+        "no server had a free place, and as many requests waited as may (the template's own rule)",
+    ),
     sign(NO_SERVER, Some(Reason::NoLiveBackend), "no server of the pool was up, so none was chosen"),
     sign(
         "CC",
@@ -152,6 +161,12 @@ fn read_log(line: &str, site: &Site) -> Result<Option<LogLine>, LogError> {
         retries: &'a str,
         #[serde(default)]
         pool: &'a str,
+        /// Milliseconds in queues; -1 if it came into none.
+        #[serde(default = "unknown")]
+        queue: i64,
+        /// The template's own word for a rule that refused the request.
+        #[serde(default)]
+        refused: &'a str,
         /// Of a configuration of the user's, which has names of its own: the server's address, and what the request was
         /// routed to by whom.
         #[serde(default)]
@@ -185,7 +200,11 @@ fn read_log(line: &str, site: &Site) -> Result<Option<LogLine>, LogError> {
     // Where none was chosen, HAProxy names the frontend.
     let pool = Some(line.pool).filter(|pool| !matches!(*pool, FRONTEND | ""));
     let routed = pool.is_some() || (!line.backend.is_empty() && line.backend != line.frontend);
-    let (signs, reason) = read(line.flags, line.server, routed);
+    let (mut signs, mut reason) = read(line.flags, line.server, routed);
+    if line.refused == QUEUE_FULL {
+        signs.push(QUEUE_FULL.to_owned());
+        reason = Some(Reason::LimitReached);
+    }
     Ok(Some(LogLine {
         id: logged_id(line.id)?,
         wall: wall_nanos(line.ts, line.active.max(0))?,
@@ -194,9 +213,14 @@ fn read_log(line: &str, site: &Site) -> Result<Option<LogLine>, LogError> {
         pool: pool.map(str::to_owned),
         attempts,
         flags: line.flags.to_owned(),
+        queued: u64::try_from(line.queue).ok().map(Span::millis),
         signs,
         reason,
     }))
+}
+
+fn unknown() -> i64 {
+    -1
 }
 
 /// The words of a line: the first two letters of its termination state, and whether a server had been chosen.

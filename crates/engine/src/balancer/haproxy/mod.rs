@@ -16,7 +16,7 @@ use model::detection::{DetectionBound, Symptom};
 use model::history::Setting;
 use model::timeline::{Deregister, Keeps};
 use model::topology::{
-    Balance, HeaderMatch, HealthCheck, PassiveHealth, Retries, Route, Topology, UpstreamKeepalive,
+    Balance, HeaderMatch, HealthCheck, Limits, PassiveHealth, Retries, Route, Topology, UpstreamKeepalive,
 };
 use model::units::Span;
 use model::version::Version;
@@ -131,6 +131,8 @@ impl Balancer for Haproxy {
             client_keepalive => client_keepalive(topology),
             retries => retries(topology.retries),
             observe => observe(topology),
+            queue_timeout => queue_timeout(topology),
+            limit => limit(topology),
             algorithm => algorithm(topology.balance),
             hashed => topology.balance == Balance::SourceHash,
             health_path => topology.health_check.as_ref().map(|check| check.path.clone()),
@@ -289,6 +291,24 @@ fn server_timeout(topology: &Topology) -> Span {
 
 fn probe(check: &HealthCheck) -> String {
     format!("check inter {}ms fall {} rise {}", check.every.whole_millis(), check.fall, check.rise)
+}
+
+/// Where it says nothing, HAProxy waits for a free server as long as for a connection.
+fn queue_timeout(topology: &Topology) -> Option<String> {
+    let waits = match topology.limits {
+        Limits::Each(limit) => limit.queue_timeout,
+        Limits::Off | Limits::Default => Some(server_timeout(topology)),
+    };
+    waits.map(|waits| format!("{}ms", waits.whole_millis()))
+}
+
+/// `maxqueue` bounds the queue of a server, in which requests wait that only it may serve. All others wait in the queue of
+/// the backend, which only a rule can bound.
+fn limit(topology: &Topology) -> Option<Value> {
+    match topology.limits {
+        Limits::Each(limit) => Some(context! { connections => limit.connections, queue => limit.queue }),
+        Limits::Off | Limits::Default => None,
+    }
 }
 
 fn client_keepalive(topology: &Topology) -> String {

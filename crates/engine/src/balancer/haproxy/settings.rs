@@ -33,7 +33,7 @@ fn settings(it: &Rendered<'_>) -> Vec<Setting> {
         ),
         setting("passive_health", read.passive_health()),
         setting("health_check", read.health_check()),
-        setting("limits", read.servers(&["maxconn", "maxqueue"], "no limit")),
+        setting("limits", read.limits()),
         setting(
             "client_keepalive",
             if layer4 {
@@ -51,7 +51,7 @@ fn settings(it: &Rendered<'_>) -> Vec<Setting> {
             },
         ),
         setting("response_timeout", timeout("server")),
-        setting("queue_timeout", timeout("queue")),
+        setting("queue_timeout", read.backends(&["timeout queue"], "as `timeout connect`")),
         setting("reload_grace", read.global("hard-stop-after", "no limit")),
         // Through its socket, whatever its file says.
         deregistration(it.variant, "set server POOL/BACKEND state drain", "(no reload)"),
@@ -159,6 +159,16 @@ impl ConfigView<'_> {
         }
         let asked = self.backends(&["option httpchk", "http-check", "timeout check"], "a TCP connection");
         format!("{asked}; {probes}")
+    }
+
+    /// The servers' limits, and the rules that refuse what would wait.
+    fn limits(&self) -> String {
+        let servers = self.servers(&["maxconn", "maxqueue"], "no limit");
+        let rules = ["http-request set-var(txn.refused)", "http-request deny", "tcp-request content reject"];
+        match self.backends(&rules, "none") {
+            rules if rules.contains("{ queue") => format!("{servers}; {rules}"),
+            _ => servers,
+        }
     }
 
     fn client_keepalive(&self) -> String {

@@ -1,17 +1,21 @@
 //! What nginx says about requests that it could not deliver. Its access log has no field for that: the adapter reads it
 //! from the variables about upstreams (ngx_http_upstream_module), in the words of nginx's own error log.
 
-use model::access_log::{Attempt, Reason};
+use model::access_log::{Attempt, LogGap, Reason};
+use model::plan::Variant;
+use model::topology::PassiveHealth;
 use serde::Deserialize;
 
 use super::super::layer4::read_connection;
+use super::super::limited::{empties_a_pool, is_limited};
 use super::super::{LogError, LogLine, LogsRequests, Sign, Site, logged_id, wall_nanos};
 use super::Nginx;
 
 const NO_LIVE: Sign = Sign {
     word: "no live upstreams",
     reason: Some(Reason::NoLiveBackend),
-    meaning: "nginx would use no server of the pool: each was ejected by max_fails, or is down",
+    meaning: "nginx would use no server of the pool: each was ejected by max_fails, is down, or has \
+              max_conns requests",
 };
 const CONNECT_FAILED: Sign = Sign {
     word: "connect failed",
@@ -40,6 +44,21 @@ const CLIENT_CLOSED: Sign = Sign {
 };
 
 impl LogsRequests for Nginx {
+    fn gaps(&self, variant: &Variant) -> Vec<LogGap> {
+        let untold = is_limited(variant) && others_may_be_down(variant);
+        untold.then_some(LogGap::LimitUntold).into_iter().collect()
+    }
+
+    /// A server at its `max_conns` is passed over like one that is down.
+    fn means(&self, reason: Reason, variant: &Variant) -> Reason {
+        match reason {
+            Reason::NoLiveBackend if is_limited(variant) && !others_may_be_down(variant) => {
+                Reason::LimitReached
+            }
+            other => other,
+        }
+    }
+
     fn read(&self, line: &str, site: &Site) -> Result<Option<LogLine>, LogError> {
         read_log(line, site)
     }
@@ -55,6 +74,11 @@ impl LogsRequests for Nginx {
 
 pub(super) const SIGNS: &[Sign] =
     &[NO_LIVE, CONNECT_FAILED, CONNECT_TIMED_OUT, TIMED_OUT, CLOSED, CLIENT_CLOSED];
+
+/// Whether anything but a limit takes servers out.
+fn others_may_be_down(variant: &Variant) -> bool {
+    variant.topology.passive_health != PassiveHealth::Off || empties_a_pool(variant)
+}
 
 /// What the log says of the last attempt: `$upstream_addr`, `$upstream_status`, `$upstream_header_time` and
 /// `$upstream_bytes_sent`. A log without the last two says less.
@@ -116,6 +140,7 @@ fn read_log(line: &str, site: &Site) -> Result<Option<LogLine>, LogError> {
         pool: line.pool.split("_without_").next().filter(|pool| !pool.is_empty()).map(str::to_owned),
         attempts,
         flags: sign.map_or(String::new(), |sign| sign.word.to_owned()),
+        queued: None,
         signs: sign.map(|sign| sign.word.to_owned()).into_iter().collect(),
         reason: sign.and_then(|sign| sign.reason),
     }))

@@ -5,6 +5,7 @@ mod access_log;
 mod adopt;
 mod control;
 mod misfits;
+mod missing;
 mod operations;
 mod routes;
 mod settings;
@@ -14,15 +15,15 @@ mod syntax;
 use std::time::Duration;
 
 use minijinja::{Value, context};
-use model::catalog::{Capability, Lack};
+use model::catalog::Lack;
 use model::component::ExitStatus;
 use model::history::Setting;
 use model::timeline::{Deregister, Keeps};
-use model::topology::{Balance, PassiveHealth, Pool, Retries, Route, Topology, UpstreamKeepalive};
+use model::topology::{Balance, Limits, PassiveHealth, Pool, Retries, Route, Topology, UpstreamKeepalive};
 use model::version::Version;
 
+use self::missing::{MISSING, PASSIVE_ONLY};
 use self::routes::{locations, split_clients};
-use self::sticky::STICKY_SINCE;
 use super::layer4::{is_layer4, sets, silence};
 use super::{
     Adopts, Balancer, Change, ConfigFile, Deregisters, DrainSignal, HasSettings, LogFiles, LogsRequests,
@@ -37,7 +38,6 @@ pub(super) struct Nginx;
 
 const CONFIG: &str = "nginx.conf";
 const NOTICES: &str = "error.log";
-const PASSIVE_ONLY: &str = "nginx OSS has passive checks only";
 
 static PROGRAM: Program = Program {
     name: "nginx",
@@ -66,33 +66,7 @@ fn modules(said: &str) -> Vec<String> {
 
 impl Balancer for Nginx {
     fn missing(&self) -> &'static [Lack] {
-        const {
-            &[
-                Lack::always(Capability::ActiveHealthChecks, PASSIVE_ONLY),
-                Lack::always(
-                    Capability::LiveDeregisterAtLayer4,
-                    "nginx's stream module tests no flag file: `deregister: reload` writes a new configuration",
-                ),
-                Lack::always(
-                    Capability::LiveDeregisterSeveral,
-                    "nginx's flag files take one backend of a pool out at a time: `deregister: reload` takes out any",
-                ),
-                Lack::always(
-                    Capability::InFlightView,
-                    "nginx OSS doesn't say what each backend has in flight",
-                ),
-                Lack::always(
-                    Capability::Panic,
-                    "nginx has no panic threshold: without a live backend it answers 502",
-                ),
-                Lack::always(Capability::MaxEjection, "nginx may eject every backend but the last"),
-                Lack::until(
-                    STICKY_SINCE,
-                    Capability::BalanceBesideSticky,
-                    "nginx OSS before 1.29.6 keeps users by a hash of its cookie, which chooses their backends as well",
-                ),
-            ]
-        }
+        MISSING
     }
 
     fn program(&self) -> &'static Program {
@@ -269,15 +243,20 @@ fn next_upstream(retries: Retries) -> String {
     }
 }
 
-fn server_parameters(passive: PassiveHealth) -> String {
-    match passive {
-        PassiveHealth::Off => "max_fails=0".into(),
-        PassiveHealth::Default => String::new(),
+fn server_parameters(topology: &Topology) -> String {
+    let passive = match topology.passive_health {
+        PassiveHealth::Off => Some("max_fails=0".to_owned()),
+        PassiveHealth::Default => None,
         // fail_timeout has whole seconds.
         PassiveHealth::On { fails, out_for } => {
-            format!("max_fails={fails} fail_timeout={}s", out_for.seconds().ceil())
+            Some(format!("max_fails={fails} fail_timeout={}s", out_for.seconds().ceil()))
         }
-    }
+    };
+    let limit = match topology.limits {
+        Limits::Each(limit) => Some(format!("max_conns={}", limit.connections)),
+        Limits::Off | Limits::Default => None,
+    };
+    passive.into_iter().chain(limit).collect::<Vec<_>>().join(" ")
 }
 
 fn keepalive(topology: &Topology) -> String {
@@ -321,7 +300,7 @@ fn configuration(
             silence_ms => silence(topology).whole_millis(),
             next_upstream => next_upstream_at_layer4(topology.retries),
             algorithm => algorithm(topology.balance),
-            server_parameters => server_parameters(topology.passive_health),
+            server_parameters => server_parameters(topology),
             set => &upstreams[0],
         };
         return templates.render(CONFIG, "nginx/layer4.conf", values);
@@ -348,7 +327,7 @@ fn configuration(
         shutdown_timeout => shutdown_timeout(topology),
         next_upstream => next_upstream(topology.retries),
         sticky => topology.pools.iter().any(|pool| sticky(pool).is_some()),
-        server_parameters => server_parameters(topology.passive_health),
+        server_parameters => server_parameters(topology),
         locations => locations(topology),
         upstreams, pools, splits,
     };

@@ -35,7 +35,7 @@ fn settings(it: &Rendered<'_>) -> Vec<Setting> {
             read.servers(&["max_fails=", "fail_timeout="], "max_fails=1 fail_timeout=10s"),
         ),
         setting("health_check", format!("none: {PASSIVE_ONLY}")),
-        setting("limits", read.servers(&["max_conns="], "no limit")),
+        setting("limits", read.limits()),
     ];
     if layer4 {
         let listener = it.built_in("stream: all pools are one upstream; no route applies");
@@ -160,6 +160,16 @@ impl ConfigView<'_> {
         };
         let servers = self.blocks().flat_map(|it| &it.block).filter(|it| it.name == "server");
         forms(servers.map(said), self.otherwise(does))
+    }
+
+    /// An upstream without a backend counts by itself.
+    fn limits(&self) -> String {
+        match self.servers(&["max_conns="], "no limit") {
+            said if said.starts_with("max_conns") => {
+                format!("{said}, for each upstream block that has the server; nothing waits: 502")
+            }
+            said => said,
+        }
     }
 
     fn workers(&self) -> String {

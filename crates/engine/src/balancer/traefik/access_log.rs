@@ -2,6 +2,7 @@
 //! at level DEBUG only, without the request.
 
 use model::access_log::{Attempt, LogGap, Reason};
+use model::plan::Variant;
 use serde::Deserialize;
 
 use super::super::{LogError, LogLine, LogsRequests, Sign, Site, logged_id, wall_nanos};
@@ -35,8 +36,8 @@ const TIMED_OUT: Sign = Sign {
 };
 
 impl LogsRequests for Traefik {
-    fn gaps(&self) -> &'static [LogGap] {
-        &[LogGap::Resend]
+    fn gaps(&self, _variant: &Variant) -> Vec<LogGap> {
+        vec![LogGap::Resend]
     }
 
     fn read(&self, line: &str, site: &Site) -> Result<Option<LogLine>, LogError> {
@@ -96,6 +97,7 @@ fn read_log(line: &str, site: &Site) -> Result<Option<LogLine>, LogError> {
         pool: line.service_name.map(|name| name.split('@').next().unwrap_or_default().to_owned()),
         attempts,
         flags: word.to_owned(),
+        queued: None,
         signs: found.map(|sign| sign.word.to_owned()).into_iter().collect(),
         reason: found.and_then(|sign| sign.reason),
     }))

@@ -70,6 +70,10 @@ impl Balancer for Traefik {
                     Capability::Panic,
                     "Traefik has no panic threshold: without a server that is up it answers 503",
                 ),
+                Lack::always(
+                    Capability::BackendLimit,
+                    "Traefik's inFlightReq counts the requests of a router, not those of a server",
+                ),
                 Lack::always(Capability::MaxEjection, "Traefik may hold every server to be down"),
             ]
         }

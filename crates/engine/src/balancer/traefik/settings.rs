@@ -59,6 +59,7 @@ fn settings(it: &Rendered<'_>) -> Vec<Setting> {
                 ),
             ),
             setting("passive_health", passive),
+            setting("limits", read(&layer["middlewares"], "/inFlightReq", "no limit")),
             setting("client_keepalive", client_keepalive(&main)),
             setting("upstream_keepalive", of_transports("/maxIdleConnsPerHost", "200 idle per host")),
             setting("response_timeout", of_transports("/forwardingTimeouts/responseHeaderTimeout", "no limit")),

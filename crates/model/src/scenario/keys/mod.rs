@@ -7,6 +7,7 @@ mod degrade;
 mod deploy;
 mod document;
 mod load;
+mod policies;
 mod pool;
 mod routes;
 mod service;

@@ -2,15 +2,15 @@
 
 use std::rc::Rc;
 
+use super::policies::{check_ejection, limits, passive_health, retries, threshold};
 use super::pool::pools;
 use super::routes::routes;
 use super::users::check_balance;
 use crate::catalog::Capability;
 use crate::scenario::capabilities::Balancers;
-use crate::scenario::form::{Form, number, path, quantity, share, words};
-use crate::scenario::limits;
+use crate::scenario::form::{Form, number, path, quantity, words};
+use crate::scenario::limits::{IN_A_ROW, TIMEOUT};
 use crate::scenario::problem::Problem;
-use crate::scenario::reader::Item;
 use crate::scenario::section::{Read, Section};
 use crate::target::Target;
 use crate::tls::Tls;
@@ -73,7 +73,8 @@ fn unknown() -> Backend {
 pub(crate) fn topology<'s>(balancers: Balancers<'s>) -> Form<'s, Topology> {
     let balancers = Rc::new(balancers);
     let them = || Rc::clone(&balancers);
-    let (listening, choosing, panicking, ejecting, all) = (them(), them(), them(), them(), them());
+    let (listening, choosing, panicking, ejecting) = (them(), them(), them(), them());
+    let (limiting, all) = (them(), them());
     let section = Section::new(
         "topology",
         "What stands in a cell: pools of backends, routes, and one balancer.",
@@ -153,11 +154,11 @@ pub(crate) fn topology<'s>(balancers: Balancers<'s>) -> Form<'s, Topology> {
              `default` is what the balancer does if it is not told anything: Envoy ejects 10% at \
              most, the others have no limit. With `passive_health: { … }`.",
     )
-    .key("limits", words([("off", Limits::Off), ("default", Limits::Default)]), |it| &mut it.limits)
+    .key("limits", limits(limiting), |it| &mut it.limits)
     .about(
-        "How much the balancer lets through to a pool at once; `off` is everything. `default` is \
-             what the balancer does if it is not told anything: Envoy's circuit breakers open at 1024 \
-             connections, pending requests or requests, the others have no limit.",
+        "How much the balancer lets through at once; `off` is everything. `default` is what the \
+             balancer does if it is not told anything: Envoy's circuit breakers open at 1024 \
+             connections, pending requests or requests of a pool, the others have no limit.",
     )
     .key(
         "upstream_keepalive",
@@ -258,11 +259,11 @@ fn health_check<'s>(pools: &[Pool]) -> Form<'s, Option<HealthCheck>> {
         .about("What is asked for.")
         .key("every", quantity(Span::millis(10)..=Span::millis(60_000)), |it| &mut it.every)
         .about("The time between two probes of one backend.")
-        .key("timeout", quantity(limits::TIMEOUT), |it| &mut it.timeout)
+        .key("timeout", quantity(TIMEOUT), |it| &mut it.timeout)
         .about("After which a probe has failed.")
-        .key("fall", number(limits::IN_A_ROW), |it| &mut it.fall)
+        .key("fall", number(IN_A_ROW), |it| &mut it.fall)
         .about("Failures in a row that take a backend out.")
-        .key("rise", number(limits::IN_A_ROW), |it| &mut it.rise)
+        .key("rise", number(IN_A_ROW), |it| &mut it.rise)
         .about("Successes in a row that bring it back.")
         .on_a_line()
         .whole()
@@ -287,70 +288,5 @@ fn check_health(read: &mut Read<'_, Topology>) {
         );
         let help = format!("add `health_path: {path}` to the pool, or probe `{health_path}`");
         item.found.add(Problem::new(message, item.key()).help(help));
-    }
-}
-
-fn retries<'s>() -> Form<'s, Retries> {
-    let tries = |retries: &Retries| match retries {
-        Retries::On { tries } => Some(*tries),
-        Retries::Off | Retries::Default => None,
-    };
-    Section::new("retries", "How the balancer sends failed requests again.", 2)
-        .key("tries", number(2..=10), |it| it)
-        .about("How often a request is tried, the first time included.")
-        .required()
-        .on_a_line()
-        .whole()
-        .map(|tries| Retries::On { tries }, tries)
-        .or_words([("off", Retries::Off), ("default", Retries::Default)], "a map such as `{ tries: 2 }`")
-}
-
-fn passive_health<'s>() -> Form<'s, PassiveHealth> {
-    let words = [("off", PassiveHealth::Off), ("default", PassiveHealth::Default)];
-    let on = |health: &PassiveHealth| match health {
-        PassiveHealth::On { fails, out_for } => Some((*fails, *out_for)),
-        PassiveHealth::Off | PassiveHealth::Default => None,
-    };
-    Section::new("passive_health", "When failed traffic ejects a backend.", (1, Span::default()))
-        .key("fails", number(limits::IN_A_ROW), |it| &mut it.0)
-        .about("Failed requests in a row that eject a backend.")
-        .required()
-        .key("for", quantity(Span::millis(1)..=Span::millis(600_000)), |it| &mut it.1)
-        .about("How long it is then left out.")
-        .required()
-        .on_a_line()
-        .whole()
-        .map(|(fails, out_for)| PassiveHealth::On { fails, out_for }, on)
-        .or_words(words, "a map such as `{ fails: 1, for: 10s }`")
-}
-
-/// `default` asks nothing of a balancer that has none; a share does, by `must`.
-fn threshold<'s>(must: impl Fn(Item<'_>) + 's) -> Form<'s, Threshold> {
-    let at = |threshold: &Threshold| match threshold {
-        Threshold::At(share) => Some(*share),
-        Threshold::Off | Threshold::Default => None,
-    };
-    share()
-        .checked(move |item, _| must(item))
-        .map(Threshold::At, at)
-        .or_words([("off", Threshold::Off), ("default", Threshold::Default)], "a share such as `50%`")
-}
-
-/// What failed traffic may do, where it may.
-fn check_ejection(read: &Read<'_, Topology>, balancers: &Balancers<'_>) {
-    let (passive, alone) = (read.value.passive_health, read.value.health_check.is_none());
-    let on = matches!(passive, PassiveHealth::On { .. });
-    if let Some(item) = read.given("passive_health").filter(|_| passive != PassiveHealth::Off) {
-        balancers.must(Capability::PassiveHealth, "eject backends because of failed traffic", &item);
-        if on && alone {
-            let what = "eject backends because of failed traffic with `health_check: off`";
-            balancers.must(Capability::PassiveHealthAlone, what, &item);
-        }
-    }
-    if let Some(item) =
-        read.given("max_ejection").filter(|_| read.value.max_ejection != Threshold::Off && !on)
-    {
-        let problem = item.wrong("`max_ejection` means nothing where failed traffic ejects nobody");
-        item.found.add(problem.help("add `passive_health: { fails: 5, for: 10s }`"));
     }
 }

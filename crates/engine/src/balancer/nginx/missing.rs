@@ -1,0 +1,32 @@
+//! What nginx, open source, can't do.
+
+use model::catalog::{Capability, Lack};
+
+use super::sticky::STICKY_SINCE;
+
+pub(super) const PASSIVE_ONLY: &str = "nginx OSS has passive checks only";
+/// <https://nginx.org/en/docs/http/ngx_http_upstream_module.html#queue>
+const NO_QUEUE: &str =
+    "nginx OSS has no queue: where every server has max_conns requests, the next one is answered 502";
+
+pub(super) const MISSING: &[Lack] = &[
+    Lack::always(Capability::ActiveHealthChecks, PASSIVE_ONLY),
+    Lack::always(
+        Capability::LiveDeregisterAtLayer4,
+        "nginx's stream module tests no flag file: `deregister: reload` writes a new configuration",
+    ),
+    Lack::always(
+        Capability::LiveDeregisterSeveral,
+        "nginx's flag files take one backend of a pool out at a time: `deregister: reload` takes out any",
+    ),
+    Lack::always(Capability::InFlightView, "nginx OSS doesn't say what each backend has in flight"),
+    Lack::always(Capability::Panic, "nginx has no panic threshold: without a live backend it answers 502"),
+    Lack::always(Capability::BoundedQueue, NO_QUEUE),
+    Lack::always(Capability::QueueTimeout, NO_QUEUE),
+    Lack::always(Capability::MaxEjection, "nginx may eject every backend but the last"),
+    Lack::until(
+        STICKY_SINCE,
+        Capability::BalanceBesideSticky,
+        "nginx OSS before 1.29.6 keeps users by a hash of its cookie, which chooses their backends as well",
+    ),
+];

@@ -370,6 +370,8 @@ mod adoption_tests;
 #[cfg(test)]
 mod hostile_tests;
 #[cfg(test)]
+mod limited_tests;
+#[cfg(test)]
 mod read_back_tests;
 #[cfg(test)]
 mod rendering_tests;

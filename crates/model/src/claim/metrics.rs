@@ -222,11 +222,9 @@ metrics! {
     Flag = "flag" in Count of Requests per Flag: Outcomes by Pace, Neither is better, a loss of Flag;
     /// Requests that the balancer refused because of a limit, by its log: they found it reached, or waited too long.
     RefusedByLimit = "refused_by_limit" headed "refused by limit" in Count of Requests: Outcomes by Pace, Neither is better, a loss of RefusedByLimit;
-    /// Attempts at backends for each request that the balancer tried at all, by its log: above 1 it sends backends more than
-    /// clients sent.
-    Attempts = "attempts" in Number: Outcomes by Pace, Lower is better;
-    /// The most attempts at backends for one request, by the balancer's log.
-    AttemptsMax = "attempts_max" headed "attempts max" in Count: Outcomes by Pace, Lower is better;
+    /// Attempts at backends beyond the first, for each request that the balancer tried at all, by its log: with 0.5, backends
+    /// get half as much again as clients sent.
+    RetriesPerRequest = "retries_per_request" headed "retries per request" in Number: Outcomes by Pace, Neither is better;
     /// Requests that backends received more than once.
     Duplicates = "duplicates" headed "twice" in Count: Outcomes by Counts, Lower is better, a loss of Duplicates;
     /// Requests that ended well although an attempt at a backend had failed.
@@ -271,10 +269,10 @@ metrics! {
     /// The slowest request.
     Max = "max" in Span: Latency by Percentile, Neither is better;
     /// Median time that requests waited at the balancer for a backend, by its log; for Envoy, for a connection to one.
-    QueuedP50 = "queued_p50" headed "queued p50" in Span: Latency by Pace, Lower is better;
+    QueuedP50 = "queued_p50" headed "queued p50" in Span: Latency by Pace, Neither is better;
     /// 99th percentile of the time that requests waited at the balancer for a backend, by its log; for Envoy, for a
     /// connection to one.
-    QueuedP99 = "queued_p99" headed "queued p99" in Span: Latency by Pace, Lower is better;
+    QueuedP99 = "queued_p99" headed "queued p99" in Span: Latency by Pace, Neither is better;
     /// A backend's part of the answered requests.
     BackendShare = "share" in Share per Backend: Backends by Pace, Neither is better;
     /// How unevenly the balancer spread the requests: those of the busiest backend over the mean of its pool. 1 is

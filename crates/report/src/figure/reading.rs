@@ -69,10 +69,9 @@ pub fn read(cell: &CellSummary, metric: Metric, facet: Option<&str>) -> Result<f
         Metric::RefusedByLimit => balancer_log(cell)?.refused_by_limit.map(|n| n as f64).ok_or_else(|| {
             NoReading("its log has the same words for a limit and for backends that are down".to_owned())
         }),
-        Metric::Attempts => balancer_log(cell)?
-            .attempts_mean()
+        Metric::RetriesPerRequest => balancer_log(cell)?
+            .retries_per_request()
             .ok_or_else(|| NoReading("the balancer tried none of the requests, by its log".to_owned())),
-        Metric::AttemptsMax => count(balancer_log(cell)?.attempts_max),
         Metric::QueuedP50 => queued(cell, Quantile::P50, |queued| queued.p50_ms),
         Metric::QueuedP99 => queued(cell, Quantile::P99, |queued| queued.p99_ms),
         Metric::Ejections => ejections(cell, facet),

@@ -26,8 +26,6 @@ pub struct BalancerLog {
     pub tried: u64,
     /// Its attempts in all.
     pub attempts: u64,
-    /// The most attempts for one request.
-    pub attempts_max: u64,
 }
 
 /// How long requests waited at the balancer until there was a backend, or a connection to one, for them.
@@ -66,13 +64,12 @@ impl BalancerLog {
             ),
             tried: lines.iter().filter(|line| attempts(line) > 0).count() as u64,
             attempts: lines.iter().map(attempts).sum(),
-            attempts_max: lines.iter().map(attempts).max().unwrap_or(0),
         })
     }
 
-    /// Attempts for each request that was tried; `None`: none was.
-    pub fn attempts_mean(&self) -> Option<f64> {
-        (self.tried > 0).then(|| self.attempts as f64 / self.tried as f64)
+    /// Attempts beyond the first, for each request that was tried; `None`: none was.
+    pub fn retries_per_request(&self) -> Option<f64> {
+        (self.tried > 0).then(|| self.attempts.saturating_sub(self.tried) as f64 / self.tried as f64)
     }
 }
 

@@ -80,7 +80,6 @@ fn whole(plan: &SavedPlan, variant: &str) -> CellSummary {
         }),
         tried: 1000,
         attempts: 1100,
-        attempts_max: 3,
     });
     cell.tells_health = true;
     cell.ejections = [("web-1".to_owned(), Ejections { downs: 2, ups: 1, down_ms: 900.0 })].into();

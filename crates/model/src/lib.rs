@@ -15,6 +15,7 @@ pub mod claim;
 pub mod control;
 pub mod degrade;
 pub mod detection;
+pub mod discovery;
 pub mod draw;
 pub mod errno;
 pub mod experiment;

@@ -70,6 +70,10 @@ impl Balancer for Traefik {
                     Capability::Panic,
                     "Traefik has no panic threshold: without a server that is up it answers 503",
                 ),
+                Lack::always(
+                    Capability::DnsDiscovery,
+                    "Traefik has no provider that resolves a name: its servers stand in its file, or come from an orchestrator",
+                ),
                 Lack::always(Capability::MaxEjection, "Traefik may hold every server to be down"),
             ]
         }

@@ -119,6 +119,8 @@ pub enum Capability {
     OwnConfiguration,
     /// Forgets at a reload from its original file what it was told while it ran.
     ForgetfulReload,
+    /// Finds the backends of a pool by resolving its name again and again.
+    DnsDiscovery,
 }
 
 impl Capability {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::identity::Incarnation;
 
-/// A part of a cell. Written `balancer`, `balancer worker`, `generator`, `rig`, or as an incarnation: `web-1/2`.
+/// A part of a cell. Written `balancer`, `balancer worker`, `generator`, `dns_server`, `rig`, or as an incarnation: `web-1/2`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Component {
     /// The balancer.
@@ -17,6 +17,8 @@ pub enum Component {
     Worker,
     /// What sends the load.
     Generator,
+    /// The DNS server by which the balancer finds backends. No backend is called so, as names have no underscores.
+    DnsServer,
     /// rig itself.
     Rig,
     /// One life of a backend, or of a service beside the backends.
@@ -26,10 +28,11 @@ pub enum Component {
 }
 
 /// The components that are there once, with their names.
-const NAMED: [(&str, Component); 4] = [
+const NAMED: [(&str, Component); 5] = [
     ("balancer", Component::Balancer),
     ("balancer worker", Component::Worker),
     ("generator", Component::Generator),
+    ("dns_server", Component::DnsServer),
     ("rig", Component::Rig),
 ];
 
@@ -155,7 +158,16 @@ mod tests {
 
     #[test]
     fn a_component_is_what_its_text_says() {
-        let names = ["balancer", "balancer worker", "generator", "rig", "web-1/2", "redis/1", "what it was"];
+        let names = [
+            "balancer",
+            "balancer worker",
+            "generator",
+            "dns_server",
+            "rig",
+            "web-1/2",
+            "redis/1",
+            "what it was",
+        ];
         for name in names {
             let component: Component = name.parse().unwrap();
             assert_eq!(component.to_string(), name);

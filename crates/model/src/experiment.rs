@@ -136,7 +136,10 @@ fn pool_words(pool: &Pool) -> String {
     };
     let each: Vec<_> = kinds.iter().enumerate().map(kind).collect();
     let sessions = pool.sessions.map_or(String::new(), |kept| format!(", sessions in {}", kept.name()));
-    format!("{}{sessions}", list(&each))
+    let found = pool.discovery.map_or(String::new(), |it| {
+        format!(", found by DNS with a TTL of {}", time(it.ttl).replace(' ', TOGETHER))
+    });
+    format!("{}{sessions}{found}", list(&each))
 }
 
 /// How long a backend takes, and for how many at once.
@@ -221,9 +224,11 @@ fn happening(variant: &Variant, entry: &Entry) -> Option<String> {
 }
 
 fn deploy(deploy: &Deploy) -> String {
-    let spare = match deploy.strategy {
-        Strategy::InPlace => "",
-        Strategy::Surge => " over a spare address",
+    let spare = match (deploy.strategy, deploy.new_address) {
+        (Strategy::InPlace, false) => "",
+        (Strategy::Surge, false) => " over a spare address",
+        (Strategy::InPlace, true) => " by new ones at new addresses",
+        (Strategy::Surge, true) => " by new ones at new addresses, which start first",
     };
     let window = |bound: &str| match deploy.until {
         Until::Idle => format!("drained until idle, {bound} at most"),

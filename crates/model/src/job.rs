@@ -2,7 +2,7 @@
 //! then stays open, for a backend's [`Command`]s, and its end means that the controller died. The agent's stdout carries frames, one JSON
 //! object a line, a few per second at most; records and ledgers go to files.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -31,6 +31,8 @@ pub enum Job {
     Load(LoadJob),
     /// For `rig agent backend`.
     Backend(BackendJob),
+    /// For `rig agent dns`.
+    Dns(DnsJob),
 }
 
 /// A line on an agent's stdin after its job.
@@ -41,6 +43,8 @@ pub enum Command {
     Degrade(Option<Misbehaviour>),
     /// To a generator: nothing more is due. What is under way ends as it would have. Answered by [`Frame::Shortened`].
     Enough,
+    /// To a DNS server: the name has these records from now on. Answered by [`Frame::Renamed`].
+    Records(NameRecords),
 }
 
 /// Send this load.
@@ -92,6 +96,26 @@ pub struct BackendJob {
     pub sessions: Option<SessionsJob>,
 }
 
+/// Be the DNS server of a cell.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DnsJob {
+    /// Where it listens, by UDP and TCP.
+    pub listen: SocketAddr,
+    /// What it knows at first.
+    pub names: Vec<NameRecords>,
+}
+
+/// The A records of a name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NameRecords {
+    /// The name, without a full stop at its end.
+    pub name: String,
+    /// Their TTL, in seconds.
+    pub ttl: u32,
+    /// Their addresses; none: the name exists and has no address.
+    pub addresses: Vec<Ipv4Addr>,
+}
+
 /// The path on which a toy backend tells its [`BackendStatus`], past any queue and outside the ledger.
 pub const STATUS_PATH: &str = "/rig/status";
 
@@ -121,6 +145,11 @@ pub enum Frame {
     Listening,
     /// A backend follows a [`Command::Degrade`].
     Behaves {
+        /// From then on.
+        at: Nanos,
+    },
+    /// A DNS server follows a [`Command::Records`].
+    Renamed {
         /// From then on.
         at: Nanos,
     },

@@ -16,6 +16,7 @@ pub mod component;
 pub mod control;
 pub mod degrade;
 pub mod detection;
+pub mod discovery;
 pub mod draw;
 pub mod errno;
 pub mod experiment;

@@ -219,13 +219,21 @@ pub struct Deploy {
     /// How backends are ended, if the deploy does not wait until the balancer has left them out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub termination: Option<Termination>,
+    /// Whether each new generation gets an address that none had before, and leaves the old one empty, as pods do.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub new_address: bool,
 }
 
 impl Deploy {
+    /// Whether it leaves backends at other addresses than it found them.
+    pub fn moves(&self) -> bool {
+        self.new_address || self.strategy == Strategy::Surge
+    }
+
     /// Whether the balancer is told that backends come and go: to drain them, or to use a spare.
     pub fn tells_the_balancer(&self) -> bool {
         let late = self.termination.is_some_and(|it| it.told_after != ToldAfter::Never);
-        self.drain != Drain::Off || self.strategy == Strategy::Surge || late
+        self.drain != Drain::Off || self.moves() || late
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::discovery::Discovery;
 use crate::service::OwnService;
 use crate::sessions::Sessions;
 use crate::split::Split;
@@ -89,6 +90,14 @@ impl Topology {
         let mut leading = self.routes.iter().filter(|route| route.to.pools().any(|name| name == pool));
         leading.find_map(|route| route.sticky.as_ref()).map(|sticky| sticky.cookie.as_str())
     }
+    /// How the balancer finds `backend`; `None`: its configuration names it.
+    pub fn discovery_of(&self, backend: &str) -> Option<Discovery> {
+        self.pool_of(backend)?.discovery
+    }
+    /// Whether some pool is found by its name: a DNS server then stands beside the backends.
+    pub fn is_discovered(&self) -> bool {
+        self.pools.iter().any(|pool| pool.discovery.is_some())
+    }
     /// Whether some pool keeps its sessions in Redis, which then stands beside the backends.
     pub fn has_session_store(&self) -> bool {
         self.pools.iter().any(|pool| pool.sessions == Some(Sessions::Redis))
@@ -136,6 +145,9 @@ pub struct Pool {
     /// What its backends are, if they are not rig's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<OwnService>,
+    /// How the balancer finds them; `None`: its configuration names each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discovery: Option<Discovery>,
 }
 
 /// How long a backend may take to exit unless the scenario says otherwise: Kubernetes' `terminationGracePeriodSeconds`.
@@ -171,7 +183,7 @@ impl Pool {
 pub struct Backend {
     /// Unique in the topology, e.g. `web-1`.
     pub id: String,
-    /// An address that a surge deploy uses: empty and out of rotation at first.
+    /// An address that a deploy moves to: empty and out of rotation at first.
     pub spare: bool,
     /// How long a process takes from its start until it listens.
     pub boot: Span,

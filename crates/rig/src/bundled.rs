@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-const EMBEDDED: [(&str, &str); 12] = [
+const EMBEDDED: [(&str, &str); 13] = [
     ("canary", include_str!("../../../scenarios/canary.yaml")),
     ("defaults", include_str!("../../../scenarios/defaults.yaml")),
+    ("discovery", include_str!("../../../scenarios/discovery.yaml")),
     ("drain", include_str!("../../../scenarios/drain.yaml")),
     ("drain-edges", include_str!("../../../scenarios/drain-edges.yaml")),
     ("half-dead", include_str!("../../../scenarios/half-dead.yaml")),

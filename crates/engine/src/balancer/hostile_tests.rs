@@ -14,6 +14,7 @@ fn site() -> Site {
         listener: address(1),
         admin: "/run/admin.sock".into(),
         backends: [("web-1".to_owned(), address(3)), ("web-2".to_owned(), address(4))].into(),
+        names: None,
         certificates: None,
         modules: vec![],
         version: None,

@@ -30,6 +30,7 @@ pub(super) fn sets(topology: &Topology) -> Vec<Pool> {
                 grace: GRACE,
                 sessions: None,
                 service: None,
+                discovery: None,
             }]
         }
     }

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use model::topology::Topology;
+use model::topology::{Pool, Topology};
 
 use super::{ConfigFile, Site};
 
@@ -39,8 +39,14 @@ pub(super) fn leaves(path: &str, site: &Site) -> bool {
     Path::new(path).is_absolute() && !Path::new(path).starts_with(&site.directory)
 }
 
-/// The backends that serve from the start and that `named` doesn't know by their address.
+/// The backends that serve from the start and that `named` doesn't know by their address, or by the name of their pool, with
+/// its port.
 pub(super) fn unnamed<'a>(topology: &'a Topology, site: &Site, named: impl Fn(&str) -> bool) -> Vec<&'a str> {
-    let serving = topology.pools.iter().flat_map(|pool| pool.serving()).map(|backend| backend.id.as_str());
-    serving.filter(|id| !named(&site.address_of(id).to_string())).collect()
+    let address = |pool: &Pool, id: &str| match site.discovered(pool) {
+        Some(found) => format!("{}:{}", found.name, found.port),
+        None => site.address_of(id).to_string(),
+    };
+    let serving = topology.pools.iter().flat_map(|pool| pool.serving().map(move |backend| (pool, backend)));
+    let unnamed = serving.filter(|(pool, backend)| !named(&address(pool, &backend.id)));
+    unnamed.map(|(_, backend)| backend.id.as_str()).collect()
 }

@@ -29,7 +29,7 @@ use model::component::ExitStatus;
 use model::history::Setting;
 use model::identity::RequestId;
 use model::plan::Variant;
-use model::timeline::{Deregister, Keeps};
+use model::timeline::{Deploy, Deregister, Keeps};
 use model::topology::{HeaderMatch, HealthCheck, Topology};
 use model::units::Span;
 
@@ -206,10 +206,13 @@ fn sticky_settings(topology: &Topology, words: impl Fn(&str) -> String) -> Vec<S
 
 /// How the deploys of `variant` take a backend out, given the balancer's words for either way.
 fn deregistration(variant: &Variant, live: &str, reload: &str) -> Setting {
+    let is_found =
+        |deploy: &Deploy| variant.topology.pool(&deploy.pool).is_some_and(|it| it.discovery.is_some());
     let mut ways: Vec<&str> = variant
         .deploys()
         .filter(|deploy| deploy.tells_the_balancer())
         .map(|deploy| match deploy.deregister {
+            _ if is_found(deploy) => "its record is removed from DNS",
             Deregister::Live => live,
             Deregister::Reload => reload,
         })
@@ -367,6 +370,8 @@ fn logged_id(text: &str) -> Result<Option<RequestId>, LogError> {
 
 #[cfg(test)]
 mod adoption_tests;
+#[cfg(test)]
+mod discovery_tests;
 #[cfg(test)]
 mod hostile_tests;
 #[cfg(test)]

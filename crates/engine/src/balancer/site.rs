@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use model::discovery::{Discovery, name_of};
 use model::identity::BalancerName;
 use model::plan::Variant;
+use model::topology::Pool;
+use model::units::Span;
 use model::version::Version;
 
 use crate::host::certificates::Certificates;
@@ -21,6 +24,8 @@ pub struct Site {
     pub admin: PathBuf,
     /// The address of each backend, spares included.
     pub backends: BTreeMap<String, SocketAddr>,
+    /// Where it finds the backends of pools that have a name; `None`: none has.
+    pub names: Option<SocketAddr>,
     /// The cell's certificates; `None`: nobody speaks TLS.
     pub certificates: Option<Certificates>,
     /// Modules that it has to load for a listener at layer 4, by their files.
@@ -46,12 +51,47 @@ impl Site {
             .map_or_else(|| address.to_owned(), |(name, _)| name.clone())
     }
 
+    /// How it finds the backends of `pool`; `None`: its configuration names each.
+    pub(super) fn discovered(&self, pool: &Pool) -> Option<Discovered> {
+        let Discovery { ttl } = pool.discovery?;
+        let port = self.backends.get(&pool.backends.first()?.id)?.port();
+        Some(Discovered {
+            server: self.names?,
+            name: name_of(&pool.name),
+            port,
+            ttl,
+            most: pool.backends.len(),
+        })
+    }
+
     /// The address of `backend`.
     ///
     /// # Panics
     /// If no backend of the topology has that name: the plan has been validated.
     pub fn address_of(&self, backend: &str) -> SocketAddr {
         *self.backends.get(backend).expect("every backend of a validated plan has an address")
+    }
+}
+
+/// A pool that is found by its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Discovered {
+    /// The DNS server.
+    pub(super) server: SocketAddr,
+    /// The name, without a full stop at its end.
+    pub(super) name: String,
+    /// Where all its backends listen.
+    pub(super) port: u16,
+    /// How long an answer may be used.
+    pub(super) ttl: Span,
+    /// How many backends it can have at once.
+    pub(super) most: usize,
+}
+
+impl Discovered {
+    /// The TTL as balancers that don't look at it are told how often to ask.
+    pub(super) fn seconds(&self) -> String {
+        format!("{}s", self.ttl.0.as_secs())
     }
 }
 
@@ -124,6 +164,7 @@ pub fn example_site(variant: &Variant, name: BalancerName) -> Site {
         listener: address(1),
         admin: PathBuf::from("/run/rig/admin.sock"),
         backends: backends.zip(10..).map(|(backend, host)| (backend.id.clone(), address(host))).collect(),
+        names: variant.topology.is_discovered().then(|| address(2)),
         certificates: (variant.topology.listener.tls.at_listener())
             .then(|| Certificates::at("/run/rig/certificates", variant.traffic.host())),
         modules: Vec::new(),

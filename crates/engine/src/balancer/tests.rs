@@ -13,6 +13,7 @@ fn site() -> Site {
         listener: address(1),
         admin: PathBuf::from("/run/admin.sock"),
         backends: [("web-1".to_owned(), address(3)), ("web-2".to_owned(), address(4))].into(),
+        names: None,
         certificates: None,
         modules: vec![],
         version: None,

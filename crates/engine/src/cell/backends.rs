@@ -6,23 +6,26 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use model::component::{Component, ExitStatus};
 use model::degrade::Misbehaviour;
 use model::history::Happening;
 use model::identity::Incarnation;
-use model::job::{BackendJob, BackendStatus, Command, Frame, Job, STATUS_PATH};
+use model::job::{BackendJob, BackendStatus, Command, Frame, Job, NameRecords, STATUS_PATH};
 use model::ledger::Execution;
 use model::plan::Variant;
 use model::sessions::STORE;
-use model::topology::Topology;
+use model::topology::{Pool, Topology};
 use model::units::{Nanos, Span};
 
 use super::error::CellError;
 use super::frames::{frame, greet, next_frame, tell};
 use super::ledgers::read_ledger;
+use super::names::{NameServer, records};
 use super::recorder::Recorder;
 use super::service::RunningService;
 use super::token_keys::TokenKeys;
+use crate::balancer::{Rotation, Standing};
 use crate::host::Signal;
 use crate::host::certificates::Certificates;
 use crate::runtime::{CpuUse, Handle, Launch, Pod, Process, Runs, Runtime};
@@ -54,6 +57,8 @@ pub(super) struct Backends<'a, R> {
     pub(super) replacing: RefCell<BTreeSet<String>>,
     /// The services that they use.
     pub(super) services: Vec<RunningService<'a, R>>,
+    /// Where balancers find them, if a pool has a name.
+    pub(super) names: Option<NameServer<'a, R>>,
     /// With which they sign sessions.
     pub(super) keys: TokenKeys,
 }
@@ -346,12 +351,20 @@ impl<R: Runtime> Backends<'_, R> {
 
     /// Ends when a service exits by itself.
     pub(super) async fn service_lost(&self) -> CellError {
-        let lost = self.services.iter().map(|service| Box::pin(service.unexpected_exit()));
-        let lost: Vec<_> = lost.collect();
-        match lost.is_empty() {
-            true => std::future::pending().await,
-            false => futures_util::future::select_all(lost).await.0,
-        }
+        let names = async {
+            match &self.names {
+                Some(names) => names.unexpected_exit().await,
+                None => std::future::pending().await,
+            }
+        };
+        let lost = self.services.iter().map(|service| service.unexpected_exit().boxed_local());
+        let lost = lost.chain([names.boxed_local()]);
+        futures_util::future::select_all(lost).await.0
+    }
+
+    /// What the DNS server is to answer for `pool`.
+    pub(super) fn records(&self, pool: &Pool, rotation: &Rotation) -> Option<NameRecords> {
+        records(pool, |id| self.address(id), |id| rotation.of(id) == Standing::In)
     }
 
     /// Ends when a backend exits by itself, each once. One that was still starting is whose launch waits

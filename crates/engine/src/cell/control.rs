@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use model::catalog::BalancerKind;
+use model::discovery::Discovery;
 use model::history::Happening;
 use model::timeline::{Deregister, Keeps, SplitChange};
 use model::topology::Topology;
@@ -26,6 +27,8 @@ use crate::runtime::{Handle, Runtime};
 
 /// How often a sighting is looked for.
 const POLL: Duration = Duration::from_millis(10);
+/// How much later than an answer's TTL allows a balancer may ask again, before a silence says that a backend is drained.
+const UNASKED: Duration = Duration::from_millis(500);
 /// How long one question to a control interface may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
@@ -111,6 +114,9 @@ impl<'a, R: Runtime> Control<'a, R> {
     ) -> Result<&'static str, CellError> {
         let _alone = self.changing.lock().await;
         let to = self.rotation.borrow().with(backend, standing);
+        if let Some(discovery) = self.backends.topology().discovery_of(backend) {
+            return self.rename(backend, to, discovery).await;
+        }
         let turn = Turn { to: &to, backend, how };
         let topology = self.topology.borrow().clone();
         let deregisters = self.adapter().deregisters();
@@ -122,6 +128,30 @@ impl<'a, R: Runtime> Control<'a, R> {
             self.perform(step, log_began).await?;
         }
         self.turned.borrow_mut().insert(backend.to_owned(), (drained, log_began));
+        *self.rotation.borrow_mut() = to;
+        Ok(proof)
+    }
+
+    /// Lets the name of its pool have `backend`'s address, or no longer: the balancer hears of that when it asks again.
+    async fn rename(
+        &self,
+        backend: &str,
+        to: Rotation,
+        discovery: Discovery,
+    ) -> Result<&'static str, CellError> {
+        let records =
+            self.backends.topology().pool_of(backend).and_then(|pool| self.backends.records(pool, &to));
+        let (Some(names), Some(records)) = (&self.backends.names, records) else {
+            return Err(self.failed("the cell has no DNS server"));
+        };
+        names.set(records).await?;
+        let proof = match to.of(backend) {
+            Standing::In => "the DNS server answers with its address",
+            Standing::Draining | Standing::Out => "the DNS server answers without its address",
+        };
+        // Until the answer that the balancer has is too old, it may send there at any time.
+        let drained = DrainSignal::Backend { steady: discovery.ttl.0 + UNASKED };
+        self.turned.borrow_mut().insert(backend.to_owned(), (drained, 0));
         *self.rotation.borrow_mut() = to;
         Ok(proof)
     }

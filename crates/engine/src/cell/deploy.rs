@@ -4,6 +4,8 @@
 //!
 //! The sequence knows the cell only as a [`Fleet`], so that a test can script one.
 
+mod quiet;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -15,6 +17,7 @@ use model::topology::Pool;
 use model::units::{Share, Span};
 use tokio::time::Instant;
 
+use self::quiet::Quiet;
 use super::error::CellError;
 use crate::balancer::Standing;
 
@@ -108,14 +111,15 @@ pub(super) async fn deploy<F: Fleet>(
         backends: backends.clone(),
     });
     let rollout = Rollout { fleet, deploy, pool, window: window(fleet, deploy).await? };
-    let mut spares: Vec<String> = pool.backends.iter().filter(|b| b.spare).map(|b| b.id.clone()).collect();
+    let spares = pool.backends.iter().filter(|b| b.spare).map(|b| b.id.clone());
+    let mut spares: Vec<String> = spares.rev().collect();
     let mut replaced = 0;
     let batches = backends.chunks(deploy.batch.size(backends.len()));
     for (n, batch) in batches.clone().enumerate() {
         let pace = DeployPace { begun: Instant::now(), left: (batches.len() - n) as u32 };
-        let places = batch.iter().map(|leaving| match deploy.strategy {
-            Strategy::InPlace => leaving.clone(),
-            Strategy::Surge => spares.pop().unwrap_or_else(|| leaving.clone()),
+        let places = batch.iter().map(|leaving| match deploy.moves() {
+            false => leaving.clone(),
+            true => spares.pop().unwrap_or_else(|| leaving.clone()),
         });
         let places: Vec<String> = places.collect();
         let each = batch.iter().zip(&places).map(|(leaving, place)| rollout.replace(leaving, place, pace));
@@ -124,8 +128,8 @@ pub(super) async fn deploy<F: Fleet>(
             return Ok(());
         }
         replaced += batch.len() as u64;
-        // The places that these leave are those of the next.
-        if deploy.strategy == Strategy::Surge {
+        // The places that these leave are those of the next, unless each is to have one that none had before.
+        if deploy.moves() && !deploy.new_address {
             spares.extend(batch.iter().cloned());
         }
     }
@@ -172,11 +176,12 @@ struct DeployPace {
 
 impl DeployPace {
     /// How long a share may be waited for, if `room` is left: the other replacements take as long as this one has so far,
-    /// and wait for their shares as well.
-    fn patience(self, room: Option<Duration>) -> Duration {
-        let Some(room) = room else { return CONFIRM_WITHIN };
+    /// and wait for their shares as well. `unknown`: for how long the balancer need not know of the new generation.
+    fn patience(self, room: Option<Duration>, unknown: Duration) -> Duration {
+        let most = CONFIRM_WITHIN + unknown;
+        let Some(room) = room else { return most };
         let others = self.begun.elapsed() * (self.left - 1);
-        (room.saturating_sub(others) / self.left).clamp(CONFIRM_LEAST, CONFIRM_WITHIN)
+        (room.saturating_sub(others) / self.left).clamp(CONFIRM_LEAST, most)
     }
 }
 
@@ -228,8 +233,8 @@ impl<F: Fleet> Rollout<'_, F> {
         }
         self.fleet.terminate(&old.backend).await?;
         self.fleet.exited(&old.backend, self.pool.grace.0).await?;
-        // An undrained surge would leave a dead address behind, which not every balancer notices.
-        if self.window.is_none() && self.deploy.strategy == Strategy::Surge {
+        // It would leave a dead address behind, which not every balancer notices.
+        if self.window.is_none() && self.deploy.moves() {
             self.deregister(old, Standing::Out).await?;
         }
         Ok(())
@@ -333,7 +338,8 @@ impl<F: Fleet> Rollout<'_, F> {
             };
             self.fleet.record(Happening::Registered { incarnation: new.clone(), proof });
         }
-        let patience = pace.patience(self.fleet.room());
+        let unknown = self.pool.discovery.map_or(Duration::ZERO, |discovery| discovery.ttl.0);
+        let patience = pace.patience(self.fleet.room(), unknown);
         match self.fleet.under_load() {
             _ if self.fleet.keeps_users(&self.pool.name) => self.reach(new, patience).await,
             true => self.confirm(new, patience).await?,
@@ -399,39 +405,6 @@ impl<F: Fleet> Rollout<'_, F> {
                 before = now;
             }
         }
-    }
-}
-
-/// Since when a backend has had nothing in flight and received nothing.
-#[derive(Default)]
-struct Quiet {
-    /// When the first of the zero readings was in, the receipts that it told, and how long zero must last.
-    since: Option<(Duration, u64, Duration)>,
-}
-
-impl Quiet {
-    /// Takes in a reading that was asked for at one time and answered at another: zero counts from the first
-    /// one's answer to the last one's question.
-    fn is_confirmed_by(&mut self, reading: DrainReading, asked: Duration, answered: Duration) -> bool {
-        match reading {
-            DrainReading::Lingering | DrainReading::Unreadable | DrainReading::Dead => {
-                self.since = None;
-                false
-            }
-            DrainReading::InFlight { count, received, steady, .. } => {
-                self.since = match self.since {
-                    _ if count > 0 => None,
-                    Some(zero) if zero.1 == received => Some(zero),
-                    _ => Some((answered, received, steady)),
-                };
-                self.since.is_some_and(|(since, ..)| asked.saturating_sub(since) >= steady)
-            }
-        }
-    }
-
-    /// When a zero that lasts will have been confirmed; at the beginning, if there is no zero.
-    fn confirmed_by(&self) -> Duration {
-        self.since.map_or(Duration::ZERO, |(since, _, steady)| since + steady + 5 * POLL)
     }
 }
 

@@ -46,6 +46,7 @@ impl<R: Runtime> Testbed<'_, R> {
     pub(super) async fn pod_lost(&self) -> CellError {
         let pods = self.backends.pods.values().chain([&self.balancer_pod, &self.generator_pod]);
         let pods = pods.chain(self.backends.services.iter().map(|service| &service.pod));
+        let pods = pods.chain(self.backends.names.iter().map(|names| &names.pod));
         let lost = pods.map(|pod| {
             Box::pin(async move { CellError::PodLost { pod: pod.name.clone(), status: pod.lost().await } })
         });

@@ -58,6 +58,9 @@ impl<R: Runtime> Testbed<'_, R> {
         for service in &self.backends.services {
             service.stop().await;
         }
+        if let Some(names) = &self.backends.names {
+            names.stop().await;
+        }
     }
 
     /// Ends whatever still runs: the balancer and the backends after a whole cell, anything after half a one.

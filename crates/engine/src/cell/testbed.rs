@@ -2,7 +2,6 @@
 //! timeline, then load ended → balancer idle → graceful stop → exit → logs read.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -24,13 +23,15 @@ use super::control::{Control, write_file};
 use super::error::CellError;
 use super::fleet::{CellFleet, FleetLoad};
 use super::listener::BalancerListener;
+use super::names::NameServer;
 use super::recorder::Recorder;
 use super::served::Served;
 use super::service::RunningService;
 use super::stages::Stages;
 use super::token_keys::{TokenKeys, password};
 use super::{
-    Drive, Order, generator, lookout, losses, machine, readiness, sampling, timeline, variant_of, workers,
+    Drive, Order, generator, lookout, losses, machine, pods, readiness, sampling, timeline, variant_of,
+    workers,
 };
 use crate::balancer::{ConfigFile, Rendered, Rotation, Site, Templates, adapter, program_of};
 use crate::components;
@@ -92,25 +93,25 @@ impl<'a, R: Runtime> Testbed<'a, R> {
         let private = PrivateDirectory::make()?;
         runtime.open(&[&own, private.path()]).await?;
         let reach = Reach::People(order.listen);
-        let [balancer, generator] = [Component::Balancer, Component::Generator].map(|it| it.to_string());
-        let balancer = runtime.pod(PodOrder { name: &balancer, ports: 1, reach });
-        let generator = runtime.pod(PodOrder { name: &generator, ports: 0, reach: Reach::Cell });
-        let backends = variant.topology.pools.iter().flat_map(|pool| &pool.backends);
-        let backends = backends.map(|backend| async {
-            let mut pod = runtime.pod(PodOrder { name: &backend.id, ports: 1, reach: Reach::Cell }).await?;
-            // An image listens where it does, and its pod has the address for itself.
-            if let Some(own) = variant.topology.service_of(&backend.id).filter(|own| own.image.is_some()) {
-                pod.addresses[0].set_port(own.port);
+        let [balancer, generator, dns_server] =
+            [Component::Balancer, Component::Generator, Component::DnsServer].map(|it| it.to_string());
+        let balancer = runtime.pod(PodOrder { name: &balancer, ports: 1, reach, port: None });
+        let generator = runtime.pod(PodOrder { name: &generator, ports: 0, reach: Reach::Cell, port: None });
+        let backends = pods::of_backends(runtime, &variant.topology);
+        let names = async {
+            let order = PodOrder { name: &dns_server, ports: 1, reach: Reach::Cell, port: None };
+            match variant.topology.is_discovered() {
+                true => runtime.pod(order).await.map(Some),
+                false => Ok(None),
             }
-            Ok::<_, RuntimeError>((backend.id.clone(), pod))
-        });
+        };
         let services = components::beside(&variant.topology).map(|service| async move {
-            let order = PodOrder { name: service.program.name, ports: 1, reach: Reach::Cell };
+            let order = PodOrder { name: service.program.name, ports: 1, reach: Reach::Cell, port: None };
             Ok::<_, RuntimeError>((service, runtime.pod(order).await?))
         });
-        let (balancer_pod, generator_pod, pods, services) =
-            tokio::try_join!(balancer, generator, try_join_all(backends), try_join_all(services))?;
-        let pods: BTreeMap<String, Pod> = pods.into_iter().collect();
+        let (balancer_pod, generator_pod, pods, names, services) =
+            tokio::try_join!(balancer, generator, backends, names, try_join_all(services))?;
+        let names = names.map(|pod| NameServer::new(runtime, recorder, pod, scratch.join(&dns_server)));
         let build = runtime.describe(program_of(release)).await?;
         let tls = variant.topology.listener.tls;
         let addresses = pods.values().chain([&balancer_pod]).map(|pod| pod.addresses[0].ip());
@@ -122,6 +123,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
             listener: balancer_pod.addresses[0],
             admin: private.path().join(ADMIN),
             backends: pods.iter().map(|(name, pod)| (name.clone(), pod.addresses[0])).collect(),
+            names: names.as_ref().map(NameServer::address),
             certificates: certificates.clone(),
             modules: build.modules.clone(),
             version: release.version,
@@ -155,6 +157,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
                     Ok(RunningService { service, runtime, recorder, pod, directory, password, lives })
                 })
                 .collect::<Result<_, CellError>>()?,
+            names,
             keys: TokenKeys::make()?,
         };
         let log_is_whole = Cell::new(false);
@@ -356,6 +359,11 @@ impl<'a, R: Runtime> Testbed<'a, R> {
 
     /// The services first: backends look for them.
     async fn start_backends(&self) -> Result<(), CellError> {
+        if let Some(names) = &self.backends.names {
+            let rotation = Rotation::initial(&self.variant.topology);
+            let pools = self.variant.topology.pools.iter();
+            names.launch(pools.filter_map(|pool| self.backends.records(pool, &rotation)).collect()).await?;
+        }
         for service in &self.backends.services {
             service.launch().await?;
         }

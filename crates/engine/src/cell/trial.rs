@@ -52,7 +52,7 @@ pub async fn trial(runtime: &impl Runtime, directory: &Path) -> Vec<Check> {
 
 async fn launched(runtime: &impl Runtime, directory: &Path) -> Result<(Process, SocketAddr), CellError> {
     runtime.open(&[directory]).await?;
-    let pod = runtime.pod(PodOrder { name: NAME, ports: 1, reach: Reach::Cell }).await?;
+    let pod = runtime.pod(PodOrder { name: NAME, ports: 1, reach: Reach::Cell, port: None }).await?;
     let incarnation = Incarnation::new(NAME, 1);
     let failed = |reason| CellError::BackendFailed { incarnation: incarnation.clone(), reason };
     let address = *pod.addresses.first().ok_or_else(|| failed("its pod has no address".to_owned()))?;

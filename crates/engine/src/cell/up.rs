@@ -40,6 +40,8 @@ pub struct Serving {
     /// How people look into it, with a backend of the first pool as the example; `None`: there is no backend,
     /// or nothing to look into.
     pub operations: Option<Operations>,
+    /// The DNS server by which the balancer finds backends; `None`: it is told of each.
+    pub names: Option<SocketAddr>,
     /// By which certificate people trust the listener; `None`: it speaks plain HTTP.
     pub authority: Option<PathBuf>,
     /// The name that the load asks for; `None`: the address, or rig's own name.
@@ -104,6 +106,7 @@ impl<R: Runtime> Testbed<'_, R> {
             operations: self
                 .whereabouts()
                 .and_then(|at| Some(adapter(self.kind).operated()?.operations(&at))),
+            names: self.site.names,
             authority: self.site.certificates.as_ref().map(Certificates::authority),
             host: self.variant.traffic.host().map(str::to_owned),
         });

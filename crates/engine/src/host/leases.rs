@@ -28,8 +28,8 @@ pub(crate) struct Leases {
 }
 
 impl Leases {
-    /// A new address.
-    pub(crate) fn take(&self) -> Result<SocketAddr, HostError> {
+    /// A new address, with the port that is `wanted`, if one is.
+    pub(crate) fn take(&self, wanted: Option<u16>) -> Result<SocketAddr, HostError> {
         // The process id keeps two runs on one host apart; the port moves on where it doesn't.
         let pid = std::process::id();
         let [_, high, middle, low] = pid.to_be_bytes();
@@ -39,6 +39,7 @@ impl Leases {
             let host = u8::try_from(n % 253).unwrap_or(0) + 2;
             let own = Ipv4Addr::new(127, 1 + (middle ^ high) % 254, low, host);
             let port = PORTS.start + (u16::from(low).wrapping_mul(31).wrapping_add(n)) % PORTS.len() as u16;
+            let port = wanted.unwrap_or(port);
             for ip in [own, Ipv4Addr::LOCALHOST] {
                 let address = SocketAddr::V4(SocketAddrV4::new(ip, port));
                 // Without options the bind fails if anybody has the address in any way. The placeholder that
@@ -104,7 +105,7 @@ mod tests {
     #[test]
     fn a_leased_address_refuses_connections_and_lets_a_server_of_ours_bind() {
         let leases = Leases::default();
-        let address = leases.take().unwrap();
+        let address = leases.take(None).unwrap();
         assert_eq!(TcpStream::connect(address).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
         let listener = TcpListener::bind(address).unwrap();
         TcpStream::connect(address).unwrap();
@@ -112,10 +113,22 @@ mod tests {
     }
 
     #[test]
+    fn several_addresses_can_have_the_same_port() {
+        let leases = Leases::default();
+        let first = leases.take(None).unwrap();
+        let second = leases.take(Some(first.port())).unwrap();
+        assert_eq!(first.port(), second.port());
+        assert_ne!(first.ip(), second.ip());
+        let [one, other] = [first, second].map(|address| TcpListener::bind(address).unwrap());
+        TcpStream::connect(one.local_addr().unwrap()).unwrap();
+        TcpStream::connect(other.local_addr().unwrap()).unwrap();
+    }
+
+    #[test]
     fn no_address_is_leased_twice_and_a_taken_one_is_refused() {
         let leases = Leases::default();
-        let first = leases.take().unwrap();
-        assert_ne!(first, leases.take().unwrap());
+        let first = leases.take(None).unwrap();
+        assert_ne!(first, leases.take(None).unwrap());
         let stranger = TcpListener::bind("127.0.0.1:0").unwrap();
         let refused = leases.take_at(stranger.local_addr().unwrap());
         assert!(matches!(refused, Err(HostError::AddressBusy { .. })));

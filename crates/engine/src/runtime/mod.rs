@@ -51,6 +51,8 @@ pub struct PodOrder<'a> {
     pub ports: u16,
     /// Who may connect to the first of them.
     pub reach: Reach,
+    /// The first of them, where several pods must have the same; `None`: any.
+    pub port: Option<u16>,
 }
 
 /// Who may connect to a pod.

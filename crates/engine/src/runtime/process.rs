@@ -212,7 +212,9 @@ impl Runtime for ProcessRuntime {
                     self.leases.take_at(address)?;
                     addresses.push(address);
                 }
-                Reach::People(_) | Reach::Cell => addresses.push(self.leases.take()?),
+                Reach::People(_) | Reach::Cell => {
+                    addresses.push(self.leases.take(order.port.filter(|_| port == 0))?);
+                }
             }
         }
         Ok(Pod { name: order.name.to_owned(), addresses, published: None, keeper: None })

@@ -252,6 +252,9 @@ metrics! {
     SentAfterExit = "sent_after_exit" headed "sent after exit" in Count: Deploys by Pace, Lower is better;
     /// The longest time from the signal that ended a backend to the last request that the balancer sent there.
     LastAfterSignal = "last_after_signal" headed "last after signal" in Span: Deploys by Pace, Lower is better;
+    /// The longest time from the removal of a backend's record from DNS to the last request that the balancer sent there; 0 if it
+    /// sent none after it.
+    LastAtOldAddress = "last_at_old_address" headed "last at old address" in Span: Deploys by Pace, Lower is better;
     /// Backends that had not exited within their grace, and were killed.
     KilledAtGrace = "killed_at_grace" headed "killed at grace" in Count of Backends: Deploys by Pace, Lower is better;
     /// Reloads of the balancer under load.

@@ -126,6 +126,7 @@ pub(super) fn variant(
     let read = section.read_among_others(document)?;
     check_target(&read, document);
     services::check(&read.value, document);
+    check_own(&read.value, document);
     let (load, mut variant) = (read.given("load"), read.value);
     check_sessions(load?, &variant.topology, &variant.traffic);
     let given = document.below("topology").and_then(|topology| topology.below("response_timeout"));
@@ -177,6 +178,17 @@ fn check_target(read: &Read<'_, Variant>, document: Item<'_>) {
         if let Err((message, help)) = possible(&entry.action, variant.target.as_ref()) {
             found.add(Problem::new(message, item.key()).help(help));
         }
+    }
+}
+
+/// A configuration of the user's names the servers that it has.
+fn check_own(variant: &Variant, document: Item<'_>) {
+    let Some(pool) = variant.topology.pools.iter().find(|pool| pool.discovery.is_some()) else { return };
+    if let (Some(name), Some(item)) = (variant.own.keys().next(), document.below("balancers")) {
+        let message =
+            format!("`{name}` is your own configuration, which rig does not teach to find `{}`", pool.name);
+        let help = "remove `discovery`, or run rig's own: `balancers: [haproxy, envoy]`";
+        document.found.add(Problem::new(message, item.key()).help(help));
     }
 }
 
@@ -239,16 +251,18 @@ fn check_sessions(load: Item<'_>, topology: &Topology, traffic: &Traffic) {
     }
 }
 
-/// A surge deploy needs as many addresses more than the pool has backends as it replaces at the same time.
+/// A surge deploy needs as many addresses more than the pool has backends as it replaces at the same time; one that gives each
+/// new generation a new address needs as many as the pool has backends.
 fn add_spares(variant: &mut Variant) {
-    let surges = variant.deploys().filter(|deploy| deploy.strategy == Strategy::Surge);
-    let surged: Vec<(String, Batch)> = surges.map(|deploy| (deploy.pool.clone(), deploy.batch)).collect();
+    let moves = variant.deploys().filter(|deploy| deploy.moves());
+    let at_once = |deploy: &Deploy| if deploy.new_address { Batch::All } else { deploy.batch };
+    let moved: Vec<(String, Batch)> = moves.map(|deploy| (deploy.pool.clone(), at_once(deploy))).collect();
     let pools = &mut variant.topology.pools;
     let mut taken: Vec<_> =
         pools.iter().flat_map(|pool| &pool.backends).map(|backend| backend.id.clone()).collect();
     for pool in pools.iter_mut() {
         let backends = pool.serving().count();
-        let of_this = surged.iter().filter(|(name, _)| *name == pool.name);
+        let of_this = moved.iter().filter(|(name, _)| *name == pool.name);
         let spares = of_this.map(|(_, batch)| batch.size(backends)).max().unwrap_or(0);
         for _ in 0..spares {
             let Some(spare) = spare(pool, &taken) else { break };

@@ -54,7 +54,9 @@ pub(crate) fn of(
             Component::Balancer => (component.to_string(), balancer.to_string()),
             Component::Worker => (component.to_string(), format!("a worker of {balancer}")),
             Component::Life(incarnation) => (incarnation.backend.clone(), incarnation.to_string()),
-            Component::Generator | Component::Rig | Component::Unknown(_) => return None,
+            Component::Generator | Component::DnsServer | Component::Rig | Component::Unknown(_) => {
+                return None;
+            }
         };
         let lost = dropped.iter().filter(|group| {
             group.source.phase == Phase::Died && group.source.backend.as_ref() == Some(&source)

@@ -115,6 +115,12 @@ pub fn read(cell: &CellSummary, metric: Metric, facet: Option<&str>) -> Result<f
             let each = after_signals(deploy()?)?;
             Ok(each.iter().filter_map(|it| it.last_ms).max_by(f64::total_cmp).unwrap_or(0.0))
         }
+        Metric::LastAtOldAddress => {
+            let each = deploy()?.replacements.iter().filter_map(|it| it.last_at_old_ms);
+            each.max_by(f64::total_cmp).ok_or_else(|| {
+                NoReading("no record was removed: it is told of deploys with `discovery`".to_owned())
+            })
+        }
         Metric::KilledAtGrace => {
             count(after_signals(deploy()?)?.iter().filter(|it| it.killed).count() as u64)
         }

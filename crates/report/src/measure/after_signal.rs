@@ -59,6 +59,24 @@ impl AfterSignal {
     }
 }
 
+/// When the balancer sent the last request to `old`, or to its address, after `from` and before a successor was launched there;
+/// `None`: it sent none.
+pub(crate) fn last_sent(
+    history: &[Event],
+    old: &Incarnation,
+    from: Nanos,
+    joined: &BTreeMap<RequestId, Traces<'_>>,
+) -> Option<Nanos> {
+    let is_successor = |event: &&Event| match &event.what {
+        Happening::Launched { component, .. } if event.at > from => {
+            component.life().is_some_and(|it| it.backend == old.backend)
+        }
+        _ => false,
+    };
+    let successor = under_load(history).iter().find(is_successor).map(|event| event.at);
+    sent_to(old, from, successor, joined).into_iter().max()
+}
+
 /// When the requests were sent that the balancer sent to `old`, or to its address, between the two: received by it, or tried
 /// there in vain. Those that another life at that address received are its own.
 fn sent_to(

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::analysis::evidence::{PROXIMITY, under_load};
 use crate::analysis::joined::Traces;
 use crate::analysis::phases::{Phases, Replacement};
-use crate::measure::after_signal::AfterSignal;
+use crate::measure::after_signal::{AfterSignal, last_sent};
 
 /// How long a deregistration may need until everyone in the balancer follows it.
 pub const LATE_WORD: Duration = Duration::from_millis(100);
@@ -106,6 +106,10 @@ pub struct ReplacementRecord {
     /// What the balancer sent it after its signal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after_signal: Option<AfterSignal>,
+    /// From the removal of its record to the last request that the balancer sent to it, or to its address, in milliseconds; 0: it
+    /// sent none; `None`: the balancer does not find it by DNS, or the record stayed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_at_old_ms: Option<f64>,
     /// What is known of its end and its successor.
     pub proof: ReplacementProof,
     /// The part of the traffic that the new generation got; `None`: the deploy did not come so far.
@@ -241,7 +245,10 @@ pub fn record(
         record.margin_ms = finished.last().map(|last| settled_by.millis_from(*last));
     }
     let serving = serving(joined);
-    let replacement = |r: &Replacement| replacement(r, history, joined, &serving);
+    let replacement = |r: &Replacement| {
+        let is_found = variant.topology.discovery_of(&r.old.backend).is_some();
+        replacement(r, history, joined, &serving, is_found)
+    };
     record.replacements = phases.replacements.iter().map(replacement).collect();
     let proved = record.replacements.iter().filter(|r| r.proof == ReplacementProof::Proved);
     record.replaced = proved.count() as u64;
@@ -289,6 +296,7 @@ fn replacement(
     history: &[Event],
     joined: &BTreeMap<RequestId, Traces<'_>>,
     serving: &BTreeSet<&Incarnation>,
+    is_found: bool,
 ) -> ReplacementRecord {
     let mut told = None;
     let mut deregistered = None;
@@ -346,10 +354,14 @@ fn replacement(
         drain_waited: last.map(|(from, last, _)| Span(last.since(from))).or(expired_after),
         drain_sure_ms: last.map(|(_, last, sure)| sure.millis_from(last)),
         arrivals_after_deregistration: deregistered.map(arrivals),
-        late_arrivals: deregistered.map_or(0, |at| arrivals(at + LATE_WORD)),
+        // A balancer that is told by DNS may go on until it asks again: how long it did is a figure.
+        late_arrivals: deregistered.filter(|_| !is_found).map_or(0, |at| arrivals(at + LATE_WORD)),
         in_flight_at_drained: drained.map(|at| in_flight(&r.old, at, joined)),
         drain_cut: cut,
         after_signal: AfterSignal::of(history, &r.old, joined),
+        last_at_old_ms: deregistered
+            .filter(|_| is_found)
+            .map(|from| last_sent(history, &r.old, from, joined).map_or(0.0, |last| last.millis_from(from))),
         proof: match (r.last, exited, reached || serving.contains(&r.new)) {
             (None, ..) => ReplacementProof::Unfinished,
             (_, false, _) => ReplacementProof::OldNotExited,

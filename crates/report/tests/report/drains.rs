@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use model::discovery::Discovery;
 use model::history::Happening;
 use model::outcome::{Cause, Stage};
 use model::plan::SavedPlan;
@@ -46,6 +47,26 @@ fn what_arrives_long_after_a_deregistration_was_not_deregistered() {
     assert_eq!(record.replacements[0].arrivals_after_deregistration, Some(1));
     assert_eq!(validity.verdict, Trust::Invalid);
     assert!(validity.reasons[0].contains("web-1/1 received 1 requests that were sent after"), "{validity:?}");
+}
+
+#[test]
+fn a_balancer_that_resolves_a_name_may_go_on_for_a_while_and_how_long_is_a_figure() {
+    let mut records = cell(DRAINED);
+    let id = records.requests.iter().find(|request| request.due >= ms(4020.0)).expect("there is one").id;
+    // The record was gone at 4,005 ms.
+    records.executions.push(execution(id.0, inc("web-1", 1), 4050.0, Some(4100.0)));
+    let told = summarise(&plan(), &records).deploy.expect("a deploy");
+    assert_eq!(told.replacements[0].last_at_old_ms, None, "it is told of each backend");
+    let mut plan = plan();
+    for pool in plan.variants.iter_mut().flat_map(|variant| &mut variant.topology.pools) {
+        pool.discovery = Some(Discovery::default());
+    }
+    let cell = summarise(&plan, &records);
+    let record = cell.deploy.as_ref().expect("a deploy");
+    let last = record.replacements[0].last_at_old_ms.expect("its record was removed");
+    assert!((44.0..46.0).contains(&last), "{last}");
+    assert_eq!(record.replacements[0].late_arrivals, 0);
+    assert_eq!(cell.validity.deploy.expect("its validity").verdict, Trust::Valid);
 }
 
 #[test]

@@ -94,7 +94,10 @@ fn whole(plan: &SavedPlan, variant: &str) -> CellSummary {
             last_ms: Some(290.0),
             killed: true,
         };
-        deploy.replacements.iter_mut().for_each(|it| it.after_signal = Some(after));
+        for replacement in &mut deploy.replacements {
+            replacement.after_signal = Some(after);
+            replacement.last_at_old_ms = Some(1900.0);
+        }
     }
     for figure in [
         &mut cell.cpu.balancer_us_per_request,

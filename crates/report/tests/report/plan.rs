@@ -45,6 +45,7 @@ fn variant(name: &str, drain: Drain) -> Variant {
         jwt_keys: JwtKeys::Same,
         batch: Batch::default(),
         termination: None,
+        new_address: false,
     };
     Variant {
         name: name.into(),
@@ -59,6 +60,7 @@ fn variant(name: &str, drain: Drain) -> Variant {
                 grace: model::topology::GRACE,
                 sessions: None,
                 service: None,
+                discovery: None,
             }],
             routes: vec![],
             listener: Listener::default(),

@@ -31,6 +31,7 @@ pub(crate) fn two_pools() -> SavedPlan {
             grace: model::topology::GRACE,
             sessions: None,
             service: None,
+            discovery: None,
         });
         topology.routes = vec![Route {
             name: "all".into(),

@@ -11,6 +11,8 @@ pub(crate) enum Agent {
     Load,
     /// Run a toy backend; its job comes on standard input
     Backend,
+    /// Run the DNS server of a cell; its job comes on standard input
+    Dns,
     /// Become a program that gets a signal when its parent dies
     Exec(Exec),
     /// Stop a process group when standard input ends, unless it says that this was done

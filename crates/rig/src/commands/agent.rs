@@ -14,6 +14,7 @@ pub(crate) fn perform(wanted: Agent) -> Result<ExitCode, Failure> {
     match wanted {
         Agent::Load => Ok(load::run()),
         Agent::Backend => Ok(backend::run()),
+        Agent::Dns => Ok(dns::run()),
         Agent::Pause => waiting()?.block_on(async {
             let mut terminated = signal(SignalKind::terminate()).map_err(Failure::environment)?;
             terminated.recv().await;

@@ -89,12 +89,20 @@ fn jobs(
         ..Choice::default()
     };
     let mut jobs = Vec::new();
+    // Of all bundled ones, some name none of them.
+    let (paths, others) = match scenarios {
+        [] => about(paths, wanted, balancers)?,
+        _ => (paths, Vec::new()),
+    };
+    let left_out =
+        |path: &Path| format!("no variant of {} runs on all of {}", path.display(), names(balancers));
+    others.iter().for_each(|path| tell(&format!("left out: {}", left_out(path))));
     for Planned { path, plan: whole, .. } in plans(&paths, &wanted.sets, &choice)? {
         let shared =
             whole.variants.iter().filter(|variant| balancers.iter().all(|k| variant.balancers.contains(k)));
         let shared: Vec<String> = shared.map(|variant| variant.name.clone()).collect();
         if shared.is_empty() {
-            let none = format!("no variant of {} runs on all of {}", path.display(), names(balancers));
+            let none = left_out(&path);
             if !scenarios.is_empty() {
                 return Err(Failure::usage(anyhow::anyhow!(none)));
             }
@@ -107,6 +115,22 @@ fn jobs(
         }
     }
     Ok(jobs)
+}
+
+/// Those of `paths` that some of the balancers can be asked, and those that none can.
+fn about(
+    paths: Vec<PathBuf>,
+    wanted: &Compare,
+    balancers: &[BalancerName],
+) -> Result<(Vec<PathBuf>, Vec<PathBuf>), Failure> {
+    let whole = plans(&paths, &wanted.sets, &Choice::default())?;
+    let asks = |plan: &SavedPlan| {
+        let known = plan.balancers();
+        balancers.iter().any(|chosen| known.iter().any(|name| chosen.means(name) || name.means(chosen)))
+    };
+    let (about, others): (Vec<_>, Vec<_>) = whole.into_iter().partition(|planned| asks(&planned.plan));
+    let paths = |of: Vec<Planned>| of.into_iter().map(|planned| planned.path).collect();
+    Ok((paths(about), paths(others)))
 }
 
 fn names(balancers: &[BalancerName]) -> String {

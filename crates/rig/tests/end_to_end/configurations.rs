@@ -18,7 +18,7 @@ load: { rate: 100/s, for: 10s }
 "#;
 
 /// Each case is set on top of the scenario.
-const CASES: [(&str, &[&str]); 22] = [
+const CASES: [(&str, &[&str]); 23] = [
     ("defaults", &[]),
     ("least connections", &["topology.balance=least_connections"]),
     ("two choices", &["topology.balance=two_choices"]),
@@ -65,6 +65,10 @@ const CASES: [(&str, &[&str]); 22] = [
         "no route for all",
         &["topology.routes={ on: { path: /, header: { a: \"1\" }, to: in } }", "load.headers={ A: \"1\" }"],
     ),
+    (
+        "a pool that is found by DNS beside one that is not",
+        &["topology.pools.404.discovery={ dns: { ttl: 5s } }", "topology.retries={ tries: 3 }"],
+    ),
     ("TLS that ends here", &["topology.listener={ tls: terminate }"]),
     ("TLS on both sides", &["topology.listener={ tls: reencrypt }", "load.resumption=off"]),
     ("TLS that passes through", &["topology.listener={ layer: 4, tls: passthrough }"]),
@@ -88,7 +92,7 @@ const CASES: [(&str, &[&str]); 22] = [
 
 #[test]
 fn nginx_accepts_what_is_rendered_for_it() {
-    every_case_is_accepted(Nginx, &[], |directory| {
+    every_case_is_accepted(Nginx, &["discovery"], |directory| {
         let main = directory.join("nginx.conf");
         let log = directory.join("error.log");
         // `rig render` runs no nginx, which would say whether `stream` is a module of its own: Debian's is.
@@ -158,7 +162,7 @@ exit 1"#;
 
 #[test]
 fn traefik_accepts_what_is_rendered_for_it() {
-    every_case_is_accepted(Traefik, &["least_connections", "limits"], |directory| {
+    every_case_is_accepted(Traefik, &["least_connections", "limits", "discovery"], |directory| {
         let mut command = Command::new("sh");
         command.args(["-c", TRAEFIK_SERVES]).arg(program::of(Traefik)).arg(directory);
         command

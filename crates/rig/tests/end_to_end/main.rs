@@ -10,6 +10,7 @@ mod broken_scenarios;
 mod busy_machine;
 mod configurations;
 mod deaths;
+mod discovery;
 mod docker;
 mod doctor;
 mod edges;

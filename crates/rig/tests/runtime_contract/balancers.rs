@@ -43,7 +43,7 @@ pub(crate) struct Balancer {
 
 /// An nginx that answers by itself, and its directory.
 pub(crate) async fn nginx<R: Runtime>(bench: &Bench<R>) -> (Balancer, PathBuf) {
-    let order = PodOrder { name: "balancer", ports: 1, reach: Reach::People(None) };
+    let order = PodOrder { name: "balancer", ports: 1, reach: Reach::People(None), port: None };
     let pod = bench.runtime.pod(order).await.unwrap();
     let directory = bench.directory("balancer");
     configure(&bench.runtime, &directory, pod.addresses[0], "first");

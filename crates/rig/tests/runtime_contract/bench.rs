@@ -100,7 +100,7 @@ impl<R: Runtime> Bench<R> {
 
     /// A pod for a backend.
     pub(crate) async fn pod(&self, name: &str) -> Pod {
-        self.runtime.pod(PodOrder { name, ports: 1, reach: Reach::Cell }).await.unwrap()
+        self.runtime.pod(PodOrder { name, ports: 1, reach: Reach::Cell, port: None }).await.unwrap()
     }
 
     /// A new directory for a component.

@@ -151,7 +151,11 @@ pub(crate) async fn an_agent_follows_its_controller<R: Runtime>(bench: &Bench<R>
 pub(crate) async fn people_have_a_way_in<R: Runtime>(bench: &Bench<R>) {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     for (name, wanted) in [("web-1", Some(free)), ("web-2", None)] {
-        let pod = bench.runtime.pod(PodOrder { name, ports: 2, reach: Reach::People(wanted) }).await.unwrap();
+        let pod = bench
+            .runtime
+            .pod(PodOrder { name, ports: 2, reach: Reach::People(wanted), port: None })
+            .await
+            .unwrap();
         assert_eq!(pod.addresses.len(), 2);
         let entrance = pod.published.unwrap_or(pod.addresses[0]);
         assert!(entrance.ip().is_loopback(), "{entrance} is open to the world");
@@ -165,7 +169,7 @@ pub(crate) async fn people_have_a_way_in<R: Runtime>(bench: &Bench<R>) {
 pub(crate) async fn a_taken_listener_is_named<R: Runtime>(bench: &Bench<R>) {
     let stranger = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
     let taken = stranger.local_addr().unwrap();
-    let order = PodOrder { name: "balancer", ports: 1, reach: Reach::People(Some(taken)) };
+    let order = PodOrder { name: "balancer", ports: 1, reach: Reach::People(Some(taken)), port: None };
     let error = with_help(&bench.runtime.pod(order).await.unwrap_err());
     assert!(error.starts_with(&format!("{taken} ")) && error.contains("--listen"), "{error}");
 }

@@ -101,7 +101,8 @@ fn two_cells_at_once_have_networks_of_their_own() {
 fn two_pods_of_one_name_are_refused() {
     in_containers(async |bench| {
         bench.pod("web-1").await;
-        let again = bench.runtime.pod(PodOrder { name: "web-1", ports: 1, reach: Reach::Cell }).await;
+        let again =
+            bench.runtime.pod(PodOrder { name: "web-1", ports: 1, reach: Reach::Cell, port: None }).await;
         let error = again.unwrap_err().to_string();
         assert!(error.starts_with("the Docker engine could not create the container rig-"), "{error}");
         assert!(error.contains("is already in use"), "{error}");
@@ -139,7 +140,8 @@ fn an_address_that_a_stranger_has_in_the_cells_network_is_an_error() {
         let stranger = docker.create_container(None, stranger).await.unwrap().id;
         docker.start_container(&stranger, None::<StartContainerOptions>).await.unwrap();
 
-        let second = bench.runtime.pod(PodOrder { name: "web-2", ports: 1, reach: Reach::Cell }).await;
+        let second =
+            bench.runtime.pod(PodOrder { name: "web-2", ports: 1, reach: Reach::Cell, port: None }).await;
         let removal = RemoveContainerOptionsBuilder::default().force(true).build();
         docker.remove_container(&stranger, Some(removal)).await.unwrap();
         let error = second.unwrap_err().to_string();

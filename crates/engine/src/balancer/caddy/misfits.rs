@@ -45,7 +45,13 @@ pub(super) fn misfits(file: &ConfigFile, site: &Site, topology: &Topology) -> Ve
         "rig would have no access log to read",
         "write `output file \"{{ directory }}/access.log\"` in the site's `log`, and keep its `log_append`s",
     );
-    let named = |address: &str| all.iter().any(|it| it.words.iter().any(|word| word == address));
+    let says = |text: &str| all.iter().any(|it| it.text() == text);
+    let resolved = |address: &str| {
+        let parts = address.split_once(':');
+        parts.is_some_and(|(host, port)| says(&format!("name {host}")) && says(&format!("port {port}")))
+    };
+    let named =
+        |address: &str| all.iter().any(|it| it.words.iter().any(|word| word == address)) || resolved(address);
     let lacking = unnamed(topology, site, named);
     if !lacking.is_empty() {
         let what = format!("no upstream has the address of {}", lacking.join(", "));

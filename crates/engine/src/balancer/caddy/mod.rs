@@ -98,7 +98,8 @@ impl Balancer for Caddy {
             // It makes the directory that requests look into.
             ConfigFile::new("drain/.keep", ""),
         ];
-        let all = topology.pools.iter().flat_map(|pool| &pool.backends);
+        let flagged = topology.pools.iter().filter(|pool| pool.discovery.is_none());
+        let all = flagged.flat_map(|pool| &pool.backends);
         let out = all.filter(|backend| rotation.of(&backend.id) != Standing::In);
         files.extend(out.map(|backend| ConfigFile::new(flag(&backend.id), "")));
         files.extend(topology.routes.iter().flat_map(shares));
@@ -188,13 +189,18 @@ fn configuration(
             left.map(|id| site.address_of(id).to_string()).collect::<Vec<_>>().join(" ")
         };
         // One at most: of each pool a deploy has one backend out at a time.
-        let without = pool.backends.iter().map(|it| it.id.as_str());
+        let flagged = pool.backends.iter().filter(|_| pool.discovery.is_none());
+        let without = flagged.map(|it| it.id.as_str());
         let without = without.map(|id| context! { backend => id, upstreams => upstreams(Some(id)) });
         context! {
             n,
             name => &pool.name,
             policy => policy(topology, pool),
-            upstreams => upstreams(None),
+            upstreams => if pool.discovery.is_none() { upstreams(None) } else { String::new() },
+            discovery => site.discovered(pool).map(|it| {
+                let server = it.server.to_string();
+                context! { server, name => &it.name, port => it.port, refresh => it.seconds() }
+            }),
             without => without.collect::<Vec<_>>(),
         }
     });

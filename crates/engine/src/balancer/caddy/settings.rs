@@ -52,6 +52,14 @@ fn settings(it: &Rendered<'_>) -> Vec<Setting> {
             &it.built_in("not in a new configuration, SIGUSR1"),
         ),
     ];
+    if topology.is_discovered() {
+        let found = read.proxies(
+            &["dynamic", "refresh", "resolvers"],
+            "upstreams by name are resolved at each connection",
+        );
+        let aside = "it does not look at the TTL, and does not probe what it finds";
+        settings.push(setting("discovery", format!("{found}; {aside}")));
+    }
     settings.extend(tls::settings(
         it.variant,
         &format!(

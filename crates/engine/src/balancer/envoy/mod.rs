@@ -180,7 +180,12 @@ fn files(
         .iter()
         .map(|pool| {
             let path = site.directory.join(endpoints_path(&pool.name)).display().to_string();
-            context! { name => &pool.name, endpoints => path }
+            let discovery = site.discovered(pool).map(|it| {
+                let [server, host] =
+                    [(it.server.ip().to_string(), it.server.port()), (it.name.clone(), it.port)];
+                context! { server, host, ttl => it.seconds() }
+            });
+            context! { name => &pool.name, endpoints => path, discovery }
         })
         .collect();
     let values = context! {
@@ -222,7 +227,7 @@ fn files(
     if !is_layer4(topology) {
         files.push(routes(topology, templates)?);
     }
-    for pool in &sets {
+    for pool in sets.iter().filter(|pool| pool.discovery.is_none()) {
         files.push(endpoints(topology, site, &pool.name, rotation, templates)?);
     }
     Ok(files)

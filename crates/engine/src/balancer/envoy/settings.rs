@@ -68,6 +68,11 @@ fn settings(it: &Rendered<'_>) -> Vec<Setting> {
         // By a file of its own, which rig replaces.
         deregistration(it.variant, "EDS health_status DRAINING", "(no reload)"),
     ];
+    if topology.is_discovered() {
+        let keys = ["type", "respect_dns_ttl", "dns_refresh_rate", "ignore_health_on_host_removal"];
+        let found = keys.map(|key| of_clusters(&format!("/{key}"), "its default"));
+        settings.push(setting("discovery", found.join(", ")));
+    }
     if layer4 {
         let silence = format!("{} (silence both ways)", of_filters("/idle_timeout", "1h"));
         settings.extend(["client_keepalive", "response_timeout"].map(|name| setting(name, silence.clone())));

@@ -35,7 +35,8 @@ pub(super) fn misfits(file: &ConfigFile, site: &Site, topology: &Topology) -> Ve
         let fix = "write `log stdout format raw daemon` and keep the log-format";
         found.push(Misfit::lacks(file, "rig would have no access log to read", fix));
     }
-    let lacking = unnamed(topology, site, |address| any("server", address));
+    let lacking =
+        unnamed(topology, site, |address| any("server", address) || any("server-template", address));
     if !lacking.is_empty() {
         let what = format!("no server has the address of {}", lacking.join(", "));
         found.push(Misfit::lacks(file, what, "build the backends from {{ pools }}"));

@@ -111,7 +111,15 @@ impl Balancer for Haproxy {
                         }
                     })
                     .collect();
-                context! { name => &pool.name, servers, sticky => topology.sticky_cookie(&pool.name).map(insert) }
+                let discovery = site.discovered(pool).map(|it| {
+                    context! {
+                        server => it.server.to_string(),
+                        host => format!("{}:{}", it.name, it.port),
+                        ttl => it.seconds(),
+                        most => it.most,
+                    }
+                });
+                context! { name => &pool.name, servers, discovery, sticky => topology.sticky_cookie(&pool.name).map(insert) }
             })
             .collect();
         let splits = map(topology);
@@ -123,6 +131,7 @@ impl Balancer for Haproxy {
             listener => site.listener.to_string(),
             admin => site.admin.display().to_string(),
             tls => tls::values(topology, site),
+            discovered => topology.is_discovered(),
             hard_stop_after => hard_stop_after(topology),
             response_timeout_ms => server_timeout(topology).whole_millis(),
             silence_ms => silence(topology).whole_millis(),
@@ -336,7 +345,13 @@ fn read_statistics(answer: &str, site: &Site) -> Result<View, ViewError> {
     };
     let (server, current, status) = (column("svname")?, column("scur")?, column("status")?);
     let address = column("addr").ok();
+    // A place in which a name has put nobody is no backend.
+    let is_known = |line: &&str| {
+        let at = address.and_then(|place| line.split(',').nth(place)).unwrap_or_default();
+        site.names.is_none() || site.backend_at(at) != at
+    };
     let views: Vec<BackendView> = lines
+        .filter(is_known)
         .map(|line| {
             let fields: Vec<&str> = line.split(',').collect();
             let field = |place: usize| fields.get(place).copied().unwrap_or_default();

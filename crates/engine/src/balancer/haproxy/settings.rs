@@ -56,6 +56,15 @@ fn settings(it: &Rendered<'_>) -> Vec<Setting> {
         // Through its socket, whatever its file says.
         deregistration(it.variant, "set server POOL/BACKEND state drain", "(no reload)"),
     ];
+    if topology.is_discovered() {
+        let servers = read.words_of("server-template", &["resolvers", "init-addr"]);
+        let asks = read.of_sections(
+            "resolvers",
+            &["timeout resolve", "hold valid", "hold obsolete"],
+            "every second",
+        );
+        settings.push(setting("discovery", format!("{servers}; {asks}; it does not look at the TTL")));
+    }
     settings.extend(tls::settings(
         it.variant,
         &format!(
@@ -120,6 +129,15 @@ impl ConfigView<'_> {
         self.in_force(&["frontend", "listen"], keywords, does)
     }
 
+    /// The lines with these keywords, of each section of that kind.
+    fn of_sections(&self, kind: &str, keywords: &[&str], does: &str) -> String {
+        let said = |section: &ConfigSection| {
+            let lines = section.lines.iter().filter(|line| keywords.iter().any(|keyword| line.is(keyword)));
+            lines.map(ConfigLine::text).collect::<Vec<_>>().join("; ")
+        };
+        forms(self.0.iter().filter(|section| section.kind == kind).map(said), default("HAProxy", does))
+    }
+
     fn global(&self, keyword: &str, does: &str) -> String {
         let lines = self.0.iter().filter(|it| it.kind == "global").flat_map(|it| &it.lines);
         forms(lines.filter(|line| line.is(keyword)).map(ConfigLine::text), default("HAProxy", does))
@@ -133,7 +151,8 @@ impl ConfigView<'_> {
             let inherited = defaults.iter().flat_map(|it| &it.lines).filter(is_default);
             let inherited: Vec<&ConfigLine> =
                 inherited.chain(section.lines.iter().filter(is_default)).collect();
-            for server in section.lines.iter().filter(|line| line.is("server")) {
+            let is_server = |line: &&ConfigLine| line.is("server") || line.is("server-template");
+            for server in section.lines.iter().filter(is_server) {
                 let held = words.iter().filter_map(|word| {
                     let lines = std::iter::once(server).chain(inherited.iter().rev().copied());
                     lines.into_iter().find_map(|line| parameter(line, word))

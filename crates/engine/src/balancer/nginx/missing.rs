@@ -1,10 +1,14 @@
 //! What nginx, open source, can't do.
 
 use model::catalog::{Capability, Lack};
+use model::version::Version;
 
 use super::sticky::STICKY_SINCE;
 
 pub(super) const PASSIVE_ONLY: &str = "nginx OSS has passive checks only";
+/// The first version whose open-source edition has `server … resolve`
+/// (<https://nginx.org/en/docs/http/ngx_http_upstream_module.html#resolve>).
+const RESOLVE_SINCE: Version = Version::patch(1, 27, 3);
 /// <https://nginx.org/en/docs/http/ngx_http_upstream_module.html#queue>
 const NO_QUEUE: &str =
     "nginx OSS has no queue: where every server has max_conns requests, the next one is answered 502";
@@ -24,6 +28,11 @@ pub(super) const MISSING: &[Lack] = &[
     Lack::always(Capability::BoundedQueue, NO_QUEUE),
     Lack::always(Capability::QueueTimeout, NO_QUEUE),
     Lack::always(Capability::MaxEjection, "nginx may eject every backend but the last"),
+    Lack::until(
+        RESOLVE_SINCE,
+        Capability::DnsDiscovery,
+        "nginx OSS before 1.27.3 resolves the name of a server once, when it starts",
+    ),
     Lack::until(
         STICKY_SINCE,
         Capability::BalanceBesideSticky,

@@ -19,7 +19,9 @@ use model::catalog::Lack;
 use model::component::ExitStatus;
 use model::history::Setting;
 use model::timeline::{Deregister, Keeps};
-use model::topology::{Balance, Limits, PassiveHealth, Pool, Retries, Route, Topology, UpstreamKeepalive};
+use model::topology::{
+    Backend, Balance, Limits, PassiveHealth, Pool, Retries, Route, Topology, UpstreamKeepalive,
+};
 use model::version::Version;
 
 use self::missing::{MISSING, PASSIVE_ONLY};
@@ -98,7 +100,9 @@ impl Balancer for Nginx {
             ConfigFile::new("tmp/.keep", ""),
             ConfigFile::new("drain/.keep", ""),
         ];
-        for backend in topology.pools.iter().flat_map(|pool| &pool.backends) {
+        for backend in
+            topology.pools.iter().filter(|pool| pool.discovery.is_none()).flat_map(|pool| &pool.backends)
+        {
             if rotation.of(&backend.id) != Standing::In {
                 files.push(ConfigFile::new(flag(&backend.id), ""));
             }
@@ -280,7 +284,8 @@ fn configuration(
             let algorithm = &sticky::algorithm_of(topology, pool, site);
             let whole =
                 context! { name => &pool.name, algorithm, servers => servers(pool, None, site, down) };
-            let without = pool.backends.iter().filter(|_| !is_layer4(topology)).map(|absent| {
+            let flagged = |_: &&Backend| !is_layer4(topology) && pool.discovery.is_none();
+            let without = pool.backends.iter().filter(flagged).map(|absent| {
                 let servers = servers(pool, Some(&absent.id), site, down);
                 context! { name => upstream_without(&pool.name, &absent.id), algorithm, servers }
             });
@@ -321,6 +326,7 @@ fn configuration(
         descriptors => u64::from(site.connections) * 2 + 1024,
         listener => site.listener.to_string(),
         tls => tls::values(topology, site),
+        resolver => site.names.map(|server| server.to_string()),
         keepalive_timeout => keepalive(topology),
         response_timeout_ms => topology.response_timeout.whole_millis(),
         keeps_upstreams => topology.upstream_keepalive == UpstreamKeepalive::On,
@@ -345,14 +351,16 @@ fn next_upstream_at_layer4(retries: Retries) -> String {
 /// The servers of `pool` without `absent`. One at most: of each pool a deploy has one backend out at a time. nginx
 /// refuses an upstream without servers, so the only backend of a pool stands there as `down` when it is absent.
 fn servers(pool: &Pool, absent: Option<&str>, site: &Site, down: impl Fn(&str) -> bool) -> Vec<Value> {
+    let server = |address: String, resolve: bool, down: bool| context! { address, resolve, down };
+    if let Some(found) = site.discovered(pool) {
+        return vec![server(format!("{}:{}", found.name, found.port), true, false)];
+    }
     let alone = pool.backends.len() == 1;
     pool.backends
         .iter()
         .map(|b| (b.id.as_str(), absent == Some(b.id.as_str())))
         .filter(|(_, is_absent)| alone || !is_absent)
-        .map(|(id, is_absent)| {
-            context! { address => site.address_of(id).to_string(), down => is_absent || down(id) }
-        })
+        .map(|(id, is_absent)| server(site.address_of(id).to_string(), false, is_absent || down(id)))
         .collect()
 }
 

@@ -24,7 +24,8 @@ fn location(topology: &Topology, path: &str) -> Value {
     let flags = |(pool, n): (&Pool, i32)| {
         let flag =
             |b: &Backend| context! { file => flag(&b.id), upstream => upstream_without(&pool.name, &b.id) };
-        context! { n, name => &pool.name, flags => pool.backends.iter().map(flag).collect::<Vec<_>>() }
+        let flagged = pool.backends.iter().filter(|_| pool.discovery.is_none());
+        context! { n, name => &pool.name, flags => flagged.map(flag).collect::<Vec<_>>() }
     };
     let pools = topology.pools.iter().zip(0..).filter(|(pool, _)| reachable(&pool.name));
     let to = |(n, route): (usize, &Route)| route.to.only().map_or(format!("$to_{n}"), str::to_owned);

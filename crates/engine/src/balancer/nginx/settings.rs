@@ -64,6 +64,14 @@ fn settings(it: &Rendered<'_>) -> Vec<Setting> {
             None => it.built_in("server … down in a new configuration, SIGHUP"),
         },
     ));
+    if topology.is_discovered() {
+        let resolver = read.in_force(&["resolver"], "no resolver");
+        let servers = read.servers(&["resolve"], "resolved once, at the start");
+        settings.push(setting(
+            "discovery",
+            format!("{resolver} server … {servers}: it asks again when the TTL is over"),
+        ));
+    }
     settings.extend(tls_settings(it, &read));
     if !layer4 {
         let header = |header: &HeaderMatch| {

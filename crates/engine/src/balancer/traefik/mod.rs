@@ -74,6 +74,10 @@ impl Balancer for Traefik {
                     Capability::BackendLimit,
                     "Traefik's inFlightReq counts the requests of a router, not those of a server",
                 ),
+                Lack::always(
+                    Capability::DnsDiscovery,
+                    "Traefik has no provider that resolves a name: its servers stand in its file, or come from an orchestrator",
+                ),
                 Lack::always(Capability::MaxEjection, "Traefik may hold every server to be down"),
             ]
         }

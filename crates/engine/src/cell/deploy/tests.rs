@@ -166,6 +166,7 @@ fn pool(serving: usize, spares: usize) -> Pool {
         grace: Span::millis(30_000),
         sessions: None,
         service: None,
+        discovery: None,
     }
 }
 
@@ -189,6 +190,7 @@ fn wanted(drain: Drain) -> Deploy {
         jwt_keys: JwtKeys::Same,
         batch: Batch::default(),
         termination: None,
+        new_address: false,
     }
 }
 

@@ -101,7 +101,10 @@ impl<R: Runtime> Against<'_, R> {
         self.runtime.open(&[&own]).await?;
         let tls = self.tls(variant);
         let way = way::find(self.target, tls.as_ref(), variant, self.recorder).await?;
-        let pod = self.runtime.pod(PodOrder { name: "generator", ports: 0, reach: Reach::Cell }).await?;
+        let pod = self
+            .runtime
+            .pod(PodOrder { name: "generator", ports: 0, reach: Reach::Cell, port: None })
+            .await?;
         let idle = generator::launch(self.runtime, self.recorder, &pod, &scratch.join("generator")).await?;
         stages.ended(CellStage::Launch);
         let job = LoadJob {

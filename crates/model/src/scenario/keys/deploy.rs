@@ -26,6 +26,7 @@ pub(super) fn deploy<'s>(stage: &Rc<ActedUpon<'s>>) -> Form<'s, Deploy> {
         jwt_keys: JwtKeys::default(),
         batch: Batch::default(),
         termination: None,
+        new_address: false,
     };
     let size = |batch: &Batch| match batch {
         Batch::Of(size) => Some(*size),
@@ -88,6 +89,12 @@ pub(super) fn deploy<'s>(stage: &Rc<ActedUpon<'s>>) -> Form<'s, Deploy> {
             &mut it.strategy
         })
         .about("The old backend ends first, or the new one starts first.")
+        .key("new_address", words([("true", true), ("false", false)]), |it| &mut it.new_address)
+        .about(
+            "Whether each new generation gets an address that none had before, and leaves the old one empty, as pods do. With \
+             `discovery` of the pool.",
+        )
+        .explained_if(|it| it.new_address)
         .key(
             "batch",
             number(1..=BACKENDS as u64).map(Batch::Of, size).or_words([("all", Batch::All)], "a number of backends"),
@@ -120,6 +127,7 @@ pub(super) fn deploy<'s>(stage: &Rc<ActedUpon<'s>>) -> Form<'s, Deploy> {
         .form(
             move |read| {
                 check_pool(&read, &stage);
+                check_discovery(&read, &stage);
                 check_termination(&read, &stage)?;
                 check_drain(&read, &stage);
                 Some(read.value)
@@ -142,7 +150,8 @@ fn check_pool(read: &Read<'_, Deploy>, stage: &ActedUpon<'_>) {
     }
     // That an outage follows is a lesson that somebody may want; that nothing could follow the drain is not.
     let at_once = serving.map_or(1, |serving| deploy.batch.size(serving));
-    if let (Some(item), true) = (read.given("batch"), at_once > 1 && deploy.tells_the_balancer()) {
+    let told = deploy.tells_the_balancer() && !is_discovered(deploy, stage);
+    if let (Some(item), true) = (read.given("batch"), at_once > 1 && told) {
         let live = deploy.deregister == Deregister::Live && stage.topology.listener.layer == Layer::Seven;
         if live {
             let what = "take several backends out while it runs";
@@ -160,6 +169,41 @@ fn check_pool(read: &Read<'_, Deploy>, stage: &ActedUpon<'_>) {
              addresses of their own, `load: { users: { count: 60, identity: source_address } }`, \
              or choose another `balance`";
         item.found.add(problem.help(why));
+    }
+}
+
+/// Whether the balancer finds the backends of the deploy's pool by itself.
+fn is_discovered(deploy: &Deploy, stage: &ActedUpon<'_>) -> bool {
+    stage.topology.pool(&deploy.pool).is_some_and(|pool| pool.discovery.is_some())
+}
+
+/// Where the balancer finds backends by itself, it hears of a deploy in no other way.
+fn check_discovery(read: &Read<'_, Deploy>, stage: &ActedUpon<'_>) {
+    let deploy = &read.value;
+    let found = read.item.found;
+    if !is_discovered(deploy, stage) {
+        if let Some(item) = read.given("new_address").filter(|_| deploy.new_address) {
+            let message =
+                format!("the balancer would not find a new address: `{}` has no `discovery`", deploy.pool);
+            found.add(
+                item.wrong(message)
+                    .help("add `discovery: { dns: { ttl: 5s } }` to the pool, or use `strategy: surge`"),
+            );
+        }
+        return;
+    }
+    if let Some(item) = read.given("deregister") {
+        let message =
+            format!("`deregister` means nothing where the balancer finds `{}` by itself", deploy.pool);
+        found.add(
+            Problem::new(message, item.key()).help("its `discovery` is how it hears that a backend leaves"),
+        );
+    }
+    if let Some(item) = read.given("drain").filter(|_| deploy.drain == Drain::Auto) {
+        let message = "`drain: auto` does not know how long the balancer uses an answer that it has";
+        found.add(
+            item.wrong(message).help("say how long: the `ttl` and the slowest request, such as `drain: 8s`"),
+        );
     }
 }
 
@@ -241,11 +285,11 @@ fn check_termination(read: &Read<'_, Deploy>, stage: &ActedUpon<'_>) -> Option<(
         item.found.add(item.wrong(message).help(help));
     }
     let never = deploy.termination.is_some_and(|it| it.told_after == ToldAfter::Never);
-    if never && stage.topology.health_check.is_none() && deploy.strategy == Strategy::Surge {
+    if never && stage.topology.health_check.is_none() && deploy.moves() {
         let message =
             "`told_after: never` leaves every replaced address to the balancer's probes, and it has none";
-        item.found
-            .add(told.wrong(message).help("give the topology a `health_check`, or use `strategy: in_place`"));
+        let help = "give the topology a `health_check`, or replace backends at their addresses: no `strategy: surge`, no `new_address`";
+        item.found.add(told.wrong(message).help(help));
     }
     Some(())
 }
@@ -265,7 +309,7 @@ fn check_drain(read: &Read<'_, Deploy>, stage: &ActedUpon<'_>) {
         let problem = Problem::new(format!("`{}` means nothing with {beside}", item.name), item.key());
         item.found.add(problem.help(format!("a variant removes it with `{}: null`", item.name)));
     }
-    if deploy.tells_the_balancer() {
+    if deploy.tells_the_balancer() && !is_discovered(deploy, stage) {
         let (capability, what) = match deploy.deregister {
             Deregister::Live if stage.topology.listener.layer == Layer::Four => {
                 let what = "take a backend out while it runs, at layer 4";

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use super::service;
+use crate::discovery::Discovery;
 use crate::scenario::form::{Form, either, list, named, number, path, quantity, share, words};
 use crate::scenario::limits;
 use crate::scenario::problem::Problem;
@@ -55,8 +56,15 @@ fn pool<'s>(name: &str) -> Form<'s, Pool> {
     let backend = default_backend();
     let kept = |sessions: Sessions| (sessions.name(), Some(sessions));
     let (backends, health_path) = (Vec::new(), topology::health_path());
-    let pool =
-        Pool { name: name.to_owned(), backends, health_path, grace: GRACE, sessions: None, service: None };
+    let pool = Pool {
+        name: name.to_owned(),
+        backends,
+        health_path,
+        grace: GRACE,
+        sessions: None,
+        service: None,
+        discovery: None,
+    };
     let start = Common { pool, backend: backend.clone(), service: OwnService::none() };
     let of_all = behaviour(Section::loose(backend.clone())).unexplained();
     Section::new("pool", "Interchangeable backends.", start)
@@ -81,6 +89,11 @@ fn pool<'s>(name: &str) -> Form<'s, Pool> {
             "How long a backend that a deploy ends may take to exit before it gets SIGKILL: from its SIGTERM on, with \
              `told_after` from the beginning of `pre_stop` on.",
         )
+        .maybe("discovery", discovery(), |it| &mut it.pool.discovery)
+        .about(
+            "How the balancer finds its backends, if its configuration does not name them. A deploy then changes what the cell's \
+             DNS server answers, and the balancer follows when it asks again.",
+        )
         .include(of_all, |it| &mut it.backend)
         .include(service::service(), |it| &mut it.service)
         .explained_first(&["health_path", "sessions"])
@@ -99,6 +112,26 @@ fn pool<'s>(name: &str) -> Form<'s, Pool> {
                 Some(Common { pool: pool.clone(), backend: backend.clone(), service })
             },
         )
+}
+
+fn discovery<'s>() -> Form<'s, Discovery> {
+    let whole = |item: Item<'_>, ttl: &Span| {
+        if ttl.0.subsec_nanos() > 0 {
+            item.found
+                .add(item.wrong("`ttl` is in whole seconds, as records have it").help("write `1s` or more"));
+        }
+    };
+    let dns = Section::new("dns", "The name of the pool, which has an A record for each backend.", Discovery::default())
+        .key("ttl", quantity(Span::millis(1000)..=Span::millis(300_000)).checked(whole), |it| &mut it.ttl)
+        .about("How long an answer may be used: the TTL of the records, and how often balancers ask that don't look at it.")
+        .on_a_line()
+        .whole();
+    Section::new("discovery", "How a balancer finds backends.", Discovery::default())
+        .key("dns", dns, |it| it)
+        .about("By DNS.")
+        .required()
+        .on_a_line()
+        .whole()
 }
 
 fn counted(pool: &str, backends: u64, common: &Backend) -> Vec<Backend> {
@@ -138,7 +171,7 @@ fn backend<'s>(common: Backend) -> Form<'s, Backend> {
 }
 
 fn spare(backend: &Backend) -> Option<String> {
-    backend.spare.then(|| format!("{}: a spare, which the surge deploy adds", backend.id))
+    backend.spare.then(|| format!("{}: a spare, which the deploy adds", backend.id))
 }
 
 /// The backends of a service of the user's, which has none of the keys of rig's own.

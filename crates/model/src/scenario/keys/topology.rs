@@ -51,6 +51,7 @@ pub(crate) fn of_target(target: &Target) -> Topology {
         grace: topology::GRACE,
         sessions: None,
         service: None,
+        discovery: None,
     };
     let pools = if target.backends.is_empty() { Vec::new() } else { vec![pool] };
     Topology { pools, health_check: None, ..nothing() }
@@ -199,6 +200,7 @@ pub(crate) fn topology<'s>(balancers: Balancers<'s>) -> Form<'s, Topology> {
             check_health(&mut read);
             check_ejection(&read, &all);
             check_balance(read.given("balance"), &read.value, &all);
+            check_discovery(&read, &all);
             Some(read.value)
         },
         |topology| Some(topology.clone()),
@@ -288,5 +290,35 @@ fn check_health(read: &mut Read<'_, Topology>) {
         );
         let help = format!("add `health_path: {path}` to the pool, or probe `{health_path}`");
         item.found.add(Problem::new(message, item.key()).help(help));
+    }
+}
+
+/// What a pool that is found by its name can't have, and who can't find it.
+fn check_discovery(read: &Read<'_, Topology>, balancers: &Balancers<'_>) {
+    let topology = &read.value;
+    for pool in topology.pools.iter().filter(|pool| pool.discovery.is_some()) {
+        let at = read.given("pools").and_then(|pools| pools.below(&pool.name)?.below("discovery"));
+        let Some(item) = at else { continue };
+        balancers.must(Capability::DnsDiscovery, "find backends by DNS", &item);
+        let name = &pool.name;
+        let wrong = |message: String, help: &str| {
+            item.found.add(Problem::new(message, item.key()).help(help.to_owned()))
+        };
+        if topology.listener.layer == Layer::Four {
+            let message =
+                format!("at layer 4 all pools are one set, and `{name}` would be found by a name of its own");
+            wrong(message, "discovery goes with `listener: { layer: 7 }`");
+        }
+        if topology.sticky_cookie(name).is_some() {
+            let message =
+                format!("a cookie would name a server of `{name}`, and what is found by DNS has no name");
+            wrong(message, "remove `sticky` from its routes, or `discovery` from the pool");
+        }
+        if pool.service.is_some() {
+            let message = format!(
+                "`{name}` is your own service, of which rig can't tell whether it has requests in hand"
+            );
+            wrong(message, "discovery goes with rig's own backends");
+        }
     }
 }

@@ -7,12 +7,13 @@ use crate::compose::table::{Align, Cell, Column, Table};
 use crate::figure::catalogue::{Figure, figures};
 use crate::figure::spread::spread;
 use crate::judge::verdict::RunSummary;
+use crate::measure::deploy::DeployRecord;
 use crate::measure::summary::CellSummary;
 
 /// What a balancer went on doing when orchestrators had ended a backend.
-const AFTER_SIGNALS: [Metric; 5] = {
+const AFTER_SIGNALS: [Metric; 6] = {
     use Metric::*;
-    [ToldLate, SentAfterSignal, SentAfterExit, LastAfterSignal, KilledAtGrace]
+    [ToldLate, SentAfterSignal, SentAfterExit, LastAfterSignal, LastAtOldAddress, KilledAtGrace]
 };
 const AFTER_SIGNALS_TITLE: &str = "After the signals that ended backends";
 
@@ -44,10 +45,12 @@ pub(super) fn further(run: &RunSummary) -> Option<Table> {
     table(run, "Further figures", |metric| !elsewhere(metric))
 }
 
-/// What went to backends after their signals, where a deploy ends them as orchestrators do; `None`: none does.
+/// What went to backends after their signals, where a deploy ends them as orchestrators do, or after their records were gone;
+/// `None`: none does.
 pub(super) fn after_signals(run: &RunSummary) -> Option<Table> {
     let mut deploys = run.cells.iter().filter_map(|cell| cell.deploy.as_ref());
-    deploys.any(|deploy| deploy.termination.is_some()).then_some(())?;
+    let is_found = |deploy: &DeployRecord| deploy.replacements.iter().any(|it| it.last_at_old_ms.is_some());
+    deploys.any(|deploy| deploy.termination.is_some() || is_found(deploy)).then_some(())?;
     table(run, AFTER_SIGNALS_TITLE, |metric| AFTER_SIGNALS.contains(&metric))
 }
 

@@ -1,6 +1,7 @@
 //! Deploys by hand, by key or from another shell: one at a time.
 
 use std::cell::RefCell;
+use std::time::Duration;
 
 use engine::cell::DeployRequest;
 use model::catalog::{BalancerKind, Capability};
@@ -12,7 +13,7 @@ use model::units::Span;
 use tokio::sync::{mpsc, oneshot};
 
 /// The drain window if none is given and there is no load to derive it from.
-const WINDOW: Drain = Drain::For(Span::millis(1000));
+const WINDOW_OF_ONE: Duration = Duration::from_secs(1);
 
 /// Why a deploy was refused.
 #[derive(Debug)]
@@ -81,7 +82,12 @@ impl<'a> Deploys<'a> {
                 "`{pool}` has one backend, so nothing would serve while it is replaced in place"
             ));
         }
-        let drain = drain.unwrap_or(if self.loaded { Drain::Auto } else { WINDOW });
+        let drain = drain.unwrap_or(match known.discovery {
+            // Long enough for the balancer to ask again, and for what it sent until then.
+            Some(discovery) => Drain::For(Span(discovery.ttl.0 * 2 + WINDOW_OF_ONE)),
+            None if self.loaded => Drain::Auto,
+            None => Drain::For(Span(WINDOW_OF_ONE)),
+        });
         let own = self.variant.deploys().find(|deploy| deploy.pool == pool).cloned();
         let unless_said = Deploy {
             pool: pool.to_owned(),
@@ -93,6 +99,7 @@ impl<'a> Deploys<'a> {
             new_generation_unhealthy: false,
             batch: Batch::default(),
             termination: None,
+            new_address: false,
             jwt_keys: JwtKeys::Same,
         };
         // A surge leaves backends at other addresses than in the plan, so the next deploy could not start from it.
@@ -101,6 +108,7 @@ impl<'a> Deploys<'a> {
             drain,
             batch: Batch::default(),
             termination: None,
+            new_address: false,
             ..own.unwrap_or(unless_said)
         })
     }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use engine::cell::Serving;
 use model::catalog::BalancerKind;
+use model::discovery::name_of;
 use model::operations::Operations;
 use model::plan::Variant;
 use model::tls::SERVER_NAME;
@@ -50,7 +51,16 @@ fn write_instructions(
             writeln!(out, "\n{what}: {}\n  {}", signal.reading, signal.command)?;
         }
         let Operations { take_out, put_back, .. } = operations;
-        writeln!(out, "\ntake a backend out by hand, and put it back:\n  {take_out}\n  {put_back}")?;
+        if standing.names.is_none() {
+            writeln!(out, "\ntake a backend out by hand, and put it back:\n  {take_out}\n  {put_back}")?;
+        }
+    }
+    if let Some(server) = standing.names {
+        let (ip, port) = (server.ip(), server.port());
+        writeln!(out, "\nthe balancer finds these by DNS:")?;
+        for pool in variant.topology.pools.iter().filter(|pool| pool.discovery.is_some()) {
+            writeln!(out, "  dig @{ip} -p {port} {}", name_of(&pool.name))?;
+        }
     }
     let pools = deploys.pools();
     writeln!(out, "\nfrom another shell: rig up --deploy {} [--drain off|auto|300ms]", pools.join("|"))?;

@@ -1,5 +1,6 @@
 //! Backends that end while the balancer is still being told, and several at a time.
 
+use model::discovery::Discovery;
 use model::timeline::{Batch, Termination};
 
 use super::*;
@@ -65,4 +66,50 @@ async fn a_balancer_that_is_never_told_is_told_of_no_successor_either() {
     deploy(&fleet, "rollout", &ended(ToldAfter::Never, 100), &pool).await.unwrap();
     let calls = fleet.calls.borrow();
     assert!(calls.iter().all(|call| !call.contains("Draining") && !call.contains(" In")), "{calls:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_generation_at_a_new_address_leaves_the_old_one_empty() {
+    for (strategy, first) in [(Strategy::InPlace, "web-1 Draining"), (Strategy::Surge, "web-3/1 launched")] {
+        let pool = pool(2, 2);
+        let fleet = fleet(&pool);
+        let moved = Deploy { new_address: true, strategy, ..wanted(Drain::For(Span::millis(2000))) };
+        deploy(&fleet, "rollout", &moved, &pool).await.unwrap();
+        let calls = fleet.calls.borrow();
+        assert_eq!(calls[0], first, "{calls:?}");
+        let launched: Vec<_> = calls.iter().filter(|call| call.ends_with("launched")).collect();
+        assert_eq!(launched, ["web-3/1 launched", "web-4/1 launched"], "{calls:?}");
+        assert!(
+            calls.contains(&"web-3 In".to_owned()) && calls.contains(&"web-4 In".to_owned()),
+            "{calls:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_that_is_left_without_a_drain_is_not_used_any_more() {
+    let pool = pool(2, 2);
+    let fleet = fleet(&pool);
+    let moved = Deploy { new_address: true, ..wanted(Drain::Off) };
+    deploy(&fleet, "rollout", &moved, &pool).await.unwrap();
+    let calls = fleet.calls.borrow();
+    assert_eq!(
+        calls[..5],
+        ["web-1 SIGTERM", "web-1 exited", "web-1 Out", "web-3/1 launched", "web-3 In"],
+        "{calls:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_balancer_that_asks_again_later_has_the_time_for_that() {
+    let waited = async |discovery| {
+        let pool = Pool { discovery, ..pool(3, 0) };
+        let fleet = Scripted { unfair: true, ..fleet(&pool) };
+        let begun = Instant::now();
+        deploy(&fleet, "rollout", &wanted(Drain::Off), &pool).await.unwrap();
+        begun.elapsed()
+    };
+    let ttl = Span::millis(60_000);
+    let more = waited(Some(Discovery { ttl })).await - waited(None).await;
+    assert!(more >= ttl.0, "{more:?}");
 }

@@ -8,7 +8,7 @@ mod process;
 mod server;
 mod zone;
 
-pub use message::{Transport, answer};
+pub use message::{DnsTransport, answer};
 pub use process::run;
 pub use server::{DnsError, DnsServer};
 pub use zone::Zone;

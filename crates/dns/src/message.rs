@@ -3,7 +3,7 @@
 
 use std::net::Ipv4Addr;
 
-use crate::zone::{Known, Zone};
+use crate::zone::{LookedUp, Zone};
 
 /// The length of a message's head.
 const HEAD: usize = 12;
@@ -30,7 +30,7 @@ const RECURSION_DESIRED: u16 = 0x0100;
 
 /// How a question came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transport {
+pub enum DnsTransport {
     /// In a datagram, which limits the answer.
     Udp,
     /// On a connection.
@@ -49,8 +49,8 @@ enum Code {
 }
 
 /// The answer to `query`; `None`: it is no question, and answering it could go on for ever.
-pub fn answer(query: &[u8], transport: Transport, zone: &Zone) -> Option<Vec<u8>> {
-    let mut head = Reader(query);
+pub fn answer(query: &[u8], transport: DnsTransport, zone: &Zone) -> Option<Vec<u8>> {
+    let mut head = MessageReader(query);
     let id = head.word()?;
     let flags = head.word()?;
     let [questions, answers, authorities, others] = [head.word()?, head.word()?, head.word()?, head.word()?];
@@ -98,7 +98,7 @@ struct Question<'q> {
 impl<'q> Question<'q> {
     /// The question at the beginning of `bytes`, and what follows it.
     fn read(bytes: &'q [u8]) -> Option<(Question<'q>, &'q [u8])> {
-        let mut rest = Reader(bytes);
+        let mut rest = MessageReader(bytes);
         let name = rest.name()?;
         let (kind, class) = (rest.word()?, rest.word()?);
         let text = &bytes[..bytes.len() - rest.0.len()];
@@ -110,12 +110,12 @@ impl<'q> Question<'q> {
         let none = Records::default();
         match zone.look_up(&self.name) {
             _ if !matches!(self.class, CLASS_IN | CLASS_ANY) => (Code::Refused, none),
-            Known::Elsewhere => (Code::Refused, none),
-            Known::Missing => (Code::NameError, none),
-            Known::Here { ttl, addresses } if matches!(self.kind, TYPE_A | TYPE_ANY) => {
+            LookedUp::Elsewhere => (Code::Refused, none),
+            LookedUp::Missing => (Code::NameError, none),
+            LookedUp::Here { ttl, addresses } if matches!(self.kind, TYPE_A | TYPE_ANY) => {
                 (Code::NoError, Records { ttl, addresses })
             }
-            Known::Here { .. } => (Code::NoError, none),
+            LookedUp::Here { .. } => (Code::NoError, none),
         }
     }
 }
@@ -129,17 +129,17 @@ struct Edns {
 }
 
 /// The message can't be read.
-struct Malformed;
+struct MalformedMessage;
 
 impl Edns {
     /// The OPT record among the `records` further ones in `bytes`.
-    fn find(bytes: &[u8], records: u16) -> Result<Option<Edns>, Malformed> {
-        let mut rest = Reader(bytes);
+    fn find(bytes: &[u8], records: u16) -> Result<Option<Edns>, MalformedMessage> {
+        let mut rest = MessageReader(bytes);
         let mut found = None;
         for _ in 0..records {
-            let (kind, edns) = rest.record().ok_or(Malformed)?;
+            let (kind, edns) = rest.record().ok_or(MalformedMessage)?;
             if kind == TYPE_OPT && found.replace(edns).is_some() {
-                return Err(Malformed);
+                return Err(MalformedMessage);
             }
         }
         Ok(found)
@@ -147,9 +147,9 @@ impl Edns {
 }
 
 /// What is left to read.
-struct Reader<'q>(&'q [u8]);
+struct MessageReader<'q>(&'q [u8]);
 
-impl<'q> Reader<'q> {
+impl<'q> MessageReader<'q> {
     fn bytes(&mut self, count: usize) -> Option<&'q [u8]> {
         let (taken, rest) = self.0.split_at_checked(count)?;
         self.0 = rest;
@@ -211,11 +211,11 @@ struct Reply<'a> {
 
 impl Reply<'_> {
     /// It is cut where its client does not take all of it: the client then asks again on a connection.
-    fn written(&self, transport: Transport) -> Vec<u8> {
+    fn written(&self, transport: DnsTransport) -> Vec<u8> {
         let most = match (transport, self.edns) {
-            (Transport::Tcp, _) => usize::from(u16::MAX),
-            (Transport::Udp, None) => PLAIN_UDP,
-            (Transport::Udp, Some(edns)) => usize::from(edns.size.min(MOST_UDP)).max(PLAIN_UDP),
+            (DnsTransport::Tcp, _) => usize::from(u16::MAX),
+            (DnsTransport::Udp, None) => PLAIN_UDP,
+            (DnsTransport::Udp, Some(edns)) => usize::from(edns.size.min(MOST_UDP)).max(PLAIN_UDP),
         };
         let whole = self.bytes(self.records.addresses, 0);
         if whole.len() <= most { whole } else { self.bytes(&[], TRUNCATED) }

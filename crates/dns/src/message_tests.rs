@@ -34,7 +34,7 @@ fn zone(addresses: u8) -> Zone {
 }
 
 fn answered(query: &[u8], zone: &Zone) -> Vec<u8> {
-    answer(query, Transport::Udp, zone).unwrap()
+    answer(query, DnsTransport::Udp, zone).unwrap()
 }
 
 fn word(message: &[u8], at: usize) -> u16 {
@@ -85,7 +85,7 @@ fn what_does_not_fit_into_a_datagram_is_asked_for_on_a_connection() {
     let (query, many) = (asked("web.rig.test", TYPE_A), zone(40));
     let cut = answered(&query, &many);
     assert!(word(&cut, 2) & TRUNCATED != 0 && word(&cut, 6) == 0 && cut.len() <= PLAIN_UDP);
-    assert_eq!(word(&answer(&query, Transport::Tcp, &many).unwrap(), 6), 40);
+    assert_eq!(word(&answer(&query, DnsTransport::Tcp, &many).unwrap(), 6), 40);
     assert_eq!(word(&answered(&with_edns(query, 4096, 0), &many), 6), 40, "EDNS allows more");
 }
 
@@ -107,8 +107,8 @@ fn what_is_no_question_is_refused_or_not_answered() {
         query[at] = to;
         query
     };
-    assert_eq!(answer(&changed(2, 0x81), Transport::Udp, &zone(1)), None, "a response is never answered");
-    assert_eq!(answer(&good[..11], Transport::Udp, &zone(1)), None);
+    assert_eq!(answer(&changed(2, 0x81), DnsTransport::Udp, &zone(1)), None, "a response is never answered");
+    assert_eq!(answer(&good[..11], DnsTransport::Udp, &zone(1)), None);
     assert_eq!(code(&answered(&changed(2, 0x28), &zone(1))), Code::NotImplemented as u16);
     let two_questions = changed(5, 2);
     let a_pointer = changed(12, 0xc0);
@@ -126,7 +126,7 @@ fn what_is_no_question_is_refused_or_not_answered() {
 proptest! {
     #[test]
     fn no_bytes_make_it_panic_or_answer_at_length(bytes: Vec<u8>, tcp: bool) {
-        let transport = if tcp { Transport::Tcp } else { Transport::Udp };
+        let transport = if tcp { DnsTransport::Tcp } else { DnsTransport::Udp };
         if let Some(message) = answer(&bytes, transport, &zone(16)) {
             prop_assert!(message.len() <= bytes.len() + 16 * 16 + 11);
             prop_assert!(word(&message, 2) & RESPONSE != 0);
@@ -139,9 +139,9 @@ proptest! {
         let at = at.index(query.len());
         let end = (at + cut).min(query.len());
         query.splice(at..end, piece);
-        if let Some(message) = answer(&query, Transport::Udp, &zone(100)) {
+        if let Some(message) = answer(&query, DnsTransport::Udp, &zone(100)) {
             prop_assert!(message.len() <= usize::from(MOST_UDP));
-            prop_assert_eq!(answer(&message, Transport::Udp, &zone(100)), None, "an answer is never answered");
+            prop_assert_eq!(answer(&message, DnsTransport::Udp, &zone(100)), None, "an answer is never answered");
         }
     }
 }

@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::{Semaphore, watch};
 
-use crate::message::{Transport, answer};
+use crate::message::{DnsTransport, answer};
 use crate::zone::Zone;
 
 /// The longest message that is read from a datagram.
@@ -72,7 +72,7 @@ impl DnsServer {
         loop {
             // What a client's host says of an earlier answer is no matter of the next question.
             let Ok((length, client)) = self.datagrams.recv_from(&mut message).await else { continue };
-            let answered = answer(&message[..length], Transport::Udp, &self.zone.borrow());
+            let answered = answer(&message[..length], DnsTransport::Udp, &self.zone.borrow());
             if let Some(answered) = answered {
                 let _ = self.datagrams.send_to(&answered, client).await;
             }
@@ -108,7 +108,7 @@ async fn converse(mut stream: TcpStream, zone: watch::Receiver<Zone>) -> io::Res
             Ok::<_, io::Error>(message)
         };
         let message = tokio::time::timeout(SILENCE, asked).await??;
-        let answered = answer(&message, Transport::Tcp, &zone.borrow());
+        let answered = answer(&message, DnsTransport::Tcp, &zone.borrow());
         let Some(answered) = answered else { return Ok(()) };
         let length = u16::try_from(answered.len()).unwrap_or(u16::MAX);
         let framed = [&length.to_be_bytes(), answered.as_slice()].concat();

@@ -15,7 +15,7 @@ pub struct Zone {
 
 /// What there is to say of a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Known<'z> {
+pub(crate) enum LookedUp<'z> {
     /// Its addresses, which may be used for so many seconds.
     Here { ttl: u32, addresses: &'z [Ipv4Addr] },
     /// The zone has no such name.
@@ -31,13 +31,13 @@ impl Zone {
     }
 
     /// Case does not matter (RFC 4343).
-    pub(crate) fn look_up(&self, name: &str) -> Known<'_> {
+    pub(crate) fn look_up(&self, name: &str) -> LookedUp<'_> {
         let name = name.to_ascii_lowercase();
         let below_it = || name.strip_suffix(ZONE).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
         match self.names.get(&name) {
-            Some(NameRecords { ttl, addresses, .. }) => Known::Here { ttl: *ttl, addresses },
-            None if below_it() => Known::Missing,
-            None => Known::Elsewhere,
+            Some(NameRecords { ttl, addresses, .. }) => LookedUp::Here { ttl: *ttl, addresses },
+            None if below_it() => LookedUp::Missing,
+            None => LookedUp::Elsewhere,
         }
     }
 }

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use model::access_log::{LogGap, Reason};
 use model::catalog::Catalog;
 use model::claim::{Kind, Metric};
 use model::detection::DetectionBound;
+use model::history::Happening;
 use model::plan::SavedPlan;
 use model::records::CellRecords;
 use model::timeline::{Termination, ToldAfter};
@@ -220,6 +222,35 @@ fn losses_have_a_beginning_and_a_longest_stretch() {
     assert_eq!(read(&records, Metric::TimeToFirstLoss), Some(at(10)));
     assert_eq!(read(&records, Metric::LongestOutage), Some(due[23].millis_from(due[20])));
     assert_eq!(read(&records, Metric::ErrorRate), Some(4.0 / scheduled));
+}
+
+#[test]
+fn refusals_waits_and_retries_are_read_from_the_log_and_what_it_does_not_say_is_no_zero() {
+    let plan = plan();
+    let read =
+        |records: &CellRecords, metric| report::reading::read(&summarise(&plan, records), metric, None);
+    let mut records = cell(CONTROL);
+    assert_eq!(read(&records, Metric::RefusedByLimit), Ok(0.0));
+    assert_eq!(read(&records, Metric::RetriesPerRequest), Ok(0.0));
+    assert!(read(&records, Metric::QueuedP50).is_err(), "the log has no times");
+    assert!(read(&records, Metric::Ejections).is_err(), "nginx has no view");
+    // Each that was measured waited 8 ms, was tried twice, or was refused.
+    for line in &mut records.access {
+        line.queued = Some(Span::millis(8));
+        line.reason = line.attempts.is_empty().then_some(Reason::QueueTimeout);
+        line.attempts.extend(line.attempts.clone());
+    }
+    assert_eq!(read(&records, Metric::QueuedP50), Ok(8.0));
+    assert_eq!(read(&records, Metric::RetriesPerRequest), Ok(1.0));
+    let last = records.access.last_mut().expect("there is a log");
+    last.reason = Some(Reason::LimitReached);
+    assert!(read(&records, Metric::RefusedByLimit).expect("it is told") >= 1.0);
+    for event in &mut records.history {
+        if let Happening::AccessLog { gaps, .. } = &mut event.what {
+            gaps.push(LogGap::LimitUntold);
+        }
+    }
+    assert!(read(&records, Metric::RefusedByLimit).is_err(), "it may as well have been a dead backend");
 }
 
 #[test]

@@ -25,12 +25,13 @@ const LIMITED: &str = "  limits: { connections: 2 }\n  health_check: off\n";
 fn no_live_backend_means_a_limit_where_nothing_else_can_be_and_is_not_told_where_something_can() {
     use BalancerKind::{Caddy, Nginx};
     let deploy = "timeline: { d: { at: 4s, deploy: { pool: web, drain: auto } } }\n";
+    let all = "timeline: { d: { at: 4s, deploy: { pool: web, drain: off, batch: all } } }\n";
     let ejected = format!("{LIMITED}  passive_health: {{ fails: 1, for: 1s }}\n");
     for kind in [Nginx, Caddy] {
         assert_eq!(told(kind, 2, "  health_check: off\n", ""), (Reason::NoLiveBackend, false), "{kind}");
         assert_eq!(told(kind, 2, LIMITED, ""), (Reason::LimitReached, false), "{kind}");
         assert_eq!(told(kind, 2, LIMITED, deploy), (Reason::LimitReached, false), "{kind}");
-        assert_eq!(told(kind, 1, LIMITED, deploy), (Reason::NoLiveBackend, true), "{kind}");
+        assert_eq!(told(kind, 2, LIMITED, all), (Reason::NoLiveBackend, true), "{kind}");
         assert_eq!(told(kind, 2, &ejected, ""), (Reason::NoLiveBackend, true), "{kind}");
     }
     // Caddy probes, nginx does not.

@@ -28,6 +28,7 @@ pub(super) fn deploy<'s>(stage: &Rc<ActedUpon<'s>>) -> Form<'s, Deploy> {
         termination: None,
         new_address: false,
     };
+    let explained = Rc::clone(stage);
     let size = |batch: &Batch| match batch {
         Batch::Of(size) => Some(*size),
         Batch::All => None,
@@ -105,7 +106,7 @@ pub(super) fn deploy<'s>(stage: &Rc<ActedUpon<'s>>) -> Form<'s, Deploy> {
             &mut it.deregister
         })
         .about("How the balancer is told: by its interface, or by a new configuration.")
-        .explained_if(Deploy::tells_the_balancer)
+        .explained_if(move |it| it.tells_the_balancer() && !is_discovered(it, &explained))
         .key("ready_within", quantity(Span::millis(100)..=Span::millis(300_000)), |it| &mut it.ready_within)
         .about("How long a new generation may take to serve.")
         .key("new_generation", words([("healthy", false), ("unhealthy", true)]), |it| {

@@ -15,7 +15,7 @@ use report::{Format, render_comparisons};
 use tokio::sync::watch;
 
 use super::judged::{exit, style};
-use super::planning::{Planned, plans, templates};
+use super::planning::{Planned, plan, plans, templates};
 use super::run::{Done, controlled, run};
 use super::saved::ReadRun;
 use crate::bundled;
@@ -91,7 +91,7 @@ fn jobs(
     let mut jobs = Vec::new();
     // Of all bundled ones, some name none of them.
     let (paths, others) = match scenarios {
-        [] => about(paths, wanted, balancers)?,
+        [] => about(paths, wanted, balancers, &choice)?,
         _ => (paths, Vec::new()),
     };
     let left_out =
@@ -117,18 +117,22 @@ fn jobs(
     Ok(jobs)
 }
 
-/// Those of `paths` that some of the balancers can be asked, and those that none can.
+/// Those of `paths` that some of the balancers can be asked, as far as `choice` can be planned, and the others.
 fn about(
     paths: Vec<PathBuf>,
     wanted: &Compare,
     balancers: &[BalancerName],
+    choice: &Choice,
 ) -> Result<(Vec<PathBuf>, Vec<PathBuf>), Failure> {
     let whole = plans(&paths, &wanted.sets, &Choice::default())?;
     let asks = |plan: &SavedPlan| {
         let known = plan.balancers();
         balancers.iter().any(|chosen| known.iter().any(|name| chosen.means(name) || name.means(chosen)))
     };
-    let (about, others): (Vec<_>, Vec<_>) = whole.into_iter().partition(|planned| asks(&planned.plan));
+    // A whole scenario may ask for what one of them lacks.
+    let runs = |planned: &Planned| plan(&planned.path, &wanted.sets, choice).is_ok();
+    let (about, others): (Vec<_>, Vec<_>) =
+        whole.into_iter().partition(|planned| asks(&planned.plan) && runs(planned));
     let paths = |of: Vec<Planned>| of.into_iter().map(|planned| planned.path).collect();
     Ok((paths(about), paths(others)))
 }

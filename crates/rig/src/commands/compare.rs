@@ -91,7 +91,7 @@ fn jobs(
     let mut jobs = Vec::new();
     // Of all bundled ones, some name none of them.
     let (paths, others) = match scenarios {
-        [] => about(paths, wanted, balancers)?,
+        [] => about(&paths, wanted, balancers)?,
         _ => (paths, Vec::new()),
     };
     let left_out =
@@ -119,11 +119,11 @@ fn jobs(
 
 /// Those of `paths` that some of the balancers can be asked, and those that none can.
 fn about(
-    paths: Vec<PathBuf>,
+    paths: &[PathBuf],
     wanted: &Compare,
     balancers: &[BalancerName],
 ) -> Result<(Vec<PathBuf>, Vec<PathBuf>), Failure> {
-    let whole = plans(&paths, &wanted.sets, &Choice::default())?;
+    let whole = plans(paths, &wanted.sets, &Choice::default())?;
     let asks = |plan: &SavedPlan| {
         let known = plan.balancers();
         balancers.iter().any(|chosen| known.iter().any(|name| chosen.means(name) || name.means(chosen)))

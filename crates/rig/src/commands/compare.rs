@@ -91,7 +91,7 @@ fn jobs(
     let mut jobs = Vec::new();
     // Of all bundled ones, some name none of them.
     let (paths, others) = match scenarios {
-        [] => about(paths, wanted, balancers, &choice)?,
+        [] => about(&paths, wanted, balancers, &choice)?,
         _ => (paths, Vec::new()),
     };
     let left_out =
@@ -119,12 +119,12 @@ fn jobs(
 
 /// Those of `paths` that some of the balancers can be asked, as far as `choice` can be planned, and the others.
 fn about(
-    paths: Vec<PathBuf>,
+    paths: &[PathBuf],
     wanted: &Compare,
     balancers: &[BalancerName],
     choice: &Choice,
 ) -> Result<(Vec<PathBuf>, Vec<PathBuf>), Failure> {
-    let whole = plans(&paths, &wanted.sets, &Choice::default())?;
+    let whole = plans(paths, &wanted.sets, &Choice::default())?;
     let asks = |plan: &SavedPlan| {
         let known = plan.balancers();
         balancers.iter().any(|chosen| known.iter().any(|name| chosen.means(name) || name.means(chosen)))

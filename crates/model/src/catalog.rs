@@ -111,6 +111,8 @@ pub enum Capability {
     OwnConfiguration,
     /// Forgets at a reload from its original file what it was told while it ran.
     ForgetfulReload,
+    /// Saves the state of its servers, and loads it again at a reload.
+    SavedState,
 }
 
 impl Capability {

@@ -166,7 +166,7 @@ fn setting(name: &str, rendered: impl Into<String>) -> Setting {
 fn kept(keeps: Keeps, rotation: &Rotation, topology: &Topology) -> Rotation {
     match keeps {
         Keeps::Rotation => rotation.clone(),
-        Keeps::Nothing => Rotation::initial(topology),
+        Keeps::Configuration | Keeps::State => Rotation::initial(topology),
     }
 }
 
@@ -201,12 +201,13 @@ fn sticky_settings(topology: &Topology, words: impl Fn(&str) -> String) -> Vec<S
     cookies.into_iter().map(|cookie| setting("sticky", words(cookie))).collect()
 }
 
-/// How the deploys of `variant` take a backend out, given the balancer's words for either way.
+/// How `variant` takes a backend out, given the balancer's words for either way.
 fn deregistration(variant: &Variant, live: &str, reload: &str) -> Setting {
     let mut ways: Vec<&str> = variant
-        .deploys()
-        .filter(|deploy| deploy.tells_the_balancer())
-        .map(|deploy| match deploy.deregister {
+        .timeline
+        .iter()
+        .filter_map(|entry| entry.action.tells_by())
+        .map(|way| match way {
             Deregister::Live => live,
             Deregister::Reload => reload,
         })

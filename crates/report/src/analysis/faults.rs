@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::detection::DetectionBound;
-use model::history::{Event, Happening};
+use model::history::{Event, Happening, Scaling};
 use model::identity::{Incarnation, RequestId};
 use model::plan::Variant;
 use model::request::Request;
@@ -166,7 +166,8 @@ fn stretches(history: &[Event]) -> Vec<Stretch> {
             _ => {}
         }
         let taken = match &event.what {
-            Happening::Replacing { new, .. } => {
+            Happening::Replacing { new, .. }
+            | Happening::Scaling(Scaling::Adding { incarnation: new, .. }) => {
                 coming.push(new.to_string());
                 None
             }

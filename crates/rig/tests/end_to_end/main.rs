@@ -24,6 +24,7 @@ mod own_service;
 mod pages;
 mod proof;
 mod routing;
+mod scaling;
 mod shortages;
 mod sticky;
 mod targets;

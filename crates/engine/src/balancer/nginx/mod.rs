@@ -67,6 +67,10 @@ impl Balancer for Nginx {
     fn missing(&self) -> &'static [Lack] {
         const {
             &[
+                Lack::always(
+                    Capability::SavedState,
+                    "nginx OSS saves no state: who is out is in its configuration, or in a flag file that stays",
+                ),
                 Lack::always(Capability::ActiveHealthChecks, PASSIVE_ONLY),
                 Lack::always(
                     Capability::LiveDeregisterAtLayer4,

@@ -6,9 +6,11 @@ mod class;
 mod degrade;
 mod deploy;
 mod document;
+mod leaving;
 mod load;
 mod pool;
 mod routes;
+mod scale;
 mod service;
 mod target;
 mod timeline;
@@ -16,3 +18,4 @@ mod topology;
 mod users;
 
 pub(crate) use document::{BalancerChoice, Whole, document, variant};
+pub(crate) use pool::next_spare;

@@ -38,6 +38,7 @@ pub fn preflight(
         }
         let mut found = adapter(kind).misfits(topology, &site, &files);
         found.extend(unheard(kind, variant, &templates));
+        found.extend(unsaved(variant, &templates));
         for misfit in found {
             // What a rendered line says of an address differs, what is wrong with it doesn't.
             let known = |it: &Misfit| {
@@ -62,7 +63,7 @@ pub fn preflight(
 fn unheard(kind: BalancerKind, variant: &Variant, templates: &Templates) -> Option<Misfit> {
     let template = templates.whole()?;
     let reloads = adapter(kind).deregisters().is_some_and(|it| it.needs_own_words());
-    let live = variant.deploys().any(|it| it.tells_the_balancer() && it.deregister == Deregister::Live);
+    let live = variant.timeline.iter().any(|entry| entry.action.tells_by() == Some(Deregister::Live));
     (reloads && live).then(|| Misfit {
         template,
         line: None,
@@ -71,6 +72,17 @@ fn unheard(kind: BalancerKind, variant: &Variant, templates: &Templates) -> Opti
             variant.name
         ),
         fix: "write `deregister: reload` in the deploy".to_owned(),
+    })
+}
+
+/// A reload that keeps a state which a configuration of the user's does not load from where rig saves it.
+fn unsaved(variant: &Variant, templates: &Templates) -> Option<Misfit> {
+    let template = templates.whole().filter(|_| variant.saves_state())?;
+    Some(Misfit {
+        template,
+        line: None,
+        what: format!("variant {} keeps a state that only rig's own template loads", variant.name),
+        fix: "write `keeps: rotation` in the reload".to_owned(),
     })
 }
 

@@ -121,6 +121,8 @@ pub enum Capability {
     ForgetfulReload,
     /// Finds the backends of a pool by resolving its name again and again.
     DnsDiscovery,
+    /// Saves the state of its servers, and loads it again at a reload.
+    SavedState,
 }
 
 impl Capability {

@@ -169,21 +169,21 @@ impl fmt::Display for Unfit {
     }
 }
 
-/// Why `control` can't show what `about` would lose; `None`: it can. A deploy is compared with the same deploy, to which
+/// Why `control` can't show what `about` would lose; `None`: it can. A deploy, or a removal, is compared with the same, to which
 /// nothing else was added; of faults, one in common suffices, since one may be what is tested. The control's load may be
 /// shorter: what it lost is then among what `about` had to serve as well.
 pub fn unfit(control: &Variant, about: &Variant) -> Option<Unfit> {
     if control.name == about.name {
         return Some(Unfit::Itself);
     }
-    let is_deploy = |harm: &&Harm<'_>| matches!(harm, Harm::Deploy(_));
+    // What is added loses less than what leaves: it is no control of that, and needs none of its own beside it.
+    let leaves = |harm: &&Harm<'_>| matches!(harm, Harm::Deploy(_) | Harm::Remove(_));
     let (of_control, of_about) = (harms(control), harms(about));
-    let deploys: BTreeSet<_> = of_about.iter().filter(is_deploy).collect();
-    let same_harm = if deploys.is_empty() {
-        !of_control.is_disjoint(&of_about)
-    } else {
-        deploys.iter().all(|deploy| of_control.contains(*deploy)) && of_control.is_subset(&of_about)
-    };
+    let leaving: BTreeSet<_> = of_about.iter().filter(leaves).collect();
+    let rolls_out = !leaving.is_empty() || of_about.iter().any(|harm| matches!(harm, Harm::Add(_)));
+    let same_harm = !of_control.is_disjoint(&of_about)
+        && leaving.iter().all(|harm| of_control.contains(*harm))
+        && (!rolls_out || of_control.is_subset(&of_about));
     if !same_harm {
         return Some(Unfit::OtherHarm);
     }

@@ -5,7 +5,7 @@ use crate::plan::{SavedPlan, Variant};
 use crate::sessions::JwtKeys;
 use crate::target::Target;
 use crate::timeline::{
-    Action, Batch, Deploy, Deregister, Drain, Entry, Fault, FaultKind, Keeps, Strategy, Termination,
+    Action, Batch, Deploy, Deregister, Drain, Entry, Fault, FaultKind, Keeps, Leaving, Strategy, Termination,
     ToldAfter, Until, When,
 };
 use crate::tls::Tls;
@@ -200,13 +200,25 @@ fn happening(variant: &Variant, entry: &Entry) -> Option<String> {
     };
     let what = match &entry.action {
         Action::Deploy(it) => deploy(it),
+        Action::Remove(it) => {
+            let told = told_by(it.leaving.deregister, it.tells_the_balancer());
+            format!("{} is removed, {}{told}", it.backend, leaves(&it.leaving))
+        }
+        Action::Add(it) => match it.register {
+            Deregister::Live => format!("{} is added", it.backend),
+            Deregister::Reload => format!("{} is added, registered by a reload", it.backend),
+        },
         Action::Fault(it) => fault(it),
         Action::Degrade(it) => {
             format!("{} is degraded ({}){}", it.backend, it.misbehaviour, lasting(it.lasts))
         }
         Action::Split(it) => format!("the split of route {} changes to {}", it.route, it.to),
         Action::Reload(it) => {
-            let forgets = if it.keeps == Keeps::Nothing { " from its original file" } else { "" };
+            let forgets = match it.keeps {
+                Keeps::Rotation => "",
+                Keeps::Configuration => " from its original file",
+                Keeps::State => " from its original file and the state that it saved",
+            };
             let often = match it.times {
                 1 => String::new(),
                 times => format!(" {times} times, every {}", time(it.every)),
@@ -230,20 +242,8 @@ fn deploy(deploy: &Deploy) -> String {
         (Strategy::InPlace, true) => " by new ones at new addresses",
         (Strategy::Surge, true) => " by new ones at new addresses, which start first",
     };
-    let window = |bound: &str| match deploy.until {
-        Until::Idle => format!("drained until idle, {bound} at most"),
-        Until::Window => format!("drained for {bound}"),
-    };
-    let drain = match deploy.drain {
-        Drain::Off if deploy.termination.is_some() => deploy.termination.map(terminated).unwrap_or_default(),
-        Drain::Off => "without draining".to_owned(),
-        Drain::Auto => window("a window from the baseline"),
-        Drain::For(span) => window(&time(span)),
-    };
-    let reload = match deploy.deregister {
-        Deregister::Reload if deploy.tells_the_balancer() => ", deregistered by a reload",
-        _ => "",
-    };
+    let (drain, told) =
+        (leaves(&deploy.leaving), told_by(deploy.leaving.deregister, deploy.tells_the_balancer()));
     let unhealthy =
         if deploy.new_generation_unhealthy { ", by a generation that is never healthy" } else { "" };
     let keys = match deploy.jwt_keys {
@@ -255,7 +255,30 @@ fn deploy(deploy: &Deploy) -> String {
         Batch::Of(size) => format!("{size} at a time"),
         Batch::All => "all at once".to_owned(),
     };
-    format!("the pool {} is replaced {batch}{spare}, {drain}{reload}{unhealthy}{keys}", deploy.pool)
+    format!("the pool {} is replaced {batch}{spare}, {drain}{told}{unhealthy}{keys}", deploy.pool)
+}
+
+/// How backends leave.
+fn leaves(leaving: &Leaving) -> String {
+    let window = |bound: &str| match leaving.until {
+        Until::Idle => format!("drained until idle, {bound} at most"),
+        Until::Window => format!("drained for {bound}"),
+    };
+    match leaving.drain {
+        Drain::Off if leaving.termination.is_some() => {
+            leaving.termination.map(terminated).unwrap_or_default()
+        }
+        Drain::Off => "without draining".to_owned(),
+        Drain::Auto => window("a window from the baseline"),
+        Drain::For(span) => window(&time(span)),
+    }
+}
+
+fn told_by(how: Deregister, tells: bool) -> &'static str {
+    match how {
+        Deregister::Reload if tells => ", deregistered by a reload",
+        _ => "",
+    }
 }
 
 /// How an orchestrator ends a backend.

@@ -19,7 +19,7 @@ use crate::target::CommandName;
 use crate::timeline::{Drain, FaultKind, Strategy};
 use crate::units::{Nanos, Share, Span};
 
-pub use parts::{CellStage, CurlAnswer, Setting, WindowDerivation};
+pub use parts::{CellStage, CurlAnswer, Scaling, Setting, WindowDerivation};
 
 /// One event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -329,6 +329,8 @@ pub enum Happening {
         /// Backends replaced.
         replaced: u64,
     },
+    /// A backend is removed or added.
+    Scaling(Scaling),
     /// The balancer was told to read its configuration again (nginx: SIGHUP; HAProxy: SIGUSR2; Envoy: a new version
     /// of its listener): what the old configuration serves ends, and connections of clients may be closed with it.
     /// The event's time is that of the order.

@@ -11,8 +11,10 @@ use crate::claim::{Claim, RestsOn};
 use crate::identity::{BalancerName, CellId};
 use crate::prose::Prose;
 use crate::target::Target;
-use crate::timeline::{Action, Deploy, Entry, Fault, FaultKind, Reload, SplitChange};
-use crate::topology::Topology;
+use crate::timeline::{
+    Action, Addition, Deploy, Entry, Fault, FaultKind, Keeps, Reload, Removal, SplitChange,
+};
+use crate::topology::{Pool, Topology};
 use crate::traffic::Traffic;
 use crate::version::Version;
 
@@ -166,6 +168,27 @@ impl Variant {
         })
     }
 
+    /// The backends that its timeline removes, each as often as it does.
+    pub fn removals(&self) -> impl Iterator<Item = &Removal> {
+        self.timeline.iter().filter_map(|entry| match &entry.action {
+            Action::Remove(removal) => Some(removal),
+            _ => None,
+        })
+    }
+
+    /// The backends that its timeline adds, each as often as it does.
+    pub fn additions(&self) -> impl Iterator<Item = &Addition> {
+        self.timeline.iter().filter_map(|entry| match &entry.action {
+            Action::Add(addition) => Some(addition),
+            _ => None,
+        })
+    }
+
+    /// How often its timeline replaces a pool, or removes or adds a backend.
+    pub fn rollouts(&self) -> usize {
+        self.timeline.iter().filter(|entry| entry.action.is_a_rollout()).count()
+    }
+
     /// The split changes of its timeline.
     pub fn splits(&self) -> impl Iterator<Item = &SplitChange> {
         self.timeline.iter().filter_map(|entry| match &entry.action {
@@ -180,6 +203,21 @@ impl Variant {
             Action::Reload(reload) => Some(reload),
             _ => None,
         })
+    }
+
+    /// Whether one of its reloads keeps the state that the balancer has saved.
+    pub fn saves_state(&self) -> bool {
+        self.reloads().any(|reload| reload.keeps == Keeps::State)
+    }
+
+    /// The pool that `action` replaces, or whose backend it removes or adds; `None`: it does neither.
+    pub fn rolled_out(&self, action: &Action) -> Option<&Pool> {
+        match action {
+            Action::Deploy(deploy) => self.topology.pool(&deploy.pool),
+            Action::Remove(removal) => self.topology.pool_of(&removal.backend),
+            Action::Add(addition) => self.topology.pool_of(&addition.backend),
+            _ => None,
+        }
     }
 
     /// Whether its timeline asks for curl.

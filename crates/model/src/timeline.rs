@@ -52,6 +52,10 @@ pub enum Action {
     Reload(Reload),
     /// Runs the command that deploys a target at once.
     Roll(Roll),
+    /// Takes one backend away: scaling in.
+    Remove(Removal),
+    /// Starts a backend that does not run: scaling out.
+    Add(Addition),
 }
 
 /// The deploy of a target by its command `roll`.
@@ -62,6 +66,8 @@ pub struct Roll {}
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Harm<'a> {
     Deploy(&'a str),
+    Remove(&'a str),
+    Add(&'a str),
     Fault(&'a str),
     Degrade(&'a str),
     Reload,
@@ -76,6 +82,8 @@ impl Action {
             Action::Degrade(degrade) => Some(Harm::Degrade(pool(&degrade.backend))),
             Action::Reload(_) => Some(Harm::Reload),
             Action::Roll(_) => Some(Harm::Deploy(POOL)),
+            Action::Remove(removal) => Some(Harm::Remove(pool(&removal.backend))),
+            Action::Add(addition) => Some(Harm::Add(pool(&addition.backend))),
             Action::Split(_) | Action::Curl(_) => None,
         }
     }
@@ -85,10 +93,29 @@ impl Action {
         match self {
             Action::Fault(fault) => fault.lasts,
             Action::Degrade(degrade) => degrade.lasts,
-            Action::Deploy(_) | Action::Split(_) | Action::Curl(_) | Action::Reload(_) | Action::Roll(_) => {
-                None
-            }
+            Action::Deploy(_)
+            | Action::Remove(_)
+            | Action::Add(_)
+            | Action::Split(_)
+            | Action::Curl(_)
+            | Action::Reload(_)
+            | Action::Roll(_) => None,
         }
+    }
+
+    /// The way in which the balancer is told, if that is a part of it.
+    pub fn tells_by(&self) -> Option<Deregister> {
+        match self {
+            Action::Deploy(deploy) => deploy.tells_the_balancer().then_some(deploy.leaving.deregister),
+            Action::Remove(removal) => removal.tells_the_balancer().then_some(removal.leaving.deregister),
+            Action::Add(addition) => Some(addition.register),
+            _ => None,
+        }
+    }
+
+    /// Whether it is one that backends are replaced, removed or added by.
+    pub fn is_a_rollout(&self) -> bool {
+        matches!(self, Action::Deploy(_) | Action::Remove(_) | Action::Add(_))
     }
 }
 
@@ -136,8 +163,12 @@ pub enum Keeps {
     /// The rotation: its file is rendered anew, with the backends that are out of it.
     #[default]
     Rotation,
-    /// Nothing: it reads the file that it was started from. A backend that is being drained gets requests again.
-    Nothing,
+    /// Its configuration alone: it reads the file that it was started from. A backend that is being drained gets requests
+    /// again.
+    #[serde(alias = "nothing")]
+    Configuration,
+    /// What it wrote into a file of its own just before: HAProxy's state of its servers.
+    State,
 }
 
 /// A fault of one backend, or of the session store.
@@ -200,12 +231,9 @@ pub struct Deploy {
     pub pool: String,
     /// In which order old and new come.
     pub strategy: Strategy,
-    /// Whether, and for how long, a backend is drained before it is terminated.
-    pub drain: Drain,
-    /// Whether a drained backend is terminated at once or only when the window is over.
-    pub until: Until,
-    /// How the balancer is told that a backend leaves.
-    pub deregister: Deregister,
+    /// How each backend leaves.
+    #[serde(flatten)]
+    pub leaving: Leaving,
     /// How long a new generation may take to become healthy, before the deploy is aborted.
     pub ready_within: Span,
     /// A new generation that never becomes healthy, to see what a deploy does then.
@@ -216,9 +244,6 @@ pub struct Deploy {
     /// How many are replaced at the same time.
     #[serde(default, skip_serializing_if = "Batch::is_one")]
     pub batch: Batch,
-    /// How backends are ended, if the deploy does not wait until the balancer has left them out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub termination: Option<Termination>,
     /// Whether each new generation gets an address that none had before, and leaves the old one empty, as pods do.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub new_address: bool,
@@ -232,9 +257,57 @@ impl Deploy {
 
     /// Whether the balancer is told that backends come and go: to drain them, or to use a spare.
     pub fn tells_the_balancer(&self) -> bool {
-        let late = self.termination.is_some_and(|it| it.told_after != ToldAfter::Never);
-        self.drain != Drain::Off || self.moves() || late
+        let late = self.leaving.termination.is_some_and(|it| it.told_after != ToldAfter::Never);
+        self.leaving.drain != Drain::Off || self.moves() || late
     }
+}
+
+/// How a backend leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leaving {
+    /// Whether, and for how long, it is drained before it is terminated.
+    pub drain: Drain,
+    /// Whether a drained backend is terminated at once or only when the window is over.
+    pub until: Until,
+    /// How the balancer is told that it leaves.
+    pub deregister: Deregister,
+    /// How it is ended, if nothing waits until the balancer has left it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub termination: Option<Termination>,
+}
+
+impl Leaving {
+    /// By SIGTERM alone, unless more is said.
+    pub const ABRUPT: Leaving =
+        Leaving { drain: Drain::Off, until: Until::Idle, deregister: Deregister::Live, termination: None };
+}
+
+/// Scaling in: one backend leaves, and nothing takes its place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Removal {
+    /// Who leaves.
+    pub backend: String,
+    /// How.
+    #[serde(flatten)]
+    pub leaving: Leaving,
+}
+
+impl Removal {
+    /// Whether the balancer is told: without a drain once the backend has exited, as its address stays empty.
+    pub fn tells_the_balancer(&self) -> bool {
+        self.leaving.termination.is_none_or(|it| it.told_after != ToldAfter::Never)
+    }
+}
+
+/// Scaling out: a spare backend, or one that was removed, starts and is registered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Addition {
+    /// Who comes.
+    pub backend: String,
+    /// How the balancer is told.
+    pub register: Deregister,
+    /// How long it may take to become healthy.
+    pub ready_within: Span,
 }
 
 /// How many backends a deploy replaces at the same time; the next ones follow when all of these have been replaced.

@@ -82,9 +82,9 @@ fn the_bundled_scenario_builds_with_the_values_that_it_shows() {
     let [without, with] = plan.variants.as_slice() else { panic!("two variants") };
     assert_eq!((without.name.as_str(), with.name.as_str()), ("without-drain", "with-drain"));
     assert_eq!((&without.topology, &without.traffic), (&with.topology, &with.traffic));
-    assert_eq!(without.deploys().next().unwrap().drain, Drain::Off);
-    assert_eq!(with.deploys().next().unwrap().drain, Drain::Auto);
-    assert_eq!(with.deploys().next().unwrap().until, Until::Idle);
+    assert_eq!(without.deploys().next().unwrap().leaving.drain, Drain::Off);
+    assert_eq!(with.deploys().next().unwrap().leaving.drain, Drain::Auto);
+    assert_eq!(with.deploys().next().unwrap().leaving.until, Until::Idle);
     assert_eq!(with.timeline[0].when, When::At(Span::millis(4000)));
 
     let topology = &with.topology;

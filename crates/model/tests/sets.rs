@@ -44,7 +44,7 @@ fn a_set_inside_a_variant_wins_over_its_patch_and_changes_no_other() {
     assert_eq!(deploys, [0, 0, 1]);
     let back = plan(&["variants.calm.timeline.rollout={ at: 2s, deploy: { pool: web, drain: 300ms } }"]);
     assert_eq!(
-        back.variants[1].deploys().next().map(|deploy| deploy.drain),
+        back.variants[1].deploys().next().map(|deploy| deploy.leaving.drain),
         Some(Drain::For(Span::millis(300)))
     );
     let set = plan(&["variants.busy.load.connections=77"]);
@@ -55,7 +55,8 @@ fn a_set_inside_a_variant_wins_over_its_patch_and_changes_no_other() {
 fn a_set_for_all_wins_over_patches_and_brings_nothing_back_that_a_variant_removed() {
     let all = plan(&["load.connections=77", "timeline.rollout.deploy.drain=300ms"]);
     assert_eq!(all.variants.iter().map(|v| v.traffic.connections).collect::<Vec<_>>(), [77, 77, 77]);
-    let drains: Vec<_> = all.variants.iter().map(|v| v.deploys().next().map(|deploy| deploy.drain)).collect();
+    let drains: Vec<_> =
+        all.variants.iter().map(|v| v.deploys().next().map(|deploy| deploy.leaving.drain)).collect();
     let drain = Some(Drain::For(Span::millis(300)));
     assert_eq!(drains, [drain, None, drain]);
 }

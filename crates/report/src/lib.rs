@@ -39,8 +39,8 @@ pub use judge::{compare, handshakes, run, verdict};
 pub use measure::series::Series;
 pub use measure::summary::CellSummary;
 pub use measure::{
-    after_signal, backend_load, balancer_log, cpu, deploy, latency, routing, series, sessions, strata,
-    summary, tls, validity, zero,
+    after_signal, backend_load, balancer_log, cpu, deploy, latency, replacement, routing, series, sessions,
+    strata, summary, tls, validity, zero,
 };
 
 /// Sums up one cell.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-const EMBEDDED: [(&str, &str); 13] = [
+const EMBEDDED: [(&str, &str); 14] = [
     ("canary", include_str!("../../../scenarios/canary.yaml")),
     ("defaults", include_str!("../../../scenarios/defaults.yaml")),
     ("discovery", include_str!("../../../scenarios/discovery.yaml")),
@@ -16,6 +16,7 @@ const EMBEDDED: [(&str, &str); 13] = [
         "round-robin-vs-least-connections",
         include_str!("../../../scenarios/round-robin-vs-least-connections.yaml"),
     ),
+    ("scale", include_str!("../../../scenarios/scale.yaml")),
     ("sticky-sessions", include_str!("../../../scenarios/sticky-sessions.yaml")),
     ("termination-race", include_str!("../../../scenarios/termination-race.yaml")),
     ("tls", include_str!("../../../scenarios/tls.yaml")),

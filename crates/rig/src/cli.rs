@@ -112,7 +112,7 @@ pub(crate) enum Command {
         rig compare haproxy envoy reload health-check --repeat 10 --format markdown > compared.md\n  \
         rig compare results/drain/20261122T135148Z results/drain/latest\n\n\
         Balancers: runs the named scenarios, or all bundled ones (canary, defaults, discovery, drain, drain-edges, half-dead, \
-        health-check, path-routing, reload, round-robin-vs-least-connections, sticky-sessions, termination-race, tls), on each of them. Each cell \
+        health-check, path-routing, reload, round-robin-vs-least-connections, scale, sticky-sessions, termination-race, tls), on each of them. Each cell \
         runs five times unless you set --repeat; cells run in an order drawn from the seed. All bundled scenarios on two \
         balancers take about 17 minutes of load per repeat, plus the time to start and stop each cell: half a second as \
         local processes, three seconds in Docker. --repeat 1 gives a first look, and marks nothing. Variants that one of \

@@ -155,6 +155,7 @@ pub(super) fn missing(balancer: &'static dyn Balancer) -> impl Iterator<Item = L
             "rig can't take over configurations of its kind",
         ),
         (balancer.reloads().is_none(), Capability::ForgetfulReload, "rig can't reload it"),
+        (balancer.reloads().is_none(), Capability::SavedState, "rig can't reload it"),
         (balancer.probes().is_none(), Capability::ActiveHealthChecks, "it does not probe its backends"),
         (!balancer.has_view(), Capability::InFlightView, "it does not say what each backend has in flight"),
     ];

@@ -29,7 +29,7 @@ use model::component::ExitStatus;
 use model::history::Setting;
 use model::identity::RequestId;
 use model::plan::Variant;
-use model::timeline::{Deploy, Deregister, Keeps};
+use model::timeline::{Action, Deregister, Keeps};
 use model::topology::{HeaderMatch, HealthCheck, Topology};
 use model::units::Span;
 
@@ -169,7 +169,7 @@ fn setting(name: &str, rendered: impl Into<String>) -> Setting {
 fn kept(keeps: Keeps, rotation: &Rotation, topology: &Topology) -> Rotation {
     match keeps {
         Keeps::Rotation => rotation.clone(),
-        Keeps::Nothing => Rotation::initial(topology),
+        Keeps::Configuration | Keeps::State => Rotation::initial(topology),
     }
 }
 
@@ -204,15 +204,15 @@ fn sticky_settings(topology: &Topology, words: impl Fn(&str) -> String) -> Vec<S
     cookies.into_iter().map(|cookie| setting("sticky", words(cookie))).collect()
 }
 
-/// How the deploys of `variant` take a backend out, given the balancer's words for either way.
+/// How `variant` takes a backend out, given the balancer's words for either way.
 fn deregistration(variant: &Variant, live: &str, reload: &str) -> Setting {
-    let is_found =
-        |deploy: &Deploy| variant.topology.pool(&deploy.pool).is_some_and(|it| it.discovery.is_some());
+    let is_found = |action: &Action| variant.rolled_out(action).is_some_and(|it| it.discovery.is_some());
     let mut ways: Vec<&str> = variant
-        .deploys()
-        .filter(|deploy| deploy.tells_the_balancer())
-        .map(|deploy| match deploy.deregister {
-            _ if is_found(deploy) => "its record is removed from DNS",
+        .timeline
+        .iter()
+        .filter_map(|entry| Some((entry.action.tells_by()?, &entry.action)))
+        .map(|(way, action)| match way {
+            _ if is_found(action) => "its record is removed from DNS",
             Deregister::Live => live,
             Deregister::Reload => reload,
         })

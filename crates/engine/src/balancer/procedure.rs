@@ -34,6 +34,13 @@ pub enum Step {
         /// Its content.
         text: String,
     },
+    /// Writes the answer to a question into a file.
+    Save {
+        /// The question.
+        ask: Ask,
+        /// Relative to the balancer's directory.
+        path: String,
+    },
     /// Removes a file; one that isn't there is removed already.
     Remove {
         /// Relative to the balancer's directory.

@@ -4,6 +4,8 @@ use std::fs;
 
 use model::plan::{Plan, Variant};
 use model::scenario::{Choice, Scenario};
+use model::timeline::{Action, Entry, Reload, When};
+use model::units::Span;
 
 use super::read_back::NOT_KNOWN;
 use super::*;
@@ -307,6 +309,31 @@ fn defaults_that_users_have_are_rendered_as_nothing_and_read_back() {
 }
 
 #[test]
+fn a_saved_state_is_loaded_where_a_reload_keeps_it_and_the_settings_say_so() {
+    let mut variant = variant(BalancerKind::Haproxy, "");
+    let reload = Reload { times: 1, every: Span::millis(10), keeps: Keeps::State };
+    let (name, when) = ("reload".to_owned(), When::At(Span::millis(0)));
+    variant.timeline.push(Entry { name, when, jitter: Span::default(), action: Action::Reload(reload) });
+    let state = settings(&variant, None);
+    assert_eq!(
+        of(&state, "server_state"),
+        "server-state-file /run/rig/balancer/servers.state; load-server-state-from-file global"
+    );
+    let site = example_site(&variant, variant.balancers[0]);
+    let rotation = Rotation::initial(&variant.topology).with("web-1", Standing::Draining);
+    let steps = |keeps| {
+        let reloads = adapter(BalancerKind::Haproxy).reloads().unwrap();
+        reloads.reload(&variant.topology, &site, &rotation, keeps, 1, &Templates::embedded()).unwrap()
+    };
+    let saves = |step: &Step| matches!(step, Step::Save { path, .. } if path == "servers.state");
+    assert!(steps(Keeps::State).iter().any(saves));
+    // What another reload saved is not loaded where this one keeps something else.
+    assert!(!steps(Keeps::Configuration).iter().any(saves));
+    let emptied = |step: &Step| matches!(step, Step::Write { path, .. } if path == "servers.state");
+    assert!(steps(Keeps::Configuration).iter().any(emptied));
+}
+
+#[test]
 fn a_forgetful_reload_reads_the_file_that_the_balancer_was_started_from() {
     use BalancerKind::{Haproxy, Nginx};
     let reloaded = |kind, keeps| {
@@ -332,10 +359,10 @@ fn a_forgetful_reload_reads_the_file_that_the_balancer_was_started_from() {
     };
     let out = "server web-1 127.0.1.10:20000 disabled";
     assert!(reloaded(Haproxy, Keeps::Rotation).contains(out));
-    let forgotten = reloaded(Haproxy, Keeps::Nothing);
+    let forgotten = reloaded(Haproxy, Keeps::Configuration);
     assert!(!forgotten.contains("disabled") && forgotten.contains("server web-1"), "{forgotten}");
     assert_eq!(reloaded(Nginx, Keeps::Rotation), "", "its file says already who is down");
-    let forgotten = reloaded(Nginx, Keeps::Nothing);
+    let forgotten = reloaded(Nginx, Keeps::Configuration);
     assert!(forgotten.contains("server 127.0.1.10:20000 max_fails=0;"), "{forgotten}");
 }
 

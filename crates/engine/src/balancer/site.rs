@@ -37,6 +37,8 @@ pub struct Site {
     pub connections: u32,
     /// Its worker processes or threads.
     pub workers: u16,
+    /// Whether it loads the state of its servers that it saves before a reload.
+    pub saves_state: bool,
     /// Whether it is started by root, and should stay so (its directory is root's).
     pub as_root: bool,
 }
@@ -171,6 +173,7 @@ pub fn example_site(variant: &Variant, name: BalancerName) -> Site {
         version: variant.release(name).and_then(|release| release.version),
         connections: variant.traffic.connections,
         workers: variant.topology.workers,
+        saves_state: variant.saves_state(),
         as_root: false,
     }
 }

@@ -19,6 +19,7 @@ fn site() -> Site {
         version: None,
         connections: 100,
         workers: 1,
+        saves_state: false,
         as_root: false,
     }
 }

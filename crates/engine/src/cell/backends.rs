@@ -53,7 +53,7 @@ pub(super) struct Backends<'a, R> {
     pub(super) certificates: Option<Certificates>,
     pub(super) http: reqwest::Client,
     pub(super) lives: RefCell<Vec<BackendLife>>,
-    /// Those that a deploy is replacing: who serves there next is the deploy's matter.
+    /// Those that a deploy is replacing, or that are removed: who serves there next is the timeline's matter.
     pub(super) replacing: RefCell<BTreeSet<String>>,
     /// The services that they use.
     pub(super) services: Vec<RunningService<'a, R>>,

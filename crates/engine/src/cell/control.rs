@@ -189,6 +189,10 @@ impl<'a, R: Runtime> Control<'a, R> {
         tracing::debug!(balancer = %self.kind, ?step);
         match step {
             Step::Write { path, text } => write_file(self.site, &ConfigFile::new(path, text)),
+            Step::Save { ask, path } => {
+                let answer = self.ask(&ask).await?;
+                write_file(self.site, &ConfigFile::new(path, answer))
+            }
             Step::Remove { path } => {
                 let path = self.site.directory.join(path);
                 match std::fs::remove_file(&path) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use model::draw::{Decision, uniform};
 
-use model::history::{Happening, WindowDerivation};
+use model::history::{Happening, Scaling, WindowDerivation};
 use model::identity::Incarnation;
 use model::timeline::Deregister;
 use model::topology::Balance;
@@ -13,12 +13,12 @@ use model::units::{Nanos, Span};
 
 use super::backends::{ANSWER_WITHIN, Backends};
 use super::control::Control;
-use super::deploy::{DrainReading, Fleet};
 use super::error::CellError;
 use super::listener::BalancerListener;
 use super::lookout::Lookout;
 use super::readiness;
 use super::served::Served;
+use super::steps::{DrainReading, Fleet};
 use crate::balancer::{DrainSignal, Standing};
 use crate::host::Signal;
 use crate::runtime::Runtime;
@@ -84,6 +84,15 @@ impl<R: Runtime> Fleet for CellFleet<'_, R> {
                 self.backends.replacing.borrow_mut().retain(|backend| !is_done(backend));
             }
             Happening::DeployAborted { .. } => self.backends.replacing.borrow_mut().clear(),
+            // Who is removed stays so until it is added.
+            Happening::Scaling(
+                Scaling::Removing { incarnation, .. } | Scaling::Adding { incarnation, .. },
+            ) => {
+                self.backends.replacing.borrow_mut().insert(incarnation.backend.clone());
+            }
+            Happening::Scaling(Scaling::Added { incarnation }) => {
+                self.backends.replacing.borrow_mut().remove(&incarnation.backend);
+            }
             _ => {}
         }
         self.backends.recorder.record(what);

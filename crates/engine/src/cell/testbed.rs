@@ -129,6 +129,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
             version: release.version,
             connections: variant.traffic.connections,
             workers: variant.topology.workers,
+            saves_state: variant.saves_state(),
             as_root: runtime.as_root(),
         };
         let templates = order.templates.of(variant, order.cell.balancer);

@@ -13,10 +13,12 @@ use model::units::Nanos;
 use tokio::sync::watch;
 
 use super::curl::curl;
-use super::deploy::{Fleet, deploy};
+use super::deploy::deploy;
 use super::error::CellError;
 use super::fleet::CellFleet;
 use super::recorder::Recorder;
+use super::scale;
+use super::steps::Fleet;
 use crate::balancer::detection_bound;
 use crate::host::Signal;
 use crate::runtime::{Handle, Runtime};
@@ -76,6 +78,14 @@ async fn act<R: Runtime>(fleet: &CellFleet<'_, R>, entry: &Entry) -> Result<(), 
     match &entry.action {
         Action::Deploy(wanted) => match fleet.backends.topology().pool(&wanted.pool) {
             Some(pool) => deploy(fleet, &entry.name, wanted, pool).await,
+            None => Ok(()),
+        },
+        Action::Remove(wanted) => match fleet.backends.topology().pool_of(&wanted.backend) {
+            Some(pool) => scale::remove(fleet, &entry.name, wanted, pool).await,
+            None => Ok(()),
+        },
+        Action::Add(wanted) => match fleet.backends.topology().pool_of(&wanted.backend) {
+            Some(pool) => scale::add(fleet, &entry.name, wanted, pool).await,
             None => Ok(()),
         },
         Action::Split(change) => {

@@ -111,6 +111,8 @@ pub enum PartOf {
     Responses,
     Ids,
     Backends,
+    Removals,
+    Additions,
     Drains,
     Sessions,
     Users,
@@ -237,6 +239,10 @@ metrics! {
     PoolShare = "pool_share" headed "pool share" in Share per Pool: Routing by Counts, Neither is better;
     /// Backends that a deploy replaced.
     Replaced = "replaced" in Count of Backends: Deploys by Pace, Neither is better;
+    /// Backends that the timeline removed: they have exited, and the balancer was told what it was to be told.
+    Removed = "removed" in Count of Removals: Deploys by Pace, Neither is better;
+    /// Backends that the timeline added: they were registered, and answered requests.
+    Added = "added" in Count of Additions: Deploys by Pace, Neither is better;
     /// Deploys that stopped because a new generation did not become healthy.
     Aborted = "aborted" in Count: Deploys by Pace, Neither is better;
     /// Drains whose window ran out with requests in flight.

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::identity::Incarnation;
+use crate::timeline::Drain;
 use crate::units::Span;
 
 /// The stages of a cell, one after the other.
@@ -49,4 +51,43 @@ pub struct CurlAnswer {
     pub body: String,
     /// How curl ended.
     pub status: String,
+}
+
+/// A step of scaling. What happens between two of them are events of their own, the same as in a deploy.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "snake_case")]
+pub enum Scaling {
+    /// A backend begins to leave for good.
+    Removing {
+        /// The timeline's entry.
+        entry: String,
+        /// Who.
+        incarnation: Incarnation,
+        /// The policy.
+        drain: Drain,
+    },
+    /// It has exited, and the balancer has been told what it was to be told.
+    Removed {
+        /// Who.
+        incarnation: Incarnation,
+    },
+    /// A backend is about to be started.
+    Adding {
+        /// The timeline's entry.
+        entry: String,
+        /// Who.
+        incarnation: Incarnation,
+    },
+    /// It is registered, and got requests, or had time to.
+    Added {
+        /// Who.
+        incarnation: Incarnation,
+    },
+    /// It did not become healthy, or could not be started.
+    NotAdded {
+        /// Who.
+        incarnation: Incarnation,
+        /// Why.
+        reason: String,
+    },
 }

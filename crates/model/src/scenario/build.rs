@@ -17,8 +17,8 @@ use crate::claim::Claim;
 use crate::identity::BalancerName;
 use crate::plan::{Plan, SavedPlan, Variant};
 use crate::target::Target;
-use crate::timeline::{Action, Batch, Deploy, Drain, Strategy};
-use crate::topology::{Backend, Pool, Topology};
+use crate::timeline::{Action, Batch, Deploy, Drain, Leaving, Strategy};
+use crate::topology::Topology;
 use crate::traffic::Traffic;
 use crate::units::Span;
 
@@ -213,15 +213,17 @@ fn possible(action: &Action, target: Option<&Target>) -> Result<(), (String, &'s
                 "the target has no commands for the steps of a deploy",
                 "give it `terminate`, `launch` and `ready`, or deploy it at once with `roll: {}`",
             ),
-            Deploy { drain: Drain::Auto, .. } => wrong(
+            Deploy { leaving: Leaving { drain: Drain::Auto, .. }, .. } => wrong(
                 "`drain: auto` is derived from the ledgers of rig's own backends, which a target has not",
                 "say how long a drain may take, such as `drain: 5s`",
             ),
-            Deploy { drain: Drain::For(_), .. } if commands.deregister.is_none() => wrong(
-                "a drain needs the commands `deregister` and `register`",
-                "add them to `target: { commands: … }`, or `drain: off`",
-            ),
-            Deploy { termination: Some(_), .. } => wrong(
+            Deploy { leaving: Leaving { drain: Drain::For(_), .. }, .. } if commands.deregister.is_none() => {
+                wrong(
+                    "a drain needs the commands `deregister` and `register`",
+                    "add them to `target: { commands: … }`, or `drain: off`",
+                )
+            }
+            Deploy { leaving: Leaving { termination: Some(_), .. }, .. } => wrong(
                 "`told_after` is for what rig launched: a target's commands tell its balancer when they do",
                 "let the command `deregister` wait, or deploy it at once with `roll: {}`",
             ),
@@ -234,12 +236,16 @@ fn possible(action: &Action, target: Option<&Target>) -> Result<(), (String, &'s
             }
             _ => Ok(()),
         },
-        Action::Fault(_) | Action::Degrade(_) | Action::Split(_) | Action::Curl(_) | Action::Reload(_) => {
-            wrong(
-                "that can be done only to what rig launched",
-                "with a `target`, the timeline can `roll` or `deploy` it",
-            )
-        }
+        Action::Fault(_)
+        | Action::Degrade(_)
+        | Action::Split(_)
+        | Action::Curl(_)
+        | Action::Reload(_)
+        | Action::Remove(_)
+        | Action::Add(_) => wrong(
+            "that can be done only to what rig launched",
+            "with a `target`, the timeline can `roll` or `deploy` it",
+        ),
     }
 }
 
@@ -251,7 +257,7 @@ fn check_sessions(load: Item<'_>, topology: &Topology, traffic: &Traffic) {
     }
 }
 
-/// A surge deploy needs as many addresses more than the pool has backends as it replaces at the same time; one that gives each
+/// A surge deploy needs as many spare addresses as it replaces backends at the same time; one that gives each
 /// new generation a new address needs as many as the pool has backends.
 fn add_spares(variant: &mut Variant) {
     let moves = variant.deploys().filter(|deploy| deploy.moves());
@@ -264,21 +270,12 @@ fn add_spares(variant: &mut Variant) {
         let backends = pool.serving().count();
         let of_this = moved.iter().filter(|(name, _)| *name == pool.name);
         let spares = of_this.map(|(_, batch)| batch.size(backends)).max().unwrap_or(0);
-        for _ in 0..spares {
-            let Some(spare) = spare(pool, &taken) else { break };
+        for _ in pool.backends.len() - backends..spares {
+            let Some(spare) = keys::next_spare(pool, &taken) else { break };
             taken.push(spare.id.clone());
             pool.backends.push(spare);
         }
     }
-}
-
-/// It has the settings of the pool's first backend, whose place it is the first to take, and the next number
-/// that no backend has.
-fn spare(pool: &Pool, taken: &[String]) -> Option<Backend> {
-    let first = pool.backends.first()?;
-    let mut names = (pool.backends.len() + 1..).map(|n| format!("{}-{n}", pool.name));
-    let id = names.find(|name| !taken.contains(name))?;
-    Some(Backend { id, spare: true, ..first.clone() })
 }
 
 /// What was asked for on the command line must exist.

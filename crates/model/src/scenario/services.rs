@@ -3,7 +3,7 @@
 use super::problem::Problem;
 use super::reader::Item;
 use crate::plan::Variant;
-use crate::timeline::{Action, Drain};
+use crate::timeline::{Action, Deploy, Drain, Leaving, Removal};
 use crate::topology::Layer;
 
 /// Refuses what a variant with a service of the user's asks for in vain.
@@ -56,7 +56,8 @@ pub(super) fn check(variant: &Variant, document: Item<'_>) {
     }
     for entry in &variant.timeline {
         let wrong = match &entry.action {
-            Action::Deploy(deploy) if deploy.drain == Drain::Auto => Some((
+            Action::Deploy(Deploy { leaving: Leaving { drain: Drain::Auto, .. }, .. })
+            | Action::Remove(Removal { leaving: Leaving { drain: Drain::Auto, .. }, .. }) => Some((
                 "`drain: auto` is derived from the ledgers of rig's own backends, which your service does not keep",
                 "say how long a drain may take, such as `drain: 5s`",
             )),

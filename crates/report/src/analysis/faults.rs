@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use model::component::Component;
 use model::detection::DetectionBound;
-use model::history::{Event, Happening};
+use model::history::{Event, Happening, Scaling};
 use model::identity::{Incarnation, RequestId};
 use model::plan::Variant;
 use model::request::Request;
@@ -165,7 +165,8 @@ fn stretches(history: &[Event]) -> Vec<Stretch> {
             _ => {}
         }
         let taken = match &event.what {
-            Happening::Replacing { new, .. } => {
+            Happening::Replacing { new, .. }
+            | Happening::Scaling(Scaling::Adding { incarnation: new, .. }) => {
                 coming.push(new);
                 None
             }

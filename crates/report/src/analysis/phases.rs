@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use model::component::Component;
-use model::history::{Event, Happening};
+use model::history::{Event, Happening, Scaling};
 use model::identity::Incarnation;
 use model::target::CommandName;
 use model::units::Nanos;
@@ -62,17 +62,34 @@ impl fmt::Display for Phase {
     }
 }
 
-/// One replacement of a backend.
+/// One replacement of a backend, one removal, or one addition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replacement {
-    /// Who leaves.
-    pub old: Incarnation,
-    /// Who comes.
-    pub new: Incarnation,
+    /// Who leaves; `None`: a backend is added.
+    pub old: Option<Incarnation>,
+    /// Who comes; `None`: a backend is removed.
+    pub new: Option<Incarnation>,
     /// Its first event.
     pub first: Nanos,
     /// Its last event; `None`: it never ended.
     pub last: Option<Nanos>,
+}
+
+impl Replacement {
+    /// `the replacement of web-1/1`.
+    pub fn name(&self) -> String {
+        named(self.old.as_ref(), self.new.as_ref())
+    }
+}
+
+/// What a change from `old` to `new` is called.
+pub fn named(old: Option<&Incarnation>, new: Option<&Incarnation>) -> String {
+    match (old, new) {
+        (Some(old), Some(_)) => format!("the replacement of {old}"),
+        (Some(old), None) => format!("the removal of {old}"),
+        (None, Some(new)) => format!("the addition of {new}"),
+        (None, None) => "the change".to_owned(),
+    }
 }
 
 /// The phases of a cell.
@@ -104,12 +121,23 @@ impl Phases {
     fn take(&mut self, event: &Event, previous: Option<Nanos>) -> bool {
         let at = event.at;
         match &event.what {
-            Happening::Replacing { old, new } => self.replacements.push(Replacement {
-                old: old.clone(),
-                new: new.clone(),
-                first: at,
-                last: None,
-            }),
+            Happening::Replacing { old, new } => self.begin(Some(old), Some(new), at),
+            Happening::Scaling(Scaling::Removing { incarnation, .. }) => {
+                self.begin(Some(incarnation), None, at)
+            }
+            Happening::Scaling(Scaling::Adding { incarnation, .. }) => {
+                self.begin(None, Some(incarnation), at)
+            }
+            // Its own phase stays: nothing serves at its address.
+            Happening::Scaling(Scaling::Removed { incarnation }) => {
+                self.end(|r| r.old.as_ref() == Some(incarnation), at);
+                self.overall.push((at, Phase::Settled));
+            }
+            Happening::Scaling(Scaling::Added { incarnation }) => {
+                self.end(|r| r.new.as_ref() == Some(incarnation), at);
+                self.change(incarnation, at, Phase::Settled);
+            }
+            Happening::Scaling(Scaling::NotAdded { .. }) => self.overall.push((at, Phase::Settled)),
             // An orchestrator's word to the balancer may come after the signal.
             Happening::Deregistering { incarnation } | Happening::Deregistered { incarnation, .. }
                 if self.at(&incarnation.backend, at) == Phase::Terminate => {}
@@ -142,9 +170,7 @@ impl Phases {
                 self.overall.push((at, Phase::Settled));
             }
             Happening::Replaced { old, new } => {
-                if let Some(replacement) = self.replacements.iter_mut().rev().find(|r| r.old == *old) {
-                    replacement.last = Some(at);
-                }
+                self.end(|r| r.old.as_ref() == Some(old), at);
                 for incarnation in [old, new] {
                     self.change(incarnation, at, Phase::Settled);
                 }
@@ -168,7 +194,7 @@ impl Phases {
         let Some(incarnation) = component.life() else {
             return false;
         };
-        let comes = self.replacements.iter().any(|r| r.new == *incarnation);
+        let comes = self.replacements.iter().any(|r| r.new.as_ref() == Some(incarnation));
         if comes {
             self.change(incarnation, at, phase);
         }
@@ -176,7 +202,18 @@ impl Phases {
     }
 
     fn replacing(&self, incarnation: &Incarnation) -> bool {
-        self.replacements.iter().any(|r| r.old == *incarnation)
+        self.replacements.iter().any(|r| r.old.as_ref() == Some(incarnation))
+    }
+
+    fn begin(&mut self, old: Option<&Incarnation>, new: Option<&Incarnation>, at: Nanos) {
+        let (old, new) = (old.cloned(), new.cloned());
+        self.replacements.push(Replacement { old, new, first: at, last: None });
+    }
+
+    fn end(&mut self, is_it: impl Fn(&Replacement) -> bool, at: Nanos) {
+        if let Some(replacement) = self.replacements.iter_mut().rev().find(|r| is_it(r)) {
+            replacement.last = Some(at);
+        }
     }
 
     fn change(&mut self, incarnation: &Incarnation, at: Nanos, phase: Phase) {
@@ -207,7 +244,7 @@ impl Phases {
     pub fn stretch(&self, at: Nanos) -> String {
         let during = self.replacements.iter().find(|r| r.first <= at && r.last.is_none_or(|last| at <= last));
         if let Some(replacement) = during {
-            return format!("the replacement of {}", replacement.old);
+            return replacement.name();
         }
         match self.overall(at) {
             Phase::Baseline => "the baseline".to_owned(),

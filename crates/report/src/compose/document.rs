@@ -281,6 +281,11 @@ pub(crate) fn routing_tables(run: &RunSummary) -> Vec<Table> {
     routing::splits(run).into_iter().chain(routing::classes(run)).collect()
 }
 
+/// The table of deploys, or of scaling, if there is any.
+pub(crate) fn deploys_table(run: &RunSummary) -> Vec<Table> {
+    tables::deploys(run).into_iter().collect()
+}
+
 /// The table of reloads, if there is any.
 pub(crate) fn reloads_table(run: &RunSummary) -> Vec<Table> {
     reloads::reloads(run).into_iter().collect()

@@ -18,7 +18,8 @@ use crate::compose::table::{Cell, Column, Table};
 use crate::compose::writeup::durations;
 use crate::figure::spread::spread_of;
 use crate::judge::run::LabelledRun;
-use crate::measure::deploy::{DeployRecord, ReplacementRecord};
+use crate::measure::deploy::DeployRecord;
+use crate::measure::replacement::ReplacementRecord;
 use crate::measure::summary::CellSummary;
 use crate::measure::zero::ZeroBound;
 use crate::numbers::{NONE, millis, number, percent};
@@ -71,6 +72,10 @@ impl<'a> SeenDeploys<'a> {
             for cell in run.summary.cells.iter().filter(|cell| cell.balancer == balancer) {
                 let variant = run.plan.variant(&cell.variant);
                 let Some((record, variant)) = cell.deploy.as_ref().zip(variant) else { continue };
+                // Scaling is no deploy, and has its own report.
+                if variant.rollouts() > variant.deploys().count() {
+                    continue;
+                }
                 if !cell.is_usable() {
                     sorted.untrusted += 1;
                     continue;
@@ -101,9 +106,9 @@ fn asks_for_safe_deploys(variant: &Variant) -> bool {
     let harms = |action: &Action| matches!(action, Action::Fault(_) | Action::Degrade(_) | Action::Reload(_));
     variant.deploys().all(|deploy| {
         deploy.strategy == Strategy::InPlace
-            && deploy.deregister == Deregister::Live
-            && deploy.drain == Drain::Auto
-            && deploy.termination.is_none()
+            && deploy.leaving.deregister == Deregister::Live
+            && deploy.leaving.drain == Drain::Auto
+            && deploy.leaving.termination.is_none()
             && !deploy.new_generation_unhealthy
     }) && !variant.timeline.iter().any(|entry| harms(&entry.action))
 }

@@ -96,6 +96,8 @@ pub fn read(cell: &CellSummary, metric: Metric, facet: Option<&str>) -> Result<f
             None => Err(NoReading(format!("{} has one pool", cell.cell()))),
         },
         Metric::Replaced => count(deploy()?.replaced),
+        Metric::Removed => count(deploy()?.scaling.removed),
+        Metric::Added => count(deploy()?.scaling.added),
         Metric::Aborted => count(u64::from(deploy()?.aborted.is_some())),
         Metric::DrainsExpired => match deploy()?.drains_unseen {
             0 => count(deploy()?.drains_expired),
@@ -184,11 +186,12 @@ pub fn read(cell: &CellSummary, metric: Metric, facet: Option<&str>) -> Result<f
     }
 }
 
-/// What the balancer sent to each backend after its signal. After a drain there is nothing to send.
+/// What the balancer sent to each backend after its signal. In a deploy with a drain there is nothing to send, and the address
+/// is soon taken again.
 fn after_signals(deploy: &DeployRecord) -> Result<Vec<&AfterSignal>, NoReading> {
-    match deploy.termination {
-        Some(_) => Ok(deploy.after_signals().collect()),
-        None => Err(NoReading("it is told of deploys with `told_after`".to_owned())),
+    match deploy.termination.is_some() || deploy.scaling.removals > 0 {
+        true => Ok(deploy.after_signals().collect()),
+        false => Err(NoReading("it is told of removals, and of deploys with `told_after`".to_owned())),
     }
 }
 
@@ -284,6 +287,8 @@ pub fn whole(cell: &CellSummary, metric: Metric) -> Option<u64> {
         PartOf::Responses => cell.routing.as_ref()?.expected,
         PartOf::Ids => cell.routing.as_ref()?.compared,
         PartOf::Backends | PartOf::Drains => cell.deploy.as_ref().map(|deploy| deploy.planned),
+        PartOf::Removals => cell.deploy.as_ref().map(|deploy| deploy.scaling.removals),
+        PartOf::Additions => cell.deploy.as_ref().map(|deploy| deploy.scaling.additions),
         PartOf::Sessions => cell.users?.sessions.map(|sessions| sessions.named),
         PartOf::Users => cell.users.map(|users| users.users),
     }

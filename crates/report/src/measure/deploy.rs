@@ -4,20 +4,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use model::history::{Event, Happening, WindowDerivation};
+use model::history::{Event, Happening, Scaling, WindowDerivation};
 use model::identity::{Incarnation, RequestId};
 use model::plan::Variant;
-use model::timeline::{Drain, Strategy, Termination};
+use model::timeline::{Drain, Leaving, Strategy, Termination};
 use model::units::{Nanos, Span};
 use serde::{Deserialize, Serialize};
 
-use crate::analysis::evidence::{PROXIMITY, under_load};
+use crate::analysis::evidence::under_load;
 use crate::analysis::joined::Traces;
 use crate::analysis::phases::{Phases, Replacement};
-use crate::measure::after_signal::{AfterSignal, last_sent};
+use crate::measure::after_signal::AfterSignal;
+use crate::measure::replacement::{ReplacementProof, ReplacementRecord, replacement};
 
-/// How long a deregistration may need until everyone in the balancer follows it.
-pub const LATE_WORD: Duration = Duration::from_millis(100);
 /// The least time for which the load goes on after a deploy.
 const SETTLED: Duration = Duration::from_millis(500);
 
@@ -35,7 +34,10 @@ pub struct DeployRecord {
     pub planned: u64,
     /// Backends of which the old generation exited and the new one served.
     pub replaced: u64,
-    /// Why it stopped, if it did.
+    /// Backends that the timeline was to remove and to add, and those that it did.
+    #[serde(default, skip_serializing_if = "ScalingCount::is_none")]
+    pub scaling: ScalingCount,
+    /// Why it stopped, or a backend was not added, if that is so.
     pub aborted: Option<String>,
     /// Whether it stopped because its new generation was killed, by a fault of the timeline or by somebody else: that is a
     /// result, as the deploy itself could do no better.
@@ -61,6 +63,25 @@ pub struct DeployRecord {
     pub replacements: Vec<ReplacementRecord>,
 }
 
+/// How many backends were removed and added.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScalingCount {
+    /// To be removed, by the timeline.
+    pub removals: u64,
+    /// Of these, those that have exited, and of which the balancer was told what it was to be told.
+    pub removed: u64,
+    /// To be added, by the timeline.
+    pub additions: u64,
+    /// Of these, those that answered requests.
+    pub added: u64,
+}
+
+impl ScalingCount {
+    fn is_none(&self) -> bool {
+        *self == ScalingCount::default()
+    }
+}
+
 /// A drain window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DrainWindow {
@@ -70,106 +91,25 @@ pub struct DrainWindow {
     pub derived: Option<WindowDerivation>,
 }
 
-/// What happened to one backend.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ReplacementRecord {
-    /// Who left.
-    pub old: Incarnation,
-    /// Who came.
-    pub new: Incarnation,
-    /// Requests that the old generation had in hand when its replacement began.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub in_flight_at_begin: Option<u64>,
-    /// Requests that the old generation had in hand when the balancer was told; `None`: it wasn't.
-    pub in_flight_at_deregistration: Option<u64>,
-    /// Requests that it had in hand when it was terminated; `None`: it wasn't.
-    pub in_flight_at_termination: Option<u64>,
-    /// How long it drained: from the confirmed deregistration to its last finish, by its own ledger; the whole window, if
-    /// that ran out.
-    pub drain_waited: Option<Span>,
-    /// How much longer rig looked until it was sure of that, in milliseconds.
-    #[serde(default)]
-    pub drain_sure_ms: Option<f64>,
-    /// Requests that it received although their clients had sent them after the confirmed deregistration; `None`: there
-    /// was none, or an earlier version did not count them.
-    #[serde(default)]
-    pub arrivals_after_deregistration: Option<u64>,
-    /// Of these, those that were sent longer after it than word of it needs to get round ([`LATE_WORD`]).
-    #[serde(default)]
-    pub late_arrivals: u64,
-    /// Requests that it had in hand when it was said to be drained; `None`: it wasn't.
-    #[serde(default)]
-    pub in_flight_at_drained: Option<u64>,
-    /// Whether it died before it was drained.
-    #[serde(default)]
-    pub drain_cut: bool,
-    /// What the balancer sent it after its signal.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after_signal: Option<AfterSignal>,
-    /// From the removal of its record to the last request that the balancer sent to it, or to its address, in milliseconds; 0: it
-    /// sent none; `None`: the balancer does not find it by DNS, or the record stayed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_at_old_ms: Option<f64>,
-    /// What is known of its end and its successor.
-    pub proof: ReplacementProof,
-    /// The part of the traffic that the new generation got; `None`: the deploy did not come so far.
-    #[serde(default)]
-    pub confirmation: Option<Confirmation>,
-    /// From the replacement's first event to its last, in milliseconds.
-    pub took_ms: Option<f64>,
-    /// How long each step took.
-    #[serde(default)]
-    pub timing: Timing,
-}
-
-/// How long the steps of a replacement took, in milliseconds; `None`: the step was not taken, or not ended. How long it
-/// drained is in [`ReplacementRecord::drain_waited`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Timing {
-    /// From telling the balancer that the old generation leaves until it confirmed that.
-    pub deregister_ms: Option<f64>,
-    /// From the old generation's signal to its exit.
-    pub exit_ms: Option<f64>,
-    /// From the new generation's launch until it was ready.
-    pub ready_ms: Option<f64>,
-    /// From telling the balancer that the new generation comes until it confirmed that.
-    pub register_ms: Option<f64>,
-    /// From then on, or from its readiness where the balancer was not told, until its share of the traffic was confirmed.
-    pub confirm_ms: Option<f64>,
-}
-
-/// The new generation's part of the requests that its pool received while that was looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Confirmation {
-    /// Its part, 0 to 1.
-    pub share: f64,
-    /// Of so many requests.
-    pub of: u64,
-    /// Whether that was its fair share; if not, the deploy went on all the same.
-    pub fair: bool,
-    /// For how long it was looked at; `None`: an earlier version did not say.
-    #[serde(default)]
-    pub waited_ms: Option<f64>,
-    /// When it received its first request, from its readiness or registration on; `None`: never.
-    #[serde(default)]
-    pub first_ms: Option<f64>,
-}
-
-/// How far a replacement is proved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ReplacementProof {
-    /// The old generation exited and the new one answered.
-    Proved,
-    /// The old generation is not known to have exited.
-    OldNotExited,
-    /// No complete response bears the new generation's stamp, not even one to a user who came anew.
-    NewNeverServed,
-    /// The replacement did not end.
-    Unfinished,
-}
-
 impl DeployRecord {
+    /// Replacements, removals and additions that there were to be.
+    pub fn all_planned(&self) -> u64 {
+        self.planned + self.scaling.removals + self.scaling.additions
+    }
+    /// `3 of 3`, where backends are replaced; `1 of 1 removed, 1 of 1 added`, where they are not.
+    pub fn done(&self) -> String {
+        let ScalingCount { removals, removed, additions, added } = self.scaling;
+        let scaled = [(removed, removals, "removed"), (added, additions, "added")];
+        let scaled = scaled.into_iter().filter(|(_, planned, _)| *planned > 0);
+        let scaled: Vec<_> =
+            scaled.map(|(done, planned, how)| format!("{done} of {planned} {how}")).collect();
+        let replaced = format!("{} of {}", self.replaced, self.planned);
+        match (self.planned > 0, scaled.is_empty()) {
+            (_, true) => replaced,
+            (false, _) => scaled.join(", "),
+            (true, false) => format!("{replaced} replaced, {}", scaled.join(", ")),
+        }
+    }
     /// What the balancer sent to each backend after its signal.
     pub fn after_signals(&self) -> impl Iterator<Item = &AfterSignal> {
         self.replacements.iter().filter_map(|replacement| replacement.after_signal.as_ref())
@@ -202,14 +142,15 @@ pub fn record(
     joined: &BTreeMap<RequestId, Traces<'_>>,
     load_end: Nanos,
 ) -> Option<DeployRecord> {
-    let deploy = variant.deploys().next()?;
+    let (strategy, leaving) = way(variant)?;
     let by_log = variant.topology.services().next().is_some();
     let mut record = DeployRecord {
-        strategy: deploy.strategy,
-        drain: deploy.drain,
-        termination: deploy.termination,
+        strategy,
+        drain: leaving.drain,
+        termination: leaving.termination,
         planned: 0,
         replaced: 0,
+        scaling: ScalingCount::default(),
         aborted: None,
         aborted_by_a_death: false,
         window: None,
@@ -232,28 +173,50 @@ pub fn record(
                 record.drains_expired += u64::from(*in_flight != Some(0));
                 record.drains_unseen += u64::from(by_log && in_flight.is_none());
             }
-            Happening::DeployAborted { reason, incarnation } => {
+            Happening::DeployAborted { reason, incarnation }
+            | Happening::Scaling(Scaling::NotAdded { reason, incarnation }) => {
                 record.aborted = Some(format!("{incarnation}: {reason}"));
                 record.aborted_by_a_death = was_killed(history, incarnation, by_log);
             }
-            Happening::DeployFinished { .. } => finished.push(event.at),
+            Happening::DeployFinished { .. }
+            | Happening::Scaling(Scaling::Removed { .. } | Scaling::Added { .. }) => finished.push(event.at),
             _ => {}
         }
     }
-    if finished.len() == variant.deploys().count() {
+    if finished.len() == variant.rollouts() {
         let settled_by = load_end - settles_within(variant, joined);
         record.margin_ms = finished.last().map(|last| settled_by.millis_from(*last));
     }
     let serving = serving(joined);
     let replacement = |r: &Replacement| {
-        let is_found = variant.topology.discovery_of(&r.old.backend).is_some();
+        let is_found =
+            r.old.as_ref().is_some_and(|old| variant.topology.discovery_of(&old.backend).is_some());
         replacement(r, history, joined, &serving, is_found)
     };
     record.replacements = phases.replacements.iter().map(replacement).collect();
-    let proved = record.replacements.iter().filter(|r| r.proof == ReplacementProof::Proved);
-    record.replaced = proved.count() as u64;
+    let proved = |comes: bool, goes: bool| {
+        let is_so = |r: &&ReplacementRecord| (r.new.is_some(), r.old.is_some()) == (comes, goes);
+        let proved = record.replacements.iter().filter(|r| r.proof == ReplacementProof::Proved);
+        proved.filter(is_so).count() as u64
+    };
+    record.replaced = proved(true, true);
+    record.scaling = ScalingCount {
+        removals: variant.removals().count() as u64,
+        removed: proved(false, true),
+        additions: variant.additions().count() as u64,
+        added: proved(true, false),
+    };
     record.longest_drain = record.waits().into_iter().max();
     Some(record)
+}
+
+/// In which order old and new come, and how backends leave: of the first deploy, or of the first removal. `None`: there is
+/// neither, and nothing is added.
+fn way(variant: &Variant) -> Option<(Strategy, Leaving)> {
+    let deploys = variant.deploys().map(|deploy| (deploy.strategy, deploy.leaving));
+    let removals = variant.removals().map(|removal| (Strategy::InPlace, removal.leaving));
+    let additions = variant.additions().map(|_| (Strategy::InPlace, Leaving::ABRUPT));
+    deploys.chain(removals).chain(additions).next()
 }
 
 /// For how long after a deploy the load has to go on so that its last effects show in it: twice the slowest response
@@ -289,133 +252,4 @@ fn serving<'a>(joined: &BTreeMap<RequestId, Traces<'a>>) -> BTreeSet<&'a Incarna
 
 fn is_zero(count: &u64) -> bool {
     *count == 0
-}
-
-fn replacement(
-    r: &Replacement,
-    history: &[Event],
-    joined: &BTreeMap<RequestId, Traces<'_>>,
-    serving: &BTreeSet<&Incarnation>,
-    is_found: bool,
-) -> ReplacementRecord {
-    let mut told = None;
-    let mut deregistered = None;
-    let mut expired = None;
-    let mut terminated = None;
-    let mut exited = false;
-    let mut reached = false;
-    let mut cut = false;
-    let mut drained = None;
-    let mut confirmation = None;
-    let mut gave_up = None;
-    let [mut ended, mut launched, mut ready, mut registering, mut registered, mut looked] = [None; 6];
-    for event in under_load(history) {
-        match &event.what {
-            Happening::Deregistering { incarnation } if *incarnation == r.old => told = Some(event.at),
-            Happening::Deregistered { incarnation, .. } if *incarnation == r.old => {
-                deregistered = Some(event.at)
-            }
-            Happening::Drained { incarnation, .. } if *incarnation == r.old => drained = Some(event.at),
-            Happening::DrainCut { incarnation } if *incarnation == r.old => cut = true,
-            Happening::DrainExpired { incarnation, .. } if *incarnation == r.old => expired = Some(event.at),
-            Happening::Terminated { incarnation, .. } if *incarnation == r.old => terminated = Some(event.at),
-            Happening::Confirmed { incarnation, share, of } if *incarnation == r.new => {
-                confirmation = Some((share.0, *of, true));
-                looked = Some(event.at);
-            }
-            Happening::Unconfirmed { incarnation, share, of } if *incarnation == r.new => {
-                confirmation = Some((share.0, *of, false));
-                gave_up = Some(event.at);
-            }
-            Happening::Reached { incarnation, .. } if *incarnation == r.new => {
-                reached = true;
-                looked = Some(event.at);
-            }
-            Happening::Exited { component, .. } if component.is(&r.old) => {
-                exited = true;
-                ended = Some(event.at);
-            }
-            Happening::Launched { component, .. } if component.is(&r.new) => launched = Some(event.at),
-            Happening::Ready { component, .. } if component.is(&r.new) => ready = Some(event.at),
-            Happening::Registering { incarnation } if *incarnation == r.new => registering = Some(event.at),
-            Happening::Registered { incarnation, .. } if *incarnation == r.new => registered = Some(event.at),
-            _ => {}
-        }
-    }
-    let expired_after = deregistered.zip(expired).map(|(from, to)| Span(to.since(from)));
-    let last = deregistered.zip(drained).map(|(from, to)| (from, last_finish(&r.old, from, to, joined), to));
-    let arrivals = |from: Nanos| arrivals(&r.old, from, joined);
-    ReplacementRecord {
-        old: r.old.clone(),
-        new: r.new.clone(),
-        in_flight_at_begin: Some(in_flight(&r.old, r.first, joined)),
-        in_flight_at_deregistration: told.map(|at| in_flight(&r.old, at, joined)),
-        in_flight_at_termination: terminated.map(|at| in_flight(&r.old, at, joined)),
-        drain_waited: last.map(|(from, last, _)| Span(last.since(from))).or(expired_after),
-        drain_sure_ms: last.map(|(_, last, sure)| sure.millis_from(last)),
-        arrivals_after_deregistration: deregistered.map(arrivals),
-        // A balancer that is told by DNS may go on until it asks again: how long it did is a figure.
-        late_arrivals: deregistered.filter(|_| !is_found).map_or(0, |at| arrivals(at + LATE_WORD)),
-        in_flight_at_drained: drained.map(|at| in_flight(&r.old, at, joined)),
-        drain_cut: cut,
-        after_signal: AfterSignal::of(history, &r.old, joined),
-        last_at_old_ms: deregistered
-            .filter(|_| is_found)
-            .map(|from| last_sent(history, &r.old, from, joined).map_or(0.0, |last| last.millis_from(from))),
-        proof: match (r.last, exited, reached || serving.contains(&r.new)) {
-            (None, ..) => ReplacementProof::Unfinished,
-            (_, false, _) => ReplacementProof::OldNotExited,
-            (_, _, false) => ReplacementProof::NewNeverServed,
-            _ => ReplacementProof::Proved,
-        },
-        confirmation: confirmation.map(|(share, of, fair)| {
-            let from = registered.or(ready);
-            let first = from.and_then(|from| first_receipt(&r.new, joined).map(|at| at.millis_from(from)));
-            let waited_ms = between(from, looked.or(gave_up));
-            Confirmation { share, of, fair, waited_ms, first_ms: first.map(|ms| ms.max(0.0)) }
-        }),
-        took_ms: r.last.map(|last| last.millis_from(r.first)),
-        timing: Timing {
-            deregister_ms: between(told, deregistered),
-            exit_ms: between(terminated, ended),
-            ready_ms: between(launched, ready),
-            register_ms: between(registering, registered),
-            confirm_ms: between(registered.or(ready), looked),
-        },
-    }
-}
-
-fn between(from: Option<Nanos>, to: Option<Nanos>) -> Option<f64> {
-    from.zip(to).map(|(from, to)| to.millis_from(from))
-}
-
-/// When `by` finished its last request between the two; the first of them, if it finished none.
-fn last_finish(by: &Incarnation, from: Nanos, to: Nanos, joined: &BTreeMap<RequestId, Traces<'_>>) -> Nanos {
-    let executions = joined.values().flat_map(|traces| &traces.executions).filter(|e| e.by == *by);
-    let finishes = executions.filter_map(|execution| execution.finished);
-    finishes.filter(|at| from <= *at && *at <= to).max().unwrap_or(from)
-}
-
-fn first_receipt(by: &Incarnation, joined: &BTreeMap<RequestId, Traces<'_>>) -> Option<Nanos> {
-    let executions = joined.values().flat_map(|traces| &traces.executions).filter(|e| e.by == *by);
-    executions.map(|execution| execution.received).min()
-}
-
-/// Requests that `by` received although they were sent after `from`: what had been sent before was on its way.
-fn arrivals(by: &Incarnation, from: Nanos, joined: &BTreeMap<RequestId, Traces<'_>>) -> u64 {
-    let sent_later =
-        |traces: &&Traces<'_>| traces.requests.iter().any(|r| r.sent.is_some_and(|at| at > from));
-    let traces = joined.values().filter(sent_later);
-    traces.filter(|traces| traces.executions.iter().any(|e| e.by == *by)).count() as u64
-}
-
-/// Requests that `by` had in hand at `at`. One that it never finished counts only while its client waited
-/// (give or take [`PROXIMITY`]), or a request given up long ago would be in flight for ever.
-fn in_flight(by: &Incarnation, at: Nanos, joined: &BTreeMap<RequestId, Traces<'_>>) -> u64 {
-    let in_hand = |traces: &Traces<'_>| {
-        let awaited = traces.requests.iter().any(|request| request.end + PROXIMITY >= at);
-        let executions = traces.executions.iter().filter(|e| e.by == *by);
-        executions.filter(|e| e.in_flight_at(at) && (e.finished.is_some() || awaited)).count() as u64
-    };
-    joined.values().map(in_hand).sum()
 }

@@ -14,6 +14,7 @@ pub mod generator;
 pub mod latency;
 pub mod losses;
 pub mod reloads;
+pub mod replacement;
 pub mod routing;
 pub mod series;
 pub mod sessions;

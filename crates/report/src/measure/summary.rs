@@ -355,7 +355,9 @@ fn is_ok(request: &Request) -> bool {
 
 /// A variant with a deploy of which nothing was recorded is as little proved as a deploy that went wrong.
 fn deploy_validity(variant: &Variant, record: Option<&DeployRecord>) -> Option<Validity> {
-    variant.deploys().next()?;
+    if variant.rollouts() == 0 {
+        return None;
+    }
     Some(match record {
         Some(record) => validity::deploy(variant, record),
         None => {

@@ -67,7 +67,7 @@ fn problem(
     if let Some(reason) = missed {
         return Some(format!("`{name}` of the timeline had no target: {reason}"));
     }
-    if matches!(entry.action, Action::Deploy(_) | Action::Roll(_)) {
+    if entry.action.is_a_rollout() || matches!(entry.action, Action::Roll(_)) {
         return None;
     }
     let Some(ended) = ended else {

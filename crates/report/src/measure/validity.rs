@@ -10,7 +10,7 @@ use model::history::{Event, Happening};
 use model::outcome::OutcomeKind;
 use model::plan::Variant;
 use model::request::Request;
-use model::timeline::Drain;
+use model::timeline::{Drain, Keeps};
 use model::units::{Nanos, Span};
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +19,8 @@ use crate::analysis::phases::Phases;
 use crate::analysis::quantile::{Quantile, rank};
 use crate::measure::counts::Counts;
 use crate::measure::cpu::{CpuTime, Usage};
-use crate::measure::deploy::{DeployRecord, ReplacementProof};
+use crate::measure::deploy::DeployRecord;
+use crate::measure::replacement::ReplacementProof;
 use crate::numbers::{first_line, millis, percent};
 
 pub(crate) use machine::worked;
@@ -271,7 +272,8 @@ pub fn deploy(variant: &Variant, record: &DeployRecord) -> Validity {
             return validity;
         }
         (Some(reason), false) => {
-            validity.lower(Trust::Invalid, format!("the deploy was aborted: {}", first_line(reason)))
+            let what = if record.planned > 0 { "the deploy was aborted" } else { "a backend was not added" };
+            validity.lower(Trust::Invalid, format!("{what}: {}", first_line(reason)));
         }
         (None, true) => validity.lower(Trust::Invalid, "the deploy was not aborted, as it should have been"),
         (None, false) => {}
@@ -279,26 +281,29 @@ pub fn deploy(variant: &Variant, record: &DeployRecord) -> Validity {
     for replacement in &record.replacements {
         let (trust, problem) = match replacement.proof {
             ReplacementProof::Proved => continue,
-            ReplacementProof::OldNotExited => (Trust::Invalid, format!("{} did not exit", replacement.old)),
+            ReplacementProof::OldNotExited => (Trust::Invalid, format!("{} did not exit", replacement.who())),
             // It was ready, and the deploy went on without it: what the balancer made of it is the result.
             ReplacementProof::NewNeverServed if replacement.confirmation.is_some_and(|seen| !seen.fair) => {
                 continue;
             }
             ReplacementProof::NewNeverServed => {
-                (Trust::Invalid, format!("{} never answered a request", replacement.new))
+                (Trust::Invalid, format!("{} never answered a request", replacement.successor()))
             }
-            ReplacementProof::Unfinished => {
-                (Trust::Invalid, format!("the replacement of {} did not end", replacement.old))
-            }
+            ReplacementProof::Unfinished => (Trust::Invalid, format!("{} did not end", replacement.name())),
         };
         validity.lower(trust, problem);
     }
     // Users that a cookie keeps are sent there all the same: that is what they are kept for.
-    let pools = variant.deploys().map(|deploy| deploy.pool.as_str());
-    let keeps = pools.into_iter().any(|pool| variant.topology.sticky_cookie(pool).is_some());
+    let topology = &variant.topology;
+    let removed = variant.removals().filter_map(|it| topology.pool_of(&it.backend));
+    let mut pools =
+        variant.deploys().map(|it| it.pool.as_str()).chain(removed.map(|pool| pool.name.as_str()));
+    let keeps = pools.any(|pool| topology.sticky_cookie(pool).is_some());
+    // Nor is it the deploy's fault where a reload is to forget who leaves.
+    let forgets = variant.reloads().any(|reload| reload.keeps == Keeps::Configuration);
     for replacement in &record.replacements {
-        let (old, late) = (&replacement.old, replacement.late_arrivals);
-        if late > 0 && !keeps {
+        let (Some(old), late) = (&replacement.old, replacement.late_arrivals) else { continue };
+        if late > 0 && !keeps && !forgets {
             validity.lower(
                 Trust::Invalid,
                 format!(
@@ -306,7 +311,7 @@ pub fn deploy(variant: &Variant, record: &DeployRecord) -> Validity {
                 ),
             );
         }
-        if let Some(in_hand @ 1..) = replacement.in_flight_at_drained {
+        if let Some(in_hand @ 1..) = replacement.in_flight_at_drained.filter(|_| !forgets) {
             validity.lower(
                 Trust::Invalid,
                 format!(
@@ -316,9 +321,8 @@ pub fn deploy(variant: &Variant, record: &DeployRecord) -> Validity {
         }
     }
     for replacement in &record.replacements {
-        if let Some(unfair) = replacement.confirmation.filter(|c| !c.fair) {
+        if let (Some(unfair), Some(new)) = (replacement.confirmation.filter(|c| !c.fair), &replacement.new) {
             let (share, of) = (percent(unfair.share), unfair.of);
-            let new = &replacement.new;
             let waited = match unfair.waited_ms {
                 Some(ms) => format!(" in {}", millis(ms)),
                 None => String::new(),
@@ -335,8 +339,10 @@ pub fn deploy(variant: &Variant, record: &DeployRecord) -> Validity {
             );
         }
     }
-    if record.planned == 0 || (record.replacements.len() as u64) < record.planned {
-        let reason = format!("{} of {} replacements began", record.replacements.len(), record.planned);
+    let (begun, planned) = (record.replacements.len() as u64, record.all_planned());
+    if planned == 0 || begun < planned {
+        let what = if record.planned == planned { "replacements" } else { "removals and additions" };
+        let reason = format!("{begun} of {planned} {what} began");
         validity.lower(Trust::Invalid, reason);
     }
     match record.margin_ms {
@@ -357,6 +363,9 @@ pub fn deploy(variant: &Variant, record: &DeployRecord) -> Validity {
 
 /// A deploy without requests in flight at its critical moments tests nothing.
 fn exposure(record: &DeployRecord) -> (Trust, String) {
+    if record.replacements.iter().all(|it| it.old.is_none()) && !record.replacements.is_empty() {
+        return (Trust::Valid, String::new());
+    }
     // Where backends had time before their signals, they may have finished by then: that is what it is for.
     let had_time = record.termination.is_some_and(|it| it.pre_stop > Span::default());
     if record.drain == Drain::Off && !had_time {

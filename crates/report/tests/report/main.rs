@@ -32,6 +32,7 @@ mod renderings;
 mod repeats;
 mod routing;
 mod samples;
+mod scaling;
 mod sessions;
 mod tampered;
 mod targets;

@@ -152,7 +152,7 @@ fn a_deploy_that_was_asked_to_be_another_is_no_safe_one() {
     let mut other = plan();
     for entry in &mut other.variants[1].timeline {
         if let Action::Deploy(deploy) = &mut entry.action {
-            deploy.deregister = Deregister::Reload;
+            deploy.leaving.deregister = Deregister::Reload;
         }
     }
     let summary = run(&other);

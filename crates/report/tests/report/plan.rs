@@ -5,7 +5,7 @@ use model::claim::{Claim, Comparison, Metric, Operand, Reading};
 use model::plan::{SCHEMA, SavedPlan, Variant};
 use model::records::{BalancerBuild, Environment};
 use model::sessions::JwtKeys;
-use model::timeline::{Action, Batch, Deploy, Deregister, Drain, Entry, Strategy, Until, When};
+use model::timeline::{Action, Batch, Deploy, Drain, Entry, Leaving, Strategy, When};
 use model::topology::{Backend, Balance, Latency, Listener, OnTerm, PassiveHealth, Pool, Retries, Topology};
 use model::traffic::{Arrivals, Traffic};
 use model::units::{Bytes, Rate, Share, Span};
@@ -37,14 +37,11 @@ fn variant(name: &str, drain: Drain) -> Variant {
     let deploy = Deploy {
         pool: "web".into(),
         strategy: Strategy::InPlace,
-        drain,
-        until: Until::Idle,
-        deregister: Deregister::Live,
+        leaving: Leaving { drain, ..Leaving::ABRUPT },
         ready_within: Span::millis(5000),
         new_generation_unhealthy: false,
         jwt_keys: JwtKeys::Same,
         batch: Batch::default(),
-        termination: None,
         new_address: false,
     };
     Variant {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use engine::cell::Observation;
-use model::history::Happening;
+use model::history::{Happening, Scaling};
 use model::identity::Incarnation;
 use model::job::{BackendStatus, Progress};
 use model::plan::Variant;
@@ -174,7 +174,11 @@ fn state(event: &Happening) -> Option<(&Incarnation, String)> {
         | Happening::Reached { incarnation, .. }
         | Happening::Healed { incarnation } => (incarnation, ""),
         Happening::Unconfirmed { incarnation, .. } => (incarnation, "less than its share"),
-        Happening::DeployAborted { incarnation, .. } => (incarnation, "never healthy"),
+        Happening::DeployAborted { incarnation, .. }
+        | Happening::Scaling(Scaling::NotAdded { incarnation, .. }) => (incarnation, "never healthy"),
+        Happening::Scaling(Scaling::Removed { incarnation }) => (incarnation, "removed"),
+        Happening::Scaling(Scaling::Adding { incarnation, .. }) => (incarnation, "starting"),
+        Happening::Scaling(Scaling::Added { incarnation }) => (incarnation, ""),
         Happening::Faulted { incarnation, fault } => (incarnation, fault.name()),
         Happening::Degraded { incarnation, misbehaviour } => {
             return Some((incarnation, misbehaviour.to_string()));
@@ -201,6 +205,11 @@ fn phase(event: &Happening) -> Option<String> {
         Happening::Degraded { incarnation, misbehaviour } => format!("{incarnation}: {misbehaviour}"),
         Happening::SeenDown { backend, words, .. } => format!("{backend}: {words}"),
         Happening::Healed { incarnation } => format!("{incarnation}: healed"),
+        Happening::Scaling(Scaling::Removing { incarnation, .. }) => format!("{incarnation}: remove"),
+        Happening::Scaling(Scaling::Removed { incarnation }) => format!("{incarnation}: removed"),
+        Happening::Scaling(Scaling::Adding { incarnation, .. }) => format!("{incarnation}: add"),
+        Happening::Scaling(Scaling::Added { incarnation }) => format!("{incarnation}: added"),
+        Happening::Scaling(Scaling::NotAdded { incarnation, .. }) => format!("{incarnation}: not added"),
         Happening::DeployFinished { .. } => "settled".into(),
         Happening::DeployAborted { .. } => "deploy aborted".into(),
         Happening::Splitting { route, to, .. } => format!("{route}: {to}"),

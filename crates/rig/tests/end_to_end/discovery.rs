@@ -27,7 +27,9 @@ fn a_backend_that_leaves_is_used_until_the_ttl_is_over_and_a_pre_stop_covers_tha
             assert_eq!(deploy(cell).replaced, 2, "{balancer}: {run}");
             // Each came up at an address that none had before.
             let replacements = deploy(cell).replacements.iter();
-            let moves: Vec<String> = replacements.map(|it| format!("{} {}", it.old, it.new)).collect();
+            let moves: Vec<String> = replacements
+                .map(|it| format!("{} {}", it.old.as_ref().unwrap(), it.new.as_ref().unwrap()))
+                .collect();
             assert_eq!(moves, ["web-1/1 web-3/1", "web-2/1 web-4/1"], "{balancer}");
         }
         assert!(at_once.counts.dropped > 0, "{balancer}: {run}");

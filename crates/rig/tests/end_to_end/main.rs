@@ -26,6 +26,7 @@ mod own_service;
 mod pages;
 mod proof;
 mod routing;
+mod scaling;
 mod shortages;
 mod side_by_side;
 mod sticky;

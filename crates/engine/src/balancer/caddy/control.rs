@@ -72,7 +72,9 @@ impl Reloads for Caddy {
         // Its file says who is out by a reload, and flags are none of its configuration.
         let original = match keeps {
             Keeps::Rotation => None,
-            Keeps::Nothing => Some(configuration(topology, site, &Rotation::default(), templates)?),
+            Keeps::Configuration | Keeps::State => {
+                Some(configuration(topology, site, &Rotation::default(), templates)?)
+            }
         };
         Ok(original.map(written).into_iter().chain(reload()).collect())
     }

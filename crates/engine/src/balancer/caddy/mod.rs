@@ -53,6 +53,10 @@ impl Balancer for Caddy {
         const {
             &[
                 Lack::always(
+                    Capability::SavedState,
+                    "rig starts Caddy from its file; what was changed by its API (`--resume`) is not used",
+                ),
+                Lack::always(
                     Capability::Layer4,
                     "Caddy's standard build serves HTTP only; layer 4 is a plugin",
                 ),

@@ -71,6 +71,10 @@ impl Balancer for Envoy {
                     Capability::ForgetfulReload,
                     "Envoy's endpoints are in a file of their own, which a new listener leaves as it is",
                 ),
+                Lack::always(
+                    Capability::SavedState,
+                    "Envoy's endpoints are in a file of their own: there is no state to save",
+                ),
             ]
         }
     }

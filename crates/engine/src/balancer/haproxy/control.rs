@@ -69,12 +69,17 @@ impl Reloads for Haproxy {
         _nth: u32,
         templates: &Templates,
     ) -> Result<Vec<Step>, RenderError> {
-        // The new worker knows nothing of what the old one was told through its socket.
-        let mut steps: Vec<Step> = self
-            .files(topology, site, &kept(keeps, rotation, topology), templates)?
-            .into_iter()
+        // The new worker knows nothing of what the old one was told through its socket, but for what that has saved.
+        let files = self.files(topology, site, &kept(keeps, rotation, topology), templates)?.into_iter();
+        let mut steps: Vec<Step> = files
+            .filter(|file| file.path != STATE)
             .map(|file| Step::Write { path: file.path, text: file.text })
             .collect();
+        if site.saves_state {
+            let saved = || Step::Save { ask: Ask::Line("show servers state".into()), path: STATE.to_owned() };
+            let forgotten = || Step::Write { path: STATE.to_owned(), text: NO_STATE.to_owned() };
+            steps.push(if keeps == Keeps::State { saved() } else { forgotten() });
+        }
         steps.push(Step::Reload(Trigger::Signal(Signal::Usr2)));
         // The master's word, once the new worker has the listeners and the old one is told to finish.
         let sighting = Sighting::Logged { log: STDERR_FILE, text: "Loading success" };

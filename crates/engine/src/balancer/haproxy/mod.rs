@@ -39,6 +39,10 @@ const CONFIG: &str = "haproxy.cfg";
 /// `timeout connect` in the template.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const SPLITS: &str = "splits.map";
+/// Where the state of its servers is saved.
+const STATE: &str = "servers.state";
+/// A state file of version 1 without a server: what HAProxy finds at its first start.
+const NO_STATE: &str = "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_time_since_last_change srv_check_status srv_check_result srv_check_health srv_check_state srv_agent_state bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord srv_use_ssl srv_check_port srv_check_addr srv_agent_addr srv_agent_port\n";
 /// The name of the frontend: no pool is called so, as names have no underscores.
 const FRONTEND: &str = "the_listener";
 
@@ -135,6 +139,7 @@ impl Balancer for Haproxy {
             hard_stop_after => hard_stop_after(topology),
             response_timeout_ms => server_timeout(topology).whole_millis(),
             silence_ms => silence(topology).whole_millis(),
+            state => site.saves_state.then(|| site.directory.join(STATE).display().to_string()),
             splits => splits.as_ref().map(|file| site.directory.join(&file.path).display().to_string()),
             keeps_upstreams => topology.upstream_keepalive == UpstreamKeepalive::On,
             client_keepalive => client_keepalive(topology),
@@ -152,7 +157,8 @@ impl Balancer for Haproxy {
         };
         let template = if is_layer4(topology) { "haproxy/layer4.cfg" } else { "haproxy/haproxy.cfg" };
         let config = templates.render(CONFIG, template, values)?;
-        Ok(std::iter::once(config).chain(splits).collect())
+        let state = site.saves_state.then(|| ConfigFile::new(STATE, NO_STATE));
+        Ok([config].into_iter().chain(splits).chain(state).collect())
     }
 
     fn misfits(&self, topology: &Topology, site: &Site, files: &[ConfigFile]) -> Vec<Misfit> {

@@ -76,6 +76,11 @@ fn settings(it: &Rendered<'_>) -> Vec<Setting> {
             "req.ssl_sni, inspect-delay 5s; passed through by its SNI; probes speak TLS (check-ssl)",
         ),
     ));
+    if it.variant.saves_state() {
+        let saved = read.global("server-state-file", "no file");
+        let loaded = read.backends(&["load-server-state-from-file"], "it is not loaded");
+        settings.push(setting("server_state", format!("{saved}; {loaded}")));
+    }
     if layer4 {
         let listener = it.built_in("mode tcp: all pools are one backend; no route applies");
         settings.insert(1, setting("listener", listener));

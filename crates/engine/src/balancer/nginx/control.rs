@@ -77,7 +77,9 @@ impl Reloads for Nginx {
         // Its files are what the rotation is: who is `down` is so in the main one. Flags are none of its configuration.
         let original = match keeps {
             Keeps::Rotation => None,
-            Keeps::Nothing => Some(configuration(topology, site, &Rotation::default(), templates)?),
+            Keeps::Configuration | Keeps::State => {
+                Some(configuration(topology, site, &Rotation::default(), templates)?)
+            }
         };
         let write = original.map(|file| Step::Write { path: file.path, text: file.text });
         Ok(write.into_iter().chain(reload()).collect())

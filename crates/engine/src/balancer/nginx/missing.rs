@@ -14,6 +14,10 @@ const NO_QUEUE: &str =
     "nginx OSS has no queue: where every server has max_conns requests, the next one is answered 502";
 
 pub(super) const MISSING: &[Lack] = &[
+    Lack::always(
+        Capability::SavedState,
+        "nginx OSS saves no state: who is out is in its configuration, or in a flag file that stays",
+    ),
     Lack::always(Capability::ActiveHealthChecks, PASSIVE_ONLY),
     Lack::always(
         Capability::LiveDeregisterAtLayer4,

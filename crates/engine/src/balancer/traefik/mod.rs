@@ -54,6 +54,10 @@ impl Balancer for Traefik {
         const {
             &[
                 Lack::always(
+                    Capability::SavedState,
+                    "Traefik saves no state: who is out is in its dynamic file",
+                ),
+                Lack::always(
                     Capability::LeastConnections,
                     "no strategy of Traefik's chooses the server with the fewest requests",
                 ),

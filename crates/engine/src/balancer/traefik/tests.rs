@@ -88,7 +88,7 @@ fn a_reload_is_a_version_of_its_own_though_nothing_is_new() {
     };
     assert_ne!(text(1, Keeps::Rotation), text(2, Keeps::Rotation));
     assert!(!text(1, Keeps::Rotation).contains("127.0.1.10:20000"));
-    assert!(text(1, Keeps::Nothing).contains("127.0.1.10:20000"));
+    assert!(text(1, Keeps::Configuration).contains("127.0.1.10:20000"));
 }
 
 #[test]

@@ -1,16 +1,20 @@
 //! The deploy sequence on a scripted fleet, under paused time: no process, no waiting.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use model::history::WindowDerivation;
 use model::sessions::JwtKeys;
-use model::timeline::Batch;
+use model::timeline::{Batch, Deregister, Drain, Leaving, ToldAfter, Until};
 use model::topology::{Backend, Latency, OnTerm};
-use model::units::Bytes;
+use model::units::{Bytes, Span};
 
 use super::*;
+use crate::balancer::Standing;
+use crate::cell::steps::DrainReading;
 
 mod orchestrated;
+mod scaling;
 
 /// Requests that a backend still has after it was deregistered, and how long each takes.
 #[derive(Default)]
@@ -182,14 +186,11 @@ fn wanted(drain: Drain) -> Deploy {
     Deploy {
         pool: "web".into(),
         strategy: Strategy::InPlace,
-        drain,
-        until: Until::Idle,
-        deregister: Deregister::Live,
+        leaving: Leaving { drain, ..Leaving::ABRUPT },
         ready_within: Span::millis(2000),
         new_generation_unhealthy: false,
         jwt_keys: JwtKeys::Same,
         batch: Batch::default(),
-        termination: None,
         new_address: false,
     }
 }
@@ -281,7 +282,8 @@ async fn a_request_that_arrives_between_two_zero_readings_starts_the_count_anew(
 async fn until_window_waits_for_the_whole_window_even_if_idle() {
     let pool = pool(2, 0);
     let fleet = fleet(&pool);
-    let until_window = Deploy { until: Until::Window, ..wanted(Drain::For(Span::millis(900))) };
+    let leaving = Leaving { until: Until::Window, drain: Drain::For(Span::millis(900)), ..Leaving::ABRUPT };
+    let until_window = Deploy { leaving, ..wanted(Drain::Off) };
     let begun = Instant::now();
     deploy(&fleet, "rollout", &until_window, &pool).await.unwrap();
     assert!(begun.elapsed() >= Duration::from_millis(2 * 900));
@@ -312,27 +314,6 @@ async fn a_backend_that_is_idle_when_a_short_window_ends_is_drained_and_not_expi
     deploy(&fleet, "rollout", &wanted(Drain::For(Span::millis(20))), &pool).await.unwrap();
     assert!(!fleet.names().iter().any(|name| name == "DrainExpired"));
     assert_eq!(fleet.names().iter().filter(|name| *name == "Drained").count(), 3);
-}
-
-#[test]
-fn a_reading_that_nobody_could_give_starts_the_count_anew() {
-    let at = Duration::from_millis;
-    let zero = DrainReading::InFlight { count: 0, received: 7, steady: at(100), source: "scripted" };
-    let mut quiet = Quiet::default();
-    assert!(!quiet.is_confirmed_by(zero, at(0), at(1)));
-    assert!(!quiet.is_confirmed_by(DrainReading::Unreadable, at(50), at(51)));
-    assert!(!quiet.is_confirmed_by(zero, at(110), at(111)));
-    assert!(quiet.is_confirmed_by(zero, at(211), at(212)));
-}
-
-#[test]
-fn a_slow_answer_does_not_bring_two_zeros_closer_than_they_must_be_apart() {
-    let at = Duration::from_millis;
-    let zero = DrainReading::InFlight { count: 0, received: 7, steady: at(100), source: "scripted" };
-    let mut quiet = Quiet::default();
-    assert!(!quiet.is_confirmed_by(zero, at(0), at(40)));
-    assert!(!quiet.is_confirmed_by(zero, at(60), at(150)));
-    assert!(quiet.is_confirmed_by(zero, at(140), at(150)));
 }
 
 #[tokio::test(start_paused = true)]

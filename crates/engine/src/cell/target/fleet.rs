@@ -13,9 +13,9 @@ use model::units::Span;
 
 use super::command::{CommandRunner, Ran};
 use crate::balancer::Standing;
-use crate::cell::deploy::{DrainReading, Fleet};
 use crate::cell::error::CellError;
 use crate::cell::recorder::Recorder;
+use crate::cell::steps::{DrainReading, Fleet};
 
 /// How often a command that answers yes or not yet is asked.
 const ASK: Duration = Duration::from_millis(250);

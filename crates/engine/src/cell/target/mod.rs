@@ -225,7 +225,9 @@ impl<R: Runtime> Against<'_, R> {
             | Action::Degrade(_)
             | Action::Split(_)
             | Action::Curl(_)
-            | Action::Reload(_) => Ok(()),
+            | Action::Reload(_)
+            | Action::Remove(_)
+            | Action::Add(_) => Ok(()),
         })
         .await
     }

@@ -6,6 +6,7 @@ use super::class::{headers, target};
 use super::degrade::degrade;
 use super::deploy::deploy;
 use super::routes::split;
+use super::scale::{add, remove};
 use super::timeline::{ActedUpon, Draft};
 use crate::catalog::Capability;
 use crate::scenario::form::{Form, name_of, number, quantity, words};
@@ -37,6 +38,8 @@ macro_rules! action {
 pub(super) fn actions<'s>(section: Section<'s, Draft>, stage: &Rc<ActedUpon<'s>>) -> Section<'s, Draft> {
     let section =
         action!(section, "deploy", deploy(stage), Deploy, "Replaces a pool's backends one after another.");
+    let section = action!(section, "remove", remove(stage), Remove, "Takes a backend away: scaling in.");
+    let section = action!(section, "add", add(stage), Add, "Starts one more backend: scaling out.");
     let section = action!(section, "reload", reload(stage), Reload, "Reloads the balancer; `{}` is once.");
     let section =
         action!(section, "degrade", degrade(stage), Degrade, "Tells a running backend to misbehave.");
@@ -159,20 +162,29 @@ fn reload<'s>(stage: &Rc<ActedUpon<'s>>) -> Form<'s, Reload> {
         .optional()
         .key(
             "keeps",
-            words([("rotation", Keeps::Rotation), ("nothing", Keeps::Nothing)]).checked(
-                move |item, keeps| {
-                    if *keeps == Keeps::Nothing {
-                        let what = "forget at a reload who is out of rotation";
-                        stage.balancers.must(Capability::ForgetfulReload, what, &item);
-                    }
-                },
-            ),
+            words([
+                ("rotation", Keeps::Rotation),
+                ("configuration", Keeps::Configuration),
+                ("state", Keeps::State),
+            ])
+            .checked(move |item, keeps| match keeps {
+                Keeps::Rotation => {}
+                Keeps::Configuration => {
+                    let what = "forget at a reload who is out of rotation";
+                    stage.balancers.must(Capability::ForgetfulReload, what, &item);
+                }
+                Keeps::State => {
+                    let what = "save the state of its servers and load it at a reload";
+                    stage.balancers.must(Capability::SavedState, what, &item);
+                }
+            }),
             |it| &mut it.keeps,
         )
         .about(
             "What it keeps of what the balancer was told while it ran: `rotation` renders its file \
-             anew, without the backends that are out; `nothing` reads the file that it was started \
-             from, so that a backend which is being drained gets requests again.",
+             anew, without the backends that are out; `configuration` reads the file that it was started \
+             from, so that a backend which is being drained gets requests again; `state` as well, and \
+             what HAProxy has saved of its servers by `show servers state` just before.",
         )
         .on_a_line()
         .form(|read| often(&read), |reload| Some(*reload))

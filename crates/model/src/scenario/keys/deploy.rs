@@ -2,30 +2,37 @@
 
 use std::rc::Rc;
 
-use super::pool::{BACKENDS, uniform};
+use super::leaving::{
+    Departure, HOW_IT_IS_TOLD, WAYS, check_leaving, is_discovered, leaving, live_or_reload,
+};
+use super::pool::BACKENDS;
 use super::timeline::ActedUpon;
 use crate::catalog::Capability;
-use crate::scenario::form::{Form, either, name_of, number, quantity, words};
+use crate::scenario::form::{Form, name_of, number, quantity, words};
 use crate::scenario::problem::Problem;
-use crate::scenario::reader::written_last;
+use crate::scenario::reader::Item;
 use crate::scenario::section::{Read, Section};
 use crate::sessions::{JwtKeys, Sessions};
-use crate::timeline::{Batch, Deploy, Deregister, Drain, Strategy, Termination, ToldAfter, Until};
+use crate::timeline::{Batch, Deploy, Deregister, Leaving, Strategy};
 use crate::topology::{Balance, Layer};
 use crate::units::Span;
+
+/// How long a backend may take to become healthy, unless more is said.
+pub(super) const READY_WITHIN: Span = Span::millis(15_000);
+
+pub(super) fn ready_within<'s>() -> Form<'s, Span> {
+    quantity(Span::millis(100)..=Span::millis(300_000))
+}
 
 pub(super) fn deploy<'s>(stage: &Rc<ActedUpon<'s>>) -> Form<'s, Deploy> {
     let start = Deploy {
         pool: String::new(),
         strategy: Strategy::default(),
-        drain: Drain::Off,
-        until: Until::default(),
-        deregister: Deregister::default(),
-        ready_within: Span::millis(15_000),
+        leaving: Leaving::ABRUPT,
+        ready_within: READY_WITHIN,
         new_generation_unhealthy: false,
         jwt_keys: JwtKeys::default(),
         batch: Batch::default(),
-        termination: None,
         new_address: false,
     };
     let explained = Rc::clone(stage);
@@ -33,59 +40,13 @@ pub(super) fn deploy<'s>(stage: &Rc<ActedUpon<'s>>) -> Form<'s, Deploy> {
         Batch::Of(size) => Some(*size),
         Batch::All => None,
     };
-    let window = |drain: &Drain| match drain {
-        Drain::For(window) => Some(*window),
-        Drain::Off | Drain::Auto => None,
-    };
     let pools = stage.pools();
     let stage = Rc::clone(stage);
     Section::new("deploy", "A rolling replacement of a pool's backends.", start)
         .key("pool", name_of("pool", pools), |it| &mut it.pool)
         .about("The pool whose backends are replaced.")
         .required()
-        .key(
-            "drain",
-            quantity(Span::millis(1)..=Span::millis(600_000))
-                .map(Drain::For, window)
-                .or_words([("off", Drain::Off), ("auto", Drain::Auto)], "a duration such as `300ms`"),
-            |it| &mut it.drain,
-        )
-        .about(
-            "How long a backend may finish what it has after the balancer was told to leave it out: \
-             not at all, derived from the slowest request before the deploy, or this long.",
-        )
-        .optional()
-        .explained_if(|it| it.termination.is_none())
-        .part(
-            "told_after",
-            told_after(),
-            |it| it.termination.map(|it| it.told_after),
-            |it, told_after| {
-                let pre_stop = it.termination.map_or(Span::default(), |it| it.pre_stop);
-                it.termination = Some(Termination { told_after, pre_stop });
-            },
-        )
-        .about(
-            "In place of `drain`, the way of orchestrators such as Kubernetes: a backend's end and the word to the \
-             balancer begin at the same time, and the word takes this long, drawn anew for each backend; or it never comes, \
-             and the balancer is left to its probes.",
-        )
-        .optional()
-        .part(
-            "pre_stop",
-            quantity(Span::millis(0)..=Span::millis(600_000)),
-            |it| it.termination.map(|it| it.pre_stop),
-            |it, pre_stop| {
-                let told_after = it.termination.map_or(ToldAfter::Never, |it| it.told_after);
-                it.termination = Some(Termination { told_after, pre_stop });
-            },
-        )
-        .about("With `told_after`: for how long a backend goes on as before, until its SIGTERM.")
-        .default_is("0ms")
-        .explained_if(|it| it.termination.is_some())
-        .key("until", words([("idle", Until::Idle), ("window", Until::Window)]), |it| &mut it.until)
-        .about("Whether a drain ends when nothing is in flight, or with its window.")
-        .explained_if(|it| it.drain != Drain::Off)
+        .include(leaving(), |it| &mut it.leaving)
         .key("strategy", words([("in_place", Strategy::InPlace), ("surge", Strategy::Surge)]), |it| {
             &mut it.strategy
         })
@@ -98,16 +59,16 @@ pub(super) fn deploy<'s>(stage: &Rc<ActedUpon<'s>>) -> Form<'s, Deploy> {
         .explained_if(|it| it.new_address)
         .key(
             "batch",
-            number(1..=BACKENDS as u64).map(Batch::Of, size).or_words([("all", Batch::All)], "a number of backends"),
+            number(1..=BACKENDS as u64)
+                .map(Batch::Of, size)
+                .or_words([("all", Batch::All)], "a number of backends"),
             |it| &mut it.batch,
         )
         .about("How many backends are replaced at the same time.")
-        .key("deregister", words([("live", Deregister::Live), ("reload", Deregister::Reload)]), |it| {
-            &mut it.deregister
-        })
-        .about("How the balancer is told: by its interface, or by a new configuration.")
-        .explained_if(move |it| it.tells_the_balancer() && !is_discovered(it, &explained))
-        .key("ready_within", quantity(Span::millis(100)..=Span::millis(300_000)), |it| &mut it.ready_within)
+        .key("deregister", live_or_reload(), |it| &mut it.leaving.deregister)
+        .about(HOW_IT_IS_TOLD)
+        .explained_if(move |it| it.tells_the_balancer() && !is_discovered(&it.pool, &explained))
+        .key("ready_within", ready_within(), |it| &mut it.ready_within)
         .about("How long a new generation may take to serve.")
         .key("new_generation", words([("healthy", false), ("unhealthy", true)]), |it| {
             &mut it.new_generation_unhealthy
@@ -124,13 +85,18 @@ pub(super) fn deploy<'s>(stage: &Rc<ActedUpon<'s>>) -> Form<'s, Deploy> {
         )
         .explained_if(|it| it.jwt_keys != JwtKeys::Same)
         .explained_first(&["pool", "strategy"])
-        .one_of(&["drain", "told_after"])
+        .one_of(&WAYS)
         .form(
             move |read| {
                 check_pool(&read, &stage);
-                check_discovery(&read, &stage);
-                check_termination(&read, &stage)?;
-                check_drain(&read, &stage);
+                check_new_address(&read, &stage);
+                let departure = Departure {
+                    leaving: &read.value.leaving,
+                    pool: &read.value.pool,
+                    address_stays_empty: read.value.moves(),
+                    tells_the_balancer: read.value.tells_the_balancer(),
+                };
+                check_leaving(&read, &departure, &stage)?;
                 Some(read.value)
             },
             |deploy| Some(deploy.clone()),
@@ -151,9 +117,10 @@ fn check_pool(read: &Read<'_, Deploy>, stage: &ActedUpon<'_>) {
     }
     // That an outage follows is a lesson that somebody may want; that nothing could follow the drain is not.
     let at_once = serving.map_or(1, |serving| deploy.batch.size(serving));
-    let told = deploy.tells_the_balancer() && !is_discovered(deploy, stage);
+    let told = deploy.tells_the_balancer() && !is_discovered(&deploy.pool, stage);
     if let (Some(item), true) = (read.given("batch"), at_once > 1 && told) {
-        let live = deploy.deregister == Deregister::Live && stage.topology.listener.layer == Layer::Seven;
+        let live =
+            deploy.leaving.deregister == Deregister::Live && stage.topology.listener.layer == Layer::Seven;
         if live {
             let what = "take several backends out while it runs";
             stage.balancers.must(Capability::LiveDeregisterSeveral, what, &item);
@@ -164,8 +131,14 @@ fn check_pool(read: &Read<'_, Deploy>, stage: &ActedUpon<'_>) {
         let problem = Problem::new(format!("`{}` keeps no sessions in tokens", deploy.pool), item.key());
         item.found.add(problem.help("`jwt_keys` goes with `sessions: jwt` of the pool"));
     }
+    check_spread(item, "a deploy", stage);
+}
+
+/// Whether every backend gets requests, so that it can be seen what becomes of them.
+pub(super) fn check_spread(item: Item<'_>, beside: &str, stage: &ActedUpon<'_>) {
     if stage.topology.balance == Balance::SourceHash && !stage.sources {
-        let problem = Problem::new("`balance: source_hash` cannot stand beside a deploy", item.key());
+        let problem =
+            Problem::new(format!("`balance: source_hash` cannot stand beside {beside}"), item.key());
         let why = "the load has one address, so one backend gets every request: give it users with \
              addresses of their own, `load: { users: { count: 60, identity: source_address } }`, \
              or choose another `balance`";
@@ -173,153 +146,14 @@ fn check_pool(read: &Read<'_, Deploy>, stage: &ActedUpon<'_>) {
     }
 }
 
-/// Whether the balancer finds the backends of the deploy's pool by itself.
-fn is_discovered(deploy: &Deploy, stage: &ActedUpon<'_>) -> bool {
-    stage.topology.pool(&deploy.pool).is_some_and(|pool| pool.discovery.is_some())
-}
-
-/// Where the balancer finds backends by itself, it hears of a deploy in no other way.
-fn check_discovery(read: &Read<'_, Deploy>, stage: &ActedUpon<'_>) {
-    let deploy = &read.value;
-    let found = read.item.found;
-    if !is_discovered(deploy, stage) {
-        if let Some(item) = read.given("new_address").filter(|_| deploy.new_address) {
-            let message =
-                format!("the balancer would not find a new address: `{}` has no `discovery`", deploy.pool);
-            found.add(
-                item.wrong(message)
-                    .help("add `discovery: { dns: { ttl: 5s } }` to the pool, or use `strategy: surge`"),
-            );
-        }
-        return;
-    }
-    if let Some(item) = read.given("deregister") {
-        let message =
-            format!("`deregister` means nothing where the balancer finds `{}` by itself", deploy.pool);
-        found.add(
-            Problem::new(message, item.key()).help("its `discovery` is how it hears that a backend leaves"),
-        );
-    }
-    if let Some(item) = read.given("drain").filter(|_| deploy.drain == Drain::Auto) {
-        let message = "`drain: auto` does not know how long the balancer uses an answer that it has";
-        found.add(
-            item.wrong(message).help("say how long: the `ttl` and the slowest request, such as `drain: 8s`"),
-        );
-    }
-}
-
-/// How late the balancer is told: a time, one drawn between two, or never.
-fn told_after<'s>() -> Form<'s, ToldAfter> {
-    let limits = || Span::millis(0)..=Span::millis(600_000);
-    let bounds = |told: &ToldAfter| match told {
-        ToldAfter::Between(from, to) => Some((*from, *to)),
-        ToldAfter::Never => None,
-    };
-    let fixed = move |told: &ToldAfter| bounds(told).filter(|(from, to)| from == to).map(|(from, _)| from);
-    let drawn = Section::new(
-        "told_after",
-        "A time that is drawn for each backend.",
-        (Span::default(), Span::default()),
-    )
-    .part("uniform", uniform(limits()), |it| Some(*it), |it, bounds| *it = bounds)
-    .about("From the first to the second, evenly.")
-    .required()
-    .on_a_line()
-    .form(
-        |read| {
-            let (from, to) = read.value;
-            if from > to {
-                return read
-                    .item
-                    .refuse(read.item.wrong(format!("`uniform` begins at {from}, after its end at {to}")));
-            }
-            read.knows("uniform").then_some(ToldAfter::Between(from, to))
-        },
-        bounds,
-    );
-    let always = |span| ToldAfter::Between(span, span);
-    let one = quantity(limits())
-        .map(always, fixed)
-        .or_words([("never", ToldAfter::Never)], "a duration such as `500ms`");
-    let (alone, between) = (one.clone(), drawn.clone());
-    either(one, drawn).written(move |told| match told {
-        ToldAfter::Between(from, to) if from != to => between.write(told),
-        _ => alone.write(told),
-    })
-}
-
-/// A deploy says how backends leave: drained, or as orchestrators end them. `None`: that is not known.
-fn check_termination(read: &Read<'_, Deploy>, stage: &ActedUpon<'_>) -> Option<()> {
-    let (item, deploy) = (read.item, &read.value);
-    let pre_stop = read.given("pre_stop");
-    match read.given_of(&["drain", "told_after"]).as_slice() {
-        [] => {
-            let problem = item.wrong("`drain` is missing, or `told_after`");
-            return item.refuse(problem.help(
-                "`drain: auto` waits until a backend has finished; with `told_after` the deploy does not, as in Kubernetes",
-            ));
-        }
-        [one] => read.knows(one.name).then_some(())?,
-        several => {
-            let last = written_last(several.iter().copied()).unwrap_or(item);
-            let problem = Problem::new("`told_after` stands beside `drain`", last.key());
-            return item.refuse(problem.help("a variant removes one with `drain: null`"));
-        }
-    }
-    let Some(told) = read.given("told_after") else {
-        if let Some(pre_stop) = pre_stop {
-            let problem = Problem::new("`pre_stop` means nothing without `told_after`", pre_stop.key());
-            item.found
-                .add(problem.help("`drain` waits for the balancer, and needs no time before the signal"));
-        }
-        return Some(());
-    };
-    let grace = stage.topology.pool(&deploy.pool).map(|pool| pool.grace);
-    if let (Some(item), Some(Termination { pre_stop, .. }), Some(grace)) =
-        (pre_stop, deploy.termination, grace)
-        && pre_stop >= grace
+/// A balancer finds a new address only by itself.
+fn check_new_address(read: &Read<'_, Deploy>, stage: &ActedUpon<'_>) {
+    let pool = &read.value.pool;
+    if let Some(item) = read.given("new_address").filter(|_| read.value.new_address)
+        && !is_discovered(pool, stage)
     {
-        let message = format!(
-            "`pre_stop` takes the whole `grace` of {grace}, so that nothing is left after the signal"
-        );
-        let help = format!("give the pool more, such as `grace: {}`", Span(pre_stop.0 * 2));
-        item.found.add(item.wrong(message).help(help));
-    }
-    let never = deploy.termination.is_some_and(|it| it.told_after == ToldAfter::Never);
-    if never && stage.topology.health_check.is_none() && deploy.moves() {
-        let message =
-            "`told_after: never` leaves every replaced address to the balancer's probes, and it has none";
-        let help = "give the topology a `health_check`, or replace backends at their addresses: no `strategy: surge`, no `new_address`";
-        item.found.add(told.wrong(message).help(help));
-    }
-    Some(())
-}
-
-/// What goes with this drain, and whether the balancers can be told so.
-fn check_drain(read: &Read<'_, Deploy>, stage: &ActedUpon<'_>) {
-    let deploy = &read.value;
-    let (drain, until, deregister) = (read.given("drain"), read.given("until"), read.given("deregister"));
-    let meaningless =
-        [until.filter(|_| deploy.drain == Drain::Off), deregister.filter(|_| !deploy.tells_the_balancer())];
-    let beside = match deploy.termination {
-        None => "`drain: off`",
-        Some(Termination { told_after: ToldAfter::Never, .. }) => "`told_after: never`",
-        Some(_) => "`told_after`",
-    };
-    for item in meaningless.into_iter().flatten() {
-        let problem = Problem::new(format!("`{}` means nothing with {beside}", item.name), item.key());
-        item.found.add(problem.help(format!("a variant removes it with `{}: null`", item.name)));
-    }
-    if deploy.tells_the_balancer() && !is_discovered(deploy, stage) {
-        let (capability, what) = match deploy.deregister {
-            Deregister::Live if stage.topology.listener.layer == Layer::Four => {
-                let what = "take a backend out while it runs, at layer 4";
-                (Capability::LiveDeregisterAtLayer4, what)
-            }
-            Deregister::Live => (Capability::LiveDeregister, "take a backend out while it runs"),
-            Deregister::Reload => (Capability::ReloadDeregister, "take a backend out by a reload"),
-        };
-        let asks = deregister.or(drain).or(read.given("told_after"));
-        stage.balancers.must(capability, what, &asks.unwrap_or(read.item));
+        let message = format!("the balancer would not find a new address: `{pool}` has no `discovery`");
+        let help = "add `discovery: { dns: { ttl: 5s } }` to the pool, or use `strategy: surge`";
+        read.item.found.add(item.wrong(message).help(help));
     }
 }

@@ -6,10 +6,12 @@ mod class;
 mod degrade;
 mod deploy;
 mod document;
+mod leaving;
 mod load;
 mod policies;
 mod pool;
 mod routes;
+mod scale;
 mod service;
 mod target;
 mod timeline;
@@ -17,3 +19,4 @@ mod topology;
 mod users;
 
 pub(crate) use document::{BalancerChoice, Whole, document, variant};
+pub(crate) use pool::next_spare;

@@ -49,6 +49,7 @@ pub(super) fn pools<'s>() -> Form<'s, Vec<Pool>> {
 struct Common {
     pool: Pool,
     backend: Backend,
+    spares: u64,
     service: OwnService,
 }
 
@@ -65,7 +66,7 @@ fn pool<'s>(name: &str) -> Form<'s, Pool> {
         service: None,
         discovery: None,
     };
-    let start = Common { pool, backend: backend.clone(), service: OwnService::none() };
+    let start = Common { pool, backend: backend.clone(), spares: 0, service: OwnService::none() };
     let of_all = behaviour(Section::loose(backend.clone())).unexplained();
     Section::new("pool", "Interchangeable backends.", start)
         .following("backends", |it| backends_of(&it.pool.name, &it.backend), |it| &mut it.pool.backends)
@@ -82,6 +83,11 @@ fn pool<'s>(name: &str) -> Form<'s, Pool> {
              them, or with the users, in signed tokens.",
         )
         .explained_if(|it| !service::is_one(&it.service))
+        .key("spares", number(0..=BACKENDS as u64), |it| &mut it.spares)
+        .about(
+            "How many more there are that do not run at first, `POOL-4` where three serve, with the settings of the first: `add` starts one.",
+        )
+        .explained_if(|it| it.spares > 0)
         .key("health_path", path().written(Written::plain), |it| &mut it.pool.health_path)
         .about("Where its backends say whether they are healthy; `health_check` must ask there.")
         .key("grace", quantity(Span::millis(100)..=Span::millis(600_000)), |it| &mut it.pool.grace)
@@ -102,14 +108,21 @@ fn pool<'s>(name: &str) -> Form<'s, Pool> {
                 let known = read.knows("backends");
                 let service = service::of_pool(&read, read.value.service.clone());
                 let health_path = service::health_path(&read, &read.value.pool, service.as_ref());
-                let Common { pool, backend, .. } = read.value;
+                let Common { pool, backend, spares, .. } = read.value;
                 // Two of them to go on with, because a pool of one has problems of its own.
                 let backends = if known { pool.backends } else { counted(&pool.name, 2, &backend) };
-                Some(Pool { backends, health_path, service, ..pool })
+                let mut pool = Pool { backends, health_path, service, ..pool };
+                for _ in 0..spares {
+                    let taken: Vec<String> = pool.backends.iter().map(|it| it.id.clone()).collect();
+                    let next = next_spare(&pool, &taken);
+                    pool.backends.extend(next);
+                }
+                Some(pool)
             },
             move |pool| {
                 let service = pool.service.clone().unwrap_or_else(OwnService::none);
-                Some(Common { pool: pool.clone(), backend: backend.clone(), service })
+                let spares = pool.backends.iter().filter(|it| it.spare).count() as u64;
+                Some(Common { pool: pool.clone(), backend: backend.clone(), spares, service })
             },
         )
 }
@@ -132,6 +145,14 @@ fn discovery<'s>() -> Form<'s, Discovery> {
         .required()
         .on_a_line()
         .whole()
+}
+
+/// A spare with the settings of the pool's first backend, called by the next number that no backend of `taken` has.
+pub(crate) fn next_spare(pool: &Pool, taken: &[String]) -> Option<Backend> {
+    let like = pool.backends.first()?;
+    let mut names = (pool.backends.len() + 1..).map(|n| format!("{}-{n}", pool.name));
+    let id = names.find(|name| !taken.contains(name))?;
+    Some(Backend { id, spare: true, ..like.clone() })
 }
 
 fn counted(pool: &str, backends: u64, common: &Backend) -> Vec<Backend> {
@@ -171,7 +192,7 @@ fn backend<'s>(common: Backend) -> Form<'s, Backend> {
 }
 
 fn spare(backend: &Backend) -> Option<String> {
-    backend.spare.then(|| format!("{}: a spare, which the deploy adds", backend.id))
+    backend.spare.then(|| format!("{}: a spare, which does not run at first", backend.id))
 }
 
 /// The backends of a service of the user's, which has none of the keys of rig's own.

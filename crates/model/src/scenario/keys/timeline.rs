@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::actions::actions;
+use super::scale::check_scaling;
 use crate::degrade::Degrade;
 use crate::scenario::capabilities::Balancers;
 use crate::scenario::form::{Form, Is, named, quantity, text};
@@ -32,9 +33,10 @@ impl ActedUpon<'_> {
         self.topology.pools.iter().map(|pool| pool.name.clone()).collect()
     }
 
+    /// Spares as well: they may have been added.
     pub(super) fn backends(&self) -> Vec<String> {
-        let serving = self.topology.pools.iter().flat_map(|pool| pool.serving());
-        serving.map(|backend| backend.id.clone()).collect()
+        let all = self.topology.pools.iter().flat_map(|pool| &pool.backends);
+        all.map(|backend| backend.id.clone()).collect()
     }
 }
 
@@ -42,8 +44,17 @@ pub(crate) fn timeline<'s>(stage: ActedUpon<'s>) -> Form<'s, Vec<Entry>> {
     let stage = Rc::new(stage);
     let entries = move |names: Vec<String>| {
         let (stage, names) = (Rc::clone(&stage), Rc::new(names));
+        let acted_upon = Rc::clone(&stage);
         let entry = move |name: &str| entry(name, &names, &stage);
-        named(limits::TIMELINE, entry, |entry| &entry.name, check_side_by_side)
+        named(
+            limits::TIMELINE,
+            entry,
+            |entry| &entry.name,
+            move |_, entries| {
+                check_side_by_side(entries);
+                check_scaling(entries, &acted_upon);
+            },
+        )
     };
     let (described, written) = (entries.clone(), entries.clone());
     Form::new(
@@ -188,9 +199,9 @@ fn action(name: &str, read: &Read<'_, Draft>, actions: &[&'static str]) -> Optio
 }
 
 /// An entry, with the place where it is written.
-type Located<'d> = (Item<'d>, Entry);
+pub(super) type Located<'d> = (Item<'d>, Entry);
 
-fn check_side_by_side(_: Item<'_>, entries: &[(Item<'_>, Entry)]) {
+fn check_side_by_side(entries: &[Located<'_>]) {
     for (place, located) in entries.iter().enumerate() {
         check_order(located, entries);
         check_deployed_once(located, &entries[..place]);
@@ -258,7 +269,12 @@ fn check_order((item, entry): &Located<'_>, all: &[Located<'_>]) {
             },
         }
     };
-    if matches!(action, Action::Deploy(deploy) if deploy.drain == Drain::Auto) && begins < limits::BASELINE {
+    let leaving = match action {
+        Action::Deploy(deploy) => Some(deploy.leaving),
+        Action::Remove(removal) => Some(removal.leaving),
+        _ => None,
+    };
+    if leaving.is_some_and(|it| it.drain == Drain::Auto) && begins < limits::BASELINE {
         let message = format!("`{name}` begins {begins} into the load, too early for `drain: auto`");
         let help =
             format!("its window is derived from a baseline of at least {}: begin later", limits::BASELINE);

@@ -6,8 +6,8 @@ use super::{Line, Mark};
 use crate::analysis::ejections::sentence;
 use crate::analysis::faults::FaultRecord;
 use crate::judge::verdict::RunSummary;
-use crate::measure::deploy::ReplacementRecord;
 use crate::measure::reloads::WithoutReloads;
+use crate::measure::replacement::ReplacementRecord;
 use crate::measure::summary::CellSummary;
 use crate::numbers::{millis, percent};
 
@@ -39,7 +39,7 @@ fn plain(text: String) -> Line {
 /// A new generation that the balancer did not use as it should.
 fn share(replacement: &ReplacementRecord) -> Option<String> {
     let seen = replacement.confirmation.filter(|seen| !seen.fair)?;
-    let new = &replacement.new;
+    let new = replacement.new.as_ref()?;
     let waited = seen.waited_ms.map_or_else(String::new, |ms| format!(" for {}", millis(ms)));
     let first = match seen.first_ms {
         Some(ms) => format!("its first came {} after it was ready", millis(ms)),

@@ -25,7 +25,10 @@ pub const ELSEWHERE: [(&[Metric], &str); 12] = {
         (&[Http5xx, Reset, Closed, Refused, Timeout, NotSent], "Requests"),
         (&[Status, Flag], "Dropped requests, as client and balancer saw them"),
         (&[P50, P90, P99, P999, Max, BackendShare], "Latency"),
-        (&[Replaced, DrainsExpired, LongestDrain, Aborted], "Deploys, and how far they can be trusted"),
+        (
+            &[Replaced, Removed, Added, DrainsExpired, LongestDrain, Aborted],
+            "Deploys, and how far they can be trusted",
+        ),
         (&AFTER_SIGNALS, AFTER_SIGNALS_TITLE),
         (&[Detection, Bound, TimeToEject, FailedRequests, TimeToRestore], "Faults and their detection"),
         (&[Misrouted, SplitDisagreements, PoolShare], "Routing and Splits"),
@@ -45,12 +48,13 @@ pub(super) fn further(run: &RunSummary) -> Option<Table> {
     table(run, "Further figures", |metric| !elsewhere(metric))
 }
 
-/// What went to backends after their signals, where a deploy ends them as orchestrators do, or after their records were gone;
-/// `None`: none does.
+/// What went to backends after their signals, where a deploy ends them as orchestrators do or one is removed, or after their
+/// records were gone; `None`: nothing does.
 pub(super) fn after_signals(run: &RunSummary) -> Option<Table> {
     let mut deploys = run.cells.iter().filter_map(|cell| cell.deploy.as_ref());
     let is_found = |deploy: &DeployRecord| deploy.replacements.iter().any(|it| it.last_at_old_ms.is_some());
-    deploys.any(|deploy| deploy.termination.is_some() || is_found(deploy)).then_some(())?;
+    let ends = |deploy: &DeployRecord| deploy.termination.is_some() || deploy.scaling.removals > 0;
+    deploys.any(|deploy| ends(deploy) || is_found(deploy)).then_some(())?;
     table(run, AFTER_SIGNALS_TITLE, |metric| AFTER_SIGNALS.contains(&metric))
 }
 

@@ -197,9 +197,12 @@ pub(super) fn quantile(cell: &CellSummary, latency: &LatencySummary, quantile: Q
 
 /// What the deploys did; `None` if no cell has one.
 pub(super) fn deploys(run: &RunSummary) -> Option<Table> {
+    // Scaling replaces nothing.
+    let planned = run.cells.iter().filter_map(|cell| cell.deploy.as_ref()).any(|deploy| deploy.planned > 0);
+    let (title, done) = if planned { ("Deploys", "replaced") } else { ("Scaling", "done") };
     let mut columns = Vec::from(Column::left(["balancer", "variant"]));
     columns.extend(Column::right([
-        "replaced",
+        done,
         "in flight + later at deregistration",
         "in flight at termination",
         "drain window",
@@ -216,7 +219,7 @@ pub(super) fn deploys(run: &RunSummary) -> Option<Table> {
     };
     let rows: Vec<_> = run.cells.iter().filter_map(row).collect();
     (!rows.is_empty()).then(|| Table {
-        title: "Deploys".to_owned(),
+        title: title.to_owned(),
         columns,
         rows,
         notes: vec![format!(
@@ -249,7 +252,7 @@ fn numbers(deploy: &DeployRecord) -> [String; 7] {
         deploy.replacements.iter().filter_map(|r| r.arrivals_after_deregistration).collect();
     let later = if later.is_empty() { String::new() } else { format!(" + {}", span_of(&later)) };
     [
-        format!("{} of {}", deploy.replaced, deploy.planned),
+        deploy.done(),
         format!("{}{later}", span_of(&deploy.at_deregistrations())),
         span_of(&deploy.at_terminations()),
         deploy.window.map_or_else(|| NONE.to_owned(), |w| millis(w.length.as_millis())),

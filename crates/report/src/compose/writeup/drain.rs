@@ -13,7 +13,8 @@ use crate::figure::bounds;
 use crate::figure::spread::spread_of;
 use crate::judge::run::LabelledRun;
 use crate::measure::counts::dropped_kinds;
-use crate::measure::deploy::{DeployRecord, ReplacementRecord};
+use crate::measure::deploy::DeployRecord;
+use crate::measure::replacement::ReplacementRecord;
 use crate::measure::summary::CellSummary;
 use crate::measure::zero::per_request;
 use crate::numbers::{NONE, millis, percent_up, span_of};
@@ -158,11 +159,8 @@ pub(super) fn side_by_side(run: &LabelledRun<'_>) -> Vec<Part> {
         let other = counts.dropped - kinds.iter().sum::<u64>();
         let dropped = document::dropped(cell);
         let shadows = bounds::shadow_cells(&cell.books).map(Cell::plain);
-        let figures = [
-            format!("{} of {}", deploy.replaced, deploy.planned),
-            span_of(&deploy.at_deregistrations()),
-            span_of(&deploy.at_terminations()),
-        ];
+        let figures =
+            [deploy.done(), span_of(&deploy.at_deregistrations()), span_of(&deploy.at_terminations())];
         let numbers = kinds.into_iter().chain([other]).map(|n| Cell::plain(n.to_string()));
         let cells =
             [Cell::plain(counts.scheduled.to_string()), dropped].into_iter().chain(shadows).chain(numbers);

@@ -56,6 +56,12 @@ pub(super) const TOPICS: &[WriteupTopic] = &[
         tell: drain::side_by_side,
     },
     WriteupTopic {
+        title: "Scaling out and in",
+        what: "a backend that is removed or added under load",
+        is_in: |plan| plan.variants.iter().any(|variant| variant.rollouts() > variant.deploys().count()),
+        tell: |run| tables(run, document::deploys_table(run.summary)),
+    },
+    WriteupTopic {
         title: "Health checks: when a dead backend is noticed",
         what: "a backend that is killed, stopped or cut off",
         is_in: |plan| plan.variants.iter().any(|variant| variant.faults().next().is_some()),
@@ -110,8 +116,8 @@ pub(super) const TOPICS: &[WriteupTopic] = &[
 ];
 
 fn deploys(plan: &SavedPlan) -> impl Iterator<Item = Drain> {
-    let drained_or_not = |deploy: &&Deploy| deploy.termination.is_none();
-    plan.variants.iter().flat_map(Variant::deploys).filter(drained_or_not).map(|deploy| deploy.drain)
+    let drained_or_not = |deploy: &&Deploy| deploy.leaving.termination.is_none();
+    plan.variants.iter().flat_map(Variant::deploys).filter(drained_or_not).map(|deploy| deploy.leaving.drain)
 }
 
 fn layer_of(plan: &SavedPlan, cell: &CellSummary) -> Option<Layer> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::history::{Event, Happening};
+use model::history::{Event, Happening, Scaling};
 use strum::VariantArray;
 
 use super::Axis;
@@ -140,6 +140,12 @@ pub(super) fn marks(axis: &Axis, history: &[Event]) -> Vec<TimelineMark> {
             Happening::BalancerReloaded => "reload".to_owned(),
             Happening::Exited { component, expected: false, .. } => format!("{component} dies"),
             Happening::SplitInForce { .. } => "split".to_owned(),
+            Happening::Scaling(Scaling::Adding { incarnation, .. }) => {
+                format!("{} starts", incarnation.backend)
+            }
+            Happening::Scaling(Scaling::NotAdded { incarnation, .. }) => {
+                format!("{} not added", incarnation.backend)
+            }
             Happening::DeployAborted { .. } => "deploy aborted".to_owned(),
             _ => return None,
         };

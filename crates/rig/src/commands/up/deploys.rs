@@ -7,7 +7,7 @@ use engine::cell::DeployRequest;
 use model::catalog::{BalancerKind, Capability};
 use model::plan::Variant;
 use model::sessions::JwtKeys;
-use model::timeline::{Batch, Deploy, Deregister, Drain, Strategy, Until};
+use model::timeline::{Batch, Deploy, Deregister, Drain, Leaving, Strategy};
 use model::topology::Layer;
 use model::units::Span;
 use tokio::sync::{mpsc, oneshot};
@@ -92,24 +92,21 @@ impl<'a> Deploys<'a> {
         let unless_said = Deploy {
             pool: pool.to_owned(),
             strategy: Strategy::InPlace,
-            drain,
-            until: Until::Idle,
-            deregister: self.deregister(topology.listener.layer),
+            leaving: Leaving { deregister: self.deregister(topology.listener.layer), ..Leaving::ABRUPT },
             ready_within: Span::millis(15_000),
             new_generation_unhealthy: false,
             batch: Batch::default(),
-            termination: None,
             new_address: false,
             jwt_keys: JwtKeys::Same,
         };
+        let like = own.unwrap_or(unless_said);
         // A surge leaves backends at other addresses than in the plan, so the next deploy could not start from it.
         Ok(Deploy {
             strategy: Strategy::InPlace,
-            drain,
+            leaving: Leaving { drain, termination: None, ..like.leaving },
             batch: Batch::default(),
-            termination: None,
             new_address: false,
-            ..own.unwrap_or(unless_said)
+            ..like
         })
     }
 

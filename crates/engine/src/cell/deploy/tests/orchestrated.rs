@@ -8,7 +8,8 @@ use super::*;
 /// As an orchestrator ends backends.
 fn ended(told_after: ToldAfter, pre_stop: u64) -> Deploy {
     let termination = Termination { told_after, pre_stop: Span::millis(pre_stop) };
-    Deploy { termination: Some(termination), ..wanted(Drain::Off) }
+    let leaving = Leaving { termination: Some(termination), ..Leaving::ABRUPT };
+    Deploy { leaving, ..wanted(Drain::Off) }
 }
 
 #[tokio::test(start_paused = true)]

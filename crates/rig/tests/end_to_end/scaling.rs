@@ -7,8 +7,7 @@ use crate::RIG;
 #[test]
 fn who_joins_and_who_leaves_costs_nothing_where_it_is_drained_and_something_where_it_is_not() {
     let short =
-        RIG.beside_others().run("scale").on([Nginx]).set("load.for", "4s").set("load.warmup", "500ms");
-    let short = short.set("variants.out-and-in.timeline.out.at", "500ms");
+        RIG.beside_others().run("scale").on([Nginx]).set("load.for", "5s").set("load.warmup", "500ms");
     let run = short.set("variants.in-undrained.timeline.in.at", "1s").variants(["out-and-in"]).json();
     let [undrained, drained] = ["in-undrained", "out-and-in"].map(|variant| run.cell(Nginx, variant));
     assert!(undrained.counts.dropped > 0, "{run}");

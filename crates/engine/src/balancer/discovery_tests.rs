@@ -78,7 +78,7 @@ fn when_it_asks_again_is_among_the_settings() {
     let [nginx, haproxy, envoy, caddy] = ABLE.map(|(kind, name)| said(kind, name));
     assert!(nginx.contains("ipv6=off") && nginx.contains("resolve"), "{nginx}");
     assert!(haproxy.contains("timeout resolve 3s; hold valid 3s"), "{haproxy}");
-    assert!(envoy.contains("respect_dns_ttl: true") && envoy.contains("STRICT_DNS"), "{envoy}");
+    assert!(envoy.contains("respect_dns_ttl: true") && envoy.contains("envoy.clusters.dns"), "{envoy}");
     assert!(caddy.contains("refresh 3s"), "{caddy}");
 }
 

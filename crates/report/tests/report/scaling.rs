@@ -33,7 +33,7 @@ fn scaled(variant: &str) -> (SavedPlan, CellRecords) {
     for mut event in std::mem::take(&mut records.history) {
         let at = event.at;
         let exited = match &event.what {
-            Happening::Exited { component, .. } => component.parse().ok(),
+            Happening::Exited { component, .. } => component.life().cloned(),
             _ => None,
         };
         event.what = match event.what {

@@ -15,7 +15,7 @@ use report::{Format, render_comparisons};
 use tokio::sync::watch;
 
 use super::judged::{exit, style};
-use super::planning::{Planned, plan, plans, templates};
+use super::planning::{Planned, plans, templates};
 use super::run::{Done, controlled, run};
 use super::saved::ReadRun;
 use crate::bundled;
@@ -89,9 +89,9 @@ fn jobs(
         ..Choice::default()
     };
     let mut jobs = Vec::new();
-    // Of all bundled ones, some name none of them.
+    // Of all bundled ones, some ask for what one of them lacks.
     let (paths, others) = match scenarios {
-        [] => about(&paths, wanted, balancers, &choice)?,
+        [] => about(&paths, wanted, &choice)?,
         _ => (paths, Vec::new()),
     };
     let left_out =
@@ -117,24 +117,22 @@ fn jobs(
     Ok(jobs)
 }
 
-/// Those of `paths` that some of the balancers can be asked, as far as `choice` can be planned, and the others.
+/// Those of `paths` that the balancers can be asked, and those that they can't because of what one of them lacks.
 fn about(
     paths: &[PathBuf],
     wanted: &Compare,
-    balancers: &[BalancerName],
     choice: &Choice,
 ) -> Result<(Vec<PathBuf>, Vec<PathBuf>), Failure> {
-    let whole = plans(paths, &wanted.sets, &Choice::default())?;
-    let asks = |plan: &SavedPlan| {
-        let known = plan.balancers();
-        balancers.iter().any(|chosen| known.iter().any(|name| chosen.means(name) || name.means(chosen)))
-    };
-    // A whole scenario may ask for what one of them lacks.
-    let runs = |planned: &Planned| plan(&planned.path, &wanted.sets, choice).is_ok();
-    let (about, others): (Vec<_>, Vec<_>) =
-        whole.into_iter().partition(|planned| asks(&planned.plan) && runs(planned));
-    let paths = |of: Vec<Planned>| of.into_iter().map(|planned| planned.path).collect();
-    Ok((paths(about), paths(others)))
+    let (mut about, mut others) = (Vec::new(), Vec::new());
+    for path in paths {
+        let this = std::slice::from_ref(path);
+        match plans(this, &wanted.sets, choice) {
+            Ok(_) => about.push(path.clone()),
+            Err(_) if plans(this, &wanted.sets, &Choice::default()).is_ok() => others.push(path.clone()),
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok((about, others))
 }
 
 fn names(balancers: &[BalancerName]) -> String {

@@ -69,8 +69,14 @@ fn settings(it: &Rendered<'_>) -> Vec<Setting> {
         deregistration(it.variant, "EDS health_status DRAINING", "(no reload)"),
     ];
     if topology.is_discovered() {
-        let keys = ["type", "respect_dns_ttl", "dns_refresh_rate", "ignore_health_on_host_removal"];
-        let found = keys.map(|key| of_clusters(&format!("/{key}"), "its default"));
+        let dns = "/cluster_type/typed_config";
+        let keys = [
+            "/cluster_type/name".to_owned(),
+            format!("{dns}/respect_dns_ttl"),
+            format!("{dns}/dns_refresh_rate"),
+        ];
+        let keys = keys.into_iter().chain(["/ignore_health_on_host_removal".to_owned()]);
+        let found: Vec<String> = keys.map(|key| of_clusters(&key, "not said")).collect();
         settings.push(setting("discovery", found.join(", ")));
     }
     if layer4 {

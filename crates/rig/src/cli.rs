@@ -114,7 +114,7 @@ pub(crate) enum Command {
         Balancers: runs the named scenarios, or all bundled ones (canary, defaults, discovery, drain, drain-edges, half-dead, \
         health-check, path-routing, reload, round-robin-vs-least-connections, scale, sticky-sessions, termination-race, tls), on each of them. Each cell \
         runs five times unless you set --repeat; cells run in an order drawn from the seed. All bundled scenarios on two \
-        balancers take about 17 minutes of load per repeat, plus the time to start and stop each cell: half a second as \
+        balancers take about 18 minutes of load per repeat, plus the time to start and stop each cell: half a second as \
         local processes, three seconds in Docker. --repeat 1 gives a first look, and marks nothing. Variants that one of \
         the balancers can't run are listed and left out. The runs are saved like any other.\n\n\
         Saved runs: their plans may differ only in the balancer, its version and its settings (topology.*, without pools \

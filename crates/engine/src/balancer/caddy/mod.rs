@@ -62,6 +62,10 @@ impl Balancer for Caddy {
                 ),
                 Lack::always(Capability::LiveDeregisterAtLayer4, "Caddy's standard build serves HTTP only"),
                 Lack::always(
+                    Capability::LiveDeregisterSeveral,
+                    "the flag files of rig's Caddyfile take one backend of a pool out at a time: `deregister: reload` takes out any",
+                ),
+                Lack::always(
                     Capability::TwoChoices,
                     "Caddy's random_choose 2 takes the busier of its two where it drew that one first and a coin says so",
                 ),

@@ -57,10 +57,15 @@ impl Cells<'_> {
         outcome
     }
 
-    /// Runs up to `jobs` at the same time, each in a thread and on a runtime of its own; one whose latency or CPU time a claim
-    /// is about has the machine for itself.
-    pub(super) fn at_once<R: Runtime>(self, jobs: usize, launched: &(impl Fn() -> R + Sync)) -> EndedCells {
+    /// Runs up to `jobs` at the same time, each in a thread and on a runtime of its own. One whose latency or CPU time a claim
+    /// is about has the machine for itself, after the others.
+    pub(super) fn at_once<R: Runtime>(
+        mut self,
+        jobs: usize,
+        launched: &(impl Fn() -> R + Sync),
+    ) -> EndedCells {
         let alone = |cell: &CellId| self.plan.needs_the_machine(&cell.variant);
+        self.order.sort_by_key(alone);
         let waiting = self.order.iter().enumerate().map(|(n, cell)| (n + 1, cell, alone(cell))).collect();
         let queue = CellQueue {
             state: Mutex::new(QueueState { waiting, ..QueueState::default() }),

@@ -35,6 +35,11 @@ fn prove(balancer: BalancerKind) {
     // One probe that is late on a machine with other work, and these two use the backend no more.
     let unprobed = matches!(balancer, Caddy | Traefik);
     let run = if unprobed { run.set("topology.health_check", "off") } else { run };
+    // Traefik's drains take longest, since nothing but 250 ms of silence says that a backend has nothing in flight.
+    let run = match balancer {
+        Traefik => run.set("load.rate", "250/s").set("load.for", "8s"),
+        _ => run,
+    };
     let run = run.json();
     run.exits(0).quietly();
     let [without, with, short, surge] =

@@ -382,12 +382,14 @@ fn answered_by_backend(request: &Request) -> bool {
     request.served_by.is_some() && matches!(request.outcome, Outcome::Answered { .. })
 }
 
-/// Whether a backend that had the request died shortly before it ended, or was told to break it off; any backend, if none had it.
+/// Whether a backend died with the request, or shortly before it ended, or was told to break it off; any backend, if none had it.
+/// A balancer may try to connect for some time before it gives up what a dead backend had.
 fn a_death_explains(request: &Request, executions: &[&Execution], evidence: &Evidence) -> bool {
     match executions {
         [] => evidence.some_death_before(request.end),
         received => received.iter().any(|e| {
             evidence.died_before(&e.by, request.end)
+                || (e.finished.is_none() && evidence.killed(&e.by, e.received, request.end))
                 || evidence.unanswering(&e.by.backend, e.received, request.end)
         }),
     }

@@ -108,6 +108,11 @@ fn a_silent_close_needs_a_declared_gap_and_a_death() {
     let mut fresh = request(0, 0.0, eof);
     fresh.on = fresh.on.map(|on| model::request::ConnectionUse { nth: 1, ..on });
     let fresh = report::fate::fate(&fresh, &[&begun[0]], &[], &Evidence::gather(&declared));
+    // A balancer that is to try again may take some seconds to give up.
+    let mut late = request(0, 0.0, eof);
+    late.end = ms(3000.0);
+    let late = report::fate::fate(&late, &[&begun[0]], &[], &Evidence::gather(&declared));
+    assert!(late.exceptions.contains(&Exception::SilentClose) && late.unmatched.is_empty(), "{late:?}");
     // HAProxy 3.2 does so where its connection to the backend is a reused one, whatever the client's is.
     assert!(fresh.exceptions.contains(&Exception::SilentClose));
     assert_eq!(fresh.unmatched, []);

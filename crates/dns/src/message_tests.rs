@@ -1,4 +1,4 @@
-//! Messages as real resolvers send them, and as nobody should.
+//! Messages as real resolvers send them, and as no resolver should.
 
 use model::job::NameRecords;
 use proptest::prelude::*;

@@ -34,7 +34,7 @@ pub(super) struct NameServer<'a, R> {
     /// How it is talked to: one command at a time.
     talk: Mutex<Option<Process>>,
     handle: OnceCell<Handle>,
-    /// Whether rig has ended it, so that its exit surprises nobody.
+    /// Whether rig has ended it, so that its exit is expected.
     ending: Cell<bool>,
 }
 
@@ -130,7 +130,7 @@ impl<'a, R: Runtime> NameServer<'a, R> {
     }
 }
 
-/// The records of `pool`, which has those backends that are `found`; `None`: nobody finds it by its name.
+/// The records of `pool`, which has those backends that are `found`; `None`: it is not found by its name.
 pub(super) fn records(
     pool: &Pool,
     address_of: impl Fn(&str) -> SocketAddr,

@@ -117,12 +117,12 @@ pub enum ReplacementProof {
 }
 
 impl ReplacementRecord {
-    /// Who left; who came, if nobody did.
+    /// Who left, or else who came.
     pub fn who(&self) -> String {
         let who = self.old.as_ref().or(self.new.as_ref());
         who.map_or_else(String::new, Incarnation::to_string)
     }
-    /// Who came; who left, if nobody did.
+    /// Who came, or else who left.
     pub fn successor(&self) -> String {
         let who = self.new.as_ref().or(self.old.as_ref());
         who.map_or_else(String::new, Incarnation::to_string)
@@ -206,7 +206,7 @@ pub(super) fn replacement(
         drain_waited: last.map(|(from, last, _)| Span(last.since(from))).or(expired_after),
         drain_sure_ms: last.map(|(_, last, sure)| sure.millis_from(last)),
         arrivals_after_deregistration: deregistered.and_then(arrivals),
-        // A balancer that is told by DNS may go on until it asks again: how long it did is a figure.
+        // A balancer that finds backends by DNS may go on until it asks again: how long it did is a figure.
         late_arrivals: deregistered
             .filter(|_| !is_found)
             .and_then(|at| arrivals(at + LATE_WORD))

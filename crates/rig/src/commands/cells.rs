@@ -1,7 +1,6 @@
 //! Runs the cells of a plan: one after another, or several at the same time.
 
-use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use engine::balancer::Templates;
 use engine::cell::{End, Order};
@@ -35,62 +34,78 @@ pub(super) struct EndedCells {
     pub(super) broken: Option<Failure>,
 }
 
+impl EndedCells {
+    /// Takes in how one ended; returns whether the next may begin: not after an error, or when the user wants to stop.
+    fn take(&mut self, ended: Result<(End, MeasuredCell), Failure>) -> bool {
+        match ended {
+            Ok((end, measured)) => {
+                self.measured.push(measured);
+                !matches!(end, End::Interrupted)
+            }
+            Err(failure) => {
+                self.broken.get_or_insert(failure);
+                false
+            }
+        }
+    }
+}
+
 impl Cells<'_> {
     /// Runs one after another, each on a runtime of its own from `launched`.
     pub(super) async fn one_by_one<R: Runtime>(self, launched: &impl Fn() -> R) -> EndedCells {
-        let mut outcome = EndedCells::default();
+        let mut ended = EndedCells::default();
         for (n, cell) in self.order.iter().enumerate() {
             let show = Show::for_stderr(self.wanted.quiet);
-            match self.run(&launched(), cell, n + 1, show).await {
-                Ok((end, cell)) => {
-                    outcome.measured.push(cell);
-                    if matches!(end, End::Interrupted) {
-                        break;
-                    }
-                }
-                Err(failure) => {
-                    outcome.broken = Some(failure);
-                    break;
-                }
+            if !ended.take(self.run(&launched(), cell, n + 1, show).await) {
+                break;
             }
         }
-        outcome
+        ended
     }
 
-    /// Runs up to `jobs` at the same time, each in a thread and on a runtime of its own. One whose latency or CPU time a claim
-    /// is about has the machine for itself, after the others.
+    /// Runs up to `jobs` at the same time, each in a thread and on a runtime of its own. Those whose latency or CPU time a claim
+    /// is about come after the others, one by one.
     pub(super) fn at_once<R: Runtime>(
         mut self,
         jobs: usize,
         launched: &(impl Fn() -> R + Sync),
     ) -> EndedCells {
-        let alone = |cell: &CellId| self.plan.needs_the_machine(&cell.variant);
-        self.order.sort_by_key(alone);
-        let waiting = self.order.iter().enumerate().map(|(n, cell)| (n + 1, cell, alone(cell))).collect();
-        let queue = CellQueue {
-            state: Mutex::new(QueueState { waiting, ..QueueState::default() }),
-            changed: Condvar::new(),
-        };
-        std::thread::scope(|scope| {
-            for _ in 0..jobs {
-                // The kernel ties the children's lives to the thread that spawns them, and it lives as long as they do.
-                scope.spawn(|| self.work(&queue, launched));
-            }
-        });
-        let state = queue.state.into_inner().unwrap_or_else(PoisonError::into_inner);
-        state.outcome
+        self.order.sort_by_key(|cell| self.plan.needs_the_machine(&cell.variant));
+        let beside = self.order.partition_point(|cell| !self.plan.needs_the_machine(&cell.variant));
+        let numbered: Vec<(usize, &CellId)> = self.order.iter().enumerate().collect();
+        let (beside, alone) = numbered.split_at(beside);
+        let ended = Mutex::new((EndedCells::default(), true));
+        for (cells, threads) in [(beside, jobs), (alone, 1)] {
+            let waiting = Mutex::new(cells.iter());
+            std::thread::scope(|scope| {
+                for _ in 0..threads {
+                    // The kernel ties the children's lives to the thread that spawns them, and it lives as long as they do.
+                    scope.spawn(|| self.work(&waiting, &ended, launched));
+                }
+            });
+        }
+        ended.into_inner().unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// Takes cells from the queue while there are any.
-    fn work<R: Runtime>(&self, queue: &CellQueue<'_>, launched: &(impl Fn() -> R + Sync)) {
+    /// Runs what is `waiting`, while the next may begin.
+    fn work<'c, R: Runtime>(
+        &self,
+        waiting: &Mutex<impl Iterator<Item = &'c (usize, &'c CellId)>>,
+        ended: &Mutex<(EndedCells, bool)>,
+        launched: &(impl Fn() -> R + Sync),
+    ) {
         let show = if self.wanted.quiet { Show::Quiet } else { Show::Plain };
-        while let Some((number, cell, _)) = queue.next() {
+        let goes_on = || ended.lock().is_ok_and(|ended| ended.1);
+        let next = || waiting.lock().ok()?.next().filter(|_| goes_on());
+        while let Some((n, cell)) = next() {
             let thread = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            let ended = match thread {
-                Ok(thread) => thread.block_on(self.run(&launched(), cell, number, show)),
+            let one = match thread {
+                Ok(thread) => thread.block_on(self.run(&launched(), cell, n + 1, show)),
                 Err(error) => Err(Failure::environment(error)),
             };
-            queue.ended(ended);
+            let mut ended = ended.lock().unwrap_or_else(PoisonError::into_inner);
+            let more = ended.0.take(one);
+            ended.1 &= more;
         }
     }
 
@@ -137,64 +152,6 @@ impl Cells<'_> {
         dir.write_summary(&measured.summary).map_err(Failure::environment)?;
         dir.write_latency_log(&log).map_err(Failure::environment)?;
         Ok((end, measured))
-    }
-}
-
-/// A cell that is next: its number, which it is, and whether it needs the machine for itself.
-type CellTurn<'a> = (usize, &'a CellId, bool);
-
-/// What the threads share.
-struct CellQueue<'a> {
-    state: Mutex<QueueState<'a>>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct QueueState<'a> {
-    waiting: VecDeque<CellTurn<'a>>,
-    running: usize,
-    /// Whether what runs has the machine for itself.
-    alone: bool,
-    outcome: EndedCells,
-}
-
-impl<'a> CellQueue<'a> {
-    fn lock(&self) -> MutexGuard<'_, QueueState<'a>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The next cell, once it may begin; `None`: there is none.
-    fn next(&self) -> Option<CellTurn<'a>> {
-        let mut state = self.lock();
-        loop {
-            let (_, _, alone) = *state.waiting.front()?;
-            if state.running == 0 || !(state.alone || alone) {
-                state.running += 1;
-                state.alone = alone;
-                return state.waiting.pop_front();
-            }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
-    /// Takes in how one ended. After an error, or when the user wants to stop, none begins any more.
-    fn ended(&self, ended: Result<(End, MeasuredCell), Failure>) {
-        let mut state = self.lock();
-        state.running -= 1;
-        match ended {
-            Ok((end, measured)) => {
-                state.outcome.measured.push(measured);
-                if matches!(end, End::Interrupted) {
-                    state.waiting.clear();
-                }
-            }
-            Err(failure) => {
-                state.outcome.broken.get_or_insert(failure);
-                state.waiting.clear();
-            }
-        }
-        drop(state);
-        self.changed.notify_all();
     }
 }
 

@@ -13,9 +13,9 @@ use engine::help::Help;
 use engine::host::limits::ProcessLimits;
 use engine::preflight::preflight;
 use engine::program::ProgramVersion;
-use engine::runtime::Runtime;
 use engine::runtime::docker::{DockerRuntime, Engine};
 use engine::runtime::process::ProcessRuntime;
+use engine::runtime::{Runtime, RuntimeError};
 use model::catalog::Release;
 use model::identity::CellId;
 use model::plan::{Need, Plan, SavedPlan, SkippedBalancer, Variant};
@@ -267,15 +267,22 @@ impl RunTask<'_> {
         if plan.variants.iter().filter(runs).any(Variant::curls) {
             find_curl().map_err(Failure::environment)?;
         }
-        let plan = &self.installed(&asked, plan).await?;
-        let mut builds = BTreeMap::new();
+        let (mut builds, mut absent) = (BTreeMap::new(), BTreeMap::new());
         for program in programs(&plan.variants.iter().filter(runs).collect::<Vec<_>>()) {
-            let build = asked.describe(program).await.map_err(Failure::environment)?;
+            let build = match asked.describe(program).await {
+                Ok(build) => build,
+                Err(error) if error.is_absence() => {
+                    absent.insert(program.to_string(), error);
+                    continue;
+                }
+                Err(error) => return Err(Failure::environment(error)),
+            };
             if let Some(remark) = build.remark.as_ref().filter(|_| !wanted.quiet) {
                 tell(&format!("{program} is {}: {remark}", build.version));
             }
             builds.insert(program.to_string(), build);
         }
+        let plan = &self.without(absent, plan)?;
         let mut environment = environment::gather(builds, engine.map(Engine::facts));
         environment.command = reproduce::command(wanted, planned, plan, asked.name());
         environment.templates = preflight(plan, self.templates).map_err(Failure::usage)?;
@@ -306,21 +313,25 @@ impl RunTask<'_> {
         Ok(Done { judged, path: stored.path().to_owned(), broken })
     }
 
-    /// `plan` without the balancers that are not installed, where the user lets them be skipped; else, the error names what
+    /// `plan` without the balancers whose programs are `absent`, where the user lets them be skipped; else, the error names what
     /// can be run.
-    async fn installed(&self, asked: &impl Runtime, plan: &Plan) -> Result<Plan, Failure> {
-        let (mut skipped, mut first) = (Vec::new(), None);
-        for balancer in plan.balancers() {
-            let releases = plan.variants.iter().filter_map(|variant| variant.release(balancer));
-            let Some(release) = releases.into_iter().next() else { continue };
-            if let Err(error) = asked.describe(program_of(release)).await
-                && error.is_absence()
-            {
-                skipped.push(SkippedBalancer { balancer, reason: error.to_string() });
-                first.get_or_insert(error);
-            }
+    fn without(&self, mut absent: BTreeMap<String, RuntimeError>, plan: &Plan) -> Result<Plan, Failure> {
+        let program = |balancer| {
+            let mut releases = plan.variants.iter().filter_map(|variant| variant.release(balancer));
+            releases.next().map(|release| program_of(release).to_string())
+        };
+        let skipped = plan.balancers().into_iter().filter_map(|balancer| {
+            let reason = absent.get(&program(balancer)?)?.to_string();
+            Some(SkippedBalancer { balancer, reason })
+        });
+        let skipped: Vec<SkippedBalancer> = skipped.collect();
+        let of_balancers: BTreeSet<String> = skipped.iter().filter_map(|it| program(it.balancer)).collect();
+        // No balancer can be left out for a service that the backends need.
+        let service = absent.keys().find(|name| !of_balancers.contains(*name)).cloned();
+        if let Some(error) = service.and_then(|name| absent.remove(&name)) {
+            return Err(Failure::environment(error));
         }
-        let Some(first) = first else { return Ok(plan.clone()) };
+        let Some((_, first)) = absent.pop_first() else { return Ok(plan.clone()) };
         let without = plan.without(skipped);
         match without {
             Ok(plan) if self.wanted.skip_missing => {

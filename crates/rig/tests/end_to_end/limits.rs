@@ -34,7 +34,7 @@ fn most_at_once(rig: &Sandbox) -> Vec<usize> {
     ledgers.map(|path| most(std::fs::read_to_string(path).unwrap())).collect()
 }
 
-/// Asserts that the balancer, and nobody else, refused all that was lost, and says so.
+/// Asserts that the balancer alone refused all that was lost, and says so.
 fn refused_by_limit(cell: &CellSummary, reasons: &[Reason]) {
     let said = cell.balancer_log.unwrap();
     assert!(cell.counts.dropped > 0, "{}", cell.cell());

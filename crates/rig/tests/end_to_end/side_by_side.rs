@@ -34,7 +34,7 @@ fn cells_at_the_same_time_count_the_same_and_one_whose_latency_is_judged_runs_al
     let run = rig.run("short-drain").on([Nginx, Haproxy]).variants(["without-drain", "with-drain"]);
     let run = run.args(["--jobs", "3", "--fail-on", "without-drain.p99 > 60s"]).json();
     for balancer in [Nginx, Haproxy] {
-        // Beside other tests, the latency itself may be judged by nobody.
+        // Beside other tests the latency itself may be INVALID.
         assert_eq!(*run.claim(balancer, "with-drain.dropped == 0"), Holding::Held, "{run}");
         let (without, with) = (run.cell(balancer, "without-drain"), run.cell(balancer, "with-drain"));
         for cell in [without, with] {

@@ -42,6 +42,8 @@ What may surprise:
   closes. nginx 1.31 knows 103, and still does so with 100.
 - **Caddy and Traefik do not time a body**: after the head, the client's own timeout is all there is.
 - **Caddy and Traefik send a GET again** for each kept connection that ends before a byte of the response, and log one attempt.
+- **Surplus bytes that arrive after Traefik has put the connection away** end the next request with a 500, if it takes that
+  connection just then.
 - **Traefik answers 500** where the head breaks off, and closes before a byte where a short body does.
 - **nginx takes what is not HTTP for HTTP/0.9**, a body without a head. It still holds that back when the server falls silent,
   and closes.

@@ -94,7 +94,7 @@ enum ConnectionWait {
     Took(u64),
     /// It never had one.
     Never(()),
-    /// Nobody logs it.
+    /// It is not logged.
     #[default]
     #[serde(skip)]
     NotLogged,

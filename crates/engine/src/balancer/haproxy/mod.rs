@@ -351,7 +351,7 @@ fn read_statistics(answer: &str, site: &Site) -> Result<View, ViewError> {
     };
     let (server, current, status) = (column("svname")?, column("scur")?, column("status")?);
     let address = column("addr").ok();
-    // A place in which a name has put nobody is no backend.
+    // A place to which the name has given no address is no backend.
     let is_known = |line: &&str| {
         let at = address.and_then(|place| line.split(',').nth(place)).unwrap_or_default();
         site.names.is_none() || site.backend_at(at) != at

@@ -133,7 +133,7 @@ pub(super) fn check_ejection(read: &Read<'_, Topology>, balancers: &Balancers<'_
     if let Some(item) =
         read.given("max_ejection").filter(|_| read.value.max_ejection != Threshold::Off && !on)
     {
-        let problem = item.wrong("`max_ejection` means nothing where failed traffic ejects nobody");
+        let problem = item.wrong("`max_ejection` means nothing where failed traffic ejects no backend");
         item.found.add(problem.help("add `passive_health: { fails: 5, for: 10s }`"));
     }
 }

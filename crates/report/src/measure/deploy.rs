@@ -188,11 +188,7 @@ pub fn record(
         record.margin_ms = finished.last().map(|last| settled_by.millis_from(*last));
     }
     let serving = serving(joined);
-    let replacement = |r: &Replacement| {
-        let is_found =
-            r.old.as_ref().is_some_and(|old| variant.topology.discovery_of(&old.backend).is_some());
-        replacement(r, history, joined, &serving, is_found)
-    };
+    let replacement = |r: &Replacement| replacement(r, history, joined, &serving, variant);
     record.replacements = phases.replacements.iter().map(replacement).collect();
     let proved = |comes: bool, goes: bool| {
         let is_so = |r: &&ReplacementRecord| (r.new.is_some(), r.old.is_some()) == (comes, goes);

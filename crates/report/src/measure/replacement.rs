@@ -1,10 +1,13 @@
 //! What happened to one backend: its replacement, removal or addition.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::time::Duration;
 
 use model::history::{Event, Happening};
 use model::identity::{Incarnation, RequestId};
+use model::plan::Variant;
+use model::timeline::Keeps;
 use model::units::{Nanos, Span};
 use serde::{Deserialize, Serialize};
 
@@ -44,7 +47,7 @@ pub struct ReplacementRecord {
     /// Of these, those that were sent longer after it than word of it needs to get round ([`LATE_WORD`]).
     #[serde(default)]
     pub late_arrivals: u64,
-    /// Requests that it had in hand when it was said to be drained; `None`: it wasn't.
+    /// Requests that it had in hand when it was said to be drained; `None`: it wasn't, or a reload had forgotten it.
     #[serde(default)]
     pub in_flight_at_drained: Option<u64>,
     /// Whether it died before it was drained.
@@ -139,8 +142,10 @@ pub(super) fn replacement(
     history: &[Event],
     joined: &BTreeMap<RequestId, Traces<'_>>,
     serving: &BTreeSet<&Incarnation>,
-    is_found: bool,
+    variant: &Variant,
 ) -> ReplacementRecord {
+    let is_found = r.old.as_ref().is_some_and(|old| variant.topology.discovery_of(&old.backend).is_some());
+    let forgets = variant.reloads().any(|reload| reload.keeps == Keeps::Configuration);
     let mut told = None;
     let mut deregistered = None;
     let mut expired = None;
@@ -196,7 +201,14 @@ pub(super) fn replacement(
     let in_flight_at = |at: Nanos| of_old.map(|old| in_flight(old, at, joined));
     let last = of_old.zip(deregistered.zip(drained));
     let last = last.map(|(old, (from, to))| (from, last_finish(old, from, to, joined), to));
-    let arrivals = |from: Nanos| of_old.map(|old| arrivals(old, from, joined));
+    let arrivals = |from: Nanos, until: Nanos| of_old.map(|old| arrivals(old, from..until, joined));
+    let for_ever = Nanos(i64::MAX);
+    // From then on the balancer need not know any more that it was told.
+    let forgotten = |from: Nanos| {
+        let reload = |event: &&Event| event.what == Happening::BalancerReloaded && event.at >= from;
+        let reload = under_load(history).iter().find(reload).filter(|_| forgets);
+        reload.map_or(for_ever, |event| event.at)
+    };
     ReplacementRecord {
         old: r.old.clone(),
         new: r.new.clone(),
@@ -205,13 +217,15 @@ pub(super) fn replacement(
         in_flight_at_termination: terminated.and_then(in_flight_at),
         drain_waited: last.map(|(from, last, _)| Span(last.since(from))).or(expired_after),
         drain_sure_ms: last.map(|(_, last, sure)| sure.millis_from(last)),
-        arrivals_after_deregistration: deregistered.and_then(arrivals),
+        arrivals_after_deregistration: deregistered.and_then(|at| arrivals(at, for_ever)),
         // A balancer that finds backends by DNS may go on until it asks again: how long it did is a figure.
         late_arrivals: deregistered
             .filter(|_| !is_found)
-            .and_then(|at| arrivals(at + LATE_WORD))
+            .and_then(|at| arrivals(at + LATE_WORD, forgotten(at)))
             .unwrap_or(0),
-        in_flight_at_drained: drained.and_then(in_flight_at),
+        in_flight_at_drained: drained
+            .filter(|at| deregistered.is_none_or(|from| *at < forgotten(from)))
+            .and_then(in_flight_at),
         drain_cut: cut,
         after_signal: of_old.and_then(|old| AfterSignal::of(history, old, joined)),
         last_at_old_ms: of_old.zip(deregistered.filter(|_| is_found)).map(|(old, from)| {
@@ -260,10 +274,11 @@ fn first_receipt(by: &Incarnation, joined: &BTreeMap<RequestId, Traces<'_>>) -> 
     executions.map(|execution| execution.received).min()
 }
 
-/// Requests that `by` received although they were sent after `from`: what had been sent before was on its way.
-fn arrivals(by: &Incarnation, from: Nanos, joined: &BTreeMap<RequestId, Traces<'_>>) -> u64 {
-    let sent_later =
-        |traces: &&Traces<'_>| traces.requests.iter().any(|r| r.sent.is_some_and(|at| at > from));
+/// Requests that `by` received although they were sent after the beginning of `times`, and before their end: what had been sent
+/// before was on its way.
+fn arrivals(by: &Incarnation, times: Range<Nanos>, joined: &BTreeMap<RequestId, Traces<'_>>) -> u64 {
+    let is_in = |at: Nanos| times.start < at && at < times.end;
+    let sent_later = |traces: &&Traces<'_>| traces.requests.iter().any(|r| r.sent.is_some_and(is_in));
     let traces = joined.values().filter(sent_later);
     traces.filter(|traces| traces.executions.iter().any(|e| e.by == *by)).count() as u64
 }

@@ -10,7 +10,7 @@ use model::history::{Event, Happening};
 use model::outcome::OutcomeKind;
 use model::plan::Variant;
 use model::request::Request;
-use model::timeline::{Drain, Keeps};
+use model::timeline::Drain;
 use model::units::{Nanos, Span};
 use serde::{Deserialize, Serialize};
 
@@ -299,11 +299,9 @@ pub fn deploy(variant: &Variant, record: &DeployRecord) -> Validity {
     let mut pools =
         variant.deploys().map(|it| it.pool.as_str()).chain(removed.map(|pool| pool.name.as_str()));
     let keeps = pools.any(|pool| topology.sticky_cookie(pool).is_some());
-    // Nor is it the deploy's fault where a reload is to forget who leaves.
-    let forgets = variant.reloads().any(|reload| reload.keeps == Keeps::Configuration);
     for replacement in &record.replacements {
         let (Some(old), late) = (&replacement.old, replacement.late_arrivals) else { continue };
-        if late > 0 && !keeps && !forgets {
+        if late > 0 && !keeps {
             validity.lower(
                 Trust::Invalid,
                 format!(
@@ -311,7 +309,7 @@ pub fn deploy(variant: &Variant, record: &DeployRecord) -> Validity {
                 ),
             );
         }
-        if let Some(in_hand @ 1..) = replacement.in_flight_at_drained.filter(|_| !forgets) {
+        if let Some(in_hand @ 1..) = replacement.in_flight_at_drained {
             validity.lower(
                 Trust::Invalid,
                 format!(

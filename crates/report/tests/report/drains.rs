@@ -7,7 +7,7 @@ use model::history::Happening;
 use model::outcome::{Cause, Stage};
 use model::plan::SavedPlan;
 use model::records::CellRecords;
-use model::timeline::{Action, Entry, Reload, When};
+use model::timeline::{Action, Entry, Keeps, Reload, When};
 use model::units::{Share, Span};
 use report::deploy::DeployRecord;
 use report::evidence::Evidence;
@@ -47,6 +47,27 @@ fn what_arrives_long_after_a_deregistration_was_not_deregistered() {
     assert_eq!(record.replacements[0].arrivals_after_deregistration, Some(1));
     assert_eq!(validity.verdict, Trust::Invalid);
     assert!(validity.reasons[0].contains("web-1/1 received 1 requests that were sent after"), "{validity:?}");
+}
+
+#[test]
+fn only_what_arrives_after_a_reload_that_forgets_is_excused_by_it() {
+    let mut records = cell(DRAINED);
+    let id = records.requests.iter().find(|request| request.due >= ms(4200.0)).expect("there is one").id;
+    records.executions.push(execution(id.0, inc("web-1", 1), 4201.0, Some(4300.0)));
+    let judged = |reloaded: f64, keeps: Keeps| {
+        let mut plan = plan();
+        let action = Action::Reload(Reload { times: 1, every: Span::millis(100), keeps });
+        let (name, when) = ("reload".to_owned(), When::At(Span::millis(1)));
+        let entry = Entry { name, when, jitter: Span::default(), action };
+        plan.variants.iter_mut().for_each(|variant| variant.timeline.push(entry.clone()));
+        let mut records = records.clone();
+        let later = records.history.iter().position(|event| event.at > ms(reloaded)).expect("it goes on");
+        records.history.insert(later, event(reloaded, Happening::BalancerReloaded));
+        summarise(&plan, &records).validity.deploy.expect("a deploy").verdict
+    };
+    assert_eq!(judged(4100.0, Keeps::Configuration), Trust::Valid);
+    assert_eq!(judged(4400.0, Keeps::Configuration), Trust::Invalid, "nothing was forgotten yet");
+    assert_eq!(judged(4100.0, Keeps::Rotation), Trust::Invalid, "this reload knows who is out");
 }
 
 #[test]

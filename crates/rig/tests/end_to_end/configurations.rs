@@ -153,7 +153,7 @@ version=$(sed -n 's/.*Path(`\([^`]*\)`).*/\1/p' "$1/dynamic/dynamic.yaml")
 [ -n "$version" ] || { sleep 1; exit 0; }
 for _ in $(seq 100); do
     for scheme in http https; do
-        status=$(curl -sk -o /dev/null -w '%{http_code}' "$scheme://127.0.1.1:20000$version")
+        status=$(curl -sk -o /dev/null -w '%{http_code}' "$scheme://${2}1:20000$version")
         [ "$status" != 418 ] || exit 0
     done
     sleep 0.1
@@ -164,14 +164,13 @@ exit 1"#;
 fn traefik_accepts_what_is_rendered_for_it() {
     every_case_is_accepted(Traefik, &["least_connections", "limits", "discovery"], |directory| {
         let mut command = Command::new("sh");
-        command.args(["-c", TRAEFIK_SERVES]).arg(program::of(Traefik)).arg(directory);
+        command.args(["-c", TRAEFIK_SERVES]).arg(program::of(Traefik)).arg(directory).arg(network(Traefik));
         command
     });
 }
 
 /// Every case but those about what it `lacks`.
 fn every_case_is_accepted(balancer: BalancerKind, lacks: &[&str], check: impl Fn(&Path) -> Command) {
-    // nginx binds its listener even for a test of its configuration: at an address that no run has.
     let machine = RIG.beside_others();
     let possible = |sets: &[&str]| !sets.iter().any(|set| lacks.iter().any(|words| set.contains(words)));
     for (case, sets) in CASES.into_iter().filter(|(_, sets)| possible(sets)) {
@@ -187,6 +186,13 @@ fn every_case_is_accepted(balancer: BalancerKind, lacks: &[&str], check: impl Fn
     }
 }
 
+/// nginx binds its listener even for a test of its configuration, and Traefik serves it: each in a network that neither another
+/// balancer's check has, nor any run.
+fn network(balancer: BalancerKind) -> String {
+    let n = BalancerKind::ALL.iter().position(|kind| *kind == balancer).unwrap();
+    format!("127.0.{}.", 2 + n)
+}
+
 /// Writes what `rig render` prints where the balancer would have its own.
 fn render(rig: &Sandbox, balancer: BalancerKind, sets: &[&str]) {
     rig.write("scenario.yaml", SCENARIO);
@@ -196,6 +202,7 @@ fn render(rig: &Sandbox, balancer: BalancerKind, sets: &[&str]) {
     let text = rendered.out.replace("/run/rig/balancer", directory.to_str().unwrap());
     let certificates = directory.join("certificates");
     let text = text.replace("/run/rig/certificates", certificates.to_str().unwrap());
+    let text = text.replace("127.0.1.", &network(balancer));
     engine::host::certificates::Certificates::make(&certificates, None, std::iter::empty()).unwrap();
     for file in text.split("# ==> ").skip(1) {
         let (head, content) = file.split_once('\n').unwrap();

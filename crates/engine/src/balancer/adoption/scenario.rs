@@ -165,6 +165,14 @@ impl Adoption {
             )?;
         }
         writeln!(out, "load:\n  rate: {rate}/s\n  for: {}s\n  warmup: 2s\n  timeout: 5s", self.seconds())?;
+        if self.deployed().is_some() && self.deregister == Deregister::Reload {
+            writeln!(
+                out,
+                "  # Each deregistration is a reload, at which the balancer closes idle connections: a request that is then on its way there\n  \
+                 # is lost, drained or not. One connection per request asks about the deploy alone, `0%` about both."
+            )?;
+            writeln!(out, "  fresh_connections: 100%")?;
+        }
         if self.balance == Some(Balance::SourceHash) {
             let users = (rate * 2.0).clamp(1.0, 60.0);
             writeln!(out, "  users: {{ count: {users:.0}, identity: source_address }}")?;

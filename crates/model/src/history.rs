@@ -331,9 +331,7 @@ pub enum Happening {
     },
     /// A backend is removed or added.
     Scaling(Scaling),
-    /// The balancer was told to read its configuration again (nginx: SIGHUP; HAProxy: SIGUSR2; Envoy: a new version
-    /// of its listener): what the old configuration serves ends, and connections of clients may be closed with it.
-    /// The event's time is that of the order.
+    /// The order to read its configuration again: what the old one serves ends, perhaps with connections of clients.
     BalancerReloaded,
     /// The target of a fault in the timeline was not running.
     FaultMissed {
@@ -421,6 +419,9 @@ pub enum Happening {
         lines: u64,
         /// Lines that the adapter could not read.
         unreadable: u64,
+        /// Lines that the balancer, by its own count, could not write.
+        #[serde(default)]
+        unwritten: u64,
         /// Whether the balancer ended gracefully, so that the log is whole.
         whole: bool,
         /// Known holes in it.

@@ -14,8 +14,8 @@ use model::timeline::Keeps;
 use model::topology::{HealthCheck, Route, Topology};
 
 use super::{
-    AdoptError, Adoption, Balancer, Change, LogError, LogLine, RenderError, Rendered, Rotation, Sign, Site,
-    SplitSteps, Step, Templates, Turn, adapter,
+    AdoptError, Adoption, Ask, Balancer, Change, LogError, LogLine, RenderError, Rendered, Rotation, Sign,
+    Site, SplitSteps, Step, Templates, Turn, adapter,
 };
 
 /// Takes backends out and puts them back.
@@ -84,6 +84,15 @@ pub trait Adopts: Sync {
     fn statement(&self, text: &str, line: usize, words: &str) -> Option<Range<usize>>;
 }
 
+/// How to ask a balancer how many lines of its log it could not write.
+#[derive(Clone, Debug)]
+pub struct UnwrittenQuery {
+    /// Where and what to ask.
+    pub ask: Ask,
+    /// Reads the answer; `None`: it does not say.
+    pub read: fn(&str) -> Option<u64>,
+}
+
 /// Logs its requests.
 pub trait LogsRequests: Sync {
     /// Known holes in that log, of what `variant` has the balancer do.
@@ -93,6 +102,10 @@ pub trait LogsRequests: Sync {
     /// What it means that the log gives `reason`, where it has the same words for two things and `variant` excludes one.
     fn means(&self, reason: Reason, _variant: &Variant) -> Reason {
         reason
+    }
+    /// How to ask how many lines it could not write, before it ends; `None`: it doesn't count them.
+    fn unwritten(&self) -> Option<UnwrittenQuery> {
+        None
     }
     /// Reads a line; `Ok(None)` for lines that are no requests.
     fn read(&self, line: &str, site: &Site) -> Result<Option<LogLine>, LogError>;

@@ -38,7 +38,8 @@ use crate::program::{Program, ProgramVersion, STDERR_FILE, STDOUT_FILE};
 
 pub use adoption::{AdoptError, Adoption, Note, adopt};
 pub use capabilities::{
-    Adopts, Deregisters, HasSettings, LogsRequests, Operated, Probes, Reloads, Splits, catalog,
+    Adopts, Deregisters, HasSettings, LogsRequests, Operated, Probes, Reloads, Splits, UnwrittenQuery,
+    catalog,
 };
 pub use error::RenderError;
 pub use misfit::Misfit;

@@ -40,6 +40,13 @@ fn attempt(backend: &str, status: Option<u16>) -> Attempt {
 const UNNAMED: Attempt = Attempt { backend: None, status: None };
 
 #[test]
+fn haproxy_says_how_many_lines_it_could_not_write() {
+    let query = log(BalancerKind::Haproxy).unwritten().unwrap();
+    assert_eq!((query.read)("CurrConns: 1\nDroppedLogs: 3\nCumRecvLogs: 0\n"), Some(3));
+    assert_eq!((query.read)("Unknown command"), None);
+}
+
+#[test]
 fn nginx_logs_name_every_attempt_with_its_status() {
     let read = line(
         BalancerKind::Nginx,

@@ -45,6 +45,7 @@ impl<R: Runtime> Testbed<'_, R> {
         self.recorder.record(Happening::AccessLog {
             lines: log.lines.len() as u64,
             unreadable: log.unreadable,
+            unwritten: self.unwritten.get(),
             whole: self.log_is_whole.get(),
             gaps: match self.variant.topology.listener.layer {
                 Layer::Four => vec![LogGap::PerConnection],

@@ -280,6 +280,12 @@ impl<'a, R: Runtime> Control<'a, R> {
         (query.read)(&answer, self.site).map(Some).map_err(|error| self.failed(error.to_string()))
     }
 
+    /// How many lines of its log the balancer could not write, by its own count.
+    pub(super) async fn unwritten(&self) -> u64 {
+        let Some(query) = self.adapter().request_log().and_then(|log| log.unwritten()) else { return 0 };
+        self.ask(&query.ask).await.ok().and_then(|answer| (query.read)(&answer)).unwrap_or(0)
+    }
+
     async fn ask(&self, ask: &Ask) -> Result<String, CellError> {
         match ask {
             Ask::Line(line) => self.ask_line(line).await,

@@ -70,6 +70,8 @@ pub(super) struct Testbed<'a, R> {
     pub(super) backends: Backends<'a, R>,
     /// Whether the balancer has ended gracefully, with its log written.
     pub(super) log_is_whole: Cell<bool>,
+    /// Lines of its log that the balancer could not write.
+    pub(super) unwritten: Cell<u64>,
 }
 
 impl<'a, R: Runtime> Testbed<'a, R> {
@@ -179,6 +181,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
             templates,
             backends,
             log_is_whole,
+            unwritten: Cell::new(0),
         })
     }
 
@@ -262,6 +265,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
         }
         stages.ended(CellStage::Load);
         self.wait_until_idle().await;
+        self.unwritten.set(control.unwritten().await);
         self.stop_balancer(&balancer).await;
         self.stop_services().await;
         Ok(driven)

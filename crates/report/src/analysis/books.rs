@@ -210,6 +210,13 @@ pub fn keep(
         }
         fates.insert(*id, fate);
     }
+    // As many as the balancer says that it could not write are known to be missing; which ones, it can't say.
+    let not_logged = (Equation::LogAgrees, Finding::NotLogged);
+    if let Some(count) = findings.get(&not_logged).map(|it| it.0).filter(|count| *count <= evidence.unwritten)
+    {
+        findings.remove(&not_logged);
+        *books.exceptions.entry(Exception::LogLost).or_default() += count;
+    }
     // Where no line has one, that is no exception.
     let some_have_ids = matches!(books.access_log, AccessLog::Compared | AccessLog::Lost);
     if lines_without_id > 0 && some_have_ids {

@@ -67,6 +67,8 @@ impl IncarnationEnd {
 pub struct Evidence {
     /// Whether the access log is whole.
     pub log: LogState,
+    /// Lines that the balancer, by its own count, could not write.
+    pub unwritten: u64,
     /// Declared holes in it.
     pub gaps: Vec<LogGap>,
     /// Whether backends of rig's stand behind the balancer, which write down what they receive.
@@ -185,7 +187,8 @@ impl Evidence {
 
     /// The log is read when everything has ended.
     fn take_log(&mut self, event: &Event) {
-        if let Happening::AccessLog { whole, gaps, .. } = &event.what {
+        if let Happening::AccessLog { whole, gaps, unwritten, .. } = &event.what {
+            self.unwritten = *unwritten;
             // A line that could not be read is one that is missing: where others have ids, the id that it had is not
             // excused.
             self.log = match whole {

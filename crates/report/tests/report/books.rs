@@ -125,6 +125,27 @@ fn a_line_that_could_not_be_read_excuses_no_id() {
 }
 
 #[test]
+fn as_many_lines_may_be_missing_as_the_balancer_says_it_could_not_write() {
+    let of = |missing: usize, lost: u64| {
+        summary(|records| {
+            records.access.drain(7..7 + missing);
+            let mut told = access_log(true);
+            if let Happening::AccessLog { unwritten, .. } = &mut told {
+                *unwritten = lost;
+            }
+            log_with(records, told);
+        })
+    };
+    let excused = of(2, 2);
+    assert_eq!((findings(&excused), excused.books.exceptions[&Exception::LogLost]), (vec![], 2));
+    assert_eq!(excused.validity.counts.verdict, Trust::Valid);
+    assert_eq!(
+        findings(&of(3, 2)),
+        [(Finding::NotLogged, 3, vec![RequestId(7), RequestId(8), RequestId(9)])]
+    );
+}
+
+#[test]
 fn the_log_of_a_balancer_that_was_killed_may_lack_lines_and_makes_two_way_books() {
     let cell = summary(|records| {
         records.access.truncate(100);

@@ -99,7 +99,7 @@ pub(crate) fn access_log(whole: bool) -> Happening {
 
 pub(crate) fn access_log_with(whole: bool, gaps: Vec<LogGap>) -> Happening {
     let (meanings, notices) = (Default::default(), Default::default());
-    Happening::AccessLog { lines: REQUESTS, unreadable: 0, whole, gaps, meanings, notices }
+    Happening::AccessLog { lines: REQUESTS, unreadable: 0, unwritten: 0, whole, gaps, meanings, notices }
 }
 
 pub(crate) fn load_finished() -> Happening {

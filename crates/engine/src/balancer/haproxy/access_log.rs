@@ -7,7 +7,7 @@ use model::units::Span;
 use serde::Deserialize;
 
 use super::super::layer4::read_connection;
-use super::super::{LogError, LogLine, LogsRequests, Sign, Site, logged_id, wall_nanos};
+use super::super::{Ask, LogError, LogLine, LogsRequests, Sign, Site, UnwrittenQuery, logged_id, wall_nanos};
 use super::{FRONTEND, Haproxy};
 
 const fn sign(word: &'static str, reason: Option<Reason>, meaning: &'static str) -> Sign {
@@ -22,6 +22,14 @@ const QUEUE_FULL: &str = "queue full";
 impl LogsRequests for Haproxy {
     fn gaps(&self, _variant: &Variant) -> Vec<LogGap> {
         vec![LogGap::SilentClose]
+    }
+
+    /// With several threads, one that does not get at standard output soon enough gives its line up.
+    fn unwritten(&self) -> Option<UnwrittenQuery> {
+        let read = |info: &str| {
+            info.lines().find_map(|line| line.strip_prefix("DroppedLogs: ")?.trim().parse().ok())
+        };
+        Some(UnwrittenQuery { ask: Ask::Line("show info".into()), read })
     }
 
     fn read(&self, line: &str, site: &Site) -> Result<Option<LogLine>, LogError> {

@@ -33,7 +33,8 @@ pub enum Exception {
     BrokenOff,
     /// A line or a receipt without an id: health, readiness, curl.
     NoId,
-    /// The log isn't whole, so that it can't be held against this request.
+    /// The log isn't whole, or lacks as many lines as the balancer says that it could not write, so that it can't be held against
+    /// this request.
     LogLost,
     /// The log says that no connection to the backend that it names was established, so that it received nothing.
     NeverConnected,

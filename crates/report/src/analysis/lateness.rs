@@ -217,11 +217,14 @@ impl TimeLimits {
 }
 
 impl Lateness {
-    /// If the machine let the backends wait for so long that what they did not do in time may be its doing: how long at
-    /// p99, and for which limit that was too long, in milliseconds.
-    pub(crate) fn backends_much_late(&self) -> Option<(f64, f64)> {
-        let late = *self.backends_ms.get(&Quantile::P99)?;
-        (late >= much(Duration::from_secs_f64(self.limit_ms / 1e3))).then_some((late, self.limit_ms))
+    /// Who was so late at p99 that what did not happen in time may be the machine's doing, and by how many milliseconds: the
+    /// backends, or the generator, whose lateness is everything else's where processes of others had the processors.
+    pub(crate) fn much_late(&self, processors_were_taken: bool) -> Option<(&'static str, f64)> {
+        let limit = much(Duration::from_secs_f64(self.limit_ms / 1e3));
+        let at = |of: &BTreeMap<Quantile, f64>| of.get(&Quantile::P99).copied().filter(|late| *late >= limit);
+        let generator = || at(&self.generator_ms).filter(|_| processors_were_taken && self.limit_ms > 0.0);
+        let backends = at(&self.backends_ms).map(|late| ("backends", late));
+        backends.or_else(|| generator().map(|late| ("generator", late)))
     }
 
     /// How much the machine may have added to something that took time, in milliseconds: what it added to one of a hundred

@@ -178,11 +178,11 @@ impl CellSummary {
 
     /// How many of its dropped requests of `kinds` were dropped whatever becomes of the trust in its counts: client and
     /// ledger agree on them, the machine ran out of nothing, and where the counts can't be trusted, the ledger, the log or
-    /// an event says why: no lateness of the generator makes that. That of backends does: what has to wait for the processor
-    /// outlasts its drain window and fails its probes.
+    /// an event says why: no lateness of the generator makes that. That of everything else does: what has to wait for the
+    /// processor outlasts its drain window and fails its probes.
     pub(crate) fn surely_dropped(&self, kinds: &[OutcomeKind]) -> u64 {
         let usable = self.validity.counts.is_usable();
-        let much_late = self.lateness.backends_much_late().is_some();
+        let much_late = self.much_late().is_some();
         if !self.books.balance() || !self.validity.shortages.is_empty() {
             return 0;
         }
@@ -191,6 +191,11 @@ impl CellSummary {
             true => of_kinds.map(|group| group.outlasted).sum(),
             false => of_kinds.filter(|group| usable || group.has_a_cause()).map(|group| group.count).sum(),
         }
+    }
+
+    /// Who was so late, and by how many milliseconds at p99, that the machine may have decided whether time limits were kept.
+    pub(crate) fn much_late(&self) -> Option<(&'static str, f64)> {
+        self.lateness.much_late(self.cpu.foreign.is_some_and(validity::processors_were_taken))
     }
 
     /// How many requests were lost as `metric` counts them and could not have been served by the fastest machine; `None`: it

@@ -23,6 +23,7 @@ use crate::measure::deploy::DeployRecord;
 use crate::measure::replacement::ReplacementProof;
 use crate::numbers::{first_line, millis, percent};
 
+pub(crate) use machine::processors_were_taken;
 pub(crate) use machine::worked;
 use machine::{FOREIGN, foreign_words, graded, machine_share, own_fault};
 pub use machine::{latency, shortages};

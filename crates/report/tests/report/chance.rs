@@ -56,6 +56,24 @@ fn what_backends_did_not_do_in_time_because_they_waited_for_the_machine_fails_no
 }
 
 #[test]
+fn a_late_generator_shows_that_all_had_to_wait_where_others_had_the_processors() {
+    let generator = |late: f64, foreign: f64| {
+        move |cell: &mut CellSummary| {
+            cell.lateness.generator_ms.insert(Quantile::P99, late);
+            cell.lateness.limit_ms = 400.0;
+            cell.cpu.foreign = Some(foreign);
+        }
+    };
+    let plan = claiming("with-drain.replaced == 2");
+    assert_eq!(judged(&plan, generator(39.9, 0.9)), Holding::Failed, "less than a tenth of the limit");
+    assert_eq!(judged(&plan, generator(40.0, 0.6)), Holding::Failed, "the generator's own fault");
+    let told = reason(judged(&plan, generator(40.0, 0.61)));
+    assert!(told.starts_with("the machine let the generator of with-drain wait for up to 40 ms"), "{told}");
+    let told = reason(judged(&plan, generator(f64::INFINITY, 0.61)));
+    assert!(told.contains(" wait for too long at p99, "), "{told}");
+}
+
+#[test]
 fn a_time_is_judged_with_and_without_what_the_machine_may_have_added_to_it() {
     // The longest drain took 98 ms.
     let summary = summarise(&plan(), &cell(DRAINED));

@@ -101,6 +101,15 @@ fn a_drop_in_balanced_books_fails_the_zero_however_late_the_generator_was() {
 }
 
 #[test]
+fn a_drop_on_a_machine_that_works_for_others_proves_nothing_if_all_was_late() {
+    let plan = plan();
+    let mut cells = [cell(CONTROL), late(with_a_drop(), 900)].map(|records| summarise(&plan, &records));
+    cells[1].cpu.foreign = Some(0.9);
+    let run = judge(&plan, &environment(), cells.into(), vec![]);
+    assert!(matches!(zero(&run), Holding::Unproven(_)), "{:?}", run.claims[1]);
+}
+
+#[test]
 fn a_comparison_that_a_late_generator_may_have_broken_proves_nothing() {
     let mut plan = plan();
     plan.expect[0] = "with-drain.dropped <= 0.01 × without-drain.dropped".parse().expect("a claim");

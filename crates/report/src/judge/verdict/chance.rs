@@ -53,14 +53,14 @@ impl Judge<'_> {
     }
 }
 
-/// The backends had to wait for the machine for so long that they may have missed a time limit by that.
+/// What was measured had to wait for the machine for so long that it may have missed a time limit by that.
 fn too_late(claim: &Claim, cells: &[&CellSummary]) -> Option<String> {
     let late = |cell: &CellSummary| {
-        let (late, limit) = cell.lateness.backends_much_late()?;
-        let (variant, late, limit) = (&cell.variant, millis(late), millis(limit));
+        let (whom, late) = cell.much_late()?;
+        let late = if late.is_finite() { format!("up to {}", millis(late)) } else { "too long".to_owned() };
+        let (variant, limit) = (&cell.variant, millis(cell.lateness.limit_ms));
         Some(format!(
-            "the machine let the backends of {variant} wait for up to {late} at p99, which decides whether a time limit of \
-             {limit} is kept"
+            "the machine let the {whom} of {variant} wait for {late} at p99, which decides whether a time limit of {limit} is kept"
         ))
     };
     let read = claim.readings().zip(cells);

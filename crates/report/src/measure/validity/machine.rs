@@ -92,6 +92,11 @@ fn allowed((least, part, most): (f64, f64, f64), figure: f64) -> f64 {
     f64::max(least, part * figure).min(most)
 }
 
+/// Whether figures are those of other processes, which used this part of the processors.
+pub(crate) fn processors_were_taken(foreign: f64) -> bool {
+    foreign > FOREIGN.1
+}
+
 pub(super) fn foreign_words(foreign: f64) -> String {
     format!("other processes used {} of the processors' time", percent(foreign))
 }

@@ -41,19 +41,21 @@ man: build
 
 # Kills, stops and starves processes at random moments, three runs at a time. RIG_NEMESIS_SEED=… repeats a round.
 nemesis: setup
-	RIG_NEMESIS_ROUNDS=$(or $(ROUNDS),30) cargo test --locked --package rig --test end_to_end nemesis:: -- --nocapture
+	RIG_NEMESIS_ROUNDS=$(or $(ROUNDS),30) cargo test --locked --package rig --test alone nemesis:: -- --nocapture
 
 # Property tests of everything that parses outside input, with many cases and a new seed, which is printed.
 fuzz:
 	@seed=$${SEED:-$$(date +%s)}; echo "PROPTEST_RNG_SEED=$$seed"; \
 	PROPTEST_RNG_SEED=$$seed PROPTEST_CASES=$(or $(CASES),20000) cargo test --locked -p load -p engine -p agent -p model --lib -- hostile parse frames
 
-# Most of the time a test waits for the end of a load: one more at a time than there are processors.
+# Most of the time a test waits for the end of a load.
+TEST_THREADS := $(or $(RUST_TEST_THREADS),$(shell echo $$((2 * $$(nproc)))))
 test: setup
-	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(($$(nproc) + 1))} cargo test --workspace --locked
+	RUST_TEST_THREADS=$(TEST_THREADS) NEXTEST_TEST_THREADS=$(TEST_THREADS) $(RUN_TESTS) --workspace --locked
+	cargo test --workspace --locked --doc
 
 # All tests but these, which launch balancers and containers; a new file of tests is in it by itself.
-LAUNCHING := end_to_end fault_matrix runtime_contract docker_images
+LAUNCHING := alone end_to_end fault_matrix runtime_contract docker_images
 TESTS := $(basename $(notdir $(wildcard crates/*/tests/*.rs))) $(notdir $(patsubst %/main.rs,%,$(wildcard crates/*/tests/*/main.rs)))
 # nextest runs the tests of all crates at once, where it is installed; the tests are the same.
 RUN_TESTS := $(if $(shell command -v cargo-nextest),cargo nextest run,cargo test)

@@ -72,6 +72,11 @@ impl Invocation {
         self.runtime("docker")
     }
 
+    /// With two of its cells at the same time: for tests of counts, which mostly wait for the end of a load.
+    pub fn at_once(self) -> Invocation {
+        self.args(["--jobs", "2"])
+    }
+
     /// On this runtime.
     pub fn runtime(self, runtime: &'static str) -> Invocation {
         Invocation { runtime: Some(runtime), ..self }

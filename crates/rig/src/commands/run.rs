@@ -205,6 +205,10 @@ fn jobs(wanted: &cli::Run, plan: &SavedPlan) -> Result<usize, Failure> {
         ))),
         _ if one => Ok(1),
         Jobs::Of(jobs) => Ok(jobs.get()),
+        // Commands of the user's own may share a file or a port.
+        Jobs::Auto if plan.variants.iter().flat_map(Variant::needs).any(|need| need == Need::Command) => {
+            Ok(1)
+        }
         Jobs::Auto => {
             Ok((std::thread::available_parallelism().map_or(1, NonZero::get) / PROCESSORS_PER_CELL).max(1))
         }

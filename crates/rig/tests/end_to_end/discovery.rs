@@ -6,7 +6,7 @@ use crate::RIG;
 
 /// The whole pool is replaced at once, with the shortest TTL that there is.
 fn short() -> Invocation {
-    let run = RIG.beside_others().run("discovery").on([Haproxy, Envoy]);
+    let run = RIG.beside_others().run("discovery").on([Haproxy, Envoy]).at_once();
     let run = run.set("topology.pools.web.discovery.dns.ttl", "1s").set("load.for", "6s");
     run.set("timeline.rollout.deploy.batch", "all")
         .set("variants.pre-stop.timeline.rollout.deploy.pre_stop", "2500ms")

@@ -1,13 +1,11 @@
 //! rig as its users have it: the real binary, real nginx, HAProxy and Envoy, as local processes and in containers.
 //!
 //! Counts, order, messages and what is left are asserted, never times: such tests share the machine. What would disturb
-//! others, or be judged wrongly beside them, has it alone.
+//! others, or be judged wrongly beside them, stands in `tests/alone`.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod asking;
-mod balance;
 mod broken_scenarios;
-mod busy_machine;
 mod configurations;
 mod deaths;
 mod discovery;
@@ -19,7 +17,6 @@ mod environment;
 mod health;
 mod interruption;
 mod limits;
-mod nemesis;
 mod orchestrators;
 mod own;
 mod own_service;

@@ -73,7 +73,7 @@ fn judged(run: &Run) -> (u64, u64) {
 
 #[test]
 fn kubernetes_rollouts_are_told_apart_by_what_their_clients_lose() {
-    let Some(rig) = RIG.alone().with_kubernetes() else { return };
+    let Some(rig) = RIG.idle().with_kubernetes() else { return };
     let directory = examples(&rig, &["kubernetes", "own-service"]);
     let _end = Finally {
         directory: &directory,

@@ -38,7 +38,7 @@ fn deploys_with_and_without_draining(run: &Run) {
 fn an_nginx_configuration_deploys_unedited() {
     let rig = RIG.beside_others();
     adopt(&rig, "nginx/nginx.conf").says("upstream app → pool app, 3 backends").says("checked: nginx");
-    let run = rig.run_file("taken/taken.yaml").json();
+    let run = rig.run_file("taken/taken.yaml").at_once().json();
     deploys_with_and_without_draining(&run);
     let retries = run.cell(mine(), "with-drain").settings.iter().find(|it| it.name == "retries").unwrap();
     assert_eq!(
@@ -51,7 +51,7 @@ fn an_nginx_configuration_deploys_unedited() {
 fn an_haproxy_configuration_deploys_unedited() {
     let rig = RIG.beside_others();
     adopt(&rig, "haproxy/haproxy.cfg").says("backend web → pool web, 3 backends").says("checked: haproxy");
-    let run = rig.run_file("taken/taken.yaml").json();
+    let run = rig.run_file("taken/taken.yaml").at_once().json();
     deploys_with_and_without_draining(&run);
     let probes = run.cell(mine(), "with-drain").settings.iter().find(|it| it.name == "health_check").unwrap();
     assert!(probes.rendered.contains("check inter 2s fall 3 rise 2"), "{}", probes.rendered);
@@ -61,7 +61,7 @@ fn an_haproxy_configuration_deploys_unedited() {
 fn an_envoy_bootstrap_deploys_unedited() {
     let rig = RIG.beside_others();
     adopt(&rig, "envoy/envoy.yaml").says("cluster web → pool web, 3 backends").says("checked: envoy");
-    let run = rig.run_file("taken/taken.yaml").json();
+    let run = rig.run_file("taken/taken.yaml").at_once().json();
     deploys_with_and_without_draining(&run);
 }
 

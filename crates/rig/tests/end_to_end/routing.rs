@@ -21,7 +21,7 @@ fn paths_lead_to_their_pools_at_layer_7_and_nowhere_in_particular_at_layer_4() {
         ("timeline.ask-api.at", "500ms"),
         ("timeline.ask-site.at", "700ms"),
     ];
-    let run = with(RIG.beside_others().run("path-routing"), &short).json();
+    let run = with(RIG.beside_others().run("path-routing").at_once(), &short).json();
     run.exits(0);
     for balancer in BALANCERS {
         let [seven, four] = ["layer7", "layer4"].map(|variant| run.cell(balancer, variant));
@@ -56,7 +56,7 @@ fn a_canary_gets_those_who_ask_for_it_and_a_ramp_more_of_the_others() {
         ("variants.ramp.timeline.to-10.at", "400ms"),
         ("variants.ramp.timeline.to-50.at", "800ms"),
     ];
-    let run = with(RIG.beside_others().run("canary"), &short).json();
+    let run = with(RIG.beside_others().run("canary").at_once(), &short).json();
     run.exits(0);
     for balancer in BALANCERS {
         let phases = &routing(run.cell(balancer, "ramp")).splits[0].phases;

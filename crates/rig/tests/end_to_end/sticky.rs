@@ -7,7 +7,7 @@ use crate::RIG;
 /// The control and some deploys of the scenario, on one balancer and in a short form.
 fn short<const N: usize>(rig: &Sandbox, variants: [&str; N]) -> Invocation {
     let deploys = ["cookie-deploy", "redis-deploy", "jwt-deploy", "jwt-key-replaced"];
-    let run = rig.run("sticky-sessions").on([Envoy]).variants(variants);
+    let run = rig.run("sticky-sessions").on([Envoy]).variants(variants).at_once();
     let run = run.set("variants.even.load.for", "500ms").set("variants.undrained-deploy.load.for", "3500ms");
     deploys.iter().fold(run, |run, variant| run.set(&format!("variants.{variant}.load.for"), "4s"))
 }

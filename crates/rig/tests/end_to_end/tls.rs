@@ -6,7 +6,7 @@ use crate::RIG;
 
 #[test]
 fn handshakes_are_told_apart_by_client_and_balancer_alike_and_no_key_is_left() {
-    let run = RIG.beside_others().run("short-tls").json();
+    let run = RIG.beside_others().run("short-tls").at_once().json();
     run.exits(0);
     for balancer in BALANCERS {
         for variant in ["resumed", "reencrypt", "passthrough"] {

@@ -11,7 +11,7 @@ pub(super) const PYTHON: &str = "
 
 /// nginx, which serves a file. `SIGNAL` is what ends it.
 pub(super) const NGINX: &str = "
-      command: [sh, static.sh, '{host}', '{port}', '{backend}.{generation}']
+      command: [sh, static.sh, '{host}', '{port}', '{backend}.{generation}.{port}']
       ready: { path: /healthz, within: 20s }
       stop_signal: SIGNAL";
 

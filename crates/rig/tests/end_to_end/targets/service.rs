@@ -1,4 +1,4 @@
-//! A service of somebody else: a small server whose behaviour is in files, which any command can write; and a topology of
+//! A service of somebody else: a small server whose behaviour is in files, which any command can replace (`mv`: half a file is read as well); and a topology of
 //! `rig up`.
 
 use std::fs;

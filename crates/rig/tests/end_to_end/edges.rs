@@ -6,7 +6,7 @@ use crate::RIG;
 
 #[test]
 fn what_a_reload_cuts_off_is_counted_and_a_graceful_one_loses_no_fresh_connection() {
-    let short = RIG.beside_others().run("reload").at_once().set("load.for", "2s");
+    let short = RIG.beside_others().run("reload").set("load.for", "2s");
     let run = short.variants(["fresh"]).set("timeline.reloads.reload.times", "3").json();
     for balancer in BALANCERS {
         let [cut, fresh] = ["cut-off", "fresh"].map(|variant| run.cell(balancer, variant));
@@ -31,8 +31,7 @@ fn a_window_that_is_long_enough_turns_the_claim_about_a_short_one_red() {
 
 #[test]
 fn slow_uploads_are_cut_without_draining_and_survive_a_window_that_covers_them() {
-    let run =
-        RIG.beside_others().run("drain-edges").on([Haproxy]).variants(["upload", "upload-untold"]).at_once();
+    let run = RIG.beside_others().run("drain-edges").on([Haproxy]).variants(["upload", "upload-untold"]);
     let run = run
         .set("variants.upload.load.for", "8s")
         .set("variants.upload.topology.pools.web.backends", "2")

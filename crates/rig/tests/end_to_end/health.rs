@@ -19,7 +19,7 @@ fn harmed(fault: &FaultRecord) -> u64 {
 #[test]
 fn a_crash_is_seen_by_probes_and_goes_on_costing_without_them() {
     let rig = RIG.beside_others();
-    let short = rig.run("health-check").on([Nginx, Haproxy]).variants(["fast-crash"]).at_once();
+    let short = rig.run("health-check").on([Nginx, Haproxy]).variants(["fast-crash"]);
     let run = short.set("timeline.fault.for", "2500ms").set("load.for", "5s").json();
     run.exits(0).quietly();
     let seen = fault(&run, Haproxy, "fast-crash", "web-1");
@@ -42,7 +42,7 @@ fn a_crash_is_seen_by_probes_and_goes_on_costing_without_them() {
 
 #[test]
 fn responses_that_break_off_end_as_told_and_those_in_the_body_eject_nobody() {
-    let short = RIG.beside_others().run("half-dead").variants(["truncations"]).at_once();
+    let short = RIG.beside_others().run("half-dead").variants(["truncations"]);
     let run = short.set("control", "[]").set("expect", "[]").set("load.for", "3500ms").json();
     run.exits(0).quietly();
     for balancer in BALANCERS {

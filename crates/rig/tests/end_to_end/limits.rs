@@ -49,7 +49,7 @@ fn refused_by_limit(cell: &CellSummary, reasons: &[Reason]) {
 #[test]
 fn no_backend_has_more_requests_than_its_limit_and_the_log_says_who_was_refused_for_it() {
     let rig = RIG.beside_others();
-    let run = rig.run("limited").at_once().json();
+    let run = rig.run("limited").json();
     for balancer in [Nginx, Caddy] {
         let cell = run.cell(balancer, "refused");
         refused_by_limit(cell, &[Reason::LimitReached]);

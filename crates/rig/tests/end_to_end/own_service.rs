@@ -18,7 +18,7 @@ const CAREFUL: &str = "with-drain";
 
 /// `program` behind `balancers`, deployed without a drain and with one.
 fn deployed(rig: &Sandbox, program: &str, balancers: &[BalancerKind]) -> Run {
-    deployed_with(rig, program, |run| run.on(balancers.iter().copied()).at_once())
+    deployed_with(rig, program, |run| run.on(balancers.iter().copied()))
 }
 
 fn deployed_with(rig: &Sandbox, program: &str, how: impl FnOnce(Invocation) -> Invocation) -> Run {

@@ -31,7 +31,7 @@ macro_rules! proofs {
 proofs!(nginx: Nginx, haproxy: Haproxy, envoy: Envoy, caddy: Caddy, traefik: Traefik);
 
 fn prove(balancer: BalancerKind) {
-    let run = RIG.beside_others().run("short-drain").on([balancer]).at_once();
+    let run = RIG.beside_others().run("short-drain").on([balancer]);
     // One probe that is late on a machine with other work, and these two use the backend no more.
     let unprobed = matches!(balancer, Caddy | Traefik);
     let run = if unprobed { run.set("topology.health_check", "off") } else { run };

@@ -6,13 +6,8 @@ use crate::RIG;
 
 #[test]
 fn who_joins_and_who_leaves_costs_nothing_where_it_is_drained_and_something_where_it_is_not() {
-    let short = RIG
-        .beside_others()
-        .run("scale")
-        .on([Nginx])
-        .at_once()
-        .set("load.for", "5s")
-        .set("load.warmup", "500ms");
+    let short =
+        RIG.beside_others().run("scale").on([Nginx]).set("load.for", "5s").set("load.warmup", "500ms");
     let run = short.set("variants.in-undrained.timeline.in.at", "1s").variants(["out-and-in"]).json();
     let [undrained, drained] = ["in-undrained", "out-and-in"].map(|variant| run.cell(Nginx, variant));
     assert!(undrained.counts.dropped > 0, "{run}");
@@ -49,7 +44,7 @@ expect: [ saved.dropped == 0 ]
 fn a_reload_from_the_configuration_forgets_a_drain_and_one_with_the_servers_state_does_not() {
     let rig = RIG.beside_others();
     rig.write("forgets.yaml", FORGETS);
-    let run = rig.run_file("forgets.yaml").at_once().json();
+    let run = rig.run_file("forgets.yaml").json();
     let [forgotten, saved] = ["forgotten", "saved"].map(|variant| deploy(run.cell(Haproxy, variant)));
     // The deregistration held until the reload, which forgot it.
     assert_eq!(forgotten.replacements[0].late_arrivals, 0, "{run}");

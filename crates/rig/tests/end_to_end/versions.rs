@@ -23,7 +23,7 @@ fn oldest_and_newest(rig: &Sandbox, balancer: BalancerKind) -> Option<[BalancerN
 }
 
 fn deploys_alike(rig: &Sandbox, balancers: [BalancerName; 2]) {
-    let run = rig.run("short-drain").on(balancers).variants(["without-drain", "with-drain"]).at_once().json();
+    let run = rig.run("short-drain").on(balancers).variants(["without-drain", "with-drain"]).json();
     run.exits(0);
     for balancer in balancers {
         let (without, with) = (run.cell(balancer, "without-drain"), run.cell(balancer, "with-drain"));

@@ -35,6 +35,7 @@ mod templates;
 mod tls;
 mod up;
 mod versions;
+mod weights;
 
 use testing::Rig;
 

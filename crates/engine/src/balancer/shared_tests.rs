@@ -113,6 +113,12 @@ fn parts_that_a_balancer_can_not_give_are_refused_with_the_reason() {
         (Nginx, BACKED_UP, "  balance: two_choices\n", "refuses `backup` where"),
         (Caddy, BACKED_UP, "", "Caddy has no backups"),
         (Traefik, BACKED_UP, "", "a service of its own (failover)"),
+        (
+            Haproxy,
+            "{ web-1: { weight: 3 }, web-2: {} }, discovery: { dns: {} }",
+            "",
+            "known by the pool's name",
+        ),
         (Haproxy, "{ web-1: { backup: true }, web-2: { backup: true } }", "", "none to stand in for"),
     ] {
         let said = refused_of(kind, backends, topology);

@@ -114,6 +114,8 @@ mod tests {
             backend: Backend {
                 id: "web-1".into(),
                 spare: false,
+                weight: 1,
+                backup: false,
                 boot: Span::millis(5),
                 latency: Latency { from: Span::millis(5), to: Span::millis(9), tail: None },
                 at_once: Some(4),

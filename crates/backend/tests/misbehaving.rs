@@ -52,6 +52,8 @@ impl Running {
             backend: Backend {
                 id: "web-1".into(),
                 spare: false,
+                weight: 1,
+                backup: false,
                 boot: no_time,
                 latency: Latency { from: no_time, to: no_time, tail: None },
                 at_once: None,

@@ -27,6 +27,8 @@ fn job(directory: &TempDir) -> BackendJob {
         backend: Backend {
             id: "web-1".into(),
             spare: false,
+            weight: 1,
+            backup: false,
             boot: Span::millis(0),
             latency: Latency { from: Span::millis(1), to: Span::millis(3), tail: None },
             at_once: None,

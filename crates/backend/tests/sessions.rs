@@ -26,6 +26,8 @@ async fn serve(generation: u32, sessions: SessionsJob) -> SocketAddr {
         backend: Backend {
             id: "web-1".into(),
             spare: false,
+            weight: 1,
+            backup: false,
             boot: Span::millis(0),
             latency: Latency { from: Span::millis(0), to: Span::millis(0), tail: None },
             at_once: None,

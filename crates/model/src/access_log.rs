@@ -58,6 +58,9 @@ pub enum Reason {
     BackendClosed,
     /// What the backend sent is no response that the balancer accepts.
     BackendProtocol,
+    /// The backend answered, and the balancer answered with an error of its own in its place: the status was one that it tries
+    /// again, and it had no tries left.
+    ResponseWithheld,
     /// The balancer ended the request itself: by a rule, or because it stops.
     BalancerEnded,
     /// The balancer, or its machine, ran out of something.
@@ -88,6 +91,8 @@ pub enum LogGap {
     /// That a limit refused a request is said in the same words as that no backend is live, and either may have been (nginx and
     /// Caddy).
     LimitUntold,
+    /// How often a request was tried: the line names the last backend, and counts no attempts (Traefik).
+    RetriesUntold,
     /// It has a line per connection, and no request's id: the listener works at layer 4.
     PerConnection,
     /// None of its lines carries a request's id: the template logs none, in another form, or nothing at all.

@@ -115,6 +115,44 @@ pub enum Capability {
     NoQueue,
     /// Limits how long a request waits for a backend.
     QueueTimeout,
+    /// Sends a request again that met a refused connection, and not one that met a broken one.
+    RetryRefusedAlone,
+    /// Sends a request again whose connection broke, and not one that met a refused connection.
+    RetryResetAlone,
+    /// Sends a request again whose connection broke, and not one whose response is late.
+    RetryWithoutTimeout,
+    /// Sends a request again whose response is late, and not one whose connection broke.
+    RetryTimeoutAlone,
+    /// Sends a request again because of the status of the response.
+    RetryStatus,
+    /// Sends a request again because of the status of the response, and not one that met a refused connection.
+    RetryStatusAlone,
+    /// Tells a backend's 502 and 504 from those that it would answer with itself.
+    RetryOwnStatusApart,
+    /// Waits before it sends a request again, for a time that can be set.
+    RetryBackoff,
+    /// Limits the share of requests that it sends again.
+    RetryBudget,
+    /// Connects again at layer 4.
+    RetriesAtLayer4,
+    /// Gives backends different weights at layer 4.
+    WeightsAtLayer4,
+    /// Gives backends different weights, and chooses the one with the fewest requests for its weight.
+    WeightedLeastConnections,
+    /// Gives backends different weights, and chooses the better of two random ones.
+    WeightedTwoChoices,
+    /// Gives backends different weights, and chooses by a hash of the client's address.
+    WeightedHash,
+    /// Uses some backends only where it can use no other.
+    Backup,
+    /// Does so where it chooses by a hash or at random.
+    BackupBesideHash,
+    /// Does so where a cookie keeps users at backends.
+    BackupBesideSticky,
+    /// Gives a backend that comes back more and more requests, over a time that can be set.
+    SlowStart,
+    /// Does so where it chooses by a hash.
+    SlowStartOfHash,
     /// Runs a configuration of the user's, as `rig adopt` takes it over.
     OwnConfiguration,
     /// Forgets at a reload from its original file what it was told while it ran.

@@ -145,7 +145,9 @@ fn pool_words(pool: &Pool) -> String {
 /// How long a backend takes, and for how many at once.
 fn service(backend: &Backend) -> String {
     let at_once = backend.at_once.map_or(String::new(), |n| format!(" for {n} at once"));
-    format!("{}{at_once}", latency(&backend.latency))
+    let weight = if backend.weight == 1 { String::new() } else { format!(" at weight {}", backend.weight) };
+    let backup = if backend.backup { " as a backup" } else { "" };
+    format!("{}{at_once}{weight}{backup}", latency(&backend.latency))
 }
 
 fn latency(latency: &Latency) -> String {

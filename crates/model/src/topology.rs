@@ -2,6 +2,7 @@
 //! defaults are filled in, names are known to exist.
 
 mod policies;
+mod retries;
 
 use std::time::Duration;
 
@@ -16,7 +17,8 @@ use crate::tls::Tls;
 use crate::traffic::RequestClass;
 use crate::units::{Bytes, Share, Span};
 
-pub use policies::{BackendLimit, Limits, PassiveHealth, Retries, Threshold, UpstreamKeepalive};
+pub use policies::{BackendLimit, Limits, PassiveHealth, Threshold, UpstreamKeepalive};
+pub use retries::{Retries, Retry, RetryCause};
 
 /// The balancer's side of a cell and the backends behind it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,6 +47,9 @@ pub struct Topology {
     /// How much the balancer lets through at once.
     #[serde(default)]
     pub limits: Limits,
+    /// Over how long a backend that comes back is given more and more requests; `None`: it gets its part at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slow_start: Option<Span>,
     /// Whether the balancer keeps its connections to backends.
     #[serde(default)]
     pub upstream_keepalive: UpstreamKeepalive,
@@ -161,6 +166,15 @@ fn is_usual_grace(grace: &Span) -> bool {
     *grace == GRACE
 }
 
+fn weight() -> u32 {
+    1
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn is_usual_weight(weight: &u32) -> bool {
+    *weight == 1
+}
+
 /// Where backends say whether they are healthy, and where balancers ask, unless the scenario says otherwise.
 pub(crate) fn health_path() -> String {
     "/health".to_owned()
@@ -170,6 +184,24 @@ impl Pool {
     /// The backends that serve from the start.
     pub fn serving(&self) -> impl Iterator<Item = &Backend> {
         self.backends.iter().filter(|b| !b.spare)
+    }
+    /// Whether some of them are to get more than others.
+    pub fn is_weighted(&self) -> bool {
+        let mut weights = self.backends.iter().map(|b| b.weight);
+        weights.next().is_some_and(|first| weights.any(|other| other != first))
+    }
+    /// Whether some of them are used only where no other can be.
+    pub fn has_backups(&self) -> bool {
+        self.backends.iter().any(|b| b.backup)
+    }
+    /// The part of the requests that `backend` should get where those called `serving` serve; of a backup, where only the
+    /// backups among them do. 1 if the pool doesn't know it.
+    pub fn part_of<'n>(&self, backend: &str, serving: impl Iterator<Item = &'n str>) -> f64 {
+        let known = |id: &str| self.backends.iter().find(|b| b.id == id);
+        let Some(own) = known(backend) else { return 1.0 };
+        let beside = serving.filter(|id| *id != backend).filter_map(known).filter(|b| b.backup == own.backup);
+        let weights: u32 = beside.map(|b| b.weight).sum();
+        f64::from(own.weight) / f64::from(weights + own.weight)
     }
     /// Where rig asks whether a backend can serve.
     pub fn ready_path(&self) -> &str {
@@ -185,6 +217,12 @@ pub struct Backend {
     pub id: String,
     /// An address that a deploy moves to: empty and out of rotation at first.
     pub spare: bool,
+    /// How many requests it gets for each one that a backend of weight 1 gets.
+    #[serde(default = "weight", skip_serializing_if = "is_usual_weight")]
+    pub weight: u32,
+    /// Whether it is used only where no other backend of its pool can be.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub backup: bool,
     /// How long a process takes from its start until it listens.
     pub boot: Span,
     /// How long a request is worked on.

@@ -94,7 +94,7 @@ fn the_bundled_scenario_builds_with_the_values_that_it_shows() {
     let tail = Tail { share: Share(0.02), at: Span::millis(800) };
     assert_eq!(backend.latency, Latency { from: Span::millis(50), to: Span::millis(400), tail: Some(tail) });
     assert_eq!((backend.boot, backend.body, backend.queue), (Span::millis(500), Bytes(1024), 1000));
-    assert_eq!((topology.retries, topology.passive_health), (Retries::Off, PassiveHealth::Off));
+    assert_eq!((&topology.retries, topology.passive_health), (&Retries::Off, PassiveHealth::Off));
     let check = HealthCheck {
         path: "/health".into(),
         every: Span::millis(500),

@@ -32,6 +32,7 @@ fn plan() -> SavedPlan {
             balance: Balance::RoundRobin,
             health_check: None,
             retries: Retries::Off,
+            slow_start: None,
             passive_health: PassiveHealth::Off,
             client_keepalive: None,
             response_timeout: Span::millis(60_000),

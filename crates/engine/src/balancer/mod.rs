@@ -378,9 +378,15 @@ mod hostile_tests;
 #[cfg(test)]
 mod limited_tests;
 #[cfg(test)]
+mod read_back_bench;
+#[cfg(test)]
 mod read_back_tests;
 #[cfg(test)]
 mod rendering_tests;
+#[cfg(test)]
+mod retried_tests;
+#[cfg(test)]
+mod shared_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -1,57 +1,13 @@
 //! Settings are what is in force, whatever rig would have written.
 
-use std::fs;
-
-use model::plan::{Plan, Variant};
+use model::plan::Plan;
 use model::scenario::{Choice, Scenario};
 use model::timeline::{Action, Entry, Reload, When};
 use model::units::Span;
 
 use super::read_back::NOT_KNOWN;
+use super::read_back_bench::{of, refused, settings, variant};
 use super::*;
-
-fn variant(kind: BalancerKind, topology: &str) -> Variant {
-    let text = format!(
-        "name: read\nquestion: What is in force?\nbalancers: [{kind}]\ntopology:\n  pools: {{ web: {{ backends: 2 }} }}\n  \
-         routes: {{ all: {{ path: /, to: web }} }}\n{topology}load: {{ rate: 100/s, for: 10s }}\n"
-    );
-    let scenario = Scenario::parse("read.yaml", &text, &[]).unwrap_or_else(|why| panic!("{why}"));
-    let plan = Plan::build(&scenario, &catalog(), &Choice::default()).unwrap_or_else(|why| panic!("{why}"));
-    plan.variants[0].clone()
-}
-
-/// The settings with the built-in templates, of which one is changed.
-fn settings(variant: &Variant, changed: Option<(&str, &str, &str)>) -> Vec<Setting> {
-    let directory = tempfile::tempdir().unwrap();
-    let templates = match changed {
-        None => Templates::embedded(),
-        Some((name, from, to)) => {
-            Templates::write_embedded(directory.path()).unwrap();
-            let path = directory.path().join(name);
-            let text = fs::read_to_string(&path).unwrap();
-            assert!(text.contains(from), "{name} has no {from}");
-            fs::write(&path, text.replace(from, to)).unwrap();
-            Templates::with_directory(directory.path()).unwrap()
-        }
-    };
-    let (kind, site) =
-        (variant.kind(variant.balancers[0]).unwrap(), example_site(variant, variant.balancers[0]));
-    let rotation = Rotation::initial(&variant.topology);
-    let files = adapter(kind).files(&variant.topology, &site, &rotation, &templates).unwrap();
-    let arguments = adapter(kind).arguments(&variant.topology, &site, &files);
-    adapter(kind).read_back().unwrap().settings(&Rendered {
-        variant,
-        files: &files,
-        arguments: &arguments,
-        templates: &templates,
-        version: None,
-    })
-}
-
-fn of<'s>(settings: &'s [Setting], name: &str) -> &'s str {
-    let found = settings.iter().find(|setting| setting.name == name);
-    &found.unwrap_or_else(|| panic!("no {name} in {settings:?}")).rendered
-}
 
 const NGINX: &str = "nginx/nginx.conf";
 const HAPROXY: &str = "haproxy/haproxy.cfg";
@@ -366,16 +322,6 @@ fn a_forgetful_reload_reads_the_file_that_the_balancer_was_started_from() {
     assert!(forgotten.contains("server 127.0.1.10:20000 max_fails=0;"), "{forgotten}");
 }
 
-/// Why the scenario with this topology can't be.
-fn refused(kind: BalancerKind, topology: &str) -> String {
-    let text = format!(
-        "name: read\nquestion: May it be?\nbalancers: [{kind}]\ntopology:\n  pools: {{ web: {{ backends: 2 }} }}\n  routes: {{ \
-         all: {{ path: /, to: web }} }}\n{topology}load: {{ rate: 100/s, for: 10s }}\n"
-    );
-    let scenario = Scenario::parse("read.yaml", &text, &[]).unwrap_or_else(|why| panic!("{why}"));
-    Plan::build(&scenario, &catalog(), &Choice::default()).expect_err(topology).to_string()
-}
-
 #[test]
 fn limits_of_each_backend_are_rendered_and_read_back() {
     use BalancerKind::{Caddy, Envoy, Haproxy, Nginx};
@@ -418,7 +364,7 @@ fn limits_of_each_backend_are_rendered_and_read_back() {
         if let Some(waits) = waits {
             assert_eq!(of(&settings, "queue_timeout"), waits);
         }
-        let none = self::settings(&variant(kind, ""), None);
+        let none = super::read_back_bench::settings(&variant(kind, ""), None);
         assert_ne!(of(&none, "limits"), of(&settings, "limits"));
     }
 }

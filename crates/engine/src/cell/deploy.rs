@@ -80,9 +80,10 @@ struct DeployPace {
 
 impl DeployPace {
     /// How long a share may be waited for, if `room` is left: the other replacements take as long as this one has so far,
-    /// and wait for their shares as well. `unknown`: for how long the balancer need not know of the new generation.
-    fn patience(self, room: Option<Duration>, unknown: Duration) -> Duration {
-        let most = CONFIRM_WITHIN + unknown;
+    /// and wait for their shares as well. `partless`: for how long
+    /// the new generation need not have its part.
+    fn patience(self, room: Option<Duration>, partless: Duration) -> Duration {
+        let most = CONFIRM_WITHIN + partless;
         let Some(room) = room else { return most };
         let others = self.begun.elapsed() * (self.left - 1);
         (room.saturating_sub(others) / self.left).clamp(CONFIRM_LEAST, most)
@@ -124,7 +125,7 @@ impl<F: Fleet> Rollout<'_, F> {
 
     /// `false`: it did not become healthy, and the deploy is aborted.
     async fn arrive(&self, new: &Incarnation, pace: DeployPace) -> Result<bool, CellError> {
-        let patience = || pace.patience(self.fleet.room(), self.arrivals.unknown());
+        let patience = || pace.patience(self.fleet.room(), self.arrivals.partless());
         let Err(NotArrived(reason)) = self.arrivals.arrive(new, patience).await? else { return Ok(true) };
         self.fleet.record(Happening::DeployAborted { incarnation: new.clone(), reason });
         Ok(false)

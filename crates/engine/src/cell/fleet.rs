@@ -177,6 +177,10 @@ impl<R: Runtime> Fleet for CellFleet<'_, R> {
         self.backends.launch(incarnation, unhealthy).await
     }
 
+    fn starts_slowly(&self) -> Duration {
+        self.backends.topology().slow_start.map_or(Duration::ZERO, |span| span.0)
+    }
+
     fn keeps_users(&self, pool: &str) -> bool {
         let topology = self.backends.topology();
         // Nothing in an answer would tell which backend a new client has reached.

@@ -174,7 +174,12 @@ impl WayIn<'_> {
 fn ways(topology: &Topology) -> Vec<WayIn<'_>> {
     let serving = |pool: &'_ str| -> Vec<&str> {
         let pool = topology.pools.iter().find(|known| known.name == pool);
-        pool.into_iter().flat_map(|pool| pool.serving()).map(|b| b.id.as_str()).collect()
+        // A backup gets nothing while others live.
+        pool.into_iter()
+            .flat_map(|pool| pool.serving())
+            .filter(|b| !b.backup)
+            .map(|b| b.id.as_str())
+            .collect()
     };
     match topology.listener.layer {
         Layer::Four => {

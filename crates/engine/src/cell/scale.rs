@@ -59,7 +59,7 @@ pub(super) async fn add<F: Fleet>(
         ready_within: *ready_within,
         unhealthy: false,
     };
-    let most = CONFIRM_WITHIN + arrivals.unknown();
+    let most = CONFIRM_WITHIN + arrivals.partless();
     let patience = || fleet.room().map_or(most, |room| room.clamp(CONFIRM_LEAST, most));
     fleet.record(Happening::Scaling(match arrivals.arrive(&incarnation, patience).await? {
         Ok(()) => Scaling::Added { incarnation },

@@ -59,6 +59,8 @@ pub(super) trait Fleet {
     async fn healthy(&self, backend: &str) -> bool;
     /// Whether the balancer keeps users of `pool` where they are: a new generation then gets those who come anew.
     fn keeps_users(&self, pool: &str) -> bool;
+    /// For how long the balancer gives who has arrived less than its part.
+    fn starts_slowly(&self) -> Duration;
     /// Asks through the listener, as a user who comes anew, until `new` answers; returns how often it took.
     async fn answers_newcomers(&self, new: &Incarnation, within: Duration) -> Option<u64>;
     /// Requests of the load that each running backend of `pool` has received in its present life.
@@ -239,9 +241,10 @@ pub(super) struct ArrivalSteps<'a, F> {
 pub(super) struct NotArrived(pub(super) String);
 
 impl<F: Fleet> ArrivalSteps<'_, F> {
-    /// For how long the balancer need not know of who has arrived.
-    pub(super) fn unknown(&self) -> Duration {
-        self.pool.discovery.map_or(Duration::ZERO, |discovery| discovery.ttl.0)
+    /// For how long who has arrived need not have its part: the balancer may not know of it yet, and may start it slowly.
+    pub(super) fn partless(&self) -> Duration {
+        let unknown = self.pool.discovery.map_or(Duration::ZERO, |discovery| discovery.ttl.0);
+        unknown + self.fleet.starts_slowly()
     }
 
     /// Launch → ready → register → confirm. `patience` says, once it is registered, how long its share may be waited for.
@@ -279,6 +282,8 @@ impl<F: Fleet> ArrivalSteps<'_, F> {
         }
         let patience = patience();
         match self.fleet.under_load() {
+            // It gets nothing while others live.
+            _ if self.pool.backends.iter().any(|b| b.id == new.backend && b.backup) => {}
             _ if self.fleet.keeps_users(&self.pool.name) => self.reach(new, patience).await,
             true => self.confirm(new, patience).await?,
             false => {}
@@ -331,7 +336,8 @@ impl<F: Fleet> ArrivalSteps<'_, F> {
             let share = Share(grown(&new.backend) as f64 / of.max(1) as f64);
             let incarnation = new.clone();
             let judged = of >= CONFIRM_SAMPLES * serving;
-            if judged && share.0 >= CONFIRM_TOLERANCE / serving as f64 {
+            let fair = self.pool.part_of(&new.backend, now.keys().map(String::as_str));
+            if judged && share.0 >= CONFIRM_TOLERANCE * fair {
                 self.fleet.record(Happening::Confirmed { incarnation, share, of });
                 return Ok(());
             }

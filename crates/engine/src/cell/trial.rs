@@ -80,6 +80,8 @@ fn job(incarnation: &Incarnation, listen: SocketAddr, directory: &Path) -> Job {
         backend: Backend {
             id: NAME.to_owned(),
             spare: false,
+            weight: 1,
+            backup: false,
             boot: Span::millis(0),
             latency: Latency { from: Span::millis(0), to: Span::millis(0), tail: None },
             at_once: None,

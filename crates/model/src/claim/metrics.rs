@@ -284,8 +284,8 @@ metrics! {
     QueuedP99 = "queued_p99" headed "queued p99" in Span: Latency by Pace, Neither is better;
     /// A backend's part of the answered requests.
     BackendShare = "share" in Share per Backend: Backends by Pace, Neither is better;
-    /// How unevenly the balancer spread the requests: those of the busiest backend over the mean of its pool. 1 is
-    /// perfectly even.
+    /// How unevenly the balancer spread the requests: those of the busiest backend over the mean of its pool; of
+    /// weighted backends, those per weight. 1 is perfectly even.
     Imbalance = "imbalance" in Number: Backends by Pace, Neither is better;
     /// Sessions that a backend no longer had when their user came back.
     SessionsLost = "sessions_lost" headed "sessions lost" in Count of Sessions: Sessions by Pace, Lower is better, a loss of SessionsLost;

@@ -4,22 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::units::{Share, Span};
 
-/// Whether the balancer re-sends a failed request to another backend.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Retries {
-    /// Never: one attempt per request.
-    #[default]
-    Off,
-    /// As the balancer does it where its configuration says nothing.
-    Default,
-    /// On connection failures, resets, and 502/503/504.
-    On {
-        /// Attempts in all, the first included.
-        tries: u32,
-    },
-}
-
 /// A share of the backends at which the balancer changes its mind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

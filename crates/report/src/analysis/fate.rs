@@ -141,7 +141,8 @@ fn match_receipts(fate: &mut Fate, executions: &[&Execution], logged: &[&Logged]
     if evidence.retries_off && attempts > 1 {
         fate.find(equation, Finding::RetriedThoughOff);
     }
-    let told = if logged.is_empty() { !evidence.retries_off } else { fate.receipts <= attempts };
+    let untold = logged.is_empty() || evidence.gaps.contains(&LogGap::RetriesUntold);
+    let told = if untold { !evidence.retries_off } else { fate.receipts <= attempts };
     if fate.receipts > 1 && !told {
         match sent_again(executions, logged, evidence) {
             true => fate.except(Exception::SentAgain),
@@ -187,8 +188,8 @@ fn match_delivery(
             };
             execution.finished.is_some_and(lost)
         };
-        let timed_out = timed_out(request) || gateway_timeout(request, logged);
-        if timed_out || evidence.died_with_balancer(request).is_some() || executions.iter().any(explained) {
+        let given_up = timed_out(request) || gateway_timeout(request, logged) || withheld(logged);
+        if given_up || evidence.died_with_balancer(request).is_some() || executions.iter().any(explained) {
             fate.except(Exception::FinishedUndelivered);
         } else {
             fate.find(equation, Finding::FinishedButLost);
@@ -213,6 +214,7 @@ fn match_unfinished(
         } else if gateway_timeout(request, logged)
             || logged.iter().any(|line| line.reason == Some(Reason::BalancerEnded))
             || attempts > 1
+            || (fate.receipts > 1 && evidence.gaps.contains(&LogGap::RetriesUntold))
             || evidence.died_with_balancer(request).is_some()
             || cut_off(request, execution, evidence)
             || (fate.kind.is_dropped() && evidence.reloaded_before(request.end))
@@ -422,6 +424,11 @@ fn gateway_timeout(request: &Request, logged: &[&Logged]) -> bool {
     let tried = |line: &&Logged| line.attempts.iter().any(|attempt| attempt.status == Some(504));
     let answered = matches!(request.outcome, Outcome::Answered { status: 504, .. });
     answered || logged.iter().any(|line| line.status == 504 || tried(line))
+}
+
+/// The balancer says that it answered in the place of a backend.
+fn withheld(logged: &[&Logged]) -> bool {
+    logged.iter().any(|line| line.reason == Some(Reason::ResponseWithheld))
 }
 
 fn admits_client_abort(line: &Logged) -> bool {

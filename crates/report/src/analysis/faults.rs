@@ -300,8 +300,12 @@ impl FaultyCell<'_> {
     }
 
     fn time_to_eject(&self, backend: &str, at: Nanos, until: Nanos) -> TimeToEject {
-        let serving = self.variant.topology.pool_of(backend).map_or(1, |pool| pool.serving().count());
-        let expected = EXPECTED_ATTEMPTS * serving as f64 / self.variant.traffic.rate.0;
+        let part = self
+            .variant
+            .topology
+            .pool_of(backend)
+            .map_or(1.0, |pool| pool.part_of(backend, pool.serving().map(|serving| serving.id.as_str())));
+        let expected = EXPECTED_ATTEMPTS / (part * self.variant.traffic.rate.0);
         let quiet = QUIET.max(Duration::from_secs_f64(expected));
         // Balancers send the session store nothing that they could cease to send.
         if until.since(at) < quiet || backend == STORE {

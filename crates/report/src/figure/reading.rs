@@ -69,6 +69,9 @@ pub fn read(cell: &CellSummary, metric: Metric, facet: Option<&str>) -> Result<f
         Metric::RefusedByLimit => balancer_log(cell)?.refused_by_limit.map(|n| n as f64).ok_or_else(|| {
             NoReading("its log has the same words for a limit and for backends that are down".to_owned())
         }),
+        Metric::RetriesPerRequest | Metric::Masked if tries_untold(cell) => {
+            Err(NoReading("its log does not say how often it tried a request".to_owned()))
+        }
         Metric::RetriesPerRequest => balancer_log(cell)?
             .retries_per_request()
             .ok_or_else(|| NoReading("the balancer tried none of the requests, by its log".to_owned())),
@@ -206,6 +209,10 @@ fn told_late(each: &[&AfterSignal]) -> Result<f64, NoReading> {
 }
 
 /// What the log says beside how requests ended.
+fn tries_untold(cell: &CellSummary) -> bool {
+    cell.balancer_log.is_some_and(|log| log.attempts.is_none())
+}
+
 fn balancer_log(cell: &CellSummary) -> Result<&BalancerLog, NoReading> {
     let why = || cell.books.blind().unwrap_or_else(|| "its access log was not asked for that".to_owned());
     cell.balancer_log.as_ref().ok_or_else(|| NoReading(why()))

@@ -115,13 +115,17 @@ fn mean(counts: &[u64]) -> Option<f64> {
 }
 
 /// How unevenly the requests were spread: the peak-to-average ratio, those of the busiest backend over the mean of its
-/// pool, of the pool where that is greatest. `None`: nobody received any.
+/// pool, of the pool where that is greatest; of weighted backends, those per weight. Backups are meant to get none. `None`:
+/// nobody received any.
 pub fn imbalance(variant: &Variant, loads: &BTreeMap<String, BackendLoad>) -> Option<f64> {
     let of_pool = |pool: &model::topology::Pool| {
-        let received: Vec<u64> =
-            pool.backends.iter().filter_map(|backend| loads.get(&backend.id)).map(|l| l.received).collect();
-        let most = received.iter().max().copied().filter(|most| *most > 0)?;
-        Some(most as f64 / mean(&received)?)
+        let regular = pool.backends.iter().filter(|backend| !backend.backup);
+        let received =
+            regular.filter_map(|it| Some((loads.get(&it.id)?.received as f64, f64::from(it.weight))));
+        let received: Vec<(f64, f64)> = received.collect();
+        let most = received.iter().map(|(requests, weight)| requests / weight).max_by(f64::total_cmp)?;
+        let (requests, weights) = received.iter().fold((0.0, 0.0), |sum, it| (sum.0 + it.0, sum.1 + it.1));
+        (most > 0.0).then(|| most / (requests / weights))
     };
     variant.topology.pools.iter().filter_map(of_pool).max_by(f64::total_cmp)
 }

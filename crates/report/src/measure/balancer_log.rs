@@ -24,8 +24,8 @@ pub struct BalancerLog {
     pub queued: Option<Queued>,
     /// Those that it tried at a backend.
     pub tried: u64,
-    /// Its attempts in all.
-    pub attempts: u64,
+    /// Its attempts in all; `None`: its log does not say how often it tried.
+    pub attempts: Option<u64>,
 }
 
 /// How long requests waited at the balancer until there was a backend, or a connection to one, for them.
@@ -63,13 +63,14 @@ impl BalancerLog {
                 lines.iter().filter_map(|line| line.queued).map(|it| it.as_millis()).collect(),
             ),
             tried: lines.iter().filter(|line| attempts(line) > 0).count() as u64,
-            attempts: lines.iter().map(attempts).sum(),
+            attempts: (!gaps.contains(&LogGap::RetriesUntold)).then(|| lines.iter().map(attempts).sum()),
         })
     }
 
-    /// Attempts beyond the first, for each request that was tried; `None`: none was.
+    /// Attempts beyond the first, for each request that was tried; `None`: none was, or the log does not count them.
     pub fn retries_per_request(&self) -> Option<f64> {
-        (self.tried > 0).then(|| self.attempts.saturating_sub(self.tried) as f64 / self.tried as f64)
+        let attempts = self.attempts.filter(|_| self.tried > 0)?;
+        Some(attempts.saturating_sub(self.tried) as f64 / self.tried as f64)
     }
 }
 

@@ -1,4 +1,4 @@
-use model::access_log::LogGap;
+use model::access_log::{LogGap, Logged, Reason};
 use model::history::Happening;
 use model::identity::RequestId;
 use model::ledger::Execution;
@@ -174,10 +174,43 @@ fn what_two_way_books_cannot_know_is_no_zero() {
     }
 }
 
+#[test]
+fn a_log_that_counts_no_attempts_leaves_it_to_the_plan_and_one_that_tells_of_a_withheld_response_explains_it()
+{
+    let twice = |gaps: &[LogGap]| {
+        let mut plan = plan();
+        plan.variants.iter_mut().for_each(|variant| variant.topology.retries = Retries::of(2));
+        let mut records = cell(CONTROL);
+        let first = records.executions[7].clone();
+        records.executions.push(Execution { by: inc("web-9", 1), ..first });
+        declare(&mut records, gaps);
+        findings(&summarise(&plan, &records))
+    };
+    assert_eq!(twice(&[]), [(Finding::ReceivedSeveralTimes, 1, vec![RequestId(7)])]);
+    assert_eq!(twice(&[LogGap::RetriesUntold]), []);
+    let withheld = |reason: Option<Reason>| {
+        let mut records = cell(CONTROL);
+        let request = records.requests.iter_mut().find(|it| it.id == RequestId(7)).expect("it was sent");
+        (request.outcome, request.served_by) = (answered(500), None);
+        records.access[7] = Logged { reason, ..logged(7, 500, &[&records.executions[7].by.backend]) };
+        findings(&summarise(&plan(), &records))
+    };
+    assert_eq!(withheld(None), [(Finding::FinishedButLost, 1, vec![RequestId(7)])]);
+    assert_eq!(withheld(Some(Reason::ResponseWithheld)), []);
+}
+
+fn declare(records: &mut CellRecords, declared: &[LogGap]) {
+    for event in &mut records.history {
+        if let Happening::AccessLog { gaps, .. } = &mut event.what {
+            gaps.extend_from_slice(declared);
+        }
+    }
+}
+
 /// A request that web-2 executed as well, to which the log admits as `attempts` say.
-fn executed_twice(retries: Retries, attempts: &[&str]) -> report::CellSummary {
+fn executed_twice(retries: &Retries, attempts: &[&str]) -> report::CellSummary {
     let mut plan = plan();
-    plan.variants.iter_mut().for_each(|variant| variant.topology.retries = retries);
+    plan.variants.iter_mut().for_each(|variant| variant.topology.retries.clone_from(retries));
     let mut records = cell(CONTROL);
     let first = records.executions[7].clone();
     records.executions.push(Execution { by: inc("web-9", 1), ..first });
@@ -189,14 +222,14 @@ fn executed_twice(retries: Retries, attempts: &[&str]) -> report::CellSummary {
 fn a_duplicate_is_explained_by_a_retry_that_is_allowed_and_that_the_log_admits_to() {
     let (tried, served) = ("web-9", cell(CONTROL).executions[7].by.backend.clone());
     let both = [tried, served.as_str()];
-    let retried = executed_twice(Retries::On { tries: 2 }, &both);
+    let retried = executed_twice(&Retries::of(2), &both);
     assert_eq!((findings(&retried), retried.books.duplicates, retried.books.masked), (vec![], 1, 1));
     for (retries, attempts, finding) in [
-        (Retries::On { tries: 2 }, &both[1..], Finding::ReceivedSeveralTimes),
+        (Retries::of(2), &both[1..], Finding::ReceivedSeveralTimes),
         (Retries::Off, &both[1..], Finding::ReceivedSeveralTimes),
         (Retries::Off, &both[..], Finding::RetriedThoughOff),
     ] {
-        let cell = executed_twice(retries, attempts);
+        let cell = executed_twice(&retries, attempts);
         assert_eq!(findings(&cell), [(finding, 1, vec![RequestId(7)])]);
         assert_eq!(cell.validity.counts.verdict, Trust::Invalid);
     }

@@ -191,7 +191,7 @@ fn beside_a_zero_stand_its_shadows_wherever_it_is_shown() {
     records.access[7] = logged(7, 200, &[&by.backend, &by.backend]);
     records.executions.push(execution(7, by, 20.0, Some(110.0)));
     let mut plan = plan_of(&["without-drain.dropped > 0"], &["with-drain.dropped == 0"]);
-    plan.variants.iter_mut().for_each(|variant| variant.topology.retries = Retries::On { tries: 2 });
+    plan.variants.iter_mut().for_each(|variant| variant.topology.retries = Retries::of(2));
     let run = run(&plan, &[cell(CONTROL), records]);
     let shadows = "0 of 8000, 1 masked, 1 executed twice";
     assert!(last(&run).observed.starts_with(shadows), "{}", last(&run).observed);

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use model::access_log::{LogGap, Reason};
+use model::access_log::{Attempt, LogGap, Reason};
 use model::history::{Event, Happening};
 use model::ledger::Execution;
 use model::outcome::{BodyCheck, Cause, NotSent, Outcome, OutcomeKind, Stage};
@@ -130,6 +130,16 @@ fn a_resend_that_no_log_tells_of_needs_a_declared_gap_the_logged_backend_and_a_b
     let broken = || execution(0, inc("web-1", 1), 1.0, None);
     assert!(found(broken(), &declared).exceptions.contains(&Exception::SentAgain));
     let several = (Equation::SentAsToldAndAllowed, Finding::ReceivedSeveralTimes);
+    // Of two attempts that are logged the first has no name, and was sent twice.
+    let unnamed = Attempt { backend: None, status: None };
+    let mut tried = logged(0, 200, &["web-2"]);
+    tried.attempts.insert(0, unnamed);
+    let last = execution(0, inc("web-2", 1), 7.0, Some(9.0));
+    let fate = judge(answered(200), &[broken(), broken(), last], &[tried], &declared);
+    assert!(
+        fate.exceptions.contains(&Exception::SentAgain) && !fate.unmatched.contains(&several),
+        "{fate:?}"
+    );
     for (first, history) in [
         (broken(), quiet()),
         (execution(0, inc("web-2", 1), 1.0, None), declared.clone()),
@@ -289,8 +299,8 @@ fn where_no_log_tells_of_a_request_its_second_receipt_is_what_the_plan_allows() 
     let told = [event(9000.0, access_log_with(true, vec![LogGap::PerConnection]))];
     let twice = [1.0, 52.0].map(|at| execution(0, inc("web-1", 1), at, Some(99.0)));
     let mut variant = plan().variants.remove(0);
-    for (retries, is_found) in [(Retries::Off, true), (Retries::On { tries: 2 }, false)] {
-        variant.topology.retries = retries;
+    for (retries, is_found) in [(Retries::Off, true), (Retries::of(2), false)] {
+        variant.topology.retries.clone_from(&retries);
         let evidence = Evidence::gather(&told).under(Some(&variant));
         let fate = fate(&request(0, 0.0, answered(502)), &[&twice[0], &twice[1]], &[], &evidence);
         let found = (Equation::SentAsToldAndAllowed, Finding::ReceivedSeveralTimes);

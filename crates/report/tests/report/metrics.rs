@@ -81,7 +81,7 @@ fn whole(plan: &SavedPlan, variant: &str) -> CellSummary {
             max_ms: 90.0,
         }),
         tried: 1000,
-        attempts: 1100,
+        attempts: Some(1100),
     });
     cell.tells_health = true;
     cell.ejections = [("web-1".to_owned(), Ejections { downs: 2, ups: 1, down_ms: 900.0 })].into();
@@ -251,6 +251,15 @@ fn refusals_waits_and_retries_are_read_from_the_log_and_what_it_does_not_say_is_
         }
     }
     assert!(read(&records, Metric::RefusedByLimit).is_err(), "it may as well have been a dead backend");
+    assert!(read(&records, Metric::Masked).is_ok());
+    for event in &mut records.history {
+        if let Happening::AccessLog { gaps, .. } = &mut event.what {
+            gaps.push(LogGap::RetriesUntold);
+        }
+    }
+    for metric in [Metric::RetriesPerRequest, Metric::Masked] {
+        assert!(read(&records, metric).is_err(), "the log counts no attempts: {metric:?}");
+    }
 }
 
 #[test]

@@ -26,6 +26,8 @@ fn variant(name: &str, drain: Drain) -> Variant {
     let backend = |id: &&str| Backend {
         id: (*id).into(),
         spare: false,
+        weight: 1,
+        backup: false,
         boot: Span::millis(500),
         latency: Latency { from: Span::millis(98), to: Span::millis(98), tail: None },
         at_once: None,
@@ -64,6 +66,7 @@ fn variant(name: &str, drain: Drain) -> Variant {
             balance: Balance::RoundRobin,
             health_check: None,
             retries: Retries::Off,
+            slow_start: None,
             passive_health: PassiveHealth::Off,
             client_keepalive: None,
             response_timeout: Span::millis(60_000),

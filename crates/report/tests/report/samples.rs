@@ -90,6 +90,29 @@ fn an_even_spread_has_an_imbalance_of_one_and_one_backend_of_three_has_three() {
     assert_eq!(read(&records), 3.0);
 }
 
+#[test]
+fn what_weights_ask_for_is_even_and_a_backup_is_not_missed() {
+    let mut plan = plan();
+    for variant in &mut plan.variants {
+        let backends = &mut variant.topology.pools[0].backends;
+        backends[0].weight = 3;
+        backends[2].backup = true;
+    }
+    let mut records = cell(CONTROL);
+    for (n, execution) in records.executions.iter_mut().enumerate() {
+        execution.by = inc(if n % 4 == 0 { "web-2" } else { "web-1" }, 1);
+    }
+    let read = |records: &CellRecords| {
+        report::reading::read(&summarise(&plan, records), Metric::Imbalance, None)
+            .expect("requests were received")
+    };
+    assert!((1.0..1.01).contains(&read(&records)), "{}", read(&records));
+    for execution in &mut records.executions {
+        execution.by = inc("web-2", 1);
+    }
+    assert_eq!(read(&records), 4.0, "all of it went to a quarter of the weights");
+}
+
 /// The rows of the table about backends.
 fn rows(run: &RunSummary, detail: Detail) -> Vec<Vec<String>> {
     let tables = compose(run, detail).blocks.into_iter().filter_map(|block| match block {

@@ -169,7 +169,7 @@ fn a_zero_without_proof_of_the_deploy_is_unproven() {
 #[test]
 fn a_control_that_retries_rescued_is_masked_and_proves_no_zero() {
     let mut plan = plan();
-    plan.variants[0].topology.retries = Retries::On { tries: 2 };
+    plan.variants[0].topology.retries = Retries::of(2);
     let run = run_with(&plan, &[without_a_drop(true), cell(DRAINED)]);
     assert_eq!(run.cells[0].counts.dropped, 0);
     assert!(run.cells[0].books.masked > 0);
@@ -181,7 +181,7 @@ fn a_control_that_retries_rescued_is_masked_and_proves_no_zero() {
 #[test]
 fn masking_that_the_scenario_expects_fails_nothing() {
     let mut plan = plan();
-    plan.variants[0].topology.retries = Retries::On { tries: 2 };
+    plan.variants[0].topology.retries = Retries::of(2);
     plan.expect = plan.control.clone();
     plan.expect[0].left.metric = Metric::Masked;
     let run = run_with(&plan, &[without_a_drop(true), cell(DRAINED)]);
@@ -235,7 +235,7 @@ fn a_control_that_lost_some_is_not_masked_by_those_that_were_rescued() {
 #[test]
 fn retries_that_hid_nothing_do_not_explain_a_control_that_dropped_nothing() {
     let mut plan = plan();
-    plan.variants[0].topology.retries = Retries::On { tries: 2 };
+    plan.variants[0].topology.retries = Retries::of(2);
     let run = run_with(&plan, &[without_a_drop(false), cell(DRAINED)]);
     assert_eq!(run.cells[0].books.masked, 0);
     assert!(matches!(control(&run), Holding::Unproven(_)));
@@ -341,7 +341,7 @@ fn what_retries_hid_is_seen_even_if_the_deploy_did_not_end() {
     let mut records = without_a_drop(true);
     records.history.retain(|event| !matches!(event.what, Happening::DeployFinished { .. }));
     let mut plan = plan();
-    plan.variants[0].topology.retries = Retries::On { tries: 2 };
+    plan.variants[0].topology.retries = Retries::of(2);
     let run = run_with(&plan, &[records, cell(DRAINED)]);
     assert!(!run.cells[0].is_usable());
     assert_eq!(control(&run), &Holding::Masked);

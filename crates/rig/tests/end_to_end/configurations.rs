@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use testing::{BalancerKind, Caddy, Envoy, Haproxy, Nginx, Sandbox, Traefik, program};
+use model::identity::BalancerName;
+use testing::{Caddy, Envoy, Haproxy, Nginx, Sandbox, Traefik, program};
 
 use crate::RIG;
 
@@ -17,8 +18,10 @@ topology:
 load: { rate: 100/s, for: 10s }
 "#;
 
+const WEIGHTED: &str = "topology.pools.404.backends={ a: { weight: 3 }, b: {}, c: { weight: 100 } }";
+
 /// Each case is set on top of the scenario.
-const CASES: [(&str, &[&str]); 23] = [
+const CASES: [(&str, &[&str]); 40] = [
     ("defaults", &[]),
     ("least connections", &["topology.balance=least_connections"]),
     ("two choices", &["topology.balance=two_choices"]),
@@ -40,6 +43,41 @@ const CASES: [(&str, &[&str]); 23] = [
         "a time-out that thirds unevenly",
         &["topology.retries={ tries: 7 }", "topology.response_timeout=119999ms"],
     ),
+    (
+        "retries of all that nginx tells together",
+        &["topology.retries={ tries: 3, on: [refused, reset, timeout, 502, 504] }"],
+    ),
+    ("retries of refused connections alone", &["topology.retries={ tries: 3, on: [refused] }"]),
+    ("retries of statuses alone", &["topology.retries={ tries: 2, on: [500, 503] }"]),
+    ("retries of statuses too", &["topology.retries={ tries: 2, on: [refused, 500, 503] }"]),
+    ("retries that wait", &["topology.retries={ tries: 3, backoff: 25ms }"]),
+    (
+        "a budget of retries",
+        &["topology.retries={ tries: 3, on: [refused, reset], budget: 12.5% }", "topology.limits=default"],
+    ),
+    ("weights", &[WEIGHTED]),
+    ("weights and least connections", &[WEIGHTED, "topology.balance=least_connections"]),
+    ("weights and two choices", &[WEIGHTED, "topology.balance=two_choices"]),
+    ("weights and a hash", &[WEIGHTED, "topology.balance=source_hash"]),
+    ("weights at layer 4", &[WEIGHTED, "topology.listener={ layer: 4 }"]),
+    ("a backup", &["topology.pools.404.backends={ a: {}, b: { backup: true } }"]),
+    (
+        "a backup behind a hash",
+        &["topology.pools.404.backends={ a: {}, b: { backup: true } }", "topology.balance=source_hash"],
+    ),
+    (
+        "backups with weights at layer 4",
+        &[
+            "topology.pools.404.backends={ a: { weight: 2 }, b: { backup: true, weight: 7 }, c: { backup: true } }",
+            "topology.listener={ layer: 4 }",
+        ],
+    ),
+    ("a slow start", &["topology.slow_start=10s", WEIGHTED]),
+    (
+        "a slow start and least connections",
+        &["topology.slow_start=500ms", "topology.balance=least_connections"],
+    ),
+    ("a slow start and two choices", &["topology.slow_start=500ms", "topology.balance=two_choices"]),
     ("a limit of each backend", &["topology.limits={ connections: 3 }", "topology.health_check=off"]),
     ("a limit at layer 4", &["topology.limits={ connections: 3 }", "topology.listener={ layer: 4 }"]),
     ("quick ejections", &["topology.passive_health={ fails: 1, for: 1ms }"]),
@@ -90,9 +128,26 @@ const CASES: [(&str, &[&str]); 23] = [
     ),
 ];
 
+/// Words of the cases that are about what a balancer lacks.
+const NGINX_LACKS: [&str; 7] =
+    ["discovery", "[refused]", "[refused, 500", "backoff", "budget", "a backup behind a hash", "slow_start"];
+const CADDY_LACKS: [&str; 7] =
+    ["layer: 4", "two_choices", "on: [500", "budget", "weights and", "backup", "slow_start"];
+const ENVOY_LACKS: [&str; 2] = ["weights and least connections", "weights and two choices"];
+const TRAEFIK_LACKS: [&str; 8] = [
+    "least_connections",
+    "limits",
+    "discovery",
+    "budget",
+    "weights and two choices",
+    "weights at layer 4",
+    "backup",
+    "slow_start",
+];
+
 #[test]
 fn nginx_accepts_what_is_rendered_for_it() {
-    every_case_is_accepted(Nginx, &["discovery"], |directory| {
+    every_case_is_accepted(Nginx, &NGINX_LACKS, |directory| {
         let main = directory.join("nginx.conf");
         let log = directory.join("error.log");
         // `rig render` runs no nginx, which would say whether `stream` is a module of its own: Debian's is.
@@ -109,7 +164,7 @@ fn nginx_accepts_what_is_rendered_for_it() {
 
 #[test]
 fn haproxy_accepts_what_is_rendered_for_it() {
-    every_case_is_accepted(Haproxy, &[], |directory| {
+    every_case_is_accepted(Haproxy, &["backoff", "budget"], |directory| {
         let mut command = Command::new(program::of(Haproxy));
         command.arg("-c").arg("-f").arg(directory.join("haproxy.cfg"));
         command
@@ -118,7 +173,7 @@ fn haproxy_accepts_what_is_rendered_for_it() {
 
 #[test]
 fn envoy_accepts_what_is_rendered_for_it() {
-    every_case_is_accepted(Envoy, &[], |directory| {
+    every_case_is_accepted(Envoy, &ENVOY_LACKS, |directory| {
         // Validation doesn't look into discovered files: here the listener stands in the bootstrap.
         let (listener, main) = (directory.join("listener/listener.yaml"), directory.join("envoy.yaml"));
         let (listener, bootstrap) = (read(&listener), read(&main));
@@ -137,7 +192,9 @@ fn envoy_accepts_what_is_rendered_for_it() {
 
 #[test]
 fn caddy_accepts_what_is_rendered_for_it() {
-    every_case_is_accepted(Caddy, &["layer: 4", "two_choices"], |directory| {
+    // As Caddy matches statuses since then.
+    let caddy: BalancerName = "caddy@2.11.3".parse().unwrap();
+    every_case_is_accepted(caddy, &CADDY_LACKS, |directory| {
         let mut command = Command::new(program::of(Caddy));
         command.args(["validate", "--adapter", "caddyfile", "--config"]).arg(directory.join("Caddyfile"));
         command.env("XDG_DATA_HOME", directory.join("data"));
@@ -162,7 +219,7 @@ exit 1"#;
 
 #[test]
 fn traefik_accepts_what_is_rendered_for_it() {
-    every_case_is_accepted(Traefik, &["least_connections", "limits", "discovery"], |directory| {
+    every_case_is_accepted(Traefik, &TRAEFIK_LACKS, |directory| {
         let mut command = Command::new("sh");
         command.args(["-c", TRAEFIK_SERVES]).arg(program::of(Traefik)).arg(directory).arg(network(Traefik));
         command
@@ -170,10 +227,16 @@ fn traefik_accepts_what_is_rendered_for_it() {
 }
 
 /// Every case but those about what it `lacks`.
-fn every_case_is_accepted(balancer: BalancerKind, lacks: &[&str], check: impl Fn(&Path) -> Command) {
+fn every_case_is_accepted(
+    balancer: impl Into<BalancerName>,
+    lacks: &[&str],
+    check: impl Fn(&Path) -> Command,
+) {
+    let balancer = balancer.into();
     let machine = RIG.beside_others();
-    let possible = |sets: &[&str]| !sets.iter().any(|set| lacks.iter().any(|words| set.contains(words)));
-    for (case, sets) in CASES.into_iter().filter(|(_, sets)| possible(sets)) {
+    let lacked = |text: &str| lacks.iter().any(|words| text.contains(words));
+    let possible = |case: &str, sets: &[&str]| !lacked(case) && !sets.iter().any(|set| lacked(set));
+    for (case, sets) in CASES.into_iter().filter(|(case, sets)| possible(case, sets)) {
         let rig = machine.fresh();
         render(&rig, balancer, sets);
         let Output { status, stdout, stderr } = check(rig.path()).output().unwrap();
@@ -194,7 +257,7 @@ fn network(balancer: BalancerKind) -> String {
 }
 
 /// Writes what `rig render` prints where the balancer would have its own.
-fn render(rig: &Sandbox, balancer: BalancerKind, sets: &[&str]) {
+fn render(rig: &Sandbox, balancer: BalancerName, sets: &[&str]) {
     rig.write("scenario.yaml", SCENARIO);
     let rendered = rig.command(["render", "scenario.yaml"]).on([balancer]);
     let rendered = sets.iter().fold(rendered, |it, set| it.args(["--set", set])).exits(0);
@@ -202,7 +265,7 @@ fn render(rig: &Sandbox, balancer: BalancerKind, sets: &[&str]) {
     let text = rendered.out.replace("/run/rig/balancer", directory.to_str().unwrap());
     let certificates = directory.join("certificates");
     let text = text.replace("/run/rig/certificates", certificates.to_str().unwrap());
-    let text = text.replace("127.0.1.", &network(balancer));
+    let text = text.replace("127.0.1.", &network(balancer.kind().expect("a kind of balancer")));
     engine::host::certificates::Certificates::make(&certificates, None, std::iter::empty()).unwrap();
     for file in text.split("# ==> ").skip(1) {
         let (head, content) = file.split_once('\n').unwrap();

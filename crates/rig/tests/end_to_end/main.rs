@@ -32,6 +32,7 @@ mod templates;
 mod tls;
 mod up;
 mod versions;
+mod weights;
 
 use testing::Rig;
 

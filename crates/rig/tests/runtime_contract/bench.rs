@@ -164,6 +164,8 @@ fn job(incarnation: Incarnation, pod: &Pod, latency: Duration, ledger: &Path) ->
     let backend = Backend {
         id: pod.name.clone(),
         spare: false,
+        weight: 1,
+        backup: false,
         boot: Span(Duration::ZERO),
         latency,
         at_once: None,

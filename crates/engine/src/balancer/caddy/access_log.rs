@@ -96,6 +96,11 @@ pub(super) const SIGNS: &[Sign] = &[
         Reason::BackendClosed,
         "the upstream closed a kept connection as the request was sent on it",
     ),
+    sign(
+        "response matched retry_match",
+        Reason::ResponseWithheld,
+        "the upstream's status is one to try again, and no tries were left: Caddy answers with that status itself",
+    ),
     sign("malformed", Reason::BackendProtocol, "the upstream's response is not valid HTTP"),
     sign(
         "EOF",

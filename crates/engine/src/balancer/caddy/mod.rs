@@ -4,26 +4,29 @@
 mod access_log;
 mod control;
 mod misfits;
+mod missing;
 mod operations;
+mod retries;
 mod settings;
 mod syntax;
 
 use std::time::Duration;
 
 use minijinja::{Value, context};
-use model::catalog::{Capability, Lack};
+use model::catalog::Lack;
 use model::detection::{DetectionBound, Symptom};
 use model::history::Setting;
 use model::split::Split;
 use model::timeline::{Deregister, Keeps};
 use model::topology::{
-    Balance, HeaderMatch, HealthCheck, Limits, PassiveHealth, Pool, Retries, Route, Topology,
+    Backend, Balance, HeaderMatch, HealthCheck, Limits, PassiveHealth, Pool, Route, Topology,
     UpstreamKeepalive,
 };
 use model::units::Span;
 use model::version::Version;
 use serde::Deserialize;
 
+use self::missing::MISSING;
 use super::{
     Ask, BackendView, Balancer, Change, ConfigFile, Deregisters, DrainSignal, HasSettings, LogFiles,
     LogsRequests, Misfit, Operated, Probes, RELOADED_WITHIN, Reloads, RenderError, Rotation, Sighting, Site,
@@ -50,40 +53,7 @@ static PROGRAM: Program = Program {
 
 impl Balancer for Caddy {
     fn missing(&self) -> &'static [Lack] {
-        const {
-            &[
-                Lack::always(
-                    Capability::SavedState,
-                    "rig starts Caddy from its file; what was changed by its API (`--resume`) is not used",
-                ),
-                Lack::always(
-                    Capability::Layer4,
-                    "Caddy's standard build serves HTTP only; layer 4 is a plugin",
-                ),
-                Lack::always(Capability::LiveDeregisterAtLayer4, "Caddy's standard build serves HTTP only"),
-                Lack::always(
-                    Capability::LiveDeregisterSeveral,
-                    "the flag files of rig's Caddyfile take one backend of a pool out at a time: `deregister: reload` takes out any",
-                ),
-                Lack::always(
-                    Capability::TwoChoices,
-                    "Caddy's random_choose 2 takes the busier of its two where it drew that one first and a coin says so",
-                ),
-                Lack::always(
-                    Capability::Panic,
-                    "Caddy has no panic threshold: without a healthy upstream it answers 503",
-                ),
-                Lack::always(
-                    Capability::BoundedQueue,
-                    "Caddy has no queue: where every upstream has unhealthy_request_count requests, the next one is answered 503",
-                ),
-                Lack::always(
-                    Capability::QueueTimeout,
-                    "Caddy's lb_try_duration lets a request wait for an upstream, but also sends failed ones again",
-                ),
-                Lack::always(Capability::MaxEjection, "Caddy may hold every upstream to be down"),
-            ]
-        }
+        MISSING
     }
 
     fn program(&self) -> &'static Program {
@@ -191,19 +161,33 @@ fn configuration(
 ) -> Result<ConfigFile, RenderError> {
     let out = |id: &str| *rotation != Rotation::default() && rotation.of(id) != Standing::In;
     let pools = topology.pools.iter().enumerate().map(|(n, pool)| {
+        let left = |absent: Option<&str>| -> Vec<&Backend> {
+            let left = |it: &&Backend| absent != Some(it.id.as_str()) && !out(&it.id);
+            pool.backends.iter().filter(left).collect()
+        };
         let upstreams = |absent: Option<&str>| {
-            let left = pool.backends.iter().map(|it| it.id.as_str());
-            let left = left.filter(|id| absent != Some(*id) && !out(id));
-            left.map(|id| site.address_of(id).to_string()).collect::<Vec<_>>().join(" ")
+            let left = left(absent).into_iter();
+            left.map(|it| site.address_of(&it.id).to_string()).collect::<Vec<_>>().join(" ")
         };
         // One at most: of each pool a deploy has one backend out at a time.
         let flagged = pool.backends.iter().filter(|_| pool.discovery.is_none());
-        let without = flagged.map(|it| it.id.as_str());
-        let without = without.map(|id| context! { backend => id, upstreams => upstreams(Some(id)) });
+        let ids: Vec<&str> = flagged.map(|it| it.id.as_str()).collect();
+        // Weights stand in the policy in the order of the upstreams, so each set of upstreams has a policy of its own.
+        let snippet = |absent: Option<&str>| match absent.filter(|_| pool.is_weighted()) {
+            Some(absent) => format!("pool_{n}_without_{absent}"),
+            None => format!("pool_{n}"),
+        };
+        let absences = ids.iter().copied().filter(|_| pool.is_weighted()).map(Some);
+        let snippets = std::iter::once(None).chain(absences).map(|absent| {
+            context! { name => snippet(absent), policy => policy(topology, pool, &left(absent)) }
+        });
+        let without = ids.iter().copied().map(|id| {
+            context! { backend => id, upstreams => upstreams(Some(id)), snippet => snippet(Some(id)) }
+        });
         context! {
             n,
             name => &pool.name,
-            policy => policy(topology, pool),
+            snippets => snippets.collect::<Vec<_>>(),
             upstreams => if pool.discovery.is_none() { upstreams(None) } else { String::new() },
             discovery => site.discovered(pool).map(|it| {
                 let server = it.server.to_string();
@@ -221,10 +205,7 @@ fn configuration(
         grace_period => topology.reload_grace.map_or("1ms".into(), duration),
         response_timeout => duration(topology.response_timeout),
         keeps_upstreams => topology.upstream_keepalive == UpstreamKeepalive::On,
-        retries => match topology.retries {
-            Retries::Off | Retries::Default => 0,
-            Retries::On { tries } => tries.saturating_sub(1),
-        },
+        retries => retries::retries(&topology.retries),
         request_count => match topology.limits {
             Limits::Each(limit) => Some(limit.connections),
             Limits::Off | Limits::Default => None,
@@ -253,12 +234,15 @@ fn health_check(check: &HealthCheck) -> Value {
     }
 }
 
-/// How a backend of `pool` is chosen. Where users are kept, it chooses the backends of new ones.
-fn policy(topology: &Topology, pool: &Pool) -> String {
-    let algorithm = algorithm(topology.balance);
+/// How a backend of `pool` is chosen among those that are `left`. Where users are kept, it chooses the backends of new ones.
+fn policy(topology: &Topology, pool: &Pool, left: &[&Backend]) -> String {
+    let algorithm = match pool.is_weighted() && left.len() > 1 {
+        true => left.iter().fold("weighted_round_robin".to_owned(), |all, it| format!("{all} {}", it.weight)),
+        false => algorithm(topology.balance).to_owned(),
+    };
     match topology.sticky_cookie(&pool.name) {
         Some(cookie) => format!("cookie {cookie} {{\n\t\t\tfallback {algorithm}\n\t\t}}"),
-        None => algorithm.to_owned(),
+        None => algorithm,
     }
 }
 

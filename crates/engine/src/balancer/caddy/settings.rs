@@ -28,7 +28,10 @@ fn settings(it: &Rendered<'_>) -> Vec<Setting> {
     };
     let keepalive =
         read.transports(&["keepalive", "keepalive_idle_conns_per_host"], "2 min, 32 idle per host");
-    let retries = read.proxies(&["lb_retries", "lb_try_duration", "lb_retry_match"], "none");
+    let retries = read.proxies(
+        &["lb_retries", "lb_try_duration", "lb_try_interval", "lb_retry_match", "method", "expression"],
+        "none",
+    );
     let mut settings = vec![
         it.source(),
         setting("balance", read.proxies(&["lb_policy", "fallback"], "random")),
@@ -42,6 +45,9 @@ fn settings(it: &Rendered<'_>) -> Vec<Setting> {
         setting("passive_health", passive),
         setting("health_check", probes),
         setting("limits", read.limits()),
+        setting("weight", read.weights()),
+        setting("backup", default("Caddy", "none")),
+        setting("slow_start", default("Caddy", "its part at once")),
         setting("client_keepalive", read.client_keepalive()),
         setting("upstream_keepalive", keepalive),
         setting("response_timeout", read.transports(&["response_header_timeout"], "no limit")),
@@ -117,6 +123,13 @@ impl ConfigView<'_> {
             said if said.starts_with("max_conns") => format!("{proxies}; {said}"),
             _ if proxies.starts_with("unhealthy") => format!("{proxies}; nothing waits: 503"),
             _ => proxies,
+        }
+    }
+
+    fn weights(&self) -> String {
+        match self.proxies(&["lb_policy", "fallback"], "") {
+            policies if policies.contains("weighted_round_robin") => policies,
+            _ => default("Caddy", "1"),
         }
     }
 

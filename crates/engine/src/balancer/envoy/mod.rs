@@ -6,24 +6,28 @@ mod access_log;
 mod adopt;
 mod control;
 mod misfits;
+mod missing;
 mod operations;
+mod retries;
 mod settings;
 mod view;
 
 use std::time::Duration;
 
 use minijinja::{Value, context};
-use model::catalog::{Capability, Lack};
+use model::catalog::Lack;
 use model::detection::{DetectionBound, Symptom};
 use model::history::Setting;
 use model::split::Split;
 use model::timeline::{Deregister, Keeps};
 use model::topology::{
-    Balance, HeaderMatch, HealthCheck, Limits, PassiveHealth, Retries, Route, Threshold, Topology,
+    Backend, Balance, HeaderMatch, HealthCheck, Limits, PassiveHealth, Pool, Route, Threshold, Topology,
 };
+use model::units::Share;
 use model::version::Version;
 use serde::Deserialize;
 
+use self::missing::MISSING;
 use super::layer4::{is_layer4, set_of, sets, silence};
 use super::probing::in_a_row;
 use super::{
@@ -52,31 +56,7 @@ static PROGRAM: Program = Program {
 
 impl Balancer for Envoy {
     fn missing(&self) -> &'static [Lack] {
-        const {
-            &[
-                Lack::always(
-                    Capability::ReloadDeregister,
-                    "Envoy takes new endpoints while it runs; there is no reload to show",
-                ),
-                Lack::always(
-                    Capability::NoQueue,
-                    "in Envoy a request that waits for a connection to be opened is pending: max_pending_requests 0 refuses each \
-                     that needs one",
-                ),
-                Lack::always(
-                    Capability::QueueTimeout,
-                    "in Envoy only the route's timeout, which begins with the request, ends the wait for a connection",
-                ),
-                Lack::always(
-                    Capability::ForgetfulReload,
-                    "Envoy's endpoints are in a file of their own, which a new listener leaves as it is",
-                ),
-                Lack::always(
-                    Capability::SavedState,
-                    "Envoy's endpoints are in a file of their own: there is no state to save",
-                ),
-            ]
-        }
+        MISSING
     }
 
     fn program(&self) -> &'static Program {
@@ -203,7 +183,7 @@ fn files(
         sticky => topology.routes.iter().any(|route| route.sticky.is_some()),
         layer4 => is_layer4(topology).then(|| context! {
             silence => seconds(silence(topology).0),
-            attempts => attempts_at_layer4(topology),
+            attempts => retries::attempts_at_layer4(&topology.retries),
             set => &sets[0].name,
         }),
         routes => site.directory.join(ROUTES).display().to_string(),
@@ -213,6 +193,8 @@ fn files(
         limited => topology.limits == Limits::Default,
         pending => pending(topology.limits),
         per_host => per_host(topology.limits),
+        slow_start => topology.slow_start.map(|span| seconds(span.0)),
+        retry_budget => retries::budget(&topology.retries),
         client_keepalive => topology.client_keepalive.map(|span| seconds(span.0)),
         health_check => topology.health_check.as_ref().map(health_check),
         outlier_detection => match topology.passive_health {
@@ -235,17 +217,6 @@ fn files(
         files.push(endpoints(topology, site, &pool.name, rotation, templates)?);
     }
     Ok(files)
-}
-
-const RETRY_ON: &str = "connect-failure,refused-stream,reset,gateway-error";
-
-/// How often Envoy draws a host anew that has been tried already; its default, once, often meets the same again.
-const HOST_SELECTIONS: u32 = 5;
-
-/// Each try has its part of the time, else the first that hangs would use up all of it.
-fn per_try_timeout(topology: &Topology, tries: u32) -> String {
-    // Envoy has whole milliseconds, and takes zero for no time-out.
-    seconds((topology.response_timeout.0 / tries.max(1)).max(Duration::from_millis(1)))
 }
 
 /// How long an old listener drains; none closes its connections at once. Envoy has whole seconds.
@@ -275,8 +246,12 @@ fn percent(threshold: Threshold, off: u32) -> Option<f64> {
     match threshold {
         Threshold::Off => Some(f64::from(off)),
         Threshold::Default => None,
-        Threshold::At(share) => Some((share.0 * 100.0 * 1e6).round() / 1e6),
+        Threshold::At(share) => Some(percentage(share)),
     }
+}
+
+fn percentage(share: Share) -> f64 {
+    (share.0 * 100.0 * 1e6).round() / 1e6
 }
 
 /// How many requests of a cluster may wait for a connection.
@@ -334,15 +309,7 @@ fn routes(topology: &Topology, templates: &Templates) -> Result<ConfigFile, Rend
         routes => topology.routes.iter().map(route).collect::<Vec<_>>(),
         response_timeout => seconds(topology.response_timeout.0),
         hashed => topology.balance == Balance::SourceHash,
-        retries => match topology.retries {
-            Retries::Off | Retries::Default => None,
-            Retries::On { tries } => Some(context! {
-                on => RETRY_ON,
-                more => tries.saturating_sub(1),
-                timeout => per_try_timeout(topology, tries),
-                host_selections => HOST_SELECTIONS,
-            }),
-        },
+        retries => retries::policy(topology),
     };
     templates.render(ROUTES, "envoy/routes.yaml", values)
 }
@@ -358,11 +325,6 @@ fn header_regex(header: &HeaderMatch) -> String {
     format!("(.*, *)?{} *(,.*)?", literal(header))
 }
 
-/// Attempts to connect in all.
-fn attempts_at_layer4(topology: &Topology) -> u32 {
-    if let Retries::On { tries } = topology.retries { tries } else { 1 }
-}
-
 /// One directory per pool: Envoy watches the directory, and a rename in it must mean this file.
 fn endpoints_path(pool: &str) -> String {
     format!("endpoints/{pool}/endpoints.yaml")
@@ -375,18 +337,28 @@ fn endpoints(
     rotation: &Rotation,
     templates: &Templates,
 ) -> Result<ConfigFile, RenderError> {
-    let hosts: Vec<Value> = sets(topology)
-        .iter()
-        .filter(|set| set.name == pool)
-        .flat_map(|set| &set.backends)
-        .filter_map(|b| {
-            let status = match rotation.of(&b.id) {
-                Standing::In => "HEALTHY",
-                Standing::Draining => "DRAINING",
-                Standing::Out => return None,
-            };
-            Some(context! { address => address(site.address_of(&b.id)), status })
-        })
-        .collect();
-    templates.render(endpoints_path(pool), "envoy/endpoints.yaml", context! { pool, hosts })
+    let set = sets(topology).into_iter().find(|set| set.name == pool);
+    let host = |set: &Pool, b: &Backend| {
+        let status = match rotation.of(&b.id) {
+            Standing::In => "HEALTHY",
+            Standing::Draining => "DRAINING",
+            Standing::Out => return None,
+        };
+        let weight = set.is_weighted().then_some(b.weight);
+        Some(context! { address => address(site.address_of(&b.id)), status, weight })
+    };
+    let hosts = |backup: bool| -> Vec<Value> {
+        let of = |set: &Pool| -> Vec<Value> {
+            set.backends.iter().filter(|b| b.backup == backup).filter_map(|b| host(set, b)).collect()
+        };
+        set.as_ref().map(of).unwrap_or_default()
+    };
+    let values = context! {
+        pool,
+        hosts => hosts(false),
+        backups => hosts(true),
+        // With one host of all that is healthy, the first priority still counts as healthy enough for everything.
+        overprovisioning => set.as_ref().filter(|set| set.has_backups()).map(|set| 100 * set.backends.len()),
+    };
+    templates.render(endpoints_path(pool), "envoy/endpoints.yaml", values)
 }

@@ -35,6 +35,17 @@ fn settings(it: &Rendered<'_>) -> Vec<Setting> {
         .map(|route| &route["route"])
         .collect();
     let of_routes = |pointer: &str, does: &str| read(chosen.iter().copied(), pointer, does);
+    let endpoints: Vec<Value> = it
+        .files
+        .iter()
+        .filter(|file| file.path.starts_with("endpoints/"))
+        .map(|file| parsed(&file.path))
+        .collect();
+    let hosts = || {
+        let assigned = endpoints.iter().flat_map(|file| items(&file["resources"]));
+        assigned.flat_map(|it| items(&it["endpoints"])).flat_map(|it| items(&it["lb_endpoints"]))
+    };
+    let of_hosts = |pointer: &str, does: &str| read(hosts(), pointer, does);
     let argument = |flag: &str| format!("{flag} {}", it.argument(flag).unwrap_or_default());
     let layer4 = is_layer4(topology);
     let mut settings = vec![
@@ -52,7 +63,11 @@ fn settings(it: &Rendered<'_>) -> Vec<Setting> {
             if layer4 {
                 of_filters("/max_connect_attempts", "1")
             } else {
-                of_routes("/retry_policy", "no retries")
+                let policy = of_routes("/retry_policy", "no retries");
+                match of_clusters("/circuit_breakers/thresholds/0/retry_budget", "") {
+                    budget if budget.starts_with("retry_budget") => format!("{policy}; {budget}"),
+                    _ => policy,
+                }
             },
         ),
         setting("passive_health", of_clusters("/outlier_detection", "no outlier detection")),
@@ -62,6 +77,9 @@ fn settings(it: &Rendered<'_>) -> Vec<Setting> {
             "limits",
             of_clusters("/circuit_breakers", "1024 connections, pending requests and requests, 3 retries"),
         ),
+        setting("weight", of_hosts("/load_balancing_weight", "1")),
+        setting("backup", backups(&endpoints)),
+        setting("slow_start", forms(items(clusters).map(slow_start), default("Envoy", "its part at once"))),
         setting("update_merge_window", of_clusters("/common_lb_config/update_merge_window", "1s")),
         setting("connect_timeout", of_clusters("/connect_timeout", "5s")),
         setting("reload_grace", argument("--drain-time-s")),
@@ -131,11 +149,31 @@ fn balance(cluster: &Value) -> String {
     let policy = cluster.pointer("/load_balancing_policy/policies/0/typed_extension_config");
     match (policy, cluster["lb_policy"].as_str()) {
         (Some(policy), _) => format!("load_balancing_policy: {}", flow(policy)),
-        (None, Some("LEAST_REQUEST")) if cluster["least_request_lb_config"].is_null() => {
+        (None, Some("LEAST_REQUEST")) if cluster["least_request_lb_config"]["choice_count"].is_null() => {
             "lb_policy: LEAST_REQUEST (nothing said of choice_count: Envoy's default, 2: power of two choices)".into()
         }
         (None, Some(policy)) => format!("lb_policy: {policy}"),
         (None, None) => String::new(),
+    }
+}
+
+/// Where one of the policies keeps it.
+fn slow_start(cluster: &Value) -> String {
+    let policies = "/load_balancing_policy/policies/0/typed_extension_config/typed_config";
+    let places = [policies, "/round_robin_lb_config", "/least_request_lb_config"];
+    let found = places.iter().find_map(|place| cluster.pointer(place)?.get("slow_start_config"));
+    found.map_or(String::new(), |found| format!("slow_start_config: {}", flow(found)))
+}
+
+/// The priorities of hosts, and how many healthy ones the first has to have.
+fn backups(endpoints: &[Value]) -> String {
+    let assigned: Vec<&Value> = endpoints.iter().flat_map(|file| items(&file["resources"])).collect();
+    let priorities = read(assigned.iter().flat_map(|it| items(&it["endpoints"])), "/priority", "none");
+    match priorities.contains("priority:") {
+        true => {
+            format!("{priorities}; {}", read(assigned.into_iter(), "/policy", "overprovisioning_factor 140"))
+        }
+        false => priorities,
     }
 }
 

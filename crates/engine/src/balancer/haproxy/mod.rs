@@ -4,23 +4,27 @@ mod access_log;
 mod adopt;
 mod control;
 mod misfits;
+mod missing;
 mod operations;
+mod retries;
 mod settings;
 mod syntax;
 
 use std::time::Duration;
 
 use minijinja::{Value, context};
-use model::catalog::{Capability, Lack};
+use model::catalog::Lack;
 use model::detection::{DetectionBound, Symptom};
 use model::history::Setting;
 use model::timeline::{Deregister, Keeps};
 use model::topology::{
-    Balance, HeaderMatch, HealthCheck, Limits, PassiveHealth, Retries, Route, Topology, UpstreamKeepalive,
+    Balance, HeaderMatch, HealthCheck, Limits, PassiveHealth, Route, Topology, UpstreamKeepalive,
 };
 use model::units::Span;
 use model::version::Version;
 
+use self::missing::MISSING;
+use self::retries::retries;
 use self::syntax::parse;
 use super::layer4::{is_layer4, set_of, sets, silence};
 use super::probing::in_a_row;
@@ -59,23 +63,7 @@ static PROGRAM: Program = Program {
 
 impl Balancer for Haproxy {
     fn missing(&self) -> &'static [Lack] {
-        const {
-            &[
-                Lack::always(
-                    Capability::ReloadDeregister,
-                    "rig's HAProxy adapter deregisters through the runtime socket",
-                ),
-                Lack::always(
-                    Capability::PassiveHealthAlone,
-                    "HAProxy observes the traffic only of servers that it probes, and only probes bring one back",
-                ),
-                Lack::always(
-                    Capability::Panic,
-                    "HAProxy has no panic threshold: without a server that is up it answers 503",
-                ),
-                Lack::always(Capability::MaxEjection, "HAProxy may mark down every server"),
-            ]
-        }
+        MISSING
     }
 
     fn program(&self) -> &'static Program {
@@ -112,6 +100,8 @@ impl Balancer for Haproxy {
                             name => &b.id,
                             address => site.address_of(&b.id).to_string(),
                             out => rotation.of(&b.id) != Standing::In,
+                            weight => pool.is_weighted().then_some(b.weight),
+                            backup => b.backup,
                         }
                     })
                     .collect();
@@ -123,7 +113,8 @@ impl Balancer for Haproxy {
                         most => it.most,
                     }
                 });
-                context! { name => &pool.name, servers, discovery, sticky => topology.sticky_cookie(&pool.name).map(insert) }
+                let backups = pool.has_backups();
+                context! { name => &pool.name, servers, discovery, backups, sticky => topology.sticky_cookie(&pool.name).map(insert) }
             })
             .collect();
         let splits = map(topology);
@@ -143,9 +134,10 @@ impl Balancer for Haproxy {
             splits => splits.as_ref().map(|file| site.directory.join(&file.path).display().to_string()),
             keeps_upstreams => topology.upstream_keepalive == UpstreamKeepalive::On,
             client_keepalive => client_keepalive(topology),
-            retries => retries(topology.retries),
+            retries => retries(topology),
             observe => observe(topology),
             queue_timeout => queue_timeout(topology),
+            slow_start_ms => topology.slow_start.map(|span| span.whole_millis()),
             limit => limit(topology),
             algorithm => algorithm(topology.balance),
             hashed => topology.balance == Balance::SourceHash,
@@ -245,18 +237,6 @@ fn algorithm(balance: Balance) -> &'static str {
 /// The cookie is the balancer's own: backends don't see it.
 fn insert(cookie: &str) -> String {
     format!("cookie {cookie} insert indirect nocache")
-}
-
-fn retries(retries: Retries) -> Vec<String> {
-    match retries {
-        Retries::Off => vec!["retries 0".into()],
-        Retries::Default => vec![],
-        Retries::On { tries } => vec![
-            format!("retries {}", tries.saturating_sub(1)),
-            "option redispatch 1".into(),
-            "retry-on conn-failure empty-response response-timeout 502 503 504".into(),
-        ],
-    }
 }
 
 /// HAProxy has no time after which an ejected server returns: its health check brings it back. Without one it

@@ -34,6 +34,9 @@ fn settings(it: &Rendered<'_>) -> Vec<Setting> {
         setting("passive_health", read.passive_health()),
         setting("health_check", read.health_check()),
         setting("limits", read.limits()),
+        setting("weight", read.servers(&["weight"], "weight 1")),
+        setting("backup", read.backups()),
+        setting("slow_start", read.servers(&["slowstart"], "its part at once")),
         setting(
             "client_keepalive",
             if layer4 {
@@ -195,6 +198,15 @@ impl ConfigView<'_> {
         }
     }
 
+    fn backups(&self) -> String {
+        match self.servers(&["backup"], "none") {
+            servers if servers.starts_with("(nothing") && !servers.contains("elsewhere") => servers,
+            servers => {
+                format!("{servers}; {}", self.backends(&["option allbackups"], "the first of them alone"))
+            }
+        }
+    }
+
     fn client_keepalive(&self) -> String {
         let keywords = ["option httpclose", "option http-server-close", "timeout http-keep-alive"];
         let said = self.frontends(&keywords, "as long as the client likes");
@@ -220,7 +232,7 @@ impl ConfigView<'_> {
 }
 
 /// The words that take no value.
-const FLAGS: [&str; 3] = ["check", "ssl", "no-tls-tickets"];
+const FLAGS: [&str; 4] = ["check", "ssl", "no-tls-tickets", "backup"];
 
 /// A parameter of a line, with its value.
 fn parameter(line: &ConfigLine, word: &str) -> Option<String> {

@@ -13,6 +13,10 @@ const RESOLVE_SINCE: Version = Version::patch(1, 27, 3);
 const NO_QUEUE: &str =
     "nginx OSS has no queue: where every server has max_conns requests, the next one is answered 502";
 
+pub(super) const NO_SLOW_START: &str = "slow_start is in nginx's commercial edition only";
+const TRIED_TOGETHER: &str = "nginx's `error` is a refused and a broken connection, and its `timeout` a connection and a response that \
+    take too long: `on` has refused, reset and timeout together, or none of them";
+
 pub(super) const MISSING: &[Lack] = &[
     Lack::always(
         Capability::SavedState,
@@ -31,6 +35,25 @@ pub(super) const MISSING: &[Lack] = &[
     Lack::always(Capability::Panic, "nginx has no panic threshold: without a live backend it answers 502"),
     Lack::always(Capability::BoundedQueue, NO_QUEUE),
     Lack::always(Capability::QueueTimeout, NO_QUEUE),
+    Lack::always(Capability::RetryRefusedAlone, TRIED_TOGETHER),
+    Lack::always(Capability::RetryResetAlone, TRIED_TOGETHER),
+    Lack::always(Capability::RetryWithoutTimeout, TRIED_TOGETHER),
+    Lack::always(Capability::RetryTimeoutAlone, TRIED_TOGETHER),
+    Lack::always(Capability::RetryBackoff, "nginx tries the next server at once"),
+    Lack::always(
+        Capability::RetryBudget,
+        "nginx bounds the tries of a request (proxy_next_upstream_tries), and not their share of all",
+    ),
+    Lack::always(
+        Capability::BackupBesideHash,
+        "nginx refuses `backup` where `hash` or `random` chooses the server",
+    ),
+    Lack::until(
+        STICKY_SINCE,
+        Capability::BackupBesideSticky,
+        "nginx OSS before 1.29.6 keeps users by a hash of its cookie, and refuses `backup` beside `hash`",
+    ),
+    Lack::always(Capability::SlowStart, NO_SLOW_START),
     Lack::always(Capability::MaxEjection, "nginx may eject every backend but the last"),
     Lack::until(
         RESOLVE_SINCE,

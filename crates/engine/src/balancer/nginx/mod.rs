@@ -7,6 +7,7 @@ mod control;
 mod misfits;
 mod missing;
 mod operations;
+mod retries;
 mod routes;
 mod settings;
 mod sticky;
@@ -19,12 +20,11 @@ use model::catalog::Lack;
 use model::component::ExitStatus;
 use model::history::Setting;
 use model::timeline::{Deregister, Keeps};
-use model::topology::{
-    Backend, Balance, Limits, PassiveHealth, Pool, Retries, Route, Topology, UpstreamKeepalive,
-};
+use model::topology::{Backend, Balance, Limits, PassiveHealth, Pool, Route, Topology, UpstreamKeepalive};
 use model::version::Version;
 
 use self::missing::{MISSING, PASSIVE_ONLY};
+use self::retries::{next_upstream, next_upstream_at_layer4};
 use self::routes::{locations, split_clients};
 use super::layer4::{is_layer4, sets, silence};
 use super::{
@@ -235,18 +235,6 @@ fn algorithm(balance: Balance) -> String {
     .into()
 }
 
-fn next_upstream(retries: Retries) -> String {
-    match retries {
-        Retries::Off => "proxy_next_upstream off;".into(),
-        Retries::Default => String::new(),
-        Retries::On { tries } => {
-            format!(
-                "proxy_next_upstream error timeout http_502 http_503 http_504; proxy_next_upstream_tries {tries};"
-            )
-        }
-    }
-}
-
 fn server_parameters(topology: &Topology) -> String {
     let passive = match topology.passive_health {
         PassiveHealth::Off => Some("max_fails=0".to_owned()),
@@ -303,7 +291,7 @@ fn configuration(
             listener => site.listener.to_string(),
             tls => tls::values(topology, site),
             silence_ms => silence(topology).whole_millis(),
-            next_upstream => next_upstream_at_layer4(topology.retries),
+            next_upstream => next_upstream_at_layer4(&topology.retries),
             algorithm => algorithm(topology.balance),
             server_parameters => server_parameters(topology),
             set => &upstreams[0],
@@ -331,7 +319,7 @@ fn configuration(
         response_timeout_ms => topology.response_timeout.whole_millis(),
         keeps_upstreams => topology.upstream_keepalive == UpstreamKeepalive::On,
         shutdown_timeout => shutdown_timeout(topology),
-        next_upstream => next_upstream(topology.retries),
+        next_upstream => next_upstream(&topology.retries),
         sticky => topology.pools.iter().any(|pool| sticky(pool).is_some()),
         server_parameters => server_parameters(topology),
         locations => locations(topology),
@@ -340,28 +328,29 @@ fn configuration(
     templates.render(CONFIG, "nginx/nginx.conf", values)
 }
 
-fn next_upstream_at_layer4(retries: Retries) -> String {
-    match retries {
-        Retries::Off => "proxy_next_upstream off;".into(),
-        Retries::Default => String::new(),
-        Retries::On { tries } => format!("proxy_next_upstream on; proxy_next_upstream_tries {tries};"),
-    }
-}
-
 /// The servers of `pool` without `absent`. One at most: of each pool a deploy has one backend out at a time. nginx
-/// refuses an upstream without servers, so the only backend of a pool stands there as `down` when it is absent.
+/// refuses an upstream without servers, or with backups alone, so the only other backend of a pool stands there as `down` when it
+/// is absent.
 fn servers(pool: &Pool, absent: Option<&str>, site: &Site, down: impl Fn(&str) -> bool) -> Vec<Value> {
-    let server = |address: String, resolve: bool, down: bool| context! { address, resolve, down };
     if let Some(found) = site.discovered(pool) {
-        return vec![server(format!("{}:{}", found.name, found.port), true, false)];
+        let address = format!("{}:{}", found.name, found.port);
+        return vec![
+            context! { address, weight => None::<u32>, backup => false, resolve => true, down => false },
+        ];
     }
-    let alone = pool.backends.len() == 1;
-    pool.backends
-        .iter()
-        .map(|b| (b.id.as_str(), absent == Some(b.id.as_str())))
-        .filter(|(_, is_absent)| alone || !is_absent)
-        .map(|(id, is_absent)| server(site.address_of(id).to_string(), false, is_absent || down(id)))
-        .collect()
+    let is_absent = |backend: &Backend| absent == Some(backend.id.as_str());
+    let alone = pool.backends.iter().all(|backend| backend.backup || is_absent(backend));
+    let server = |backend: &Backend| {
+        context! {
+            address => site.address_of(&backend.id).to_string(),
+            weight => pool.is_weighted().then_some(backend.weight),
+            backup => backend.backup,
+            resolve => false,
+            down => is_absent(backend) || down(&backend.id),
+        }
+    };
+    let listed = |backend: &&Backend| !is_absent(backend) || (alone && !backend.backup);
+    pool.backends.iter().filter(listed).map(server).collect()
 }
 
 /// `web_without_web-1`: no pool is called so, as names have no underscores.

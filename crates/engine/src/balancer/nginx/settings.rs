@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use model::topology::HeaderMatch;
 
+use super::missing::NO_SLOW_START;
 use super::routes::condition;
 use super::syntax::{Directive, parse};
 use super::*;
@@ -36,6 +37,9 @@ fn settings(it: &Rendered<'_>) -> Vec<Setting> {
         ),
         setting("health_check", format!("none: {PASSIVE_ONLY}")),
         setting("limits", read.limits()),
+        setting("weight", read.servers(&["weight="], "weight=1")),
+        setting("backup", read.servers(&["backup"], "none")),
+        setting("slow_start", format!("none: {NO_SLOW_START}")),
     ];
     if layer4 {
         let listener = it.built_in("stream: all pools are one upstream; no route applies");

@@ -3,6 +3,7 @@
 
 use model::access_log::{Attempt, LogGap, Reason};
 use model::plan::Variant;
+use model::topology::Retries;
 use serde::Deserialize;
 
 use super::super::{LogError, LogLine, LogsRequests, Sign, Site, logged_id, wall_nanos};
@@ -36,8 +37,10 @@ const TIMED_OUT: Sign = Sign {
 };
 
 impl LogsRequests for Traefik {
-    fn gaps(&self, _variant: &Variant) -> Vec<LogGap> {
-        vec![LogGap::Resend]
+    /// Its `RetryAttempts` is 0 whatever the middleware did.
+    fn gaps(&self, variant: &Variant) -> Vec<LogGap> {
+        let retries = matches!(variant.topology.retries, Retries::On(_));
+        [LogGap::Resend].into_iter().chain(retries.then_some(LogGap::RetriesUntold)).collect()
     }
 
     fn read(&self, line: &str, site: &Site) -> Result<Option<LogLine>, LogError> {

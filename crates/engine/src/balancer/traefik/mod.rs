@@ -5,24 +5,27 @@
 mod access_log;
 mod control;
 mod misfits;
+mod missing;
 mod operations;
+mod retries;
 mod settings;
 
 use std::time::Duration;
 
 use minijinja::{Value, context};
-use model::catalog::{Capability, Lack};
+use model::catalog::Lack;
 use model::detection::{DetectionBound, Symptom};
 use model::history::Setting;
 use model::split::Split;
 use model::timeline::Keeps;
 use model::topology::{
-    Balance, HeaderMatch, HealthCheck, PassiveHealth, Pool, Retries, Route, Topology, UpstreamKeepalive,
+    Backend, Balance, HeaderMatch, HealthCheck, PassiveHealth, Pool, Route, Topology, UpstreamKeepalive,
 };
 use model::units::Span;
 use model::version::Version;
 use sha2::{Digest, Sha256};
 
+use self::missing::MISSING;
 use super::layer4::{is_layer4, sets};
 use super::probing::in_a_row;
 use super::{
@@ -51,40 +54,7 @@ static PROGRAM: Program = Program {
 
 impl Balancer for Traefik {
     fn missing(&self) -> &'static [Lack] {
-        const {
-            &[
-                Lack::always(
-                    Capability::SavedState,
-                    "Traefik saves no state: who is out is in its dynamic file",
-                ),
-                Lack::always(
-                    Capability::LeastConnections,
-                    "no strategy of Traefik's chooses the server with the fewest requests",
-                ),
-                Lack::always(
-                    Capability::ReloadDeregister,
-                    "Traefik takes new servers while it runs; there is no reload to show",
-                ),
-                Lack::always(
-                    Capability::LiveDeregisterAtLayer4,
-                    "only a request can see that Traefik serves a new version, and layer 4 reads none",
-                ),
-                Lack::always(Capability::InFlightView, "Traefik does not say what each server has in flight"),
-                Lack::always(
-                    Capability::Panic,
-                    "Traefik has no panic threshold: without a server that is up it answers 503",
-                ),
-                Lack::always(
-                    Capability::BackendLimit,
-                    "Traefik's inFlightReq counts the requests of a router, not those of a server",
-                ),
-                Lack::always(
-                    Capability::DnsDiscovery,
-                    "Traefik has no provider that resolves a name: its servers stand in its file, or come from an orchestrator",
-                ),
-                Lack::always(Capability::MaxEjection, "Traefik may hold every server to be down"),
-            ]
-        }
+        MISSING
     }
 
     fn program(&self) -> &'static Program {
@@ -188,10 +158,7 @@ fn version(
         strategy => strategy(topology.balance),
         response_timeout => duration(topology.response_timeout),
         keeps_upstreams => topology.upstream_keepalive == UpstreamKeepalive::On,
-        retries => match topology.retries {
-            Retries::Off | Retries::Default => 0,
-            Retries::On { tries } => tries,
-        },
+        retries => retries::retries(&topology.retries),
         health_check => topology.health_check.as_ref().map(health_check),
         passive_health => match topology.passive_health {
             PassiveHealth::Off | PassiveHealth::Default => None,
@@ -220,10 +187,14 @@ fn health_check(check: &HealthCheck) -> Value {
 }
 
 fn pool(topology: &Topology, pool: &Pool, site: &Site, rotation: &Rotation) -> Value {
-    let serving = pool.backends.iter().filter(|backend| rotation.of(&backend.id) == Standing::In);
+    let serving = || pool.backends.iter().filter(|backend| rotation.of(&backend.id) == Standing::In);
+    let address = |backend: &Backend| site.address_of(&backend.id).to_string();
+    let weight = |backend: &Backend| pool.is_weighted().then_some(backend.weight);
+    let server = |backend: &Backend| context! { address => address(backend), weight => weight(backend) };
     context! {
         name => &pool.name,
-        addresses => serving.map(|backend| site.address_of(&backend.id).to_string()).collect::<Vec<_>>(),
+        servers => serving().map(server).collect::<Vec<_>>(),
+        addresses => serving().map(address).collect::<Vec<_>>(),
         sticky => topology.sticky_cookie(&pool.name),
     }
 }

@@ -36,10 +36,16 @@ fn settings(it: &Rendered<'_>) -> Vec<Setting> {
             "{said}; with probes, the next that succeeds brings the server back: `for` has no equivalent"
         ),
     };
+    let balancers =
+        values(&layer["services"]).filter_map(|it| it.pointer("/loadBalancer/servers")?.as_array());
+    let servers: Vec<&Value> = balancers.flatten().collect();
     let mut settings = vec![
         it.source(),
         setting("workers", format!("GOMAXPROCS={}: they share the servers' state", topology.workers)),
         setting("health_check", probes),
+        setting("weight", said(servers.into_iter(), "/weight", "1")),
+        setting("backup", read(&layer["services"], "/failover", "none")),
+        setting("slow_start", default("Traefik", "its part at once")),
     ];
     if is_layer4(topology) {
         settings.push(setting(

@@ -123,6 +123,10 @@ impl Fleet for Scripted {
     async fn healthy(&self, _backend: &str) -> bool {
         !self.never_healthy
     }
+    fn starts_slowly(&self) -> Duration {
+        Duration::ZERO
+    }
+
     fn keeps_users(&self, _pool: &str) -> bool {
         self.sticky
     }
@@ -154,6 +158,8 @@ fn pool(serving: usize, spares: usize) -> Pool {
         .map(|n| Backend {
             id: format!("web-{n}"),
             spare: n > serving,
+            weight: 1,
+            backup: false,
             boot: Span::default(),
             latency: fixed,
             at_once: None,
@@ -324,6 +330,18 @@ async fn a_new_generation_without_its_share_is_reported_and_the_deploy_goes_on()
     let names = fleet.names();
     assert_eq!(names.iter().filter(|name| *name == "Unconfirmed").count(), 1);
     assert_eq!(names.last().map(String::as_str), Some("DeployFinished"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_generation_needs_the_share_that_its_weight_says_and_a_backup_none() {
+    let mut pool = pool(3, 0);
+    pool.backends[1].weight = 9;
+    pool.backends[2].backup = true;
+    // Each gets a third.
+    let fleet = fleet(&pool);
+    deploy(&fleet, "rollout", &wanted(Drain::Off), &pool).await.unwrap();
+    let of = |kind: &str| fleet.names().iter().filter(|name| *name == kind).count();
+    assert_eq!((of("Confirmed"), of("Unconfirmed"), of("Replaced")), (1, 1, 3));
 }
 
 #[tokio::test(start_paused = true)]

@@ -150,6 +150,10 @@ impl Fleet for TargetFleet<'_> {
         matches!(ready, Ok(Some(true) | None))
     }
 
+    fn starts_slowly(&self) -> Duration {
+        Duration::ZERO
+    }
+
     fn keeps_users(&self, _: &str) -> bool {
         false
     }

@@ -1,4 +1,4 @@
-//! The keys of `topology` about what a balancer does by itself: it tries again, ejects, and refuses.
+//! The keys of `topology` about what a balancer does by itself: it ejects, and refuses.
 
 use std::rc::Rc;
 
@@ -8,23 +8,8 @@ use crate::scenario::form::{Form, number, quantity, share};
 use crate::scenario::limits::IN_A_ROW;
 use crate::scenario::reader::Item;
 use crate::scenario::section::{Read, Section};
-use crate::topology::{BackendLimit, Limits, PassiveHealth, Retries, Threshold, Topology};
+use crate::topology::{BackendLimit, Limits, PassiveHealth, Threshold, Topology};
 use crate::units::Span;
-
-pub(super) fn retries<'s>() -> Form<'s, Retries> {
-    let tries = |retries: &Retries| match retries {
-        Retries::On { tries } => Some(*tries),
-        Retries::Off | Retries::Default => None,
-    };
-    Section::new("retries", "How the balancer sends failed requests again.", 2)
-        .key("tries", number(2..=10), |it| it)
-        .about("How often a request is tried, the first time included.")
-        .required()
-        .on_a_line()
-        .whole()
-        .map(|tries| Retries::On { tries }, tries)
-        .or_words([("off", Retries::Off), ("default", Retries::Default)], "a map such as `{ tries: 2 }`")
-}
 
 pub(super) fn passive_health<'s>() -> Form<'s, PassiveHealth> {
     let words = [("off", PassiveHealth::Off), ("default", PassiveHealth::Default)];

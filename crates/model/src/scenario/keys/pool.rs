@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::service;
+use super::{service, shares};
 use crate::discovery::Discovery;
 use crate::scenario::form::{Form, either, list, named, number, path, quantity, share, words};
 use crate::scenario::limits;
@@ -147,12 +147,12 @@ fn discovery<'s>() -> Form<'s, Discovery> {
         .whole()
 }
 
-/// A spare with the settings of the pool's first backend, called by the next number that no backend of `taken` has.
+/// A spare with the settings of the pool's first backend that is no backup, called by the next number that no backend of `taken` has.
 pub(crate) fn next_spare(pool: &Pool, taken: &[String]) -> Option<Backend> {
-    let like = pool.backends.first()?;
+    let like = pool.backends.iter().find(|it| !it.backup).or(pool.backends.first())?;
     let mut names = (pool.backends.len() + 1..).map(|n| format!("{}-{n}", pool.name));
     let id = names.find(|name| !taken.contains(name))?;
-    Some(Backend { id, spare: true, ..like.clone() })
+    Some(Backend { id, spare: true, backup: false, ..like.clone() })
 }
 
 fn counted(pool: &str, backends: u64, common: &Backend) -> Vec<Backend> {
@@ -186,7 +186,8 @@ fn backend<'s>(common: Backend) -> Form<'s, Backend> {
         .each_unless("what the pool says")
         .following("slower", |it| slower(it.latency), |it| &mut it.latency)
         .about("Multiplies this backend's service times.")
-        .default_is("1x");
+        .default_is("1x")
+        .include(shares::of_backend(common.clone()), |it| it);
     let backend = section.whole().or_harmless(common);
     backend.remarked(spare)
 }
@@ -197,7 +198,10 @@ fn spare(backend: &Backend) -> Option<String> {
 
 /// The backends of a service of the user's, which has none of the keys of rig's own.
 fn bare_names(pool: &Pool) -> Written {
-    let bare = |it: &Backend| spare(it).map_or_else(|| Written::Plain("{}".into()), Written::Remark);
+    let bare = |it: &Backend| match spare(it) {
+        Some(remark) => Written::Remark(remark),
+        None => shares::of_backend(default_backend()).on_a_line().write(it),
+    };
     Written::map(pool.backends.iter().map(|backend| (backend.id.as_str(), bare(backend))))
 }
 
@@ -226,6 +230,8 @@ fn default_backend() -> Backend {
     Backend {
         id: String::new(),
         spare: false,
+        weight: 1,
+        backup: false,
         boot: Span::default(),
         latency: Latency::default(),
         at_once: None,

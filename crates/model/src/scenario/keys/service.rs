@@ -157,7 +157,8 @@ pub(super) fn of_pool<N: Clone>(read: &Read<'_, N>, service: OwnService) -> Opti
     }
     let backends = read.given("backends").filter(|backends| backends.is_map());
     for item in backends.iter().flat_map(|backends| backends.named(BACKENDS).unwrap_or_default()) {
-        if item.is_map() && !item.is_empty_map() {
+        let mut of_rig = OF_RIG.iter().chain(&["slower"]);
+        if of_rig.any(|key| item.below(key).is_some()) {
             let message = format!("`{}` differs in what only rig's own backends can do", item.name);
             found.add(Problem::new(message, item.key()).help(format!("write `{}: {{}}`", item.name)));
         }

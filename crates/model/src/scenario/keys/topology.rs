@@ -2,9 +2,11 @@
 
 use std::rc::Rc;
 
-use super::policies::{check_ejection, limits, passive_health, retries, threshold};
+use super::policies::{check_ejection, limits, passive_health, threshold};
 use super::pool::pools;
+use super::retries::{check_retries, retries};
 use super::routes::routes;
+use super::shares::{check_shares, check_slow_start, slow_start};
 use super::users::check_balance;
 use crate::catalog::Capability;
 use crate::scenario::capabilities::Balancers;
@@ -33,6 +35,7 @@ pub(crate) fn nothing() -> Topology {
         panic: Threshold::default(),
         max_ejection: Threshold::default(),
         limits: Limits::default(),
+        slow_start: None,
         upstream_keepalive: UpstreamKeepalive::default(),
         client_keepalive: Some(Span::millis(75_000)),
         response_timeout: Span::default(),
@@ -61,6 +64,8 @@ fn unknown() -> Backend {
     Backend {
         id: String::new(),
         spare: false,
+        weight: 1,
+        backup: false,
         boot: Span::millis(0),
         latency: Latency::default(),
         at_once: None,
@@ -75,7 +80,7 @@ pub(crate) fn topology<'s>(balancers: Balancers<'s>) -> Form<'s, Topology> {
     let balancers = Rc::new(balancers);
     let them = || Rc::clone(&balancers);
     let (listening, choosing, panicking, ejecting) = (them(), them(), them(), them());
-    let (limiting, all) = (them(), them());
+    let (limiting, starting, all) = (them(), them(), them());
     let section = Section::new(
         "topology",
         "What stands in a cell: pools of backends, routes, and one balancer.",
@@ -161,6 +166,11 @@ pub(crate) fn topology<'s>(balancers: Balancers<'s>) -> Form<'s, Topology> {
              balancer does if it is not told anything: Envoy's circuit breakers open at 1024 \
              connections, pending requests or requests of a pool, the others have no limit.",
     )
+    .key("slow_start", slow_start(starting), |it| &mut it.slow_start)
+    .about(
+        "Over how long a backend that comes back is given more and more requests, until it has its part. `off` is what \
+             every balancer does if it is not told anything.",
+    )
     .key(
         "upstream_keepalive",
         words([("on", UpstreamKeepalive::On), ("default", UpstreamKeepalive::Default)]),
@@ -199,6 +209,9 @@ pub(crate) fn topology<'s>(balancers: Balancers<'s>) -> Form<'s, Topology> {
         move |mut read| {
             check_health(&mut read);
             check_ejection(&read, &all);
+            check_retries(&read, &all);
+            check_shares(&read, &all);
+            check_slow_start(&read, &all);
             check_balance(read.given("balance"), &read.value, &all);
             check_discovery(&read, &all);
             Some(read.value)

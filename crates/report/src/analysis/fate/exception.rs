@@ -43,14 +43,15 @@ pub enum Exception {
     SentAgain,
 }
 
-/// Whether a balancer that is known to do so sent it again without logging that: always to the backend that the log names, and
-/// not before the attempt before it had broken off.
+/// Whether a balancer that is known to do so sent it again without logging that: always to the backend that the log names, if it
+/// tells of one attempt, and not before the attempt before it had broken off.
 pub(super) fn sent_again(executions: &[&Execution], logged: &[&Logged], evidence: &Evidence) -> bool {
     let named =
         logged.iter().flat_map(|line| &line.attempts).filter_map(|it| it.backend.as_deref()).next_back();
+    let several = logged.iter().any(|line| line.attempts.len() > 1);
     let last = executions.iter().map(|it| it.received).max();
     let broke_off = |it: &&&Execution| it.finished.is_none() || Some(it.received) == last;
     evidence.gaps.contains(&LogGap::Resend)
-        && executions.iter().all(|it| Some(it.by.backend.as_str()) == named)
+        && (several || executions.iter().all(|it| Some(it.by.backend.as_str()) == named))
         && executions.iter().filter(|it| !broke_off(it)).count() == 0
 }

@@ -37,4 +37,5 @@ pub use limits::FILE as LONGEST_FILE;
 pub use problem::{Place, Problem, Problems};
 pub use schema::{reference, schema};
 pub use set::{Set, SetError};
-pub(crate) use suggest::{listed, suggestion};
+pub(crate) use suggest::listed;
+pub use suggest::suggestion;

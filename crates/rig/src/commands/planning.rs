@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use engine::balancer::Templates;
 use model::plan::Plan;
-use model::scenario::{Choice, LONGEST_FILE, Problems, Scenario, Set};
+use model::scenario::{Choice, LONGEST_FILE, Problems, Scenario, Set, suggestion};
 
 use crate::bundled;
 use crate::exit::{Failure, LaidOut, wants_colour};
@@ -86,10 +86,10 @@ fn text(path: &Path) -> Result<(String, String), Failure> {
         (Err(error), None) => {
             let unread = anyhow::anyhow!("the scenario {} can't be read: {error}", path.display());
             let failure = Failure::usage(unread);
-            let is_a_name = path.components().count() == 1 && path.extension().is_none();
-            return Err(match is_a_name {
-                true => failure.help("`rig list` shows the names of the bundled scenarios"),
-                false => failure,
+            let name = path.to_str().filter(|name| !name.contains(['/', '.']));
+            return Err(match name {
+                Some(name) => failure.help(suggestion(name, bundled::all().iter().map(|(name, _)| *name))),
+                None => failure,
             });
         }
     };

@@ -33,6 +33,8 @@ fn every_broken_scenario_exits_2_with_a_located_message_and_leaves_nothing() {
 fn a_file_that_is_missing_or_no_text_exits_2() {
     let rig = RIG.idle();
     rig.command(["run", "nowhere.yaml"]).exits(2).complains("nowhere.yaml");
+    rig.command(["run", "drian"]).exits(2).complains("did you mean `drain`?");
+    rig.command(["run", "xyzzy"]).exits(2).complains("known here: `canary`, `defaults`, ");
     rig.write("binary.yaml", [0xff, 0xfe, 0x00]);
     rig.command(["validate", "binary.yaml"]).exits(2).complains("binary.yaml");
 }

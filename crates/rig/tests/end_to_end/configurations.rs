@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use model::identity::BalancerName;
-use testing::{Caddy, Envoy, Haproxy, Nginx, Sandbox, Traefik, program};
+use testing::{BalancerKind, Caddy, Envoy, Haproxy, Nginx, Sandbox, Traefik, program};
 
 use crate::RIG;
 

@@ -27,8 +27,8 @@ for service in web1 web2; do
     fi
     compose up --detach --no-deps --force-recreate "$service"
     if [ "$1" = careful ]; then
-        # Two checks later HAProxy knows that the old one has gone.
-        sleep 1
+        # Three checks later HAProxy knows that the old one has gone.
+        sleep 2
         for _ in {1..120}; do
             if [[ "$(status "$service")" == *L7OK* ]]; then break; fi
             sleep 0.5

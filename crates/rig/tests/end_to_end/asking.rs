@@ -24,7 +24,7 @@ fn bundled_scenarios_can_be_had_by_name_where_there_is_no_checkout() {
     assert!(names.iter().any(|name| name == "drain"), "{names:?}");
     let valid = rig.command(["validate"]).args(&names).exits(0);
     assert_eq!(valid.out.lines().count(), names.len(), "{valid}");
-    rig.command(["validate", "drian"]).exits(2).complains("rig list");
+    rig.command(["validate", "drian"]).exits(2).complains("did you mean `drain`?");
 }
 
 #[test]

@@ -89,7 +89,7 @@ fn a_balancer_tries_again_what_it_is_told_to_and_nothing_else() {
     for balancer in [Nginx, Haproxy, Envoy, Traefik] {
         let cell = run.cell(balancer, "status");
         books_balance(cell);
-        assert_eq!(cell.counts.dropped, 0, "{run}");
+        assert_eq!(cell.counts.dropped, 0, "{balancer}: {run}");
         assert!(cell.books.duplicates > 0, "{balancer}: what web-1 failed went to web-2");
     }
     for balancer in [Nginx, Envoy] {

@@ -24,7 +24,7 @@ impl LogsRequests for Haproxy {
         vec![LogGap::SilentClose]
     }
 
-    /// With several threads, one that does not get at standard output soon enough gives its line up.
+    /// "DroppedLogs" (management guide, `show info`).
     fn unwritten(&self) -> Option<UnwrittenQuery> {
         let read = |info: &str| {
             info.lines().find_map(|line| line.strip_prefix("DroppedLogs: ")?.trim().parse().ok())

@@ -116,7 +116,7 @@ fn mean(counts: &[u64]) -> Option<f64> {
 
 /// How unevenly the requests were spread: the peak-to-average ratio, those of the busiest backend over the mean of its
 /// pool, of the pool where that is greatest; of weighted backends, those per weight. Backups are meant to get none. `None`:
-/// nobody received any.
+/// none of them received any.
 pub fn imbalance(variant: &Variant, loads: &BTreeMap<String, BackendLoad>) -> Option<f64> {
     let of_pool = |pool: &model::topology::Pool| {
         let regular = pool.backends.iter().filter(|backend| !backend.backup);

@@ -76,7 +76,7 @@ pub struct CellSummary {
     /// What the balancer gave each backend, and what that had in hand.
     #[serde(default)]
     pub load: BTreeMap<String, BackendLoad>,
-    /// How unevenly the requests were spread: 1 is perfectly even; `None`: nobody received any.
+    /// How unevenly the requests were spread: 1 is perfectly even; `None`: no backend received any.
     #[serde(default)]
     pub imbalance: Option<f64>,
     /// Who made the requests, and what backends remembered of them; `None`: the load has no users.

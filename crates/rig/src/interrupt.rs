@@ -2,7 +2,7 @@
 
 use std::io::{Write, stdin};
 
-use engine::runtime::process::kill_children;
+use engine::host::kill_children;
 use rustix::process::Signal;
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use tokio::signal::unix::{SignalKind, signal};

@@ -13,4 +13,5 @@ pub(crate) mod processes;
 mod signal;
 
 pub use error::HostError;
+pub use processes::kill_children;
 pub use signal::Signal;

@@ -1,9 +1,12 @@
 //! Local processes: signals to them, and what /proc says of them (proc(5)).
 
+use std::collections::BTreeSet;
 use std::io;
+use std::sync::{Mutex, PoisonError};
 
 use rustix::param::clock_ticks_per_second;
 use rustix::process::{Pid, Signal as Number, kill_process, kill_process_group};
+use tokio::process::{Child, Command};
 
 use super::Signal;
 
@@ -68,15 +71,46 @@ pub(crate) fn group_cpu_seconds(group: u32) -> io::Result<f64> {
     Ok(ticks as f64 / clock_ticks_per_second() as f64)
 }
 
-/// The processes whose parent is `parent`, but for those whose command line has `spared`.
-pub(crate) fn children_of(parent: u32, spared: &str) -> Vec<u32> {
+/// What [`kill_children`] spares, by process id.
+static SPARED: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+
+/// A process that [`kill_children`] spares, for it stands in for rig when rig has died.
+pub(crate) struct Spared(Child);
+
+impl Spared {
+    pub(crate) fn spawn(command: &mut Command) -> io::Result<Spared> {
+        // Held until it is known: else it could be killed between its start and its entry.
+        let mut spared = SPARED.lock().unwrap_or_else(PoisonError::into_inner);
+        let child = command.spawn()?;
+        spared.extend(child.id());
+        Ok(Spared(child))
+    }
+
+    /// Ends it, and collects its exit.
+    pub(crate) async fn end(mut self) {
+        let pid = self.0.id();
+        // One that is gone already can't be ended, and needn't be.
+        let _ = self.0.kill().await;
+        // Another process may get its number.
+        SPARED.lock().unwrap_or_else(PoisonError::into_inner).retain(|&spared| Some(spared) != pid);
+    }
+}
+
+/// Kills every process that this one has launched, and its group, without waiting: for an end that must not hang. What
+/// is [`Spared`] outlives rig.
+pub fn kill_children() {
+    let spared = SPARED.lock().unwrap_or_else(PoisonError::into_inner);
+    for child in children_of(std::process::id()).into_iter().filter(|child| !spared.contains(child)) {
+        send_group(child, Signal::Kill);
+    }
+}
+
+fn children_of(parent: u32) -> Vec<u32> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     let is_child = |pid: &u32| {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        let words = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        let spared = words.split(|byte| *byte == 0).any(|word| word == spared.as_bytes());
-        parent_in(&stat) == Some(parent) && !spared
+        std::fs::read_to_string(format!("/proc/{pid}/stat"))
+            .is_ok_and(|stat| parent_in(&stat) == Some(parent))
     };
     pids.filter(is_child).collect()
 }
@@ -108,11 +142,9 @@ mod tests {
     }
 
     #[test]
-    fn children_are_found_by_their_parent_and_spared_by_a_word() {
+    fn children_are_found_by_their_parent() {
         let mut child = std::process::Command::new("sleep").arg("61").spawn().unwrap();
-        let found = |spared| children_of(std::process::id(), spared).contains(&child.id());
-        assert!(found("reap"));
-        assert!(!found("61"));
+        assert!(children_of(std::process::id()).contains(&child.id()));
         child.kill().unwrap();
         child.wait().unwrap();
     }

@@ -25,9 +25,7 @@ use super::{CpuUse, Handle, Launch, Pod, PodOrder, Process, Reach, Runs, Runtime
 use crate::host::leases::Leases;
 use crate::host::limits::ProcessLimits;
 use crate::host::orphans::{self, Launched, MARK};
-use crate::host::processes::{
-    children_of, go_on, go_on_group, group_cpu_seconds, send, send_group, stop, stop_group,
-};
+use crate::host::processes::{go_on, go_on_group, group_cpu_seconds, send, send_group, stop, stop_group};
 use crate::host::{HostError, Signal};
 use crate::program::{ProgramVersion, STDERR_FILE, STDOUT_FILE, installed};
 
@@ -338,14 +336,6 @@ impl Drop for ProcessRuntime {
                 child.sweep();
             }
         }
-    }
-}
-
-/// Kills every process that this one has launched, and its group, without waiting: for an end that must not hang. What
-/// stands in for the reaper is spared, for it outlives rig.
-pub fn kill_children() {
-    for child in children_of(std::process::id(), "reap") {
-        send_group(child, Signal::Kill);
     }
 }
 

@@ -4,13 +4,14 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
 use super::endpoint::Endpoint;
 use super::error::DockerError;
+use crate::host::processes::Spared;
 
 /// A process of this machine that removes everything of the run, the reaper included, if rig dies.
-pub(super) struct Guard(Child);
+pub(super) struct Guard(Spared);
 
 impl Guard {
     /// Starts it. In a process group of its own, so that what ends rig from its terminal doesn't end it.
@@ -18,16 +19,15 @@ impl Guard {
         let mut command = Command::new(executable);
         command.args(["agent", "reap", "--whole", "--run", run]).env("DOCKER_HOST", &endpoint.url);
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
-        let child = command.spawn().map_err(|error| DockerError::Refused {
+        let spared = Spared::spawn(&mut command).map_err(|error| DockerError::Refused {
             doing: "be guarded until its reaper runs".into(),
             reason: format!("{} can't be executed: {error}", executable.display()),
         })?;
-        Ok(Guard(child))
+        Ok(Guard(spared))
     }
 
     /// Ends it: the reaper runs.
-    pub(super) async fn relieve(mut self) {
-        // One that is gone already can't be ended, and needn't be.
-        let _ = self.0.kill().await;
+    pub(super) async fn relieve(self) {
+        self.0.end().await;
     }
 }

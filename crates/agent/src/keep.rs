@@ -3,6 +3,7 @@
 //! way, and then stops the whole process group.
 
 use std::io::Read;
+use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -15,14 +16,19 @@ const GRACE: Duration = Duration::from_secs(3);
 /// The polling interval. SIGTERM is sent again each time: a process that was reading its configuration may have missed it.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Waits for the end of `input`, and ends the process group `group` unless its controller has done so.
-pub fn keep(group: u32, mut input: impl Read) {
+/// Waits for the end of `input`, ends the process group `group`, and removes what that `leaves` behind, unless its controller
+/// has done so.
+pub fn keep(group: u32, leaves: &[PathBuf], mut input: impl Read) {
     let mut said = String::new();
     // An input that can't be read has ended as well.
     let _ = input.read_to_string(&mut said);
     let Some(group) = i32::try_from(group).ok().and_then(Pid::from_raw) else { return };
     if said.trim() != DONE {
         end(group);
+        for file in leaves {
+            // It may not have got so far as to make it.
+            let _ = std::fs::remove_file(file);
+        }
     }
 }
 
@@ -51,12 +57,16 @@ mod tests {
         let mut child = Command::new("sleep").arg("60").process_group(0).spawn().unwrap();
         let pid = Pid::from_child(&child);
         rustix::process::kill_process(pid, Signal::STOP).unwrap();
-        keep(child.id(), DONE.as_bytes());
+        keep(child.id(), &[], DONE.as_bytes());
         assert_eq!(child.try_wait().unwrap(), None);
         let group = child.id();
-        let keeper = std::thread::spawn(move || keep(group, std::io::empty()));
+        let directory = tempfile::tempdir().unwrap();
+        let left = directory.path().join("left");
+        std::fs::write(&left, "").unwrap();
+        let keeper = std::thread::spawn(move || keep(group, &[left], std::io::empty()));
         // A process is gone only after it was collected.
         assert_eq!(child.wait().unwrap().signal(), Some(Signal::TERM.as_raw()));
         keeper.join().unwrap();
+        assert!(!directory.path().join("left").exists());
     }
 }

@@ -82,7 +82,11 @@ async fn run_users(identity: Identity, connections: u32) -> (harness::Run, Seen)
     assert_eq!((run.report.recorded, run.kinds()), (600, BTreeMap::from([(OutcomeKind::Ok, 600)])));
     let sessions =
         |state| run.records.iter().filter(move |r| r.session.as_ref().is_some_and(|s| s.state == state));
-    assert_eq!(sessions(SessionState::New).count(), 12, "one beginning for each user");
+    // One beginning for each user, and one for each request that went out before the first answer: on a busy machine several.
+    let begins: BTreeSet<_> = sessions(SessionState::New).map(|record| record.user).collect();
+    assert_eq!(begins.len(), 12);
+    let first_answer = |user| run.records.iter().filter(|r| r.user == user).map(|r| r.end).min();
+    assert!(sessions(SessionState::New).all(|record| Some(record.released) <= first_answer(record.user)));
     assert!(run.records[..12].iter().enumerate().all(|(n, record)| record.user == Some(n as u32)));
     let kept = sessions(SessionState::Kept).filter_map(|record| record.session.as_ref());
     assert!(kept.clone().count() > 0 && kept.clone().all(|kept| kept.count.is_some_and(|n| n > kept.seen)));

@@ -161,6 +161,10 @@ pub enum Capability {
     DnsDiscovery,
     /// Saves the state of its servers, and loads it again at a reload.
     SavedState,
+    /// Hands its listening sockets over to a second process of itself.
+    Takeover,
+    /// Lets a second process of itself bind its address, and ends when that is told.
+    Rebind,
 }
 
 impl Capability {

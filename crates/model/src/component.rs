@@ -8,13 +8,15 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::identity::Incarnation;
 
-/// A part of a cell. Written `balancer`, `balancer worker`, `generator`, `dns_server`, `rig`, or as an incarnation: `web-1/2`.
+/// A part of a cell. Written `balancer`, `balancer worker`, `old balancer`, `generator`, `dns_server`, `rig`, or as an incarnation: `web-1/2`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Component {
     /// The balancer.
     Balancer,
     /// A worker of the balancer, which has no process of its own in rig's view.
     Worker,
+    /// A process of the balancer that served before the one that does.
+    Predecessor,
     /// What sends the load.
     Generator,
     /// The DNS server by which the balancer finds backends. No backend is called so, as names have no underscores.
@@ -28,9 +30,10 @@ pub enum Component {
 }
 
 /// The components that are there once, with their names.
-const NAMED: [(&str, Component); 5] = [
+const NAMED: [(&str, Component); 6] = [
     ("balancer", Component::Balancer),
     ("balancer worker", Component::Worker),
+    ("old balancer", Component::Predecessor),
     ("generator", Component::Generator),
     ("dns_server", Component::DnsServer),
     ("rig", Component::Rig),

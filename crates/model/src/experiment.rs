@@ -5,8 +5,8 @@ use crate::plan::{SavedPlan, Variant};
 use crate::sessions::JwtKeys;
 use crate::target::Target;
 use crate::timeline::{
-    Action, Batch, Deploy, Deregister, Drain, Entry, Fault, FaultKind, Keeps, Leaving, Strategy, Termination,
-    ToldAfter, Until, When,
+    Action, Batch, Deploy, Deregister, Drain, Entry, Fault, FaultKind, Keeps, Leaving, ReloadProcess,
+    Strategy, Termination, ToldAfter, Until, When,
 };
 use crate::tls::Tls;
 use crate::topology::{Backend, Latency, Layer, Pool, Topology};
@@ -225,7 +225,12 @@ fn happening(variant: &Variant, entry: &Entry) -> Option<String> {
                 1 => String::new(),
                 times => format!(" {times} times, every {}", time(it.every)),
             };
-            format!("the balancer is reloaded{forgets}{often}")
+            let by = match it.process {
+                ReloadProcess::Kept => "",
+                ReloadProcess::Takeover => " by a new process that takes its sockets over",
+                ReloadProcess::Rebind => " by a new process that binds its address",
+            };
+            format!("the balancer is reloaded{by}{forgets}{often}")
         }
         Action::Roll(_) => {
             let command = variant.target.as_ref().and_then(|target| target.commands.roll.as_ref())?;

@@ -12,7 +12,7 @@ use crate::identity::{BalancerName, CellId};
 use crate::prose::Prose;
 use crate::target::Target;
 use crate::timeline::{
-    Action, Addition, Deploy, Entry, Fault, FaultKind, Keeps, Reload, Removal, SplitChange,
+    Action, Addition, Deploy, Entry, Fault, FaultKind, Keeps, Reload, ReloadProcess, Removal, SplitChange,
 };
 use crate::topology::{Pool, Topology};
 use crate::traffic::Traffic;
@@ -63,6 +63,8 @@ pub enum Need {
     Command,
     /// Backends that are containers of an image of the user's.
     Image,
+    /// A second process of the balancer beside the first.
+    SecondBalancer,
 }
 
 impl Need {
@@ -73,6 +75,7 @@ impl Need {
             Need::SourceAddresses => "identity: source_address",
             Need::Command => "command",
             Need::Image => "image",
+            Need::SecondBalancer => "reload: process",
         }
     }
 }
@@ -210,6 +213,11 @@ impl Variant {
         self.reloads().any(|reload| reload.keeps == Keeps::State)
     }
 
+    /// Which process serves after its reloads, which validation has all of one kind.
+    pub fn succession(&self) -> ReloadProcess {
+        self.reloads().map(|reload| reload.process).next().unwrap_or_default()
+    }
+
     /// The pool that `action` replaces, or whose backend it removes or adds; `None`: it does neither.
     pub fn rolled_out(&self, action: &Action) -> Option<&Pool> {
         match action {
@@ -232,7 +240,9 @@ impl Variant {
             None => Need::Command,
             Some(_) => Need::Image,
         });
-        faults.chain(self.traffic.has_sources().then_some(Need::SourceAddresses)).chain(services).collect()
+        let sources = self.traffic.has_sources().then_some(Need::SourceAddresses);
+        let second = (self.succession() != ReloadProcess::Kept).then_some(Need::SecondBalancer);
+        faults.chain(sources).chain(services).chain(second).collect()
     }
 
     /// The faults of its timeline.

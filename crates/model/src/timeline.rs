@@ -154,6 +154,23 @@ pub struct Reload {
     /// What of the backends' standing it keeps.
     #[serde(default)]
     pub keeps: Keeps,
+    /// Which process serves after it.
+    #[serde(default)]
+    pub process: ReloadProcess,
+}
+
+/// Which process of the balancer serves after a reload.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReloadProcess {
+    /// The same.
+    #[default]
+    Kept,
+    /// A second one, which is given the listening sockets of the first: HAProxy's `-x` with `-sf`, Envoy's hot restart.
+    Takeover,
+    /// A second one, which binds the listener's address beside the first: HAProxy's `-sf` alone. What waits in the queue of
+    /// the first one's socket may be lost.
+    Rebind,
 }
 
 /// What a reload keeps of what the balancer was told while it ran.

@@ -10,7 +10,7 @@ use model::detection::{DetectionBound, Symptom};
 use model::history::Setting;
 use model::operations::{Operations, Whereabouts};
 use model::plan::Variant;
-use model::timeline::Keeps;
+use model::timeline::{Keeps, ReloadProcess};
 use model::topology::{HealthCheck, Route, Topology};
 
 use super::{
@@ -49,7 +49,7 @@ pub trait Splits: Sync {
 /// Reads its configuration again while it runs.
 pub trait Reloads: Sync {
     /// What makes it do so for the `nth` time after its start, with what the reload `keeps` of `rotation`, until the new one
-    /// serves. Envoy's hot restart and HAProxy's `-sf` aren't here: each needs a second process at once.
+    /// serves.
     fn reload(
         &self,
         topology: &Topology,
@@ -59,6 +59,32 @@ pub trait Reloads: Sync {
         nth: u32,
         templates: &Templates,
     ) -> Result<Vec<Step>, RenderError>;
+}
+
+/// Is replaced by a second process of itself while it serves.
+pub trait Succeeded: Sync {
+    /// What starts the `nth` successor of its first process, until that serves.
+    fn succeed(
+        &self,
+        topology: &Topology,
+        site: &Site,
+        rotation: &Rotation,
+        succession: &Succession,
+        templates: &Templates,
+    ) -> Result<Vec<Step>, RenderError>;
+}
+
+/// One change from a process of a balancer to the next.
+#[derive(Clone, Copy, Debug)]
+pub struct Succession {
+    /// What the successor has of the rotation.
+    pub keeps: Keeps,
+    /// How it gets at the listener's address.
+    pub process: ReloadProcess,
+    /// Which successor of the first process it is, from 1.
+    pub nth: u32,
+    /// The process id of the one that serves.
+    pub serving: u32,
 }
 
 /// Probes its backends by itself.
@@ -169,6 +195,8 @@ pub(super) fn missing(balancer: &'static dyn Balancer) -> impl Iterator<Item = L
         ),
         (balancer.reloads().is_none(), Capability::ForgetfulReload, "rig can't reload it"),
         (balancer.reloads().is_none(), Capability::SavedState, "rig can't reload it"),
+        (balancer.succeeded().is_none(), Capability::Takeover, "rig can't start a second process of it"),
+        (balancer.succeeded().is_none(), Capability::Rebind, "rig can't start a second process of it"),
         (balancer.probes().is_none(), Capability::ActiveHealthChecks, "it does not probe its backends"),
         (!balancer.has_view(), Capability::InFlightView, "it does not say what each backend has in flight"),
     ];
@@ -219,6 +247,8 @@ mod tests {
             Capability::ActiveHealthChecks,
             Capability::InFlightView,
             Capability::ForgetfulReload,
+            Capability::Takeover,
+            Capability::Rebind,
         ] {
             assert!(missing.contains(&capability), "{capability:?}");
         }

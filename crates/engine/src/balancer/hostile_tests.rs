@@ -21,6 +21,7 @@ fn site() -> Site {
         connections: 100,
         workers: 1,
         saves_state: false,
+        succession: Default::default(),
         as_root: false,
     }
 }

@@ -21,6 +21,7 @@ mod templates;
 mod tls;
 mod traefik;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use model::access_log::{Attempt, Reason};
@@ -38,8 +39,8 @@ use crate::program::{Program, ProgramVersion, STDERR_FILE, STDOUT_FILE};
 
 pub use adoption::{AdoptError, Adoption, Note, adopt};
 pub use capabilities::{
-    Adopts, Deregisters, HasSettings, LogsRequests, Operated, Probes, Reloads, Splits, UnwrittenQuery,
-    catalog,
+    Adopts, Deregisters, HasSettings, LogsRequests, Operated, Probes, Reloads, Splits, Succeeded, Succession,
+    UnwrittenQuery, catalog,
 };
 pub use error::RenderError;
 pub use misfit::Misfit;
@@ -119,6 +120,14 @@ pub trait Balancer: Sync {
     /// How it reloads.
     fn reloads(&self) -> Option<&'static dyn Reloads> {
         None
+    }
+    /// How a second process takes its place.
+    fn succeeded(&self) -> Option<&'static dyn Succeeded> {
+        None
+    }
+    /// Files outside its directory that it leaves behind, and rig removes.
+    fn leaves_behind(&self, _site: &Site) -> Vec<PathBuf> {
+        Vec::new()
     }
     /// How it probes its backends.
     fn probes(&self) -> Option<&'static dyn Probes> {

@@ -48,6 +48,12 @@ pub enum Step {
     },
     /// Lets the balancer read its configuration again; the history tells when.
     Reload(Trigger),
+    /// Starts a second process of the balancer with these arguments, in whose place the first then ends; the history tells
+    /// when.
+    Succeed {
+        /// Its arguments.
+        arguments: Vec<String>,
+    },
     /// Sends a line to its control interface; a reply that isn't empty is a refusal.
     Send(String),
     /// Waits until something is seen.

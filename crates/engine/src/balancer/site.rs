@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use model::discovery::{Discovery, name_of};
 use model::identity::BalancerName;
 use model::plan::Variant;
+use model::timeline::ReloadProcess;
 use model::topology::Pool;
 use model::units::Span;
 use model::version::Version;
@@ -39,6 +40,8 @@ pub struct Site {
     pub workers: u16,
     /// Whether it loads the state of its servers that it saves before a reload.
     pub saves_state: bool,
+    /// Which process serves after its reloads.
+    pub succession: ReloadProcess,
     /// Whether it is started by root, and should stay so (its directory is root's).
     pub as_root: bool,
 }
@@ -174,6 +177,7 @@ pub fn example_site(variant: &Variant, name: BalancerName) -> Site {
         connections: variant.traffic.connections,
         workers: variant.topology.workers,
         saves_state: variant.saves_state(),
+        succession: variant.succession(),
         as_root: false,
     }
 }

@@ -2,6 +2,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use model::detection::{DetectionBound, Symptom};
+use model::timeline::ReloadProcess;
 use model::units::Span;
 
 use super::*;
@@ -20,6 +21,7 @@ fn site() -> Site {
         connections: 100,
         workers: 1,
         saves_state: false,
+        succession: ReloadProcess::Kept,
         as_root: false,
     }
 }

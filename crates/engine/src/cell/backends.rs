@@ -160,6 +160,7 @@ impl<R: Runtime> Backends<'_, R> {
                 arguments: vec![],
                 variables: vec![],
                 directory,
+                leaves: Vec::new(),
             })
             .await?;
         let handle = process.handle.clone();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use model::catalog::BalancerKind;
 use model::discovery::Discovery;
 use model::history::Happening;
-use model::timeline::{Deregister, Keeps, SplitChange};
+use model::timeline::{Deregister, Reload, ReloadProcess, SplitChange};
 use model::topology::Topology;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -17,13 +17,14 @@ use tokio::time::Instant;
 
 use super::backends::Backends;
 use super::error::CellError;
+use super::incumbent::Incumbent;
 use super::listener::BalancerListener;
 use crate::balancer::Templates;
 use crate::balancer::{
     Ask, BackendView, Balancer, Change, ConfigFile, DrainSignal, OldWorkers, Rotation, Sighting, Site,
-    SplitSteps, Standing, Step, Trigger, Turn, View, adapter,
+    SplitSteps, Standing, Step, Succession, Trigger, Turn, View, adapter,
 };
-use crate::runtime::{Handle, Runtime};
+use crate::runtime::Runtime;
 
 /// How often a sighting is looked for.
 const POLL: Duration = Duration::from_millis(10);
@@ -39,7 +40,7 @@ pub(super) struct Control<'a, R> {
     backends: &'a Backends<'a, R>,
     site: &'a Site,
     templates: &'a Templates,
-    process: &'a Handle,
+    balancer: &'a Incumbent<'a, R>,
     rotation: RefCell<Rotation>,
     http: OnceCell<reqwest::Client>,
     /// With the shares that it has been told last.
@@ -58,7 +59,7 @@ impl<'a, R: Runtime> Control<'a, R> {
         backends: &'a Backends<'a, R>,
         site: &'a Site,
         templates: &'a Templates,
-        process: &'a Handle,
+        balancer: &'a Incumbent<'a, R>,
     ) -> Control<'a, R> {
         let rotation = RefCell::new(Rotation::initial(backends.topology()));
         let topology = RefCell::new(backends.topology().clone());
@@ -67,7 +68,7 @@ impl<'a, R: Runtime> Control<'a, R> {
             backends,
             site,
             templates,
-            process,
+            balancer,
             rotation,
             http: OnceCell::new(),
             topology,
@@ -157,19 +158,33 @@ impl<'a, R: Runtime> Control<'a, R> {
         Ok(proof)
     }
 
-    /// Lets the balancer read its configuration again, and waits until the new one serves.
-    pub(super) async fn reload(&self, keeps: Keeps) -> Result<(), CellError> {
+    /// Lets the balancer read its configuration again, in this process or the next, and waits until the new one serves.
+    pub(super) async fn reload(&self, Reload { keeps, process, .. }: Reload) -> Result<(), CellError> {
         let _alone = self.changing.lock().await;
-        let nth = self.reloads.get() + 1;
-        self.reloads.set(nth);
         let rotation = self.rotation.borrow().clone();
         let topology = self.backends.topology();
-        let reloads = self.adapter().reloads().ok_or_else(|| self.failed("rig can't reload it"))?;
-        let steps = reloads.reload(topology, self.site, &rotation, keeps, nth, self.templates)?;
+        let (site, templates) = (self.site, self.templates);
+        let steps = match process {
+            ReloadProcess::Kept => {
+                let nth = self.reloads.get() + 1;
+                self.reloads.set(nth);
+                let reloads = self.adapter().reloads().ok_or_else(|| self.failed("rig can't reload it"))?;
+                reloads.reload(topology, site, &rotation, keeps, nth, templates)?
+            }
+            ReloadProcess::Takeover | ReloadProcess::Rebind => {
+                let (nth, serving) = (self.balancer.next(), self.balancer.serving().pid);
+                let succession = Succession { keeps, process, nth, serving };
+                let succeeded = self.adapter().succeeded();
+                let succeeded =
+                    succeeded.ok_or_else(|| self.failed("rig can't start a second process of it"))?;
+                succeeded.succeed(topology, site, &rotation, &succession, templates)?
+            }
+        };
         let log_began = self.log_length();
         for step in steps {
             self.perform(step, log_began).await?;
         }
+        self.balancer.succeeded();
         Ok(())
     }
 
@@ -204,7 +219,9 @@ impl<'a, R: Runtime> Control<'a, R> {
             }
             Step::Reload(trigger) => {
                 let at = match trigger {
-                    Trigger::Signal(signal) => self.backends.runtime.signal(self.process, signal).await?,
+                    Trigger::Signal(signal) => {
+                        self.backends.runtime.signal(&self.balancer.serving(), signal).await?
+                    }
                     Trigger::Write { path, text } => {
                         let ordered = agent::clock::now();
                         write_file(self.site, &ConfigFile::new(path, text))?;
@@ -213,6 +230,10 @@ impl<'a, R: Runtime> Control<'a, R> {
                 };
                 self.backends.recorder.record_at(at, Happening::BalancerReloaded);
                 Ok(())
+            }
+            Step::Succeed { arguments } => {
+                self.backends.recorder.record(Happening::BalancerReloaded);
+                self.balancer.succeed(arguments).await
             }
             Step::Send(line) => {
                 let reply = self.ask_line(&line).await?;
@@ -334,17 +355,31 @@ impl<'a, R: Runtime> Control<'a, R> {
 
     async fn get(&self, path: &str) -> Result<String, CellError> {
         let url = format!("http://{}{path}", self.kind);
-        let asked = async {
+        let asked = async || {
             self.http()?.get(&url).timeout(ANSWER_WITHIN).send().await?.error_for_status()?.text().await
         };
-        asked.await.map_err(|error| self.failed(format!("GET {url}: {error}")))
+        let begun = Instant::now();
+        loop {
+            match asked().await {
+                Ok(answer) => return Ok(answer),
+                // A successor makes the socket anew.
+                Err(_) if begun.elapsed() < ANSWER_WITHIN && self.balancer.is_succeeding() => {
+                    tokio::time::sleep(POLL).await;
+                }
+                Err(error) => return Err(self.failed(format!("GET {url}: {error}"))),
+            }
+        }
     }
 
     /// Speaks HTTP through the control interface's socket.
     fn http(&self) -> Result<&reqwest::Client, reqwest::Error> {
         if self.http.get().is_none() {
-            let client =
-                reqwest::Client::builder().no_proxy().unix_socket(self.site.admin.clone()).build()?;
+            // On a connection that is kept, a predecessor would go on answering.
+            let client = reqwest::Client::builder()
+                .no_proxy()
+                .pool_max_idle_per_host(0)
+                .unix_socket(self.site.admin.clone())
+                .build()?;
             let _ = self.http.set(client);
         }
         Ok(self.http.get().expect("it was set just now"))

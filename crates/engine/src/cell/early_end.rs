@@ -1,22 +1,18 @@
 //! What ends a cell before its time: a balancer that exits, a pod that is lost; and the balancer's last words about it.
 
-use std::convert::Infallible;
-
-use model::component::Component;
-use model::history::Happening;
-
 use super::error::CellError;
+use super::incumbent::Incumbent;
 use super::log_tail::last_lines;
 use super::testbed::Testbed;
 use crate::balancer::adapter;
 use crate::program::{STDERR_FILE, STDOUT_FILE};
-use crate::runtime::{Handle, Runtime};
+use crate::runtime::Runtime;
 
 /// Lines of a balancer's own words that an error shows.
 const WORDS: usize = 20;
 
 impl<R: Runtime> Testbed<'_, R> {
-    pub(super) fn exited(&self, balancer: &Handle) -> CellError {
+    pub(super) fn exited(&self, balancer: &Incumbent<'_, R>) -> CellError {
         CellError::BalancerExited {
             kind: self.kind,
             status: balancer.exited().unwrap_or_default(),
@@ -25,21 +21,14 @@ impl<R: Runtime> Testbed<'_, R> {
         }
     }
 
-    pub(super) async fn unexpected_exit(&self, balancer: &Handle) -> CellError {
+    pub(super) async fn unexpected_exit(&self, balancer: &Incumbent<'_, R>) -> CellError {
         tokio::select! {
-            never = self.note_exit(balancer) => match never {},
-            () = async { let _ = balancer.exit.clone().wait_for(Option::is_some).await; } => {}
+            // First, so that it has been recorded when the cell ends by it.
+            biased;
+            never = balancer.follow() => match never {},
+            _ = balancer.exit() => {}
         }
         self.exited(balancer)
-    }
-
-    /// Writes down when the balancer exits.
-    pub(super) async fn note_exit(&self, balancer: &Handle) -> Infallible {
-        let _ = balancer.exit.clone().wait_for(Option::is_some).await;
-        let status = balancer.exited().unwrap_or_default();
-        let component = Component::Balancer;
-        self.recorder.record(Happening::Exited { component, status, expected: false });
-        std::future::pending().await
     }
 
     /// Ends when a pod loses what keeps its address.

@@ -7,10 +7,11 @@ use model::history::Happening;
 use tokio::time::Instant;
 
 use super::error::CellError;
+use super::incumbent::Incumbent;
 use super::testbed::Testbed;
 use crate::balancer::adapter;
 use crate::help::with_help;
-use crate::runtime::{Handle, Runtime};
+use crate::runtime::Runtime;
 
 /// How long a balancer may take to stop gracefully; then its log counts as incomplete.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
@@ -33,19 +34,21 @@ impl<R: Runtime> Testbed<'_, R> {
         }
     }
 
-    pub(super) async fn stop_balancer(&self, balancer: &Handle) {
+    pub(super) async fn stop_balancer(&self, balancer: &Incumbent<'_, R>) {
         let kind = self.kind;
         let component = Component::Balancer;
         // It has died by itself, as the history says.
         if balancer.exited().is_some() {
             return;
         }
-        if let Err(error) = self.runtime.signal(balancer, adapter(kind).graceful_stop()).await {
-            self.recorder.record(Happening::Warning { message: with_help(&error) });
+        for process in balancer.all() {
+            if let Err(error) = self.runtime.signal(&process, adapter(kind).graceful_stop()).await {
+                self.recorder.record(Happening::Warning { message: with_help(&error) });
+            }
         }
-        match balancer.wait(STOP_WITHIN).await {
-            Some(status) => {
-                self.log_is_whole.set(status.is_success());
+        match balancer.all_ended(STOP_WITHIN).await {
+            Some((status, clean)) => {
+                self.log_is_whole.set(clean);
                 self.recorder.record(Happening::Exited { component, status, expected: true });
             }
             None => self.recorder.record(Happening::Warning {

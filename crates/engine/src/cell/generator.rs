@@ -53,6 +53,7 @@ pub(super) async fn launch<R: Runtime>(
             arguments: vec![],
             variables: vec![],
             directory: directory.to_owned(),
+            leaves: Vec::new(),
         })
         .await?;
     recorder.record(Happening::Launched { component: Component::Generator, pid: process.handle.pid });

@@ -11,6 +11,7 @@ mod error;
 mod fleet;
 mod frames;
 mod generator;
+mod incumbent;
 mod ledgers;
 mod listener;
 mod log_tail;

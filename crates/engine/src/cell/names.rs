@@ -65,6 +65,7 @@ impl<'a, R: Runtime> NameServer<'a, R> {
             arguments: vec![],
             variables: vec![],
             directory: self.directory.clone(),
+            leaves: Vec::new(),
         };
         let mut process = self.runtime.start(launch).await?;
         let pid = process.handle.pid;

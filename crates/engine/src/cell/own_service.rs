@@ -51,6 +51,7 @@ impl<R: Runtime> Backends<'_, R> {
                 arguments: service.words(&place),
                 variables: vec![],
                 directory: directory.clone(),
+                leaves: Vec::new(),
             })
             .await?;
         let handle = process.handle.clone();

@@ -86,6 +86,7 @@ impl<R: Runtime> RunningService<'_, R> {
                 arguments: start.arguments.clone(),
                 variables: vec![],
                 directory: self.directory.clone(),
+                leaves: Vec::new(),
             })
             .await?;
         let handle = process.handle;

@@ -17,11 +17,13 @@ use model::records::BalancerBuild;
 use model::traffic::Traffic;
 use model::units::Nanos;
 use model::version::Version;
+use tokio::time::timeout;
 
 use super::backends::Backends;
 use super::control::{Control, write_file};
 use super::error::CellError;
 use super::fleet::{CellFleet, FleetLoad};
+use super::incumbent::Incumbent;
 use super::listener::BalancerListener;
 use super::names::NameServer;
 use super::recorder::Recorder;
@@ -38,7 +40,7 @@ use crate::components;
 use crate::host::certificates::{CERTIFICATES, Certificates};
 use crate::host::owner;
 use crate::host::private::PrivateDirectory;
-use crate::runtime::{Handle, Launch, Pod, PodOrder, Process, Reach, Runs, Runtime, RuntimeError};
+use crate::runtime::{Launch, Pod, PodOrder, Reach, Runs, Runtime, RuntimeError};
 
 /// How long a balancer may take until every backend has answered through it.
 const READY_WITHIN: Duration = Duration::from_secs(20);
@@ -132,6 +134,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
             connections: variant.traffic.connections,
             workers: variant.topology.workers,
             saves_state: variant.saves_state(),
+            succession: variant.succession(),
             as_root: runtime.as_root(),
         };
         let templates = order.templates.of(variant, order.cell.balancer);
@@ -190,11 +193,11 @@ impl<'a, R: Runtime> Testbed<'a, R> {
         &self,
         stages: &Stages<'_>,
         beside: impl Future<Output = Result<T, CellError>>,
-    ) -> Result<(T, Handle), CellError> {
+    ) -> Result<(T, Incumbent<'_, R>), CellError> {
         self.describe_balancer();
         // The balancer comes last: it resolves and probes what is there.
         let (launched, ()) = tokio::try_join!(beside, self.start_backends())?;
-        let balancer = self.launch_balancer().await?.handle;
+        let balancer = self.launch_balancer().await?;
         stages.ended(CellStage::Launch);
         self.wait_until_ready(&balancer).await?;
         stages.ended(CellStage::Ready);
@@ -253,7 +256,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
             }
             never = sampling::sample(&self.backends, &control, samples) => match never {},
             never = lookout::follow(&control, self.recorder, calm, out, looking) => match never {},
-            never = self.note_exit(&balancer) => match never {},
+            never = balancer.follow() => match never {},
             never = workers::follow(adapter(kind), &self.site.directory, self.recorder) => match never {},
             failed = losses::follow(&fleet) => Err(failed),
             lost = self.pod_lost() => Err(lost),
@@ -277,10 +280,12 @@ impl<'a, R: Runtime> Testbed<'a, R> {
         &self,
         load: impl Future<Output = Result<(), CellError>>,
         origin: Nanos,
-        balancer: &Handle,
+        balancer: &Incumbent<'_, R>,
     ) -> Result<(), CellError> {
         let read = || async {
-            self.backends.read_cpu(balancer).await;
+            if let Some(only) = balancer.only() {
+                self.backends.read_cpu(&only).await;
+            }
             self.backends.read_every_cpu().await;
             self.recorder.record(Happening::CpuRead {
                 component: Component::Rig,
@@ -305,15 +310,14 @@ impl<'a, R: Runtime> Testbed<'a, R> {
         &self,
         load: impl Future<Output = Result<(), CellError>>,
         performance: impl Future<Output = Result<(), CellError>>,
-        balancer: &Handle,
+        balancer: &Incumbent<'_, R>,
     ) -> Result<(), CellError> {
         tokio::pin!(load, performance);
-        let mut exit = balancer.exit.clone();
         tokio::select! {
-            _ = exit.wait_for(Option::is_some) => load.await,
+            _ = balancer.exit() => load.await,
             performed = &mut performance => {
                 // A balancer that is just dying answers nothing: its exit says why.
-                if performed.is_err() && balancer.wait(DYING).await.is_none() {
+                if performed.is_err() && timeout(DYING, balancer.exit()).await.is_err() {
                     return performed;
                 }
                 load.await
@@ -386,27 +390,24 @@ impl<'a, R: Runtime> Testbed<'a, R> {
         try_join_all(launches).await.map(drop)
     }
 
-    async fn launch_balancer(&self) -> Result<Process, CellError> {
-        let kind = self.kind;
+    async fn launch_balancer(&self) -> Result<Incumbent<'_, R>, CellError> {
+        let adapter = adapter(self.kind);
         for file in &self.files {
             write_file(&self.site, file)?;
         }
-        let process = self
-            .runtime
-            .start(Launch {
-                component: Component::Balancer,
-                pod: &self.balancer_pod,
-                runs: Runs::Program(program_of(self.release)),
-                arguments: adapter(kind).arguments(&self.variant.topology, &self.site, &self.files),
-                variables: adapter(kind).variables(&self.variant.topology, &self.site),
-                directory: self.site.directory.clone(),
-            })
-            .await?;
-        self.recorder.record(Happening::Launched { component: Component::Balancer, pid: process.handle.pid });
-        Ok(process)
+        let launch = Launch {
+            component: Component::Balancer,
+            pod: &self.balancer_pod,
+            runs: Runs::Program(program_of(self.release)),
+            arguments: adapter.arguments(&self.variant.topology, &self.site, &self.files),
+            variables: adapter.variables(&self.variant.topology, &self.site),
+            directory: self.site.directory.clone(),
+            leaves: adapter.leaves_behind(&self.site),
+        };
+        Incumbent::launch(self.runtime, self.recorder, launch).await
     }
 
-    async fn wait_until_ready(&self, balancer: &Handle) -> Result<(), CellError> {
+    async fn wait_until_ready(&self, balancer: &Incumbent<'_, R>) -> Result<(), CellError> {
         let kind = self.kind;
         let gone = || balancer.exited().is_some();
         let listener = BalancerListener::of(&self.site, self.variant.traffic.host())?;

@@ -125,7 +125,7 @@ async fn reload<R: Runtime>(fleet: &CellFleet<'_, R>, wanted: Reload) -> Result<
     let mut due = agent::clock::now();
     for _ in 0..wanted.times {
         sleep_until(due).await;
-        fleet.control.reload(wanted.keeps).await?;
+        fleet.control.reload(wanted).await?;
         due = due + wanted.every.0;
     }
     Ok(())

@@ -63,6 +63,7 @@ async fn launched(runtime: &impl Runtime, directory: &Path) -> Result<(Process, 
         arguments: vec![],
         variables: vec![],
         directory: directory.to_owned(),
+        leaves: Vec::new(),
     };
     let mut process = runtime.start(launch).await?;
     greet(&mut process).await?;

@@ -14,6 +14,7 @@ use super::deploy::deploy;
 use super::error::CellError;
 use super::fleet::{CellFleet, FleetLoad};
 use super::generator::{self, GeneratorProcess};
+use super::incumbent::Incumbent;
 use super::lookout;
 use super::served::Served;
 use super::stages::Stages;
@@ -21,7 +22,7 @@ use super::testbed::Testbed;
 use super::{Drive, End, Order, perform};
 use crate::balancer::adapter;
 use crate::host::certificates::Certificates;
-use crate::runtime::{Handle, Runtime};
+use crate::runtime::Runtime;
 
 /// What a requested deploy is called in the history.
 const ENTRY: &str = "up";
@@ -156,7 +157,12 @@ impl<R: Runtime> Testbed<'_, R> {
     }
 
     /// Performs requests one after another, until there can be none any more.
-    async fn grant(&self, balancer: &Handle, loaded: bool, requests: &mut mpsc::Receiver<DeployRequest>) {
+    async fn grant(
+        &self,
+        balancer: &Incumbent<'_, R>,
+        loaded: bool,
+        requests: &mut mpsc::Receiver<DeployRequest>,
+    ) {
         let kind = self.kind;
         let control = Control::new(kind, &self.backends, &self.site, &self.templates, balancer);
         let (lookout, _looking) = lookout::lookout(false);

@@ -105,6 +105,8 @@ pub struct Launch<'a> {
     /// Its working directory, below the one that the runtime was opened with; of a user's service, no more than where its
     /// output goes. Its standard error becomes a file there, and the standard output of what is no agent as well.
     pub directory: PathBuf,
+    /// Files of this machine, outside that directory, that it leaves behind.
+    pub leaves: Vec<PathBuf>,
 }
 
 /// One launched component: a process from its start to its exit.

@@ -6,13 +6,15 @@
 //! still: a keeper ends its group.
 
 use std::cell::RefCell;
-use std::fs::OpenOptions;
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use agent::keep::DONE;
-use model::component::ExitStatus;
+use model::component::{Component, ExitStatus};
 use model::plan::Need;
 use model::records::BalancerBuild;
 use model::timeline::FaultKind;
@@ -45,6 +47,8 @@ pub struct ProcessRuntime {
     leases: Leases,
     launched: RefCell<Launched>,
     children: RefCell<Vec<Living>>,
+    /// What balancers write their words to.
+    logs: RefCell<BTreeMap<PathBuf, File>>,
 }
 
 /// What kind of process it is.
@@ -78,6 +82,8 @@ struct Living {
     exit: watch::Receiver<Option<ExitStatus>>,
     /// What ends its group if rig dies and it has workers.
     keeper: Option<Child>,
+    /// Files that it leaves behind.
+    leaves: Vec<PathBuf>,
 }
 
 impl Living {
@@ -89,6 +95,13 @@ impl Living {
             let _ = input.write_all(DONE.as_bytes()).await;
         }
         let _ = keeper.wait().await;
+    }
+
+    fn remove_what_it_leaves(&self) {
+        for file in &self.leaves {
+            // It may not have got so far as to make it.
+            let _ = std::fs::remove_file(file);
+        }
     }
 
     fn runs(&self) -> bool {
@@ -114,7 +127,13 @@ impl ProcessRuntime {
     pub fn new(executable: PathBuf) -> ProcessRuntime {
         orphans::adopt();
         let leases = Leases::default();
-        ProcessRuntime { executable, leases, launched: RefCell::default(), children: RefCell::default() }
+        ProcessRuntime {
+            executable,
+            leases,
+            launched: RefCell::default(),
+            children: RefCell::default(),
+            logs: RefCell::default(),
+        }
     }
 
     /// Does `act` to a process that runs; returns when. A pid stays ours until its exit has been collected, which
@@ -132,12 +151,31 @@ impl ProcessRuntime {
         self.children.borrow().iter().any(is_it)
     }
 
-    /// Starts what ends the process group `group` if rig dies: in a group of its own, so that what ends rig from its terminal
-    /// doesn't end it.
-    fn keeper_of(&self, group: u32) -> std::io::Result<Child> {
+    /// Starts what ends the process group `group`, and removes what that leaves behind, if rig dies: in a group of its own, so
+    /// that what ends rig from its terminal doesn't end it.
+    fn keeper_of(&self, group: u32, leaves: &[PathBuf]) -> std::io::Result<Child> {
         let mut command = Command::new(&self.executable);
         command.args(["agent", "keep", "--group", &group.to_string()]).process_group(0);
+        command.args(leaves.iter().flat_map(|file| [OsStr::new("--leaves"), file.as_os_str()]));
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
+    }
+
+    /// A file for what the component says. Processes of one component have one open file, not each its own: HAProxy takes
+    /// the append mode from its standard output (F_SETFL), and would write over what the one before it wrote.
+    fn log(&self, launch: &Launch<'_>, name: &str) -> Result<File, RuntimeError> {
+        let path = launch.directory.join(name);
+        let mut logs = self.logs.borrow_mut();
+        let opened = match logs.get(&path) {
+            Some(log) => log.try_clone(),
+            None => OpenOptions::new().create(true).append(true).open(&path),
+        };
+        let kept = opened.and_then(|log| {
+            if launch.component == Component::Balancer {
+                logs.insert(path.clone(), log.try_clone()?);
+            }
+            Ok(log)
+        });
+        kept.map_err(HostError::file::<RuntimeError>(path))
     }
 
     fn command(&self, launch: &Launch<'_>) -> Result<Command, RuntimeError> {
@@ -180,7 +218,8 @@ impl Runtime for ProcessRuntime {
         match need {
             Need::Fault(FaultKind::Crash | FaultKind::Term | FaultKind::Freeze)
             | Need::SourceAddresses
-            | Need::Command => None,
+            | Need::Command
+            | Need::SecondBalancer => None,
             Need::Image => Some(NO_IMAGE),
             Need::Fault(FaultKind::Partition | FaultKind::HostLoss) => Some(ONE_HOST),
         }
@@ -220,14 +259,7 @@ impl Runtime for ProcessRuntime {
 
     async fn start(&self, launch: Launch<'_>) -> Result<Process, RuntimeError> {
         let failed = |source| RuntimeError::Launch { component: launch.component.to_string(), source };
-        let log = |name: &str| {
-            let path = launch.directory.join(name);
-            OpenOptions::new()
-                .create(true)
-                .append(true)
-                .open(&path)
-                .map_err(HostError::file::<RuntimeError>(path))
-        };
+        let log = |name: &str| self.log(&launch, name);
         let mut command = self.command(&launch)?;
         command.stderr(log(STDERR_FILE)?);
         match launch.runs {
@@ -271,8 +303,15 @@ impl Runtime for ProcessRuntime {
                 }
             }
         }
-        let keeper = nature.has_workers().then(|| self.keeper_of(pid)).transpose().map_err(failed)?;
-        self.children.borrow_mut().push(Living { pid, nature, exit: exit.clone(), keeper });
+        let keeper =
+            nature.has_workers().then(|| self.keeper_of(pid, &launch.leaves)).transpose().map_err(failed)?;
+        self.children.borrow_mut().push(Living {
+            pid,
+            nature,
+            exit: exit.clone(),
+            keeper,
+            leaves: launch.leaves,
+        });
         let handle = Handle { component: launch.component, id: pid.to_string(), pid, exit };
         Ok(Process { handle, input, lines })
     }
@@ -305,6 +344,7 @@ impl Runtime for ProcessRuntime {
     }
 
     async fn end(&self) -> Result<(), RuntimeError> {
+        self.logs.borrow_mut().clear();
         let children = std::mem::take(&mut *self.children.borrow_mut());
         for child in children.iter().filter(|child| child.runs()) {
             send(child.pid, child.ending());
@@ -316,6 +356,7 @@ impl Runtime for ProcessRuntime {
                 let _ = tokio::time::timeout(GRACE, exit.wait_for(Option::is_some)).await;
             }
             child.sweep();
+            child.remove_what_it_leaves();
             child.relieve().await;
         }
         let launched = std::mem::take(&mut *self.launched.borrow_mut());

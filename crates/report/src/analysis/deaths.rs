@@ -53,6 +53,7 @@ pub(crate) fn of(
         let (source, who) = match component {
             Component::Balancer => (component.to_string(), balancer.to_string()),
             Component::Worker => (component.to_string(), format!("a worker of {balancer}")),
+            Component::Predecessor => (component.to_string(), format!("the old process of {balancer}")),
             Component::Life(incarnation) => (incarnation.backend.clone(), incarnation.to_string()),
             Component::Generator | Component::DnsServer | Component::Rig | Component::Unknown(_) => {
                 return None;

@@ -194,8 +194,8 @@ fn lives(history: &[Event]) -> BTreeMap<Component, Life<'_>> {
                 let reading = CpuReading { at, seconds: *seconds, source };
                 lives.entry(component.clone()).or_default().readings.push(reading);
             }
-            // Its time is its balancer's.
-            Happening::Exited { component: Component::Worker, .. } => {}
+            // Their time is their balancer's.
+            Happening::Exited { component: Component::Worker | Component::Predecessor, .. } => {}
             Happening::Exited { component, .. } => lives.entry(component.clone()).or_default().end_by(at),
             Happening::Terminated { incarnation, .. } => {
                 lives.entry(incarnation.into()).or_default().end_by(at);

@@ -1,6 +1,7 @@
 //! `rig agent`: the processes that rig launches.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
@@ -40,6 +41,9 @@ pub(crate) struct Keep {
     /// The process group
     #[arg(long)]
     pub(crate) group: u32,
+    /// A file that it leaves behind
+    #[arg(long)]
+    pub(crate) leaves: Vec<PathBuf>,
 }
 
 /// `rig agent exec`.

@@ -26,8 +26,8 @@ pub(crate) fn perform(wanted: Agent) -> Result<ExitCode, Failure> {
             reap(&endpoint, &run, extent).await.map_err(Failure::environment)?;
             Ok(ExitCode::SUCCESS)
         }),
-        Agent::Keep(Keep { group }) => {
-            agent::keep::keep(group, std::io::stdin());
+        Agent::Keep(Keep { group, leaves }) => {
+            agent::keep::keep(group, &leaves, std::io::stdin());
             Ok(ExitCode::SUCCESS)
         }
         Agent::Exec(Exec { parent, signal, program }) => {

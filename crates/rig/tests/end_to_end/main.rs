@@ -22,6 +22,7 @@ mod own;
 mod own_service;
 mod pages;
 mod proof;
+mod replaced;
 mod routing;
 mod scaling;
 mod shortages;

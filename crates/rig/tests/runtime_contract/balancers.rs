@@ -62,6 +62,7 @@ pub(crate) async fn nginx<R: Runtime>(bench: &Bench<R>) -> (Balancer, PathBuf) {
         ],
         variables: vec![],
         directory: directory.clone(),
+        leaves: Vec::new(),
     };
     let process = bench.runtime.start(launch).await.unwrap();
     eventually_says(pod.addresses[0], "first").await;

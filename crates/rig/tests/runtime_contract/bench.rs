@@ -124,6 +124,7 @@ impl<R: Runtime> Bench<R> {
                 arguments: vec![],
                 variables: vec![],
                 directory,
+                leaves: Vec::new(),
             })
             .await
             .unwrap();

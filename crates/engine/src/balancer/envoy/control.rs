@@ -76,6 +76,30 @@ impl Reloads for Envoy {
     }
 }
 
+impl Succeeded for Envoy {
+    /// A hot restart (operations guide, "Hot restart"): the endpoints that the new process reads are those that the old one
+    /// was told of last.
+    fn succeed(
+        &self,
+        topology: &Topology,
+        site: &Site,
+        _rotation: &Rotation,
+        succession: &Succession,
+        _templates: &Templates,
+    ) -> Result<Vec<Step>, RenderError> {
+        debug_assert_eq!(succession.process, ReloadProcess::Takeover, "validation rejects what is missing");
+        let says = |text: String| Step::Await {
+            sighting: Sighting::Says { ask: Ask::Get("/server_info".into()), text },
+            within: RELOADED_WITHIN,
+        };
+        Ok(vec![
+            Step::Succeed { arguments: arguments(topology, site, succession.nth) },
+            says(format!("\"restart_epoch\": {}", succession.nth)),
+            says("\"state\": \"LIVE\"".to_owned()),
+        ])
+    }
+}
+
 impl Probes for Envoy {
     /// The next probe begins `interval` after the end of the last, with traffic or without (`no_traffic_interval` is the
     /// same). A 503 marks a host down at once, whatever `unhealthy_threshold` says (core.v3.HealthCheck).

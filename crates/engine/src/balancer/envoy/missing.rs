@@ -29,6 +29,10 @@ pub(super) const MISSING: &[Lack] = &[
         Capability::SavedState,
         "Envoy's endpoints are in a file of their own: there is no state to save",
     ),
+    Lack::always(
+        Capability::Rebind,
+        "a second Envoy is given the sockets of the first, or does not tell it to finish",
+    ),
     Lack::always(Capability::WeightedLeastConnections, WEIGHTED),
     Lack::always(Capability::WeightedTwoChoices, WEIGHTED),
     Lack::always(

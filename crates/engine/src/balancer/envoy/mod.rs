@@ -12,6 +12,8 @@ mod retries;
 mod settings;
 mod view;
 
+use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use minijinja::{Value, context};
@@ -19,7 +21,7 @@ use model::catalog::Lack;
 use model::detection::{DetectionBound, Symptom};
 use model::history::Setting;
 use model::split::Split;
-use model::timeline::{Deregister, Keeps};
+use model::timeline::{Deregister, Keeps, ReloadProcess};
 use model::topology::{
     Backend, Balance, HeaderMatch, HealthCheck, Limits, PassiveHealth, Pool, Route, Threshold, Topology,
 };
@@ -33,8 +35,9 @@ use super::probing::in_a_row;
 use super::{
     Adopts, Ask, BackendView, Balancer, Change, ConfigFile, Deregisters, DrainSignal, HasSettings, LogFiles,
     LogsRequests, Misfit, Operated, Probes, RELOADED_WITHIN, Reloads, RenderError, Rotation, Sighting, Site,
-    SplitSteps, Splits, Standing, Step, Templates, Trigger, Turn, View, ViewError, ViewQuery, deregistration,
-    literal, own, recognised_within, routing_settings, setting, sticky_settings, tls,
+    SplitSteps, Splits, Standing, Step, Succeeded, Succession, Templates, Trigger, Turn, View, ViewError,
+    ViewQuery, deregistration, literal, own, recognised_within, routing_settings, setting, sticky_settings,
+    tls,
 };
 use crate::program::{Program, STDERR_FILE, no_modules};
 
@@ -93,13 +96,12 @@ impl Balancer for Envoy {
     }
 
     fn arguments(&self, topology: &Topology, site: &Site, _files: &[ConfigFile]) -> Vec<String> {
-        let config = site.directory.join(CONFIG).display().to_string();
-        // Without the flush interval its access log lags by up to 10 s.
-        ["-c", &config, "--concurrency", &site.workers.to_string(), "--disable-hot-restart", "-l", "warning"]
-            .into_iter()
-            .chain(["--file-flush-interval-msec", "100", "--drain-time-s", &drain_seconds(topology)])
-            .map(str::to_owned)
-            .collect()
+        arguments(topology, site, 0)
+    }
+
+    fn leaves_behind(&self, site: &Site) -> Vec<PathBuf> {
+        let hands_over = site.succession != ReloadProcess::Kept;
+        hands_over.then(|| shared_memory(site)).into_iter().collect()
     }
 
     fn view(&self) -> Option<ViewQuery> {
@@ -123,6 +125,10 @@ impl Balancer for Envoy {
     }
 
     fn reloads(&self) -> Option<&'static dyn Reloads> {
+        Some(&Envoy)
+    }
+
+    fn succeeded(&self) -> Option<&'static dyn Succeeded> {
         Some(&Envoy)
     }
 
@@ -220,8 +226,46 @@ fn files(
 }
 
 /// How long an old listener drains; none closes its connections at once. Envoy has whole seconds.
-fn drain_seconds(topology: &Topology) -> String {
-    topology.reload_grace.map_or(0.0, |grace| grace.seconds().ceil()).to_string()
+/// The arguments of the first process (0) and of its successors.
+fn arguments(topology: &Topology, site: &Site, epoch: u32) -> Vec<String> {
+    let config = site.directory.join(CONFIG).display().to_string();
+    let drain = drain_seconds(topology);
+    // Without the flush interval its access log lags by up to 10 s.
+    let mut arguments = vec!["-c".to_owned(), config];
+    let flags = [("--concurrency", site.workers.to_string()), ("-l", "warning".to_owned())];
+    let flags = flags.into_iter().chain([("--file-flush-interval-msec", "100".to_owned())]);
+    let mut flags: Vec<(&str, String)> = flags.chain([("--drain-time-s", drain.to_string())]).collect();
+    match site.succession {
+        ReloadProcess::Kept => arguments.push("--disable-hot-restart".to_owned()),
+        ReloadProcess::Takeover | ReloadProcess::Rebind => flags.extend([
+            ("--base-id", base_id(site).to_string()),
+            ("--restart-epoch", epoch.to_string()),
+            // A second more than it has to drain, else it ends in the midst; without a grace it ends at once.
+            ("--parent-shutdown-time-s", topology.reload_grace.map_or(0, |_| drain + 1).to_string()),
+        ]),
+    }
+    arguments.extend(flags.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]));
+    arguments
+}
+
+fn drain_seconds(topology: &Topology) -> u64 {
+    topology.reload_grace.map_or(0, |grace| grace.0.as_secs() + u64::from(grace.0.subsec_nanos() > 0))
+}
+
+/// Which processes of this machine hand over to each other: as many as the listener's address, which is the cell's alone.
+/// Envoy has room for ten times the number in 32 bits.
+fn base_id(site: &Site) -> u32 {
+    const MOST: u32 = u32::MAX / 10;
+    let address = match site.listener.ip() {
+        IpAddr::V4(address) => u32::from(address),
+        IpAddr::V6(address) => u128::from(address) as u32,
+    };
+    (address ^ (u32::from(site.listener.port()) << 12)) % MOST
+}
+
+/// Where processes that hand over to each other keep what they share; the last one leaves it behind.
+fn shared_memory(site: &Site) -> PathBuf {
+    PathBuf::from(format!("/dev/shm/envoy_shared_memory_{}", u64::from(base_id(site)) * 10))
 }
 
 /// With nine decimals at most: Envoy refuses more.

@@ -69,23 +69,62 @@ impl Reloads for Haproxy {
         _nth: u32,
         templates: &Templates,
     ) -> Result<Vec<Step>, RenderError> {
-        // The new worker knows nothing of what the old one was told through its socket, but for what that has saved.
-        let files = self.files(topology, site, &kept(keeps, rotation, topology), templates)?.into_iter();
-        let mut steps: Vec<Step> = files
-            .filter(|file| file.path != STATE)
-            .map(|file| Step::Write { path: file.path, text: file.text })
-            .collect();
-        if site.saves_state {
-            let saved = || Step::Save { ask: Ask::Line("show servers state".into()), path: STATE.to_owned() };
-            let forgotten = || Step::Write { path: STATE.to_owned(), text: NO_STATE.to_owned() };
-            steps.push(if keeps == Keeps::State { saved() } else { forgotten() });
-        }
+        let mut steps = prepared(topology, site, rotation, keeps, templates)?;
         steps.push(Step::Reload(Trigger::Signal(Signal::Usr2)));
-        // The master's word, once the new worker has the listeners and the old one is told to finish.
-        let sighting = Sighting::Logged { log: STDERR_FILE, text: "Loading success" };
-        steps.push(Step::Await { sighting, within: RELOADED_WITHIN });
+        steps.push(LOADED);
         Ok(steps)
     }
+}
+
+impl Succeeded for Haproxy {
+    /// With `-x` the new process gets the listening sockets from the old one; without, it binds the address beside it
+    /// (SO_REUSEPORT). Either way it then tells the old one to finish (management guide, "Stopping and restarting HAProxy").
+    fn succeed(
+        &self,
+        topology: &Topology,
+        site: &Site,
+        rotation: &Rotation,
+        succession: &Succession,
+        templates: &Templates,
+    ) -> Result<Vec<Step>, RenderError> {
+        let mut steps = prepared(topology, site, rotation, succession.keeps, templates)?;
+        let mut arguments = self.arguments(topology, site, &[]);
+        if succession.process == ReloadProcess::Takeover {
+            arguments.extend(["-x".to_owned(), site.admin.display().to_string()]);
+        }
+        arguments.extend(["-sf".to_owned(), succession.serving.to_string()]);
+        steps.push(Step::Succeed { arguments });
+        steps.push(LOADED);
+        Ok(steps)
+    }
+}
+
+/// The master's word, once the new worker has the listeners and the old one is told to finish.
+const LOADED: Step = Step::Await {
+    sighting: Sighting::Logged { log: STDERR_FILE, text: "Loading success" },
+    within: RELOADED_WITHIN,
+};
+
+/// What is written before HAProxy reads its configuration again: the new worker knows nothing of what the old one was told
+/// through its socket, but for what that has saved.
+fn prepared(
+    topology: &Topology,
+    site: &Site,
+    rotation: &Rotation,
+    keeps: Keeps,
+    templates: &Templates,
+) -> Result<Vec<Step>, RenderError> {
+    let files = Haproxy.files(topology, site, &kept(keeps, rotation, topology), templates)?.into_iter();
+    let mut steps: Vec<Step> = files
+        .filter(|file| file.path != STATE)
+        .map(|file| Step::Write { path: file.path, text: file.text })
+        .collect();
+    if site.saves_state {
+        let saved = || Step::Save { ask: Ask::Line("show servers state".into()), path: STATE.to_owned() };
+        let forgotten = || Step::Write { path: STATE.to_owned(), text: NO_STATE.to_owned() };
+        steps.push(if keeps == Keeps::State { saved() } else { forgotten() });
+    }
+    Ok(steps)
 }
 
 impl Probes for Haproxy {

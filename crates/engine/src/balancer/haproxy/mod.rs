@@ -16,7 +16,7 @@ use minijinja::{Value, context};
 use model::catalog::Lack;
 use model::detection::{DetectionBound, Symptom};
 use model::history::Setting;
-use model::timeline::{Deregister, Keeps};
+use model::timeline::{Deregister, Keeps, ReloadProcess};
 use model::topology::{
     Balance, HeaderMatch, HealthCheck, Limits, PassiveHealth, Route, Topology, UpstreamKeepalive,
 };
@@ -31,8 +31,8 @@ use super::probing::in_a_row;
 use super::{
     Adopts, Ask, BackendView, Balancer, Change, ConfigFile, Deregisters, DrainSignal, HasSettings,
     LogsRequests, Misfit, Operated, Probes, RELOADED_WITHIN, Reloads, RenderError, Rotation, Sighting, Site,
-    SplitSteps, Splits, Standing, Step, Templates, Trigger, Turn, View, ViewError, ViewQuery, deregistration,
-    kept, own, recognised_within, routing_settings, setting, sticky_settings, tls,
+    SplitSteps, Splits, Standing, Step, Succeeded, Succession, Templates, Trigger, Turn, View, ViewError,
+    ViewQuery, deregistration, kept, own, recognised_within, routing_settings, setting, sticky_settings, tls,
 };
 use crate::host::Signal;
 use crate::program::{Program, STDERR_FILE, no_modules};
@@ -197,6 +197,10 @@ impl Balancer for Haproxy {
     }
 
     fn reloads(&self) -> Option<&'static dyn Reloads> {
+        Some(&Haproxy)
+    }
+
+    fn succeeded(&self) -> Option<&'static dyn Succeeded> {
         Some(&Haproxy)
     }
 

@@ -17,7 +17,11 @@ pub(super) const NO_SLOW_START: &str = "slow_start is in nginx's commercial edit
 const TRIED_TOGETHER: &str = "nginx's `error` is a refused and a broken connection, and its `timeout` a connection and a response that \
     take too long: `on` has refused, reset and timeout together, or none of them";
 
+const SECOND: &str = "nginx's new process is started by the old one (SIGUSR2), which rig does not do";
+
 pub(super) const MISSING: &[Lack] = &[
+    Lack::always(Capability::Takeover, SECOND),
+    Lack::always(Capability::Rebind, SECOND),
     Lack::always(
         Capability::SavedState,
         "nginx OSS saves no state: who is out is in its configuration, or in a flag file that stays",

@@ -17,6 +17,7 @@ pub mod error;
 mod events;
 mod guard;
 pub mod images;
+mod lacking;
 mod network;
 mod official;
 mod owner;
@@ -68,11 +69,6 @@ const TOLD_WITHIN: Duration = Duration::from_secs(5);
 const END_WITHIN: Duration = Duration::from_secs(45);
 /// Between two such attempts.
 const PAUSE: Duration = Duration::from_millis(500);
-
-/// Why a command is no container.
-const NO_COMMAND: &str = "a command runs on this machine, and a container needs an `image`";
-/// Why users have no addresses of their own.
-const ONE_ADDRESS: &str = "the generator's container has one address";
 
 /// The containers of one cell.
 pub struct DockerRuntime<'e> {
@@ -239,11 +235,7 @@ impl Runtime for DockerRuntime<'_> {
     }
 
     fn lacks(&self, need: Need) -> Option<&'static str> {
-        match need {
-            Need::Fault(_) | Need::Image => None,
-            Need::Command => Some(NO_COMMAND),
-            Need::SourceAddresses => Some(ONE_ADDRESS),
-        }
+        lacking::why(need)
     }
 
     async fn describe(&self, program: ProgramVersion) -> Result<BalancerBuild, RuntimeError> {

@@ -14,7 +14,9 @@ use crate::scenario::problem::Problem;
 use crate::scenario::reader::{Item, written_last};
 use crate::scenario::section::{Read, Section};
 use crate::sessions::STORE;
-use crate::timeline::{Action, CurlRequest, Fault, FaultKind, Keeps, Reload, Roll, SplitChange};
+use crate::timeline::{
+    Action, CurlRequest, Fault, FaultKind, Keeps, Reload, ReloadProcess, Roll, SplitChange,
+};
 use crate::topology::{Layer, Topology};
 use crate::units::Span;
 
@@ -151,9 +153,14 @@ fn curl<'s>() -> Form<'s, CurlRequest> {
 
 /// `{}` is one reload.
 fn reload<'s>(stage: &Rc<ActedUpon<'s>>) -> Form<'s, Reload> {
-    let stage = Rc::clone(stage);
+    let (stage, second) = (Rc::clone(stage), Rc::clone(stage));
     let every = Span::millis(10)..=Span::millis(3_600_000);
-    let start = Reload { times: 1, every: *every.start(), keeps: Keeps::default() };
+    let start = Reload {
+        times: 1,
+        every: *every.start(),
+        keeps: Keeps::default(),
+        process: ReloadProcess::default(),
+    };
     Section::new("reload", "Reloads of the balancer.", start)
         .key("times", number(1..=1000), |it| &mut it.times)
         .about("How often, each once the one before has taken effect.")
@@ -185,6 +192,31 @@ fn reload<'s>(stage: &Rc<ActedUpon<'s>>) -> Form<'s, Reload> {
              anew, without the backends that are out; `configuration` reads the file that it was started \
              from, so that a backend which is being drained gets requests again; `state` as well, and \
              what HAProxy has saved of its servers by `show servers state` just before.",
+        )
+        .key(
+            "process",
+            words([
+                ("kept", ReloadProcess::Kept),
+                ("takeover", ReloadProcess::Takeover),
+                ("rebind", ReloadProcess::Rebind),
+            ])
+            .checked(move |item, process| match process {
+                ReloadProcess::Kept => {}
+                ReloadProcess::Takeover => {
+                    let what = "hand its listening sockets over to a new process";
+                    second.balancers.must(Capability::Takeover, what, &item);
+                }
+                ReloadProcess::Rebind => {
+                    let what = "start a new process that binds its address beside it";
+                    second.balancers.must(Capability::Rebind, what, &item);
+                }
+            }),
+            |it| &mut it.process,
+        )
+        .about(
+            "Which process serves after it: `kept`, the same; `takeover`, a new one that is given the listening sockets \
+             of the old one (HAProxy's `-x` with `-sf`, Envoy's hot restart); `rebind`, a new one that binds the \
+             address itself before the old one lets go of it (HAProxy's `-sf` alone).",
         )
         .on_a_line()
         .form(|read| often(&read), |reload| Some(*reload))

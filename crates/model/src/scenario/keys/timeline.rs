@@ -206,6 +206,7 @@ fn check_side_by_side(entries: &[Located<'_>]) {
         check_order(located, entries);
         check_deployed_once(located, &entries[..place]);
         check_split_alone(located, entries);
+        check_reloaded_alike(located, &entries[..place]);
     }
 }
 
@@ -216,6 +217,20 @@ fn check_deployed_once((item, entry): &Located<'_>, earlier: &[Located<'_>]) {
     if let Some((_, first)) = earlier.iter().find(|(_, other)| deployed(other) == Some(pool)) {
         let message = format!("`{}` and `{}` both deploy `{pool}`", first.name, entry.name);
         let help = "a timeline has one deploy per pool: give the other a variant of its own";
+        item.found.add(Problem::new(message, item.key()).help(help));
+    }
+}
+
+/// A balancer is started so that it can hand over, or so that it need not.
+fn check_reloaded_alike((item, entry): &Located<'_>, earlier: &[Located<'_>]) {
+    let Action::Reload(reload) = &entry.action else { return };
+    let differs = |(_, other): &&Located<'_>| match &other.action {
+        Action::Reload(first) => first.process != reload.process,
+        _ => false,
+    };
+    if let Some((_, first)) = earlier.iter().find(differs) {
+        let message = format!("`{}` and `{}` reload by different `process`", first.name, entry.name);
+        let help = "the reloads of a timeline are of one kind: give the other a variant of its own";
         item.found.add(Problem::new(message, item.key()).help(help));
     }
 }

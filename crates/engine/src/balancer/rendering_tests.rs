@@ -244,6 +244,32 @@ fn a_sticky_route_has_the_balancers_cookie_and_others_have_none() {
 }
 
 #[test]
+fn nginx_keeps_bound_users_at_a_backend_that_drains_where_its_version_can() {
+    let deregistered = |version: &str, sticky: bool, standing| {
+        let deploy = "deploy: { pool: web, drain: auto, deregister: reload }";
+        let mut variant = variant(BalancerKind::Nginx, 3, "", deploy);
+        variant.topology.routes[0].sticky = sticky.then(|| model::topology::Sticky { cookie: "SRV".into() });
+        let version = version.parse().ok();
+        let site = Site { version, ..example_site(&variant, variant.balancers[0]) };
+        let to = Rotation::initial(&variant.topology).with("web-1", standing);
+        let turn = Turn { to: &to, backend: "web-1", how: Deregister::Reload };
+        let way = adapter(BalancerKind::Nginx).deregisters().unwrap();
+        let change = way.change(&variant.topology, &site, turn, &Templates::embedded()).unwrap();
+        let Step::Write { text, .. } = &change.steps[0] else { panic!("no file") };
+        let block = text.split("upstream web {").nth(1).unwrap().split('}').next().unwrap();
+        let server = block.lines().find(|line| line.contains("127.0.1.10:20000")).unwrap();
+        let of_workers = matches!(change.drained, DrainSignal::OldWorkers(_));
+        (server.trim_end_matches(';').rsplit(' ').next().unwrap().to_owned(), of_workers)
+    };
+    use Standing::{Draining, Out};
+    assert_eq!(deregistered("1.31.3", true, Draining), ("drain".into(), false));
+    assert_eq!(deregistered("1.31.3", true, Out).0, "down");
+    for (version, sticky) in [("1.31.3", false), ("1.22", true), ("", true)] {
+        assert_eq!(deregistered(version, sticky, Draining), ("down".into(), true), "{version} {sticky}");
+    }
+}
+
+#[test]
 fn as_many_workers_are_rendered_as_are_said() {
     for (kind, line) in [(BalancerKind::Nginx, "worker_processes 4"), (BalancerKind::Haproxy, "nbthread 4")] {
         let variant = variant(kind, 3, "  workers: 4\n", CRASH);

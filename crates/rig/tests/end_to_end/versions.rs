@@ -96,7 +96,8 @@ fn a_version_that_nobody_has_is_an_error_that_names_those_there_are() {
     asked().loud().exits(3).complains("or run it on nginx with --skip-missing");
     let skipping = asked().args(["--skip-missing"]).exits(0);
     skipping
-        .says("short-drain: PASSED (without nginx@9.9)")
+        .says("short-drain: PASSED")
+        .says("(without nginx@9.9)")
         .says("nginx@9.9: skipped (nginx@9.9 is not installed");
     let wrong = rig.run("short-drain").on(["nginx@9.9".parse::<BalancerName>().unwrap()]).loud();
     let executable = testing::program::of(Nginx);
@@ -111,4 +112,28 @@ fn rig_yaml_names_programs() {
     rig.command(["list"]).exits(0).says("rig.yaml names it, and it is no executable file");
     rig.write("rig.yaml", "programs: { ngnix: /usr/sbin/nginx }\n");
     rig.command(["list"]).exits(2).complains("rig.yaml: programs: `ngnix` is no balancer");
+}
+
+const HELD: &str = "
+name: held
+question: Do users stay while nginx drains?
+balancers: [nginx]
+topology:
+  pools: { web: { backends: 2, boot: 0ms, latency: 20ms, sessions: memory } }
+  routes: { all: { path: /, to: web, sticky: { cookie: user } } }
+load: { rate: 200/s, for: 5s, timeout: 1s, users: { count: 20 } }
+timeline: { rollout: { at: 500ms, deploy: { pool: web, drain: 500ms } } }
+variants:
+  moved: {}
+  held: { timeline: { rollout: { deploy: { deregister: reload } } } }
+";
+
+#[test]
+fn a_current_nginx_that_is_reloaded_keeps_bound_users_at_a_backend_that_drains() {
+    let rig = RIG.beside_others();
+    let [_, new] = oldest_and_newest(&rig, Nginx).unwrap();
+    rig.write("held.yaml", HELD.replace("[nginx]", &format!("[{new}]")));
+    let run = rig.run_file("held.yaml").at_once().json();
+    let expired = |variant| deploy(run.cell(new, variant)).drains_expired;
+    assert_eq!((expired("moved"), expired("held")), (0, 2));
 }

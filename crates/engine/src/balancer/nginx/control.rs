@@ -39,7 +39,13 @@ impl Deregisters for Nginx {
                 Change {
                     steps,
                     proof: "SIGHUP; the old workers accept no more",
-                    drained: DrainSignal::OldWorkers(old_workers(" exited ")),
+                    drained: match topology.pool_of(turn.backend) {
+                        // The new workers as well send it requests.
+                        Some(pool) if sticky::keeps_while_draining(topology, pool, site) => {
+                            DrainSignal::Backend { steady: Duration::from_millis(250) }
+                        }
+                        _ => DrainSignal::OldWorkers(old_workers(" exited ")),
+                    },
                 }
             }
         })

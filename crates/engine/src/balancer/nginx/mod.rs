@@ -255,7 +255,13 @@ fn keepalive(topology: &Topology) -> String {
     topology.client_keepalive.map_or("0".into(), |span| format!("{}ms", span.whole_millis()))
 }
 
-/// The main file. A backend that is out in `rotation` is `down` in it; the flags are tested beside that.
+/// What a server is in its upstream that gets no request.
+const DOWN: &str = "down";
+/// What it is if it gets those alone of users that are bound to it
+/// (<https://nginx.org/en/docs/http/ngx_http_upstream_module.html#drain>).
+const DRAIN: &str = "drain";
+
+/// The main file. A backend that is out in `rotation` is `down` or `drain` in it; the flags are tested beside that.
 fn configuration(
     topology: &Topology,
     site: &Site,
@@ -265,16 +271,20 @@ fn configuration(
     if let Some(name) = templates.whole() {
         return own::rendered(CONFIG, name, topology, site, rotation, "down", templates);
     }
-    let down = |id: &str| rotation != &Rotation::default() && rotation.of(id) != Standing::In;
+    let out = |pool: &Pool, id: &str| match rotation.of(id) {
+        _ if rotation == &Rotation::default() => None,
+        Standing::In => None,
+        Standing::Draining if sticky::keeps_while_draining(topology, pool, site) => Some(DRAIN),
+        Standing::Draining | Standing::Out => Some(DOWN),
+    };
     let upstreams: Vec<Value> = sets(topology)
         .iter()
         .flat_map(|pool| {
             let algorithm = &sticky::algorithm_of(topology, pool, site);
-            let whole =
-                context! { name => &pool.name, algorithm, servers => servers(pool, None, site, down) };
+            let whole = context! { name => &pool.name, algorithm, servers => servers(pool, None, site, out) };
             let flagged = |_: &&Backend| !is_layer4(topology) && pool.discovery.is_none();
             let without = pool.backends.iter().filter(flagged).map(|absent| {
-                let servers = servers(pool, Some(&absent.id), site, down);
+                let servers = servers(pool, Some(&absent.id), site, out);
                 context! { name => upstream_without(&pool.name, &absent.id), algorithm, servers }
             });
             std::iter::once(whole).chain(without).collect::<Vec<_>>()
@@ -331,11 +341,16 @@ fn configuration(
 /// The servers of `pool` without `absent`. One at most: of each pool a deploy has one backend out at a time. nginx
 /// refuses an upstream without servers, or with backups alone, so the only other backend of a pool stands there as `down` when it
 /// is absent.
-fn servers(pool: &Pool, absent: Option<&str>, site: &Site, down: impl Fn(&str) -> bool) -> Vec<Value> {
+fn servers(
+    pool: &Pool,
+    absent: Option<&str>,
+    site: &Site,
+    out: impl Fn(&Pool, &str) -> Option<&'static str>,
+) -> Vec<Value> {
     if let Some(found) = site.discovered(pool) {
         let address = format!("{}:{}", found.name, found.port);
         return vec![
-            context! { address, weight => None::<u32>, backup => false, resolve => true, down => false },
+            context! { address, weight => None::<u32>, backup => false, resolve => true, out => None::<&str> },
         ];
     }
     let is_absent = |backend: &Backend| absent == Some(backend.id.as_str());
@@ -346,7 +361,7 @@ fn servers(pool: &Pool, absent: Option<&str>, site: &Site, down: impl Fn(&str) -
             weight => pool.is_weighted().then_some(backend.weight),
             backup => backend.backup,
             resolve => false,
-            down => is_absent(backend) || down(&backend.id),
+            out => if is_absent(backend) { Some(DOWN) } else { out(pool, &backend.id) },
         }
     };
     let listed = |backend: &&Backend| !is_absent(backend) || (alone && !backend.backup);

@@ -60,11 +60,13 @@ fn settings(it: &Rendered<'_>) -> Vec<Setting> {
             setting("reload_grace", read.top("worker_shutdown_timeout", "no limit")),
         ]);
     }
+    let sticks = read.blocks().any(|upstream| upstream.block.iter().any(|it| it.name == "sticky"));
     settings.push(deregistration(
         it.variant,
         &read.live_deregistration(layer4),
         &match it.templates.whole() {
             Some(_) => "server … down in the changed file, SIGHUP".to_owned(),
+            None if sticks => it.built_in("server … drain in a new configuration, SIGHUP"),
             None => it.built_in("server … down in a new configuration, SIGHUP"),
         },
     ));

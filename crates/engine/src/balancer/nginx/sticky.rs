@@ -16,12 +16,17 @@ pub(super) fn has_sticky(site: &Site) -> bool {
     site.version.is_some_and(|version| !version.is_before(&STICKY_SINCE))
 }
 
+/// Whether users of `pool` stay at a backend that is being drained, as they do in HAProxy: by `server … drain`.
+pub(super) fn keeps_while_draining(topology: &Topology, pool: &Pool, site: &Site) -> bool {
+    topology.sticky_cookie(&pool.name).is_some() && !is_layer4(topology) && has_sticky(site)
+}
+
 /// How a backend of `pool` is chosen: where users are kept, by `sticky`, or by the hash of a cookie of nginx's own. A
 /// consistent one, so that users of other backends stay where they are when one leaves.
 pub(super) fn algorithm_of(topology: &Topology, pool: &Pool, site: &Site) -> String {
     let place = topology.pools.iter().position(|known| known.name == pool.name);
     match (topology.sticky_cookie(&pool.name), place) {
-        (Some(cookie), _) if !is_layer4(topology) && has_sticky(site) => {
+        (Some(cookie), _) if keeps_while_draining(topology, pool, site) => {
             format!("{} sticky cookie {cookie} path=/ httponly;", algorithm(topology.balance))
                 .trim()
                 .to_owned()

@@ -215,12 +215,17 @@ fn jobs(wanted: &cli::Run, plan: &SavedPlan) -> Result<usize, Failure> {
     }
 }
 
-/// A target is asked from this machine, where its users' commands run. Where users' commands are the backends, they run
-/// here as well, unless another runtime is asked for.
+/// What local processes have and containers lack, without its being a fault.
+const LOCAL: [Need; 2] = [Need::Command, Need::SecondBalancer];
+
+/// A target is asked from this machine, where its users' commands run. Users' commands as backends, and a second process of a
+/// balancer, run here as well, unless another runtime is asked for.
 pub(super) fn runtime_of(wanted: RuntimeName, plan: &SavedPlan) -> Result<RuntimeName, Failure> {
     let needs: BTreeSet<Need> = plan.variants.iter().flat_map(Variant::needs).collect();
     match (plan.variants.iter().any(|variant| variant.target.is_some()), wanted) {
-        (false, RuntimeName::Auto) if needs.contains(&Need::Command) => Ok(RuntimeName::Process),
+        (false, RuntimeName::Auto) if needs.iter().any(|need| LOCAL.contains(need)) => {
+            Ok(RuntimeName::Process)
+        }
         (false, RuntimeName::Auto) if needs.contains(&Need::Image) => Ok(RuntimeName::Docker),
         (false, wanted) => Ok(wanted),
         (true, RuntimeName::Docker) => {

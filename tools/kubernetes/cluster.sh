@@ -80,10 +80,10 @@ begin kube-apiserver kube-apiserver --etcd-servers http://127.0.0.1:2379 --cert-
     --disable-admission-plugins ServiceAccount --kubelet-preferred-address-types InternalIP
 
 until_it "dockerd" docker version
-"$here/../image-for-tests.sh" sleep | docker import \
+"$here/../pack-image.sh" sleep | docker import \
     --change 'ENTRYPOINT ["/bin/sh", "-c", "trap \"exit 0\" TERM INT; while :; do sleep 3600 & wait; done"]' - rig-tests/pause:1
 # Under the name that examples use: this engine is gone with the tests.
-"$here/../image-for-tests.sh" sleep python3 | docker import - python:3-slim
+"$here/../pack-image.sh" sleep python3 | docker import - python:3-slim
 
 until_it "kube-apiserver" kubectl get --raw /readyz
 begin kube-controller-manager kube-controller-manager --kubeconfig kubeconfig --service-account-private-key-file sa.key \

@@ -27,6 +27,7 @@ pub(crate) use watch::{Deploys, Watch};
 /// Proves, with numbers, what a load balancer does to live traffic.
 #[derive(Debug, Parser)]
 #[command(
+    name = "rig",
     version,
     propagate_version = true,
     after_help = "Exit codes: 0 every expectation held · 1 an expectation failed · 2 wrong usage, or an invalid scenario · \

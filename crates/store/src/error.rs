@@ -51,7 +51,7 @@ pub enum StoreError {
     /// The run was saved in another version of the format.
     #[error("{}: schema {found}, but this rig reads schema {wanted}", path.display())]
     Schema {
-        /// The plan's file.
+        /// The file of the plan or the summary.
         path: PathBuf,
         /// Its version.
         found: u32,

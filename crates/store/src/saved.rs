@@ -8,6 +8,7 @@ use model::identity::CellId;
 use model::plan::{self, SavedPlan};
 use model::records::{CellRecords, Environment};
 use model::sample::Sample;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::bounded::{Bounded, open_regular, read_bounded};
@@ -60,14 +61,7 @@ impl SavedRun {
                 return Err(StoreError::NotARun { path, missing });
             }
         }
-        let plan: SavedPlan = read_json(&path.join(PLAN))?;
-        if plan.schema != plan::SCHEMA {
-            return Err(StoreError::Schema {
-                path: path.join(PLAN),
-                found: plan.schema,
-                wanted: plan::SCHEMA,
-            });
-        }
+        let plan: SavedPlan = read_versioned(&path.join(PLAN))?;
         let environment: Environment = read_json(&path.join(ENVIRONMENT))?;
         let bytes = read_bounded(&path.join(PLAN), MAX_JSON).map_err(StoreError::read(&path))?;
         let plan_is = match &environment.plan_sha256 {
@@ -135,10 +129,27 @@ impl SavedRun {
     }
 }
 
-/// Reads a file of JSON, such as the summary of a run whose records were not kept.
-pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, StoreError> {
+/// Reads a plan, or the summary of a run whose records were not kept. Its schema is looked at first: in another one everything
+/// else may have another shape.
+pub fn read_versioned<T: DeserializeOwned>(path: &Path) -> Result<T, StoreError> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        schema: u32,
+    }
     let bytes = read_bounded(path, MAX_JSON).map_err(StoreError::read(path))?;
-    serde_json::from_slice(&bytes).map_err(|error| StoreError::Unreadable {
+    let Versioned { schema } = parsed(path, &bytes)?;
+    match schema {
+        plan::SCHEMA => parsed(path, &bytes),
+        found => Err(StoreError::Schema { path: path.to_path_buf(), found, wanted: plan::SCHEMA }),
+    }
+}
+
+fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, StoreError> {
+    parsed(path, &read_bounded(path, MAX_JSON).map_err(StoreError::read(path))?)
+}
+
+fn parsed<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, StoreError> {
+    serde_json::from_slice(bytes).map_err(|error| StoreError::Unreadable {
         path: path.to_path_buf(),
         line: error.line() as u64,
         reason: error.to_string(),

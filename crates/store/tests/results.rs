@@ -317,6 +317,10 @@ fn a_plan_of_another_schema_is_refused() {
     let run = RunWriter::create(results.path(), &future, "", &environment()).unwrap();
     let error = SavedRun::open(run.path()).unwrap_err();
     assert!(matches!(error, StoreError::Schema { found: 99, .. }), "{error}");
+    // Even if nothing else of it can be read.
+    fs::write(run.path().join("plan.json"), r#"{"schema": 99, "variants": {}}"#).unwrap();
+    let error = SavedRun::open(run.path()).unwrap_err();
+    assert!(matches!(error, StoreError::Schema { found: 99, .. }), "{error}");
 }
 
 #[test]

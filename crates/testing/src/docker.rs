@@ -45,7 +45,7 @@ impl PackedImage {
     /// Packs `programs`, which may be files, under a name of this process and `tags`. `None`: there is no engine, and a test
     /// that needs it is to end.
     pub fn make(name: &str, tags: &[&str], programs: &[&str]) -> Option<PackedImage> {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tools/image-for-tests.sh");
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tools/pack-image.sh");
         let name = format!("rig-test-{name}-{}", std::process::id());
         let tags: Vec<String> = tags.iter().map(|tag| (*tag).to_owned()).collect();
         ask(async |_, docker| {

@@ -23,8 +23,8 @@ pub(crate) fn perform(wanted: &Report) -> Result<Exit, Failure> {
 /// A run is judged again from its records. A summary was judged when it was made, and says what was found then.
 fn read(path: &Path) -> Result<Judged, Failure> {
     if path.is_file() {
-        let run: RunSummary = store::read_json(path)
-            .with_context(|| format!("{} is no summary of a run", path.display()))
+        let run: RunSummary = store::read_versioned(path)
+            .with_context(|| format!("{} can't be read as the summary of a run", path.display()))
             .map_err(Failure::usage)?;
         return Ok(Judged { run, series: Vec::new() });
     }

@@ -91,6 +91,6 @@ fn the_page_is_what_is_measured() {
     let committed = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         committed == page(),
-        "docs/fault-matrix.md is not current: RIG_WRITE_FAULT_MATRIX=1 cargo test -p rig --test fault_matrix"
+        "docs/fault-matrix.md is not current: RIG_WRITE_FAULT_MATRIX=1 cargo test -p rig-lab --test fault_matrix"
     );
 }

@@ -1,4 +1,4 @@
-//! What other load generators say of the same faults, obtained by hand: `cargo test -p rig --test fault_matrix -- --ignored`
+//! What other load generators say of the same faults, obtained by hand: `cargo test -p rig-lab --test fault_matrix -- --ignored`
 //! writes `peers.tsv`, which `docs/fault-matrix.md` shows. It needs wrk and h2load.
 
 use std::net::SocketAddr;

@@ -2,7 +2,7 @@
 
 RIG := target/debug/rig
 
-.PHONY: help demo test test-fast kubernetes-test nemesis fuzz check docs-test setup build clean scenarios reference schema man dist release-sample
+.PHONY: help demo test test-fast kubernetes-test nemesis fuzz check docs-test setup build clean scenarios reference samples schema man dist release-sample
 
 help:
 	@echo "make demo       install what is missing, build, and prove zero-drop deploys on nginx, HAProxy and Envoy"
@@ -15,6 +15,7 @@ help:
 	@echo "make nemesis    kill, stop and starve processes of runs, and check the verdicts; ROUNDS=30"
 	@echo "make fuzz       run the property tests of parsers with a fresh seed; CASES=20000 SEED=…"
 	@echo "make docs-test  run every command of README and tutorial, and the examples of docs/records.md"
+	@echo "make samples    write docs/samples from results/reference"
 	@echo "make schema     write the JSON Schema and the reference of the scenario language"
 	@echo "make dist       make a release's files in target/dist: static binary, Debian package, image, SBOM, checksums; TARGET=…"
 	@echo "make man        write manual pages to target/man"
@@ -36,6 +37,10 @@ reference: setup build
 schema: build
 	$(RIG) schema > scenarios/schema.json
 	$(RIG) schema --format markdown > docs/scenario-reference.md
+
+# A write-up and runbooks of the committed results. A test fails if they are not current.
+samples: build
+	tools/samples.sh $(RIG) docs/samples
 
 man: build
 	$(RIG) man target/man

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Copies figures, report and page of the newest run of each bundled scenario to results/reference, without records. Then
+# Copies plan, figures, report and page of the newest run of each bundled scenario to results/reference, without records. Then
 # renews the README's table and picture from the same runs.
 set -eu
 
@@ -15,7 +15,9 @@ for scenario in scenarios/*.yaml; do
         { "$rig" report "$latest" --format "${form%%:*}" || [ $? -ne 3 ]; } |
             sed "s,$PWD/,,g" >"results/reference/$name/${form##*:}"
     done
+    cp "$latest/plan.json" "results/reference/$name/plan.json"
 done
+tools/samples.sh "$rig" docs/samples
 
 tools/scenarios-readme.sh "$rig" >scenarios/README.md.new
 mv scenarios/README.md.new scenarios/README.md

@@ -127,16 +127,17 @@ pub(crate) enum Command {
     /// Write up what runs showed, as Markdown: layer, drain window, deploy sequence, both load tests, limits
     #[command(after_help = "Examples:\n  \
         rig writeup > writeup.md\n  \
-        rig writeup results/drain/latest results/path-routing/latest\n\n\
-        Every figure is from the runs. A section is left out if no run covers it; the end lists these, with the command \
-        that would show them.")]
+        rig writeup results/drain/latest results/path-routing/latest\n  \
+        rig writeup --full                                    # all tables of all runs\n\n\
+        It is one printed page. Every figure is from the runs. A section is left out if no run covers it; the end lists these, \
+        with the command that would show them.")]
     Writeup(Writeup),
     /// Print a page for on-call about a balancer, as Markdown: its signals, the safe deploy, what to check first
     #[command(after_help = "Examples:\n  \
         rig runbook --balancer haproxy > runbook.md\n  \
         rig runbook results/drain/latest results/drain-edges/latest --balancer nginx\n\n\
-        In the commands, replace ADMIN, DIRECTORY, POOL and BACKEND. Times, and the patterns of lost requests, are from the \
-        runs.")]
+        It is one printed page. In the commands, replace ADMIN, DIRECTORY, POOL and BACKEND. Thresholds, times, and the \
+        patterns of lost requests are from the runs; each says from which, and runs are not added up.")]
     Runbook(Runbook),
     /// Show which images containers run from, and bring them onto the engine
     #[command(after_help = "Examples:\n  \
@@ -216,6 +217,9 @@ pub(crate) struct Output {
     /// Output format
     #[arg(long, value_parser = result_format(), default_value = "table")]
     pub(crate) format: Format,
+    /// In a terminal, print the whole report instead of the answer alone
+    #[arg(long)]
+    pub(crate) full: bool,
     /// Print no colours
     #[arg(long)]
     pub(crate) no_color: bool,
@@ -320,6 +324,9 @@ pub(crate) struct Compare {
 pub(crate) struct Writeup {
     /// Directories of runs [default: the newest run of each scenario in results/]
     pub(crate) runs: Vec<PathBuf>,
+    /// Everything that the runs showed, not one page
+    #[arg(long)]
+    pub(crate) full: bool,
 }
 
 /// `rig runbook`.

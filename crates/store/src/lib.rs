@@ -32,5 +32,5 @@ pub use error::StoreError;
 pub use ndjson::ReadWarning;
 pub use newest::newest;
 pub use run::RunWriter;
-pub use saved::{LoadedCell, PlanIs, SavedRun, read_versioned};
+pub use saved::{LoadedCell, PlanIs, SavedRun, plan_of, read_versioned};
 pub use unfinished::unfinished;

@@ -51,6 +51,22 @@ pub struct LoadedCell {
     pub warnings: Vec<ReadWarning>,
 }
 
+/// The plan in the directory at `path`, and whether it is the one that ran in `environment`.
+///
+/// # Errors
+/// If it can't be read, or another version of rig wrote it.
+pub fn plan_of(path: &Path, environment: &Environment) -> Result<(SavedPlan, PlanIs), StoreError> {
+    let path = path.join(PLAN);
+    let plan: SavedPlan = read_versioned(&path)?;
+    let bytes = read_bounded(&path, MAX_JSON).map_err(StoreError::read(&path))?;
+    let plan_is = match &environment.plan_sha256 {
+        None => PlanIs::Unsealed,
+        Some(digest) if *digest == sha256(&bytes) => PlanIs::AsRun,
+        Some(_) => PlanIs::Changed,
+    };
+    Ok((plan, plan_is))
+}
+
 impl SavedRun {
     /// Opens a run's directory, or a link to it such as `latest`.
     pub fn open(path: &Path) -> Result<SavedRun, StoreError> {
@@ -61,14 +77,8 @@ impl SavedRun {
                 return Err(StoreError::NotARun { path, missing });
             }
         }
-        let plan: SavedPlan = read_versioned(&path.join(PLAN))?;
         let environment: Environment = read_json(&path.join(ENVIRONMENT))?;
-        let bytes = read_bounded(&path.join(PLAN), MAX_JSON).map_err(StoreError::read(&path))?;
-        let plan_is = match &environment.plan_sha256 {
-            None => PlanIs::Unsealed,
-            Some(digest) if *digest == sha256(&bytes) => PlanIs::AsRun,
-            Some(_) => PlanIs::Changed,
-        };
+        let (plan, plan_is) = plan_of(&path, &environment)?;
         Ok(SavedRun { path, plan, plan_is, environment })
     }
 

@@ -16,9 +16,12 @@ mod target;
 mod tls;
 mod users;
 
+pub(crate) use findings::findings_of;
 pub use further::ELSEWHERE;
+pub(crate) use further::value;
+pub(crate) use lists::{notes_of, unavailable as unavailable_lines};
 pub(crate) use routing::transcripts_of as transcripts;
-pub(crate) use tables::{DROPPED, drains_expired, dropped, names, struck_unless, who_had_them};
+pub(crate) use tables::{DROPPED, drains_expired, dropped, names, struck_unless, verdict, who_had_them};
 
 use crate::compose::table::Table;
 use crate::judge::verdict::{Holding, RunSummary, Verdict};

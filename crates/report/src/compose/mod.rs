@@ -1,9 +1,11 @@
 //! The fifth stage: what is said, and in which order, without saying how it looks: a run's report, a comparison, an
 //! overview of several runs, a write-up, a runbook.
 
+pub(crate) mod answer;
 pub mod comparison;
 pub mod document;
 pub mod metrics;
+pub(crate) mod once;
 pub(crate) mod overview;
 pub mod page;
 pub mod runbook;

@@ -28,6 +28,8 @@ pub struct PageSection {
 pub enum Part {
     /// A paragraph.
     Text(String),
+    /// Numbered lines.
+    Steps(Vec<String>),
     /// Lines, each with its mark.
     Lines(Vec<Line>),
     /// A table, its title as a caption.

@@ -13,6 +13,27 @@ pub struct Table {
     pub notes: Vec<String>,
 }
 
+impl Table {
+    /// How many of its first columns say whose row it is: two of text at most, and one where every column is text.
+    pub(crate) fn keys(&self) -> usize {
+        let leading = self.columns.iter().take_while(|column| column.align == Align::Left).count();
+        if leading == self.columns.len() { 1 } else { leading.min(2) }
+    }
+
+    /// The same rows with those columns alone, and neither title nor notes.
+    pub(crate) fn part(&self, columns: &[usize]) -> Table {
+        Table {
+            columns: columns.iter().map(|n| self.columns[*n].clone()).collect(),
+            rows: self
+                .rows
+                .iter()
+                .map(|row| columns.iter().filter_map(|n| row.get(*n).cloned()).collect())
+                .collect(),
+            ..Table::default()
+        }
+    }
+}
+
 /// A column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {

@@ -40,6 +40,10 @@ pub(crate) fn page(page: &Page) -> String {
 fn part(part: &Part) -> String {
     match part {
         Part::Text(text) => format!("\n{}\n", prose(text)),
+        Part::Steps(steps) => {
+            let step = |(n, step): (usize, &String)| format!("{}. {}\n", n + 1, prose(step));
+            format!("\n{}", steps.iter().enumerate().map(step).collect::<String>())
+        }
         Part::Lines(lines) if lines.is_empty() => String::new(),
         Part::Lines(lines) => format!("\n{}", lines.iter().map(told).collect::<String>()),
         Part::Table(table) => format!("\n{}:\n\n{}", escape(&table.title), grid(table)),

@@ -3,6 +3,7 @@
 use model::visible::visible;
 use strum::VariantArray;
 
+use crate::compose::answer;
 use crate::compose::comparison;
 use crate::compose::document::{Detail, compose};
 use crate::compose::overview;
@@ -96,6 +97,11 @@ pub fn render<'a>(run: impl Into<Illustrated<'a>>, format: Format, style: Style)
         Format::Json => json::render(told.run),
         _ => render_several(&[told], format, style).expect("one run is of one scenario"),
     }
+}
+
+/// Lays out for a terminal what one reads after a run; `rest` says where everything else is.
+pub fn render_answer(run: &RunSummary, rest: &[String], style: Style) -> String {
+    terminal::answer(&answer::compose(run), rest, style)
 }
 
 /// Lays out what several runs showed: one table for people, all of each for programs.

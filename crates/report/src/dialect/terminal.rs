@@ -7,6 +7,7 @@ use comfy_table::{
 use model::visible::visible;
 use textwrap::{Options, WordSplitter};
 
+use crate::compose::answer::ShortReport;
 use crate::compose::document::{Block, Document, Line, Mark, Quote};
 use crate::compose::table::{Align, Cell, Column, Emphasis, Table};
 use crate::dialect::render::{Colour, Style};
@@ -36,9 +37,31 @@ pub(crate) fn render(document: &Document, style: Style) -> String {
     out
 }
 
+/// Lays out an answer, and below it where the rest is.
+pub(crate) fn answer(answer: &ShortReport, rest: &[String], style: Style) -> String {
+    let mut out = wrap(&answer.question, "  ", style);
+    if !answer.experiment.is_empty() {
+        out.push_str(&wrap(&format!("Experiment: {}", answer.experiment), "  ", style));
+    }
+    out.push('\n');
+    if let Some(table) = &answer.table {
+        out.push_str(&render_table(table, style));
+        out.push('\n');
+    }
+    answer.lines.iter().for_each(|line| out.push_str(&self::line(line, style)));
+    if !answer.lines.is_empty() {
+        out.push('\n');
+    }
+    out.push_str(&line(&answer.verdict, style));
+    // A command or a path is for copying: it stays one line.
+    rest.iter().for_each(|rest| out.push_str(&format!("{}\n", visible(rest))));
+    out
+}
+
 /// Lays out a table with its title and its notes.
 pub(crate) fn render_table(table: &Table, style: Style) -> String {
-    let mut out = format!("{}\n{}\n", visible(&table.title), self::table(table, style));
+    let mut out = wrap(&table.title, "  ", style);
+    out.push_str(&format!("{}\n", self::table(table, style)));
     table.notes.iter().for_each(|note| out.push_str(&wrap(note, "  ", style)));
     out
 }
@@ -65,20 +88,46 @@ fn quote(quote: &Quote, style: Style) -> String {
 
 /// No lines between rows or columns: they cost width and say nothing.
 const RULED_HEADER: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
+/// A column of text has at least so many letters, if its texts do.
+const PROSE: usize = 24;
 /// Blanks to the right of each column.
 const GAP: usize = 2;
 
-/// A table if its words fit side by side, else a block per row: half a word in a narrow column helps nobody.
+/// A table if its words fit side by side; else several, each with some of the columns; else a card per row: half a word in
+/// a narrow column helps nobody.
 fn table(table: &Table, style: Style) -> String {
     let width = usize::from(style.width.max(NARROWEST));
-    let bounds = [whole, longest_word]
-        .map(|measure| lower_bounds(table, style, measure))
-        .into_iter()
-        .find(|bounds| bounds.iter().map(|bound| bound + GAP).sum::<usize>() <= width);
-    match bounds {
-        Some(bounds) => side_by_side(table, &bounds, style),
-        None => stacked(table, style),
+    let fits = |bounds: &[usize]| bounds.iter().map(|bound| bound + GAP).sum::<usize>() <= width;
+    let measured = [whole, longest_word].map(|measure| lower_bounds(table, style, measure));
+    match measured.iter().find_map(|bounds| parts(table, bounds, &fits)) {
+        Some(parts) => {
+            let laid_out = parts.iter().map(|(part, bounds)| side_by_side(part, bounds, style));
+            laid_out.collect::<Vec<_>>().join("\n\n")
+        }
+        None => cards(table, style),
     }
+}
+
+/// The table in parts that fit, each with the columns that say whose row it is; `None`: a column is too wide beside them.
+fn parts(
+    table: &Table,
+    bounds: &[usize],
+    fits: &impl Fn(&[usize]) -> bool,
+) -> Option<Vec<(Table, Vec<usize>)>> {
+    let keys: Vec<usize> = (0..table.keys()).collect();
+    let of = |columns: &[usize]| columns.iter().map(|n| bounds[*n]).collect::<Vec<_>>();
+    let mut parts: Vec<Vec<usize>> = Vec::new();
+    for n in keys.len()..table.columns.len() {
+        match parts.last_mut() {
+            Some(last) if fits(&of(&[last.as_slice(), &[n]].concat())) => last.push(n),
+            _ => parts.push([keys.as_slice(), &[n]].concat()),
+        }
+    }
+    if parts.is_empty() {
+        parts.push(keys);
+    }
+    let all_fit = parts.iter().all(|columns| fits(&of(columns)));
+    all_fit.then(|| parts.iter().map(|columns| (table.part(columns), of(columns))).collect())
 }
 
 fn whole(text: &str) -> usize {
@@ -89,11 +138,16 @@ fn longest_word(text: &str) -> usize {
     text.split(' ').map(whole).max().unwrap_or(0)
 }
 
+/// Text in a column may be broken between words, but not into a column of single ones.
+fn prose(text: &str) -> usize {
+    longest_word(text).max(whole(text).min(PROSE))
+}
+
 /// The least width of each column. Headings and texts may break between words; `measure` says how numbers may.
 fn lower_bounds(table: &Table, style: Style, measure: fn(&str) -> usize) -> Vec<usize> {
     let bound = |(n, column): (usize, &Column)| {
         let measure = match column.align {
-            Align::Left => longest_word,
+            Align::Left => prose,
             Align::Right => measure,
         };
         let cells = table.rows.iter().filter_map(|row| row.get(n));
@@ -131,18 +185,19 @@ fn side_by_side(table: &Table, bounds: &[usize], style: Style) -> String {
     laid_out.trim_fmt()
 }
 
-/// Each row as `heading text` pairs.
-fn stacked(table: &Table, style: Style) -> String {
-    let block = |row: &Vec<Cell>| {
-        let pairs: Vec<_> = table
-            .columns
-            .iter()
-            .zip(row)
-            .map(|(column, cell)| format!("{} {}", column.name, text(cell, style)))
-            .collect();
-        wrap(&pairs.join(" · "), "  ", style)
+/// Each row as a card: whose it is, and below that a line for each of its figures.
+fn cards(table: &Table, style: Style) -> String {
+    let keys = table.keys();
+    let card = |row: &Vec<Cell>| {
+        let (whose, figures) = row.split_at(keys.min(row.len()));
+        let whose: Vec<_> = whose.iter().map(|cell| text(cell, style)).collect();
+        let mut out = wrap(&whose.join(" "), "  ", style);
+        for (column, cell) in table.columns.iter().skip(keys).zip(figures) {
+            out.push_str(&wrap(&format!("  {}: {}", column.name, text(cell, style)), "    ", style));
+        }
+        out
     };
-    table.rows.iter().map(block).collect::<String>().trim_end().to_owned()
+    table.rows.iter().map(card).collect::<String>().trim_end().to_owned()
 }
 
 /// What a cell says; where it can't be shown as struck out, tildes say so.

@@ -12,8 +12,22 @@ pub(crate) struct Doubt {
     pub(crate) balancer: Option<BalancerName>,
     /// Whether it says what somebody did, and leaves nothing open.
     pub(crate) known: bool,
+    /// Whose cell it is about; `None`: the whole run, or a cell without results.
+    pub(crate) label: Option<String>,
+    /// What can't be trusted, and how far; or all there is to say.
+    pub(crate) what: String,
+    /// Why.
+    pub(crate) reasons: Vec<String>,
+}
+
+impl Doubt {
     /// The whole of it in one line.
-    pub(crate) text: String,
+    pub(crate) fn text(&self) -> String {
+        let whose = self.label.as_ref().map_or_else(String::new, |label| format!("{label}: "));
+        let why =
+            if self.reasons.is_empty() { String::new() } else { format!(" ({})", self.reasons.join("; ")) };
+        format!("{whose}{}{why}", self.what)
+    }
 }
 
 /// Every doubt about a run, with its reason; nothing about what is VALID.
@@ -30,9 +44,13 @@ pub(crate) fn of(run: &RunSummary) -> Vec<Doubt> {
         ];
         for (name, validity) in claims {
             if let Some(validity) = validity.filter(|v| v.verdict != Trust::Valid) {
-                let (label, word) = (run.label(cell), validity.verdict.word());
-                let text = format!("{label}: {name} {word} ({})", validity.reasons.join("; "));
-                doubts.push(Doubt { balancer: Some(cell.balancer), known: false, text });
+                doubts.push(Doubt {
+                    balancer: Some(cell.balancer),
+                    known: false,
+                    label: Some(run.label(cell)),
+                    what: format!("{name} {}", validity.verdict.word()),
+                    reasons: validity.reasons.clone(),
+                });
             }
         }
     }
@@ -41,7 +59,7 @@ pub(crate) fn of(run: &RunSummary) -> Vec<Doubt> {
 }
 
 fn problem(problem: &RunProblem) -> Option<Doubt> {
-    let (balancer, known, text) = match problem {
+    let (balancer, known, what) = match problem {
         RunProblem::Interrupted => (None, true, "the run was interrupted".to_owned()),
         RunProblem::CellMissing { cell, reason } => {
             (Some(cell.balancer), false, format!("{cell}: no results: {reason}"))
@@ -49,7 +67,7 @@ fn problem(problem: &RunProblem) -> Option<Doubt> {
         RunProblem::PlanChanged => (None, false, PLAN_CHANGED.to_owned()),
         RunProblem::Note(_) => return None,
     };
-    Some(Doubt { balancer, known, text })
+    Some(Doubt { balancer, known, label: None, what, reasons: vec![] })
 }
 
 fn asks_for_cpu(cell: &CellSummary) -> bool {

@@ -1,7 +1,7 @@
 use model::history::{CellStage, Event, Happening};
 use model::records::{ContainerEngine, Environment, ImageUsed, TemplateUsed};
 use model::units::Span;
-use report::{Colour, Format, RunSummary, Style, judge, render, summarise, verdict_json};
+use report::{Colour, Format, RunSummary, Style, judge, render, render_answer, summarise, verdict_json};
 
 use crate::build::*;
 use crate::cpu::measured;
@@ -153,6 +153,39 @@ fn no_line_is_wider_than_the_terminal() {
         for run in [held(), invalid()] {
             for line in terminal(&run, width, Colour::Never).lines() {
                 assert!(line.chars().count() <= usize::from(width), "{width}: {line}");
+            }
+        }
+    }
+}
+
+fn answer(run: &RunSummary, width: u16) -> String {
+    let rest = ["Everything: rig report results/drain/latest --full".to_owned()];
+    render_answer(run, &rest, Style { width, colour: Colour::Never })
+}
+
+#[test]
+fn the_answer_ends_with_the_verdict_and_where_the_rest_is() {
+    insta::assert_snapshot!(answer(&held(), 80));
+}
+
+#[test]
+fn an_answer_says_whatever_limits_trust() {
+    let text = answer(&invalid(), 80);
+    insta::assert_snapshot!(text);
+    for words in
+        ["unproven", "counts INVALID", "latency INVALID", "deploy INVALID", "? drain: INVALID", "~0~"]
+    {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+}
+
+#[test]
+fn no_line_of_an_answer_is_wider_than_the_terminal_and_no_number_loses_its_unit() {
+    for width in [60, 80, 120] {
+        for run in [held(), invalid(), in_containers()] {
+            for line in answer(&run, width).lines().filter(|line| !line.starts_with("Everything: ")) {
+                assert!(line.chars().count() <= usize::from(width), "{width}: {line}");
+                assert!(!["ms", "%", "s"].contains(&line.trim()), "{width}: {line}");
             }
         }
     }

@@ -214,7 +214,7 @@ fn settings(wanted: &Compare) -> cli::Run {
             repeat: wanted.repeat,
             seed: wanted.seed,
         },
-        output: cli::Output { format: Format::Table, no_color: wanted.no_color },
+        output: cli::Output { format: Format::Table, full: true, no_color: wanted.no_color },
         runtime: wanted.runtime,
         pull: wanted.pull,
         out: wanted.out.clone(),

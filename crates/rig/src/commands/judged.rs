@@ -1,14 +1,16 @@
 //! Judges and renders a saved run: at the end of `rig run`, and later for `rig report`.
 
 use std::io::IsTerminal;
+use std::path::Path;
 
 use model::history::{Event, Happening};
 use model::identity::CellId;
+use model::shell;
 use model::units::Nanos;
 use report::verdict::RunProblem;
 use report::{
-    Analysis, CellSummary, Colour, Corrected, Illustrated, RunSummary, Series, Style, Verdict, judge, render,
-    render_several,
+    Analysis, CellSummary, Colour, Corrected, Format, Illustrated, RunSummary, Series, Style, Verdict, judge,
+    render, render_answer, render_several,
 };
 use store::{LoadedCell, PlanIs, ReadWarning, SavedRun, StoreError};
 
@@ -108,9 +110,21 @@ pub(super) fn judged(saved: &SavedRun, mut known: Vec<MeasuredCell>) -> Result<J
     Ok(Judged { run: judge(saved.plan(), saved.environment(), cells, problems), series: pictured })
 }
 
-/// Renders a run in the requested format.
-pub(super) fn rendered(judged: &Judged, output: &Output) -> String {
-    render(judged.illustrated(), output.format, style(output.no_color))
+/// Renders the run at `path` in the requested format.
+pub(super) fn rendered(judged: &Judged, path: &Path, output: &Output) -> String {
+    match output.format {
+        Format::Table if !output.full => render_answer(&judged.run, &elsewhere(path), style(output.no_color)),
+        format => render(judged.illustrated(), format, style(output.no_color)),
+    }
+}
+
+/// Where everything is that an answer leaves out.
+fn elsewhere(path: &Path) -> Vec<String> {
+    let beside = if path.is_file() { path.parent().unwrap_or(path) } else { path };
+    let page = Some(beside.join(PAGE)).filter(|page| page.is_file());
+    let words = ["rig", "report", &path.display().to_string(), "--full"].map(str::to_owned);
+    let everything = format!("Everything: {}", shell::line(&words));
+    page.map(|page| format!("Page: {}", page.display())).into_iter().chain([everything]).collect()
 }
 
 /// Renders several runs in the requested format.
@@ -122,14 +136,18 @@ pub(super) fn overview(runs: &[Judged], output: &Output) -> Result<String, Failu
 /// The style of the report that is saved beside the records.
 pub(super) const SAVED: Style = Style { width: 120, colour: Colour::Never };
 
-/// The style for standard output; the user may have declined colours.
+/// The page that is saved beside the records.
+pub(super) const PAGE: &str = "report.html";
+
+/// The style for standard output: as wide as the user or the terminal says. The user may have declined colours.
 pub(super) fn style(no_color: bool) -> Style {
     let terminal = std::io::stdout().is_terminal();
     let declined = no_color || std::env::var_os("NO_COLOR").is_some();
-    let width = if terminal {
-        rustix::termios::tcgetwinsize(std::io::stdout()).map_or(120, |size| size.ws_col)
-    } else {
-        160
+    let asked = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let width = match asked {
+        Some(columns) => columns,
+        None if terminal => rustix::termios::tcgetwinsize(std::io::stdout()).map_or(80, |size| size.ws_col),
+        None => 160,
     };
     Style { width, colour: if terminal && !declined { Colour::Always } else { Colour::Never } }
 }

@@ -13,9 +13,9 @@ use crate::exit::{Exit, Failure, print};
 /// Prints the report and exits as the runs themselves did.
 pub(crate) fn perform(wanted: &Report) -> Result<Exit, Failure> {
     let runs = wanted.runs.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
-    print(&match runs.as_slice() {
-        [run] => rendered(run, &wanted.output),
-        several => overview(several, &wanted.output)?,
+    print(&match (runs.as_slice(), wanted.runs.as_slice()) {
+        ([run], [path]) => rendered(run, path, &wanted.output),
+        (several, _) => overview(several, &wanted.output)?,
     })?;
     Ok(runs.iter().map(|judged| exit(&judged.run, false)).max().unwrap_or(Exit::Held))
 }

@@ -25,7 +25,7 @@ use store::{SavedRun, StoreError};
 use tokio::sync::watch;
 
 use super::cells::{Cells, EndedCells};
-use super::judged::{Judged, MeasuredCell, SAVED, exit, judged, overview, rendered};
+use super::judged::{Judged, MeasuredCell, PAGE, SAVED, exit, judged, overview, rendered};
 use super::leftovers;
 use super::planning::{Planned, plans, templates};
 use super::reproduce;
@@ -88,10 +88,10 @@ async fn alone(
     templates: &Templates,
     interrupted: watch::Receiver<bool>,
 ) -> Result<Exit, Failure> {
-    let Done { judged, broken, .. } = run(wanted, planned, templates, interrupted).await?;
+    let Done { judged, path, broken } = run(wanted, planned, templates, interrupted).await?;
     // What was measured before an error is still worth printing.
     if broken.is_none() || judged.run.cells.iter().any(|cell| cell.counts.scheduled > 0) {
-        print(&rendered(&judged, &wanted.output))?;
+        print(&rendered(&judged, &path, &wanted.output))?;
     }
     broken.map_or_else(|| Ok(exit(&judged.run, wanted.strict)), Err)
 }
@@ -368,7 +368,7 @@ fn conclude(stored: &store::RunWriter, measured: Vec<MeasuredCell>) -> Result<Ju
     let reports = [
         ("summary.json", Format::Json),
         ("report.md", Format::Markdown),
-        ("report.html", Format::Html),
+        (PAGE, Format::Html),
         ("junit.xml", Format::Junit),
     ];
     for (name, format) in reports {

@@ -3,24 +3,28 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use model::plan::SavedPlan;
 use report::RunSummary;
 use report::run::LabelledRun;
-use store::SavedRun;
+use store::{PlanIs, SavedRun};
 
 use super::judged::judged;
 use crate::cli::RESULTS;
 use crate::exit::Failure;
 
-/// A saved run, judged.
+/// A run, judged from its records; or what was found then, where only plan and summary were kept.
 pub(super) struct ReadRun {
     label: String,
-    saved: SavedRun,
+    plan: SavedPlan,
     pub(super) summary: RunSummary,
 }
 
 impl ReadRun {
     /// Reads the run at `path`, which may be a link such as `latest`.
     pub(super) fn from(path: &Path) -> Result<ReadRun, Failure> {
+        if let Some(kept) = ReadRun::kept(path)? {
+            return Ok(kept);
+        }
         let saved = SavedRun::open(path)
             .with_context(|| format!("{} can't be read as a run", path.display()))
             .map_err(Failure::usage)?;
@@ -31,12 +35,32 @@ impl ReadRun {
             Some(_) => path.with_file_name(id),
             None => saved.path().to_owned(),
         };
-        Ok(ReadRun { label: label.display().to_string(), saved, summary })
+        Ok(ReadRun { label: label.display().to_string(), plan: saved.plan().clone(), summary })
+    }
+
+    /// A run without records; `None`: it has some.
+    fn kept(path: &Path) -> Result<Option<ReadRun>, Failure> {
+        let [plan, summary, environment] =
+            ["plan.json", "summary.json", "environment.json"].map(|name| path.join(name));
+        if !plan.is_file() || !summary.is_file() || environment.is_file() {
+            return Ok(None);
+        }
+        let read = || -> anyhow::Result<ReadRun> {
+            let summary: RunSummary = store::read_versioned(&summary)?;
+            let (plan, plan_is) = store::plan_of(path, &summary.environment)?;
+            anyhow::ensure!(plan_is == PlanIs::AsRun, "its plan.json is not the plan that was run");
+            let label = path.display().to_string().trim_end_matches('/').to_owned();
+            Ok(ReadRun { label, plan, summary })
+        };
+        read()
+            .with_context(|| format!("{} can't be read as a run", path.display()))
+            .map(Some)
+            .map_err(Failure::usage)
     }
 
     /// As the report crate takes it.
     pub(super) fn run(&self) -> LabelledRun<'_> {
-        LabelledRun { label: &self.label, plan: self.saved.plan(), summary: &self.summary }
+        LabelledRun { label: &self.label, plan: &self.plan, summary: &self.summary }
     }
 }
 

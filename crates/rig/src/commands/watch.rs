@@ -73,7 +73,7 @@ pub(crate) fn perform(wanted: &Watch) -> Result<Exit, Failure> {
         let done = run(&as_run, &planned, &Templates::embedded(), interrupted).await?;
         let measured = done.judged.run.cells.iter().any(|cell| cell.counts.scheduled > 0);
         if done.broken.is_none() || measured {
-            print(&rendered(&done.judged, &wanted.output))?;
+            print(&rendered(&done.judged, &done.path, &wanted.output))?;
         }
         if let Some(failure) = done.broken {
             return Err(failure);

@@ -2,6 +2,7 @@
 
 use model::plan::SavedPlan;
 use model::scenario::Choice;
+use report::document::Detail;
 use report::run::LabelledRun;
 use report::{render_page, writeup};
 
@@ -22,6 +23,7 @@ pub(crate) fn perform(wanted: &Writeup) -> Result<Exit, Failure> {
     let of_bundled =
         |(name, _): &(&str, &str)| Ok((*plan(name.as_ref(), &[], &Choice::default())?.1).clone());
     let bundled = bundled::all().iter().map(of_bundled).collect::<Result<Vec<SavedPlan>, Failure>>()?;
-    print(&render_page(&writeup::compose(&runs, &bundled)))?;
+    let detail = if wanted.full { Detail::Full } else { Detail::Brief };
+    print(&render_page(&writeup::compose(&runs, &bundled, detail)))?;
     Ok(Exit::Held)
 }

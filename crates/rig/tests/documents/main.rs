@@ -82,6 +82,24 @@ fn the_readme_shows_the_first_table_of_the_committed_report() {
     assert!(table.len() > 5 && read("README.md").contains(&table.join("\n")), "{table:#?}");
 }
 
+#[test]
+fn the_samples_are_what_rig_makes_of_the_committed_results_and_each_is_one_page() {
+    let made = tempfile::tempdir().unwrap();
+    let script = std::process::Command::new(root().join("tools/samples.sh"))
+        .args([env!("CARGO_BIN_EXE_rig").as_ref(), made.path()])
+        .status()
+        .unwrap();
+    assert!(script.success());
+    for name in
+        ["writeup", "runbook-nginx", "runbook-haproxy", "runbook-envoy"].map(|name| format!("{name}.md"))
+    {
+        let read = |directory: &Path| std::fs::read_to_string(directory.join(&name)).unwrap();
+        let text = read(made.path());
+        assert!(text.lines().count() <= 70, "{name}: {} lines", text.lines().count());
+        assert!(text == read(&root().join("docs/samples")), "{name} is not current: make samples");
+    }
+}
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }

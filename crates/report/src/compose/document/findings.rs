@@ -15,21 +15,20 @@ use crate::numbers::{millis, percent};
 pub(super) fn findings(run: &RunSummary) -> Vec<Line> {
     let of = |cell: &CellSummary| {
         let label = run.label(cell);
-        let deaths = cell
-            .deaths
-            .iter()
-            .map(|death| Line { mark: Mark::Bad, text: format!("{label}: {}", death.sentence()) });
-        let replacements = cell.deploy.iter().flat_map(|deploy| &deploy.replacements);
-        let shares = replacements.filter_map(share);
-        let late = cell.faults.iter().filter_map(late);
-        let others = shares
-            .chain(late)
-            .chain(sentence(&cell.ejections))
-            .chain(reloads(cell))
-            .map(|text| plain(format!("{label}: {text}")));
-        deaths.chain(others).collect::<Vec<_>>()
+        let lines = findings_of(cell).into_iter();
+        lines.map(|line| Line { text: format!("{label}: {}", line.text), ..line }).collect::<Vec<_>>()
     };
     run.cells.iter().flat_map(of).collect()
+}
+
+/// The findings of a cell.
+pub(crate) fn findings_of(cell: &CellSummary) -> Vec<Line> {
+    let deaths = cell.deaths.iter().map(|death| Line { mark: Mark::Bad, text: death.sentence() });
+    let replacements = cell.deploy.iter().flat_map(|deploy| &deploy.replacements);
+    let shares = replacements.filter_map(share);
+    let late = cell.faults.iter().filter_map(late);
+    let others = shares.chain(late).chain(sentence(&cell.ejections)).chain(reloads(cell)).map(plain);
+    deaths.chain(others).collect()
 }
 
 fn plain(text: String) -> Line {

@@ -91,7 +91,7 @@ fn table(run: &RunSummary, title: &str, wanted: impl Fn(Metric) -> bool) -> Opti
 }
 
 /// A figure over the repeats of a variant. Those that can't be trusted are left out; if that is all of them, they are struck.
-fn value(figure: &Figure, cells: &[CellSummary]) -> Cell {
+pub(crate) fn value(figure: &Figure, cells: &[CellSummary]) -> Cell {
     let known = cells.iter().filter_map(|cell| Some((figure.read(cell)?, cell)));
     let (usable, doubtful): (Vec<_>, Vec<_>) = known.partition(|(_, cell)| figure.is_usable(cell));
     let is_usable = !usable.is_empty() || doubtful.is_empty();

@@ -10,6 +10,7 @@ use crate::analysis::books::Grade;
 use crate::analysis::errors;
 use crate::judge::doubts::{self, Doubt};
 use crate::judge::verdict::{ClaimVerdict, Holding, Proof, Role, RunProblem, RunSummary};
+use crate::measure::counts::Counts;
 use crate::measure::summary::CellSummary;
 use crate::measure::zero::per_request;
 use crate::numbers::{millis, percent_up, words};
@@ -19,7 +20,7 @@ pub(super) fn plain(text: String) -> Line {
 }
 
 /// What could not be run, and why: it has no cell in any table.
-pub(super) fn unavailable(run: &RunSummary) -> Vec<Line> {
+pub(crate) fn unavailable(run: &RunSummary) -> Vec<Line> {
     let line = |it: &Unavailable| plain(format!("{}: n/a ({})", it.variant, it.reason));
     let skipped = |it: &SkippedBalancer| plain(format!("{}: skipped ({})", it.balancer, it.reason));
     run.unavailable.iter().map(line).chain(run.skipped.iter().map(skipped)).collect()
@@ -117,8 +118,10 @@ pub(super) fn windows(run: &RunSummary) -> Vec<Line> {
 
 /// Every doubt, with its reason.
 pub(super) fn doubts(run: &RunSummary) -> Vec<Line> {
-    let line =
-        |doubt: Doubt| Line { mark: if doubt.known { Mark::None } else { Mark::Unknown }, text: doubt.text };
+    let line = |doubt: Doubt| Line {
+        mark: if doubt.known { Mark::None } else { Mark::Unknown },
+        text: doubt.text(),
+    };
     doubts::of(run).into_iter().map(line).collect()
 }
 
@@ -170,30 +173,34 @@ fn books_line(label: &str, cell: &CellSummary) -> Line {
     Line { mark, text }
 }
 
+/// What a reader should know of a cell, beside its figures.
+pub(crate) fn notes_of(cell: &CellSummary) -> Vec<String> {
+    let mut notes = Vec::new();
+    let Counts { dropped, scheduled, .. } = &cell.warmup;
+    if *dropped > 0 {
+        notes.push(format!(
+            "{dropped} of {scheduled} requests of the warm-up were dropped; they are not in the counts"
+        ));
+    }
+    if cell.generator.surplus > 0 {
+        notes.push(format!(
+            "on {} connections, more bytes arrived than the responses had; the complete responses count, and the \
+             connections were closed",
+            cell.generator.surplus
+        ));
+    }
+    notes.extend(cell.warnings.iter().cloned());
+    notes
+}
+
 pub(super) fn notes(run: &RunSummary) -> Vec<Line> {
     let mut lines = Vec::new();
     for cell in &run.cells {
-        if cell.warmup.dropped > 0 {
-            lines.push(plain(format!(
-                "{}: {} of {} requests of the warm-up were dropped; they are not in the counts",
-                run.label(cell),
-                cell.warmup.dropped,
-                cell.warmup.scheduled
-            )));
-        }
+        let label = run.label(cell);
         if let Some(published) = &cell.published {
-            let label = run.label(cell);
             lines.push(plain(format!("{label}: while it ran, the listener was published at {published}")));
         }
-        if cell.generator.surplus > 0 {
-            lines.push(plain(format!(
-                "{}: on {} connections, more bytes arrived than the responses had; the complete responses count, and the connections were closed",
-                run.label(cell),
-                cell.generator.surplus
-            )));
-        }
-        let warnings = cell.warnings.iter();
-        lines.extend(warnings.map(|warning| plain(format!("{}: {warning}", run.label(cell)))));
+        lines.extend(notes_of(cell).iter().map(|note| plain(format!("{label}: {note}"))));
     }
     for problem in &run.problems {
         if let RunProblem::Note(note) = problem {

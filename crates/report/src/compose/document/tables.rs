@@ -33,11 +33,13 @@ pub(crate) fn struck_unless(usable: bool) -> impl Fn(Cell) -> Cell {
 pub(super) fn requests(run: &RunSummary) -> Table {
     // Only a scenario that declares statuses has any.
     let declared = run.cells.iter().any(|cell| cell.counts.of(OutcomeKind::ExpectedStatus) > 0);
+    // What is asked for first stands where a phone shows it.
     let mut columns = Vec::from(Column::left(["balancer", "variant"]));
+    columns.extend(Column::left(["verdict"]));
+    columns.extend(Column::right([Metric::Dropped, Metric::Masked, Metric::Duplicates].map(Metric::heading)));
     columns.extend(Column::right([Metric::Scheduled, Metric::Ok].map(Metric::heading)));
     let expected = declared.then(|| Column::right([Metric::ExpectedStatus.heading()]));
     columns.extend(expected.into_iter().flatten());
-    columns.extend(Column::right([Metric::Dropped, Metric::Masked, Metric::Duplicates].map(Metric::heading)));
     // What no cell has needs no column.
     let split: Vec<_> = run.cells.iter().map(split).collect();
     let is_told: Vec<bool> =
@@ -45,19 +47,15 @@ pub(super) fn requests(run: &RunSummary) -> Table {
     let told = |kind: &usize| is_told[*kind];
     let way = |kind: usize| SPLIT[kind].map_or("other", Metric::heading);
     columns.extend((0..SPLIT.len()).filter(told).flat_map(|kind| Column::right([way(kind)])));
-    columns.extend(Column::left(["verdict"]));
     let row = |(cell, split): (&CellSummary, &[u64; SPLIT.len()])| {
         let counts = &cell.counts;
-        let mut numbers = vec![
-            Cell::plain(counts.scheduled.to_string()),
-            Cell::plain(counts.of(OutcomeKind::Ok).to_string()),
-        ];
-        numbers.extend(declared.then(|| Cell::plain(counts.of(OutcomeKind::ExpectedStatus).to_string())));
-        numbers.push(dropped(cell));
+        let mut numbers = vec![dropped(cell)];
         numbers.extend(bounds::shadow_cells(&cell.books).map(Cell::plain));
+        numbers.extend([counts.scheduled, counts.of(OutcomeKind::Ok)].map(|n| Cell::plain(n.to_string())));
+        numbers.extend(declared.then(|| Cell::plain(counts.of(OutcomeKind::ExpectedStatus).to_string())));
         numbers.extend((0..SPLIT.len()).filter(told).map(|kind| Cell::plain(split[kind].to_string())));
         let numbers = numbers.into_iter().map(struck_unless(cell.is_usable()));
-        names(run, cell).into_iter().chain(numbers).chain([verdict(run, cell)]).collect()
+        names(run, cell).into_iter().chain([verdict(run, cell)]).chain(numbers).collect()
     };
     Table {
         title: "Requests".to_owned(),
@@ -101,7 +99,7 @@ pub(crate) fn dropped(cell: &CellSummary) -> Cell {
 }
 
 /// Whether the claims about this cell's variant hold, and the worse of the trust in its counts and its deploy.
-fn verdict(run: &RunSummary, cell: &CellSummary) -> Cell {
+pub(crate) fn verdict(run: &RunSummary, cell: &CellSummary) -> Cell {
     let about = |claim: &&ClaimVerdict| {
         claim.balancer == cell.balancer
             && claim.repeat == cell.repeat

@@ -20,11 +20,13 @@ use crate::measure::zero::per_request;
 use crate::numbers::{NONE, millis, percent_up, span_of};
 
 /// Cells with a deploy.
-fn deployed<'a>(run: &'a LabelledRun<'_>) -> impl Iterator<Item = (&'a CellSummary, &'a DeployRecord)> {
+pub(super) fn deployed<'a>(
+    run: &'a LabelledRun<'_>,
+) -> impl Iterator<Item = (&'a CellSummary, &'a DeployRecord)> {
     run.summary.cells.iter().filter_map(|cell| Some((cell, cell.deploy.as_ref()?)))
 }
 
-fn is_usable(cell: &CellSummary) -> bool {
+pub(super) fn is_usable(cell: &CellSummary) -> bool {
     cell.is_usable() && cell.validity.deploy.is_some()
 }
 

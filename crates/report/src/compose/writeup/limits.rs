@@ -36,27 +36,30 @@ pub(super) fn section(runs: &[LabelledRun<'_>]) -> PageSection {
     };
     let mut lines = machines(runs);
     lines.extend(runs.iter().flat_map(doubts));
-    let few = runs.iter().filter(|run| run.summary.repeats < 5).count();
-    let mut texts = vec![
-        "One machine ran the load generator, the balancer and the backends, so that they share its CPUs and no network \
-         lies between them: counts carry over to other machines, times and CPU cost do not."
-            .to_owned(),
-    ];
-    if few > 0 {
-        texts.push(format!(
-            "{few} of {} runs {} fewer than 5 repeats: {} show what can happen, not how often.",
-            runs.len(),
-            if few == 1 { "has" } else { "have" },
-            if few == 1 { "its figures" } else { "their figures" }
-        ));
-    }
-    let mut parts: Vec<Part> = texts.into_iter().map(Part::Text).collect();
+    let texts = std::iter::once(ONE_MACHINE.to_owned()).chain(few(runs));
+    let mut parts: Vec<Part> = texts.map(Part::Text).collect();
     parts.extend([Part::Table(table), Part::Lines(lines)]);
     PageSection { title: "Limits of the experiment".into(), parts }
 }
 
+/// What holds for every run.
+pub(super) const ONE_MACHINE: &str = "One machine ran the load generator, the balancer and the backends, so that they share its CPUs and no network lies \
+     between them: counts carry over to other machines, times and CPU cost do not.";
+
+/// That few repeats say little about how often; `None`: each run has many.
+pub(super) fn few(runs: &[LabelledRun<'_>]) -> Option<String> {
+    let few = runs.iter().filter(|run| run.summary.repeats < 5).count();
+    let (has, whose) = if few == 1 { ("has", "its") } else { ("have", "their") };
+    let all = runs.len();
+    (few > 0).then(|| {
+        format!(
+            "{few} of {all} runs {has} fewer than 5 repeats: {whose} figures show what can happen, not how often."
+        )
+    })
+}
+
 /// Where it was measured, each machine once.
-fn machines(runs: &[LabelledRun<'_>]) -> Vec<Line> {
+pub(super) fn machines(runs: &[LabelledRun<'_>]) -> Vec<Line> {
     let mut found: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     for run in runs {
         let e = &run.summary.environment;

@@ -1,13 +1,14 @@
 //! The write-up of an experiment, filled from runs. A section is there because a run *has* the thing that it is about; one
 //! that no run has is named at the end, with the scenario that would fill it.
 
+mod brief;
 mod drain;
 mod limits;
 mod topics;
 
 use model::plan::SavedPlan;
 
-use crate::compose::document::{Line, Mark};
+use crate::compose::document::{Detail, Line, Mark};
 use crate::compose::page::{Page, PageSection, Part};
 use crate::judge::doubts;
 use crate::judge::run::LabelledRun;
@@ -16,23 +17,37 @@ pub(crate) use drain::durations;
 use topics::{TOPICS, WriteupTopic};
 
 /// Composes the write-up of `runs`. `bundled` are the plans of the scenarios that a user could run for what is missing.
-pub fn compose(runs: &[LabelledRun<'_>], bundled: &[SavedPlan]) -> Page {
-    let mut sections = Vec::new();
-    let mut missing = Vec::new();
+/// In brief it is one printed page.
+pub fn compose(runs: &[LabelledRun<'_>], bundled: &[SavedPlan], detail: Detail) -> Page {
+    let (mut sections, mut missing, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
+    let mut above = None;
     for topic in TOPICS {
         let mut having: Vec<&LabelledRun<'_>> = runs.iter().filter(|run| (topic.is_in)(run.plan)).collect();
         // The plainest says it best.
         having.sort_by_key(|run| run.plan.variants.len());
-        match having.split_first() {
-            Some((run, others)) => sections.push(section(topic, run, others)),
-            None => missing.push(lacking(topic, bundled)),
+        match (having.split_first(), detail, topic.in_short) {
+            (Some((run, others)), Detail::Full, _) => sections.push(section(topic, run, others)),
+            (Some((run, _)), Detail::Brief, Some(in_short)) => {
+                let is_same = above.replace(run.label) == Some(run.label);
+                sections.push(brief::section(topic, in_short, run, is_same));
+            }
+            (Some((run, _)), Detail::Brief, None) => left_out.push((topic.title, run.label)),
+            (None, Detail::Full, _) | (None, Detail::Brief, Some(_)) => missing.push(lacking(topic, bundled)),
+            (None, Detail::Brief, None) => {}
         }
     }
-    sections.push(limits::section(runs));
+    match detail {
+        Detail::Full => sections.push(limits::section(runs)),
+        Detail::Brief => sections.push(brief::limits(runs, &left_out)),
+    }
     if !missing.is_empty() {
         sections.push(PageSection { title: "What is missing".into(), parts: vec![Part::Lines(missing)] });
     }
-    Page { title: "What the load balancer does to live traffic".into(), opening: opening(runs), sections }
+    let opening = match detail {
+        Detail::Full => opening(runs),
+        Detail::Brief => brief::opening(runs),
+    };
+    Page { title: "What the load balancer does to live traffic".into(), opening, sections }
 }
 
 fn opening(runs: &[LabelledRun<'_>]) -> Vec<Part> {
@@ -97,7 +112,7 @@ fn trouble(run: &LabelledRun<'_>) -> Option<Part> {
     };
     let mut lines = vec![Line { mark: Mark::Unknown, text: warning.into() }];
     lines.extend(
-        doubts::of(run.summary).into_iter().map(|doubt| Line { mark: Mark::Unknown, text: doubt.text }),
+        doubts::of(run.summary).into_iter().map(|doubt| Line { mark: Mark::Unknown, text: doubt.text() }),
     );
     Some(Part::Lines(lines))
 }

@@ -7,12 +7,13 @@ use model::timeline::{Action, Deploy, Drain};
 use model::tls::Tls;
 use model::topology::{Layer, Topology};
 
-use super::drain;
+use super::{brief, drain};
 use crate::compose::document::{self, Detail, Mark, Quote};
 use crate::compose::page::Part;
 use crate::compose::table::{Cell, Column, Table};
 use crate::figure::spread::spread_of;
 use crate::judge::run::LabelledRun;
+use crate::measure::routing::Routing;
 use crate::measure::summary::CellSummary;
 use crate::numbers::{number, percent};
 
@@ -26,6 +27,8 @@ pub(super) struct WriteupTopic {
     pub(super) is_in: fn(&SavedPlan) -> bool,
     /// The section, from a run whose plan has it.
     pub(super) tell: fn(&LabelledRun<'_>) -> Vec<Part>,
+    /// The same for the one page; `None`: it is not on it.
+    pub(super) in_short: Option<fn(&LabelledRun<'_>) -> Vec<Part>>,
 }
 
 pub(super) const TOPICS: &[WriteupTopic] = &[
@@ -34,18 +37,21 @@ pub(super) const TOPICS: &[WriteupTopic] = &[
         what: "the same routes at layer 4 and at layer 7, and requests that say which pool should answer",
         is_in: has_both_layers,
         tell: layers,
+        in_short: Some(|run| vec![Part::Text(layer_answer(run))]),
     },
     WriteupTopic {
         title: "The drain window, and where it comes from",
         what: "a deploy whose drain window is derived",
         is_in: |plan| deploys(plan).any(|drain| drain == Drain::Auto),
         tell: drain::window,
+        in_short: Some(brief::window),
     },
     WriteupTopic {
         title: "The deploy sequence, as it was timed",
         what: "a deploy that drains",
         is_in: |plan| deploys(plan).any(|drain| drain != Drain::Off),
         tell: drain::sequence,
+        in_short: Some(brief::sequence),
     },
     WriteupTopic {
         title: "Without and with draining",
@@ -54,18 +60,21 @@ pub(super) const TOPICS: &[WriteupTopic] = &[
             deploys(plan).any(|drain| drain == Drain::Off) && deploys(plan).any(|drain| drain != Drain::Off)
         },
         tell: drain::side_by_side,
+        in_short: Some(brief::side_by_side),
     },
     WriteupTopic {
         title: "Scaling out and in",
         what: "a backend that is removed or added under load",
         is_in: |plan| plan.variants.iter().any(|variant| variant.rollouts() > variant.deploys().count()),
         tell: |run| tables(run, document::deploys_table(run.summary)),
+        in_short: None,
     },
     WriteupTopic {
         title: "Health checks: when a dead backend is noticed",
         what: "a backend that is killed, stopped or cut off",
         is_in: |plan| plan.variants.iter().any(|variant| variant.faults().next().is_some()),
         tell: |run| tables(run, document::faults_table(run.summary)),
+        in_short: None,
     },
     WriteupTopic {
         title: "Half-dead backends",
@@ -75,6 +84,7 @@ pub(super) const TOPICS: &[WriteupTopic] = &[
             entries.any(|entry| matches!(entry.action, Action::Degrade(_)))
         },
         tell: |run| tables(run, document::faults_table(run.summary)),
+        in_short: None,
     },
     WriteupTopic {
         title: "Round robin against least connections",
@@ -85,6 +95,7 @@ pub(super) const TOPICS: &[WriteupTopic] = &[
                 .any(|a| plan.variants.iter().any(|b| b.topology.balance != a.topology.balance))
         },
         tell: algorithms,
+        in_short: None,
     },
     WriteupTopic {
         title: "The canary's split",
@@ -94,24 +105,28 @@ pub(super) const TOPICS: &[WriteupTopic] = &[
             routes.any(|route| route.to.only().is_none())
         },
         tell: |run| tables(run, document::routing_tables(run.summary)),
+        in_short: None,
     },
     WriteupTopic {
         title: "Sessions",
         what: "sessions that stick to a backend, or that backends share",
         is_in: |plan| plan.variants.iter().any(|variant| has_sessions(&variant.topology)),
         tell: everything,
+        in_short: None,
     },
     WriteupTopic {
         title: "What TLS costs",
         what: "a listener with TLS",
         is_in: |plan| plan.variants.iter().any(|variant| variant.topology.listener.tls != Tls::Off),
         tell: everything,
+        in_short: None,
     },
     WriteupTopic {
         title: "Reloading the balancer",
         what: "reloads of the balancer under load",
         is_in: |plan| plan.variants.iter().any(|variant| variant.reloads().next().is_some()),
         tell: |run| tables(run, document::reloads_table(run.summary)),
+        in_short: None,
     },
 ];
 
@@ -178,16 +193,7 @@ fn everything(run: &LabelledRun<'_>) -> Vec<Part> {
 fn layers(run: &LabelledRun<'_>) -> Vec<Part> {
     let mut columns = Vec::from(Column::left(["balancer", "layer"]));
     columns.extend(Column::right(["responses", "from the wrong pool", "log names another pool", "dropped"]));
-    let mut rows = Vec::new();
-    let mut totals = [(0, 0); 2];
-    let mut usable = true;
-    for cell in &run.summary.cells {
-        let Some((layer, routing)) = layer_of(run.plan, cell).zip(cell.routing.as_ref()) else { continue };
-        let Some(expected) = routing.expected else { continue };
-        let four = layer == Layer::Four;
-        let total = &mut totals[usize::from(four)];
-        *total = (total.0 + expected, total.1 + routing.misrouted);
-        usable &= cell.is_usable();
+    let row = |LayerCell { cell, layer, routing, expected }: LayerCell<'_>| {
         let disagreements = match routing.compared {
             Some(_) => routing.disagreements.to_string(),
             None => "n/a (no ids)".to_owned(),
@@ -199,11 +205,41 @@ fn layers(run: &LabelledRun<'_>) -> Vec<Part> {
             cell.counts.dropped.to_string(),
         ];
         let figures = figures.map(Cell::plain).map(document::struck_unless(cell.is_usable()));
-        let names = [cell.balancer.as_str(), if four { "4" } else { "7" }].map(Cell::plain);
-        rows.push(names.into_iter().chain(figures).collect());
+        let names = [cell.balancer.as_str(), if layer == Layer::Four { "4" } else { "7" }].map(Cell::plain);
+        names.into_iter().chain(figures).collect()
+    };
+    let title = "The same requests at both layers".to_owned();
+    let table = Table { title, columns, rows: layer_cells(run).map(row).collect(), notes: vec![] };
+    let mut parts = vec![Part::Text(layer_answer(run)), Part::Table(table)];
+    parts.extend(transcripts(run));
+    parts.extend(meaning(run));
+    parts
+}
+
+/// A cell whose requests say which pool should answer.
+struct LayerCell<'a> {
+    cell: &'a CellSummary,
+    layer: Layer,
+    routing: &'a Routing,
+    expected: u64,
+}
+
+fn layer_cells<'a>(run: &'a LabelledRun<'_>) -> impl Iterator<Item = LayerCell<'a>> {
+    run.summary.cells.iter().filter_map(|cell| {
+        let (layer, routing) = layer_of(run.plan, cell).zip(cell.routing.as_ref())?;
+        Some(LayerCell { cell, layer, routing, expected: routing.expected? })
+    })
+}
+
+/// Which layer, and why.
+fn layer_answer(run: &LabelledRun<'_>) -> String {
+    let mut totals = [(0, 0); 2];
+    for LayerCell { layer, routing, expected, .. } in layer_cells(run) {
+        let total = &mut totals[usize::from(layer == Layer::Four)];
+        *total = (total.0 + expected, total.1 + routing.misrouted);
     }
     let [seven, four] = totals;
-    let answer = if usable && seven.0 > 0 && seven.1 == 0 && four.1 > 0 {
+    if layer_cells(run).all(|it| it.cell.is_usable()) && seven.0 > 0 && seven.1 == 0 && four.1 > 0 {
         format!(
             "Layer 7, because requests are routed by what they say. Of {} responses at layer 7 none came from the wrong \
              pool. At layer 4 the same balancers, load and routes sent {} of {} to the wrong one: there a balancer \
@@ -215,13 +251,7 @@ fn layers(run: &LabelledRun<'_>) -> Vec<Part> {
             "The run does not settle it: {} of {} responses came from the wrong pool at layer 7, {} of {} at layer 4.",
             seven.1, seven.0, four.1, four.0
         )
-    };
-    let title = "The same requests at both layers".to_owned();
-    let table = Table { title, columns, rows, notes: vec![] };
-    let mut parts = vec![Part::Text(answer), Part::Table(table)];
-    parts.extend(transcripts(run));
-    parts.extend(meaning(run));
-    parts
+    }
 }
 
 /// What curl was told by the first balancer, once per layer.

@@ -35,10 +35,10 @@ pub(super) fn table(table: &Table) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label=(table.title) {
             table {
-                thead { tr { @for column in &table.columns { th.(align(column.align)) scope="col" { (column.name) } } } }
+                thead { tr { @for column in &table.columns { th class=[align(column.align)] scope="col" { (column.name) } } } }
                 tbody {
                     @for row in &table.rows {
-                        tr { @for (cell, column) in row.iter().zip(&table.columns) { td.(align(column.align)) { (self::cell(cell)) } } }
+                        tr { @for (cell, column) in row.iter().zip(&table.columns) { td class=[align(column.align)] { (self::cell(cell)) } } }
                     }
                 }
             }
@@ -47,10 +47,11 @@ pub(super) fn table(table: &Table) -> Markup {
     }
 }
 
-fn align(align: Align) -> &'static str {
+/// The class of a column of numbers; text has none.
+fn align(align: Align) -> Option<&'static str> {
     match align {
-        Align::Left => "text",
-        Align::Right => "number",
+        Align::Left => None,
+        Align::Right => Some("n"),
     }
 }
 

@@ -2,12 +2,12 @@
 
 use maud::{Markup, html};
 
-use crate::dialect::pictures::canvas::{Alternative, Picture};
+use crate::dialect::pictures::canvas::{Alternative, Frames, Picture};
 use crate::dialect::pictures::ink::Ink;
 use crate::dialect::pictures::latency::PERCENTILES;
 use crate::dialect::pictures::scale::Scale;
 use crate::dialect::pictures::{Illustrated, Pictured, captions, latency, legend, outcomes, shares, states};
-use crate::measure::series::{Curve, LISTED, Series};
+use crate::measure::series::{Curve, DroppedRequest, LISTED, Series};
 use crate::measure::summary::CellSummary;
 use crate::measure::validity::Validity;
 
@@ -15,11 +15,15 @@ use crate::measure::validity::Validity;
 pub(super) struct Article<'a> {
     pub(super) run: usize,
     pub(super) told: Illustrated<'a>,
+    pub(super) frames: &'a Frames,
 }
 
 impl Article<'_> {
+    /// Which picture of the page.
     fn id(&self, cell: &CellSummary, of: &str) -> String {
-        format!("run-{}-{}-{of}", self.run, cell.cell()).replace('.', "-")
+        let cells = &self.told.run.cells;
+        let place = cells.iter().position(|other| other.cell() == cell.cell()).unwrap_or_default();
+        format!("r{}c{place}{of}", self.run)
     }
 }
 
@@ -32,10 +36,10 @@ pub(super) fn section(article: &Article<'_>) -> Markup {
             @let first = rows[0][0].0;
             section.balancer {
                 h2 { (first.balancer.as_str()) " " (first.balancer_version) }
-                @for cells in rows {
-                    @let repeat = cells[0].0.repeat;
-                    @if repeat == 1 { (row(article, cells, &scale)) }
-                    @else { details { summary { "Repeat " (repeat) } (row(article, cells, &scale)) } }
+                // The tables have all repeats; what one looks like, the first shows.
+                @if let Some(cells) = rows.first() {
+                    @if rows.len() > 1 { p.note { "Pictures of repeat " (cells[0].0.repeat) " of " (rows.len()) "." } }
+                    (row(article, cells, &scale))
                 }
             }
         }
@@ -46,7 +50,8 @@ pub(super) fn section(article: &Article<'_>) -> Markup {
 fn row(article: &Article<'_>, cells: &[Pictured<'_>], scale: &Scale) -> Markup {
     html! {
         (legend(cells))
-        div.cells { @for (cell, series) in cells { (column(article, cell, series, scale)) } }
+        @let own_keys = common_backends(cells).is_none();
+        div.cells { @for (cell, series) in cells { (column(article, cell, series, scale, own_keys)) } }
         (distribution(article, cells))
         @for (cell, series) in cells { (dropped(cell, series)) }
     }
@@ -60,8 +65,22 @@ fn legend(cells: &[Pictured<'_>]) -> Markup {
             (keys("requests", &legend::outcomes(&series)))
             (keys("backends", &legend::states(&series)))
             (keys("latency", &PERCENTILES.map(|percentile| (percentile.ink, percentile.name))))
+            @if let Some(backends) = common_backends(cells) { (keys("shares", &inks(backends))) }
         }
     }
+}
+
+/// The backends of all variants, where they are the same.
+fn common_backends<'a>(cells: &[Pictured<'a>]) -> Option<&'a [String]> {
+    let (first, others) = cells.split_first()?;
+    others
+        .iter()
+        .all(|(_, series)| series.backends == first.1.backends)
+        .then_some(first.1.backends.as_slice())
+}
+
+fn inks(backends: &[String]) -> Vec<(Ink, &str)> {
+    backends.iter().enumerate().map(|(n, name)| (Ink::Series(n), name.as_str())).collect()
 }
 
 fn keys(of: &str, entries: &[(Ink, &str)]) -> Markup {
@@ -73,24 +92,35 @@ fn keys(of: &str, entries: &[(Ink, &str)]) -> Markup {
     }
 }
 
-fn column(article: &Article<'_>, cell: &CellSummary, series: &Series, scale: &Scale) -> Markup {
+fn column(
+    article: &Article<'_>,
+    cell: &CellSummary,
+    series: &Series,
+    scale: &Scale,
+    own_keys: bool,
+) -> Markup {
     let id = |of: &str| article.id(cell, of);
     let requests = outcomes::draw(id("requests"), cell, series, scale);
     let states = states::draw(id("backends"), cell, series, scale);
     let latency = latency::over_load(id("latency"), cell, series, scale);
     let shares = shares::draw(id("shares"), cell, series, scale);
+    let received_by = if own_keys {
+        keys("received by", &inks(&series.backends))
+    } else {
+        html! {}
+    };
+    let figure = |name, shown, picture: &Picture, more: &Markup| {
+        html! {
+            figure class=[(shown == Shown::Struck).then_some("struck")] { (picture.inline(article.frames)) (picture.caption(name, picture.desc(), more)) }
+        }
+    };
     html! {
         section.cell.struck[!cell.is_usable()] {
             h3 { (cell.variant) span.(if cell.counts.dropped == 0 { "good" } else { "bad" }) { (captions::dropped(cell)) } }
-            (figure("requests", Shown::AsIs, requests.desc(), &requests))
-            (figure("backends", Shown::AsIs, captions::states_in_short(series), &states))
-            (figure("latency", Shown::of(&cell.validity.latency), latency.desc(), &latency))
-            figure {
-                (shares.inline())
-                figcaption { strong { "shares" } " " (shares.desc())
-                    (keys("received by", &series.backends.iter().enumerate().map(|(n, name)| (Ink::Series(n), name.as_str())).collect::<Vec<_>>()))
-                }
-            }
+            (figure("requests", Shown::AsIs, &requests, &html! {}))
+            (figure("backends", Shown::AsIs, &states, &html! {}))
+            (figure("latency", Shown::of(&cell.validity.latency), &latency, &html! {}))
+            (figure("shares", Shown::AsIs, &shares, &received_by))
         }
     }
 }
@@ -107,10 +137,6 @@ impl Shown {
     fn of(validity: &Validity) -> Shown {
         if validity.is_usable() { Shown::AsIs } else { Shown::Struck }
     }
-}
-
-fn figure(name: &str, shown: Shown, caption: &str, picture: &Picture) -> Markup {
-    html! { figure.struck[shown == Shown::Struck] { (picture.inline()) figcaption { strong { (name) } " " (caption) } } }
 }
 
 /// The percentile curves of all variants, one over the other.
@@ -132,27 +158,40 @@ fn distribution(article: &Article<'_>, cells: &[Pictured<'_>]) -> Markup {
         drawn().map(|(n, (cell, _))| (Ink::Series(n), cell.variant.as_str())).collect();
     html! {
         figure.distribution {
-            @if !curves.is_empty() {
+            @if curves.is_empty() { figcaption { (caption) } }
+            @else {
+                @let picture = latency::distribution(told, &curves);
                 (keys("latency by percentile", &names))
-                (latency::distribution(told, &curves).inline())
+                (picture.inline(article.frames))
+                (picture.caption("", &caption, &html! {}))
             }
-            figcaption { (caption) }
         }
     }
 }
 
-/// The dropped requests of a cell, one by one.
+/// The dropped requests of a cell; those that were lost alike are told together.
 fn dropped(cell: &CellSummary, series: &Series) -> Markup {
     let drops = &series.drops;
+    let mut alike: Vec<Vec<&DroppedRequest>> = Vec::new();
+    for drop in &drops.listed {
+        let known =
+            |of: &&mut Vec<&DroppedRequest>| (&of[0].class, &of[0].source) == (&drop.class, &drop.source);
+        match alike.iter_mut().find(known) {
+            Some(of) => of.push(drop),
+            None => alike.push(vec![drop]),
+        }
+    }
     html! {
         @if drops.total > 0 {
             details.drops {
-                summary { (cell.variant) ": " (drops.total) " dropped requests, one by one" }
+                summary { (cell.variant) ": " (drops.total) " dropped requests, by where they were lost" }
                 @if drops.total > LISTED as u64 { p.note { "The first " (LISTED) ", in the order in which they were due." } }
                 div.scroll tabindex="0" role="region" aria-label="dropped requests" {
                     table {
                         thead { tr { @for name in captions::DROPPED { th scope="col" { (name) } } } }
-                        tbody { @for drop in &drops.listed { tr { @for text in captions::dropped_row(drop) { td { (text) } } } } }
+                        tbody {
+                            @for drops in &alike { tr { @for text in captions::dropped_row(drops) { td { (text) } } } }
+                        }
                     }
                 }
             }

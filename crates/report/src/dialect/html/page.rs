@@ -4,9 +4,11 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::blocks::{block, claim_line, table};
 use super::cells::{self, Article};
+use crate::compose::answer;
 use crate::compose::document::{Block, Detail, Document, Mark, Topic, compose};
 use crate::compose::overview;
 use crate::dialect::pictures::Illustrated;
+use crate::dialect::pictures::canvas::Frames;
 use crate::dialect::pictures::ink::COLOURS;
 use crate::judge::verdict::RunSummary;
 
@@ -15,8 +17,6 @@ const STYLE: &str = include_str!("style.css");
 /// Where a block stands on the page.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Position {
-    /// What the numbers mean, as running text below the question.
-    Reading,
     /// What the reader came for, before the pictures.
     First,
     /// What was measured.
@@ -31,9 +31,10 @@ impl Position {
             Block::Table(_) => Position::Middle,
             Block::Method(_) => Position::Last,
             Block::List { topic, .. } | Block::Quotes { topic, .. } => match topic {
-                Topic::Reading => Position::Reading,
                 Topic::NotRun | Topic::Claims | Topic::Failures => Position::First,
-                Topic::Books
+                // Of all balancers together, it stands at the top.
+                Topic::Reading
+                | Topic::Books
                 | Topic::OwnTemplates
                 | Topic::Notes
                 | Topic::Generator
@@ -55,6 +56,7 @@ impl Position {
 }
 
 pub(super) fn render(runs: &[Illustrated<'_>]) -> Markup {
+    let frames = Frames::default();
     let names: Vec<&str> = runs.iter().map(|told| told.run.scenario.as_str()).collect();
     html! {
         (DOCTYPE)
@@ -67,8 +69,11 @@ pub(super) fn render(runs: &[Illustrated<'_>]) -> Markup {
                 style { (PreEscaped(COLOURS)) (PreEscaped(STYLE)) }
             }
             body {
-                @if runs.len() > 1 { (contents(runs)) }
-                @for (number, told) in runs.iter().enumerate() { (article(number + 1, *told)) }
+                main {
+                    @if runs.len() > 1 { (contents(runs)) }
+                    @for (number, told) in runs.iter().enumerate() { (article(number + 1, *told, &frames)) }
+                }
+                (frames.drawn())
             }
         }
     }
@@ -90,21 +95,22 @@ fn contents(runs: &[Illustrated<'_>]) -> Markup {
     }
 }
 
-fn article(number: usize, told: Illustrated<'_>) -> Markup {
+fn article(number: usize, told: Illustrated<'_>, frames: &Frames) -> Markup {
     let run = told.run;
     let Document { headline, question, experiment, blocks } = compose(run, Detail::Full);
     let at = |place: Position| blocks.iter().filter(move |block| Position::of(block) == place);
-    // The table of requests, if there is any cell, stands above the pictures.
-    let requests = usize::from(!run.cells.is_empty());
     html! {
         article id=(format!("run-{number}")) {
             header {
                 p.verdict.(tone(headline.mark)) { span.sign aria-hidden="true" { (headline.mark.sign()) } " " (headline.text) }
                 h1 { (question) }
-                p.experiment { b { "Experiment" } ": " (experiment) }
-                @for block in at(Position::Reading) { (reading(block)) }
+                @if answer::is_long(&experiment) { details.experiment { summary { b { "Experiment" } } p { (experiment) } } }
+                @else { p.experiment { b { "Experiment" } ": " (experiment) } }
             }
-            @for requests in at(Position::Middle).take(requests) { (block(requests)) }
+            section {
+                @if let Some(answer) = answer::table(run) { h2 { (answer.title) } (table(&answer)) }
+                ul.marked { @for line in answer::readings(run) { (claim_line(&line)) } }
+            }
             @for other in at(Position::First) {
                 @match other {
                     Block::List { topic, lines } if lines.len() > MANY => {
@@ -120,8 +126,11 @@ fn article(number: usize, told: Illustrated<'_>) -> Markup {
                     other => { (block(other)) }
                 }
             }
-            (cells::section(&Article { run: number, told }))
-            @for other in at(Position::Middle).skip(requests) { (block(other)) }
+            (cells::section(&Article { run: number, told, frames }))
+            @for (n, other) in at(Position::Middle).enumerate() {
+                @if n >= ON_PAPER && matches!(other, Block::Table(_)) { div.paperless { (block(other)) } }
+                @else { (block(other)) }
+            }
             details.more {
                 summary { "Books, settings, environment, and how to reproduce it" }
                 @for other in at(Position::Last) { (block(other)) }
@@ -131,17 +140,10 @@ fn article(number: usize, told: Illustrated<'_>) -> Markup {
     }
 }
 
+/// Tables beyond these are for a screen.
+const ON_PAPER: usize = 6;
 /// More claims than these are told by those that did not hold.
 const MANY: usize = 12;
-
-/// What the numbers mean, as running text.
-fn reading(block: &Block) -> Markup {
-    html! {
-        @if let Block::List { lines, .. } = block {
-            div.readings { @for line in lines { p.reading { (line.text) } } }
-        }
-    }
-}
 
 fn tone(mark: Mark) -> &'static str {
     match mark {

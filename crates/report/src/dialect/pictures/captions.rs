@@ -120,16 +120,21 @@ pub(crate) fn distribution(cells: &[(&CellSummary, &Series)]) -> String {
 }
 
 /// The columns of the dropped requests.
-pub(crate) const DROPPED: [&str; 7] =
-    ["request", "due", "told after", "class", "backend", "ended as", "lost in"];
+pub(crate) const DROPPED: [&str; 8] =
+    ["requests", "from … to", "due", "told after", "class", "backend", "ended as", "lost in"];
 
-pub(crate) fn dropped_row(drop: &DroppedRequest) -> [String; 7] {
-    let source = &drop.source;
+/// A row about requests that were lost alike.
+pub(crate) fn dropped_row(drops: &[&DroppedRequest]) -> [String; 8] {
+    let (Some(first), Some(last)) = (drops.first(), drops.last()) else { return Default::default() };
+    let after = || drops.iter().map(|drop| drop.after_ms);
+    let span = |from: String, to: String| if from == to { from } else { format!("{from} … {to}") };
+    let source = &first.source;
     [
-        drop.id.to_string(),
-        format!("{:.3} s", drop.due),
-        millis(drop.after_ms),
-        drop.class.clone(),
+        drops.len().to_string(),
+        span(first.id.to_string(), last.id.to_string()),
+        span(format!("{:.3} s", first.due), format!("{:.3} s", last.due)),
+        span(millis(after().fold(f64::INFINITY, f64::min)), millis(after().fold(0.0, f64::max))),
+        first.class.clone(),
         source.who(),
         source.ended_as(),
         format!("{}, {}", source.phase, source.sub_cause.words()),

@@ -5,7 +5,8 @@ use plotters::prelude::{ChartBuilder, IntoLogRange};
 use plotters::style::{Color, TRANSPARENT};
 
 use super::canvas::{
-    Alternative, BELOW, Chart, Drawn, LEFT, Picture, RIGHT, TEXT, line, over_time, picture, text,
+    Alternative, Area, BELOW, Chart, Drawn, LEFT, Picture, RIGHT, TEXT, axes, line, no_frame, over_time,
+    picture, text,
 };
 use super::captions;
 use super::ink::Ink;
@@ -36,8 +37,9 @@ pub(crate) const PERCENTILES: [Percentile; 3] = [
 /// The percentiles of a cell over time.
 pub(crate) fn over_load(id: String, cell: &CellSummary, series: &Series, scale: &Scale) -> Picture {
     let told = Alternative::of(cell, id, "latency percentiles over time", captions::latency(cell, series));
-    picture(told, HEIGHT, |area| {
-        let mut chart = over_time(area, scale.seconds, scale.ms, ABOVE, &millis)?;
+    let frame = |area: &Area<'_>| axes(area, scale.seconds, scale.ms, ABOVE, &millis);
+    picture(told, HEIGHT, frame, |area| {
+        let mut chart = over_time(area, scale.seconds, scale.ms, ABOVE)?;
         for mark in &series.marks {
             let ends = vec![(mark.at, 0.0), (mark.at, scale.ms)];
             chart.draw_series([line(ends, Ink::Grid, 2)])?;
@@ -83,7 +85,7 @@ pub(crate) fn distribution(told: Alternative, curves: &[(Ink, &Curve)]) -> Pictu
     let points = || curves.iter().flat_map(|(_, curve)| &curve.points);
     let slowest = points().map(|(_, ms)| *ms).fold(1e-3, f64::max) * 1.05;
     let rarest = curves.iter().map(|(_, curve)| curve.requests as f64).fold(10.0, f64::max);
-    picture(told, CURVE_HEIGHT, |area| {
+    picture(told, CURVE_HEIGHT, no_frame, |area| {
         let mut chart = ChartBuilder::on(area)
             .margin_top(ABOVE)
             .margin_right(RIGHT + TEXT)

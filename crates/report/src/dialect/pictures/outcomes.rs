@@ -5,7 +5,7 @@ use plotters::style::Color;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::canvas::{
-    Alternative, Drawn, LEFT, Picture, RIGHT, TEXT, WIDTH, line, over_time, picture, stack, text,
+    Alternative, Area, Drawn, LEFT, Picture, RIGHT, TEXT, WIDTH, axes, line, over_time, picture, stack, text,
 };
 use super::captions;
 use super::ink::Ink;
@@ -22,8 +22,9 @@ const ABOVE: u32 = LABELS as u32 * (TEXT + 6) + 8;
 pub(crate) fn draw(id: String, cell: &CellSummary, series: &Series, scale: &Scale) -> Picture {
     let told = Alternative::of(cell, id, "how requests ended over time", captions::outcomes(cell, series));
     let outcomes = &series.outcomes;
-    picture(told, HEIGHT, |area| {
-        let mut chart = over_time(area, scale.seconds, scale.requests, ABOVE, &crate::numbers::number)?;
+    let frame = |area: &Area<'_>| axes(area, scale.seconds, scale.requests, ABOVE, &crate::numbers::number);
+    picture(told, HEIGHT, frame, |area| {
+        let mut chart = over_time(area, scale.seconds, scale.requests, ABOVE)?;
         let layers = Group::ALL.iter().map(|group| {
             let heights = outcomes.bins.iter().map(|bin| f64::from(bin[*group as usize]));
             (Ink::Outcome(*group), heights.collect())
@@ -44,7 +45,7 @@ pub(crate) fn draw(id: String, cell: &CellSummary, series: &Series, scale: &Scal
 }
 
 /// Says above the chart what happened, in the first line that has room; where none has, the mark must do.
-fn labels(area: &super::canvas::Area<'_>, series: &Series, scale: &Scale) -> Drawn {
+fn labels(area: &Area<'_>, series: &Series, scale: &Scale) -> Drawn {
     let mut taken = [0.0_f64; LABELS];
     for mark in &series.marks {
         let x = f64::from(LEFT) + mark.at / scale.seconds * f64::from(WIDTH - LEFT - RIGHT);

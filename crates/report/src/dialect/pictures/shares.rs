@@ -1,6 +1,6 @@
 //! Who received what part of the requests, over time.
 
-use super::canvas::{Alternative, Picture, over_time, picture, stack};
+use super::canvas::{Alternative, Area, Picture, axes, over_time, picture, stack};
 use super::captions;
 use super::ink::Ink;
 use super::scale::Scale;
@@ -15,8 +15,9 @@ const ABOVE: u32 = 16;
 pub(crate) fn draw(id: String, cell: &CellSummary, series: &Series, scale: &Scale) -> Picture {
     let told = Alternative::of(cell, id, "share of each backend over time", captions::shares(series));
     let shares = &series.shares;
-    picture(told, HEIGHT, |area| {
-        let mut chart = over_time(area, scale.seconds, 1.0, ABOVE, &percent)?;
+    let frame = |area: &Area<'_>| axes(area, scale.seconds, 1.0, ABOVE, &percent);
+    picture(told, HEIGHT, frame, |area| {
+        let mut chart = over_time(area, scale.seconds, 1.0, ABOVE)?;
         let part = |window: &Vec<u64>, place: usize| match window.iter().sum::<u64>() {
             0 => 0.0,
             all => window[place] as f64 / all as f64,

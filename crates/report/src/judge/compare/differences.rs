@@ -173,7 +173,7 @@ pub(super) fn doubts(sources: &[ComparedRun<'_>]) -> Vec<String> {
         let own =
             |doubt: &Doubt| !source.side.label.is_empty() || doubt.balancer == Some(source.side.balancer);
         let doubts = doubts::of(source.run.summary).into_iter().filter(own);
-        lines.extend(doubts.map(|doubt| format!("{label}{}", doubt.text)));
+        lines.extend(doubts.map(|doubt| format!("{label}{}", doubt.text())));
     }
     let mut seen = BTreeSet::new();
     lines.retain(|line| seen.insert(line.clone()));

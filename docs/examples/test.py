@@ -24,7 +24,7 @@ def close(a, b):
 
 
 page = (here.parent / "records.md").read_text()
-for example in ("requests.sql", "requests.py", "latency.py"):
+for example in ("ledger.sql", "requests.sql", "requests.py", "latency.py"):
     assert (here / example).read_text() in page, f"docs/records.md does not show {example} as it is"
 
 database = duckdb.connect()
@@ -33,6 +33,10 @@ seconds = database.execute((here / "requests.sql").read_text()).fetchall()
 assert sum(row[1] for row in seconds) == counts["scheduled"], seconds
 assert sum(row[2] for row in seconds) == counts["dropped"], seconds
 print(f"ok  DuckDB: {counts['dropped']} dropped of {counts['scheduled']} in {len(seconds)} seconds")
+
+backends = database.execute((here / "ledger.sql").read_text()).fetchall()
+assert sum(row[1] for row in backends) == summary["books"]["executions"], backends
+print(f"ok  DuckDB: {len(backends)} backends in the ledger")
 
 p99, rest = said("requests.py").split(" ms, ")
 assert rest == f"{counts['scheduled']} requests, {counts['dropped']} dropped\n", rest

@@ -9,7 +9,7 @@
 //! *through the listener* have been answered by every backend, starts the generator, performs the timeline, ends everything
 //! in order, and leaves the records in the cell's directory.
 //!
-//! [`preflight()`](preflight::preflight), [`capacity`] and [`checkup`] tell beforehand whether that can be done here;
+//! [`preflight()`](preflight::preflight), [`capacity`], [`room`] and [`checkup`] tell beforehand whether that can be done here;
 //! [`salvage`] reads what a killed run has left.
 
 pub mod adoption;
@@ -22,5 +22,6 @@ pub mod help;
 pub mod host;
 pub mod preflight;
 pub mod program;
+pub mod room;
 pub mod runtime;
 pub mod salvage;

@@ -36,16 +36,18 @@ pub fn executions(dir: &CellDir) -> Result<Vec<Execution>, CellError> {
 /// # Errors
 /// Files that can't be read, written or removed.
 pub fn keep(dir: &CellDir) -> Result<(), CellError> {
-    if !dir.ledger().exists() {
+    if !dir.has_ledger() {
         dir.write_ledger(&executions(dir)?)?;
     }
     let balancer = dir.scratch().join(Component::Balancer.to_string());
     let from = |name: &str| balancer.join(name);
-    for (from, to) in [
-        (from("access.log"), dir.access_log()),
-        (from(STDOUT_FILE), dir.path().join(STDOUT_FILE)),
-        (from(STDERR_FILE), dir.balancer_log()),
-    ] {
+    let log = from("access.log");
+    if log.is_file() && !dir.access_log().exists() {
+        dir.keep_access_log(&log)?;
+    }
+    for (from, to) in
+        [(from(STDOUT_FILE), dir.path().join(STDOUT_FILE)), (from(STDERR_FILE), dir.balancer_log())]
+    {
         copy_if_new(&from, &to)?;
     }
     std::fs::remove_dir_all(dir.scratch()).map_err(CellError::file(dir.scratch()))

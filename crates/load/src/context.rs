@@ -89,7 +89,7 @@ impl Context {
         let class = &self.classes[released.arrival.class];
         self.record(&Request {
             id: released.arrival.id,
-            class: class.name.clone(),
+            class: class.name.as_str().into(),
             method: class.method,
             due: released.arrival.due,
             released: released.at,

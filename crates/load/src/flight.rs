@@ -65,7 +65,7 @@ impl Drop for Flight {
         });
         self.context.record(&Request {
             id: arrival.id,
-            class: class.name.clone(),
+            class: class.name.as_str().into(),
             method: class.method,
             due: arrival.due,
             released: self.released.at,
@@ -76,11 +76,11 @@ impl Drop for Flight {
             on: self.on,
             bytes_out: exchange.map_or(0, Exchange::bytes_out),
             bytes_in: exchange.map_or(0, Exchange::bytes_in),
-            served_by: exchange.and_then(|exchange| exchange.response().head().served_by.clone()),
+            served_by: exchange.and_then(|exchange| exchange.response().head().served_by),
             identity: exchange.and_then(|exchange| exchange.response().head().identity.clone()),
             outcome: self.outcome.unwrap_or(Outcome::NotSent(NotSent::Cancelled)),
             user: arrival.user,
-            session,
+            session: session.map(Box::new),
         });
     }
 }

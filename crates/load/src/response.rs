@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use httparse::{EMPTY_HEADER, Header, Status};
 use model::identity::{CHECKSUM_HEADER, Incarnation, STAMP_HEADER};
+use model::interned::Interned;
 use model::outcome::{BodyCheck, Stage};
 use model::sessions::{SESSION_HEADER, SessionAnswer};
 use model::traffic::Method;
@@ -62,9 +63,9 @@ pub(crate) struct Head {
     /// The status.
     pub(crate) status: u16,
     /// The stamp of the backend that answered.
-    pub(crate) served_by: Option<Incarnation>,
+    pub(crate) served_by: Option<Interned<Incarnation>>,
     /// What the target's identity header says.
-    pub(crate) identity: Option<String>,
+    pub(crate) identity: Option<Box<str>>,
     /// Whether the connection's end is announced.
     pub(crate) close: bool,
     /// What it sets or deletes in the user's jar.
@@ -302,7 +303,7 @@ fn read_header(header: &Header<'_>, head: &mut Head, framing: &mut ParseState) -
     } else if is(SESSION_HEADER) {
         head.session = text().ok().and_then(|answer| answer.parse().ok());
     } else if is(STAMP_HEADER) {
-        head.served_by = text().ok().and_then(|stamp| stamp.parse().ok());
+        head.served_by = text().ok().and_then(|stamp| stamp.parse::<Incarnation>().ok()).map(Interned::from);
     } else if is(CHECKSUM_HEADER) {
         let readable = text().ok().filter(|digits| digits.len() == 8);
         head.checksum = readable

@@ -32,7 +32,7 @@ fn a_response_reads_alike_wherever_it_is_cut() {
             reader.read(right.as_bytes()).unwrap();
             assert!(reader.is_complete());
             assert_eq!(reader.head().status, 200);
-            assert_eq!(reader.head().served_by, Some(Incarnation::new("web-1", 2)));
+            assert_eq!(reader.head().served_by, Some(Incarnation::new("web-1", 2).into()));
             assert_eq!(reader.body_check(), BodyCheck::Verified);
         }
     }

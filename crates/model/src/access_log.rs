@@ -1,8 +1,11 @@
 //! The balancer's access log, normalised by its adapter: one line of `access.ndjson`.
 
+use std::sync::{LazyLock, Mutex};
+
 use serde::{Deserialize, Serialize};
 
 use crate::identity::RequestId;
+use crate::interned::{Internable, Interned, InternedValues};
 use crate::units::{Nanos, Span};
 
 /// One line of a balancer's access log.
@@ -16,21 +19,25 @@ pub struct Logged {
     pub status: u16,
     /// The pool that the balancer says it chose; `None`: it names none.
     #[serde(default)]
-    pub pool: Option<String>,
+    pub pool: Option<Interned<String>>,
     /// Backends that it admits to having tried, in order.
-    pub attempts: Vec<Attempt>,
+    pub attempts: Interned<Vec<Attempt>>,
     /// The balancer's own words about how it ended, as it wrote them: HAProxy's termination state, Envoy's response
     /// flags.
-    pub flags: String,
+    pub flags: Interned<String>,
     /// How long the request waited at the balancer for a backend that could take it; `None`: the log does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queued: Option<Span>,
     /// What of them says that something went wrong, word by word: what `flag[…]` in a claim names.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub signs: Vec<String>,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub signs: Interned<Vec<String>>,
     /// What that means, as the balancer's adapter reads it; `None`: nothing went wrong, or the log does not say what.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
+}
+
+fn is_empty(signs: &Interned<Vec<String>>) -> bool {
+    signs.is_empty()
 }
 
 /// Why a balancer did not deliver a backend's response, in terms that all balancers share.
@@ -68,13 +75,20 @@ pub enum Reason {
 }
 
 /// One attempt of the balancer at a backend.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Attempt {
     /// The backend's name, or its address where no backend of the cell has that; `None`: the balancer admits to
     /// the attempt, but not to whom it went.
     pub backend: Option<String>,
     /// The status of that attempt, where the balancer logs it.
     pub status: Option<u16>,
+}
+
+impl Internable for Vec<Attempt> {
+    fn table() -> &'static InternedValues<Vec<Attempt>> {
+        static TABLE: InternedValues<Vec<Attempt>> = LazyLock::new(Mutex::default);
+        &TABLE
+    }
 }
 
 /// A known hole in what a balancer logs, declared by its adapter.

@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::{LazyLock, Mutex};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use arrayvec::ArrayString;
 
 use crate::catalog::{BalancerKind, Release, UnknownBalancer};
+use crate::interned::{Internable, InternedValues};
 use crate::version::Version;
 use crate::visible::visible;
 
@@ -48,6 +50,13 @@ impl Incarnation {
     /// The incarnation `generation` of `backend`.
     pub fn new(backend: impl Into<String>, generation: u32) -> Incarnation {
         Incarnation { backend: backend.into(), generation }
+    }
+}
+
+impl Internable for Incarnation {
+    fn table() -> &'static InternedValues<Incarnation> {
+        static TABLE: InternedValues<Incarnation> = LazyLock::new(Mutex::default);
+        &TABLE
     }
 }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::identity::{Incarnation, RequestId};
+use crate::interned::Interned;
 use crate::units::Nanos;
 
 /// One line of an incarnation's ledger file, each written by one `write(2)` to a descriptor opened with
@@ -44,7 +45,7 @@ pub struct Execution {
     /// The request.
     pub id: RequestId,
     /// Who executed it.
-    pub by: Incarnation,
+    pub by: Interned<Incarnation>,
     /// When it was received.
     pub received: Nanos,
     /// When it was finished; `None`: it never was.

@@ -22,6 +22,7 @@ pub mod errno;
 pub mod experiment;
 pub mod history;
 pub mod identity;
+pub mod interned;
 pub mod job;
 pub mod ledger;
 pub mod operations;

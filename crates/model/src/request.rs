@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::identity::{Incarnation, RequestId};
+use crate::interned::Interned;
 use crate::outcome::Outcome;
 use crate::sessions::SessionUse;
 use crate::tls::Handshake;
@@ -15,7 +16,7 @@ pub struct Request {
     /// Its place in the schedule.
     pub id: RequestId,
     /// Its class in the mix.
-    pub class: String,
+    pub class: Interned<String>,
     /// Its method.
     pub method: Method,
     /// The intended start: computed from the schedule, never read from a clock.
@@ -39,10 +40,10 @@ pub struct Request {
     /// Bytes read for it.
     pub bytes_in: u64,
     /// The stamp of the backend that answered; `None`: no answer, or the balancer's own.
-    pub served_by: Option<Incarnation>,
+    pub served_by: Option<Interned<Incarnation>>,
     /// What the target's identity header said; `None`: no answer, or it said nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub identity: Option<String>,
+    pub identity: Option<Box<str>>,
     /// How it ended.
     pub outcome: Outcome,
     /// Whose it was; `None`: the load has no users.
@@ -50,7 +51,7 @@ pub struct Request {
     pub user: Option<u32>,
     /// What became of its session; `None`: no backend said anything about one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub session: Option<SessionUse>,
+    pub session: Option<Box<SessionUse>>,
 }
 
 fn is_zero(nanos: &i64) -> bool {

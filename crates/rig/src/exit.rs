@@ -9,6 +9,7 @@ use engine::cell::CellError;
 use engine::help::{Help, laid_out};
 use engine::host::HostError;
 use engine::program::ProgramError;
+use engine::room::NoRoom;
 use engine::runtime::RuntimeError;
 use engine::runtime::docker::DockerError;
 use model::visible::visible;
@@ -149,7 +150,7 @@ fn help_in(error: &anyhow::Error) -> Option<String> {
     fn of<E: Help + 'static>(cause: Cause<'_>) -> Option<String> {
         cause.downcast_ref::<E>()?.help()
     }
-    let helpful: [fn(Cause<'_>) -> Option<String>; 8] = [
+    let helpful: [fn(Cause<'_>) -> Option<String>; 9] = [
         of::<CellError>,
         of::<RuntimeError>,
         of::<DockerError>,
@@ -158,6 +159,7 @@ fn help_in(error: &anyhow::Error) -> Option<String> {
         of::<RenderError>,
         of::<TemplatesError>,
         of::<TooSmall>,
+        of::<NoRoom>,
     ];
     error.chain().find_map(|cause| helpful.iter().find_map(|help| help(cause)))
 }

@@ -25,7 +25,7 @@ const MAY_USE: [(&str, &[&str]); 10] = [
     ("store", &["model"]),
     ("engine", &["model", "agent", "store"]),
     ("report", &["model"]),
-    ("testing", &["model", "engine", "report"]),
+    ("testing", &["model", "engine", "report", "store"]),
     ("rig", &["model", "agent", "load", "backend", "dns", "store", "engine", "report", "testing"]),
 ];
 

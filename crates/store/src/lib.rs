@@ -4,8 +4,8 @@
 //! results/<scenario>/<run-id>/
 //!   scenario.yaml  plan.json  environment.json            before the first cell
 //!   cells/<balancer>.<variant>.<n>/                       during and after each cell
-//!     config/  history.ndjson  requests.ndjson.zst  ledger.ndjson  access.ndjson
-//!     samples.ndjson  access.log  balancer.log  summary.json  latency.hlog
+//!     config/  history.ndjson  requests.ndjson.zst  ledger.ndjson.zst  access.ndjson.zst
+//!     samples.ndjson  access.log.zst  balancer.log  summary.json  latency.hlog
 //!   interrupted                                           only if the user interrupted the run
 //!   summary.json  verdict.json  report.md                               at the end
 //! results/<scenario>/latest -> <run-id>

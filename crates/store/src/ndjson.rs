@@ -76,7 +76,7 @@ pub(crate) fn read_records<T: DeserializeOwned>(
 
 /// Writes `records`, one a line.
 pub(crate) fn write_records<T: Serialize>(
-    out: &mut impl Write,
+    out: &mut (impl Write + ?Sized),
     records: impl IntoIterator<Item = T>,
 ) -> io::Result<()> {
     for record in records {

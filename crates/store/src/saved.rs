@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::bounded::{Bounded, open_regular, read_bounded};
-use crate::cell::CellDir;
+use crate::cell::{CellDir, uncompressed};
 use crate::error::StoreError;
 use crate::ndjson::{ReadWarning, read_records};
 use crate::run::{CELLS, ENVIRONMENT, INTERRUPTED, PLAN, sha256};
@@ -21,6 +21,8 @@ use crate::run::{CELLS, ENVIRONMENT, INTERRUPTED, PLAN, sha256};
 const MAX_JSON: u64 = 64 << 20;
 /// How many times longer than its file a record may get by unpacking: rig's own do ten to thirty times.
 const MOST_PACKED: u64 = 200;
+/// What is read of a file at a time.
+const BUFFER: usize = 128 << 10;
 
 /// A saved run. Its plan and environment are read when it is opened, its cells when they are asked for.
 #[derive(Clone, Debug)]
@@ -124,8 +126,8 @@ impl SavedRun {
         let mut warnings = Vec::new();
         let records = CellRecords {
             cell: cell.clone(),
-            history: load(&dir.history(), &mut warnings)?,
-            requests: load_requests(&dir, &mut warnings)?,
+            history: load_plain(&dir.history(), &mut warnings)?,
+            requests: load(&dir.compressed_requests(), &mut warnings)?,
             executions: load(&dir.ledger(), &mut warnings)?,
             access: load(&dir.access(), &mut warnings)?,
             samples: load_samples(&dir, &mut warnings)?,
@@ -166,33 +168,33 @@ fn parsed<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, StoreErro
     })
 }
 
-/// The compressed records where they stand: a plain file beside them is one that a crash kept from removal.
-fn load_requests<T: DeserializeOwned>(
-    dir: &CellDir,
-    warnings: &mut Vec<ReadWarning>,
-) -> Result<Vec<T>, StoreError> {
-    let path = dir.compressed_requests();
-    match open_regular(&path) {
+/// The compressed records where they stand: a plain file beside them is one that a crash kept from removal. Else the plain
+/// ones: the cell runs, or an earlier version saved it.
+fn load<T: DeserializeOwned>(path: &Path, warnings: &mut Vec<ReadWarning>) -> Result<Vec<T>, StoreError> {
+    match open_regular(path) {
         Ok(file) => {
-            let packed = file.metadata().map_err(StoreError::read(&path))?.len();
-            let decoder = zstd::Decoder::new(file).map_err(StoreError::read(&path))?;
+            let packed = file.metadata().map_err(StoreError::read(path))?.len();
+            let decoder = zstd::Decoder::new(file).map_err(StoreError::read(path))?;
             let limit = packed.saturating_mul(MOST_PACKED).max(MAX_JSON);
-            collect(&path, Bounded::new(decoder, limit), warnings)
+            collect(path, Bounded::new(decoder, limit), warnings)
         }
-        Err(error) if error.kind() == ErrorKind::NotFound => load(&dir.requests(), warnings),
-        Err(source) => Err(StoreError::Read { path, source }),
+        Err(error) if error.kind() == ErrorKind::NotFound => load_plain(&uncompressed(path), warnings),
+        Err(error) => Err(StoreError::read(path)(error)),
     }
 }
 
 /// A cell that was saved before there were samples has none, and nothing is wrong with it.
 fn load_samples(dir: &CellDir, warnings: &mut Vec<ReadWarning>) -> Result<Vec<Sample>, StoreError> {
     match dir.samples() {
-        path if path.exists() => load(&path, warnings),
+        path if path.exists() => load_plain(&path, warnings),
         _ => Ok(Vec::new()),
     }
 }
 
-fn load<T: DeserializeOwned>(path: &Path, warnings: &mut Vec<ReadWarning>) -> Result<Vec<T>, StoreError> {
+fn load_plain<T: DeserializeOwned>(
+    path: &Path,
+    warnings: &mut Vec<ReadWarning>,
+) -> Result<Vec<T>, StoreError> {
     match open_regular(path) {
         Ok(file) => collect(path, file, warnings),
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -209,7 +211,9 @@ fn collect<T: DeserializeOwned>(
     content: impl Read,
     warnings: &mut Vec<ReadWarning>,
 ) -> Result<Vec<T>, StoreError> {
-    let (records, warning) = read_records(path, BufReader::new(content))?;
+    let (mut records, warning) = read_records(path, BufReader::with_capacity(BUFFER, content))?;
+    // A cell has millions of them, and a vector that grows has room for as many again.
+    records.shrink_to_fit();
     warnings.extend(warning);
     Ok(records)
 }

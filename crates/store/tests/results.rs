@@ -106,7 +106,7 @@ fn request(id: u64) -> Request {
         on: None,
         bytes_out: 80,
         bytes_in: 200,
-        served_by: Some(Incarnation::new("web-1", 1)),
+        served_by: Some(Incarnation::new("web-1", 1).into()),
         identity: None,
         outcome: Outcome::Answered { status: 200, body: BodyCheck::Verified, expected: None },
         user: None,
@@ -130,7 +130,7 @@ fn write_cell(run: &RunWriter) {
         .collect();
     fs::write(dir.requests(), lines).expect("a temporary directory can be written");
     dir.write_ledger(&[execution()]).expect("a temporary directory can be written");
-    dir.write_access(&[logged()]).expect("a temporary directory can be written");
+    dir.write_access([logged()]).expect("a temporary directory can be written");
     let mut samples = dir.sample_writer().expect("a temporary directory can be written");
     for look in sampled().chunks(1) {
         samples.append(look).expect("a temporary directory can be written");
@@ -160,7 +160,7 @@ fn history_events() -> Vec<Event> {
 fn execution() -> Execution {
     Execution {
         id: RequestId(0),
-        by: Incarnation::new("web-1", 1),
+        by: Incarnation::new("web-1", 1).into(),
         received: Nanos(3),
         finished: None,
         late: None,
@@ -186,10 +186,11 @@ fn logged() -> Logged {
         attempts: vec![
             Attempt { backend: None, status: None },
             Attempt { backend: Some("web-1".into()), status: Some(200) },
-        ],
-        flags: String::new(),
+        ]
+        .into(),
+        flags: "".into(),
         queued: Some(Span::millis(12)),
-        signs: Vec::new(),
+        signs: vec![].into(),
         reason: None,
     }
 }
@@ -233,6 +234,36 @@ fn compressed_records_replace_the_plain_ones_and_read_back_the_same() {
     assert!(dir.compressed_requests().exists());
     let loaded = SavedRun::open(run.path()).unwrap().records(&cell()).unwrap();
     assert_eq!(loaded.records.requests, [request(0), request(1), request(2)]);
+}
+
+#[test]
+fn a_run_of_an_earlier_version_whose_ledger_and_log_are_not_compressed_reads_the_same() {
+    let results = tempfile::tempdir().unwrap();
+    let run = create(results.path());
+    write_cell(&run);
+    let dir = run.cell(&cell()).unwrap();
+    let read = || SavedRun::open(run.path()).unwrap().records(&cell()).unwrap();
+    let before = read();
+    for packed in [dir.ledger(), dir.access()] {
+        let text = zstd::decode_all(fs::File::open(&packed).unwrap()).unwrap();
+        assert_eq!(text.iter().filter(|byte| **byte == b'\n').count(), 1);
+        fs::write(packed.with_extension(""), text).unwrap();
+        fs::remove_file(packed).unwrap();
+    }
+    let after = read();
+    assert!(dir.has_ledger());
+    assert_eq!((after.records, after.warnings), (before.records, before.warnings));
+}
+
+#[test]
+fn a_balancers_own_log_is_kept_compressed_as_it_wrote_it() {
+    let results = tempfile::tempdir().unwrap();
+    let dir = create(results.path()).cell(&cell()).unwrap();
+    let raw = results.path().join("access.log");
+    fs::write(&raw, b"one\r\ntwo \xff\nhalf of thr").unwrap();
+    dir.keep_access_log(&raw).unwrap();
+    let kept = zstd::decode_all(fs::File::open(dir.access_log()).unwrap()).unwrap();
+    assert_eq!(kept, fs::read(&raw).unwrap());
 }
 
 #[test]
@@ -387,7 +418,9 @@ fn a_line_without_end_is_refused_with_its_limit() {
     let run = create(results.path());
     write_cell(&run);
     let saved = SavedRun::open(run.path()).unwrap();
-    fs::write(saved.dir(&cell()).ledger(), "x".repeat(2 << 20)).unwrap();
+    let dir = saved.dir(&cell());
+    fs::remove_file(dir.ledger()).unwrap();
+    fs::write(dir.path().join("ledger.ndjson"), "x".repeat(2 << 20)).unwrap();
     let error = saved.records(&cell()).unwrap_err().to_string();
     assert!(error.contains("ledger.ndjson:1: the line is longer than 1048576 bytes"), "{error}");
 }

@@ -31,7 +31,7 @@ pub use history::History;
 pub use invocation::Invocation;
 pub use machine::Machine;
 pub use running::Running;
-pub use sandbox::{Rig, Sandbox, files};
+pub use sandbox::{Rig, Sandbox, files, text};
 pub use waiting::{eventually, within};
 
 // What tests say about runs, in one place.

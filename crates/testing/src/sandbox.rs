@@ -134,11 +134,11 @@ impl Sandbox {
         files(self.path())
     }
 
-    /// The text of the file whose path ends with `end`.
+    /// The text of the file whose path ends with `end`, unpacked.
     pub fn read(&self, end: &str) -> String {
         let found = self.files().into_iter().find(|path| path.to_string_lossy().ends_with(end));
         let path = found.unwrap_or_else(|| panic!("no {end} in {:?}", self.files()));
-        std::fs::read_to_string(path).unwrap()
+        text(&path)
     }
 
     /// The histories of all cells.
@@ -160,6 +160,14 @@ impl Sandbox {
     pub fn processes(&self) -> Vec<String> {
         left::processes_below(self.path())
     }
+}
+
+/// The text of a file, unpacked if its name says that it is packed.
+pub fn text(path: &Path) -> String {
+    let bytes = std::fs::read(path).unwrap();
+    let packed = path.extension().is_some_and(|extension| extension == "zst");
+    let bytes = if packed { zstd::decode_all(bytes.as_slice()).unwrap() } else { bytes };
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Every file below `directory`; links are not followed.

@@ -9,7 +9,8 @@ use model::topology::Layer;
 use store::StoreError;
 
 use super::error::CellError;
-use super::ledgers::{read_access_log, read_ledger};
+use super::ledgers::{AccessLogReader, read_ledger};
+use super::lines::{LINE_END, Lines};
 use super::testbed::Testbed;
 use crate::balancer::{adapter, tells_of_shortage};
 use crate::program::{STDERR_FILE, STDOUT_FILE};
@@ -31,25 +32,26 @@ impl<R: Runtime> Testbed<'_, R> {
                 self.recorder.record(Happening::Stood { component, from, to });
             }
         }
-        self.record_shortage();
+        self.record_shortage()?;
         executions.sort_by_key(|execution| execution.received);
         dir.write_ledger(&executions)?;
 
         let logs = adapter(kind).logs();
         let raw = self.site.directory.join(logs.access);
-        let mut log = read_access_log(kind, &raw, &self.site, self.variant, offset)?;
+        let mut reader = AccessLogReader::open(kind, &raw, &self.site, self.variant, offset)?;
+        dir.write_access(&mut reader)?;
+        let mut log = reader.found()?;
         if logs.notices != logs.access {
-            log.read_notices(kind, &self.site.directory.join(logs.notices), &self.site);
+            log.read_notices(kind, &self.site.directory.join(logs.notices), &self.site)?;
         }
-        dir.write_access(&log.lines)?;
         self.recorder.record(Happening::AccessLog {
-            lines: log.lines.len() as u64,
+            lines: log.lines,
             unreadable: log.unreadable,
             unwritten: self.unwritten.get(),
             whole: self.log_is_whole.get(),
             gaps: match self.variant.topology.listener.layer {
                 Layer::Four => vec![LogGap::PerConnection],
-                Layer::Seven if log.has_ids() => {
+                Layer::Seven if log.has_ids => {
                     adapter(kind).request_log().map_or_else(Vec::new, |log| log.gaps(self.variant))
                 }
                 Layer::Seven => vec![LogGap::WithoutIds],
@@ -57,7 +59,9 @@ impl<R: Runtime> Testbed<'_, R> {
             meanings: log.meanings,
             notices: log.notices,
         });
-        keep(&raw, &dir.access_log())?;
+        if raw.is_file() {
+            dir.keep_access_log(&raw)?;
+        }
         self.keep_own_words(logs.access)?;
         for file in self.files.iter().filter(|file| !file.text.is_empty()) {
             keep(&self.site.directory.join(&file.path), &dir.config_dir().join(&file.path))?;
@@ -71,7 +75,7 @@ impl<R: Runtime> Testbed<'_, R> {
     }
 
     /// Whether the balancer says that it ran out of something.
-    fn record_shortage(&self) {
+    fn record_shortage(&self) -> Result<(), CellError> {
         let balancer = adapter(self.kind);
         let (mut first, mut lines) = (None, 0);
         let mut names = self.own_words();
@@ -79,17 +83,18 @@ impl<R: Runtime> Testbed<'_, R> {
         names.sort_unstable();
         names.dedup();
         for name in names {
-            let bytes = std::fs::read(self.site.directory.join(name)).unwrap_or_default();
-            for line in
-                String::from_utf8_lossy(&bytes).lines().filter(|line| tells_of_shortage(balancer, line))
-            {
-                first.get_or_insert_with(|| line.to_owned());
-                lines += 1;
+            for line in Lines::of(&self.site.directory.join(name))?.into_iter().flatten() {
+                let line = line?;
+                if tells_of_shortage(balancer, &line) {
+                    first.get_or_insert_with(|| line.trim_end_matches(LINE_END).to_owned());
+                    lines += 1;
+                }
             }
         }
         if let Some(line) = first {
             self.recorder.record(Happening::Shortage { component: Component::Balancer, line, lines });
         }
+        Ok(())
     }
 
     /// Everything that balancer and agents said about themselves, in one file.

@@ -13,6 +13,7 @@ mod frames;
 mod generator;
 mod incumbent;
 mod ledgers;
+mod lines;
 mod listener;
 mod log_tail;
 mod lookout;

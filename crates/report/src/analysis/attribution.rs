@@ -126,7 +126,7 @@ pub fn attribute(cell: &Analysis<'_>) -> Vec<DroppedGroup> {
         if let Some(errno) = request.outcome.errno() {
             *group.errors.entry(errno).or_default() += 1;
         }
-        if let Some(line) = cell.joined.get(&request.id).and_then(|traces| traces.logged.last()) {
+        if let Some(line) = cell.joined.get(request.id).logged.last() {
             let said = format!("{} {}", line.status, line.flags);
             *group.logged.entry(said.trim_end().to_owned()).or_default() += 1;
         }
@@ -138,8 +138,8 @@ impl<'a> Analysis<'a> {
     /// The measured requests that were dropped, each with where it comes from.
     pub(crate) fn dropped(&self) -> impl Iterator<Item = (&'a Request, DropSource)> {
         self.measured.iter().filter_map(|request| {
-            let (fate, traces) = (self.fates.get(&request.id)?, self.joined.get(&request.id)?);
-            Some((*request, source(request, fate.sub_cause?, traces, &self.phases, &self.evidence)))
+            let (sub_cause, traces) = (*self.dropped.get(&request.id)?, self.joined.get(request.id));
+            Some((*request, source(request, sub_cause, traces, &self.phases, &self.evidence)))
         })
     }
 }
@@ -147,7 +147,7 @@ impl<'a> Analysis<'a> {
 fn source(
     request: &Request,
     sub_cause: SubCause,
-    traces: &Traces<'_>,
+    traces: Traces<'_>,
     phases: &Phases,
     evidence: &Evidence,
 ) -> DropSource {
@@ -176,14 +176,14 @@ fn source(
 }
 
 /// The execution that tells what became of a request: the last without an end, else the last.
-fn received<'a>(traces: &Traces<'a>) -> Option<&'a Execution> {
+fn received<'a>(traces: Traces<'a>) -> Option<&'a Execution> {
     let unfinished = traces.executions.iter().rev().find(|e| e.finished.is_none());
     unfinished.or(traces.executions.last()).copied()
 }
 
 /// The session store, if that is why; else the backend that received a request last, else the one that answered it,
 /// else the one that the log names last.
-pub(crate) fn blamed(request: &Request, traces: &Traces<'_>) -> Option<String> {
+pub(crate) fn blamed(request: &Request, traces: Traces<'_>) -> Option<String> {
     if store_was_away(request) {
         return Some(STORE.to_owned());
     }

@@ -9,8 +9,8 @@ use model::units::Nanos;
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::evidence::{Evidence, LogState};
-use crate::analysis::fate::{Equation, Exception, Fate, Finding, fate};
-use crate::analysis::joined::Traces;
+use crate::analysis::fate::{Equation, Exception, Finding, SubCause, fate};
+use crate::analysis::joined::Joined;
 
 /// How many ids of one finding are listed.
 const LISTED: usize = 20;
@@ -141,13 +141,13 @@ impl Books {
     }
 }
 
-/// Keeps the books of a cell and returns each recorded request's fate beside them.
+/// Keeps the books of a cell, and returns why each dropped request was dropped beside them.
 pub fn keep(
     scheduled: Option<u64>,
-    joined: &BTreeMap<RequestId, Traces<'_>>,
+    joined: &Joined<'_>,
     lines_without_id: u64,
     evidence: &Evidence,
-) -> (Books, BTreeMap<RequestId, Fate>) {
+) -> (Books, BTreeMap<RequestId, SubCause>) {
     let mut books = Books {
         scheduled,
         access_log: match evidence.log {
@@ -174,41 +174,43 @@ pub fn keep(
             ids.push(id);
         }
     };
-    let mut fates = BTreeMap::new();
+    let mut dropped = BTreeMap::new();
     let mut due = Nanos(i64::MIN);
-    for (id, traces) in joined {
+    for (id, traces) in joined.iter() {
         books.executions += traces.executions.len() as u64;
         let Some(request) = traces.requests.first() else {
             // A scheduled id without a record is found below, by its place in the schedule.
             if scheduled.is_none_or(|n| id.0 >= n) {
-                find(Equation::EndsOnce, Finding::NeverScheduled, *id);
+                find(Equation::EndsOnce, Finding::NeverScheduled, id);
             }
             continue;
         };
         books.recorded += 1;
         if traces.requests.len() > 1 {
-            find(Equation::EndsOnce, Finding::SeveralRecords, *id);
+            find(Equation::EndsOnce, Finding::SeveralRecords, id);
         }
         // The schedule is in the order of ids: whoever moves a request in time, e.g. into the warm-up, breaks it.
         let answered = matches!(request.outcome, Outcome::Answered { .. });
         if request.due < due || (answered && request.end < request.due) {
-            find(Equation::EndsOnce, Finding::OutOfOrder, *id);
+            find(Equation::EndsOnce, Finding::OutOfOrder, id);
         } else {
             due = request.due;
         }
         if scheduled.is_some_and(|n| id.0 >= n) {
-            find(Equation::EndsOnce, Finding::NeverScheduled, *id);
+            find(Equation::EndsOnce, Finding::NeverScheduled, id);
         }
-        let fate = fate(request, &traces.executions, &traces.logged, evidence);
+        let fate = fate(request, traces.executions, traces.logged, evidence);
         books.duplicates += u64::from(fate.receipts > 1);
         books.masked += u64::from(fate.masked);
         for exception in &fate.exceptions {
             *books.exceptions.entry(*exception).or_default() += 1;
         }
         for (equation, finding) in &fate.unmatched {
-            find(*equation, *finding, *id);
+            find(*equation, *finding, id);
         }
-        fates.insert(*id, fate);
+        if let Some(sub_cause) = fate.sub_cause {
+            dropped.insert(id, sub_cause);
+        }
     }
     // As many as the balancer says that it could not write are known to be missing; which ones, it can't say.
     let not_logged = (Equation::LogAgrees, Finding::NotLogged);
@@ -229,13 +231,13 @@ pub fn keep(
         ids,
     });
     books.unmatched = missing(scheduled.unwrap_or(0), joined).into_iter().chain(found).collect();
-    (books, fates)
+    (books, dropped)
 }
 
 /// Scheduled ids without a record: counted by subtraction, since a history may claim any number.
-fn missing(scheduled: u64, joined: &BTreeMap<RequestId, Traces<'_>>) -> Option<Unmatched> {
-    let recorded = |id: &RequestId| joined.get(id).is_some_and(|traces| !traces.requests.is_empty());
-    let present = joined.keys().filter(|id| id.0 < scheduled && recorded(id));
+fn missing(scheduled: u64, joined: &Joined<'_>) -> Option<Unmatched> {
+    let recorded = |id: &RequestId| !joined.get(*id).requests.is_empty();
+    let present = joined.recorded().filter(|request| request.id.0 < scheduled);
     let count = scheduled - present.count() as u64;
     (count > 0).then(|| Unmatched {
         equation: Equation::EndsOnce,

@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 
 use model::access_log::LogGap;
 use model::history::{Event, Happening};
-use model::identity::{Incarnation, RequestId};
+use model::identity::Incarnation;
 use model::ledger::Execution;
 use model::outcome::{Cause, Outcome, Stage};
 use model::request::Request;
 use model::units::Nanos;
 
 use super::evidence::UNNOTICED;
-use super::joined::Traces;
+use super::joined::Joined;
 
 /// One life of a backend.
 struct LoggedLife {
@@ -23,14 +23,10 @@ struct LoggedLife {
 }
 
 /// What each backend had in hand: from when its client sent a request until that ended for it.
-pub(crate) fn executions(
-    history: &[Event],
-    joined: &BTreeMap<RequestId, Traces<'_>>,
-    gaps: &[LogGap],
-) -> Vec<Execution> {
+pub(crate) fn executions(history: &[Event], joined: &Joined<'_>, gaps: &[LogGap]) -> Vec<Execution> {
     let lives = lives(history);
     let mut found = Vec::new();
-    for (id, traces) in joined {
+    for (id, traces) in joined.iter() {
         let Some((request, sent)) = traces.requests.first().and_then(|it| Some((*it, it.sent?))) else {
             continue;
         };
@@ -43,8 +39,8 @@ pub(crate) fn executions(
         if attempts.is_empty() && gaps.contains(&LogGap::SilentClose) {
             let by = closed_silently(request).then(|| died_with(&lives, request, sent)).flatten();
             found.extend(by.map(|by| Execution {
-                id: *id,
-                by,
+                id,
+                by: by.into(),
                 received: sent,
                 finished: Some(request.end),
                 late: None,
@@ -57,7 +53,7 @@ pub(crate) fn executions(
                 continue;
             };
             let finished = Some(request.end);
-            found.push(Execution { id: *id, by, received: sent, finished, late: None });
+            found.push(Execution { id, by: by.into(), received: sent, finished, late: None });
         }
     }
     found

@@ -1,13 +1,12 @@
 //! What the faults of a cell did, and who noticed: the balancer by its own view, the load by where it went, and the
 //! clients by what they lost. Times are milliseconds from the fault's own time, t₀.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::component::Component;
 use model::detection::DetectionBound;
 use model::history::{Event, Happening, Scaling};
-use model::identity::{Incarnation, RequestId};
+use model::identity::Incarnation;
 use model::plan::Variant;
 use model::request::Request;
 use model::sessions::STORE;
@@ -16,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::analysis::attribution::blamed;
 use crate::analysis::evidence::{FORERUN, under_load};
-use crate::analysis::joined::Traces;
+use crate::analysis::joined::Joined;
 use crate::analysis::quantile::rank;
 
 /// A backend counts as removed after so long without an attempt at it …
@@ -105,7 +104,7 @@ pub fn record(
     variant: &Variant,
     history: &[Event],
     requests: &[&Request],
-    joined: &BTreeMap<RequestId, Traces<'_>>,
+    joined: &Joined<'_>,
     origin: Nanos,
 ) -> Vec<FaultRecord> {
     let mut stretches = stretches(history);
@@ -226,7 +225,7 @@ fn last<'s>(found: &'s mut [Stretch], backend: &str) -> Option<&'s mut Stretch> 
 struct FaultyCell<'a> {
     variant: &'a Variant,
     requests: &'a [&'a Request],
-    joined: &'a BTreeMap<RequestId, Traces<'a>>,
+    joined: &'a Joined<'a>,
     origin: Nanos,
     load_ends: Nanos,
     slow_from: Option<Duration>,
@@ -278,12 +277,11 @@ impl FaultyCell<'_> {
         ended_by: Option<Nanos>,
     ) -> Vec<&Request> {
         let by_this = |request: &&&Request| {
-            let traces = self.joined.get(&request.id);
             request.outcome.kind().is_dropped()
                 && request.end >= at - FORERUN
                 && next.is_none_or(|next| request.due < next)
                 && ended_by.is_none_or(|by| request.end < by)
-                && traces.is_some_and(|traces| blamed(request, traces).as_deref() == Some(backend))
+                && blamed(request, self.joined.get(request.id)).as_deref() == Some(backend)
         };
         self.requests.iter().filter(by_this).copied().collect()
     }
@@ -335,11 +333,10 @@ impl FaultyCell<'_> {
 
     /// Whether the log or the ledger says that the request was tried at `backend`.
     fn tried(&self, request: &Request, backend: &str) -> bool {
-        self.joined.get(&request.id).is_some_and(|traces| {
-            let mut attempts = traces.logged.iter().flat_map(|line| &line.attempts);
-            attempts.any(|attempt| attempt.backend.as_deref() == Some(backend))
-                || traces.executions.iter().any(|execution| execution.by.backend == backend)
-        })
+        let traces = self.joined.get(request.id);
+        let mut attempts = traces.logged.iter().flat_map(|line| &line.attempts);
+        attempts.any(|attempt| attempt.backend.as_deref() == Some(backend))
+            || traces.executions.iter().any(|execution| execution.by.backend == backend)
     }
 
     fn serves_again(&self, backend: &str, healed: Nanos) -> Option<f64> {
@@ -350,9 +347,10 @@ impl FaultyCell<'_> {
                     STORE => request.session.is_some(),
                     backend => match &request.served_by {
                         Some(by) => by.backend == backend,
-                        None => self.joined.get(&request.id).is_some_and(|traces| {
-                            traces.executions.last().is_some_and(|it| it.by.backend == backend)
-                        }),
+                        None => {
+                            let executions = self.joined.get(request.id).executions;
+                            executions.last().is_some_and(|it| it.by.backend == backend)
+                        }
                     },
                 }
         };

@@ -2,9 +2,7 @@
 //! to do but to wait for as long as was drawn. Waiting for a connection, for the balancer, or in a queue that the
 //! scenario declares is the system's under test, and not in here.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::ops::Deref;
 use std::time::Duration;
 
 use model::history::{Event, Happening};
@@ -18,7 +16,7 @@ use model::units::Nanos;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::analysis::evidence::Evidence;
-use crate::analysis::joined::{Traces, join};
+use crate::analysis::joined::{Joined, Traces};
 use crate::analysis::quantile::{Quantile, rank};
 
 /// A generator that takes something up later than this stood still meanwhile; less is a timer's and a turn's.
@@ -243,7 +241,7 @@ impl Lateness {
     /// That of `measured` requests.
     pub(crate) fn of<'a>(
         machine: &MachineStalls,
-        measured: impl Iterator<Item = (&'a Request, &'a Traces<'a>)>,
+        measured: impl Iterator<Item = (&'a Request, Traces<'a>)>,
         evidence: &Evidence,
         origin: Nanos,
         limits: TimeLimits,
@@ -251,7 +249,7 @@ impl Lateness {
         let timeout = limits.timeout;
         let (mut generator, mut backends, mut timeouts) = (Vec::new(), Vec::new(), Vec::new());
         for (request, traces) in measured {
-            let executions = &traces.executions;
+            let executions = traces.executions;
             let kind = request.outcome.kind();
             generator.push(match kind {
                 OutcomeKind::GeneratorFault => f64::INFINITY,
@@ -283,7 +281,7 @@ fn ms(span: Duration) -> f64 {
 }
 
 fn quantiles(mut values: Vec<f64>) -> BTreeMap<Quantile, f64> {
-    values.sort_by(f64::total_cmp);
+    values.sort_unstable_by(f64::total_cmp);
     let at = |q: Quantile| Some((q, *values.get(rank(q.part(), values.len() as u64))?));
     Quantile::ALL.iter().copied().filter_map(at).collect()
 }
@@ -299,9 +297,11 @@ fn tolerance(timeout: Duration) -> Duration {
 }
 
 /// A cell's records, corrected for the generator's own lateness: a request that ran out of time because of it ends as
-/// [`Cause::Late`]. Nothing is copied where there is none.
+/// [`Cause::Late`]. Only such requests are copied.
 pub struct Corrected<'r> {
-    records: Cow<'r, CellRecords>,
+    pub(crate) records: &'r CellRecords,
+    /// Those that end otherwise, by their place among the client's records.
+    late: BTreeMap<usize, Request>,
     /// What the cell did, if its load ended earlier than the plan says.
     pub(crate) shortened: Option<Variant>,
 }
@@ -309,15 +309,20 @@ pub struct Corrected<'r> {
 impl<'r> Corrected<'r> {
     /// What `records` say, corrected.
     pub fn of(plan: &SavedPlan, records: &'r CellRecords) -> Corrected<'r> {
-        Corrected { records: corrected(plan, records), shortened: shortened(plan, records) }
+        Corrected {
+            records,
+            late: late(plan, records).unwrap_or_default(),
+            shortened: shortened(plan, records),
+        }
     }
-}
 
-impl Deref for Corrected<'_> {
-    type Target = CellRecords;
-
-    fn deref(&self) -> &CellRecords {
-        &self.records
+    /// The client's records, in the order in which they were written.
+    pub(crate) fn requests(&self) -> impl Iterator<Item = &Request> {
+        self.records
+            .requests
+            .iter()
+            .enumerate()
+            .map(|(place, request)| self.late.get(&place).unwrap_or(request))
     }
 }
 
@@ -332,34 +337,25 @@ fn shortened(plan: &SavedPlan, records: &CellRecords) -> Option<Variant> {
     Some(variant)
 }
 
-fn corrected<'r>(plan: &SavedPlan, records: &'r CellRecords) -> Cow<'r, CellRecords> {
-    let Some(variant) = plan.variant(&records.cell.variant) else { return Cow::Borrowed(records) };
-    let timeout = variant.traffic.timeout.0;
+/// The requests that the generator's lateness decided about, as they end because of that; `None`: there are none.
+fn late(plan: &SavedPlan, records: &CellRecords) -> Option<BTreeMap<usize, Request>> {
+    let timeout = plan.variant(&records.cell.variant)?.traffic.timeout.0;
     let suspect = |request: &Request| {
         let late = request.released.since(request.due) > Duration::ZERO;
         let overdue = request.end.since(request.due) > timeout;
         (depends_on_time(request.outcome.kind()) && late) || (is_answered(request) && overdue)
     };
     if !records.requests.iter().any(suspect) {
-        return Cow::Borrowed(records);
+        return None;
     }
     let evidence = Evidence::gather(&records.history);
     let machine = MachineStalls::of(&records.history, &records.requests, &evidence);
-    let joined = join(records);
+    let joined = Joined::of(&records.requests, &records.executions, &records.access);
     let verdict = |(n, request): (usize, &Request)| {
-        let traces = joined.get(&request.id)?;
-        Some((n, as_corrected(request, traces, &machine, &evidence, timeout)?))
+        let outcome = as_corrected(request, joined.get(request.id), &machine, &evidence, timeout)?;
+        Some((n, Request { outcome, ..request.clone() }))
     };
-    let verdicts: Vec<(usize, Outcome)> =
-        records.requests.iter().enumerate().filter(|(_, r)| suspect(r)).filter_map(verdict).collect();
-    if verdicts.is_empty() {
-        return Cow::Borrowed(records);
-    }
-    let mut corrected = records.clone();
-    for (n, outcome) in verdicts {
-        corrected.requests[n].outcome = outcome;
-    }
-    Cow::Owned(corrected)
+    Some(records.requests.iter().enumerate().filter(|(_, r)| suspect(r)).filter_map(verdict).collect())
 }
 
 fn is_answered(request: &Request) -> bool {
@@ -369,7 +365,7 @@ fn is_answered(request: &Request) -> bool {
 /// How a request ends if the generator's lateness decided; `None`: it did not.
 fn as_corrected(
     request: &Request,
-    traces: &Traces<'_>,
+    traces: Traces<'_>,
     machine: &MachineStalls,
     evidence: &Evidence,
     timeout: Duration,
@@ -397,7 +393,7 @@ fn as_corrected(
 
 /// Whether it is known that a request would have run out of its whole timeout as well: its backend was gone or did not
 /// answer, or took longer.
-fn fails_anyway(request: &Request, traces: &Traces<'_>, evidence: &Evidence, timeout: Duration) -> bool {
+fn fails_anyway(request: &Request, traces: Traces<'_>, evidence: &Evidence, timeout: Duration) -> bool {
     let latest = request.due + MachineStalls::at_begin(request) + timeout;
     let of_execution = |execution: &&Execution| {
         let backend = &execution.by.backend;

@@ -17,6 +17,7 @@ mod outlasting;
 pub mod phases;
 pub(crate) mod quantile;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use model::identity::RequestId;
@@ -28,9 +29,9 @@ use model::units::Nanos;
 
 use crate::analysis::books::Books;
 use crate::analysis::evidence::Evidence;
-use crate::analysis::fate::Fate;
+use crate::analysis::fate::SubCause;
 use crate::analysis::frame::CellFrame;
-use crate::analysis::joined::{Traces, join};
+use crate::analysis::joined::Joined;
 use crate::analysis::lateness::Corrected;
 use crate::analysis::phases::Phases;
 
@@ -43,11 +44,12 @@ pub struct Analysis<'a> {
     pub(crate) frame: CellFrame,
     pub(crate) evidence: Evidence,
     pub(crate) phases: Phases,
-    pub(crate) joined: BTreeMap<RequestId, Traces<'a>>,
+    pub(crate) joined: Joined<'a>,
     /// Who had which request by the balancer's log, where the backends keep no ledgers.
     pub(crate) by_log: Vec<Execution>,
     pub(crate) books: Books,
-    pub(crate) fates: BTreeMap<RequestId, Fate>,
+    /// Why each dropped request was dropped.
+    pub(crate) dropped: BTreeMap<RequestId, SubCause>,
     /// The client's first record of each request.
     pub(crate) recorded: Vec<&'a Request>,
     /// Those of them that count.
@@ -59,20 +61,19 @@ pub struct Analysis<'a> {
 impl<'a> Analysis<'a> {
     /// Reads a cell's records.
     pub fn of(plan: &'a SavedPlan, records: &'a Corrected<'_>) -> Analysis<'a> {
+        let joined = Joined::of(records.requests(), &records.records.executions, &records.records.access);
         let shortened = records.shortened.as_ref();
-        let records: &CellRecords = records;
+        let records = records.records;
         let variant = shortened.or_else(|| plan.variant(&records.cell.variant));
         let frame = CellFrame::read(&records.history);
         let evidence = Evidence::gather(&records.history).under(variant);
-        let joined = join(records);
         let by_log = match evidence.own_services {
             true => by_log::executions(&records.history, &joined, &evidence.gaps),
             false => Vec::new(),
         };
         let without_id = records.access.iter().filter(|line| line.id.is_none()).count() as u64;
-        let (books, fates) = books::keep(frame.scheduled, &joined, without_id, &evidence);
-        let recorded: Vec<&Request> =
-            joined.values().filter_map(|traces| traces.requests.first().copied()).collect();
+        let (books, dropped) = books::keep(frame.scheduled, &joined, without_id, &evidence);
+        let recorded: Vec<&Request> = joined.recorded().collect();
         let (measured, warmup) = recorded.iter().partition(|request| request.due >= frame.first_due());
         let phases = Phases::read(&records.history);
         Analysis {
@@ -85,7 +86,7 @@ impl<'a> Analysis<'a> {
             joined,
             by_log,
             books,
-            fates,
+            dropped,
             recorded,
             measured,
             warmup,
@@ -93,12 +94,11 @@ impl<'a> Analysis<'a> {
     }
 
     /// The records of each request, with who had it: by the ledgers, or else by the balancer's log.
-    pub(crate) fn handled(&self) -> BTreeMap<RequestId, Traces<'_>> {
-        let mut handled: BTreeMap<RequestId, Traces<'_>> = self.joined.clone();
-        for execution in &self.by_log {
-            handled.entry(execution.id).or_default().executions.push(execution);
+    pub(crate) fn handled(&self) -> Cow<'_, Joined<'_>> {
+        match self.by_log.as_slice() {
+            [] => Cow::Borrowed(&self.joined),
+            by_log => Cow::Owned(self.joined.clone().with(by_log)),
         }
-        handled
     }
 
     /// When the first measured request was due, or before everything.

@@ -38,9 +38,8 @@ impl<'a> Outlasting<'a> {
 
     fn takes_longer(&self, request: &Request) -> Option<bool> {
         let variant = self.cell.variant?;
-        let traces = self.cell.joined.get(&request.id)?;
-        let [execution] = traces.executions.as_slice() else { return None };
-        let signal = self.signals.get(&execution.by)?;
+        let [execution] = self.cell.joined.get(request.id).executions else { return None };
+        let signal = self.signals.get(&*execution.by)?;
         let backend = &execution.by.backend;
         // A service of the user's draws nothing, and one that was told to misbehave draws otherwise.
         if variant.topology.service_of(backend).is_some() || is_degraded(variant, backend) {

@@ -98,6 +98,6 @@ fn samples(cell: &Analysis<'_>) -> Vec<LoggedRequest> {
             micros: u64::try_from(request.end.since(request.due).as_micros()).unwrap_or(u64::MAX),
         })
         .collect();
-    samples.sort();
+    samples.sort_unstable();
     samples
 }

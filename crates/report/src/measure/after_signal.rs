@@ -1,14 +1,12 @@
 //! What a balancer goes on doing when a backend has got the signal that ends it.
 
-use std::collections::BTreeMap;
-
 use model::history::{Event, Happening};
-use model::identity::{Incarnation, RequestId};
+use model::identity::Incarnation;
 use model::units::Nanos;
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::evidence::under_load;
-use crate::analysis::joined::Traces;
+use crate::analysis::joined::{Joined, Traces};
 
 /// What a balancer sent to a backend after the signal that ended it, until its successor was launched at that address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -28,11 +26,7 @@ pub struct AfterSignal {
 
 impl AfterSignal {
     /// That of `old`; `None`: it got no signal.
-    pub(crate) fn of(
-        history: &[Event],
-        old: &Incarnation,
-        joined: &BTreeMap<RequestId, Traces<'_>>,
-    ) -> Option<AfterSignal> {
+    pub(crate) fn of(history: &[Event], old: &Incarnation, joined: &Joined<'_>) -> Option<AfterSignal> {
         let (mut signal, mut told, mut exit, mut successor, mut killed) = (None, None, None, None, false);
         for event in under_load(history) {
             match &event.what {
@@ -65,7 +59,7 @@ pub(crate) fn last_sent(
     history: &[Event],
     old: &Incarnation,
     from: Nanos,
-    joined: &BTreeMap<RequestId, Traces<'_>>,
+    joined: &Joined<'_>,
 ) -> Option<Nanos> {
     let is_successor = |event: &&Event| match &event.what {
         Happening::Launched { component, .. } if event.at > from => {
@@ -79,15 +73,10 @@ pub(crate) fn last_sent(
 
 /// When the requests were sent that the balancer sent to `old`, or to its address, between the two: received by it, or tried
 /// there in vain. Those that another life at that address received are its own.
-fn sent_to(
-    old: &Incarnation,
-    from: Nanos,
-    until: Option<Nanos>,
-    joined: &BTreeMap<RequestId, Traces<'_>>,
-) -> Vec<Nanos> {
+fn sent_to(old: &Incarnation, from: Nanos, until: Option<Nanos>, joined: &Joined<'_>) -> Vec<Nanos> {
     let within = |at: &Nanos| *at > from && until.is_none_or(|until| *at < until);
-    let by_it = |traces: &Traces<'_>| traces.executions.iter().find(|e| e.by == *old).map(|e| e.received);
-    let in_vain = |traces: &Traces<'_>| {
+    let by_it = |traces: Traces<'_>| traces.executions.iter().find(|e| e.by == *old).map(|e| e.received);
+    let in_vain = |traces: Traces<'_>| {
         let mut tried = traces.logged.iter().flat_map(|line| &line.attempts);
         let tried = tried.any(|attempt| attempt.backend.as_deref() == Some(old.backend.as_str()));
         let served = traces.executions.iter().any(|e| e.by.backend == old.backend);

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 
 use model::history::{Event, Happening};
-use model::identity::RequestId;
 use model::outcome::Outcome;
 use model::request::Request;
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::books::Books;
-use crate::analysis::joined::Traces;
+use crate::analysis::joined::Joined;
 use crate::numbers::words;
 
 /// How the measured requests of a cell were answered.
@@ -46,17 +45,12 @@ pub struct ToldOf {
 
 impl Answers {
     /// Reads the answers of `measured`.
-    pub fn of(
-        measured: &[&Request],
-        joined: &BTreeMap<RequestId, Traces<'_>>,
-        history: &[Event],
-        books: &Books,
-    ) -> Answers {
+    pub fn of(measured: &[&Request], joined: &Joined<'_>, history: &[Event], books: &Books) -> Answers {
         let known = books.blind().is_none();
         let mut answers = Answers { flags: known.then(BTreeMap::new), ..Answers::default() };
         let mut told: BTreeMap<(String, Option<u16>, &[String]), u64> = BTreeMap::new();
         for request in measured {
-            let line = joined.get(&request.id).and_then(|traces| traces.logged.last().copied());
+            let line = joined.get(request.id).logged.last().copied();
             let signs = line.map_or(&[][..], |line| line.signs.as_slice());
             let kind = request.outcome.kind();
             let seen = match request.outcome {

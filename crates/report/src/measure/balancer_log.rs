@@ -1,15 +1,12 @@
 //! What the balancer's log says of the measured requests, beside how they ended: how many it refused because of a limit, how
 //! long they waited for a backend, and how often it tried.
 
-use std::collections::BTreeMap;
-
 use model::access_log::{LogGap, Logged};
-use model::identity::RequestId;
 use model::request::Request;
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::books::Books;
-use crate::analysis::joined::Traces;
+use crate::analysis::joined::Joined;
 use crate::analysis::quantile::{Quantile, rank};
 
 /// Over the measured requests that the log has a line about.
@@ -45,7 +42,7 @@ impl BalancerLog {
     /// Reads the lines about `measured`; `None`: there is no log that could be held against them.
     pub fn of(
         measured: &[&Request],
-        joined: &BTreeMap<RequestId, Traces<'_>>,
+        joined: &Joined<'_>,
         books: &Books,
         gaps: &[LogGap],
     ) -> Option<BalancerLog> {
@@ -53,7 +50,7 @@ impl BalancerLog {
             return None;
         }
         let lines: Vec<&Logged> =
-            measured.iter().filter_map(|request| joined.get(&request.id)?.logged.last().copied()).collect();
+            measured.iter().filter_map(|request| joined.get(request.id).logged.last().copied()).collect();
         let refused = lines.iter().filter(|line| line.reason.is_some_and(|reason| reason.is_limit()));
         let attempts = |line: &&Logged| line.attempts.len() as u64;
         Some(BalancerLog {

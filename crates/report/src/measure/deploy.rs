@@ -1,18 +1,18 @@
 //! The proof that a deploy happened: who was replaced, what was in flight when, and how the drains went.
 //! Numbers in flight come from the ledger's intervals, not from anybody's polling.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use model::history::{Event, Happening, Scaling, WindowDerivation};
-use model::identity::{Incarnation, RequestId};
+use model::identity::Incarnation;
 use model::plan::Variant;
 use model::timeline::{Drain, Leaving, Strategy, Termination};
 use model::units::{Nanos, Span};
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::evidence::under_load;
-use crate::analysis::joined::Traces;
+use crate::analysis::joined::{Joined, Traces};
 use crate::analysis::phases::{Phases, Replacement};
 use crate::measure::after_signal::AfterSignal;
 use crate::measure::replacement::{ReplacementProof, ReplacementRecord, replacement};
@@ -139,7 +139,7 @@ pub fn record(
     variant: &Variant,
     history: &[Event],
     phases: &Phases,
-    joined: &BTreeMap<RequestId, Traces<'_>>,
+    joined: &Joined<'_>,
     load_end: Nanos,
 ) -> Option<DeployRecord> {
     let (strategy, leaving) = way(variant)?;
@@ -217,8 +217,8 @@ fn way(variant: &Variant) -> Option<(Strategy, Leaving)> {
 
 /// For how long after a deploy the load has to go on so that its last effects show in it: twice the slowest response
 /// that ended well, at least half a second, and never longer than a client waits.
-fn settles_within(variant: &Variant, joined: &BTreeMap<RequestId, Traces<'_>>) -> Duration {
-    let requests = joined.values().flat_map(|traces| &traces.requests);
+fn settles_within(variant: &Variant, joined: &Joined<'_>) -> Duration {
+    let requests = joined.values().flat_map(|traces| traces.requests);
     let ok = requests.filter(|request| request.outcome.kind().is_delivered());
     let slowest = ok.map(|request| request.end.since(request.due)).max().unwrap_or_default();
     variant.traffic.timeout.0.min(SETTLED.max(2 * slowest))
@@ -237,11 +237,11 @@ fn was_killed(history: &[Event], incarnation: &Incarnation, own_service: bool) -
 }
 
 /// Incarnations that answered a request completely.
-fn serving<'a>(joined: &BTreeMap<RequestId, Traces<'a>>) -> BTreeSet<&'a Incarnation> {
-    let answered = |traces: &&Traces<'_>| traces.requests.iter().any(|r| r.outcome.kind().is_delivered());
-    let by = |traces: &Traces<'a>| {
-        let stamp = traces.requests.iter().find_map(|request| request.served_by.as_ref());
-        stamp.or_else(|| traces.executions.last().map(|execution| &execution.by))
+fn serving<'a>(joined: &'a Joined<'_>) -> BTreeSet<&'a Incarnation> {
+    let answered = |traces: &Traces<'_>| traces.requests.iter().any(|r| r.outcome.kind().is_delivered());
+    let by = |traces: Traces<'a>| {
+        let stamp = traces.requests.iter().find_map(|request| request.served_by.as_deref());
+        stamp.or_else(|| traces.executions.last().map(|execution| &*execution.by))
     };
     joined.values().filter(answered).filter_map(by).collect()
 }

@@ -64,7 +64,7 @@ impl LatencySummary {
                 failed += 1;
             }
         }
-        times.sort_by(f64::total_cmp);
+        times.sort_unstable_by(f64::total_cmp);
         let total = times.len() as u64 + failed;
         let quantile = |q: Quantile| {
             let time = times.get(rank(q.part(), total)).copied();

@@ -19,7 +19,7 @@ impl Losses {
     pub fn of(measured: &[&Request]) -> Losses {
         let mut ends: Vec<(Nanos, bool)> =
             measured.iter().map(|r| (r.due, r.outcome.kind().is_dropped())).collect();
-        ends.sort();
+        ends.sort_unstable();
         let (mut losses, mut since) = (Losses::default(), None);
         for (due, dropped) in &ends {
             if *dropped && losses.first_ms.is_none() {

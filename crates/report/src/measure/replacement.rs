@@ -1,18 +1,18 @@
 //! What happened to one backend: its replacement, removal or addition.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::Duration;
 
 use model::history::{Event, Happening};
-use model::identity::{Incarnation, RequestId};
+use model::identity::Incarnation;
 use model::plan::Variant;
 use model::timeline::Keeps;
 use model::units::{Nanos, Span};
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::evidence::{PROXIMITY, under_load};
-use crate::analysis::joined::Traces;
+use crate::analysis::joined::{Joined, Traces};
 use crate::analysis::phases::{Replacement, named};
 use crate::measure::after_signal::{AfterSignal, last_sent};
 
@@ -140,7 +140,7 @@ impl ReplacementRecord {
 pub(super) fn replacement(
     r: &Replacement,
     history: &[Event],
-    joined: &BTreeMap<RequestId, Traces<'_>>,
+    joined: &Joined<'_>,
     serving: &BTreeSet<&Incarnation>,
     variant: &Variant,
 ) -> ReplacementRecord {
@@ -263,30 +263,30 @@ fn between(from: Option<Nanos>, to: Option<Nanos>) -> Option<f64> {
 }
 
 /// When `by` finished its last request between the two; the first of them, if it finished none.
-fn last_finish(by: &Incarnation, from: Nanos, to: Nanos, joined: &BTreeMap<RequestId, Traces<'_>>) -> Nanos {
-    let executions = joined.values().flat_map(|traces| &traces.executions).filter(|e| e.by == *by);
+fn last_finish(by: &Incarnation, from: Nanos, to: Nanos, joined: &Joined<'_>) -> Nanos {
+    let executions = joined.executions().filter(|e| e.by == *by);
     let finishes = executions.filter_map(|execution| execution.finished);
     finishes.filter(|at| from <= *at && *at <= to).max().unwrap_or(from)
 }
 
-fn first_receipt(by: &Incarnation, joined: &BTreeMap<RequestId, Traces<'_>>) -> Option<Nanos> {
-    let executions = joined.values().flat_map(|traces| &traces.executions).filter(|e| e.by == *by);
+fn first_receipt(by: &Incarnation, joined: &Joined<'_>) -> Option<Nanos> {
+    let executions = joined.executions().filter(|e| e.by == *by);
     executions.map(|execution| execution.received).min()
 }
 
 /// Requests that `by` received although they were sent after the beginning of `times`, and before their end: what had been sent
 /// before was on its way.
-fn arrivals(by: &Incarnation, times: Range<Nanos>, joined: &BTreeMap<RequestId, Traces<'_>>) -> u64 {
+fn arrivals(by: &Incarnation, times: Range<Nanos>, joined: &Joined<'_>) -> u64 {
     let is_in = |at: Nanos| times.start < at && at < times.end;
-    let sent_later = |traces: &&Traces<'_>| traces.requests.iter().any(|r| r.sent.is_some_and(is_in));
+    let sent_later = |traces: &Traces<'_>| traces.requests.iter().any(|r| r.sent.is_some_and(is_in));
     let traces = joined.values().filter(sent_later);
     traces.filter(|traces| traces.executions.iter().any(|e| e.by == *by)).count() as u64
 }
 
 /// Requests that `by` had in hand at `at`. One that it never finished counts only while its client waited
 /// (give or take [`PROXIMITY`]), or a request given up long ago would be in flight for ever.
-fn in_flight(by: &Incarnation, at: Nanos, joined: &BTreeMap<RequestId, Traces<'_>>) -> u64 {
-    let in_hand = |traces: &Traces<'_>| {
+fn in_flight(by: &Incarnation, at: Nanos, joined: &Joined<'_>) -> u64 {
+    let in_hand = |traces: Traces<'_>| {
         let awaited = traces.requests.iter().any(|request| request.end + PROXIMITY >= at);
         let executions = traces.executions.iter().filter(|e| e.by == *by);
         executions.filter(|e| e.in_flight_at(at) && (e.finished.is_some() || awaited)).count() as u64

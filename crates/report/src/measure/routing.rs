@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 
 use model::access_log::Logged;
 use model::history::{Event, Happening};
-use model::identity::RequestId;
 use model::outcome::Outcome;
 use model::plan::Variant;
 use model::request::Request;
@@ -17,7 +16,7 @@ use model::units::Nanos;
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::evidence::LogState;
-use crate::analysis::joined::Traces;
+use crate::analysis::joined::{Joined, Traces};
 use crate::measure::shares::BackendShare;
 
 /// Where a cell's measured requests went.
@@ -88,7 +87,7 @@ impl Routing {
     pub fn of(
         variant: &Variant,
         measured: &[&Request],
-        joined: &BTreeMap<RequestId, Traces<'_>>,
+        joined: &Joined<'_>,
         history: &[Event],
         log: LogState,
     ) -> Option<Routing> {
@@ -108,14 +107,14 @@ impl Routing {
         };
         let routes = routes_of_classes(variant);
         for request in measured {
-            let traces = joined.get(&request.id);
-            let logged_as = traces.filter(|_| by_log && request.outcome.kind().is_delivered());
+            let traces = joined.get(request.id);
+            let logged_as = (by_log && request.outcome.kind().is_delivered()).then_some(traces);
             let Some(pool) = answered_by(request, logged_as, topology) else { continue };
-            let logged = traces.and_then(|traces| traces.logged.first().copied());
+            let logged = traces.logged.first().copied();
             routing.count(variant, request, pool, logged);
             let route = routes.get(request.class.as_str()).copied();
             if let Some(split) = routing.splits.iter_mut().find(|split| Some(split.route.as_str()) == route) {
-                let received = traces.and_then(|t| t.executions.first()).map(|execution| execution.received);
+                let received = traces.executions.first().map(|execution| execution.received);
                 split.count(request.sent, received, pool, logged);
             }
         }
@@ -130,7 +129,8 @@ impl Routing {
         self.pools.entry(pool.to_owned()).or_default().requests += 1;
         if let Some(compared) = &mut self.compared {
             *compared += 1;
-            self.disagreements += u64::from(logged.and_then(|line| line.pool.as_deref()) != Some(pool));
+            self.disagreements +=
+                u64::from(logged.and_then(|line| line.pool).is_none_or(|logged| *logged != *pool));
         }
         if !matches!(request.outcome, Outcome::Answered { .. }) {
             return;
@@ -142,12 +142,12 @@ impl Routing {
             *self.expected.get_or_insert(0) += 1;
         }
         self.misrouted += u64::from(wrong);
-        let class = self.classes.entry(request.class.clone()).or_default();
+        let class = self.classes.entry(request.class.to_string()).or_default();
         class.expected_pool = expected.map(str::to_owned);
         class.misrouted += u64::from(wrong);
         *class.answered.entry(pool.to_owned()).or_default() += 1;
-        if let Some(pool) = logged.and_then(|line| line.pool.clone()) {
-            *class.logged.entry(pool).or_default() += 1;
+        if let Some(pool) = logged.and_then(|line| line.pool) {
+            *class.logged.entry(pool.to_string()).or_default() += 1;
         }
     }
 }
@@ -167,8 +167,8 @@ impl RouteSplit {
             return;
         };
         *phase.client.entry(pool.to_owned()).or_default() += 1;
-        if let Some(pool) = logged.and_then(|line| line.pool.clone()) {
-            *phase.logged.entry(pool).or_default() += 1;
+        if let Some(pool) = logged.and_then(|line| line.pool) {
+            *phase.logged.entry(pool.to_string()).or_default() += 1;
         }
     }
 }
@@ -176,7 +176,7 @@ impl RouteSplit {
 /// The pool whose backend stamped a response, or that `logged_as` says answered.
 fn answered_by<'t>(
     request: &Request,
-    logged_as: Option<&Traces<'_>>,
+    logged_as: Option<Traces<'_>>,
     topology: &'t Topology,
 ) -> Option<&'t str> {
     let by_log = || logged_as.and_then(|traces| traces.executions.last()).map(|execution| &execution.by);

@@ -58,7 +58,7 @@ impl UserRecord {
         Some(UserRecord {
             users: users.len() as u64,
             moved: moved.len() as u64,
-            sessions: SessionRecord::of(measured.iter().filter_map(|request| request.session.as_ref())),
+            sessions: SessionRecord::of(measured.iter().filter_map(|request| request.session.as_deref())),
         })
     }
 }

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use model::identity::RequestId;
 use model::plan::Variant;
 use model::request::Request;
 use serde::{Deserialize, Serialize};
 
-use crate::analysis::joined::Traces;
+use crate::analysis::joined::Joined;
 
 /// A backend's part of the measured requests that backends answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -23,12 +22,12 @@ pub struct BackendShare {
 pub(crate) fn shares(
     variant: Option<&Variant>,
     measured: &[&Request],
-    handled: &BTreeMap<RequestId, Traces<'_>>,
+    handled: &Joined<'_>,
 ) -> BTreeMap<String, BackendShare> {
     let by_log = variant.is_some_and(|variant| variant.topology.services().next().is_some());
     let by = |request: &&Request| match by_log {
         true if request.outcome.kind().is_delivered() => {
-            handled.get(&request.id)?.executions.last().map(|execution| execution.by.backend.clone())
+            handled.get(request.id).executions.last().map(|execution| execution.by.backend.clone())
         }
         _ => request.served_by.as_ref().map(|stamp| stamp.backend.clone()),
     };

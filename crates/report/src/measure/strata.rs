@@ -1,5 +1,6 @@
 //! Losses and latency of the measured requests, parted by their class and by what they did to a connection.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::outcome::OutcomeKind;
@@ -45,24 +46,15 @@ const IDLE: [(&str, Duration); 4] = [
 impl Strata {
     /// Parts `measured`.
     pub fn of(measured: &[&Request], timeout_ms: f64) -> Strata {
-        let mut classes: Vec<&str> = measured.iter().map(|request| request.class.as_str()).collect();
-        classes.sort_unstable();
-        classes.dedup();
-        let parted = |names: &[&str], name_of: &dyn Fn(&Request) -> Option<&'static str>| {
-            let one = |name: &&str| {
-                stratum(name, measured.iter().copied().filter(|r| name_of(r) == Some(*name)), timeout_ms)
-            };
-            names.iter().filter_map(one).collect::<Vec<_>>()
-        };
-        let of_class = |name: &&str| {
-            stratum(name, measured.iter().copied().filter(|request| request.class == **name), timeout_ms)
-        };
         let idle_names: Vec<&str> = IDLE.map(|(name, _)| name).into_iter().chain([IDLE_LONGER]).collect();
         Strata {
-            classes: classes.iter().filter_map(of_class).collect(),
-            connection: parted(&[FRESH, REUSED, NONE], &|request| Some(connection(request))),
-            nth: parted(&[FIRST, FEW, TENS, MANY], &nth),
-            idle: parted(&idle_names, &idle),
+            classes: parted(measured, timeout_ms, |request| Some(request.class.as_str())),
+            connection: ordered(
+                &[FRESH, REUSED, NONE],
+                parted(measured, timeout_ms, |request| Some(connection(request))),
+            ),
+            nth: ordered(&[FIRST, FEW, TENS, MANY], parted(measured, timeout_ms, nth)),
+            idle: ordered(&idle_names, parted(measured, timeout_ms, idle)),
         }
     }
 
@@ -89,7 +81,7 @@ fn connection(request: &Request) -> &'static str {
     }
 }
 
-fn nth(request: &Request) -> Option<&'static str> {
+fn nth(request: &Request) -> Option<&str> {
     Some(match request.on?.nth {
         ..=1 => FIRST,
         2..=10 => FEW,
@@ -98,23 +90,35 @@ fn nth(request: &Request) -> Option<&'static str> {
     })
 }
 
-fn idle(request: &Request) -> Option<&'static str> {
+fn idle(request: &Request) -> Option<&str> {
     let on = request.on.filter(|on| on.nth > 1)?;
     let idle = Duration::from_nanos(on.idle.try_into().unwrap_or(0));
     Some(IDLE.iter().find(|(_, longest)| idle <= *longest).map_or(IDLE_LONGER, |(name, _)| name))
 }
 
-/// `None`: there is no such request.
-fn stratum<'a>(
-    name: &str,
-    requests: impl Iterator<Item = &'a Request> + Clone,
+/// The requests of each name.
+fn parted<'a>(
+    measured: &[&'a Request],
     timeout_ms: f64,
-) -> Option<Stratum> {
-    let scheduled = requests.clone().count() as u64;
-    (scheduled > 0).then(|| Stratum {
+    name_of: impl Fn(&'a Request) -> Option<&'a str>,
+) -> Vec<Stratum> {
+    let mut parts: BTreeMap<&str, Vec<&Request>> = BTreeMap::new();
+    for request in measured {
+        if let Some(name) = name_of(request) {
+            parts.entry(name).or_default().push(request);
+        }
+    }
+    let stratum = |(name, requests): (&str, Vec<&Request>)| Stratum {
         name: name.to_owned(),
-        scheduled,
-        dropped: requests.clone().filter(|r| OutcomeKind::is_dropped(r.outcome.kind())).count() as u64,
+        scheduled: requests.len() as u64,
+        dropped: requests.iter().filter(|r| OutcomeKind::is_dropped(r.outcome.kind())).count() as u64,
         latency_ms: LatencySummary::of(requests, timeout_ms),
-    })
+    };
+    parts.into_iter().map(stratum).collect()
+}
+
+/// `strata` in the order of `names`.
+fn ordered(names: &[&str], mut strata: Vec<Stratum>) -> Vec<Stratum> {
+    strata.sort_by_key(|stratum| names.iter().position(|name| *name == stratum.name));
+    strata
 }

@@ -230,8 +230,7 @@ impl Analysis<'_> {
             let load_end = frame.origin? + variant.traffic.duration.0;
             deploy::record(variant, history, phases, handled, load_end)
         });
-        let executed =
-            measured.iter().filter_map(|r| handled.get(&r.id)).flat_map(|traces| &traces.executions);
+        let executed = measured.iter().flat_map(|request| handled.get(request.id).executions);
         let load = variant
             .filter(|variant| variant.target.is_none())
             .map(|variant| backend_loads(variant, origin, executed.copied(), samples))
@@ -301,7 +300,7 @@ impl Analysis<'_> {
     fn lateness(&self) -> Lateness {
         let limits = self.variant.map(|v| TimeLimits::of(v, &self.records.history)).unwrap_or_default();
         let machine = MachineStalls::of(&self.records.history, self.recorded.iter().copied(), &self.evidence);
-        let traced = self.measured.iter().filter_map(|r| Some((*r, self.joined.get(&r.id)?)));
+        let traced = self.measured.iter().map(|request| (*request, self.joined.get(request.id)));
         Lateness::of(&machine, traced, &self.evidence, self.origin(), limits)
     }
 

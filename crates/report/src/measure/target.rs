@@ -280,7 +280,7 @@ fn not_shown(header: Option<&str>, deploy: DeployTimes, recorded: &[&Request]) -
     let mut answers: Vec<&Request> =
         recorded.iter().copied().filter(|request| request.outcome.kind() == OutcomeKind::Ok).collect();
     answers.sort_by_key(|request| request.end);
-    let identity = |request: &&Request| request.identity.clone();
+    let identity = |request: &&Request| request.identity.as_deref().map(str::to_owned);
     let old: BTreeSet<String> =
         answers.iter().filter(|request| request.end < deploy.began).filter_map(identity).collect();
     if old.is_empty() {
@@ -288,14 +288,15 @@ fn not_shown(header: Option<&str>, deploy: DeployTimes, recorded: &[&Request]) -
             "nothing shows that the deploy happened: no answer before it had the header {header}"
         ));
     }
-    let is_old = |request: &&Request| request.identity.as_ref().is_none_or(|identity| old.contains(identity));
+    let is_old =
+        |request: &&Request| request.identity.as_deref().is_none_or(|identity| old.contains(identity));
     let since = answers.iter().rev().take_while(|request| !is_old(request)).count();
     let named = old.iter().take(LISTED).cloned().collect::<Vec<_>>().join(", ");
     match since {
         IN_A_ROW.. => None,
         0 => Some(format!(
             "nothing shows that the deploy happened: the last answer was still {header}: {}",
-            answers.last().and_then(|request| request.identity.clone()).unwrap_or(named)
+            answers.last().and_then(identity).unwrap_or(named)
         )),
         few => Some(format!(
             "the deploy was not seen to end: only the last {few} answers were not from {named}; {IN_A_ROW} in a row show it"

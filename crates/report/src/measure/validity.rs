@@ -216,7 +216,7 @@ impl Punctuality {
 pub fn late_wake(measured: &[&Request]) -> (f64, f64) {
     let mut late: Vec<f64> =
         measured.iter().map(|request| request.released.millis_from(request.due).max(0.0)).collect();
-    late.sort_by(f64::total_cmp);
+    late.sort_unstable_by(f64::total_cmp);
     let quantile = |q| late.get(rank(q, late.len() as u64)).copied().unwrap_or(0.0);
     (quantile(0.5), quantile(0.99))
 }

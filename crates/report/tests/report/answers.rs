@@ -17,8 +17,8 @@ fn answered_by_the_balancer(n: usize, status: u16, sign: &str, reason: Reason) -
         records.requests[id].outcome = answered(status);
         records.requests[id].served_by = None;
         records.access[id] = logged(id as u64, status, &[]);
-        records.access[id].flags = sign.to_owned();
-        records.access[id].signs = vec![sign.to_owned()];
+        records.access[id].flags = sign.into();
+        records.access[id].signs = vec![sign.to_owned()].into();
         records.access[id].reason = Some(reason);
     }
     records.executions.drain(..n);

@@ -71,7 +71,13 @@ pub(crate) fn request(id: u64, due: f64, outcome: Outcome) -> Request {
 }
 
 pub(crate) fn execution(id: u64, by: Incarnation, received: f64, finished: Option<f64>) -> Execution {
-    Execution { id: RequestId(id), by, received: ms(received), finished: finished.map(ms), late: None }
+    Execution {
+        id: RequestId(id),
+        by: by.into(),
+        received: ms(received),
+        finished: finished.map(ms),
+        late: None,
+    }
 }
 
 pub(crate) fn logged(id: u64, status: u16, backends: &[&str]) -> Logged {
@@ -82,11 +88,18 @@ pub(crate) fn logged(id: u64, status: u16, backends: &[&str]) -> Logged {
         status,
         pool: None,
         attempts: backends.iter().map(attempt).collect(),
-        flags: String::new(),
+        flags: "".into(),
         queued: None,
-        signs: vec![],
+        signs: vec![].into(),
         reason: None,
     }
+}
+
+/// Changes which attempts a line of the log tells of.
+pub(crate) fn retell(line: &mut Logged, change: impl FnOnce(&mut Vec<Attempt>)) {
+    let mut attempts = line.attempts.to_vec();
+    change(&mut attempts);
+    line.attempts = attempts.into();
 }
 
 pub(crate) fn event(at: f64, what: Happening) -> Event {
@@ -166,7 +179,7 @@ pub(crate) fn cell(variant: &str) -> CellRecords {
                 request.outcome = answered(502);
                 request.end = ms(at + 0.5);
             }
-            None => request.served_by = Some(by.clone()),
+            None => request.served_by = Some(by.clone().into()),
         }
         records.requests.push(request);
         records.executions.push(execution(id, by, due + 1.0, finished));

@@ -191,9 +191,9 @@ fn the_size_of_a_zero_is_what_the_control_lost_and_no_longer_load_flatters_it() 
 #[test]
 fn beside_a_zero_stand_its_shadows_wherever_it_is_shown() {
     let mut records = cell(DRAINED);
-    let by = records.executions[7].by.clone();
+    let by = records.executions[7].by;
     records.access[7] = logged(7, 200, &[&by.backend, &by.backend]);
-    records.executions.push(execution(7, by, 20.0, Some(110.0)));
+    records.executions.push(execution(7, (*by).clone(), 20.0, Some(110.0)));
     let mut plan = plan_of(&["without-drain.dropped > 0"], &["with-drain.dropped == 0"]);
     plan.variants.iter_mut().for_each(|variant| variant.topology.retries = Retries::of(2));
     let run = run(&plan, &[cell(CONTROL), records]);

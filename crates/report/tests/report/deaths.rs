@@ -159,7 +159,7 @@ fn without_a_backend(last: Event) -> CellRecords {
     for request in &mut records.requests {
         let dead = inc("web-2", 2);
         let id = request.id;
-        if request.served_by != Some(dead.clone()) || request.end < ms(12_000.0) {
+        if request.served_by.as_deref() != Some(&dead) || request.end < ms(12_000.0) {
             continue;
         }
         request.served_by = None;
@@ -292,14 +292,14 @@ fn a_deploy_whose_new_generation_is_killed_has_failed_and_is_measured() {
     );
     // Nobody served there afterwards.
     let gone: Vec<_> =
-        records.requests.iter().filter(|r| r.served_by == Some(new.clone())).map(|r| r.id).collect();
+        records.requests.iter().filter(|r| r.served_by.as_deref() == Some(&new)).map(|r| r.id).collect();
     records.executions.retain(|execution| !gone.contains(&execution.id));
     for request in records.requests.iter_mut().filter(|request| gone.contains(&request.id)) {
-        request.served_by = Some(inc("web-1", 2));
+        request.served_by = Some(inc("web-1", 2).into());
         records.executions.push(execution(request.id.0, inc("web-1", 2), 0.0, Some(1.0)));
     }
     for line in records.access.iter_mut().filter(|line| line.id.is_some_and(|id| gone.contains(&id))) {
-        line.attempts[0].backend = Some("web-1".into());
+        retell(line, |attempts| attempts[0].backend = Some("web-1".into()));
     }
     let run = run_with(&plan, &[cell(CONTROL), records]);
     let drained = &run.cells[1];

@@ -115,14 +115,14 @@ fn a_new_generation_that_the_balancer_does_not_use_is_a_result() {
             event.what = Happening::Unconfirmed { incarnation: new.clone(), share: Share(0.0), of: 150 };
         }
     }
-    for request in records.requests.iter_mut().filter(|request| request.served_by == Some(new.clone())) {
-        request.served_by = Some(inc("web-1", 2));
+    for request in records.requests.iter_mut().filter(|request| request.served_by.as_deref() == Some(&new)) {
+        request.served_by = Some(inc("web-1", 2).into());
     }
     for execution in records.executions.iter_mut().filter(|execution| execution.by == new) {
-        execution.by = inc("web-1", 2);
+        execution.by = inc("web-1", 2).into();
     }
     for line in &mut records.access {
-        line.attempts[0].backend = None;
+        retell(line, |attempts| attempts[0].backend = None);
     }
     let cells = [cell(CONTROL), records].iter().map(|records| summarise(&plan, records)).collect();
     let run = judge(&plan, &environment(), cells, vec![]);

@@ -94,7 +94,7 @@ fn a_finished_response_may_come_too_late_for_its_client() {
 #[test]
 fn a_body_that_was_cut_after_a_stamped_head_needs_an_explanation_too() {
     let mut request = request(0, 0.0, failed(Stage::Body, Cause::Eof));
-    request.served_by = Some(inc("web-1", 1));
+    request.served_by = Some(inc("web-1", 1).into());
     assert_eq!(judge(&request, Some(49.0), vec![]).unmatched, [FINISHED_BUT_LOST]);
     let killed = judge(&request, Some(49.0), killed_at(50.0));
     assert_eq!(killed.exceptions, [Exception::FinishedUndelivered]);

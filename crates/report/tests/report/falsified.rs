@@ -71,11 +71,11 @@ fn falsify(records: &mut CellRecords, at: usize, change: &Change) {
         Change::RemoveRecord => drop(records.requests.remove(at)),
         Change::DoubleRecord => records.requests.push(records.requests[at].clone()),
         Change::Outcome(outcome) => records.requests[at].outcome = *outcome,
-        Change::Stamp(backend) => records.requests[at].served_by = Some(inc(backend, 1)),
+        Change::Stamp(backend) => records.requests[at].served_by = Some(inc(backend, 1).into()),
         Change::Late(us) => records.requests[at].released.0 += us * 1000,
         Change::RemoveExecution => drop(records.executions.remove(at)),
         Change::DoubleExecution => records.executions.push(records.executions[at].clone()),
-        Change::MoveExecution(backend) => records.executions[at].by = inc(backend, 1),
+        Change::MoveExecution(backend) => records.executions[at].by = inc(backend, 1).into(),
         Change::Unfinish => records.executions[at].finished = None,
         Change::RemoveLine => drop(records.access.remove(at)),
         Change::DoubleLine => records.access.push(records.access[at].clone()),
@@ -83,7 +83,7 @@ fn falsify(records: &mut CellRecords, at: usize, change: &Change) {
         Change::Anonymous => records.access[at].id = None,
         Change::Attempt(backend) => {
             let attempt = logged(0, 200, &[backend]).attempts;
-            records.access[at].attempts.extend(attempt);
+            retell(&mut records.access[at], |attempts| attempts.extend_from_slice(&attempt));
         }
         Change::Renumber(id) => records.access[at].id = Some(RequestId(*id)),
         Change::Reason(reason) => records.access[at].reason = Some(*reason),

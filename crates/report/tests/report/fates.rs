@@ -133,7 +133,7 @@ fn a_resend_that_no_log_tells_of_needs_a_declared_gap_the_logged_backend_and_a_b
     // Of two attempts that are logged the first has no name, and was sent twice.
     let unnamed = Attempt { backend: None, status: None };
     let mut tried = logged(0, 200, &["web-2"]);
-    tried.attempts.insert(0, unnamed);
+    retell(&mut tried, |attempts| attempts.insert(0, unnamed));
     let last = execution(0, inc("web-2", 1), 7.0, Some(9.0));
     let fate = judge(answered(200), &[broken(), broken(), last], &[tried], &declared);
     assert!(
@@ -240,7 +240,7 @@ fn an_abort_by_the_balancer_is_its_gateway_timeout_or_its_next_attempt() {
 fn an_attempt_that_took_too_long_was_given_up_on_whatever_the_client_got() {
     // nginx gave up on web-1, and so ejected the last server of the pool: there was none left to ask.
     let mut line = logged(0, 502, &["web-1"]);
-    line.attempts[0].status = Some(504);
+    retell(&mut line, |attempts| attempts[0].status = Some(504));
     line.reason = Some(Reason::NoLiveBackend);
     let begun = [execution(0, inc("web-1", 1), 1.0, None)];
     let fate = judge(answered(502), &begun, std::slice::from_ref(&line), &quiet());
@@ -273,7 +273,7 @@ fn a_lost_log_excuses_missing_lines() {
 #[test]
 fn a_retry_that_worked_is_masked_and_a_duplicate() {
     let mut request = request(0, 0.0, answered(200));
-    request.served_by = Some(inc("web-2", 1));
+    request.served_by = Some(inc("web-2", 1).into());
     let first = execution(0, inc("web-1", 1), 1.0, None);
     let second = execution(0, inc("web-2", 1), 52.0, Some(99.0));
     let line = logged(0, 200, &["web-1", "web-2"]);
@@ -329,7 +329,7 @@ fn a_success_must_be_stamped_and_finished_by_that_incarnation() {
     let unstamped = judge(answered(200), &done, &line, &quiet());
     assert_eq!(unstamped.unmatched, [(Equation::DeliveryMatchesExecution, Finding::OkWithoutStamp)]);
     let mut request = request(0, 0.0, answered(200));
-    request.served_by = Some(inc("web-1", 2));
+    request.served_by = Some(inc("web-1", 2).into());
     let other_generation = fate(&request, &[&done[0]], &[&line[0]], &Evidence::gather(&quiet()));
     assert_eq!(other_generation.unmatched, [(Equation::DeliveryMatchesExecution, Finding::OkNotFinished)]);
 }
@@ -338,7 +338,7 @@ fn a_success_must_be_stamped_and_finished_by_that_incarnation() {
 fn a_declared_status_that_a_backend_stamped_must_be_finished_by_that_incarnation_too() {
     let declared = Outcome::Answered { status: 404, body: BodyCheck::Verified, expected: Some(true) };
     let mut request = request(0, 0.0, declared);
-    request.served_by = Some(inc("web-1", 1));
+    request.served_by = Some(inc("web-1", 1).into());
     let line = logged(0, 404, &["web-1"]);
     let found = |generation: u32, finished: Option<f64>| {
         let execution = execution(0, inc("web-1", generation), 1.0, finished);
@@ -366,7 +366,7 @@ fn a_request_that_was_never_sent_cannot_have_been_received() {
 #[test]
 fn a_log_that_tells_another_status_or_tells_it_twice_disagrees() {
     let mut request = request(0, 0.0, answered(200));
-    request.served_by = Some(inc("web-1", 1));
+    request.served_by = Some(inc("web-1", 1).into());
     let done = execution(0, inc("web-1", 1), 1.0, Some(99.0));
     let wrong = logged(0, 404, &["web-1"]);
     let evidence = Evidence::gather(&quiet());
@@ -380,10 +380,10 @@ fn a_log_that_tells_another_status_or_tells_it_twice_disagrees() {
 #[test]
 fn attempts_that_the_log_does_not_name_are_counted_and_never_looked_for() {
     let mut request = request(0, 0.0, answered(200));
-    request.served_by = Some(inc("web-2", 1));
+    request.served_by = Some(inc("web-2", 1).into());
     let done = execution(0, inc("web-2", 1), 52.0, Some(99.0));
     let mut line = logged(0, 200, &["web-1", "web-2"]);
-    line.attempts[0].backend = None;
+    retell(&mut line, |attempts| attempts[0].backend = None);
     let fate = fate(&request, &[&done], &[&line], &Evidence::gather(&quiet()));
     assert!(fate.masked);
     assert_eq!(fate.unmatched, []);

@@ -64,7 +64,7 @@ fn crash(removed: f64, watch: Vec<Event>) -> CellRecords {
             status = 502;
             records.executions.push(execution(id, by.clone(), due + 1.0, None));
         } else {
-            request.served_by = Some(by.clone());
+            request.served_by = Some(by.clone().into());
             records.executions.push(execution(id, by.clone(), due + 1.0, Some(due + 99.0)));
         }
         records.requests.push(request);

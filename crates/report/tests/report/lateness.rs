@@ -70,7 +70,7 @@ fn a_timeout_that_would_have_come_with_all_its_time_is_not() {
     assert_eq!(late_answer(1750.1), BALANCER);
     let frozen = |records: &mut CellRecords| {
         timed_out(records, 500.0, None);
-        let incarnation = records.executions[100].by.clone();
+        let incarnation = (*records.executions[100].by).clone();
         let fault = Happening::Faulted { incarnation, fault: FaultKind::Freeze };
         records.history.insert(3, event(300.0, fault));
     };

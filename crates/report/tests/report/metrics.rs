@@ -238,7 +238,7 @@ fn refusals_waits_and_retries_are_read_from_the_log_and_what_it_does_not_say_is_
     for line in &mut records.access {
         line.queued = Some(Span::millis(8));
         line.reason = line.attempts.is_empty().then_some(Reason::QueueTimeout);
-        line.attempts.extend(line.attempts.clone());
+        retell(line, |attempts| attempts.extend(attempts.clone()));
     }
     assert_eq!(read(&records, Metric::QueuedP50), Ok(8.0));
     assert_eq!(read(&records, Metric::RetriesPerRequest), Ok(1.0));

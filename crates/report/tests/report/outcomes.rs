@@ -100,7 +100,7 @@ fn a_declared_status_is_neither_ok_nor_dropped_and_the_books_balance() {
         records.executions.retain(|execution| execution.id != id);
         records.access.iter_mut().filter(|line| line.id == Some(id)).for_each(|line| {
             line.status = 429;
-            line.attempts.clear();
+            line.attempts = vec![].into();
         });
     };
     let run = run(&plan(), declared);

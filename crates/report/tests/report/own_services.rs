@@ -39,7 +39,7 @@ fn withheld(variant: &str) -> CellRecords {
     let mut records = cell(variant);
     records.executions.clear();
     for request in &mut records.requests {
-        request.identity = request.served_by.take().map(|by| format!("v{}", by.generation));
+        request.identity = request.served_by.take().map(|by| format!("v{}", by.generation).into());
     }
     let launched =
         |backend: &str| event(-700.0, Happening::Launched { component: inc(backend, 1).into(), pid: 6 });
@@ -152,7 +152,7 @@ fn a_new_generation_that_the_log_never_names_is_not_proved() {
     // Every request after the replacement of web-1 went to the others.
     for (request, line) in records.requests.iter().zip(&mut records.access) {
         if request.due > ms(4000.0) && line.attempts[0].backend.as_deref() == Some("web-1") {
-            line.attempts[0].backend = Some("web-2".into());
+            retell(line, |attempts| attempts[0].backend = Some("web-2".into()));
         }
     }
     records.history.retain(|event| !matches!(event.what, Happening::Confirmed { .. }));
@@ -180,7 +180,7 @@ fn requests_that_the_old_generation_gets_after_it_was_taken_out_void_the_deploy(
     }
     for (request, line) in records.requests.iter().zip(&mut records.access) {
         if times.contains(&request.due) {
-            line.attempts[0].backend = Some("web-1".into());
+            retell(line, |attempts| attempts[0].backend = Some("web-1".into()));
         }
     }
     let cell = summarise(&plan, &records);

@@ -96,7 +96,7 @@ fn a_request_sent_into_the_cut_may_arrive_when_its_client_has_long_been_told() {
     // A request that another backend then served was received twice, and finished twice.
     let mut request = request(0, 0.0, answered(200));
     request.end = ms(1100.0);
-    request.served_by = Some(inc("web-2", 1));
+    request.served_by = Some(inc("web-2", 1).into());
     let late = execution(0, inc("web-1", 1), 4200.0, Some(4300.0));
     let second = execution(0, inc("web-2", 1), 1000.0, Some(1099.0));
     let line = logged(0, 200, &["web-1", "web-2"]);

@@ -96,7 +96,7 @@ fn a_time_out_without_such_a_moment_belongs_to_when_it_was_received_or_sent() {
     time_out(&mut records, 1..2);
     assert_eq!(phases_of_time_outs(&records), [(Some("web-2".into()), Phase::Baseline)]);
     records.executions.remove(1);
-    records.access[1].attempts.clear();
+    retell(&mut records.access[1], Vec::clear);
     assert_eq!(phases_of_time_outs(&records), [(None, Phase::Baseline)]);
 }
 

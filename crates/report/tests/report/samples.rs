@@ -85,7 +85,7 @@ fn an_even_spread_has_an_imbalance_of_one_and_one_backend_of_three_has_three() {
     };
     assert!((1.0..1.01).contains(&read(&records)));
     for execution in &mut records.executions {
-        execution.by = inc("web-2", 1);
+        execution.by = inc("web-2", 1).into();
     }
     assert_eq!(read(&records), 3.0);
 }
@@ -100,7 +100,7 @@ fn what_weights_ask_for_is_even_and_a_backup_is_not_missed() {
     }
     let mut records = cell(CONTROL);
     for (n, execution) in records.executions.iter_mut().enumerate() {
-        execution.by = inc(if n % 4 == 0 { "web-2" } else { "web-1" }, 1);
+        execution.by = inc(if n % 4 == 0 { "web-2" } else { "web-1" }, 1).into();
     }
     let read = |records: &CellRecords| {
         report::reading::read(&summarise(&plan, records), Metric::Imbalance, None)
@@ -108,7 +108,7 @@ fn what_weights_ask_for_is_even_and_a_backup_is_not_missed() {
     };
     assert!((1.0..1.01).contains(&read(&records)), "{}", read(&records));
     for execution in &mut records.executions {
-        execution.by = inc("web-2", 1);
+        execution.by = inc("web-2", 1).into();
     }
     assert_eq!(read(&records), 4.0, "all of it went to a quarter of the weights");
 }

@@ -53,10 +53,10 @@ fn records(said: &[Said<'_>]) -> CellRecords {
         let status = if *state == SessionState::Unavailable { 503 } else { 200 };
         let by = inc(BACKENDS[*backend], 1);
         let mut request = request(id, due, answered(status));
-        request.served_by = Some(by.clone());
+        request.served_by = Some(by.clone().into());
         request.user = Some(*user);
         request.session =
-            Some(SessionUse { id: (*session).into(), state: *state, seen: *seen, count: *count });
+            Some(Box::new(SessionUse { id: (*session).into(), state: *state, seen: *seen, count: *count }));
         records.requests.push(request);
         records.executions.push(execution(id, by.clone(), due + 1.0, Some(due + 99.0)));
         records.access.push(logged(id, status, &[&by.backend]));

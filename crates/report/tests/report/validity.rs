@@ -130,7 +130,7 @@ fn a_deploy_is_proved_by_the_exit_of_the_old_and_the_answer_of_the_new() {
     assert_eq!(deploy_trust(no_exit), Trust::Invalid);
     let never_served = |records: &mut CellRecords| {
         let new = inc("web-2", 2);
-        records.requests.retain(|r| r.served_by.as_ref() != Some(&new));
+        records.requests.retain(|r| r.served_by.as_deref() != Some(&new));
     };
     assert_eq!(deploy_trust(never_served), Trust::Invalid);
     let unfinished = |records: &mut CellRecords| {

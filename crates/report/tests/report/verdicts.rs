@@ -49,13 +49,13 @@ fn without_a_drop(retried: bool) -> CellRecords {
     for id in 0..records.requests.len() {
         if records.executions[id].finished.is_none() {
             let due = id as f64 * 2.5;
-            let by = if retried { inc("web-9", 1) } else { records.executions[id].by.clone() };
+            let by = if retried { inc("web-9", 1).into() } else { records.executions[id].by };
             records.requests[id].outcome = answered(200);
-            records.requests[id].served_by = Some(by.clone());
+            records.requests[id].served_by = Some(by);
             records.access[id].status = 200;
             if retried {
                 records.access[id] = logged(id as u64, 200, &[&records.executions[id].by.backend, "web-9"]);
-                let second = execution(id as u64, by, due + 100.0, Some(due + 199.0));
+                let second = execution(id as u64, (*by).clone(), due + 100.0, Some(due + 199.0));
                 records.executions.push(second);
             } else {
                 records.executions[id].finished = Some(ms(due + 99.0));

@@ -107,7 +107,9 @@ mod tests {
         assert_eq!(found.iter().map(Leftover::path).collect::<Vec<_>>(), [dead.join("run")]);
         found[0].remove().unwrap();
         assert!(!dead.join("run").exists());
-        assert_eq!(fs::read_to_string(dead.join("ledger.ndjson")).unwrap().lines().count(), 1);
+        let ledger = fs::File::open(dead.join("ledger.ndjson.zst")).unwrap();
+        let ledger = std::io::read_to_string(zstd::Decoder::new(ledger).unwrap()).unwrap();
+        assert_eq!(ledger.lines().count(), 1);
         assert!(super::dead(results.path()).is_empty());
         assert!(living.join("run").exists());
     }

@@ -13,6 +13,7 @@ use engine::help::Help;
 use engine::host::limits::ProcessLimits;
 use engine::preflight::preflight;
 use engine::program::ProgramVersion;
+use engine::room::Room;
 use engine::runtime::docker::{DockerRuntime, Engine};
 use engine::runtime::process::ProcessRuntime;
 use engine::runtime::{Runtime, RuntimeError};
@@ -155,7 +156,7 @@ pub(super) async fn run(
     }
     let jobs = jobs(wanted, plan)?;
     let programs = programs(&plan.variants.iter().collect::<Vec<_>>());
-    let job = RunTask { wanted, planned, templates, interrupted: interrupted.clone() };
+    let job = RunTask { wanted, planned, templates, jobs, interrupted: interrupted.clone() };
     if !wanted.quiet && !leftovers::dead(&wanted.out).is_empty() {
         let out = wanted.out.display();
         tell(&format!("killed runs left files in {out}; `rig clean --out {out}` removes them"));
@@ -256,6 +257,8 @@ struct RunTask<'a> {
     wanted: &'a cli::Run,
     planned: &'a Planned,
     templates: &'a Templates,
+    /// How many cells run at the same time.
+    jobs: usize,
     interrupted: watch::Receiver<bool>,
 }
 
@@ -292,6 +295,7 @@ impl RunTask<'_> {
             builds.insert(program.to_string(), build);
         }
         let plan = &self.without(absent, plan)?;
+        Room::of(plan, self.jobs).check(&wanted.out).map_err(Failure::environment)?;
         let mut environment = environment::gather(builds, engine.map(Engine::facts));
         environment.command = reproduce::command(wanted, planned, plan, asked.name());
         environment.templates = preflight(plan, self.templates).map_err(Failure::usage)?;

@@ -1,6 +1,7 @@
 //! `rig validate`: reports every problem of every file at once.
 
 use engine::preflight::preflight;
+use engine::room::Room;
 use model::scenario::{Choice, explain};
 
 use super::planning::{plan, templates};
@@ -25,9 +26,10 @@ pub(crate) fn perform(wanted: &Validate) -> Result<Exit, Failure> {
             Ok(plan) => {
                 let cells = plan.cells().len();
                 print_plain(&format!(
-                    "{}: ok, {} variants, {cells} cells\n",
+                    "{}: ok, {} variants, {cells} cells, {}\n",
                     path.display(),
-                    plan.variants.len()
+                    plan.variants.len(),
+                    Room::of(&plan, 1)
                 ))?;
                 print_plain(&commands(&plan))?;
             }

@@ -5,18 +5,18 @@ use std::collections::BTreeMap;
 use model::access_log::Reason;
 use model::ledger::Execution;
 use report::fate::SubCause;
-use testing::{Caddy, CellSummary, Envoy, Haproxy, Nginx, Sandbox, books_balance};
+use testing::{Caddy, CellSummary, Envoy, Haproxy, Nginx, Sandbox, books_balance, text};
 
 use crate::RIG;
 
 /// The most requests that one backend had in hand at the same time, in each cell.
 fn most_at_once(rig: &Sandbox) -> Vec<usize> {
-    let ledgers = rig.files().into_iter().filter(|path| path.ends_with("ledger.ndjson"));
+    let ledgers = rig.files().into_iter().filter(|path| path.ends_with("ledger.ndjson.zst"));
     let most = |text: String| {
         let mut turns: BTreeMap<String, Vec<(i64, bool)>> = BTreeMap::new();
         for line in text.lines() {
             let execution: Execution = serde_json::from_str(line).unwrap();
-            let turns = turns.entry(execution.by.backend).or_default();
+            let turns = turns.entry(execution.by.backend.clone()).or_default();
             turns.push((execution.received.0, true));
             turns.extend(execution.finished.map(|at| (at.0, false)));
         }
@@ -31,7 +31,7 @@ fn most_at_once(rig: &Sandbox) -> Vec<usize> {
         };
         turns.into_values().map(most).max().unwrap()
     };
-    ledgers.map(|path| most(std::fs::read_to_string(path).unwrap())).collect()
+    ledgers.map(|path| most(text(&path))).collect()
 }
 
 /// Asserts that the balancer alone refused all that was lost, and says so.

@@ -11,7 +11,7 @@ use report::fate::SubCause;
 use report::phases::Phase;
 use testing::{
     BalancerKind, Caddy, CellSummary, Haproxy, Holding, Nginx, OutcomeKind, Sandbox, Traefik, books_balance,
-    counts_are_trusted, deploy,
+    counts_are_trusted, deploy, text,
 };
 
 use crate::RIG;
@@ -94,9 +94,8 @@ fn attributed_to_the_drained_backends(short: &CellSummary) {
 }
 
 fn requests(cell: &Path) -> BTreeMap<RequestId, Request> {
-    let file = std::fs::File::open(cell.join("requests.ndjson.zst")).unwrap();
-    let text = std::io::read_to_string(zstd::Decoder::new(file).unwrap()).unwrap();
-    text.lines()
+    text(&cell.join("requests.ndjson.zst"))
+        .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .map(|request: Request| (request.id, request))
         .collect()
@@ -124,7 +123,7 @@ fn arrivals_are_the_same_in_every_cell(sandbox: &Sandbox) {
 /// Every request that ended well is in the balancer's log once, with the status that the client saw.
 fn ids_agree_with_the_balancers_own_log(sandbox: &Sandbox) {
     for path in cells(sandbox) {
-        let log = std::fs::read_to_string(path.join("access.ndjson")).unwrap();
+        let log = text(&path.join("access.ndjson.zst"));
         let mut logged: BTreeMap<RequestId, Vec<u16>> = BTreeMap::new();
         for line in log.lines().map(|line| serde_json::from_str::<Logged>(line).unwrap()) {
             if let Some(id) = line.id {
@@ -176,7 +175,7 @@ fn a_generation_that_never_becomes_healthy_aborts_the_deploy_and_nothing_is_lost
 fn without_ledger_and_log_a_saved_run_says_the_same_of_its_client_and_proves_nothing() {
     let run = RIG.beside_others().run("short-drain").on([Haproxy]).variants(["with-drain"]).json();
     run.exits(0);
-    let withheld = ["ledger.ndjson", "access.ndjson"];
+    let withheld = ["ledger.ndjson.zst", "access.ndjson.zst"];
     for path in run.sandbox.files() {
         if withheld.iter().any(|name| path.ends_with(name)) {
             std::fs::remove_file(path).unwrap();

@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use model::identity::{BalancerName, CellId};
 use model::ledger::Execution;
-use testing::{BalancerKind, Envoy, Haproxy, Nginx, Sandbox, Traefik, books_balance};
+use testing::{BalancerKind, Envoy, Haproxy, Nginx, Sandbox, Traefik, books_balance, text};
 
 use crate::RIG;
 
 /// What the backends of one cell executed, in the order of time.
 fn executions(rig: &Sandbox, cell: &CellId) -> Vec<Execution> {
     let of_cell = |path: &std::path::PathBuf| {
-        path.ends_with("ledger.ndjson") && path.to_string_lossy().contains(&format!("/{cell}/"))
+        path.ends_with("ledger.ndjson.zst") && path.to_string_lossy().contains(&format!("/{cell}/"))
     };
     let ledger = rig.files().into_iter().find(of_cell).unwrap_or_else(|| panic!("{cell} has no ledger"));
-    let text = std::fs::read_to_string(ledger).unwrap();
+    let text = text(&ledger);
     let mut all: Vec<Execution> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     all.sort_by_key(|it| it.received);
     all

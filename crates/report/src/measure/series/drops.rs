@@ -43,7 +43,7 @@ impl Drops {
                     id: request.id,
                     due: axis.at(request.due),
                     after_ms: request.end.millis_from(request.due),
-                    class: request.class.clone(),
+                    class: request.class.to_string(),
                     source,
                 });
             }

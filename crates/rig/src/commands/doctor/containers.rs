@@ -6,12 +6,12 @@ use engine::cell::trial::CHECKS;
 use engine::checkup::Check;
 use engine::components::programs;
 use engine::program::ProgramVersion;
+use engine::room::nearest;
 use engine::runtime::docker::checkup::{Answering, container_files};
 use engine::runtime::docker::images::{ImageOf, Pull};
 use engine::runtime::docker::{DockerError, DockerRuntime, Engine};
 
 use super::{CheckSection, usable};
-use crate::commands::doctor::results::nearest;
 
 const LOOK: &str = "docker info   # shows whether the engine works";
 

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use engine::checkup::Check;
 use engine::host::owner::OwnerState;
-use rustix::fs::{Access, access, statvfs};
+use engine::room::{free_disk, nearest, size};
+use rustix::fs::{Access, access};
 
 use super::super::leftovers::{self, Leftover};
 use super::CheckSection;
 
 const GIB: u64 = 1 << 30;
-const MIB: u64 = 1 << 20;
 
 /// Checks the results' directory.
 pub(super) fn section(results: &Path) -> CheckSection {
@@ -28,13 +28,6 @@ pub(super) fn section(results: &Path) -> CheckSection {
     CheckSection { name: "results", title: "Results", runs: None, checks }
 }
 
-/// `path`, or the nearest directory above it that exists.
-pub(super) fn nearest(path: &Path) -> &Path {
-    let there = path.ancestors().find(|above| above.is_dir());
-    // The last ancestor of a relative path is empty, and means the current directory.
-    there.unwrap_or(Path::new("."))
-}
-
 fn place(results: &Path) -> Check {
     let there = nearest(results);
     let named = std::path::absolute(results).unwrap_or_else(|_| results.to_owned());
@@ -43,9 +36,9 @@ fn place(results: &Path) -> Check {
         let fix = "rig run SCENARIO --out DIR   # a directory that you may write to";
         return Check::failed("directory", format!("{named} can't be written: {error}"), fix);
     }
-    match statvfs(there) {
-        Ok(disk) => room(&format!("{named}: "), disk.f_bavail.saturating_mul(disk.f_frsize)),
-        Err(error) => Check::not_checked("directory", format!("{named}: {error}")),
+    match free_disk(there) {
+        Some(free) => room(&format!("{named}: "), free),
+        None => Check::not_checked("directory", format!("{named}: the system does not say what is free")),
     }
 }
 
@@ -96,14 +89,6 @@ fn bytes(directory: &Path) -> u64 {
         .sum()
 }
 
-fn size(bytes: u64) -> String {
-    match bytes {
-        bytes if bytes >= GIB => format!("{:.1} GiB", bytes as f64 / GIB as f64),
-        bytes if bytes >= MIB => format!("{:.1} MiB", bytes as f64 / MIB as f64),
-        bytes => format!("{:.1} KiB", bytes as f64 / 1024.0),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,12 +100,5 @@ mod tests {
         let little = room("results: ", GIB - 1);
         assert_eq!(little.state, CheckState::Limits);
         assert_eq!(little.found, "results: 1024.0 MiB free");
-    }
-
-    #[test]
-    fn a_directory_that_is_not_there_yet_is_judged_by_the_one_above() {
-        let directory = tempfile::tempdir().unwrap();
-        assert_eq!(nearest(&directory.path().join("a/b")), directory.path());
-        assert_eq!(nearest(Path::new("nonexistent")), Path::new("."));
     }
 }

@@ -1,0 +1,12 @@
+#!/bin/sh
+# What it takes to judge a long cell: memory, disk and time for each request. Usage: tools/judging-bench.sh [REQUESTS]
+set -eu
+requests=${1:-1000000}
+cd "$(dirname "$0")/.."
+cargo build --release --locked --quiet --package testing --example long_cell
+results=$(mktemp -d)
+trap 'rm -r "$results"' EXIT
+run=$(target/release/examples/long_cell write "$results" "$requests")
+target/release/examples/long_cell judge "$run"
+# As much as is asked for before a run begins must do.
+(ulimit -v $(((450 * requests + 67108864) / 1024)) && target/release/examples/long_cell judge "$run")

@@ -26,7 +26,7 @@ put() {
 # The libraries of these files.
 libraries() {
     # What is linked statically has none.
-    { ldd "$@" 2>/dev/null || true; } | grep -o '/[^ ]*\.so[^ ]*' | sort -u | while read -r library; do put "$library"; done
+    { ldd "$@" 2>/dev/null | grep -o '/[^ ]*\.so[^ ]*' || true; } | sort -u | while read -r library; do put "$library"; done
 }
 
 mkdir -p "$stage"/{usr/bin,usr/sbin,usr/lib,usr/lib64,etc,tmp}

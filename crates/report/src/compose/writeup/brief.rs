@@ -120,10 +120,7 @@ pub(super) fn sequence(run: &LabelledRun<'_>) -> Vec<Part> {
             true => format!("{} {}", first.balancer, first.variant),
             false => first.balancer.to_string(),
         };
-        columns.push(Column {
-            name: format!("{name} ({} replacements)", replacements.len()),
-            align: Align::Right,
-        });
+        columns.push(Column { name, align: Align::Right });
         let usable = cells.iter().all(is_usable);
         times.push(durations(replacements).map(Cell::plain).map(document::struck_unless(usable)));
     }

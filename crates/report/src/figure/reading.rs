@@ -78,8 +78,8 @@ pub fn read(cell: &CellSummary, metric: Metric, facet: Option<&str>) -> Result<f
         Metric::QueuedP50 => queued(cell, Quantile::P50, |queued| queued.p50_ms),
         Metric::QueuedP99 => queued(cell, Quantile::P99, |queued| queued.p99_ms),
         Metric::Ejections => ejections(cell, facet),
-        Metric::Masked if cell.books.blind().is_some() => {
-            Err(NoReading(cell.books.blind().unwrap_or_default()))
+        Metric::Masked if cell.books.masked_unknown().is_some() => {
+            Err(NoReading(cell.books.masked_unknown().unwrap_or_default()))
         }
         Metric::Duplicates if cell.books.unexecuted().is_some() => {
             Err(NoReading(cell.books.unexecuted().unwrap_or_default()))

@@ -146,6 +146,26 @@ fn as_many_lines_may_be_missing_as_the_balancer_says_it_could_not_write() {
 }
 
 #[test]
+fn a_line_that_could_not_be_written_may_have_told_of_a_retry() {
+    let masked = |retries: Retries| {
+        let mut plan = plan();
+        plan.variants.iter_mut().for_each(|variant| variant.topology.retries = retries.clone());
+        let mut records = cell(CONTROL);
+        records.access.drain(7..9);
+        let mut told = access_log(true);
+        if let Happening::AccessLog { unwritten, .. } = &mut told {
+            *unwritten = 2;
+        }
+        log_with(&mut records, told);
+        let books = summarise(&plan, &records).books;
+        (books.masked, books.masked_unknown())
+    };
+    let unknown = "the balancer could not write its lines about 2 requests".to_owned();
+    assert_eq!(masked(Retries::Off), (0, None));
+    assert_eq!(masked(Retries::Default), (0, Some(unknown)));
+}
+
+#[test]
 fn the_log_of_a_balancer_that_was_killed_may_lack_lines_and_makes_two_way_books() {
     let cell = summary(|records| {
         records.access.truncate(100);

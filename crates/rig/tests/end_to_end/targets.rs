@@ -323,6 +323,8 @@ fn a_command_ends_with_rig_and_what_it_left_behind_stays() {
         let words = ["--", "sh", "-c", script];
         let mut running = rig.command(["watch", &service.url(), "--quiet"]).args(QUICK).args(words).begin();
         let (left, child) = (pid("service.pid"), pid("child.pid"));
+        // Its number is known before it has left the command's group.
+        eventually("a session of its own", || service::leads_a_session(left).then_some(()));
         running.signal(signal);
         let _ = running.ends();
         eventually("the command is gone", || (!service::is_alive(child)).then_some(()));

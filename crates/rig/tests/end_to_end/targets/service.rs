@@ -140,6 +140,13 @@ pub(crate) fn is_alive(pid: i32) -> bool {
     state.is_some_and(|state| state != "Z")
 }
 
+/// proc(5): state, parent, process group and session come after the name.
+pub(crate) fn leads_a_session(pid: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let session = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(3)?.parse().ok());
+    session == Some(pid)
+}
+
 pub(crate) fn kill(pid: i32) {
     kill_process(Pid::from_raw(pid).unwrap(), Signal::TERM).unwrap();
 }

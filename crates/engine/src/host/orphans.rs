@@ -72,13 +72,28 @@ impl Launched {
     }
 
     fn is_marked(&self, pid: i32) -> bool {
-        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        if self.marks.is_empty() {
+            return false;
+        }
+        let environment = environment_of(pid);
         let mark = |variable: &[u8]| {
             let (name, value) = std::str::from_utf8(variable).ok()?.split_once('=')?;
             (name == MARK).then(|| self.marks.contains(value))
         };
-        !self.marks.is_empty() && environment.split(|byte| *byte == 0).filter_map(mark).any(|known| known)
+        environment.split(|byte| *byte == 0).filter_map(mark).any(|known| known)
     }
+}
+
+/// The environment that `pid` was started with. In the middle of its `exec` there is none yet, so that one is looked for again.
+fn environment_of(pid: i32) -> Vec<u8> {
+    const LOOKS: u32 = 20;
+    for _ in 0..LOOKS {
+        match std::fs::read(format!("/proc/{pid}/environ")) {
+            Ok(environment) if environment.is_empty() => std::thread::sleep(Duration::from_millis(1)),
+            read => return read.unwrap_or_default(),
+        }
+    }
+    Vec::new()
 }
 
 /// Kills `pid`, a child of this process, and collects it if it has ended.

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use rustix::param::clock_ticks_per_second;
 use rustix::process::{Pid, Signal as Number, kill_process, kill_process_group};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 
 use super::Signal;
 
@@ -86,11 +86,23 @@ impl Spared {
         Ok(Spared(child))
     }
 
+    /// Its standard input, whose end tells it that rig has died; `None`: it was taken, or is none of ours.
+    pub(crate) fn input(&mut self) -> Option<ChildStdin> {
+        self.0.stdin.take()
+    }
+
     /// Ends it, and collects its exit.
     pub(crate) async fn end(mut self) {
-        let pid = self.0.id();
         // One that is gone already can't be ended, and needn't be.
-        let _ = self.0.kill().await;
+        let _ = self.0.start_kill();
+        self.wait().await;
+    }
+
+    /// Waits until it ends, and collects its exit.
+    pub(crate) async fn wait(mut self) {
+        let pid = self.0.id();
+        // One whose exit can't be collected is none of ours any more.
+        let _ = self.0.wait().await;
         // Another process may get its number.
         SPARED.lock().unwrap_or_else(PoisonError::into_inner).retain(|&spared| Some(spared) != pid);
     }

@@ -27,7 +27,9 @@ use super::{CpuUse, Handle, Launch, Pod, PodOrder, Process, Reach, Runs, Runtime
 use crate::host::leases::Leases;
 use crate::host::limits::ProcessLimits;
 use crate::host::orphans::{self, Launched, MARK};
-use crate::host::processes::{go_on, go_on_group, group_cpu_seconds, send, send_group, stop, stop_group};
+use crate::host::processes::{
+    Spared, go_on, go_on_group, group_cpu_seconds, send, send_group, stop, stop_group,
+};
 use crate::host::{HostError, Signal};
 use crate::program::{ProgramVersion, STDERR_FILE, STDOUT_FILE, installed};
 
@@ -81,7 +83,7 @@ struct Living {
     nature: Nature,
     exit: watch::Receiver<Option<ExitStatus>>,
     /// What ends its group if rig dies and it has workers.
-    keeper: Option<Child>,
+    keeper: Option<Spared>,
     /// Files that it leaves behind.
     leaves: Vec<PathBuf>,
 }
@@ -90,11 +92,11 @@ impl Living {
     /// Tells the keeper that there is nothing left to do, and waits for its end.
     async fn relieve(&mut self) {
         let Some(mut keeper) = self.keeper.take() else { return };
-        if let Some(mut input) = keeper.stdin.take() {
+        if let Some(mut input) = keeper.input() {
             // One that is gone can't be told.
             let _ = input.write_all(DONE.as_bytes()).await;
         }
-        let _ = keeper.wait().await;
+        keeper.wait().await;
     }
 
     fn remove_what_it_leaves(&self) {
@@ -153,11 +155,12 @@ impl ProcessRuntime {
 
     /// Starts what ends the process group `group`, and removes what that leaves behind, if rig dies: in a group of its own, so
     /// that what ends rig from its terminal doesn't end it.
-    fn keeper_of(&self, group: u32, leaves: &[PathBuf]) -> std::io::Result<Child> {
+    fn keeper_of(&self, group: u32, leaves: &[PathBuf]) -> std::io::Result<Spared> {
         let mut command = Command::new(&self.executable);
         command.args(["agent", "keep", "--group", &group.to_string()]).process_group(0);
         command.args(leaves.iter().flat_map(|file| [OsStr::new("--leaves"), file.as_os_str()]));
-        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        Spared::spawn(&mut command)
     }
 
     /// A file for what the component says. Processes of one component have one open file, not each its own: HAProxy takes

@@ -28,8 +28,8 @@ pub struct Books {
     pub duplicates: u64,
     /// Requests that ended well although an attempt at a backend had failed.
     pub masked: u64,
-    /// Requests of which the balancer could not write a line, where it may try one again: of them nobody knows whether an
-    /// attempt had failed.
+    /// Requests of which the balancer could not write a line, where it may try one again: whether an attempt
+    /// had failed is not known of them.
     #[serde(default, skip_serializing_if = "is_none")]
     pub attempts_unknown: u64,
     /// Named exceptions, each with its count.
@@ -138,7 +138,7 @@ impl Books {
         let why = self.access_log.why_not()?;
         (self.grade != Grade::Full).then(|| format!("{} books: {why}", self.grade.name()))
     }
-    /// Why nobody knows whether an attempt failed of a request that ended well; `None`: the log says so of each.
+    /// Why it is not known whether an attempt failed of a request that ended well; `None`: the log says so of each.
     pub fn masked_unknown(&self) -> Option<String> {
         let unknown = self.attempts_unknown;
         let unwritten = || format!("the balancer could not write its lines about {unknown} requests");

@@ -2,10 +2,10 @@
 
 use crate::compose::document::{Line, Mark};
 
-/// A sentence, and whose it is.
+/// A sentence, and what it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Remark {
-    /// Whose it is; nobody's: it is about the whole run.
+    /// The cell that it is about; empty: it is about the whole run.
     pub(crate) of: String,
     pub(crate) mark: Mark,
     pub(crate) text: String,

@@ -94,7 +94,7 @@ const PROSE: usize = 24;
 const GAP: usize = 2;
 
 /// A table if its words fit side by side; else several, each with some of the columns; else a card per row: half a word in
-/// a narrow column helps nobody.
+/// a narrow column helps no reader.
 fn table(table: &Table, style: Style) -> String {
     let width = usize::from(style.width.max(NARROWEST));
     let fits = |bounds: &[usize]| bounds.iter().map(|bound| bound + GAP).sum::<usize>() <= width;

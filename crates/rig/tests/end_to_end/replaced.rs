@@ -32,14 +32,20 @@ fn shared_memory(pid: Pid) -> PathBuf {
 
 #[test]
 fn what_envoy_leaves_of_a_hot_restart_goes_with_rig() {
-    let rig = RIG.beside_others();
-    let mut running = rig.run("replaced").on([Envoy]).variants(["taken-over"]).begin();
-    let history = running.until("balancer_reloaded");
-    let shared = shared_memory(history.pid_of("balancer"));
-    assert!(shared.exists());
-    running.signal(Signal::KILL);
-    within(Duration::from_secs(10), "rig's processes to be gone", || {
-        rig.processes().is_empty().then_some(())
-    });
-    assert!(!shared.exists());
+    // The second Ctrl-C ends rig at once.
+    for first in [Signal::KILL, Signal::INT] {
+        let rig = RIG.beside_others();
+        let mut running = rig.run("replaced").on([Envoy]).variants(["taken-over"]).begin();
+        let history = running.until("balancer_reloaded");
+        let shared = shared_memory(history.pid_of("balancer"));
+        assert!(shared.exists());
+        running.signal(first);
+        if first == Signal::INT {
+            running.until("interrupted");
+            running.signal(Signal::INT);
+        }
+        let _ = running.ends();
+        let gone = || (rig.processes().is_empty() && !shared.exists()).then_some(());
+        within(Duration::from_secs(10), &format!("all to be gone after {first:?}"), gone);
+    }
 }

@@ -225,7 +225,6 @@ fn files(
     Ok(files)
 }
 
-/// How long an old listener drains; none closes its connections at once. Envoy has whole seconds.
 /// The arguments of the first process (0) and of its successors.
 fn arguments(topology: &Topology, site: &Site, epoch: u32) -> Vec<String> {
     let config = site.directory.join(CONFIG).display().to_string();
@@ -248,6 +247,7 @@ fn arguments(topology: &Topology, site: &Site, epoch: u32) -> Vec<String> {
     arguments
 }
 
+/// How long an old listener drains; none closes its connections at once. Envoy has whole seconds.
 fn drain_seconds(topology: &Topology) -> u64 {
     topology.reload_grace.map_or(0, |grace| grace.0.as_secs() + u64::from(grace.0.subsec_nanos() > 0))
 }

@@ -82,7 +82,13 @@ fn settings(it: &Rendered<'_>) -> Vec<Setting> {
         setting("slow_start", forms(items(clusters).map(slow_start), default("Envoy", "its part at once"))),
         setting("update_merge_window", of_clusters("/common_lb_config/update_merge_window", "1s")),
         setting("connect_timeout", of_clusters("/connect_timeout", "5s")),
-        setting("reload_grace", argument("--drain-time-s")),
+        setting(
+            "reload_grace",
+            match it.argument("--parent-shutdown-time-s") {
+                Some(_) => format!("{} {}", argument("--drain-time-s"), argument("--parent-shutdown-time-s")),
+                None => argument("--drain-time-s"),
+            },
+        ),
         // By a file of its own, which rig replaces.
         deregistration(it.variant, "EDS health_status DRAINING", "(no reload)"),
     ];

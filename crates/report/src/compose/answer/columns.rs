@@ -1,5 +1,5 @@
 //! The one table of an answer: what was dropped, the figures that the claims are about, and how requests were lost. What is
-//! the same in every row is said once above it, and what nobody measured or nobody lost is left out.
+//! the same in every row is said once above it, and what was not measured or not lost is left out.
 
 use model::claim::{Better, Claim, Metric, PartOf, Reading};
 

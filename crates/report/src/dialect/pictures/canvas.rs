@@ -137,7 +137,7 @@ impl Picture {
     }
 }
 
-/// What the style sheet says of all shapes of a page's pictures, no shape repeats; and lines are told by their steps.
+/// What the style sheet says of all shapes of a page's pictures, no shape repeats; and a line is written as its steps.
 fn on_page(shapes: &str) -> String {
     let text = format!(" font-size=\"{TEXT}\" fill=\"var({})\"", Ink::Text.property());
     let shapes = shapes

@@ -9,4 +9,5 @@ trap 'rm -r "$results"' EXIT
 run=$(target/release/examples/long_cell write "$results" "$requests")
 target/release/examples/long_cell judge "$run"
 # As much as is asked for before a run begins must do.
-(ulimit -v $(((450 * requests + 67108864) / 1024)) && target/release/examples/long_cell judge "$run")
+enough=$(target/release/examples/long_cell kibibytes "$requests")
+(ulimit -v "$enough" && target/release/examples/long_cell judge "$run")

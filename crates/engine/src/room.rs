@@ -25,6 +25,11 @@ const DISK_PER_CELL: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 const MIB: u64 = 1 << 20;
 
+/// Bytes of memory to judge cells of so many requests in all at the same time.
+pub fn memory_to_judge(requests: u64) -> u64 {
+    MEMORY.saturating_add(requests.saturating_mul(MEMORY_PER_REQUEST))
+}
+
 /// What a run takes, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Room {
@@ -67,7 +72,7 @@ impl Room {
         let saved = requests.saturating_mul(DISK_PER_REQUEST) + DISK_PER_CELL * cells.len() as u64;
         Room {
             requests,
-            memory: MEMORY.saturating_add(running.saturating_mul(MEMORY_PER_REQUEST)),
+            memory: memory_to_judge(running),
             disk: saved.saturating_add(running.saturating_mul(DISK_PER_REQUEST_IN_A_CELL)),
         }
     }

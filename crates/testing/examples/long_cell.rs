@@ -34,7 +34,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["write", results, requests] => write(Path::new(results), requests.parse()?),
         ["judge", run] => judge(Path::new(run)),
-        _ => Err("usage: long_cell write DIRECTORY REQUESTS | long_cell judge RUN".into()),
+        // As `ulimit -v` takes it.
+        ["kibibytes", requests] => {
+            println!("{}", engine::room::memory_to_judge(requests.parse()?) / 1024);
+            Ok(())
+        }
+        _ => Err(
+            "usage: long_cell write DIRECTORY REQUESTS | long_cell judge RUN | long_cell kibibytes REQUESTS"
+                .into(),
+        ),
     }
 }
 

@@ -1,10 +1,13 @@
 //! Runs the cells of a plan: one after another, or several at the same time.
 
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use engine::balancer::Templates;
 use engine::cell::{End, Order};
 use engine::runtime::Runtime;
+use engine::runtime::docker::{DockerRuntime, SharedEngine};
+use engine::runtime::process::ProcessRuntime;
 use model::identity::CellId;
 use model::outcome::OutcomeKind;
 use model::plan::Plan;
@@ -25,6 +28,45 @@ pub(super) struct Cells<'a> {
     pub(super) templates: &'a Templates,
     pub(super) interrupted: watch::Receiver<bool>,
     pub(super) order: Vec<CellId>,
+}
+
+/// One of them, with its number.
+pub(super) struct NumberedCell<'a> {
+    of: &'a Cells<'a>,
+    cell: &'a CellId,
+    number: usize,
+    show: Show,
+}
+
+impl NumberedCell<'_> {
+    async fn on(self, runtime: &impl Runtime) -> Result<(End, MeasuredCell), Failure> {
+        self.of.run(runtime, self.cell, self.number, self.show).await
+    }
+}
+
+/// Where cells can run at the same time: each, in its thread, gets a runtime of its own.
+pub(super) trait Place: Sync {
+    /// Runs it.
+    async fn run(&self, cell: NumberedCell<'_>) -> Result<(End, MeasuredCell), Failure>;
+}
+
+/// Local processes; the path is rig's own.
+pub(super) struct Processes(pub(super) PathBuf);
+
+impl Place for Processes {
+    async fn run(&self, cell: NumberedCell<'_>) -> Result<(End, MeasuredCell), Failure> {
+        cell.on(&ProcessRuntime::new(self.0.clone())).await
+    }
+}
+
+/// Containers on one engine, to which each thread connects by itself.
+pub(super) struct Containers(pub(super) SharedEngine);
+
+impl Place for Containers {
+    async fn run(&self, cell: NumberedCell<'_>) -> Result<(End, MeasuredCell), Failure> {
+        let engine = self.0.connect().await.map_err(Failure::environment)?;
+        cell.on(&DockerRuntime::new(&engine)).await
+    }
 }
 
 /// What became of them: those that were measured, and why the others were not, if that is an error.
@@ -63,13 +105,9 @@ impl Cells<'_> {
         ended
     }
 
-    /// Runs up to `jobs` at the same time, each in a thread and on a runtime of its own. Those whose latency or CPU time a claim
+    /// Runs up to `jobs` at the same time, each in a thread and at a `place` of its own. Those whose latency or CPU time a claim
     /// is about come after the others, one by one.
-    pub(super) fn at_once<R: Runtime>(
-        mut self,
-        jobs: usize,
-        launched: &(impl Fn() -> R + Sync),
-    ) -> EndedCells {
+    pub(super) fn at_once(mut self, jobs: usize, place: &impl Place) -> EndedCells {
         self.order.sort_by_key(|cell| self.plan.needs_the_machine(&cell.variant));
         let beside = self.order.partition_point(|cell| !self.plan.needs_the_machine(&cell.variant));
         let numbered: Vec<(usize, &CellId)> = self.order.iter().enumerate().collect();
@@ -80,7 +118,7 @@ impl Cells<'_> {
             std::thread::scope(|scope| {
                 for _ in 0..threads {
                     // The kernel ties the children's lives to the thread that spawns them, and it lives as long as they do.
-                    scope.spawn(|| self.work(&waiting, &ended, launched));
+                    scope.spawn(|| self.work(&waiting, &ended, place));
                 }
             });
         }
@@ -88,11 +126,11 @@ impl Cells<'_> {
     }
 
     /// Runs what is `waiting`, while the next may begin.
-    fn work<'c, R: Runtime>(
+    fn work<'c>(
         &self,
         waiting: &Mutex<impl Iterator<Item = &'c (usize, &'c CellId)>>,
         ended: &Mutex<(EndedCells, bool)>,
-        launched: &(impl Fn() -> R + Sync),
+        place: &impl Place,
     ) {
         let show = if self.wanted.quiet { Show::Quiet } else { Show::Plain };
         let goes_on = || ended.lock().is_ok_and(|ended| ended.1);
@@ -100,7 +138,9 @@ impl Cells<'_> {
         while let Some((n, cell)) = next() {
             let thread = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let one = match thread {
-                Ok(thread) => thread.block_on(self.run(&launched(), cell, n + 1, show)),
+                Ok(thread) => {
+                    thread.block_on(place.run(NumberedCell { of: self, cell, number: n + 1, show }))
+                }
                 Err(error) => Err(Failure::environment(error)),
             };
             let mut ended = ended.lock().unwrap_or_else(PoisonError::into_inner);

@@ -25,7 +25,7 @@ use report::{Format, render, verdict_json};
 use store::{SavedRun, StoreError};
 use tokio::sync::watch;
 
-use super::cells::{Cells, EndedCells};
+use super::cells::{Cells, Containers, EndedCells, Processes};
 use super::judged::{Judged, MeasuredCell, PAGE, SAVED, exit, judged, overview, rendered};
 use super::leftovers;
 use super::planning::{Planned, plans, templates};
@@ -179,13 +179,16 @@ pub(super) async fn run(
             let launched = || ProcessRuntime::new(executable.clone());
             let run_cells = async |cells: Cells<'_>| match jobs {
                 1 => cells.one_by_one(&launched).await,
-                several => cells.at_once(several, &launched),
+                several => cells.at_once(several, &Processes(executable.clone())),
             };
             job.perform(&launched, None, run_cells).await
         }
         Some(Chosen::Docker(engine)) => {
             let launched = || DockerRuntime::new(&engine);
-            let run_cells = async |cells: Cells<'_>| cells.one_by_one(&launched).await;
+            let run_cells = async |cells: Cells<'_>| match jobs {
+                1 => cells.one_by_one(&launched).await,
+                several => cells.at_once(several, &Containers(engine.share())),
+            };
             let done = job.perform(&launched, Some(&engine), run_cells).await;
             let closed = engine.close().await.map_err(Failure::environment);
             done.map(|mut done| {
@@ -197,7 +200,7 @@ pub(super) async fn run(
     }
 }
 
-/// How many cells run at the same time. Containers share one engine, which is asked by one cell after another.
+/// How many cells run at the same time.
 fn jobs(wanted: &cli::Run, plan: &SavedPlan) -> Result<usize, Failure> {
     let one = plan.variants.iter().any(|variant| variant.target.is_some()) || wanted.listen.is_some();
     match wanted.jobs {

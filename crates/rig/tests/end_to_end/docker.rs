@@ -28,7 +28,7 @@ proofs!(nginx: Nginx, haproxy: Haproxy, envoy: Envoy);
 
 fn prove(balancer: BalancerKind) {
     let Some(rig) = RIG.beside_others().with_docker() else { return };
-    let run = rig.run("docker-drain").on([balancer]).docker().json();
+    let run = rig.run("docker-drain").on([balancer]).docker().at_once().json();
     run.exits(0).quietly();
     assert_eq!(run.verdict, Verdict::Passed);
     let [without, with] = ["without-drain", "with-drain"].map(|variant| run.cell(balancer, variant));

@@ -1,6 +1,7 @@
 //! Several cells at the same time: the same counts, and nothing beside a cell whose latency is judged.
 
 use model::history::Happening;
+use testing::docker::made_by;
 use testing::{
     Haproxy, History, Holding, Nginx, Sandbox, Signal, books_balance, counts_are_trusted, deploy, eventually,
     left,
@@ -46,6 +47,19 @@ fn cells_at_the_same_time_count_the_same_and_one_whose_latency_is_judged_runs_al
     }
     let together = ["with-drain", "with-drain"].map(str::to_owned);
     assert_eq!(overlaps(&rig), [together], "only these can have been beside each other");
+}
+
+#[test]
+fn cells_in_containers_share_an_engine_and_leave_nothing() {
+    let Some(rig) = RIG.beside_others().with_docker() else { return };
+    let mut running = rig.run("docker-drain").on([Nginx]).docker().at_once().loud().begin();
+    let pid = running.pid();
+    running.exits(0);
+    let together = ["with-drain", "without-drain"].map(str::to_owned);
+    let mut pairs = overlaps(&rig);
+    pairs.iter_mut().for_each(|pair| pair.sort());
+    assert_eq!(pairs, [together]);
+    assert_eq!(made_by(pid), Vec::<String>::new());
 }
 
 #[test]

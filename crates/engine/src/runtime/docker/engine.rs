@@ -1,8 +1,10 @@
 //! A run's use of a container engine: the images, the reaper, and what everything that it makes is labelled with.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bollard::Docker;
@@ -46,13 +48,15 @@ pub struct Engine {
     /// What is being made.
     pub(super) creations: Creations,
     /// Bounds how many containers are being started at once.
-    pub(super) starts: Semaphore,
+    pub(super) starts: Arc<Semaphore>,
     /// The limit of open files that the engine lets containers have.
     pub(super) open_files: Option<i64>,
     used: RefCell<BTreeMap<String, ImageUsed>>,
     builds: RefCell<BTreeMap<String, BalancerBuild>>,
-    cells: Cell<u32>,
+    cells: Arc<AtomicU32>,
     reaper: Option<Reaper>,
+    /// How the reaper ended, as this use of the engine has heard.
+    reaped: Option<watch::Receiver<Option<ExitStatus>>>,
     facts: ContainerEngine,
 }
 
@@ -60,7 +64,60 @@ pub struct Engine {
 struct Reaper {
     id: String,
     talk: Talk,
-    exit: watch::Receiver<Option<ExitStatus>>,
+}
+
+/// What several threads need to use the engine for the same run.
+pub struct SharedEngine {
+    endpoint: Endpoint,
+    pull: Pull,
+    executable: PathBuf,
+    run: String,
+    owner: Owner,
+    starts: Arc<Semaphore>,
+    open_files: Option<i64>,
+    used: BTreeMap<String, ImageUsed>,
+    builds: BTreeMap<String, BalancerBuild>,
+    cells: Arc<AtomicU32>,
+    reaper: Option<String>,
+    facts: ContainerEngine,
+}
+
+impl SharedEngine {
+    /// Connects a thread of its own: a connection belongs to the thread that opened it. Images, reaper and labels are those
+    /// of the run.
+    ///
+    /// # Errors
+    /// If the engine or the run's reaper can't be reached.
+    pub async fn connect(&self) -> Result<Engine, DockerError> {
+        let docker = self.endpoint.connect().await?;
+        let events = Events::listen(&docker);
+        let reaped = self.reaper.as_ref().map(|id| events.exit_of(id));
+        if let Some(id) = &self.reaper {
+            let found = docker.inspect_container(id, None::<InspectContainerOptions>).await;
+            found.map_err(DockerError::refused("find the reaper of this run"))?;
+        }
+        Ok(Engine {
+            images: ImageSource {
+                docker: docker.clone(),
+                pull: self.pull,
+                executable: self.executable.clone(),
+            },
+            run: self.run.clone(),
+            owner: self.owner.clone(),
+            events,
+            creations: Creations::default(),
+            starts: Arc::clone(&self.starts),
+            open_files: self.open_files,
+            used: RefCell::new(self.used.clone()),
+            builds: RefCell::new(self.builds.clone()),
+            cells: Arc::clone(&self.cells),
+            reaper: None,
+            reaped,
+            facts: self.facts.clone(),
+            docker,
+            endpoint: self.endpoint.clone(),
+        })
+    }
 }
 
 impl Engine {
@@ -86,16 +143,35 @@ impl Engine {
             owner,
             events: Events::listen(&docker),
             creations: Creations::default(),
-            starts: Semaphore::new(cores.max(2)),
+            starts: Arc::new(Semaphore::new(cores.max(2))),
             open_files: None,
             used: RefCell::default(),
             builds: RefCell::default(),
-            cells: Cell::new(0),
+            cells: Arc::default(),
             reaper: None,
+            reaped: None,
             facts,
             docker,
             endpoint,
         })
+    }
+
+    /// For threads that run cells of the same run: with the images that are known by now.
+    pub fn share(&self) -> SharedEngine {
+        SharedEngine {
+            endpoint: self.endpoint.clone(),
+            pull: self.images.pull,
+            executable: self.images.executable.clone(),
+            run: self.run.clone(),
+            owner: self.owner.clone(),
+            starts: Arc::clone(&self.starts),
+            open_files: self.open_files,
+            used: self.used.borrow().clone(),
+            builds: self.builds.borrow().clone(),
+            cells: Arc::clone(&self.cells),
+            reaper: self.reaper.as_ref().map(|reaper| reaper.id.clone()),
+            facts: self.facts.clone(),
+        }
     }
 
     /// Which image each of `programs` and rig's agents would run from, without changing anything.
@@ -145,7 +221,7 @@ impl Engine {
         if let Some(reason) = self.events.ended() {
             return Err(DockerError::Lost { reason });
         }
-        match self.reaper.as_ref().and_then(|reaper| reaper.exit.borrow().clone()) {
+        match self.reaped.as_ref().and_then(|exit| exit.borrow().clone()) {
             Some(status) => Err(DockerError::Lost { reason: format!("its reaper has ended ({status})") }),
             None => Ok(()),
         }
@@ -190,7 +266,7 @@ impl Engine {
 
     /// The number of the next cell.
     pub(super) fn next_cell(&self) -> u32 {
-        self.cells.replace(self.cells.get() + 1)
+        self.cells.fetch_add(1, Ordering::Relaxed)
     }
 
     /// The labels of a component; of what belongs to no cell, if `cell` is `None`.
@@ -298,7 +374,8 @@ impl Engine {
         }
         guard.relieve().await;
         self.open_files = hard_limit_of(pid);
-        self.reaper = Some(Reaper { id, talk, exit });
+        self.reaped = Some(exit);
+        self.reaper = Some(Reaper { id, talk });
         Ok(())
     }
 

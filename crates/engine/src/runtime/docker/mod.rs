@@ -44,7 +44,7 @@ use model::records::BalancerBuild;
 use model::units::Nanos;
 use tokio::sync::{mpsc, watch};
 
-pub use engine::Engine;
+pub use engine::{Engine, SharedEngine};
 pub use error::DockerError;
 pub use reaper::{Extent, reap};
 pub use sweep::{Cleaned, clean, remove_packed_images};

@@ -32,9 +32,10 @@ pub(crate) fn of(history: &[Event], load_end: Nanos) -> BTreeMap<String, Ejectio
                 since.entry(backend.clone()).or_insert(event.at);
             }
             Happening::SeenUp { backend, .. } => {
-                let ejections = found.entry(backend.clone()).or_default();
-                ejections.ups += 1;
+                // One that is up for the first time, such as an added backend, does not come back.
                 if let Some(from) = since.remove(backend) {
+                    let ejections = found.entry(backend.clone()).or_default();
+                    ejections.ups += 1;
                     ejections.down_ms += event.at.millis_from(from);
                 }
             }
@@ -50,7 +51,7 @@ pub(crate) fn of(history: &[Event], load_end: Nanos) -> BTreeMap<String, Ejectio
 /// One line for all backends; `None`: there were none.
 pub(crate) fn sentence(ejections: &BTreeMap<String, Ejections>) -> Option<String> {
     let one = |(backend, it): (&String, &Ejections)| {
-        format!("{backend} {} times, back {} times, {} in all", it.downs, it.ups, millis(it.down_ms))
+        format!("{backend} out {}×, back {}×, {} in all", it.downs, it.ups, millis(it.down_ms))
     };
     let each: Vec<String> = ejections.iter().map(one).collect();
     (!each.is_empty())

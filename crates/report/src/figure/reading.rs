@@ -341,7 +341,7 @@ pub fn does_not_apply(cell: &CellSummary, metric: Metric, facet: Option<&str>) -
 }
 
 /// Whether the balancer was not asked who was down.
-fn is_blind(cell: &CellSummary) -> bool {
+pub(crate) fn is_blind(cell: &CellSummary) -> bool {
     cell.faults.iter().all(|fault| fault.looked_every_ms.is_none())
 }
 

@@ -1,14 +1,15 @@
-//! The scenario's `reading`, with the measured numbers filled in. A sentence about a variant that did not run is left out.
+//! The scenario's `reading`, with the measured numbers filled in. A sentence about what has no number is left out: a variant
+//! that did not run, or something that this balancer does not show.
 
 use std::collections::BTreeSet;
 
-use model::claim::{Reading, Unit};
+use model::claim::{Metric, Reading, Unit};
 use model::identity::BalancerName;
 use model::prose::Piece;
 use serde::{Deserialize, Serialize};
 
 use super::Judge;
-use crate::figure::reading::{inputs, is_cpu, is_latency, read, show};
+use crate::figure::reading::{inputs, is_blind, is_cpu, is_latency, read, show};
 use crate::figure::spread::{INTERVAL_FROM, spread};
 use crate::measure::summary::CellSummary;
 use crate::measure::validity::Trust;
@@ -26,7 +27,7 @@ fn is_untrusted(cell: &CellSummary, figure: &Reading) -> bool {
     inputs(cell, figure.metric).iter().any(|input| input.verdict == Trust::Invalid)
 }
 
-/// A text that is put together sentence by sentence. A sentence about a variant that did not run is left out.
+/// A text that is put together sentence by sentence. A sentence about what has no number is left out.
 #[derive(Default)]
 struct Sentences {
     text: String,
@@ -44,7 +45,7 @@ impl Sentences {
         }
     }
 
-    /// `None`: the variant did not run.
+    /// `None`: there is no number.
     fn figure(&mut self, figure: Option<&str>) {
         match figure {
             Some(figure) => self.open.push_str(figure),
@@ -121,8 +122,7 @@ impl Judge<'_> {
         }
     }
 
-    /// A number, or the range of it over the repeats; why there is none where it wasn't measured, or can't be
-    /// trusted. `None`: the variant did not run.
+    /// A number, or the range of it over the repeats; or that it can't be trusted. `None`: there is none.
     fn figure(&self, figure: &Reading, balancer: BalancerName) -> Option<String> {
         let repeats: Vec<u32> = (1..=self.plan.repeats).collect();
         let cells: Vec<_> =
@@ -134,9 +134,11 @@ impl Judge<'_> {
             return Some(format!("(not trusted: {figure})"));
         }
         let value = |cell: &&CellSummary| read(cell, figure.metric, figure.facet.as_deref()).ok();
-        let numbers: Vec<_> = cells.iter().filter_map(|cell| Some((value(cell)?, *cell))).collect();
+        let shows = |cell: &&&CellSummary| figure.metric != Metric::Detection || !is_blind(cell);
+        let known = cells.iter().filter(shows);
+        let numbers: Vec<_> = known.filter_map(|cell| Some((value(cell)?, *cell))).collect();
         if numbers.is_empty() {
-            return Some(format!("(not measured: {figure})"));
+            return None;
         }
         // The sentence says what is counted.
         Some(spread(numbers, |cell, value| match figure.metric.unit() {

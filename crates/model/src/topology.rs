@@ -74,6 +74,10 @@ impl Topology {
     pub fn pool(&self, name: &str) -> Option<&Pool> {
         self.pools.iter().find(|pool| pool.name == name)
     }
+    /// The backends of all pools, spares included.
+    pub fn backends(&self) -> impl Iterator<Item = &Backend> {
+        self.pools.iter().flat_map(|pool| &pool.backends)
+    }
     /// The pool that `backend` belongs to.
     pub fn pool_of(&self, backend: &str) -> Option<&Pool> {
         self.pools.iter().find(|pool| pool.backends.iter().any(|b| b.id == backend))

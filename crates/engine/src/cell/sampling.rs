@@ -2,11 +2,12 @@
 //! answered before the next one is due is left out; nothing here can fail a cell.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use model::history::Happening;
 use model::job::BackendStatus;
-use model::sample::{SAMPLE_EVERY, Sample};
+use model::sample::{Sample, sample_every};
 use model::units::Nanos;
 use store::SampleWriter;
 use tokio::time::MissedTickBehavior;
@@ -26,13 +27,14 @@ pub(super) async fn sample<R: Runtime>(
     control: &Control<'_, R>,
     mut writer: SampleWriter,
 ) -> Infallible {
-    let mut looks = tokio::time::interval(SAMPLE_EVERY);
+    let every = sample_every(backends.topology().backends().count());
+    let mut looks = tokio::time::interval(every);
     // A late look is not made up for: two at once would see the same.
     looks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     for look in (0..LOOKS_PER_VIEW).cycle() {
         looks.tick().await;
-        let view = async { if look == 0 { of_the_balancer(control).await } else { None } };
-        let (statuses, view) = tokio::join!(of_backends(backends), view);
+        let view = async { if look == 0 { of_the_balancer(control, every).await } else { None } };
+        let (statuses, view) = tokio::join!(of_backends(backends, every), view);
         let (at, statuses): (Vec<_>, Vec<_>) = statuses.into_iter().unzip();
         backends.recorder.show(Observation::Backends(&statuses));
         let mut samples: Vec<Sample> =
@@ -55,18 +57,21 @@ pub(super) async fn sample<R: Runtime>(
     std::future::pending().await
 }
 
-async fn of_backends<R: Runtime>(backends: &Backends<'_, R>) -> Vec<(Nanos, BackendStatus)> {
+async fn of_backends<R: Runtime>(
+    backends: &Backends<'_, R>,
+    within: Duration,
+) -> Vec<(Nanos, BackendStatus)> {
     let asked = backends.pods.keys().filter(|backend| !backends.is_own(backend));
     let looks = asked.map(|backend| async move {
         // A spare that nobody has launched yet.
         backends.running(backend)?;
-        let status = backends.status_within(backend, SAMPLE_EVERY).await.ok()?;
+        let status = backends.status_within(backend, within).await.ok()?;
         Some((agent::clock::now(), status))
     });
     join_all(looks).await.into_iter().flatten().collect()
 }
 
-async fn of_the_balancer<R: Runtime>(control: &Control<'_, R>) -> Option<(Nanos, View)> {
-    let view = tokio::time::timeout(SAMPLE_EVERY, control.view()).await.ok()?.ok()??;
+async fn of_the_balancer<R: Runtime>(control: &Control<'_, R>, within: Duration) -> Option<(Nanos, View)> {
+    let view = tokio::time::timeout(within, control.view()).await.ok()?.ok()??;
     Some((agent::clock::now(), view))
 }

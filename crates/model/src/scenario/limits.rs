@@ -24,7 +24,10 @@ pub(crate) const HOST: usize = 253;
 pub(crate) const TEXT: usize = 4096;
 
 pub(crate) const VARIANTS: usize = 32;
-pub(crate) const POOLS: usize = 8;
+/// Of a topology.
+pub const POOLS: usize = 8;
+/// Of a pool.
+pub const BACKENDS: usize = 100;
 pub(crate) const ROUTES: usize = 32;
 pub(crate) const CLASSES: usize = 16;
 pub(crate) const ZIPF: RangeInclusive<f64> = 0.1..=5.0;
@@ -45,7 +48,7 @@ pub(crate) const TIMEOUT: RangeInclusive<Span> = Span::millis(1)..=Span::millis(
 pub(crate) const LOAD: RangeInclusive<Span> = Span::millis(100)..=Span::millis(3_600_000);
 pub(crate) const AT: RangeInclusive<Span> = Span::millis(0)..=Span::millis(3_600_000);
 
-pub(crate) const RATE: RangeInclusive<Rate> = Rate(0.1)..=Rate(20_000.0);
+pub(crate) const RATE: RangeInclusive<Rate> = Rate(0.1)..=Rate(50_000.0);
 pub(crate) const BODY: RangeInclusive<Bytes> = Bytes(0)..=Bytes(1024 * 1024);
 
 /// Requests of one cell, the warm-up included.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use model::ledger::Execution;
 use model::plan::Variant;
-use model::sample::{SAMPLE_EVERY, Sample};
+use model::sample::{Sample, sample_every};
 use model::units::Nanos;
 use serde::{Deserialize, Serialize};
 
@@ -63,7 +63,8 @@ pub fn backend_loads<'a>(
         loads.entry(execution.by.backend.clone()).or_default().received += 1;
     }
     let end = origin + variant.traffic.duration.0;
-    let expected = variant.traffic.duration.0.div_duration_f64(SAMPLE_EVERY) as u64;
+    let every = sample_every(variant.topology.backends().count());
+    let expected = variant.traffic.duration.0.div_duration_f64(every) as u64;
     for (backend, load) in &mut loads {
         load.in_hand = in_hand(backend, origin, end, expected, samples);
     }

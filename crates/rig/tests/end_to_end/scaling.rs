@@ -52,3 +52,27 @@ fn a_reload_from_the_configuration_forgets_a_drain_and_one_with_the_servers_stat
     assert_eq!((saved.replacements[0].late_arrivals, saved.scaling.removed), (0, 1), "{run}");
     run.exits(0);
 }
+
+const HUNDRED: &str = "
+name: hundred
+question: Can a pool have a hundred backends?
+balancers: [haproxy]
+topology:
+  pools: { web: { backends: 100, latency: 5ms } }
+  routes: { all: { path: /, to: web } }
+load: { rate: 500/s, for: 2s, warmup: 500ms, timeout: 2s }
+variants: { plain: {} }
+expect: [ plain.dropped == 0 ]
+";
+
+#[test]
+fn a_hundred_backends_serve_and_looking_at_them_does_not_hold_up_the_generator() {
+    let rig = RIG.beside_others();
+    rig.write("hundred.yaml", HUNDRED);
+    let run = rig.run_file("hundred.yaml").json();
+    let cell = run.cell(Haproxy, "plain");
+    assert_eq!(cell.backends.values().filter(|share| share.requests >= 9).count(), 100, "{run}");
+    assert_eq!(cell.counts.dropped, 0, "{run}");
+    books_balance(cell);
+    counts_are_trusted(cell);
+}

@@ -16,7 +16,7 @@ use model::topology::{Balance, HeaderMatch, HealthCheck};
 use super::{Adopts, adapter};
 
 pub(super) use edits::{Edits, escaped};
-pub(super) use pools::{Pools, Server};
+pub(super) use pools::{Pools, Server, too_many};
 pub(super) use source::{Finder, Source};
 
 /// Requests per second of a scenario, unless the configuration lets fewer through.

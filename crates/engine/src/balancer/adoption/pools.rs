@@ -1,10 +1,8 @@
 //! From the servers of a configuration to pools and their backends.
 
-use super::{OwnPool, pool_name};
+use model::scenario::{MOST_BACKENDS, MOST_POOLS};
 
-/// The most pools of a scenario, and backends of a pool.
-const POOLS: usize = 8;
-const BACKENDS: usize = 16;
+use super::{OwnPool, pool_name};
 
 /// What became of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +10,7 @@ pub(in crate::balancer) enum Server {
     /// It is this backend.
     Is(String),
     /// rig launches none for it.
-    Refuses(&'static str),
+    Refuses(String),
 }
 
 /// Pools, as they are found.
@@ -35,14 +33,14 @@ impl Pools {
         if let Some((pool, _)) = self.pools.iter().find(|(_, known)| known == addresses) {
             return Some((pool.name.clone(), servers(&pool.name, addresses), Some(pool.called.clone())));
         }
-        if self.pools.len() == POOLS || addresses.is_empty() {
+        if self.pools.len() == MOST_POOLS || addresses.is_empty() {
             return None;
         }
         let name = self.free(&pool_name(called));
         let pool = OwnPool {
             name: name.clone(),
             called: called.to_owned(),
-            backends: addresses.len().min(BACKENDS),
+            backends: addresses.len().min(MOST_BACKENDS),
         };
         self.pools.push((pool, addresses.to_vec()));
         Some((name.clone(), servers(&name, addresses), None))
@@ -66,10 +64,15 @@ impl Pools {
     }
 }
 
+/// Why a server is not taken over.
+pub(in crate::balancer) fn too_many() -> String {
+    format!("a pool has at most {MOST_BACKENDS} backends")
+}
+
 fn servers(pool: &str, addresses: &[String]) -> Vec<Server> {
-    let one = |n: usize| match n < BACKENDS {
+    let one = |n: usize| match n < MOST_BACKENDS {
         true => Server::Is(format!("{pool}-{}", n + 1)),
-        false => Server::Refuses("a pool has at most 16 backends"),
+        false => Server::Refuses(too_many()),
     };
     (0..addresses.len()).map(one).collect()
 }
@@ -88,8 +91,8 @@ mod tests {
         assert_eq!((name.as_str(), same.as_deref()), ("app-main", Some("App_Main")));
         assert_eq!(pools.of("app-main", &addresses(&["c"])).unwrap().0, "app-main-v2");
         assert_eq!(pools.of("empty", &[]), None);
-        let many: Vec<String> = (0..20).map(|n| n.to_string()).collect();
+        let many: Vec<String> = (0..=MOST_BACKENDS).map(|n| n.to_string()).collect();
         let (_, servers, _) = pools.of("many", &many).unwrap();
-        assert!(matches!(servers[16], Server::Refuses(_)));
+        assert!(matches!(servers[MOST_BACKENDS], Server::Refuses(_)));
     }
 }

@@ -5,10 +5,10 @@ use std::rc::Rc;
 use super::leaving::{
     Departure, HOW_IT_IS_TOLD, WAYS, check_leaving, is_discovered, leaving, live_or_reload,
 };
-use super::pool::BACKENDS;
 use super::timeline::ActedUpon;
 use crate::catalog::Capability;
 use crate::scenario::form::{Form, name_of, number, quantity, words};
+use crate::scenario::limits::BACKENDS;
 use crate::scenario::problem::Problem;
 use crate::scenario::reader::Item;
 use crate::scenario::section::{Read, Section};

@@ -13,7 +13,7 @@ use crate::scenario::written::Written;
 use crate::split::SplitPart;
 use crate::topology::{Backend, Latency, Layer, Pool, Topology};
 use crate::traffic::{Arrivals, Cap, FEWEST_CONNECTIONS, Identity, RequestClass, Traffic, most_in_flight};
-use crate::units::{Share, Span};
+use crate::units::{Rate, Share, Span};
 
 /// A load, and what it says of its requests where it has no mix.
 #[derive(Clone)]
@@ -24,10 +24,10 @@ struct Load {
 }
 
 /// A load without requests, with every default. What must be said goes on, where it is bad, as what contradicts nothing
-/// else.
+/// else: a rate that is no number is neither too high nor too low.
 pub(crate) fn nothing() -> Traffic {
     Traffic {
-        rate: *limits::RATE.start(),
+        rate: Rate(f64::NAN),
         arrivals: Arrivals::default(),
         duration: *limits::LOAD.end(),
         until_settled: false,

@@ -15,7 +15,8 @@ use crate::sessions::{STORE, Sessions};
 use crate::topology::{self, Backend, GRACE, Latency, OnTerm, Pool, Tail};
 use crate::units::{Bytes, Factor, Span};
 
-pub(super) const BACKENDS: usize = 16;
+/// Of all pools: a cell's network in Docker has 253 addresses, and generator, balancer and others need some.
+const IN_ALL: usize = 200;
 
 pub(super) fn pools<'s>() -> Form<'s, Vec<Pool>> {
     named(
@@ -35,6 +36,15 @@ pub(super) fn pools<'s>() -> Form<'s, Vec<Pool>> {
                 }
             }
             let all = || pools.iter().map(|(_, pool)| pool);
+            let backends: usize = all().map(|pool| pool.backends.len()).sum();
+            if backends > IN_ALL {
+                let message = format!(
+                    "the pools have {backends} backends with their spares; a cell has room for {IN_ALL}, as each has an \
+                     address of its own"
+                );
+                item.found
+                    .add(Problem::new(message, item.key()).help("make pools smaller, or leave one out"));
+            }
             let stored = all().any(|pool| pool.sessions == Some(Sessions::Redis));
             if stored && all().flat_map(|pool| &pool.backends).any(|backend| backend.id == STORE) {
                 let message = format!("`{STORE}` is the session store, and a backend is called so as well");
@@ -83,7 +93,7 @@ fn pool<'s>(name: &str) -> Form<'s, Pool> {
              them, or with the users, in signed tokens.",
         )
         .explained_if(|it| !service::is_one(&it.service))
-        .key("spares", number(0..=BACKENDS as u64), |it| &mut it.spares)
+        .key("spares", number(0..=limits::BACKENDS as u64), |it| &mut it.spares)
         .about(
             "How many more there are that do not run at first, `POOL-4` where three serve, with the settings of the first: `add` starts one.",
         )
@@ -163,12 +173,13 @@ fn counted(pool: &str, backends: u64, common: &Backend) -> Vec<Backend> {
 /// How many backends, or each by its name.
 fn backends_of<'s>(pool: &str, common: &Backend) -> Form<'s, Vec<Backend>> {
     let (pool, common, each) = (pool.to_owned(), common.clone(), common.clone());
-    let how_many = number::<u64>(1..=BACKENDS as u64).map(move |n| counted(&pool, n, &common), |_| None);
+    let how_many =
+        number::<u64>(1..=limits::BACKENDS as u64).map(move |n| counted(&pool, n, &common), |_| None);
     let backend = move |id: &str| backend(Backend { id: id.to_owned(), ..each.clone() });
     either(
         how_many,
         named(
-            BACKENDS,
+            limits::BACKENDS,
             backend,
             |it| &it.id,
             |item, backends| {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::pool::BACKENDS;
 use super::target::{header, is_variable, words as command};
 use crate::scenario::form::{Form, Is, list, number, path, quantity, text, words};
+use crate::scenario::limits::BACKENDS;
 use crate::scenario::problem::Problem;
 use crate::scenario::reader::Item;
 use crate::scenario::section::{Read, Section};

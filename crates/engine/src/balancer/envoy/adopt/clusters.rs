@@ -7,7 +7,7 @@ use model::units::Span;
 use serde_json::{Value, json};
 
 use super::{AdoptionDraft, items, items_mut, refusing};
-use crate::balancer::adoption::{Pools, Server, backends};
+use crate::balancer::adoption::{Pools, Server, backends, too_many};
 
 /// The clusters, and what becomes of them.
 pub(super) struct Clusters {
@@ -62,7 +62,7 @@ impl Clusters {
         };
         draft.mapped(0, what);
         if servers.iter().any(|it| matches!(it, Server::Refuses(_))) {
-            draft.left(0, format!("cluster {name}: a pool has at most 16 backends"), "");
+            draft.left(0, format!("cluster {name}: {}", too_many()), "");
         }
         self.used.insert(name.to_owned(), pool.clone());
         Some(pool)

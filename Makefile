@@ -2,7 +2,7 @@
 
 RIG := target/debug/rig
 
-.PHONY: help demo test test-fast kubernetes-test nemesis fuzz check docs-test judging-bench setup build clean scenarios reference samples schema man dist release-sample
+.PHONY: help demo test test-fast kubernetes-test nemesis fuzz check docs-test bench judging-bench setup build clean scenarios reference samples schema man dist release-sample
 
 help:
 	@echo "make demo       install what is missing, build, and prove zero-drop deploys on nginx, HAProxy and Envoy"
@@ -16,6 +16,7 @@ help:
 	@echo "make fuzz       run the property tests of parsers with a fresh seed; CASES=20000 SEED=…"
 	@echo "make docs-test  run every command of README and tutorial, and the examples of docs/records.md"
 	@echo "make samples    write docs/samples from results/reference"
+	@echo "make bench      measure generator and toy backend beside wrk, h2load and oha: results/bench/peers.md; ROUNDS=3"
 	@echo "make judging-bench  measure memory, disk and time that judging takes for each request; REQUESTS=1000000"
 	@echo "make schema     write the JSON Schema and the reference of the scenario language"
 	@echo "make dist       make a release's files in target/dist: static binary, Debian package, image, SBOM, checksums; TARGET=…"
@@ -96,6 +97,12 @@ docs-test: build
 	@tools/setup.sh --docs
 	tools/docs-test.sh $(RIG)
 	cargo test --locked --package rig-lab --test documents -- --include-ignored --nocapture
+
+# Installs wrk and h2load from Debian, and builds oha. Needs a quiet machine with two processors, for some minutes.
+bench: setup
+	tools/bench-peers.sh
+	cargo build --release --locked --package rig-lab --package rig-lab-testing --bin rig --example agent_job
+	tools/bench.py $(ROUNDS)
 
 # The figures of results/bench/judging.md, which rig reckons with before a run begins.
 judging-bench:

@@ -1,0 +1,93 @@
+//! Prints the job of one of rig's agents, for `tools/bench.py`, which runs it beside other tools:
+//! `agent_job load ADDRESS RATE SECONDS CONNECTIONS RECORDS` or `agent_job backend ADDRESS MILLISECONDS LEDGER`. The load begins
+//! half a second after this.
+
+use std::error::Error;
+use std::time::Duration;
+
+use model::identity::Incarnation;
+use model::job::{BackendJob, Job, LoadJob};
+use model::topology::{Backend, Latency, OnTerm};
+use model::traffic::{Arrivals, Cap, Method, RequestClass, Traffic};
+use model::units::{Bytes, Factor, Rate, Share, Span};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let job = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["load", address, rate, seconds, connections, records] => Job::Load(LoadJob {
+            targets: vec![address.parse()?],
+            host: None,
+            identity_header: None,
+            origin: agent::clock::now() + Duration::from_millis(500),
+            traffic: traffic(rate.parse()?, seconds.parse()?, connections.parse()?),
+            seed: 1,
+            records: records.into(),
+            tls: None,
+        }),
+        ["backend", address, milliseconds, ledger] => Job::Backend(BackendJob {
+            incarnation: Incarnation::new("web-1", 1),
+            listen: address.parse()?,
+            backend: backend(Span::millis(milliseconds.parse()?)),
+            health_path: "/health".into(),
+            unhealthy: false,
+            seed: 1,
+            ledger: ledger.into(),
+            tls: None,
+            sessions: None,
+        }),
+        _ => {
+            return Err(
+                "usage: agent_job load ADDRESS RATE SECONDS CONNECTIONS RECORDS | agent_job backend ADDRESS \
+                        MILLISECONDS LEDGER"
+                    .into(),
+            );
+        }
+    };
+    println!("{}", serde_json::to_string(&job)?);
+    Ok(())
+}
+
+fn traffic(rate: f64, seconds: u64, connections: u32) -> Traffic {
+    Traffic {
+        rate: Rate(rate),
+        arrivals: Arrivals::Constant,
+        duration: Span::millis(seconds * 1000),
+        until_settled: false,
+        warmup: Span::millis(0),
+        timeout: Span::millis(5000),
+        connections,
+        connections_from: Cap::Scenario,
+        fresh_connections: Share(0.0),
+        resumption: true,
+        mix: vec![RequestClass {
+            name: "all".into(),
+            share: Share(1.0),
+            method: Method::Get,
+            path: "/".into(),
+            host: None,
+            headers: Vec::new(),
+            body: Bytes(0),
+            cost: Factor::ONE,
+            expected_pool: None,
+            expect_status: None,
+            upload: None,
+        }],
+        users: None,
+    }
+}
+
+fn backend(latency: Span) -> Backend {
+    Backend {
+        id: "web-1".into(),
+        spare: false,
+        weight: 1,
+        backup: false,
+        boot: Span::millis(0),
+        latency: Latency { from: latency, to: latency, tail: None },
+        at_once: None,
+        queue: 0,
+        body: Bytes(100),
+        on_term: OnTerm::Exit,
+        health_in_queue: false,
+    }
+}

@@ -26,10 +26,11 @@ pub use analysis::lateness::Corrected;
 pub use analysis::{
     Analysis, attribution, books, deaths, ejections, errors, evidence, fate, faults, joined, lateness, phases,
 };
-pub use compose::{comparison, document, metrics, page, runbook, table, writeup};
+pub use compose::{comparison, document, dossier, metrics, over_time, page, runbook, table, writeup};
 pub use dialect::json::verdict_json;
 pub use dialect::openmetrics::SameScenario;
 pub use dialect::pictures::Illustrated;
+pub use dialect::recording::recording;
 pub use dialect::render::{
     Colour, Format, Style, render, render_answer, render_comparisons, render_page, render_several,
     render_table,

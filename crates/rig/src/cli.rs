@@ -3,6 +3,7 @@
 mod adopt;
 mod agents;
 mod names;
+mod pages;
 mod run;
 mod up;
 mod watch;
@@ -11,14 +12,14 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use engine::program::named::ProgramPath;
-use model::catalog::BalancerKind;
 use model::identity::BalancerName;
 use model::scenario::Set;
 
 pub(crate) use adopt::{Adopt, Eject, Templates};
 pub(crate) use agents::{Agent, Exec, Keep, Reap};
-pub(crate) use names::{Jobs, ListFormat, PullName, RuntimeName, SchemaFormat};
+pub(crate) use names::{HistoryFormat, Jobs, ListFormat, PullName, RuntimeName, SchemaFormat};
 use names::{comparison_format, result_format};
+pub(crate) use pages::{Dossier, History, Report, Runbook, Writeup};
 use report::Format;
 pub(crate) use run::Run;
 pub(crate) use up::Up;
@@ -124,6 +125,27 @@ pub(crate) enum Command {
         each side.\n\n\
         Exit codes: those of the runs, as for rig run and rig report.")]
     Compare(Compare),
+    /// List saved runs with their verdicts, or follow a figure through them
+    #[command(after_help = "Examples:\n  \
+        rig history\n  \
+        rig history drain --figure with-drain.p99             # and what changed from run to run\n  \
+        rig history drain --figure dropped --last 20 --format json | jq '.courses[].points[]'\n  \
+        rig history --format openmetrics > rig.om && promtool tsdb create-blocks-from openmetrics rig.om data/\n\n\
+        A figure is any of `docs/metrics.md`, as claims write it; without a variant it is that of each. Beside each run stands \
+        what differs from the run before: a balancer's version, rendered settings, keys of the plan, templates, the machine.\n\n\
+        Runs stand as they were judged when they ended; rig report judges one again, from its records. The exit code is 0 \
+        whatever the verdicts are.")]
+    History(History),
+    /// Run what is needed and write everything that one hands over: write-up, a runbook per balancer, and the page of each run
+    #[command(after_help = "Examples:\n  \
+        rig dossier                                           # writes to dossier/\n  \
+        rig dossier haproxy-study --balancer haproxy\n  \
+        rig dossier --runtime process --seed 7\n\n\
+        It runs the fewest bundled scenarios that fill the write-up and the runbooks, on the balancers that all of them name \
+        unless you choose others: about 5 minutes of load. README.md in the directory lists the files and the verdicts. The \
+        runs are saved like any other.\n\n\
+        Exit codes: those of the runs, as for rig run.")]
+    Dossier(Dossier),
     /// Write up what runs showed, as Markdown: layer, drain window, deploy sequence, both load tests, limits
     #[command(after_help = "Examples:\n  \
         rig writeup > writeup.md\n  \
@@ -268,16 +290,6 @@ pub(crate) struct Render {
     pub(crate) templates: Option<PathBuf>,
 }
 
-/// `rig report`.
-#[derive(Debug, Args)]
-pub(crate) struct Report {
-    /// Directories of runs, such as results/drain/latest, or a run's summary.json; several get one overview
-    #[arg(required = true)]
-    pub(crate) runs: Vec<PathBuf>,
-    #[command(flatten)]
-    pub(crate) output: Output,
-}
-
 /// `rig compare`.
 #[derive(Debug, Args)]
 pub(crate) struct Compare {
@@ -317,26 +329,6 @@ pub(crate) struct Compare {
     /// Print no progress on standard error
     #[arg(long, short)]
     pub(crate) quiet: bool,
-}
-
-/// `rig writeup`.
-#[derive(Debug, Args)]
-pub(crate) struct Writeup {
-    /// Directories of runs [default: the newest run of each scenario in results/]
-    pub(crate) runs: Vec<PathBuf>,
-    /// Everything that the runs showed, not one page
-    #[arg(long)]
-    pub(crate) full: bool,
-}
-
-/// `rig runbook`.
-#[derive(Debug, Args)]
-pub(crate) struct Runbook {
-    /// Directories of runs [default: the newest run of each scenario in results/]
-    pub(crate) runs: Vec<PathBuf>,
-    /// The balancer [default: one page for each balancer in the runs]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) balancer: Option<BalancerKind>,
 }
 
 /// `rig images`.

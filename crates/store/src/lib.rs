@@ -30,7 +30,7 @@ pub use bounded::{open_regular, read_bounded, read_end};
 pub use cell::{CellDir, HistoryWriter, SampleWriter};
 pub use error::StoreError;
 pub use ndjson::ReadWarning;
-pub use newest::newest;
+pub use newest::{newest, runs};
 pub use run::RunWriter;
 pub use saved::{LoadedCell, PlanIs, SavedRun, plan_of, read_versioned};
 pub use unfinished::unfinished;

@@ -1,4 +1,4 @@
-//! The newest run of each scenario.
+//! The runs below a directory of results: all of them, and the newest of each scenario.
 
 use std::path::{Path, PathBuf};
 
@@ -24,6 +24,19 @@ pub fn newest(results: &Path) -> Result<Vec<PathBuf>, StoreError> {
     Ok(found)
 }
 
+/// Every run below `results`, by scenario and time. Links such as `latest` are not followed. Without `results` there is
+/// none.
+///
+/// # Errors
+/// A directory that can't be read.
+pub fn runs(results: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let mut found = Vec::new();
+    for scenario in directories(results)? {
+        found.extend(directories(&scenario)?.into_iter().filter(|run| run.join(PLAN).is_file()));
+    }
+    Ok(found)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -42,5 +55,8 @@ mod tests {
         std::os::unix::fs::symlink("20260101T000000Z", results.path().join("a/latest")).unwrap();
         let expected = ["a/latest", "b/20260102T000000Z"].map(|path| results.path().join(path));
         assert_eq!(newest(results.path()).unwrap(), expected);
+        let all = ["a/20260101T000000Z", "a/20260102T000000Z", "b/20260101T000000Z", "b/20260102T000000Z"];
+        assert_eq!(runs(results.path()).unwrap(), all.map(|path| results.path().join(path)));
+        assert!(runs(&results.path().join("nowhere")).unwrap().is_empty());
     }
 }

@@ -20,11 +20,7 @@ pub(crate) fn table(runs: &[&RunSummary]) -> Table {
     let row = |run: &RunSummary| {
         let mut cells = vec![Cell::plain(&run.scenario), Cell::plain(&run.question)];
         cells.extend(balancers.iter().map(|kind| answer(run, *kind)));
-        let emphasis = match run.verdict {
-            Verdict::Passed => Emphasis::Good,
-            Verdict::Invalid | Verdict::Failed | Verdict::Interrupted => Emphasis::Bad,
-        };
-        cells.push(Cell::with(emphasis, run.verdict.word()));
+        cells.push(verdict(run.verdict));
         cells
     };
     Table {
@@ -37,6 +33,15 @@ pub(crate) fn table(runs: &[&RunSummary]) -> Table {
                 .into(),
         ],
     }
+}
+
+/// How a run went, in one word.
+pub(super) fn verdict(verdict: Verdict) -> Cell {
+    let emphasis = match verdict {
+        Verdict::Passed => Emphasis::Good,
+        Verdict::Invalid | Verdict::Failed | Verdict::Interrupted => Emphasis::Bad,
+    };
+    Cell::with(emphasis, verdict.word())
 }
 
 /// How the claims about a balancer stand.

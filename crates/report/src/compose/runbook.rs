@@ -8,6 +8,8 @@ mod signals;
 use model::catalog::BalancerKind;
 use model::identity::BalancerName;
 use model::operations::Operations;
+use model::plan::{SavedPlan, Variant};
+use model::timeline::Drain;
 
 use crate::compose::document::{Line, Mark};
 use crate::compose::page::{Page, PageSection, Part};
@@ -34,6 +36,15 @@ pub fn compose(balancer: BalancerKind, operations: &Operations, runs: &[Labelled
             section("When requests fail: look here first", checks::parts(operations, &seen)),
         ],
     }
+}
+
+/// What plans must have for its figures: a deploy that drains, and a backend that dies by itself.
+pub(crate) fn needs() -> impl Iterator<Item = fn(&SavedPlan) -> bool> {
+    let drains = |plan: &SavedPlan| {
+        plan.variants.iter().flat_map(Variant::deploys).any(|deploy| deploy.leaving.drain != Drain::Off)
+    };
+    let dies = |plan: &SavedPlan| plan.variants.iter().any(|variant| variant.faults().next().is_some());
+    [drains as fn(&SavedPlan) -> bool, dies].into_iter()
 }
 
 fn opening(balancer: BalancerKind, operations: &Operations, seen: &[SeenRun<'_>]) -> Vec<Part> {

@@ -10,6 +10,7 @@ pub(crate) mod latency_log;
 pub(crate) mod markdown;
 pub(crate) mod openmetrics;
 pub mod pictures;
+pub(crate) mod recording;
 pub mod render;
 pub(crate) mod svg;
 pub(crate) mod terminal;

@@ -22,6 +22,7 @@ mod lateness;
 mod layers;
 mod metrics;
 mod outcomes;
+mod over_time;
 mod own_services;
 mod pages;
 mod partitions;

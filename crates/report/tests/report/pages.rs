@@ -8,6 +8,7 @@ use model::tls::Tls;
 use model::topology::{Balance, Layer};
 use report::books::AccessLog;
 use report::document::Detail;
+use report::dossier::{self, DossierFile};
 use report::run::LabelledRun;
 use report::{CellSummary, RunSummary, judge, render_page, runbook, summarise, writeup};
 
@@ -234,4 +235,28 @@ fn shares_and_losses_that_cannot_be_trusted_are_struck_beside_the_algorithms() {
     let of = |variant: &str| section.lines().find(|line| line.contains(&format!("| {variant} |"))).unwrap();
     assert!(of(CONTROL).contains("| 39 | web-1 ") && !of(CONTROL).contains("~~"), "{section}");
     assert!(of(DRAINED).contains("| ~~0~~ | ~~web-1 "), "{section}");
+}
+
+#[test]
+fn a_dossier_needs_the_fewest_scenarios_that_fill_its_pages() {
+    let (drain, layers) = (plan(), layers());
+    // It has what a deploy has to show, in more variants, and a backend that dies.
+    let mut both = plan();
+    both.scenario = "both".into();
+    let again = both.variants[0].clone();
+    both.variants.push(model::plan::Variant { name: "again".into(), ..again });
+    let all = [drain.clone(), layers.clone(), both];
+    let chosen: Vec<&str> = dossier::scenarios(&all).iter().map(|plan| plan.scenario.as_str()).collect();
+    assert_eq!(chosen, [drain.scenario.as_str(), layers.scenario.as_str()]);
+}
+
+#[test]
+fn the_first_page_of_a_dossier_lists_its_files_and_says_when_a_run_did_not_pass() {
+    let drain = plan();
+    let mut failed = run(&drain);
+    failed.verdict = report::Verdict::Failed;
+    let files = [DossierFile { path: "writeup.md".into(), what: "the write-up, one printed page".into() }];
+    let page = |run: &RunSummary| render_page(&dossier::index(&[run], &files, "rig dossier study --seed=7"));
+    assert!(page(&failed).contains("0 of its 1 runs PASSED"), "{}", page(&failed));
+    insta::assert_snapshot!(page(&run(&drain)));
 }

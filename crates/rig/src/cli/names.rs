@@ -73,6 +73,17 @@ pub(crate) enum ListFormat {
     Json,
 }
 
+/// How saved runs can be listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum HistoryFormat {
+    /// For a terminal
+    Table,
+    /// For programs
+    Json,
+    /// For a time-series database: every figure of every run, with the time at which the run began
+    Openmetrics,
+}
+
 /// How the language can be printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SchemaFormat {

@@ -1,10 +1,12 @@
 //! The arguments of `rig run`.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use model::units::Rate;
+use report::Format;
 
 use super::names::{Jobs, PullName, RuntimeName};
 use super::{Choice, MAX_RATE, Output, RESULTS};
@@ -46,7 +48,7 @@ pub(crate) struct Run {
     /// Also exit with 4 if a claim rests on a DEGRADED measurement
     #[arg(long)]
     pub(crate) strict: bool,
-    /// How many cells run at the same time, as local processes. One whose latency or CPU time a claim is about runs alone.
+    /// How many cells run at the same time. One whose latency or CPU time a claim is about runs alone.
     /// `auto`: one for every three processors; one where commands of your own are the backends
     #[arg(long, value_name = "N|auto", default_value = "auto")]
     pub(crate) jobs: Jobs,
@@ -56,4 +58,33 @@ pub(crate) struct Run {
     /// Print no progress on standard error
     #[arg(long, short)]
     pub(crate) quiet: bool,
+}
+
+impl Run {
+    /// What a command that runs scenarios as a part of its work leaves to the defaults: cells one by one, the whole report.
+    pub(crate) fn of_another_command(runtime: RuntimeName, pull: PullName, out: &Path, quiet: bool) -> Run {
+        Run {
+            scenarios: Vec::new(),
+            choice: Choice {
+                balancer: Vec::new(),
+                variant: Vec::new(),
+                sets: Vec::new(),
+                repeat: None,
+                seed: None,
+            },
+            output: Output { format: Format::Table, full: true, no_color: false },
+            runtime,
+            pull,
+            out: out.to_owned(),
+            listen: None,
+            proxy_configs: None,
+            allow_target: Vec::new(),
+            max_rate: Rate(0.0),
+            strict: false,
+            jobs: Jobs::Of(NonZero::<usize>::MIN),
+            skip_missing: false,
+            fail_on: Vec::new(),
+            quiet,
+        }
+    }
 }

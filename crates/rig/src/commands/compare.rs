@@ -9,9 +9,8 @@ use engine::preflight::preflight;
 use model::identity::BalancerName;
 use model::plan::SavedPlan;
 use model::scenario::Choice;
-use model::units::Rate;
 use report::compare::{self, LEAST_REPEATS, RunComparison, Strictness};
-use report::{Format, render_comparisons};
+use report::render_comparisons;
 use tokio::sync::watch;
 
 use super::judged::{exit, style};
@@ -205,28 +204,11 @@ fn load(jobs: &[CompareTask]) -> Duration {
 
 /// The settings as arguments of `rig run`.
 fn settings(wanted: &Compare) -> cli::Run {
+    let run = cli::Run::of_another_command(wanted.runtime, wanted.pull, &wanted.out, wanted.quiet);
     cli::Run {
-        scenarios: Vec::new(),
-        choice: cli::Choice {
-            balancer: Vec::new(),
-            variant: Vec::new(),
-            sets: Vec::new(),
-            repeat: wanted.repeat,
-            seed: wanted.seed,
-        },
-        output: cli::Output { format: Format::Table, full: true, no_color: wanted.no_color },
-        runtime: wanted.runtime,
-        pull: wanted.pull,
-        out: wanted.out.clone(),
-        listen: None,
+        choice: cli::Choice { repeat: wanted.repeat, seed: wanted.seed, ..run.choice },
         proxy_configs: wanted.proxy_configs.clone(),
-        allow_target: Vec::new(),
-        max_rate: Rate(0.0),
-        strict: false,
-        jobs: cli::Jobs::Of(std::num::NonZero::<usize>::MIN),
-        skip_missing: false,
-        fail_on: Vec::new(),
-        quiet: wanted.quiet,
+        ..run
     }
 }
 

@@ -7,6 +7,8 @@ mod clean;
 mod compare;
 mod completions;
 mod doctor;
+mod dossier;
+mod history;
 mod images;
 mod judged;
 mod leftovers;
@@ -52,6 +54,8 @@ pub(crate) fn perform(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Up(wanted) => up::perform(&wanted)?,
         Command::Report(wanted) => report::perform(&wanted)?,
         Command::Compare(wanted) => compare::perform(&wanted)?,
+        Command::History(wanted) => history::perform(&wanted)?,
+        Command::Dossier(wanted) => dossier::perform(&wanted)?,
         Command::Writeup(wanted) => writeup::perform(&wanted)?,
         Command::Runbook(wanted) => runbook::perform(&wanted)?,
         Command::Images(wanted) => images::perform(&wanted)?,

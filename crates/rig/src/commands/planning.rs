@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use engine::balancer::Templates;
-use model::plan::Plan;
+use model::plan::{Plan, SavedPlan};
 use model::scenario::{Choice, LONGEST_FILE, Problems, Scenario, Set, suggestion};
 
 use crate::bundled;
@@ -56,6 +56,12 @@ pub(super) fn plan(path: &Path, sets: &[Set], choice: &Choice) -> Result<(Scenar
     let plan =
         Plan::build(&scenario, &engine::balancer::catalog(), choice).map_err(|found| problems(&found))?;
     Ok((scenario, plan.in_directory(&directory(path)?)))
+}
+
+/// The plans of the bundled scenarios.
+pub(super) fn bundled_plans() -> Result<Vec<SavedPlan>, Failure> {
+    let of = |(name, _): &(&str, &str)| Ok((*plan(name.as_ref(), &[], &Choice::default())?.1).clone());
+    bundled::all().iter().map(of).collect()
 }
 
 /// Refuses a scenario about a `target` where only what rig launches can be used.

@@ -45,17 +45,19 @@ impl ReadRun {
         if !plan.is_file() || !summary.is_file() || environment.is_file() {
             return Ok(None);
         }
+        ReadRun::as_it_ended(path).map(Some).map_err(Failure::usage)
+    }
+
+    /// The run at `path` as it was judged when it ended, by its summary.
+    pub(super) fn as_it_ended(path: &Path) -> anyhow::Result<ReadRun> {
         let read = || -> anyhow::Result<ReadRun> {
-            let summary: RunSummary = store::read_versioned(&summary)?;
+            let summary: RunSummary = store::read_versioned(&path.join("summary.json"))?;
             let (plan, plan_is) = store::plan_of(path, &summary.environment)?;
             anyhow::ensure!(plan_is == PlanIs::AsRun, "its plan.json is not the plan that was run");
             let label = path.display().to_string().trim_end_matches('/').to_owned();
             Ok(ReadRun { label, plan, summary })
         };
-        read()
-            .with_context(|| format!("{} can't be read as a run", path.display()))
-            .map(Some)
-            .map_err(Failure::usage)
+        read().with_context(|| format!("{} can't be read as a run", path.display()))
     }
 
     /// As the report crate takes it.

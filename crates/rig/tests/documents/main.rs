@@ -18,7 +18,7 @@ use crate::steps::{Step, steps};
 
 const RIG: Rig = Rig::new(env!("CARGO_BIN_EXE_rig"), "");
 /// How commands begin that are not run here, and why.
-const LEFT_OUT: [(&str, &str); 13] = [
+const LEFT_OUT: [(&str, &str); 14] = [
     ("make ", "make is what runs this"),
     ("export PATH", "the PATH is set"),
     ("git clone", "this is the clone"),
@@ -34,6 +34,7 @@ const LEFT_OUT: [(&str, &str); 13] = [
         "there is no such service; end-to-end tests watch one of their own",
     ),
     ("rig adopt", "there is no configuration of one's own; end-to-end tests adopt several"),
+    ("rig dossier", "it runs for minutes at full length; a test holds how long, and others what it writes"),
     ("rig run examples/", "end-to-end tests run the examples"),
 ];
 /// What only an engine can do. For everything else processes are quicker, where a machine has both.

@@ -106,6 +106,16 @@ struct RunComparison {
 }
 
 #[derive(Deserialize)]
+struct FollowedRuns {
+    courses: Vec<FollowedCourse>,
+}
+
+#[derive(Deserialize)]
+struct FollowedCourse {
+    points: Vec<serde_json::Value>,
+}
+
+#[derive(Deserialize)]
 struct Side {
     name: String,
 }
@@ -148,6 +158,22 @@ fn balancers_are_compared_by_running_them_and_runs_by_reading_them() {
     let compare = || rig.command(["compare", first.to_str().unwrap(), latest]);
     compare().exits(2).complains("load.rate: 100/s against 120/s");
     compare().args(["--force"]).exits(0).says("0 of 120");
+    // Runs stand below each other, and what is no run is named and left out.
+    rig.command(["history"]).exits(0).says("results/standing/");
+    let followed = rig.command(["history", "standing", "--figure", "plain.scheduled"]).exits(0);
+    followed.says("load.rate: 100/s → 120/s");
+    let last = rig.command(["history", "--figure", "scheduled", "--last", "1", "--format", "json"]).exits(0);
+    let courses: FollowedRuns = last.read();
+    assert_eq!(courses.courses.iter().map(|course| course.points.len()).collect::<Vec<_>>(), [1]);
+    let recorded = rig.command(["history", "--format", "openmetrics"]).exits(0);
+    assert_eq!(recorded.out.matches("# TYPE rig_dropped gauge").count(), 1, "{recorded}");
+    rig.command(["history", "standin"]).exits(2).complains("standing");
+    rig.command(["history", "--figure", "droped"]).exits(2).complains("dropped");
+    rig.write("results/standing/20260101T000000Z/plan.json", "{}");
+    rig.command(["history"])
+        .exits(0)
+        .says("results/standing/")
+        .complains("20260101T000000Z can't be read as a run");
     // What this scenario lacks, a bundled one has: it is found outside the repository too.
     rig.command(["writeup"]).exits(0).says("rig run scenarios/drain.yaml would show it");
     let page = rig.command(["runbook"]).exits(0);
@@ -165,5 +191,14 @@ fn what_is_no_comparison_is_refused_before_anything_runs() {
     ] {
         rig.command(["compare"]).args(words).exits(2).complains(why);
     }
+    assert!(!rig.path().join("results").exists());
+}
+
+#[test]
+fn a_dossier_overwrites_nothing_unless_it_is_told_to() {
+    let rig = RIG.idle();
+    rig.write("study/README.md", "mine");
+    rig.command(["dossier", "study"]).exits(2).complains("study/README.md").complains("--force");
+    assert_eq!(std::fs::read_to_string(rig.path().join("study/README.md")).unwrap(), "mine");
     assert!(!rig.path().join("results").exists());
 }

@@ -50,6 +50,11 @@ pub fn compose(runs: &[LabelledRun<'_>], bundled: &[SavedPlan], detail: Detail) 
     Page { title: "What the load balancer does to live traffic".into(), opening, sections }
 }
 
+/// What plans must have to fill the page in brief, section by section.
+pub(crate) fn needs() -> impl Iterator<Item = fn(&SavedPlan) -> bool> {
+    TOPICS.iter().filter(|topic| topic.in_short.is_some()).map(|topic| topic.is_in)
+}
+
 fn opening(runs: &[LabelledRun<'_>]) -> Vec<Part> {
     let line = |run: &LabelledRun<'_>| Line {
         mark: match run.summary.verdict {

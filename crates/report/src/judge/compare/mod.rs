@@ -231,6 +231,38 @@ pub fn runs(
     Ok(pairs.into_iter().map(comparison).collect())
 }
 
+/// What differs between a run and the one before it, a line each: versions, rendered settings, keys of the plan, templates,
+/// and where they ran.
+pub(crate) fn changes(before: LabelledRun<'_>, after: LabelledRun<'_>) -> Vec<String> {
+    let names = |run: LabelledRun<'_>| {
+        run.summary.cells.iter().map(|cell| cell.balancer).collect::<BTreeSet<BalancerName>>()
+    };
+    let mut lines = Vec::new();
+    for name in names(before).intersection(&names(after)) {
+        let sides =
+            [("before", before), ("after", after)].map(|(side, run)| ComparedRun::new(side, "", run, *name));
+        if sides[0].side.version != sides[1].side.version {
+            lines.push(format!("{name} {} → {}", sides[0].side.version, sides[1].side.version));
+        }
+        let settings = differences::settings(&sides);
+        lines.extend(settings.iter().map(|setting| {
+            let rendered = setting.rendered.iter().map(|text| text.as_deref().unwrap_or(NONE));
+            format!("{name} {}: {}", setting.name, rendered.collect::<Vec<_>>().join(" → "))
+        }));
+    }
+    let mut keys = keys::differences(before.plan, after.plan);
+    keys.extend(differences::templates(before, after));
+    keys.extend(differences::places(before, after));
+    lines.extend(
+        keys.iter().map(|difference| format!("{}: {}", difference.key, difference.values.join(" → "))),
+    );
+    let [old, new] = [before, after].map(|run| run.summary.environment.rig.as_str());
+    if old != new {
+        lines.push(format!("rig {old} → {new}"));
+    }
+    lines
+}
+
 fn compared(
     sources: &[ComparedRun<'_>],
     whole: &SavedPlan,
@@ -290,7 +322,7 @@ fn row(variant: &str, figure: &Figure, cells: &[Vec<&CellSummary>]) -> Option<Ro
 }
 
 /// The numbers of some repeats. Those that can't be trusted are left out; if that is all of them, they are shown.
-fn measured(figure: &Figure, cells: &[&CellSummary]) -> ComparedFigure {
+pub(crate) fn measured(figure: &Figure, cells: &[&CellSummary]) -> ComparedFigure {
     let read = |cell: &&'_ CellSummary| figure.read(cell);
     let known: Vec<_> = cells.iter().copied().filter(|cell| read(cell).is_some()).collect();
     let (usable, doubtful): (Vec<_>, Vec<_>) = known.into_iter().partition(|cell| figure.is_usable(cell));

@@ -1,0 +1,263 @@
+//! Saved runs, one after another: how each went, or one figure over all of them with what changed in between.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
+
+use model::claim::{ClaimError, Reading};
+use model::identity::BalancerName;
+use serde::Serialize;
+
+use crate::compose::overview::verdict;
+use crate::compose::table::{Cell, Column, Emphasis, Table};
+use crate::figure::catalogue::Figure;
+use crate::judge::compare::{ComparedFigure, changes, measured};
+use crate::judge::run::LabelledRun;
+use crate::judge::verdict::{Holding, RunSummary, Verdict};
+use crate::measure::summary::CellSummary;
+use crate::numbers::NONE;
+
+/// A figure that is to be followed: of one variant, or of all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Followed {
+    variant: Option<String>,
+    figure: Figure,
+}
+
+/// Stands for the variant where only a metric is given, so that both are read by the same rules.
+const ANY: &str = "any";
+
+impl FromStr for Followed {
+    type Err = ClaimError;
+
+    /// Reads `metric`, `metric[facet]` or `variant.metric[facet]`.
+    fn from_str(text: &str) -> Result<Followed, ClaimError> {
+        let has_variant = text.split('[').next().is_some_and(|name| name.contains('.'));
+        let reading: Reading = if has_variant { text.parse()? } else { format!("{ANY}.{text}").parse()? };
+        let Reading { variant, metric, facet } = reading;
+        Ok(Followed { variant: has_variant.then_some(variant), figure: Figure { metric, facet } })
+    }
+}
+
+/// A run in a list of runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ListedRun {
+    /// Its directory.
+    pub run: String,
+    /// The scenario.
+    pub scenario: String,
+    /// When it began (RFC 3339, UTC).
+    pub started: String,
+    /// How it went.
+    pub verdict: Verdict,
+    /// How many claims held.
+    pub held: usize,
+    /// How many claims apply.
+    pub claims: usize,
+    /// The version of each balancer.
+    pub balancers: BTreeMap<String, String>,
+    /// The seed.
+    pub seed: u64,
+    /// How often each cell was run.
+    pub repeats: u32,
+    /// rig's version.
+    pub rig: String,
+}
+
+/// The runs in the order in which they began.
+pub fn list(runs: &[LabelledRun<'_>]) -> Vec<ListedRun> {
+    in_order(runs).into_iter().map(listed).collect()
+}
+
+fn listed(run: LabelledRun<'_>) -> ListedRun {
+    let LabelledRun { label, summary, .. } = run;
+    let applies = summary.claims.iter().filter(|claim| !matches!(claim.holding, Holding::NotApplicable(_)));
+    let builds = summary.environment.balancers.iter();
+    ListedRun {
+        run: label.to_owned(),
+        scenario: summary.scenario.clone(),
+        started: summary.environment.started.clone(),
+        verdict: summary.verdict,
+        held: applies.clone().filter(|claim| claim.holding == Holding::Held).count(),
+        claims: applies.count(),
+        balancers: builds.map(|(name, build)| (name.clone(), build.version.clone())).collect(),
+        seed: summary.seed,
+        repeats: summary.repeats,
+        rig: summary.environment.rig.clone(),
+    }
+}
+
+/// A row per run.
+pub fn listing(runs: &[ListedRun]) -> Table {
+    let mut columns = Vec::from(Column::left(["began", "scenario", "verdict"]));
+    columns.extend(Column::right(["claims held"]));
+    columns.extend(Column::left(["balancers", "run"]));
+    let row = |run: &ListedRun| {
+        let balancers = run.balancers.iter().map(|(name, version)| format!("{name} {version}"));
+        vec![
+            Cell::plain(&run.started),
+            Cell::plain(&run.scenario),
+            verdict(run.verdict),
+            Cell::plain(format!("{} of {}", run.held, run.claims)),
+            Cell::plain(balancers.collect::<Vec<_>>().join(", ")),
+            Cell::plain(&run.run),
+        ]
+    };
+    Table {
+        title: "Saved runs".into(),
+        columns,
+        rows: runs.iter().map(row).collect(),
+        notes: vec![
+            "As each was judged when it ended; `rig report RUN` judges it again, from its records.".into(),
+        ],
+    }
+}
+
+/// A figure of one variant of a scenario, run by run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Course {
+    /// The scenario.
+    pub scenario: String,
+    /// The variant.
+    pub variant: String,
+    /// The figure, as claims call it.
+    pub figure: String,
+    /// One for each run that measured it, in the order in which they began.
+    pub points: Vec<Point>,
+}
+
+/// What one run showed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Point {
+    /// The run's directory.
+    pub run: String,
+    /// When it began (RFC 3339, UTC).
+    pub started: String,
+    /// How it went.
+    pub verdict: Verdict,
+    /// What each balancer showed.
+    pub balancers: Vec<OfBalancer>,
+    /// What differs from the run before: versions, keys of the plan, templates, and where it ran.
+    pub changes: Vec<String>,
+}
+
+/// The figure of a balancer in one run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct OfBalancer {
+    /// The balancer.
+    pub balancer: BalancerName,
+    /// Its version.
+    pub version: String,
+    /// Its repeats: a count, a number, milliseconds, or a share from 0 to 1.
+    #[serde(flatten)]
+    pub figure: ComparedFigure,
+}
+
+/// Follows a figure through runs: one course for each scenario and variant that has it.
+pub fn follow(runs: &[LabelledRun<'_>], followed: &Followed) -> Vec<Course> {
+    let runs = in_order(runs);
+    let mut courses: Vec<Course> = Vec::new();
+    // Variants in the order of the plan, scenarios in that of their first run.
+    for run in &runs {
+        let wanted = |name: &&str| followed.variant.as_deref().is_none_or(|variant| variant == *name);
+        let scenario = &run.summary.scenario;
+        for variant in run.plan.variants.iter().map(|variant| variant.name.as_str()).filter(wanted) {
+            let is_known = |course: &Course| course.scenario == *scenario && course.variant == variant;
+            if !courses.iter().any(is_known) {
+                courses.push(course(&runs, scenario, variant, &followed.figure));
+            }
+        }
+    }
+    courses.retain(|course| !course.points.is_empty());
+    courses
+}
+
+fn course(runs: &[LabelledRun<'_>], scenario: &str, variant: &str, figure: &Figure) -> Course {
+    let mut points: Vec<Point> = Vec::new();
+    let mut before: Option<LabelledRun<'_>> = None;
+    for run in runs.iter().filter(|run| run.summary.scenario == scenario) {
+        let balancers = of_balancers(run.summary, variant, figure);
+        if balancers.is_empty() {
+            continue;
+        }
+        points.push(Point {
+            run: run.label.to_owned(),
+            started: run.summary.environment.started.clone(),
+            verdict: run.summary.verdict,
+            balancers,
+            changes: before.map_or_else(Vec::new, |before| changes(before, *run)),
+        });
+        before = Some(*run);
+    }
+    Course { scenario: scenario.to_owned(), variant: variant.to_owned(), figure: figure.name(), points }
+}
+
+/// The balancers that have the figure.
+fn of_balancers(run: &RunSummary, variant: &str, figure: &Figure) -> Vec<OfBalancer> {
+    let cells: Vec<&CellSummary> = run.cells.iter().filter(|cell| cell.variant == variant).collect();
+    let names: BTreeSet<BalancerName> = cells.iter().map(|cell| cell.balancer).collect();
+    let each = names.into_iter().filter_map(|balancer| {
+        let own: Vec<&CellSummary> = cells.iter().copied().filter(|cell| cell.balancer == balancer).collect();
+        let version = own.first().map_or_else(String::new, |cell| cell.balancer_version.clone());
+        let measured = measured(figure, &own);
+        let has_it = !measured.repeats.is_empty() || measured.left_out > 0;
+        has_it.then_some(OfBalancer { balancer, version, figure: measured })
+    });
+    each.collect()
+}
+
+/// A row per run, a column per balancer, each number with a bar.
+pub fn table(course: &Course) -> Table {
+    let names: BTreeSet<BalancerName> =
+        course.points.iter().flat_map(|point| &point.balancers).map(|of| of.balancer).collect();
+    let mut columns = Vec::from(Column::left(["began"]));
+    columns.extend(names.iter().flat_map(|name| Column::right([name.as_str()])));
+    columns.extend(Column::left(["verdict", "changed since the run before"]));
+    let greatest = |name: BalancerName| {
+        let all = course.points.iter().flat_map(|point| &point.balancers).filter(|of| of.balancer == name);
+        all.filter_map(|of| middle(&of.figure)).filter(|value| value.is_finite()).fold(0.0, f64::max)
+    };
+    let row = |point: &Point| {
+        let mut cells = vec![Cell::plain(&point.started)];
+        for name in &names {
+            let of = point.balancers.iter().find(|of| of.balancer == *name);
+            cells.push(of.map_or_else(|| Cell::plain(NONE), |of| number(&of.figure, greatest(*name))));
+        }
+        cells.push(verdict(point.verdict));
+        cells.push(Cell::plain(point.changes.join("; ")));
+        cells
+    };
+    let Course { scenario, variant, figure, .. } = course;
+    Table {
+        title: format!("{scenario}, {variant}: {figure}"),
+        columns,
+        rows: course.points.iter().map(row).collect(),
+        notes: vec![
+            "Of repeats, the median with the smallest and the largest. A bar is full at the greatest of its column.".into(),
+        ],
+    }
+}
+
+/// What stands for the repeats where one number is drawn; `None`: none of them can be trusted.
+fn middle(figure: &ComparedFigure) -> Option<f64> {
+    let mut repeats = figure.repeats.clone();
+    repeats.sort_by(f64::total_cmp);
+    let (below, above) = (repeats.get(repeats.len().checked_sub(1)? / 2)?, repeats.get(repeats.len() / 2)?);
+    Some(f64::midpoint(*below, *above))
+}
+
+const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
+fn number(figure: &ComparedFigure, greatest: f64) -> Cell {
+    let Some(value) = middle(figure) else { return Cell::with(Emphasis::Struck, &figure.text) };
+    let part = if greatest > 0.0 { value / greatest } else { 0.0 };
+    let height = (part * (BARS.len() - 1) as f64).round().clamp(0.0, (BARS.len() - 1) as f64);
+    Cell::plain(format!("{} {}", figure.text, BARS[height as usize]))
+}
+
+fn in_order<'a>(runs: &[LabelledRun<'a>]) -> Vec<LabelledRun<'a>> {
+    let mut runs = runs.to_vec();
+    runs.sort_by(|a, b| {
+        (&a.summary.environment.started, a.label).cmp(&(&b.summary.environment.started, b.label))
+    });
+    runs
+}

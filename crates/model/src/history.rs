@@ -205,9 +205,9 @@ pub enum Happening {
     },
     /// A replacement begins.
     Replacing {
-        /// Who leaves.
+        /// The old incarnation.
         old: Incarnation,
-        /// Who comes.
+        /// The new incarnation.
         new: Incarnation,
     },
     /// The balancer is being told that a backend leaves.
@@ -301,7 +301,7 @@ pub enum Happening {
         /// Of so many requests.
         of: u64,
     },
-    /// The balancer keeps users where they are, and one who came anew was answered by the new generation.
+    /// The balancer keeps users where they are, and the new generation answered a new client.
     Reached {
         /// Who.
         incarnation: Incarnation,

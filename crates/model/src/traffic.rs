@@ -34,7 +34,7 @@ pub struct Traffic {
     pub resumption: bool,
     /// Kinds of requests with their shares, which sum to 1.
     pub mix: Vec<RequestClass>,
-    /// Who makes the requests; `None`: nobody in particular.
+    /// The users who make the requests; `None`: requests belong to no user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub users: Option<Users>,
 }
@@ -72,7 +72,7 @@ pub enum Identity {
     /// Their cookies: any connection carries the requests of any user.
     #[default]
     Cookie,
-    /// Their source addresses as well: each user has one, and connections of his own from there.
+    /// Their source addresses as well: each user has one, and connections of its own from there.
     SourceAddress,
 }
 
@@ -109,7 +109,7 @@ impl Traffic {
         self.mix.first()?.host.as_deref()
     }
 
-    /// Whether each user has a source address of his own.
+    /// Whether each user has its own source address.
     pub fn has_sources(&self) -> bool {
         self.users.is_some_and(|users| users.identity == Identity::SourceAddress)
     }

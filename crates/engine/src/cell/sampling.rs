@@ -58,7 +58,7 @@ pub(super) async fn sample<R: Runtime>(
 async fn of_backends<R: Runtime>(backends: &Backends<'_, R>) -> Vec<(Nanos, BackendStatus)> {
     let asked = backends.pods.keys().filter(|backend| !backends.is_own(backend));
     let looks = asked.map(|backend| async move {
-        // A spare that nobody has launched yet.
+        // A spare that has not been launched yet.
         backends.running(backend)?;
         let status = backends.status_within(backend, SAMPLE_EVERY).await.ok()?;
         Some((agent::clock::now(), status))

@@ -88,7 +88,7 @@ pub(crate) fn load<'s>(topology: &Topology) -> Form<'s, Traffic> {
             )),
         })
         .maybe("users", users::users(), |it| &mut it.traffic.users)
-        .about("Who makes the requests, each with a cookie jar. Without it, nobody in particular.")
+        .about("The users who make the requests, each with a cookie jar. Without it, requests belong to no user.")
         .key("mix", mix(&mixed), |it| &mut it.traffic.mix)
         .about(
             "Kinds of requests by name, whose shares sum to 100%. Without it, the load itself says \

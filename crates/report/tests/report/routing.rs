@@ -24,15 +24,7 @@ pub(crate) fn two_pools() -> SavedPlan {
     for variant in &mut plan.variants {
         let topology = &mut variant.topology;
         let canary: Vec<Backend> = topology.pools[0].backends.split_off(2);
-        topology.pools.push(Pool {
-            name: "canary".into(),
-            backends: canary,
-            health_path: "/health".into(),
-            grace: model::topology::GRACE,
-            sessions: None,
-            service: None,
-            discovery: None,
-        });
+        topology.pools.push(Pool { name: "canary".into(), backends: canary, ..Pool::default() });
         topology.routes = vec![Route {
             name: "all".into(),
             path: "/".into(),

@@ -43,6 +43,26 @@ fn is_false(it: &bool) -> bool {
     !it
 }
 
+/// Without requests, what a load is unless a scenario says otherwise. A scenario always says its rate and its length.
+impl Default for Traffic {
+    fn default() -> Traffic {
+        Traffic {
+            rate: Rate(0.0),
+            arrivals: Arrivals::default(),
+            duration: Span::default(),
+            until_settled: false,
+            warmup: Span::millis(2000),
+            timeout: Span::millis(10_000),
+            connections: 0,
+            connections_from: Cap::Load,
+            fresh_connections: Share(0.1),
+            resumption: resumption(),
+            mix: Vec::new(),
+            users: None,
+        }
+    }
+}
+
 /// Those who make the requests, each with a cookie jar.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Users {
@@ -168,6 +188,25 @@ pub struct RequestClass {
     /// The time over which the body is sent, evenly, after the head; `None`: as fast as the connection takes it.
     #[serde(default)]
     pub upload: Option<Span>,
+}
+
+/// Without a name, what requests are unless a scenario says otherwise.
+impl Default for RequestClass {
+    fn default() -> RequestClass {
+        RequestClass {
+            name: String::new(),
+            share: Share(1.0),
+            method: Method::default(),
+            path: "/".to_owned(),
+            host: None,
+            headers: Vec::new(),
+            body: Bytes(0),
+            cost: no_extra_cost(),
+            expected_pool: None,
+            expect_status: None,
+            upload: None,
+        }
+    }
 }
 
 /// Plans that were saved before classes had a cost.

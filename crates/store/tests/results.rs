@@ -15,7 +15,7 @@ use model::records::Environment;
 use model::request::Request;
 use model::sample::Sample;
 use model::topology::Topology;
-use model::traffic::{Arrivals, Method, Traffic};
+use model::traffic::{Cap, Method, Traffic};
 use model::units::{Nanos, Rate, Share, Span};
 use store::{PlanIs, ReadWarning, RunWriter, SavedRun, StoreError};
 
@@ -34,17 +34,11 @@ fn plan() -> SavedPlan {
         },
         traffic: Traffic {
             rate: Rate(400.0),
-            arrivals: Arrivals::Constant,
             duration: Span::millis(20_000),
-            until_settled: false,
-            warmup: Span::millis(2_000),
             timeout: Span::millis(5_000),
             connections: 100,
-            connections_from: model::traffic::Cap::Scenario,
-            fresh_connections: Share(0.1),
-            resumption: true,
-            mix: vec![],
-            users: None,
+            connections_from: Cap::Scenario,
+            ..Traffic::default()
         },
         timeline: vec![],
     };

@@ -6,7 +6,7 @@ use model::plan::{SCHEMA, SavedPlan, Variant};
 use model::records::{BalancerBuild, Environment};
 use model::timeline::{Action, Deploy, Drain, Entry, Leaving, When};
 use model::topology::{Backend, Latency, Pool, Topology};
-use model::traffic::{Arrivals, Traffic};
+use model::traffic::{Cap, Traffic};
 use model::units::{Bytes, Rate, Share, Span};
 
 use crate::build::{BACKENDS, CONTROL, DRAINED};
@@ -55,17 +55,13 @@ fn variant(name: &str, drain: Drain) -> Variant {
         },
         traffic: Traffic {
             rate: Rate(400.0),
-            arrivals: Arrivals::Constant,
             duration: Span::millis(20_000),
-            until_settled: false,
             warmup: Span::millis(0),
             timeout: Span::millis(5_000),
             connections: 200,
-            connections_from: model::traffic::Cap::Scenario,
+            connections_from: Cap::Scenario,
             fresh_connections: Share(0.0),
-            resumption: true,
-            mix: vec![],
-            users: None,
+            ..Traffic::default()
         },
         timeline: vec![Entry {
             jitter: Span::default(),

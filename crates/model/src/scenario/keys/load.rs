@@ -26,20 +26,7 @@ struct Load {
 /// A load without requests, with every default. What must be said goes on, where it is bad, as what contradicts nothing
 /// else.
 pub(crate) fn nothing() -> Traffic {
-    Traffic {
-        rate: *limits::RATE.start(),
-        arrivals: Arrivals::default(),
-        duration: *limits::LOAD.end(),
-        until_settled: false,
-        warmup: Span::millis(2000),
-        timeout: Span::millis(10_000),
-        connections: 0,
-        connections_from: Cap::Load,
-        fresh_connections: Share(0.1),
-        resumption: true,
-        mix: Vec::new(),
-        users: None,
-    }
+    Traffic { rate: *limits::RATE.start(), duration: *limits::LOAD.end(), ..Traffic::default() }
 }
 
 /// The load of `topology`.

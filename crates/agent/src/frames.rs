@@ -104,7 +104,7 @@ mod tests {
     use super::*;
     use model::identity::Incarnation;
     use model::job::{BackendJob, GeneratorReport};
-    use model::topology::{Backend, Latency, OnTerm};
+    use model::topology::{Backend, Latency};
     use model::units::{Bytes, Span};
 
     fn job() -> Job {
@@ -113,16 +113,12 @@ mod tests {
             listen: "127.0.0.1:8080".parse().unwrap(),
             backend: Backend {
                 id: "web-1".into(),
-                spare: false,
-                weight: 1,
-                backup: false,
                 boot: Span::millis(5),
                 latency: Latency { from: Span::millis(5), to: Span::millis(9), tail: None },
                 at_once: Some(4),
                 queue: 8,
                 body: Bytes(512),
-                on_term: OnTerm::Exit,
-                health_in_queue: false,
+                ..Backend::default()
             },
             health_path: "/health".into(),
             unhealthy: false,

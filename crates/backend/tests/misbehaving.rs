@@ -11,7 +11,7 @@ use backend::Behaviour;
 use model::degrade::{Misbehaviour, ResponseStage, WAYS};
 use model::identity::Incarnation;
 use model::job::{BackendJob, BackendStatus, STATUS_PATH};
-use model::topology::{Backend, Latency, OnTerm};
+use model::topology::{Backend, Latency};
 use model::units::{Bytes, Share, Span};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -45,22 +45,14 @@ impl Answer {
 impl Running {
     async fn start() -> Running {
         let directory = tempfile::tempdir().unwrap();
-        let no_time = Span::default();
         let job = BackendJob {
             incarnation: Incarnation::new("web-1", 1),
             listen: "127.0.0.1:0".parse().unwrap(),
             backend: Backend {
                 id: "web-1".into(),
-                spare: false,
-                weight: 1,
-                backup: false,
-                boot: no_time,
-                latency: Latency { from: no_time, to: no_time, tail: None },
-                at_once: None,
                 queue: 0,
                 body: Bytes(LENGTH as u64),
-                on_term: OnTerm::Exit,
-                health_in_queue: false,
+                ..Backend::default()
             },
             health_path: "/health".into(),
             unhealthy: false,
@@ -210,7 +202,7 @@ async fn health_probes_get_what_the_reference_says() {
             "silent" => Misbehaviour::Silent,
             "reset" => Misbehaviour::Reset(before),
             "close" => Misbehaviour::Close(before),
-            other => panic!("nobody tried {other}"),
+            other => panic!("no case tries {other}"),
         };
         backend.behaviour.set(Some(told));
         let said = match way.probe {

@@ -26,16 +26,10 @@ fn job(directory: &TempDir) -> BackendJob {
         listen: "127.0.0.1:0".parse().unwrap(),
         backend: Backend {
             id: "web-1".into(),
-            spare: false,
-            weight: 1,
-            backup: false,
-            boot: Span::millis(0),
             latency: Latency { from: Span::millis(1), to: Span::millis(3), tail: None },
-            at_once: None,
             queue: 0,
             body: Bytes(64),
-            on_term: OnTerm::Exit,
-            health_in_queue: false,
+            ..Backend::default()
         },
         health_path: "/health".into(),
         unhealthy: false,

@@ -11,8 +11,8 @@ use backend::Behaviour;
 use model::identity::Incarnation;
 use model::job::BackendJob;
 use model::sessions::{JwtKey, Password, SessionsJob};
-use model::topology::{Backend, Latency, OnTerm};
-use model::units::{Bytes, Span};
+use model::topology::Backend;
+use model::units::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -23,19 +23,7 @@ async fn serve(generation: u32, sessions: SessionsJob) -> SocketAddr {
     let job = BackendJob {
         incarnation: Incarnation::new("web-1", generation),
         listen: "127.0.0.1:0".parse().unwrap(),
-        backend: Backend {
-            id: "web-1".into(),
-            spare: false,
-            weight: 1,
-            backup: false,
-            boot: Span::millis(0),
-            latency: Latency { from: Span::millis(0), to: Span::millis(0), tail: None },
-            at_once: None,
-            queue: 0,
-            body: Bytes(8),
-            on_term: OnTerm::Exit,
-            health_in_queue: false,
-        },
+        backend: Backend { id: "web-1".into(), queue: 0, body: Bytes(8), ..Backend::default() },
         health_path: "/health".into(),
         unhealthy: false,
         seed: 3,

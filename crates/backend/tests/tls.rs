@@ -12,8 +12,8 @@ use model::degrade::{Misbehaviour, ResponseStage};
 use model::identity::Incarnation;
 use model::job::{BackendJob, BackendStatus, STATUS_PATH};
 use model::tls::{ClientTls, Handshakes, SERVER_NAME, ServerTls};
-use model::topology::{Backend, Latency, OnTerm};
-use model::units::{Bytes, Span};
+use model::topology::{Backend, OnTerm};
+use model::units::Bytes;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -44,22 +44,15 @@ impl Running {
         std::fs::write(path("authority"), authority.pem()).unwrap();
         std::fs::write(path("certificate"), params.signed_by(&key, &authority).unwrap().pem()).unwrap();
         std::fs::write(path("key"), key.serialize_pem()).unwrap();
-        let no_time = Span::default();
         let job = BackendJob {
             incarnation: Incarnation::new("web-1", 1),
             listen: "127.0.0.1:0".parse().unwrap(),
             backend: Backend {
                 id: "web-1".into(),
-                spare: false,
-                weight: 1,
-                backup: false,
-                boot: no_time,
-                latency: Latency { from: no_time, to: no_time, tail: None },
-                at_once: None,
                 queue: 0,
                 body: Bytes(100_000),
                 on_term,
-                health_in_queue: false,
+                ..Backend::default()
             },
             health_path: "/health".into(),
             unhealthy: false,

@@ -61,7 +61,7 @@ impl Check {
         }
     }
 
-    /// Nobody could look, and why.
+    /// It could not be looked at, and why.
     pub fn not_checked(name: impl Into<String>, why: impl Into<String>) -> Check {
         Check { name: name.into(), state: CheckState::NotChecked, found: why.into(), fix: None }
     }

@@ -51,7 +51,7 @@ async fn output(docker: &Docker, image: &str, user: &str, command: &[&str]) -> S
 #[tokio::test]
 async fn a_packed_image_runs_its_program_and_its_shell_and_is_imported_once() {
     let Some(docker) = docker().await else { return };
-    // A copy under a name of its own: nobody else's image is the same.
+    // A copy under a name of its own: no other image is the same.
     let directory = tempfile::tempdir().unwrap();
     let executable = directory.path().join("echo");
     std::fs::copy("/bin/echo", &executable).unwrap();

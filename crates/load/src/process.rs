@@ -40,7 +40,7 @@ fn generate_until_told(job: LoadJob) -> Result<GeneratorReport, LoadError> {
         };
         let (enough, heard) = oneshot::channel();
         let was_enough = async {
-            // Nobody will say it if nobody can any more.
+            // It is not said any more once the sender is gone.
             if heard.await.is_err() {
                 std::future::pending::<()>().await;
             }

@@ -85,7 +85,7 @@ impl RequestBytes {
 mod tests {
     use super::*;
     use model::traffic::Method;
-    use model::units::{Bytes, Share};
+    use model::units::Bytes;
 
     fn text(method: Method, headers: &[(&str, &str)], body: u64, connect: Connect) -> String {
         text_of(&class(method, headers, body), connect)
@@ -94,16 +94,11 @@ mod tests {
     fn class(method: Method, headers: &[(&str, &str)], body: u64) -> RequestClass {
         RequestClass {
             name: "all".into(),
-            share: Share(1.0),
             method,
             path: "/a?b".into(),
-            host: None,
             headers: headers.iter().map(|(n, v)| ((*n).into(), (*v).into())).collect(),
             body: Bytes(body),
-            cost: Factor::ONE,
-            expected_pool: None,
-            expect_status: None,
-            upload: None,
+            ..RequestClass::default()
         }
     }
 

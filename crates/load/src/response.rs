@@ -117,7 +117,7 @@ impl ResponseReader {
         matches!(self.state, ParseState::Complete)
     }
 
-    /// Whether more arrived with a complete response than belongs to it. Nobody can tell whose that is: the connection
+    /// Whether more arrived with a complete response than belongs to it. It is not known whose that is: the connection
     /// must not be used again.
     pub(crate) fn has_surplus(&self) -> bool {
         self.surplus

@@ -156,26 +156,14 @@ impl Iterator for DueTimes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::traffic::{Method, RequestClass};
-    use model::units::{Bytes, Factor, Rate, Share, Span};
+    use model::traffic::{Cap, RequestClass};
+    use model::units::{Rate, Share, Span};
     use proptest::prelude::*;
 
     const ORIGIN: Nanos = Nanos(5_000_000_000_000);
 
     fn class(share: f64) -> RequestClass {
-        RequestClass {
-            name: format!("{share}"),
-            share: Share(share),
-            method: Method::Get,
-            path: "/".into(),
-            host: None,
-            headers: Vec::new(),
-            body: Bytes(0),
-            cost: Factor::ONE,
-            expected_pool: None,
-            expect_status: None,
-            upload: None,
-        }
+        RequestClass { name: format!("{share}"), share: Share(share), ..RequestClass::default() }
     }
 
     fn traffic(arrivals: Arrivals, rate: f64, warmup_ms: u64, for_ms: u64) -> Traffic {
@@ -183,15 +171,12 @@ mod tests {
             rate: Rate(rate),
             arrivals,
             duration: Span::millis(for_ms),
-            until_settled: false,
             warmup: Span::millis(warmup_ms),
             timeout: Span::millis(1_000),
             connections: 10,
-            connections_from: model::traffic::Cap::Scenario,
-            fresh_connections: Share(0.1),
-            resumption: true,
+            connections_from: Cap::Scenario,
             mix: vec![class(0.25), class(0.75)],
-            users: None,
+            ..Traffic::default()
         }
     }
 

@@ -223,7 +223,7 @@ async fn surplus_bytes_end_alike_whenever_they_come() {
         job.traffic.rate = Rate(10.0);
         let run = run(job).await;
         assert_eq!(run.kinds(), [(OutcomeKind::Ok, 5)].into());
-        // The last one may come when nobody listens any more.
+        // The last one may come when no process listens any more.
         assert!((2..=3).contains(&run.report.surplus), "{}", run.report.surplus);
         let report = run.report;
         assert_eq!((report.unannounced_closes, report.announced_closes), (0, 0));

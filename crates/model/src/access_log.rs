@@ -55,7 +55,7 @@ pub enum Reason {
     LimitReached,
     /// A limit was reached, and the request waited in the balancer's own queue until its time ran out.
     QueueTimeout,
-    /// The connection to the backend failed: it was refused, or the network says that nobody is there.
+    /// The connection to the backend failed: it was refused, or the network says that the address is not there.
     ConnectRefused,
     /// The connection to the backend was not established in time.
     ConnectTimeout,

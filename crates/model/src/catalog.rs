@@ -10,46 +10,43 @@ use strum::VariantArray;
 use crate::identity::VERSION_SIGN;
 use crate::version::Version;
 
-/// The balancers that rig has an adapter for. Matched in one place of the engine, nowhere else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BalancerKind {
+macro_rules! balancers {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal;)+) => {
+        /// The balancers that rig has an adapter for. Matched in one place of the engine, nowhere else.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum BalancerKind {
+            $($(#[doc = $doc])+ #[serde(rename = $name)] $variant,)+
+        }
+
+        impl BalancerKind {
+            /// Every balancer, in the order of tables.
+            pub const ALL: [BalancerKind; [$($name),+].len()] = [$(BalancerKind::$variant),+];
+
+            /// The name that scenarios and the command line use.
+            pub fn name(self) -> &'static str {
+                match self { $(BalancerKind::$variant => $name,)+ }
+            }
+        }
+    };
+}
+
+balancers! {
     /// nginx, open source.
-    Nginx,
+    Nginx = "nginx";
     /// HAProxy, community edition.
-    Haproxy,
+    Haproxy = "haproxy";
     /// Envoy, configured from files.
-    Envoy,
+    Envoy = "envoy";
     /// Caddy, the standard build.
-    Caddy,
+    Caddy = "caddy";
     /// Traefik, configured from files.
-    Traefik,
+    Traefik = "traefik";
 }
 
 impl BalancerKind {
-    /// Every balancer, in the order of tables.
-    pub const ALL: [BalancerKind; 5] = [
-        BalancerKind::Nginx,
-        BalancerKind::Haproxy,
-        BalancerKind::Envoy,
-        BalancerKind::Caddy,
-        BalancerKind::Traefik,
-    ];
-
     /// Those that a scenario asks if it names none: they can do most of what the language can ask.
     pub const UNLESS_NAMED: [BalancerKind; 3] =
         [BalancerKind::Nginx, BalancerKind::Haproxy, BalancerKind::Envoy];
-
-    /// The name that scenarios and the command line use.
-    pub fn name(self) -> &'static str {
-        match self {
-            BalancerKind::Nginx => "nginx",
-            BalancerKind::Haproxy => "haproxy",
-            BalancerKind::Envoy => "envoy",
-            BalancerKind::Caddy => "caddy",
-            BalancerKind::Traefik => "traefik",
-        }
-    }
 }
 
 impl fmt::Display for BalancerKind {

@@ -19,7 +19,7 @@ use crate::target::CommandName;
 use crate::timeline::{Drain, FaultKind, Strategy};
 use crate::units::{Nanos, Share, Span};
 
-pub use parts::{CellStage, CurlAnswer, Scaling, Setting, WindowDerivation};
+pub use parts::{CellStage, CurlAnswer, Scaling, Setting, TargetContact, WindowDerivation};
 
 /// One event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -134,16 +134,7 @@ pub enum Happening {
         generator: GeneratorReport,
     },
     /// Where the load goes, which rig did not launch.
-    TargetReached {
-        /// As the scenario says it.
-        url: String,
-        /// The addresses that it resolved to and that accept connections.
-        addresses: Vec<String>,
-        /// Addresses that it resolved to as well and that don't, each with the reason.
-        left_out: Vec<String>,
-        /// What the first request was answered.
-        answer: String,
-    },
+    TargetReached(TargetContact),
     /// A command of a target begins.
     CommandStarted {
         /// Its name in the scenario.
@@ -205,9 +196,9 @@ pub enum Happening {
     },
     /// A replacement begins.
     Replacing {
-        /// Who leaves.
+        /// The old incarnation.
         old: Incarnation,
-        /// Who comes.
+        /// The new incarnation.
         new: Incarnation,
     },
     /// The balancer is being told that a backend leaves.
@@ -301,7 +292,7 @@ pub enum Happening {
         /// Of so many requests.
         of: u64,
     },
-    /// The balancer keeps users where they are, and one who came anew was answered by the new generation.
+    /// The balancer keeps users where they are, and the new generation answered a new client.
     Reached {
         /// Who.
         incarnation: Incarnation,

@@ -72,7 +72,7 @@ pub enum Cause {
     Eof,
     /// The timeout, counted from the intended start, ran out.
     Timeout,
-    /// The time-out ran out and need not have: the generator was late itself, at the beginning or at the end. The
+    /// The timeout ran out and need not have: the generator was late itself, at the beginning or at the end. The
     /// generator never writes it; the judgement says it in the place of what the generator wrote.
     Late,
     /// What arrived isn't HTTP/1.1; in a handshake, the peer broke it off or broke its rules.
@@ -87,11 +87,11 @@ pub enum Cause {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NotSent {
-    /// Every connection was taken by an unfinished request until the time-out ran out.
+    /// Every connection was taken by an unfinished request until the timeout ran out.
     Backlog,
     /// No port, no descriptor: the generator's own failing.
     LocalResource(i32),
-    /// The generator was late by more than the time-out: its own stall.
+    /// The generator was late by more than the timeout: its own stall.
     Stall,
     /// The run was interrupted.
     Cancelled,

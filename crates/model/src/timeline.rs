@@ -1,5 +1,7 @@
 //! What happens to the topology while the load runs.
 
+mod leaving;
+
 use serde::{Deserialize, Serialize};
 use strum::VariantArray;
 
@@ -8,6 +10,8 @@ use crate::sessions::JwtKeys;
 use crate::split::Split;
 use crate::target::POOL;
 use crate::units::Span;
+
+pub use leaving::{Deregister, Drain, Leaving, Termination, ToldAfter, Until};
 
 /// One entry of a timeline.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -88,6 +92,11 @@ impl Action {
         }
     }
 
+    /// Whether it changes nothing that the load could meet.
+    pub fn only_looks(&self) -> bool {
+        matches!(self, Action::Curl(_))
+    }
+
     /// How long it lasts, if it ends by itself.
     pub fn lasts(&self) -> Option<Span> {
         match self {
@@ -159,6 +168,14 @@ pub struct Reload {
     pub process: ReloadProcess,
 }
 
+/// One, of which nothing is kept but the rotation.
+impl Default for Reload {
+    fn default() -> Reload {
+        let (every, keeps, process) = (Span::default(), Keeps::default(), ReloadProcess::default());
+        Reload { times: 1, every, keeps, process }
+    }
+}
+
 /// Which process of the balancer serves after a reload.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -177,7 +194,7 @@ pub enum ReloadProcess {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Keeps {
-    /// The rotation: its file is rendered anew, with the backends that are out of it.
+    /// The rotation: its file is rendered again, with the backends that are out of it.
     #[default]
     Rotation,
     /// Its configuration alone: it reads the file that it was started from. A backend that is being drained gets requests
@@ -266,6 +283,25 @@ pub struct Deploy {
     pub new_address: bool,
 }
 
+/// How long a backend may take to become healthy, unless more is said.
+pub const READY_WITHIN: Span = Span::millis(15_000);
+
+/// Of no pool, what a deploy is unless a scenario says otherwise.
+impl Default for Deploy {
+    fn default() -> Deploy {
+        Deploy {
+            pool: String::new(),
+            strategy: Strategy::default(),
+            leaving: Leaving::ABRUPT,
+            ready_within: READY_WITHIN,
+            new_generation_unhealthy: false,
+            jwt_keys: JwtKeys::default(),
+            batch: Batch::default(),
+            new_address: false,
+        }
+    }
+}
+
 impl Deploy {
     /// Whether it leaves backends at other addresses than it found them.
     pub fn moves(&self) -> bool {
@@ -279,30 +315,10 @@ impl Deploy {
     }
 }
 
-/// How a backend leaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Leaving {
-    /// Whether, and for how long, it is drained before it is terminated.
-    pub drain: Drain,
-    /// Whether a drained backend is terminated at once or only when the window is over.
-    pub until: Until,
-    /// How the balancer is told that it leaves.
-    pub deregister: Deregister,
-    /// How it is ended, if nothing waits until the balancer has left it out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub termination: Option<Termination>,
-}
-
-impl Leaving {
-    /// By SIGTERM alone, unless more is said.
-    pub const ABRUPT: Leaving =
-        Leaving { drain: Drain::Off, until: Until::Idle, deregister: Deregister::Live, termination: None };
-}
-
 /// Scaling in: one backend leaves, and nothing takes its place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Removal {
-    /// Who leaves.
+    /// The backend that leaves.
     pub backend: String,
     /// How.
     #[serde(flatten)]
@@ -319,7 +335,7 @@ impl Removal {
 /// Scaling out: a spare backend, or one that was removed, starts and is registered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Addition {
-    /// Who comes.
+    /// The backend that starts.
     pub backend: String,
     /// How the balancer is told.
     pub register: Deregister,
@@ -357,27 +373,6 @@ impl Batch {
     }
 }
 
-/// How an orchestrator such as Kubernetes ends a backend: the way to its end and the word to the balancer begin at the same
-/// time, and neither waits for the other
-/// (<https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination>).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Termination {
-    /// How much later the balancer is told.
-    pub told_after: ToldAfter,
-    /// For how long the backend goes on as before, until its signal.
-    pub pre_stop: Span,
-}
-
-/// How much later than the beginning of a backend's end the balancer is told of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ToldAfter {
-    /// Drawn evenly from the seed, for each backend.
-    Between(Span, Span),
-    /// Not at all: it finds out, or doesn't.
-    Never,
-}
-
 /// In which order old and new come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -387,38 +382,4 @@ pub enum Strategy {
     InPlace,
     /// The new generation starts on a spare address, then the old one leaves.
     Surge,
-}
-
-/// How long a backend is drained.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Drain {
-    /// Not at all: the balancer isn't told, the backend is just terminated.
-    Off,
-    /// For a window derived from the slowest request of the cell's own baseline.
-    Auto,
-    /// For this window.
-    For(Span),
-}
-
-/// What ends a drain.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Until {
-    /// Nothing in flight, or the end of the window.
-    #[default]
-    Idle,
-    /// The end of the window.
-    Window,
-}
-
-/// How the balancer is told that a backend leaves.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Deregister {
-    /// While it runs: HAProxy's runtime socket, Envoy's endpoint discovery, a route flag for nginx.
-    #[default]
-    Live,
-    /// By a new configuration and a graceful reload.
-    Reload,
 }

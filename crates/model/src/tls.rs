@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-/// The name that clients ask for (SNI) and that certificates bear beside the addresses. `.test` is reserved: nobody's
+/// The name that clients ask for (SNI) and that certificates bear beside the addresses. `.test` is reserved: no
 /// resolver knows it (RFC 6761).
 pub const SERVER_NAME: &str = "rig.test";
 
@@ -13,7 +13,7 @@ pub const SERVER_NAME: &str = "rig.test";
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Tls {
-    /// Nobody speaks it.
+    /// It is off.
     #[default]
     Off,
     /// At the balancer, which speaks plain HTTP with its backends (layer 7).

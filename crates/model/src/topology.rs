@@ -3,6 +3,7 @@
 
 mod policies;
 mod retries;
+mod routes;
 
 use std::time::Duration;
 
@@ -12,13 +13,13 @@ use crate::discovery::Discovery;
 use crate::service::OwnService;
 use crate::sessions::Sessions;
 use crate::split::Split;
-use crate::statuses::Statuses;
 use crate::tls::Tls;
 use crate::traffic::RequestClass;
 use crate::units::{Bytes, Share, Span};
 
 pub use policies::{BackendLimit, Limits, PassiveHealth, Threshold, UpstreamKeepalive};
 pub use retries::{Retries, Retry, RetryCause};
+pub use routes::{HeaderMatch, Route, Sticky};
 
 /// The balancer's side of a cell and the backends behind it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,6 +63,30 @@ pub struct Topology {
     pub reload_grace: Option<Span>,
     /// Worker processes or threads of the balancer.
     pub workers: u16,
+}
+
+/// Where nothing stands yet, with what a balancer is unless a scenario says otherwise.
+impl Default for Topology {
+    fn default() -> Topology {
+        Topology {
+            pools: Vec::new(),
+            routes: Vec::new(),
+            listener: Listener::default(),
+            balance: Balance::default(),
+            health_check: Some(HealthCheck::default()),
+            retries: Retries::default(),
+            passive_health: PassiveHealth::default(),
+            panic: Threshold::default(),
+            max_ejection: Threshold::default(),
+            limits: Limits::default(),
+            slow_start: None,
+            upstream_keepalive: UpstreamKeepalive::default(),
+            client_keepalive: Some(Span::millis(75_000)),
+            response_timeout: Span::default(),
+            reload_grace: reload_grace(),
+            workers: 1,
+        }
+    }
 }
 
 /// What every balancer had before scenarios could say it.
@@ -115,7 +140,7 @@ impl Topology {
     pub fn route(&self, name: &str) -> Option<&Route> {
         self.routes.iter().find(|route| route.name == name)
     }
-    /// The route of a request of `class`, whose path may have a query. At layer 4 nobody looks.
+    /// The route of a request of `class`, whose path may have a query. At layer 4 it is not looked at.
     pub fn route_of(&self, class: &RequestClass) -> Option<&Route> {
         let path = class.path.split('?').next().unwrap_or(&class.path);
         let host = class.host.iter().map(|host| ("Host".to_owned(), host.clone()));
@@ -157,6 +182,21 @@ pub struct Pool {
     /// How the balancer finds them; `None`: its configuration names each.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discovery: Option<Discovery>,
+}
+
+/// Without a name and backends, what a pool is unless a scenario says otherwise.
+impl Default for Pool {
+    fn default() -> Pool {
+        Pool {
+            name: String::new(),
+            backends: Vec::new(),
+            health_path: health_path(),
+            grace: GRACE,
+            sessions: None,
+            service: None,
+            discovery: None,
+        }
+    }
 }
 
 /// How long a backend may take to exit unless the scenario says otherwise: Kubernetes' `terminationGracePeriodSeconds`.
@@ -243,6 +283,25 @@ pub struct Backend {
     pub health_in_queue: bool,
 }
 
+/// Without a name, what a backend is unless a scenario says otherwise: it answers at once.
+impl Default for Backend {
+    fn default() -> Backend {
+        Backend {
+            id: String::new(),
+            spare: false,
+            weight: weight(),
+            backup: false,
+            boot: Span::default(),
+            latency: Latency::default(),
+            at_once: None,
+            queue: 1000,
+            body: Bytes(1024),
+            on_term: OnTerm::default(),
+            health_in_queue: false,
+        }
+    }
+}
+
 /// Distribution of a backend's service time. Each request draws from hash(seed, request id), so that it costs
 /// the same in every variant and behind every balancer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -304,63 +363,6 @@ pub enum Layer {
     Seven,
 }
 
-/// Sends requests to pools: those whose path begins with `path` and that have the header, if one is wanted.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Route {
-    /// Its name.
-    pub name: String,
-    /// A path prefix that begins with `/`.
-    pub path: String,
-    /// A header that requests must have; at one path it comes before the route without one.
-    #[serde(default)]
-    pub header: Option<HeaderMatch>,
-    /// The pools.
-    pub to: Split,
-    /// The cookie by which the balancer sends a user to the backend that he had before; `None`: it doesn't.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sticky: Option<Sticky>,
-    /// The statuses that its requests expect, unless their class says it; `None`: 2xx.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expect_status: Option<Statuses>,
-}
-
-/// Affinity of users to backends, at the balancer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sticky {
-    /// The name of the balancer's cookie.
-    pub cookie: String,
-}
-
-/// A header with a value. The name may be written in any case, the value must be the same. A repeated header is one
-/// list, as its values between commas are (RFC 9110, section 5.3): one of them must be the value.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HeaderMatch {
-    /// Its name, as the scenario writes it.
-    pub name: String,
-    /// Its value.
-    pub value: String,
-}
-
-impl HeaderMatch {
-    /// Whether a route can match `value`: it goes into the balancers' configurations, so it holds nothing that means something
-    /// there.
-    pub fn can_be(value: &str) -> bool {
-        let fits = |c: char| c.is_ascii_alphanumeric() || "-._~:/=@".contains(c);
-        !value.is_empty() && value.chars().all(fits)
-    }
-
-    /// Whether a request matches both only if it repeats the header; the values' order then decides.
-    pub fn excludes(&self, other: &HeaderMatch) -> bool {
-        self.name.eq_ignore_ascii_case(&other.name) && self.value != other.value
-    }
-
-    /// Whether a request with `headers` has it.
-    pub fn is_in(&self, headers: &[(String, String)]) -> bool {
-        let occurrences = headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case(&self.name));
-        occurrences.flat_map(|(_, value)| value.split(',')).any(|value| value.trim() == self.value)
-    }
-}
-
 /// How a backend is chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -389,4 +391,12 @@ pub struct HealthCheck {
     pub fall: u32,
     /// Successful probes in a row that mark it up.
     pub rise: u32,
+}
+
+/// What probes are unless a scenario says otherwise.
+impl Default for HealthCheck {
+    fn default() -> HealthCheck {
+        let (every, timeout) = (Span::millis(500), Span::millis(250));
+        HealthCheck { path: health_path(), every, timeout, fall: 2, rise: 1 }
+    }
 }

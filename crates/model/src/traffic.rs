@@ -34,13 +34,33 @@ pub struct Traffic {
     pub resumption: bool,
     /// Kinds of requests with their shares, which sum to 1.
     pub mix: Vec<RequestClass>,
-    /// Who makes the requests; `None`: nobody in particular.
+    /// The users who make the requests; `None`: requests belong to no user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub users: Option<Users>,
 }
 
 fn is_false(it: &bool) -> bool {
     !it
+}
+
+/// Without requests, what a load is unless a scenario says otherwise. A scenario always says its rate and its length.
+impl Default for Traffic {
+    fn default() -> Traffic {
+        Traffic {
+            rate: Rate(0.0),
+            arrivals: Arrivals::default(),
+            duration: Span::default(),
+            until_settled: false,
+            warmup: Span::millis(2000),
+            timeout: Span::millis(10_000),
+            connections: 0,
+            connections_from: Cap::Load,
+            fresh_connections: Share(0.1),
+            resumption: resumption(),
+            mix: Vec::new(),
+            users: None,
+        }
+    }
 }
 
 /// Those who make the requests, each with a cookie jar.
@@ -72,7 +92,7 @@ pub enum Identity {
     /// Their cookies: any connection carries the requests of any user.
     #[default]
     Cookie,
-    /// Their source addresses as well: each user has one, and connections of his own from there.
+    /// Their source addresses as well: each user has one, and connections of its own from there.
     SourceAddress,
 }
 
@@ -109,7 +129,7 @@ impl Traffic {
         self.mix.first()?.host.as_deref()
     }
 
-    /// Whether each user has a source address of his own.
+    /// Whether each user has its own source address.
     pub fn has_sources(&self) -> bool {
         self.users.is_some_and(|users| users.identity == Identity::SourceAddress)
     }
@@ -168,6 +188,25 @@ pub struct RequestClass {
     /// The time over which the body is sent, evenly, after the head; `None`: as fast as the connection takes it.
     #[serde(default)]
     pub upload: Option<Span>,
+}
+
+/// Without a name, what requests are unless a scenario says otherwise.
+impl Default for RequestClass {
+    fn default() -> RequestClass {
+        RequestClass {
+            name: String::new(),
+            share: Share(1.0),
+            method: Method::default(),
+            path: "/".to_owned(),
+            host: None,
+            headers: Vec::new(),
+            body: Bytes(0),
+            cost: no_extra_cost(),
+            expected_pool: None,
+            expect_status: None,
+            upload: None,
+        }
+    }
 }
 
 /// Plans that were saved before classes had a cost.

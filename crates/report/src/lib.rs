@@ -3,7 +3,7 @@
 //!
 //! A folder is a stage, and each uses only itself and those before it:
 //!
-//! 1. [`analysis`]: a cell's records are joined by id; each request has a fate, told by its own records and the evidence of
+//! 1. [`analysis`]: a cell's records are joined by id; each request has a fate, known from its own records and the evidence of
 //!    the history; the books say whether client, ledger and log agree. All of it is one [`Analysis`].
 //! 2. [`measure`]: the [`CellSummary`], in numbers, with what can be trusted; and its [`Series`] over time.
 //! 3. [`figure`]: one number of it by its name, how several are told together, and what a zero proves.

@@ -293,7 +293,7 @@ pub(crate) struct Render {
 /// `rig compare`.
 #[derive(Debug, Args)]
 pub(crate) struct Compare {
-    /// Balancers (nginx, haproxy, envoy, caddy, traefik), then scenarios (files or names of bundled ones); or the directories of two runs
+    /// Balancers (such as nginx and haproxy), then scenarios (files or names of bundled ones); or the directories of two runs
     #[arg(required = true, value_name = "BALANCER… [SCENARIO…] | RUN RUN")]
     pub(crate) targets: Vec<String>,
     /// Compare runs that are not comparable: show what differs, and mark nothing

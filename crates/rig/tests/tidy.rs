@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use model::catalog::BalancerKind;
 use serde_json::Value;
 
 #[path = "tidy/documents.rs"]
@@ -108,16 +109,14 @@ fn parts_of_a_folder_use_each_other_one_way() {
     assert_eq!(found, CIRCULAR, "a folder has no circle any more: it needs no exception");
 }
 
-/// The catalogue says what they are called, the engine picks the adapter; nobody else tells them apart.
+/// The catalogue says what they are called, the engine picks the adapter; nothing else tells them apart.
 #[test]
 fn balancers_are_named_one_by_one_in_two_places_only() {
     let naming: Vec<PathBuf> = sources()
         .into_iter()
         .filter(|(path, _)| !is_test(path))
         .filter(|(_, text)| {
-            ["Nginx", "Haproxy", "Envoy", "Caddy", "Traefik"]
-                .iter()
-                .any(|k| text.contains(&format!("BalancerKind::{k}")))
+            BalancerKind::ALL.iter().any(|kind| text.contains(&format!("BalancerKind::{kind:?}")))
         })
         .map(|(path, _)| path)
         .collect();
@@ -141,7 +140,7 @@ fn no_code_depends_on_a_scenarios_name() {
             assert_eq!(compared, None, "{} compares a scenario's name: {line}", path.display());
         }
     }
-    assert!(read > 0, "nobody reads a scenario's name: this test looks for the wrong thing");
+    assert!(read > 0, "nothing reads a scenario's name: this test looks for the wrong thing");
 }
 
 /// `plan.scenario`, and not `wanted.scenario_file`, `run.scenario()` or the command line's path to the file.

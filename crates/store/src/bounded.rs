@@ -13,7 +13,7 @@ use rustix::fs::OFlags;
 /// # Errors
 /// It can't be opened, or is something else, which the error names.
 pub fn open_regular(path: &Path) -> io::Result<File> {
-    // Without it, opening a FIFO that nobody writes to would wait for a writer. To a regular file it means nothing.
+    // Without it, opening a FIFO without a writer would wait for one. To a regular file it means nothing.
     let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     match file.metadata()?.file_type() {

@@ -14,8 +14,8 @@ use model::plan::{SavedPlan, Variant};
 use model::records::Environment;
 use model::request::Request;
 use model::sample::Sample;
-use model::topology::{Balance, Listener, PassiveHealth, Retries, Topology};
-use model::traffic::{Arrivals, Method, Traffic};
+use model::topology::Topology;
+use model::traffic::{Cap, Method, Traffic};
 use model::units::{Nanos, Rate, Share, Span};
 use store::{PlanIs, ReadWarning, RunWriter, SavedRun, StoreError};
 
@@ -26,36 +26,19 @@ fn plan() -> SavedPlan {
         own: std::collections::BTreeMap::new(),
         target: None,
         topology: Topology {
-            pools: vec![],
-            routes: vec![],
-            listener: Listener::default(),
-            balance: Balance::RoundRobin,
             health_check: None,
-            retries: Retries::Off,
-            slow_start: None,
-            passive_health: PassiveHealth::Off,
             client_keepalive: None,
             response_timeout: Span::millis(60_000),
-            panic: Default::default(),
-            max_ejection: Default::default(),
-            limits: Default::default(),
-            upstream_keepalive: Default::default(),
-            reload_grace: Some(Span::millis(30_000)),
             workers: 2,
+            ..Topology::default()
         },
         traffic: Traffic {
             rate: Rate(400.0),
-            arrivals: Arrivals::Constant,
             duration: Span::millis(20_000),
-            until_settled: false,
-            warmup: Span::millis(2_000),
             timeout: Span::millis(5_000),
             connections: 100,
-            connections_from: model::traffic::Cap::Scenario,
-            fresh_connections: Share(0.1),
-            resumption: true,
-            mix: vec![],
-            users: None,
+            connections_from: Cap::Scenario,
+            ..Traffic::default()
         },
         timeline: vec![],
     };

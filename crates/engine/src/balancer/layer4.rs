@@ -2,7 +2,7 @@
 //! line per connection.
 
 use model::access_log::Attempt;
-use model::topology::{GRACE, Layer, Pool, Topology};
+use model::topology::{Layer, Pool, Topology};
 use model::units::Span;
 use serde::Deserialize;
 
@@ -23,15 +23,7 @@ pub(super) fn sets(topology: &Topology) -> Vec<Pool> {
         Layer::Four => {
             let backends = topology.pools.iter().flat_map(|pool| pool.backends.clone()).collect();
             let health_path = topology.pools.first().map(|pool| pool.health_path.clone()).unwrap_or_default();
-            vec![Pool {
-                name: EVERY_POOL.to_owned(),
-                backends,
-                health_path,
-                grace: GRACE,
-                sessions: None,
-                service: None,
-                discovery: None,
-            }]
+            vec![Pool { name: EVERY_POOL.to_owned(), backends, health_path, ..Pool::default() }]
         }
     }
 }

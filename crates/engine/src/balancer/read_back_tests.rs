@@ -267,8 +267,7 @@ fn defaults_that_users_have_are_rendered_as_nothing_and_read_back() {
 #[test]
 fn a_saved_state_is_loaded_where_a_reload_keeps_it_and_the_settings_say_so() {
     let mut variant = variant(BalancerKind::Haproxy, "");
-    let reload =
-        Reload { times: 1, every: Span::millis(10), keeps: Keeps::State, process: Default::default() };
+    let reload = Reload { keeps: Keeps::State, ..Reload::default() };
     let (name, when) = ("reload".to_owned(), When::At(Span::millis(0)));
     variant.timeline.push(Entry { name, when, jitter: Span::default(), action: Action::Reload(reload) });
     let state = settings(&variant, None);

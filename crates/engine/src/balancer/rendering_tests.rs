@@ -296,7 +296,7 @@ fn every_reload_ends_with_a_sighting_of_the_new_configuration_and_envoys_listene
             .reload(&variant.topology, &site, &rotation, Keeps::Rotation, nth, &Templates::embedded())
             .unwrap()
     };
-    for kind in BalancerKind::ALL {
+    for kind in BalancerKind::ALL.into_iter().filter(|kind| adapter(*kind).reloads().is_some()) {
         let steps = steps(kind, 1);
         let triggers = steps.iter().filter(|step| matches!(step, Step::Reload(_))).count();
         assert_eq!(triggers, 1, "{kind}");

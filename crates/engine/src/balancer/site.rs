@@ -21,13 +21,13 @@ pub struct Site {
     pub directory: PathBuf,
     /// Where clients connect.
     pub listener: SocketAddr,
-    /// The socket of its control interface, if it has one: in a directory that nobody else can enter.
+    /// The socket of its control interface, if it has one: in a directory that no other user can enter.
     pub admin: PathBuf,
     /// The address of each backend, spares included.
     pub backends: BTreeMap<String, SocketAddr>,
     /// Where it finds the backends of pools that have a name; `None`: none has.
     pub names: Option<SocketAddr>,
-    /// The cell's certificates; `None`: nobody speaks TLS.
+    /// The cell's certificates; `None`: TLS is off.
     pub certificates: Option<Certificates>,
     /// Modules that it has to load for a listener at layer 4, by their files.
     pub modules: Vec<String>,

@@ -26,7 +26,7 @@ pub const COMPANIONS: &str = "files";
 /// How deep they lie at most.
 const DEEPEST: usize = 12;
 
-/// The largest template that is read: nobody writes a longer one by hand.
+/// The largest template that is read: one that is written by hand is shorter.
 const LARGEST: u64 = 1 << 20;
 
 /// Where templates come from.

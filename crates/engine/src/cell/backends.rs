@@ -70,11 +70,11 @@ pub(super) struct BackendLife {
     pub(super) handle: Handle,
     /// How it is talked to, once it listens.
     talk: Option<Process>,
-    /// Whether the engine has ended it, so that its exit surprises nobody.
+    /// Whether the engine has ended it, so that its exit is expected.
     pub(super) ending: bool,
     /// Whether its exit is in the history.
     reported: bool,
-    /// Whether its death has been noticed, if nobody ended it.
+    /// Whether its death has been noticed, if the engine did not end it.
     noticed: bool,
 }
 
@@ -93,7 +93,7 @@ impl BackendLife {
     }
 }
 
-/// A backend that died though nobody had ended it.
+/// A backend that died though the engine had not ended it.
 pub(super) struct Loss {
     pub(super) incarnation: Incarnation,
     pub(super) status: ExitStatus,
@@ -291,7 +291,7 @@ impl<R: Runtime> Backends<'_, R> {
         });
     }
 
-    /// From here on nobody's exit is a surprise.
+    /// From here on every exit is expected.
     pub(super) fn expect_the_end(&self) {
         for life in self.lives.borrow_mut().iter_mut() {
             life.ending = true;
@@ -426,8 +426,8 @@ impl<R: Runtime> Backends<'_, R> {
     }
 }
 
-/// A backend that is starting. What nobody waits for any more, or failed alive, ends by itself as its input does, which
-/// then surprises nobody.
+/// A backend that is starting. One that is no longer waited for, or that failed alive, ends by itself as its input does;
+/// that is expected.
 pub(super) struct Booting<'a> {
     pub(super) lives: &'a RefCell<Vec<BackendLife>>,
     pub(super) incarnation: &'a Incarnation,

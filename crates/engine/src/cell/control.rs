@@ -362,7 +362,7 @@ impl<'a, R: Runtime> Control<'a, R> {
         loop {
             match asked().await {
                 Ok(answer) => return Ok(answer),
-                // A successor makes the socket anew.
+                // A successor makes the socket again.
                 Err(_) if begun.elapsed() < ANSWER_WITHIN && self.balancer.is_succeeding() => {
                     tokio::time::sleep(POLL).await;
                 }

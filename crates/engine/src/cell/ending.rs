@@ -19,7 +19,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(10);
 const IDLE_WITHIN: Duration = Duration::from_secs(5);
 
 impl<R: Runtime> Testbed<'_, R> {
-    /// The load has ended; what a time-out has given up may still be worked on.
+    /// The load has ended; what was given up after a timeout may still be worked on.
     pub(super) async fn wait_until_idle(&self) {
         let begun = Instant::now();
         let serving: Vec<String> = self.site.backends.keys().cloned().collect();

@@ -20,7 +20,7 @@ const EVERY: Duration = Duration::from_millis(20);
 
 /// As seldom as that at most.
 const SELDOM: Duration = Duration::from_millis(250);
-/// How long after a fault, or its healing, the view is looked at so often.
+/// How long after a fault, or its healing, the view is looked at more often.
 const CLOSELY: Duration = Duration::from_secs(10);
 
 /// Whom something befell, and when.
@@ -58,7 +58,7 @@ impl Lookout {
     /// `backend` is ill since `at`, or well again.
     pub(super) fn tell(&self, backend: &str, at: Nanos) {
         if self.sees {
-            // Nobody looks any more when the load is over.
+            // When the load is over, no one reads this any more.
             let _ = self.news.send(News { backend: backend.to_owned(), at });
         }
     }

@@ -19,7 +19,7 @@ pub(super) fn read() -> Happening {
     let gives_way = nice(0).is_ok_and(|ours| ours <= 0);
     match text.map(|text| parse(&text, is_ours, gives_way)) {
         Ok(Some([seconds, stolen, idle])) => Happening::MachineRead { seconds, stolen, idle: Some(idle) },
-        // The report then says that nobody knows.
+        // The report then says that steal time was not measured.
         Ok(None) => Happening::Warning { message: "/proc/stat has no line for a processor".into() },
         Err(error) => Happening::Warning { message: error.to_string() },
     }

@@ -163,7 +163,7 @@ async fn perform<R: Runtime>(
 
 /// Ends when the user wants to stop while there is no load yet; later the load is ended in order.
 async fn stopped_before_the_load(mut interrupted: watch::Receiver<bool>, load_began: &Cell<bool>) {
-    // The controller's end drops the sender: nobody can interrupt any more.
+    // The controller's end drops the sender: nothing can interrupt any more.
     if interrupted.wait_for(|stop| *stop).await.is_err() || load_began.get() {
         std::future::pending().await
     }

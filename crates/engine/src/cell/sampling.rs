@@ -63,7 +63,7 @@ async fn of_backends<R: Runtime>(
 ) -> Vec<(Nanos, BackendStatus)> {
     let asked = backends.pods.keys().filter(|backend| !backends.is_own(backend));
     let looks = asked.map(|backend| async move {
-        // A spare that nobody has launched yet.
+        // A spare that has not been launched yet.
         backends.running(backend)?;
         let status = backends.status_within(backend, within).await.ok()?;
         Some((agent::clock::now(), status))

@@ -1,5 +1,5 @@
 //! What the balancer's access log says so far: which backend it has given how many requests. With backends that are not
-//! rig's own, nobody else says it while the load runs.
+//! rig's own, nothing else says it while the load runs.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

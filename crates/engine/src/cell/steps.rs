@@ -57,11 +57,11 @@ pub(super) trait Fleet {
     fn is_gone(&self, backend: &str) -> bool;
     /// Whether the health endpoint of `backend` says 200.
     async fn healthy(&self, backend: &str) -> bool;
-    /// Whether the balancer keeps users of `pool` where they are: a new generation then gets those who come anew.
+    /// Whether the balancer keeps users of `pool` where they are: a new generation then gets new clients.
     fn keeps_users(&self, pool: &str) -> bool;
     /// For how long the balancer gives who has arrived less than its part.
     fn starts_slowly(&self) -> Duration;
-    /// Asks through the listener, as a user who comes anew, until `new` answers; returns how often it took.
+    /// Asks through the listener, as a new client, until `new` answers; returns how many requests it took.
     async fn answers_newcomers(&self, new: &Incarnation, within: Duration) -> Option<u64>;
     /// Requests of the load that each running backend of `pool` has received in its present life.
     async fn received(&self, pool: &str) -> Result<BTreeMap<String, u64>, CellError>;
@@ -85,11 +85,11 @@ pub(super) enum DrainReading {
         /// Who says so.
         source: &'static str,
     },
-    /// Nobody could say.
+    /// It is not known.
     Unreadable,
     /// Nothing is left that could drain: its process is gone.
     Dead,
-    /// Somebody who could still send is there.
+    /// A process that could still send is there.
     Lingering,
 }
 
@@ -291,7 +291,7 @@ impl<F: Fleet> ArrivalSteps<'_, F> {
         Ok(Ok(()))
     }
 
-    /// Waits until a user who comes anew reaches the new generation. Users that have another backend stay there, so
+    /// Waits until a new client reaches the new generation. Users that have another backend stay there, so
     /// that no share of the requests would be fair.
     async fn reach(&self, new: &Incarnation, patience: Duration) {
         let incarnation = new.clone();

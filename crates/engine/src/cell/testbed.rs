@@ -90,7 +90,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
         let own = std::path::absolute(order.dir.path()).map_err(CellError::file(order.dir.path()))?;
         let scratch = std::path::absolute(order.dir.scratch()).map_err(CellError::file(&own))?;
         let directory = scratch.join("balancer");
-        // Keys and logs are in there, which are nobody else's.
+        // Keys and logs are in there, which no other user may read.
         std::fs::DirBuilder::new().mode(0o700).create(&scratch).map_err(CellError::file(&scratch))?;
         owner::mark(&scratch).map_err(CellError::file(&scratch))?;
         std::fs::create_dir_all(&directory).map_err(CellError::file(&directory))?;

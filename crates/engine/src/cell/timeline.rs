@@ -231,7 +231,7 @@ async fn degrade<R: Runtime>(
     Ok(())
 }
 
-/// From here on somebody looks what the balancer makes of `backend`, which is ill since `at`.
+/// From here on the balancer's view of `backend`, which is ill since `at`, is looked at.
 pub(super) fn look_out<R: Runtime>(
     fleet: &CellFleet<'_, R>,
     backend: &str,

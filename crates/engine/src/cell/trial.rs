@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use model::identity::Incarnation;
 use model::job::{BackendJob, BackendStatus, Frame, Job, STATUS_PATH};
-use model::topology::{Backend, Latency, OnTerm};
-use model::units::{Bytes, Span};
+use model::topology::Backend;
+use model::units::Bytes;
 
 use super::error::CellError;
 use super::frames::{greet, next_frame, tell};
@@ -78,19 +78,7 @@ fn job(incarnation: &Incarnation, listen: SocketAddr, directory: &Path) -> Job {
     Job::Backend(BackendJob {
         incarnation: incarnation.clone(),
         listen,
-        backend: Backend {
-            id: NAME.to_owned(),
-            spare: false,
-            weight: 1,
-            backup: false,
-            boot: Span::millis(0),
-            latency: Latency { from: Span::millis(0), to: Span::millis(0), tail: None },
-            at_once: None,
-            queue: 0,
-            body: Bytes(1),
-            on_term: OnTerm::Exit,
-            health_in_queue: false,
-        },
+        backend: Backend { id: NAME.to_owned(), queue: 0, body: Bytes(1), ..Backend::default() },
         health_path: "/health".to_owned(),
         unhealthy: false,
         seed: 0,

@@ -37,7 +37,7 @@ impl Swept {
 
 impl Drop for Swept {
     fn drop(&mut self) {
-        // There is none where nobody speaks TLS, and none where the cell's scratch files have been removed already.
+        // There is none where TLS is off, and none where the cell's scratch files have been removed already.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
@@ -48,7 +48,7 @@ impl Certificates {
         Certificates { directory: directory.into(), name: name.map(str::to_owned) }
     }
 
-    /// Makes an authority, of which nobody keeps the key, and a certificate for `name` and `addresses`.
+    /// Makes an authority, whose key is not kept, and a certificate for `name` and `addresses`.
     pub fn make(
         directory: &Path,
         name: Option<&str>,
@@ -127,7 +127,7 @@ pub(crate) fn write_secret(path: &Path, text: &str) -> io::Result<()> {
     }
 }
 
-/// A key is nobody's to read from the first byte on.
+/// No other user can read a key, from its first byte on.
 fn write(path: &Path, text: &str, mode: u32) -> io::Result<()> {
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
     file.write_all(text.as_bytes())
@@ -152,7 +152,7 @@ mod tests {
         agent::tls::server(&made.for_server()).unwrap();
         let mode = std::fs::metadata(made.key()).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-        // Nobody can sign another certificate: the authority's key was written nowhere.
+        // No other certificate can be signed: the authority's key was written nowhere.
         assert_eq!(std::fs::read_dir(directory.path().join("tls")).unwrap().count(), 3);
     }
 

@@ -1,4 +1,4 @@
-//! Where executables are looked for: rig may run as root, so nobody else may choose what it executes.
+//! Where executables are looked for: rig may run as root, so no other user may choose what it executes.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -180,8 +180,8 @@ fn checkout(executable: &Path) -> Option<PathBuf> {
     target.and_then(Path::parent).map(Path::to_owned)
 }
 
-/// Why everybody could have put this file here. In a directory with the sticky bit, such as /tmp, nobody can replace what
-/// is another's.
+/// Why any user could have put this file here. In a directory with the sticky bit, such as /tmp, no user can replace
+/// another's file.
 fn open_to_everybody(file: &Path) -> Option<String> {
     const EVERYBODY: u32 = 0o002;
     const STICKY: u32 = 0o1000;

@@ -1,6 +1,6 @@
 //! Addresses that outlive the processes which use them. "Bind port 0, note the number, close" is a race; here a
-//! socket stays bound and never listens, so that nobody else gets the address, connections to it are refused
-//! while nobody serves, and a component binds over it (SO_REUSEADDR or SO_REUSEPORT, same user).
+//! socket stays bound and never listens, so that no other process gets the address, connections to it are refused
+//! while no component serves, and a component binds over it (SO_REUSEADDR or SO_REUSEPORT, same user).
 
 use std::cell::RefCell;
 use std::io;

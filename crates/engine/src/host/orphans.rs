@@ -50,7 +50,7 @@ impl Launched {
         }
     }
 
-    /// Children of this process that nobody waits for, and that came of what was launched.
+    /// Children of this process that are not waited for, and that came of what was launched.
     fn left(&self) -> Vec<i32> {
         let own = getpid().as_raw_nonzero().get();
         let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();

@@ -64,7 +64,7 @@ fn start_of(pid: u32) -> Option<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // pid (comm) state …; comm may hold anything, even parentheses.
     let mut fields = stat.rsplit(')').next()?.split_whitespace();
-    // One that has ended and that nobody has collected yet holds nothing any more.
+    // One that has ended and has not been collected yet holds nothing any more.
     fields.next().filter(|state| !matches!(*state, "Z" | "X"))?;
     fields.nth(18)?.parse().ok()
 }

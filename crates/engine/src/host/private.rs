@@ -1,4 +1,4 @@
-//! Short directories that nobody but their user can enter, for unix sockets: results may lie under paths that are longer
+//! Short directories that only their user can enter, for unix sockets: results may lie under paths that are longer
 //! than a socket's may be.
 
 use std::fs::Permissions;
@@ -56,8 +56,8 @@ pub fn all() -> Vec<(PathBuf, OwnerState)> {
     own.map(|entry| entry.path()).map(|path| (path.clone(), owner::state_of(&path))).collect()
 }
 
-/// Where they are made: the user's own directory for such things, else one for everybody, in which nobody can replace
-/// what is another's.
+/// Where they are made: the user's own directory for such things, else one for all users, in which none can replace
+/// another's file.
 fn places() -> Vec<PathBuf> {
     let user = rustix::process::geteuid().as_raw();
     let own = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|own| {

@@ -64,7 +64,7 @@ pub(crate) fn group_cpu_seconds(group: u32) -> io::Result<f64> {
         if !entry.file_name().to_string_lossy().starts_with(|c: char| c.is_ascii_digit()) {
             continue;
         }
-        // A process that ends while one looks is nobody's.
+        // A process that ends meanwhile belongs to no group.
         let Ok(stat) = std::fs::read_to_string(entry.path().join("stat")) else { continue };
         ticks += ticks_of(&stat, group).unwrap_or(0);
     }

@@ -64,7 +64,7 @@ pub enum Reach {
     People(Option<SocketAddr>),
 }
 
-/// An open pod. While nobody serves there, connections to its addresses are refused.
+/// An open pod. While no process serves there, connections to its addresses are refused.
 #[derive(Clone, Debug)]
 pub struct Pod {
     /// Its name.
@@ -115,7 +115,7 @@ pub struct Process {
     /// What it is known by.
     pub handle: Handle,
     /// Lines to the standard input of an agent; its end, when this is dropped, tells the agent that its controller
-    /// is gone. Nobody reads those to a balancer.
+    /// is gone. A balancer does not read them.
     pub input: mpsc::Sender<String>,
     /// Lines of its standard output, if it is an agent.
     pub lines: mpsc::Receiver<String>,

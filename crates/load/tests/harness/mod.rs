@@ -9,8 +9,8 @@ use agent::clock;
 use model::job::{Frame, GeneratorReport, LoadJob};
 use model::outcome::OutcomeKind;
 use model::request::Request;
-use model::traffic::{Arrivals, Method, RequestClass, Traffic};
-use model::units::{Bytes, Factor, Rate, Share, Span};
+use model::traffic::{Cap, RequestClass, Traffic};
+use model::units::{Rate, Share, Span};
 
 /// A load of `requests` requests, 1 ms apart, one class of GETs, with no fresh connections.
 pub(crate) fn job(target: SocketAddr, requests: u64) -> LoadJob {
@@ -21,29 +21,14 @@ pub(crate) fn job(target: SocketAddr, requests: u64) -> LoadJob {
         origin: clock::now() + Duration::from_millis(20),
         traffic: Traffic {
             rate: Rate(1_000.0),
-            arrivals: Arrivals::Constant,
             duration: Span::millis(requests),
-            until_settled: false,
             warmup: Span::millis(0),
             timeout: Span::millis(20_000),
             connections: 64,
-            connections_from: model::traffic::Cap::Scenario,
+            connections_from: Cap::Scenario,
             fresh_connections: Share(0.0),
-            resumption: true,
-            mix: vec![RequestClass {
-                name: "all".into(),
-                share: Share(1.0),
-                method: Method::Get,
-                path: "/".into(),
-                host: None,
-                headers: Vec::new(),
-                body: Bytes(0),
-                cost: Factor::ONE,
-                expected_pool: None,
-                expect_status: None,
-                upload: None,
-            }],
-            users: None,
+            mix: vec![RequestClass { name: "all".into(), ..RequestClass::default() }],
+            ..Traffic::default()
         },
         seed: 1,
         records: std::path::PathBuf::new(),

@@ -53,6 +53,19 @@ pub struct CurlAnswer {
     pub status: String,
 }
 
+/// A target that was reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetContact {
+    /// As the scenario says it.
+    pub url: String,
+    /// The addresses that it resolved to and that accept connections.
+    pub addresses: Vec<String>,
+    /// Addresses that it resolved to as well and that don't, each with the reason.
+    pub left_out: Vec<String>,
+    /// What the first request was answered.
+    pub answer: String,
+}
+
 /// A step of scaling. What happens between two of them are events of their own, the same as in a deploy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "snake_case")]

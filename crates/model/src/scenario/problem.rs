@@ -9,7 +9,7 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
 use crate::visible::{visible, visible_at};
 
-/// Problems beyond these are not gathered: nobody reads them, and a hostile file could make very many.
+/// Problems beyond these are not gathered: a hostile file could make very many.
 const MOST: usize = 100;
 
 /// What problems call the place of a `--set` and other flags.

@@ -55,7 +55,7 @@ fn put<'s, N: Clone + 's, T: 's>(
     form.then(changed, get)
 }
 
-/// A section, and its next key, of which nobody has said yet what it is.
+/// A section, and its next key, of which it has not been said yet what it is.
 #[must_use]
 pub(crate) struct Undescribed<'s, N>(Section<'s, N>, KeyReader<'s, N>);
 

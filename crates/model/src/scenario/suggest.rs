@@ -2,7 +2,7 @@
 
 /// The candidate nearest to `word`, if it is near enough to have been meant.
 pub(crate) fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
-    // Nobody misspells a word of this length beyond recognition, and distance costs its square.
+    // A word of this length is not misspelt beyond recognition, and distance costs its square.
     if word.len() > 64 {
         return None;
     }

@@ -38,7 +38,7 @@ fn a_cap_that_the_scenario_leaves_open_never_binds_or_is_the_machines() {
     assert_eq!((traffic.connections, traffic.connections_from), (64_512, Cap::Machine));
 }
 
-/// A help that is followed and refused again helps nobody.
+/// A help that is followed and refused again is no help.
 #[test]
 fn too_few_connections_are_told_what_is_accepted() {
     for (rate, latency) in

@@ -59,7 +59,7 @@ impl DroppedGroup {
         let DropSource { phase, outcome, sub_cause, .. } = self.source;
         let unsaid = matches!(sub_cause, SubCause::NotExecuted | SubCause::Undetermined | SubCause::GivenUp);
         let untouched = matches!(phase, Phase::Baseline | Phase::Settled);
-        // Whose port nobody listens at refuses, however late one asks.
+        // A port at which no process listens refuses, however late the request comes.
         let told = !unsaid || !untouched || !self.logged.is_empty() || outcome == OutcomeKind::Refused;
         told && !depends_on_time(outcome)
     }

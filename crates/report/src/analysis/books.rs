@@ -46,7 +46,7 @@ pub struct Books {
     pub own_services: bool,
 }
 
-/// Why nobody knows what a service of the user's executed.
+/// Why it is not known what a service of the user's executed.
 pub(crate) const NO_LEDGER: &str = "your own service keeps no ledger of what it executed";
 
 /// How many parties keep the books. What those can't know is unproven: never 0, and never a pass.
@@ -133,7 +133,7 @@ fn is_none(count: &u64) -> bool {
 }
 
 impl Books {
-    /// Why nobody knows how often the balancer tried a request; `None`: its log says so.
+    /// Why it is not known how often the balancer tried a request; `None`: its log says so.
     pub fn blind(&self) -> Option<String> {
         let why = self.access_log.why_not()?;
         (self.grade != Grade::Full).then(|| format!("{} books: {why}", self.grade.name()))
@@ -144,7 +144,7 @@ impl Books {
         let unwritten = || format!("the balancer could not write its lines about {unknown} requests");
         self.blind().or_else(|| (unknown > 0).then(unwritten))
     }
-    /// Why nobody knows how often backends executed a request; `None`: their ledgers say so.
+    /// Why it is not known how often backends executed a request; `None`: their ledgers say so.
     pub fn unexecuted(&self) -> Option<String> {
         let own = || self.own_services.then(|| format!("{} books: {NO_LEDGER}", self.grade.name()));
         self.blind().or_else(own)
@@ -203,7 +203,7 @@ pub fn keep(
         if traces.requests.len() > 1 {
             find(Equation::EndsOnce, Finding::SeveralRecords, id);
         }
-        // The schedule is in the order of ids: whoever moves a request in time, e.g. into the warm-up, breaks it.
+        // The schedule is in the order of ids: a request that was moved in time, e.g. into the warm-up, breaks it.
         let answered = matches!(request.outcome, Outcome::Answered { .. });
         if request.due < due || (answered && request.end < request.due) {
             find(Equation::EndsOnce, Finding::OutOfOrder, id);

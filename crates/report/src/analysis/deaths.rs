@@ -11,7 +11,7 @@ use crate::analysis::evidence::under_load;
 use crate::analysis::phases::Phase;
 use crate::numbers::millis;
 
-/// The death of a process that nobody had ended.
+/// The death of a process that neither rig nor the scenario ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Death {
     /// Whose: the balancer's name, a worker of it, or an incarnation.
@@ -37,7 +37,7 @@ impl Death {
     }
 }
 
-/// The deaths under load, in order. A cell that could not be run to its end accuses nobody: then rig, or what it runs on,
+/// The deaths under load, in order. A cell that could not be run to its end has none: then rig, or what it runs on,
 /// failed.
 pub(crate) fn of(
     history: &[Event],

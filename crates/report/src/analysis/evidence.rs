@@ -22,7 +22,7 @@ pub const PROXIMITY: Duration = Duration::from_secs(1);
 /// process reads the same clock.
 pub(crate) const FORERUN: Duration = Duration::from_millis(50);
 
-/// How long a death that nobody ordered may have gone unnoticed.
+/// How long a death that rig did not order may have gone unnoticed.
 pub(crate) const UNNOTICED: Duration = Duration::from_millis(250);
 
 /// Whether the balancer's access log can be held against the client's records.
@@ -73,7 +73,7 @@ pub struct Evidence {
     pub gaps: Vec<LogGap>,
     /// Whether backends of rig's stand behind the balancer, which write down what they receive.
     pub ledgers: bool,
-    /// Whether nobody but the client keeps books: rig launched nothing of what answers.
+    /// Whether the client alone keeps books: rig launched nothing of what answers.
     pub client_only: bool,
     /// Whether services of the user's stand behind the balancer, which stamp nothing and keep no ledger.
     pub own_services: bool,

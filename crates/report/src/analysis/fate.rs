@@ -306,9 +306,9 @@ fn match_attempts(
     logged: &[&Logged],
     evidence: &Evidence,
 ) {
-    // Without ledgers nobody knows what was received.
+    // Without ledgers it is not known what was received.
     for attempt in logged.iter().filter(|_| !evidence.own_services).flat_map(|line| &line.attempts) {
-        // An attempt at nobody in particular can't be looked up.
+        // An attempt whose line names no backend can't be looked up.
         let Some(backend) = &attempt.backend else {
             continue;
         };
@@ -332,7 +332,7 @@ fn sub_cause(fate: &Fate, request: &Request, logged: &[&Logged], evidence: &Evid
     // That the client left is its own record's to say.
     let told = logged.last().and_then(|line| line.reason).filter(|reason| *reason != Reason::ClientAbort);
     if fate.receipts == 0 {
-        // Without ledgers nobody knows whether a request was executed.
+        // Without ledgers it is not known whether a request was executed.
         let untold = if evidence.without_ledgers() { SubCause::Undetermined } else { SubCause::NotExecuted };
         told.map_or(untold, SubCause::Told)
     } else if store_was_away(request) {

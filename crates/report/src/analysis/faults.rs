@@ -211,7 +211,7 @@ fn stretches(history: &[Event]) -> Vec<Stretch> {
     found
 }
 
-/// Why nobody has to notice, where the history says nothing about that.
+/// Why no balancer has to notice, where the history says nothing about that.
 fn unbound(backend: &str) -> &'static str {
     if backend == STORE { "balancers do not probe the session store" } else { "the history does not say" }
 }

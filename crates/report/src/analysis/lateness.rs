@@ -170,10 +170,10 @@ pub struct Lateness {
     /// The longest time that a backend stood still; `None`: none did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub standstill: Option<Standstill>,
-    /// Timeouts that can be charged to nobody, because the machine had let the request wait.
+    /// Timeouts of which no cause is proved, because the machine had let the request wait.
     #[serde(default)]
     pub unproven_timeouts: u64,
-    /// The shortest time limit that anybody had to keep, in milliseconds.
+    /// The shortest time limit of the cell, in milliseconds.
     #[serde(default)]
     pub limit_ms: f64,
 }
@@ -196,7 +196,7 @@ fn much(limit: Duration) -> f64 {
 pub(crate) struct TimeLimits {
     /// How long a client waits.
     timeout: Duration,
-    /// The shortest that anybody has to keep: the clients' patience, the probes that take a backend out, a drain window.
+    /// The shortest of all: the clients' timeout, the probes that take a backend out, a drain window.
     shortest: Duration,
 }
 

@@ -65,9 +65,9 @@ impl fmt::Display for Phase {
 /// One replacement of a backend, one removal, or one addition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replacement {
-    /// Who leaves; `None`: a backend is added.
+    /// The old incarnation; `None`: a backend is added.
     pub old: Option<Incarnation>,
-    /// Who comes; `None`: a backend is removed.
+    /// The new incarnation; `None`: a backend is removed.
     pub new: Option<Incarnation>,
     /// Its first event.
     pub first: Nanos,

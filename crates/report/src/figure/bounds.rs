@@ -88,7 +88,7 @@ pub(crate) fn shadows<'a>(books: impl Iterator<Item = &'a Books> + Clone) -> Str
     }
 }
 
-/// The same as cells of a table, of which nobody may know the figures.
+/// The same as cells of a table; a figure may be unknown.
 pub(crate) fn shadow_cells(books: &Books) -> [String; 2] {
     let figures = [(books.masked, books.masked_unknown()), (books.duplicates, books.unexecuted())];
     figures.map(|(n, unknown)| if unknown.is_none() { n.to_string() } else { NONE.to_owned() })

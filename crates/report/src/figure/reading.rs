@@ -105,7 +105,7 @@ pub fn read(cell: &CellSummary, metric: Metric, facet: Option<&str>) -> Result<f
         Metric::DrainsExpired => match deploy()?.drains_unseen {
             0 => count(deploy()?.drains_expired),
             unseen => Err(NoReading(format!(
-                "nobody could say what {unseen} backends had in flight when their drains ended: this balancer has no view of it, \
+                "it is not known what {unseen} backends had in flight when their drains ended: this balancer has no view of it, \
                  and your own service keeps no ledger"
             ))),
         },
@@ -261,7 +261,7 @@ fn users(cell: &CellSummary) -> Result<UserRecord, NoReading> {
     cell.users.ok_or_else(|| NoReading(format!("the load of {} has no users", cell.cell())))
 }
 
-/// What nobody said anything about is not a zero.
+/// What was not reported is not a zero.
 fn sessions(cell: &CellSummary) -> Result<SessionRecord, NoReading> {
     let none = || NoReading(format!("no backend of {} reported sessions", cell.cell()));
     let sessions = users(cell)?.sessions.ok_or_else(none)?;
@@ -333,7 +333,7 @@ fn worst(
         .try_fold(0.0, |worst: f64, fault| time(fault).map(|time| worst.max(time.unwrap_or(f64::INFINITY))))
 }
 
-/// Why nobody could read `metric` of this cell, whatever happened in it; `None`: one could.
+/// Why `metric` could not be read in this cell, whatever happened in it; `None`: it could.
 pub fn does_not_apply(cell: &CellSummary, metric: Metric, facet: Option<&str>) -> Option<String> {
     let blind = matches!(metric, Metric::Detection | Metric::Bound)
         && faults_of(cell, facet).ok()?.iter().all(|fault| fault.looked_every_ms.is_none());

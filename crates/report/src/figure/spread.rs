@@ -14,7 +14,7 @@ pub(crate) fn confidence(repeats: usize) -> Option<f64> {
 }
 
 /// Some numbers of one kind: `98 ms`, `98 ms and 104 ms`, `98 (95–104) ms`, which is the median with the smallest and
-/// the largest. What is measured several times is told by this and nothing else.
+/// the largest. Everything that is measured several times is reported by this.
 pub(crate) fn spread_of(numbers: impl IntoIterator<Item = f64>, show: impl Fn(f64) -> String) -> String {
     spread(numbers.into_iter().map(|number| (number, ())).collect(), |(), number| show(number))
 }

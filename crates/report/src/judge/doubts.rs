@@ -8,9 +8,9 @@ use crate::measure::validity::{Trust, cpu_window_suffices};
 
 /// One reason to believe less.
 pub(crate) struct Doubt {
-    /// Whose figures it is about; `None`: everybody's.
+    /// The balancer whose figures it is about; `None`: all of them.
     pub(crate) balancer: Option<BalancerName>,
-    /// Whether it says what somebody did, and leaves nothing open.
+    /// Whether it reports what was done, and leaves nothing open.
     pub(crate) known: bool,
     /// Whose cell it is about; `None`: the whole run, or a cell without results.
     pub(crate) label: Option<String>,

@@ -279,7 +279,7 @@ fn verdict(
         RunProblem::Note(_) => Verdict::Passed,
     });
     if judge.changed {
-        // Not even a failure can be told by such a plan.
+        // Such a plan can't even show a failure.
         let interrupted = cells.chain(problems).any(|verdict| verdict == Verdict::Interrupted);
         return if interrupted { Verdict::Interrupted } else { Verdict::Invalid };
     }

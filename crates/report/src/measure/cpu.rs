@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use model::component::Component;
 use model::history::{Event, Happening};
+use model::identity::Incarnation;
 use model::outcome::Outcome;
 use model::request::Request;
-use model::sessions::STORE;
 use model::timeline::FaultKind;
+use model::topology::Topology;
 use model::units::Nanos;
 use serde::{Deserialize, Serialize};
 
@@ -45,7 +46,7 @@ pub struct CpuTime {
     pub backends_us_per_handshake: Option<f64>,
     /// All incarnations of all backends that ran during the load, in seconds; `None` if one of them has no figure.
     pub backends_seconds: Option<f64>,
-    /// The part of the processors' time that processes used which are no part of the cell; `None`: nobody knows.
+    /// The part of the processors' time that processes used which are no part of the cell; `None`: not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub foreign: Option<f64>,
 }
@@ -99,8 +100,13 @@ struct Life<'a> {
 
 impl CpuTime {
     /// Sums up the readings of a history whose load began at `origin`; `requests` are the client's records, those
-    /// of the warm-up included.
-    pub fn of(history: &[Event], origin: Nanos, requests: &[&Request]) -> CpuTime {
+    /// of the warm-up included, and `topology` is what stood in the cell, if the plan says it.
+    pub fn of(
+        topology: Option<&Topology>,
+        history: &[Event],
+        origin: Nanos,
+        requests: &[&Request],
+    ) -> CpuTime {
         let finished = |event: &&Event| matches!(event.what, Happening::LoadFinished { .. });
         let end = history.iter().find(finished).map(|event| event.at);
         let last_due = requests.iter().map(|request| request.due).max();
@@ -111,7 +117,7 @@ impl CpuTime {
         let lives = lives(history);
         let measured = |(of, life): (&Component, &Life<'_>)| Some((of.clone(), life.usage(load)?));
         let components: BTreeMap<Component, Usage> = lives.iter().filter_map(measured).collect();
-        let backends_seconds = backends(&lives, load, &components);
+        let backends_seconds = backends(topology, &lives, load, &components);
         let of_balancer = |counts: fn(&Request) -> bool| {
             let usage = components.get(&Component::Balancer)?;
             let due = |request: &Request| request.due.millis_from(origin);
@@ -234,20 +240,22 @@ fn foreign(
     components: &BTreeMap<Component, Usage>,
 ) -> Option<f64> {
     let (worked, all) = worked(history, origin)?;
-    // rig itself was not launched by anybody here.
+    // rig did not launch itself.
     let ran = |life: &Life<'_>| life.launched.is_none() || life.ran_during(load);
     let own = lives.iter().filter(|(_, life)| ran(life)).map(|(name, _)| Some(components.get(name)?.seconds));
     let own: f64 = own.collect::<Option<Vec<_>>>()?.iter().sum();
     Some(((worked - own) / all).max(0.0))
 }
 
-/// A sum of some would pass for the sum of all.
+/// A sum of some would pass for the sum of all. Services have lives as well, and are not in the topology's pools.
 fn backends(
+    topology: Option<&Topology>,
     lives: &BTreeMap<Component, Life<'_>>,
     load: LoadSpan,
     components: &BTreeMap<Component, Usage>,
 ) -> Option<f64> {
-    let is_backend = |component: &Component| component.life().is_some_and(|by| by.backend != STORE);
+    let is_known = |by: &Incarnation| topology.is_none_or(|it| it.backend(&by.backend).is_some());
+    let is_backend = |component: &Component| component.life().is_some_and(is_known);
     let ran = |(of, life): &(&Component, &Life<'_>)| is_backend(of) && life.ran_during(load);
     let each = lives.iter().filter(ran).map(|(of, _)| components.get(of).map(|usage| usage.seconds));
     let each: Vec<f64> = each.collect::<Option<_>>()?;

@@ -1,5 +1,5 @@
 //! The proof that a deploy happened: who was replaced, what was in flight when, and how the drains went.
-//! Numbers in flight come from the ledger's intervals, not from anybody's polling.
+//! Numbers in flight come from the ledger's intervals, not from polling.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -39,7 +39,7 @@ pub struct DeployRecord {
     pub scaling: ScalingCount,
     /// Why it stopped, or a backend was not added, if that is so.
     pub aborted: Option<String>,
-    /// Whether it stopped because its new generation was killed, by a fault of the timeline or by somebody else: that is a
+    /// Whether it stopped because its new generation was killed, by a fault of the timeline or from outside: that is a
     /// result, as the deploy itself could do no better.
     #[serde(default)]
     pub aborted_by_a_death: bool,
@@ -47,9 +47,9 @@ pub struct DeployRecord {
     pub window: Option<DrainWindow>,
     /// The longest drain.
     pub longest_drain: Option<Span>,
-    /// Drains whose window ran out with requests in flight, or with nobody who could say.
+    /// Drains whose window ran out with requests in flight, or where that was not known.
     pub drains_expired: u64,
-    /// Of these, those of which nobody could say what was in flight, because the backends are a service of the user's
+    /// Of these, those of which it is not known what was in flight, because the backends are a service of the user's
     /// and the balancer has no view.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub drains_unseen: u64,
@@ -224,7 +224,7 @@ fn settles_within(variant: &Variant, joined: &Joined<'_>) -> Duration {
     variant.traffic.timeout.0.min(SETTLED.max(2 * slowest))
 }
 
-/// Whether somebody other than the deploy ended `incarnation` while the load ran. A service of the user's may have ended by
+/// Whether something other than the deploy ended `incarnation` while the load ran. A service of the user's may have ended by
 /// itself, of which a deploy that was to show something else is no proof.
 fn was_killed(history: &[Event], incarnation: &Incarnation, own_service: bool) -> bool {
     under_load(history).iter().any(|event| match &event.what {

@@ -94,7 +94,7 @@ impl LatencySummary {
             Quantile::Max => self.max,
         };
         match ms {
-            // Nobody told it.
+            // It was not said.
             Some(ms) if ms.is_nan() => Level::TooFew,
             Some(ms) => Level::Ms(ms),
             None if self.failed > 0 && self.requests >= quantile.needs() => Level::Failed,

@@ -113,7 +113,7 @@ pub enum ReplacementProof {
     Proved,
     /// The old generation is not known to have exited.
     OldNotExited,
-    /// No complete response bears the new generation's stamp, not even one to a user who came anew.
+    /// No complete response bears the new generation's stamp, not even one to a new client.
     NewNeverServed,
     /// The replacement did not end.
     Unfinished,

@@ -83,7 +83,7 @@ pub struct SplitPhase {
 }
 
 impl Routing {
-    /// What the records say of `measured`; `None` where there is only one way to go and nobody asks.
+    /// What the records say of `measured`; `None` where there is one pool, and no class expects one.
     pub fn of(
         variant: &Variant,
         measured: &[&Request],

@@ -82,7 +82,7 @@ pub struct CellSummary {
     /// Who made the requests, and what backends remembered of them; `None`: the load has no users.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub users: Option<UserRecord>,
-    /// Which pools answered; `None`: there is one, and nobody asks.
+    /// Which pools answered; `None`: there is one, and no class expects one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub routing: Option<Routing>,
     /// What curl was told.
@@ -146,7 +146,7 @@ pub struct CellSummary {
     /// What requests waited for a connection of the generator's; `None`: none did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<Waiting>,
-    /// What TLS did; `None`: nobody speaks it.
+    /// What TLS did; `None`: it is off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsRecord>,
     /// How long each stage took, in seconds; what the history doesn't say is absent.
@@ -219,7 +219,9 @@ impl Analysis<'_> {
         let Analysis { variant, measured, joined, evidence, phases, books, frame, .. } = self;
         let (variant, origin, history) = (*variant, self.origin(), &self.records.history);
         let (cell, samples) = (&self.records.cell, &self.records.samples);
-        let cpu = frame.origin.map(|origin| CpuTime::of(history, origin, &self.recorded)).unwrap_or_default();
+        let stood = variant.map(|variant| &variant.topology);
+        let cpu_of = |origin| CpuTime::of(stood, history, origin, &self.recorded);
+        let cpu = frame.origin.map(cpu_of).unwrap_or_default();
         let counts = Counts::of_all(measured.iter().map(|r| r.outcome.kind()));
         let timeout_ms = variant.map_or(0.0, |v| v.traffic.timeout.as_millis());
         let latency = LatencySummary::of(measured.iter().copied(), timeout_ms);

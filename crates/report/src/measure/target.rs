@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::history::{Event, Happening};
+use model::history::{Event, Happening, TargetContact};
 use model::outcome::OutcomeKind;
 use model::plan::Variant;
 use model::request::Request;
@@ -166,7 +166,7 @@ pub(crate) fn record(
     let deploy = DeployTimes::of(history);
     let mut record = TargetRecord { url: target.url.to_string(), ..TargetRecord::default() };
     for event in history {
-        if let Happening::TargetReached { addresses, left_out, answer, .. } = &event.what {
+        if let Happening::TargetReached(TargetContact { addresses, left_out, answer, .. }) = &event.what {
             (record.addresses, record.left_out) = (addresses.clone(), left_out.clone());
             record.answer.clone_from(answer);
         }

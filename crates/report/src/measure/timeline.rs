@@ -99,10 +99,8 @@ fn problem(
     {
         return Some(format!("`{name}` of the timeline {longer}"));
     }
-    // curl asks once and harms nobody.
     let late = ended.millis_from(settled_by);
-    let harms = !matches!(entry.action, Action::Curl(_));
-    (harms && late > 0.0 && began <= ended).then(|| {
+    (!entry.action.only_looks() && late > 0.0 && began <= ended).then(|| {
         let late = millis(late);
         format!(
             "`{name}` of the timeline ended {late} too late: less than one client timeout before the load did"

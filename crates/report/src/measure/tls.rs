@@ -23,7 +23,7 @@ pub struct TlsRecord {
 }
 
 impl TlsRecord {
-    /// What the records say; `None` where nobody speaks TLS. `origin` is when the first measured request was due.
+    /// What the records say; `None` where TLS is off. `origin` is when the first measured request was due.
     pub fn of(
         variant: &Variant,
         measured: &[&Request],
@@ -45,7 +45,7 @@ impl TlsRecord {
     }
 }
 
-/// A sum of some backends would pass for the sum of all. A counter begins anew with each incarnation.
+/// A sum of some backends would pass for the sum of all. A counter begins at 0 with each incarnation.
 fn at_backends(variant: &Variant, samples: &[Sample], origin: Nanos) -> Option<Handshakes> {
     let end = origin + variant.traffic.duration.0;
     let mut sum = Handshakes::default();

@@ -85,7 +85,7 @@ pub struct CellValidity {
     /// In each percentile by itself; those that are not told are absent.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub percentiles: BTreeMap<Quantile, Validity>,
-    /// What the machine ran out of, if that is why the counts can't be trusted: then no drop is anybody's fault.
+    /// What the machine ran out of, if that is why the counts can't be trusted: then no drop says anything about the balancer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shortages: Vec<String>,
     /// In the deploy having been put to the test; `None`: the variant has no deploy.
@@ -230,7 +230,7 @@ pub(crate) fn cpu_window_suffices(cpu: &CpuTime) -> bool {
     window.is_some_and(|ms| ms >= CPU_WINDOW.as_secs_f64() * 1e3)
 }
 
-/// Trust in CPU times: a window that is long enough, and processors that nobody else used meanwhile. `origin` is when
+/// Trust in CPU times: a window that is long enough, and processors that nothing else used meanwhile. `origin` is when
 /// the first measured request was due.
 pub fn cpu(history: &[Event], origin: Nanos, cpu: &CpuTime) -> Validity {
     let mut validity = Validity::default();
@@ -329,7 +329,7 @@ pub fn deploy(variant: &Variant, record: &DeployRecord) -> Validity {
             validity.lower(
                 Trust::Degraded,
                 match of {
-                    // Where users stay with their backends, somebody who comes anew has to reach it.
+                    // Where users stay with their backends, a new client has to reach it.
                     0 => format!("no new client reached {new}{waited}, before the deploy continued"),
                     of => format!(
                         "{new} got only {share} of {of} requests{waited}, before the deploy continued"

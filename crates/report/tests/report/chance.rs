@@ -150,7 +150,7 @@ fn the_shortest_limit_is_that_of_the_client_the_probes_or_the_drain() {
     assert_eq!(limit(&plan, DRAINED), 250.0, "two intervals, and the last probe");
 }
 
-/// Most requests run out of time and some break off in their handshake; none reaches a backend, and nobody logs any. All
+/// Most requests run out of time and some break off in their handshake; none reaches a backend, and no log has any. All
 /// backends stand still for `stood` ms of each second.
 fn handshakes_on_a_busy_machine(stood: f64) -> (CellSummary, Verdict) {
     let mut plan = plan();
@@ -169,7 +169,7 @@ fn handshakes_on_a_busy_machine(stood: f64) -> (CellSummary, Verdict) {
             gaps.push(model::access_log::LogGap::PerConnection);
         }
     }
-    // Those that were under way at its end were nobody's.
+    // Those that were under way at its end belong to none.
     let seconds = (0..22).map(|second| f64::from(second) * 1000.0);
     lossy.history.extend(seconds.map(|at| {
         let component = part("web-1/1");

@@ -17,7 +17,7 @@ use crate::build::*;
 const PLAIN: Style = Style { width: 120, colour: Colour::Never };
 const BOTH: [BalancerKind; 2] = [BalancerKind::Nginx, BalancerKind::Haproxy];
 
-/// The plan, for two balancers, so often.
+/// The plan, for two balancers, with so many repeats.
 fn both(repeats: u32) -> SavedPlan {
     let mut plan = SavedPlan { repeats, ..plan() };
     plan.variants.iter_mut().for_each(|variant| variant.balancers = BOTH.map(BalancerName::from).to_vec());
@@ -279,7 +279,7 @@ fn runs_of_different_templates_are_unlike_and_of_equal_ones_are_not() {
         ]
     );
     assert!(compared(&built_in, &own, Strictness::Forced).is_ok());
-    // The same text, wherever it lies; and one that nobody kept.
+    // The same text, wherever it lies; and one that was not kept.
     let moved = rendered_from(Some("elsewhere/nginx/nginx.conf"), "0123456789abcdef");
     let old = run(&plan, |_| {});
     for other in [moved, old] {

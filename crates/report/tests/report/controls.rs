@@ -124,14 +124,7 @@ fn a_control_of_other_arrivals_or_another_harm_is_none() {
     let tampers: [fn(&mut SavedPlan); 4] = [
         |plan| plan.variants[0].traffic.rate = Rate(800.0),
         |plan| plan.variants[0].traffic.duration = Span::millis(30_000),
-        |plan| {
-            plan.variants[0].timeline[0].action = Action::Reload(Reload {
-                times: 1,
-                every: Span::millis(500),
-                keeps: Default::default(),
-                process: Default::default(),
-            })
-        },
+        |plan| plan.variants[0].timeline[0].action = Action::Reload(Reload::default()),
         |plan| {
             let crash = Fault { kind: FaultKind::Crash, backend: "web-1".into(), lasts: None };
             let mut entry = plan.variants[0].timeline[0].clone();
@@ -296,12 +289,7 @@ fn with_an_action(action: Action, ended: Option<f64>, reloads: usize) -> RunSumm
 
 #[test]
 fn claims_about_a_timeline_that_did_not_end_in_time_are_unproven() {
-    let reloads = Action::Reload(Reload {
-        times: 10,
-        every: Span::millis(500),
-        keeps: Default::default(),
-        process: Default::default(),
-    });
+    let reloads = Action::Reload(Reload { times: 10, every: Span::millis(500), ..Reload::default() });
     let whole = with_an_action(reloads.clone(), Some(14_000.0), 10);
     assert_eq!(last(&whole).holding, Holding::Held);
     let cut = with_an_action(reloads.clone(), None, 4);

@@ -216,7 +216,7 @@ fn a_deploy_that_comes_to_a_dead_backend_takes_nothing_from_its_death() {
     let history = [
         event(50.0, crash),
         event(51.0, exited("web-1/1")),
-        // As an earlier version recorded it: the signal went to nobody.
+        // As an earlier version recorded it: the signal reached no process.
         event(3000.0, terminated(by.clone())),
     ];
     let evidence = Evidence::gather(&history);
@@ -290,7 +290,7 @@ fn a_deploy_whose_new_generation_is_killed_has_failed_and_is_measured() {
             event(at + 2.0, Happening::ActionFinished { entry: "rollout".into() }),
         ],
     );
-    // Nobody served there afterwards.
+    // No process served there afterwards.
     let gone: Vec<_> =
         records.requests.iter().filter(|r| r.served_by.as_deref() == Some(&new)).map(|r| r.id).collect();
     records.executions.retain(|execution| !gone.contains(&execution.id));

@@ -1,4 +1,4 @@
-//! Drains and deregistrations, told by the old generation's ledger; reloads; what the balancer's view said.
+//! Drains and deregistrations, known from the old generation's ledger; reloads; what the balancer's view said.
 
 use std::time::Duration;
 
@@ -56,8 +56,7 @@ fn only_what_arrives_after_a_reload_that_forgets_is_excused_by_it() {
     records.executions.push(execution(id.0, inc("web-1", 1), 4201.0, Some(4300.0)));
     let judged = |reloaded: f64, keeps: Keeps| {
         let mut plan = plan();
-        let action =
-            Action::Reload(Reload { times: 1, every: Span::millis(100), keeps, process: Default::default() });
+        let action = Action::Reload(Reload { keeps, ..Reload::default() });
         let (name, when) = ("reload".to_owned(), When::At(Span::millis(1)));
         let entry = Entry { name, when, jitter: Span::default(), action };
         plan.variants.iter_mut().for_each(|variant| variant.timeline.push(entry.clone()));
@@ -162,12 +161,7 @@ fn a_reload_is_set_beside_the_same_load_without_it() {
         name: "again".into(),
         when: When::At(Span::millis(15_000)),
         jitter: Span::default(),
-        action: Action::Reload(Reload {
-            times: 1,
-            every: Span::default(),
-            keeps: Default::default(),
-            process: Default::default(),
-        }),
+        action: Action::Reload(Reload::default()),
     });
     let mut reloaded = cell(CONTROL);
     reloaded.cell.variant = DRAINED.into();

@@ -167,7 +167,7 @@ fn a_status_that_was_logged_and_never_sent_is_a_silent_close_too() {
     let disagrees = (Equation::LogAgrees, Finding::StatusDiffers);
     assert!(fate(1, &history).unmatched.contains(&disagrees), "HAProxy answers on a fresh connection");
     history.drain(..2);
-    assert!(fate(2, &history).unmatched.contains(&disagrees), "nobody was gone");
+    assert!(fate(2, &history).unmatched.contains(&disagrees), "no backend was gone");
 }
 
 #[test]

@@ -359,7 +359,7 @@ fn what_others_use_of_the_processors_is_measured_and_bears_on_latency_and_cpu_ti
     // Over 20 s, two processors have 40 s. The components used 1 + 1.5 + 3 × (0.25 + 0.5) = 4.75 s of what was worked.
     let of = |foreign: f64| {
         let mut records = crate::cpu::measured();
-        // 0.4 s of it were stolen, which is idle for nobody.
+        // 0.4 s of it were stolen, which is no idle time.
         let idle = |at: f64, idle: f64| {
             let (seconds, stolen) = (100.0 + at / 500.0, 7.0 + at * 0.4 / 20_000.0);
             event(at, Happening::MachineRead { seconds, stolen, idle: Some(idle) })

@@ -127,7 +127,7 @@ fn what_a_balancer_closes_without_a_line_was_in_flight_at_the_backend_that_died(
     assert_eq!(in_flight, cell.counts.dropped, "{:?}", cell.deploy);
 }
 
-/// Nobody could say that the drains were over in time.
+/// It is not known whether the drains were over in time.
 #[test]
 fn a_drain_of_which_nobody_could_say_that_it_is_over_is_unproven() {
     let mut plan = own(plan());
@@ -142,7 +142,7 @@ fn a_drain_of_which_nobody_could_say_that_it_is_over_is_unproven() {
     assert_eq!(cells[1].deploy.as_ref().unwrap().drains_unseen, 3);
     let run = judged(&plan, cells);
     let holding = &run.claims[1].holding;
-    assert!(matches!(holding, Holding::Unproven(why) if why.contains("nobody could say")), "{holding:?}");
+    assert!(matches!(holding, Holding::Unproven(why) if why.contains("it is not known what")), "{holding:?}");
 }
 
 #[test]

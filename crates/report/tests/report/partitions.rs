@@ -166,7 +166,7 @@ fn what_was_lost_in_a_cut_belongs_to_the_cut_however_late_it_arrived_or_its_clie
     let lost = [
         // Under way when the network was cut.
         (1980.0, 3000.0, Some(1973.5)),
-        // Sent into the cut: nobody received it, or web-1 did when the network was whole again.
+        // Sent into the cut: no backend received it, or web-1 did when the network was whole again.
         (1900.0, 3000.0, None),
         (1900.0, 3000.0, Some(3200.0)),
     ];

@@ -4,10 +4,9 @@ use model::catalog::BalancerKind;
 use model::claim::{Claim, Comparison, Metric, Operand, Reading};
 use model::plan::{SCHEMA, SavedPlan, Variant};
 use model::records::{BalancerBuild, Environment};
-use model::sessions::JwtKeys;
-use model::timeline::{Action, Batch, Deploy, Drain, Entry, Leaving, Strategy, When};
-use model::topology::{Backend, Balance, Latency, Listener, OnTerm, PassiveHealth, Pool, Retries, Topology};
-use model::traffic::{Arrivals, Traffic};
+use model::timeline::{Action, Deploy, Drain, Entry, Leaving, When};
+use model::topology::{Backend, Latency, Pool, Topology};
+use model::traffic::{Cap, Traffic};
 use model::units::{Bytes, Rate, Share, Span};
 
 use crate::build::{BACKENDS, CONTROL, DRAINED};
@@ -25,26 +24,17 @@ fn claim(variant: &str, metric: Metric, comparison: Comparison, count: u64, text
 fn variant(name: &str, drain: Drain) -> Variant {
     let backend = |id: &&str| Backend {
         id: (*id).into(),
-        spare: false,
-        weight: 1,
-        backup: false,
         boot: Span::millis(500),
         latency: Latency { from: Span::millis(98), to: Span::millis(98), tail: None },
-        at_once: None,
         queue: 0,
         body: Bytes(100),
-        on_term: OnTerm::Exit,
-        health_in_queue: false,
+        ..Backend::default()
     };
     let deploy = Deploy {
         pool: "web".into(),
-        strategy: Strategy::InPlace,
         leaving: Leaving { drain, ..Leaving::ABRUPT },
         ready_within: Span::millis(5000),
-        new_generation_unhealthy: false,
-        jwt_keys: JwtKeys::Same,
-        batch: Batch::default(),
-        new_address: false,
+        ..Deploy::default()
     };
     Variant {
         name: name.into(),
@@ -55,41 +45,23 @@ fn variant(name: &str, drain: Drain) -> Variant {
             pools: vec![Pool {
                 name: "web".into(),
                 backends: BACKENDS.iter().map(backend).collect(),
-                health_path: "/health".into(),
-                grace: model::topology::GRACE,
-                sessions: None,
-                service: None,
-                discovery: None,
+                ..Pool::default()
             }],
-            routes: vec![],
-            listener: Listener::default(),
-            balance: Balance::RoundRobin,
             health_check: None,
-            retries: Retries::Off,
-            slow_start: None,
-            passive_health: PassiveHealth::Off,
             client_keepalive: None,
             response_timeout: Span::millis(60_000),
-            panic: Default::default(),
-            max_ejection: Default::default(),
-            limits: Default::default(),
-            upstream_keepalive: Default::default(),
-            reload_grace: Some(Span::millis(30_000)),
             workers: 2,
+            ..Topology::default()
         },
         traffic: Traffic {
             rate: Rate(400.0),
-            arrivals: Arrivals::Constant,
             duration: Span::millis(20_000),
-            until_settled: false,
             warmup: Span::millis(0),
             timeout: Span::millis(5_000),
             connections: 200,
-            connections_from: model::traffic::Cap::Scenario,
+            connections_from: Cap::Scenario,
             fresh_connections: Share(0.0),
-            resumption: true,
-            mix: vec![],
-            users: None,
+            ..Traffic::default()
         },
         timeline: vec![Entry {
             jitter: Span::default(),

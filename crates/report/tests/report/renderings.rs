@@ -33,7 +33,7 @@ pub(crate) fn in_containers() -> RunSummary {
     cells[1].cell.variant = DRAINED.into();
     let generator = |event: &Event| matches!(&event.what, Happening::CpuRead { component, .. } if *component == part("generator"));
     cells[1].history.retain(|event| !generator(event));
-    // Of the other nobody knows how much the hypervisor took.
+    // Of the other the steal time was not measured.
     for at in [0.0, 20_100.0] {
         let read = Happening::MachineRead { seconds: 10.0 + at / 1e3, stolen: 0.0, idle: None };
         cells[0].history.push(event(at, read));

@@ -4,8 +4,8 @@ use model::plan::SavedPlan;
 use model::records::CellRecords;
 use model::split::{Split, SplitPart};
 use model::topology::{Backend, Pool, Route};
-use model::traffic::{Method, RequestClass};
-use model::units::{Bytes, Share};
+use model::traffic::RequestClass;
+use model::units::Share;
 use report::books::AccessLog;
 use report::routing::Routing;
 use report::validity::Trust;
@@ -24,15 +24,7 @@ pub(crate) fn two_pools() -> SavedPlan {
     for variant in &mut plan.variants {
         let topology = &mut variant.topology;
         let canary: Vec<Backend> = topology.pools[0].backends.split_off(2);
-        topology.pools.push(Pool {
-            name: "canary".into(),
-            backends: canary,
-            health_path: "/health".into(),
-            grace: model::topology::GRACE,
-            sessions: None,
-            service: None,
-            discovery: None,
-        });
+        topology.pools.push(Pool { name: "canary".into(), backends: canary, ..Pool::default() });
         topology.routes = vec![Route {
             name: "all".into(),
             path: "/".into(),
@@ -43,16 +35,8 @@ pub(crate) fn two_pools() -> SavedPlan {
         }];
         variant.traffic.mix = vec![RequestClass {
             name: "get".into(),
-            share: Share(1.0),
-            method: Method::Get,
-            path: "/".into(),
-            host: None,
-            headers: vec![],
-            body: Bytes(0),
-            cost: model::units::Factor::ONE,
-            upload: None,
-            expect_status: None,
             expected_pool: Some("web".into()),
+            ..RequestClass::default()
         }];
     }
     plan

@@ -56,7 +56,7 @@ fn means_and_maxima_are_those_of_the_samples_over_the_measured_load() {
     assert_eq!((web_1.queue_mean, web_1.queue_max), (1.75, 7));
     assert_eq!(web_1.balancer_in_flight_mean, Some(6.0));
     assert_eq!(summary.load["web-2"].in_hand.expect("it was looked at").balancer_in_flight_mean, None);
-    assert_eq!(summary.load["web-3"].in_hand, None, "nobody looked: that is no zero");
+    assert_eq!(summary.load["web-3"].in_hand, None, "it was not looked at: that is no zero");
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn the_brief_report_tells_of_backends_only_if_requests_were_seen_to_wait() {
     }
     assert!(rows(&run(&idle), Detail::Brief).is_empty());
     assert_eq!(rows(&run(&idle), Detail::Full).len(), 6);
-    assert!(rows(&run(&cell(DRAINED)), Detail::Full).is_empty(), "nobody looked");
+    assert!(rows(&run(&cell(DRAINED)), Detail::Full).is_empty(), "it was not looked at");
 }
 
 #[test]

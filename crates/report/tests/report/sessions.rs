@@ -103,12 +103,12 @@ fn claims_about_sessions_are_read_and_silence_is_no_zero() {
     assert!(matches!(&silent.claims[0].holding, Holding::Unproven(why) if why.contains("reported sessions")));
     assert_eq!(silent.claims[2].holding, Holding::Held);
 
-    let mut nobody = plan.clone();
-    nobody.variants[0].traffic.users = None;
-    let nobody = summary(&[(0, 0, "a", Lost, 2, None)], &nobody);
-    assert_eq!(nobody.users, None);
-    let nobody = judged(nobody);
-    assert!(nobody.claims.iter().all(|claim| matches!(claim.holding, Holding::Unproven(_))));
+    let mut without = plan.clone();
+    without.variants[0].traffic.users = None;
+    let without = summary(&[(0, 0, "a", Lost, 2, None)], &without);
+    assert_eq!(without.users, None);
+    let without = judged(without);
+    assert!(without.claims.iter().all(|claim| matches!(claim.holding, Holding::Unproven(_))));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A target that rig did not launch: what its client alone can say, and what nobody can.
+//! A target that rig did not launch: what its client alone can say, and what can't be said.
 
 use model::history::Happening;
 use model::outcome::{Cause, Stage};

@@ -82,11 +82,7 @@ fn handshakes_of_measured_requests_are_counted_by_their_kind() {
     assert_eq!((tls.ends, tls.failed, tls.at_backends), (Tls::Terminate, 0, None));
     // One for each request: both figures are the same.
     assert_eq!(cell.cpu.balancer_us_per_handshake, cell.cpu.balancer_us_per_request);
-    assert_eq!(
-        summarise(&crate::build::plan(), &records).tls,
-        None,
-        "where nobody speaks it nothing is told"
-    );
+    assert_eq!(summarise(&crate::build::plan(), &records).tls, None, "where it is off nothing is reported");
 }
 
 #[test]
@@ -104,7 +100,7 @@ fn a_handshake_costs_what_its_request_costs_more_than_the_same_without_tls() {
     let [cost] = costs.as_slice() else { panic!("{costs:?}") };
     assert_eq!((cost.variant.as_str(), cost.beside.as_str()), (CONTROL, "plain"));
     assert!((cost.balancer_us.unwrap() - 25.0).abs() < 1e-6);
-    assert_eq!(cost.backends_us, None, "a difference from what nobody measured is none");
+    assert_eq!(cost.backends_us, None, "a difference from what was not measured is none");
 
     // Another load beside it would be another experiment.
     plan.variants.last_mut().unwrap().traffic.connections += 1;

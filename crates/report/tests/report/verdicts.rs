@@ -43,7 +43,7 @@ fn with_a_drop() -> CellRecords {
     records
 }
 
-/// A control in which a retry rescued every killed request, or nobody knows who did.
+/// A control in which a retry rescued every killed request, or it is not known who did.
 fn without_a_drop(retried: bool) -> CellRecords {
     let mut records = cell(CONTROL);
     for id in 0..records.requests.len() {

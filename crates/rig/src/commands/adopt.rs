@@ -61,7 +61,7 @@ pub(crate) fn perform(wanted: &Adopt) -> Result<Exit, Failure> {
         ));
     }
     if adoption.deployed().is_none() {
-        told.push_str("no pool has two backends: while its only one is replaced nobody serves, so that the scenario deploys none\n");
+        told.push_str("no pool has two backends: while its only one is replaced no backend serves, so that the scenario deploys none\n");
     }
     let scenario = files[0].0.display();
     told.push_str(&format!("written: {scenario}, {}\nnext: rig run {scenario}\n", files[1].0.display()));

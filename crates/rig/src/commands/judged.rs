@@ -38,7 +38,7 @@ impl Judged {
 fn whole(saved: &SavedRun, cell: &CellId) -> Result<LoadedCell, StoreError> {
     let mut loaded = saved.records(cell)?;
     if saved.plan().variant(&cell.variant).is_some_and(|variant| variant.target.is_some()) {
-        // Nobody but the client keeps books of a target.
+        // Of a target, only the client keeps books.
         loaded.warnings.retain(|warning| !matches!(warning, ReadWarning::Absent { .. }));
     }
     let records = &mut loaded.records;

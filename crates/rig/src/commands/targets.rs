@@ -8,7 +8,7 @@ use model::units::Rate;
 
 use crate::exit::Failure;
 
-/// Refuses targets that nobody named, loads that are too high, and commands that can't be found.
+/// Refuses targets that the user did not name, loads that are too high, and commands that can't be found.
 pub(super) fn check(plan: &Plan, allowed: &[String], max_rate: Rate) -> Result<(), Failure> {
     for variant in &plan.variants {
         let Some(target) = &variant.target else { continue };

@@ -1,4 +1,4 @@
-//! Any process of a run is killed, stopped or starved at a moment that nobody chose: nothing is left, the records are
+//! Any process of a run is killed, stopped or starved at a random moment: nothing is left, the records are
 //! whole or say what is missing, and neither a pass nor a charge comes of it that the records don't bear out.
 //!
 //! What is done follows from a seed, which is printed: `RIG_NEMESIS_SEED=…` does it again, and `make nemesis` plays many
@@ -29,7 +29,7 @@ fn number(variable: &str) -> Option<u64> {
         .map(|text| text.parse().unwrap_or_else(|_| panic!("{variable} is no number")))
 }
 
-/// A seed of the user's, or one that nobody has seen.
+/// A seed of the user's, or a new one.
 pub(crate) fn fresh_seed() -> u64 {
     number("RIG_NEMESIS_SEED").unwrap_or_else(|| {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();

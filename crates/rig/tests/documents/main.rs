@@ -24,7 +24,7 @@ const LEFT_OUT: [(&str, &str); 14] = [
     ("git clone", "this is the clone"),
     ("cd ", "this is the clone"),
     ("docker ", "no registry need be reachable"),
-    ("cargo install", "it builds everything anew; a test of `release` holds the path"),
+    ("cargo install", "it builds everything again; a test of `release` holds the path"),
     ("sudo apt ", "`make dist` makes the package, and a test of `release` looks into it"),
     ("tar ", "`make dist` makes the archive, and a test of `release` looks into it"),
     ("sha256sum ", "a test of `release` checks the checksums"),

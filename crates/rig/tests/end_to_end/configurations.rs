@@ -40,7 +40,7 @@ const CASES: [(&str, &[&str]); 40] = [
     ("the balancer's own defaults", &["topology.retries=default", "topology.passive_health=default"]),
     ("as many tries as can be", &["topology.retries={ tries: 10 }", "topology.response_timeout=1ms"]),
     (
-        "a time-out that thirds unevenly",
+        "a timeout that thirds unevenly",
         &["topology.retries={ tries: 7 }", "topology.response_timeout=119999ms"],
     ),
     (

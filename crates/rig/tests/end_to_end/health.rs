@@ -33,7 +33,7 @@ fn a_crash_is_seen_by_probes_and_goes_on_costing_without_them() {
         books_balance(run.cell(balancer, "fast-crash"));
     }
 
-    // Without probes nobody sees it, and the claim about detection says why it fails.
+    // Without probes no balancer sees it, and the claim about detection says why it fails.
     let unprobed = rig.fresh().run("health-check").on([Haproxy]).variants(["fast-crash"]);
     let unprobed = unprobed.set("topology.health_check", "off");
     let ended = unprobed.set("load.for", "4s").set("timeline.fault.for", "1s").exits(1);

@@ -132,7 +132,7 @@ fn under_load(rig: &Sandbox) -> History {
 fn ctrl_c_ends_rig_while_an_engine_never_answers() {
     let rig = RIG.idle();
     let socket = rig.path().join("docker.sock");
-    // Connections are accepted by the kernel, and nobody reads them.
+    // Connections are accepted by the kernel, and no process reads them.
     let engine = UnixListener::bind(&socket).unwrap();
     let run =
         rig.run("short-drain").docker().loud().env("DOCKER_HOST", format!("unix://{}", socket.display()));

@@ -79,7 +79,7 @@ fn an_image_is_deployed_from_one_tag_to_the_next() {
     processes.complains("process runtime: no `image`");
 }
 
-/// It finishes what it has, but nobody tells the balancer: whoever comes while nobody listens is lost.
+/// It finishes what it has, but the balancer is not told: requests that come while no process listens are lost.
 #[test]
 fn a_program_that_finishes_what_it_has_still_loses_who_comes_too_early() {
     let rig = RIG.beside_others();
@@ -120,7 +120,10 @@ fn what_two_way_books_cannot_know_is_unproven() {
     let run = rig.run_file(file).on([Nginx]).json();
     run.exits(4);
     let claim = run.claims.iter().find(|claim| claim.text.contains("drains_expired")).unwrap();
-    assert!(matches!(&claim.holding, Holding::Unproven(why) if why.contains("nobody could say")), "{run}");
+    assert!(
+        matches!(&claim.holding, Holding::Unproven(why) if why.contains("it is not known what")),
+        "{run}"
+    );
     let report = rig.read("report.md");
     assert!(report.contains("executed twice not known"), "{report}");
 }

@@ -78,7 +78,7 @@ fn the_commands_of_every_runbook_work_on_a_balancer_that_serves() {
         look(&operations.health);
         assert!(!look(&operations.errors).trim().is_empty(), "{balancer} tells of no status");
         assert!(!look(&operations.drain).contains(drained), "{balancer} drains nothing yet");
-        // Nobody else on this machine can take a backend out. These two have files instead of a socket.
+        // No other user of this machine can take a backend out. These two have files instead of a socket.
         if !matches!(kind, BalancerKind::Nginx | BalancerKind::Traefik) {
             let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
             let socket = Path::new(&at.admin);

@@ -29,7 +29,7 @@ fn paths_lead_to_their_pools_at_layer_7_and_nowhere_in_particular_at_layer_4() {
         assert_eq!((routed.expected, routed.misrouted), (Some(600), 0), "{balancer}");
         assert_eq!((routed.compared, routed.disagreements), (Some(600), 0), "{balancer}");
         assert!(routing(four).misrouted > 100, "{balancer}: {:?}", four.routing);
-        // Nobody compares what can't be: a line per connection says nothing about requests.
+        // What can't be compared is not: a line per connection says nothing about requests.
         assert_eq!(four.books.access_log, AccessLog::PerConnection, "{balancer}");
         assert_eq!(routing(four).compared, None);
         books_balance(four);

@@ -1,5 +1,5 @@
-//! What a run does where the machine has not enough of something, or its Docker engine goes away: it says so, charges
-//! nobody with it, and leaves nothing.
+//! What a run does where the machine has not enough of something, or its Docker engine goes away: it says so, blames
+//! no component for it, and leaves nothing.
 
 use std::io::{Read, Write};
 use std::net::Shutdown;

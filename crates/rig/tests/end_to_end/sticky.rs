@@ -1,4 +1,4 @@
-//! Sessions across a deploy, with a real Redis: lost from memory, kept in the store, and told by who was asked.
+//! Sessions across a deploy, with a real Redis: lost from memory, kept in the store, and known from who was asked.
 
 use testing::{CellSummary, Envoy, Haproxy, Holding, Invocation, Sandbox, books_balance, deploy};
 

@@ -16,7 +16,7 @@ use crate::RIG;
 const QUICK: [&str; 8] =
     ["--rate", "200/s", "--baseline", "1s", "--timeout", "500ms", "--identity-header", "x-version"];
 
-/// A careless deploy: nobody answers for a while.
+/// A careless deploy: nothing answers for a while.
 const CARELESS: &str = "touch down; sleep 0.3; rm down; echo careless > new; mv new version";
 /// A careful one.
 const CAREFUL: &str = "echo careful > new; mv new version";
@@ -298,7 +298,7 @@ fn a_deploy_step_by_step_follows_rigs_own_sequence_and_keeps_no_secret() {
         steps.lines().collect::<Vec<_>>(),
         ["out one", "end one", "in one", "out two", "end two", "in two", "restored"]
     );
-    // Nobody said that it was drained, so the whole window was waited.
+    // Nothing said that it was drained, so the whole window was waited.
     assert!(rig.read("history.ndjson").contains("drain_expired"));
     assert!(rig.read("commands.log").contains("[hidden]"));
     for file in rig.files() {

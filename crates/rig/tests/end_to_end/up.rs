@@ -7,7 +7,7 @@ use testing::{Haproxy, Pid, Sandbox, Signal, docker, eventually, kill_process, l
 
 use crate::RIG;
 
-/// A `rig up` of a scenario that nobody else on this machine has.
+/// A `rig up` of a scenario that no other test has.
 struct Up {
     rig: Sandbox,
     child: Child,

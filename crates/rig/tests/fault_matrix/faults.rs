@@ -46,7 +46,7 @@ pub(crate) type Script = fn(u64) -> Reply;
 pub(crate) struct Fault {
     pub(crate) name: &'static str,
     pub(crate) method: Method,
-    /// What the server does; `None`: nobody listens.
+    /// What the server does; `None`: nothing listens.
     pub(crate) reply: Option<Script>,
     /// What the client sees: directly, and through each of [`MEASURED`].
     pub(crate) expected: [&'static str; WAYS],
@@ -105,7 +105,7 @@ const fn get(name: &'static str, reply: Script, expected: [&'static str; WAYS]) 
 pub(crate) const FAULTS: [Fault; 32] = [
     get("a complete response", well, ["ok"; WAYS]),
     Fault {
-        name: "nobody listens",
+        name: "nothing listens",
         method: Method::Get,
         reply: None,
         expected: ["refused", "502", "502", "503", "503", "503", "502", "502"],

@@ -14,7 +14,7 @@ use crate::sending::{job, read, words};
 
 /// The exit code of a namespace that could not be prepared.
 const UNPREPARED: i32 = 77;
-/// A link on which nobody has the address 192.0.2.1.
+/// A link on which no host has the address 192.0.2.1.
 const LINK: &str = "ip link set lo up && ip link add void type veth peer name end && ip link set end up && ip link set void up && \
                     ip address add 192.0.2.2/24 dev void";
 
@@ -26,7 +26,7 @@ pub(crate) const UNREACHABLE: [(&str, &[&str], &str); 5] = [
         &["ip route add unreachable 192.0.2.1"],
         "unreachable (EHOSTUNREACH)",
     ),
-    ("nobody on the link has the address", &[LINK], "unreachable (EHOSTUNREACH)"),
+    ("no host on the link has the address", &[LINK], "unreachable (EHOSTUNREACH)"),
     (
         "a rule of the client's machine forbids it",
         &["ip route add prohibit 192.0.2.1"],

@@ -26,7 +26,7 @@ fn what_a_client_sees_of_each_fault_is_what_the_table_says() {
     let here =
         MEASURED.map(Some).into_iter().enumerate().filter(|(_, way)| way.as_ref().is_some_and(is_here));
     let ways = std::iter::once((0, None)).chain(here.map(|(n, way)| (n + 1, way)));
-    // Side by side, each in two parts with a server of its own: most of the time nobody does anything.
+    // Side by side, each in two parts with a server of its own: most of the time nothing happens.
     let parts = ways.flat_map(|way| FAULTS.chunks(FAULTS.len().div_ceil(2)).map(move |faults| (way, faults)));
     let parts: Vec<_> =
         parts.map(|((n, way), faults)| (n, way, faults, thread::spawn(move || meet(faults, way)))).collect();

@@ -70,7 +70,7 @@ pub(crate) fn ends(report: &GeneratorReport) -> String {
     .iter()
     .map(|(count, how)| match *count {
         0 => String::new(),
-        // What comes after the last response may come when nobody listens any more.
+        // What comes after the last response may come when no process listens any more.
         count if count >= TIMES - 1 => format!("; each connection {how}"),
         count => format!("; {count} × {how}"),
     })

@@ -20,7 +20,7 @@ use crate::fault_server::FaultServer;
 use crate::faults::{Fault, Measured, Script, well};
 use crate::sending::{self, TIMES};
 
-/// Nobody probes and nobody tries again: what is seen is what one attempt does.
+/// Without probes and retries: what is seen is what one attempt does.
 const SCENARIO: &str = "
 name: fault-matrix
 question: What does a client see?
@@ -87,7 +87,7 @@ impl Standing {
             job.traffic.connections = 1;
         }
         if self.balancer.is_none() {
-            // Nobody else has a timeout.
+            // Nothing else has a timeout.
             job.traffic.timeout = Span::millis(1_000);
         }
         let sent = sending::send(job);
@@ -190,7 +190,7 @@ fn answers(listener: SocketAddr) -> bool {
     ask().unwrap_or(false)
 }
 
-/// An address that nobody else in this test has.
+/// An address that nothing else in this test has.
 fn free() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }

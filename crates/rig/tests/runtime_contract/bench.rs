@@ -11,7 +11,7 @@ use engine::runtime::process::ProcessRuntime;
 use engine::runtime::{Handle, Launch, Pod, PodOrder, Process, Reach, Runs, Runtime};
 use model::identity::Incarnation;
 use model::job::{BackendJob, Frame, Job};
-use model::topology::{Backend, Latency, OnTerm};
+use model::topology::{Backend, Latency};
 use model::units::{Bytes, Nanos, Span};
 use tempfile::TempDir;
 use testing::Machine;
@@ -162,19 +162,7 @@ async fn said(process: &mut Process) -> Frame {
 
 fn job(incarnation: Incarnation, pod: &Pod, latency: Duration, ledger: &Path) -> BackendJob {
     let latency = Latency { from: Span(latency), to: Span(latency), tail: None };
-    let backend = Backend {
-        id: pod.name.clone(),
-        spare: false,
-        weight: 1,
-        backup: false,
-        boot: Span(Duration::ZERO),
-        latency,
-        at_once: None,
-        queue: 0,
-        body: Bytes(64),
-        on_term: OnTerm::Exit,
-        health_in_queue: false,
-    };
+    let backend = Backend { id: pod.name.clone(), latency, queue: 0, body: Bytes(64), ..Backend::default() };
     BackendJob {
         incarnation,
         listen: pod.addresses[0],

@@ -21,7 +21,7 @@ const AT_ONCE: Duration = Duration::ZERO;
 /// Within so long a host that is there refuses a connection; the kernel gives one up that isn't after some seconds.
 const SILENCE: Duration = Duration::from_secs(1);
 
-/// Asserts that nobody answers at `address`, not even with a refusal.
+/// Asserts that nothing answers at `address`, not even with a refusal.
 async fn silent(address: SocketAddr) {
     if let Ok(connected) = tokio::time::timeout(SILENCE, Client::connect(address)).await {
         let error = connected.err().map(|error| error.kind());

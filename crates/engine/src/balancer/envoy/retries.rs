@@ -7,7 +7,7 @@ use model::topology::{Retries, Retry, RetryCause, Topology};
 
 use super::{percentage, seconds};
 
-/// How often Envoy draws a host anew that has been tried already; its default, once, often meets the same again.
+/// How often Envoy draws again if it drew a host that has been tried already; its default, once, often meets the same host.
 const HOST_SELECTIONS: u32 = 5;
 
 /// The `retry_policy`.

@@ -158,7 +158,7 @@ fn sign(status: u16, last: &LastAttempt<'_>) -> Option<&'static Sign> {
         (499, _) => &CLIENT_CLOSED,
         // With no live server nginx logs the name of the upstream block instead of an address.
         _ if !matches!(last.address, "" | "-") && !is_address(last.address) => &NO_LIVE,
-        // A header that arrived is the server's own answer; without the field nobody can say.
+        // A header that arrived is the server's own answer; without the field it is not known.
         _ if last.header != "-" => return None,
         (_, "504") if unsent => &CONNECT_TIMED_OUT,
         (_, "504") => &TIMED_OUT,

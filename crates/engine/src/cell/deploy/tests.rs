@@ -4,9 +4,8 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::history::WindowDerivation;
-use model::sessions::JwtKeys;
-use model::timeline::{Batch, Deregister, Drain, Leaving, ToldAfter, Until};
-use model::topology::{Backend, Latency, OnTerm};
+use model::timeline::{Deregister, Drain, Leaving, ToldAfter, Until};
+use model::topology::{Backend, Latency};
 use model::units::{Bytes, Span};
 
 use super::*;
@@ -158,26 +157,13 @@ fn pool(serving: usize, spares: usize) -> Pool {
         .map(|n| Backend {
             id: format!("web-{n}"),
             spare: n > serving,
-            weight: 1,
-            backup: false,
-            boot: Span::default(),
             latency: fixed,
-            at_once: None,
             queue: 0,
             body: Bytes(0),
-            on_term: OnTerm::Exit,
-            health_in_queue: false,
+            ..Backend::default()
         })
         .collect();
-    Pool {
-        name: "web".into(),
-        backends,
-        health_path: "/health".into(),
-        grace: Span::millis(30_000),
-        sessions: None,
-        service: None,
-        discovery: None,
-    }
+    Pool { name: "web".into(), backends, ..Pool::default() }
 }
 
 fn fleet(pool: &Pool) -> Scripted {
@@ -191,13 +177,9 @@ fn fleet(pool: &Pool) -> Scripted {
 fn wanted(drain: Drain) -> Deploy {
     Deploy {
         pool: "web".into(),
-        strategy: Strategy::InPlace,
         leaving: Leaving { drain, ..Leaving::ABRUPT },
         ready_within: Span::millis(2000),
-        new_generation_unhealthy: false,
-        jwt_keys: JwtKeys::Same,
-        batch: Batch::default(),
-        new_address: false,
+        ..Deploy::default()
     }
 }
 

@@ -157,7 +157,7 @@ impl<'a> CommandRunner<'a> {
         );
         self.recorder
             .record(Happening::CommandStarted { command: name, words: redaction.applied(&command.shown()) });
-        // A file without a name: a service that the command starts may go on writing to it, and nobody's pipe breaks.
+        // A file without a name: a service that the command starts may go on writing to it, and no pipe breaks.
         let said = tempfile::tempfile().map_err(failed)?;
         let mut child = self.started(&command, &environment, &said).map_err(failed)?;
         let group = child.id().unwrap_or_default();

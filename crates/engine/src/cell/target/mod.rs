@@ -31,7 +31,7 @@ use super::timeline::in_order;
 use super::{End, Order, variant_of};
 use crate::help::with_help;
 use crate::host::{orphans, owner};
-use crate::runtime::{PodOrder, Reach, Runtime};
+use crate::runtime::{PodOrder, Reach, Runtime, RuntimeError};
 
 /// How long a command may take to end when the user wants to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(8);
@@ -220,14 +220,11 @@ impl<R: Runtime> Against<'_, R> {
                 Some(pool) => deploy(&fleet, &entry.name, wanted, pool).await,
                 None => Ok(()),
             },
-            // Validation refuses them for a target.
-            Action::Fault(_)
-            | Action::Degrade(_)
-            | Action::Split(_)
-            | Action::Curl(_)
-            | Action::Reload(_)
-            | Action::Remove(_)
-            | Action::Add(_) => Ok(()),
+            // Validation refuses the others for a target.
+            _ => {
+                let reason = "validation lets a target only be deployed";
+                Err(RuntimeError::Incapable { verb: "its action", of: entry.name.clone(), reason }.into())
+            }
         })
         .await
     }

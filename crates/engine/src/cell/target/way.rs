@@ -8,7 +8,7 @@ use http_body_util::Empty;
 use hyper::body::Bytes;
 use hyper::header::{HOST, LOCATION};
 use hyper::{Request, StatusCode};
-use model::history::Happening;
+use model::history::{Happening, TargetContact};
 use model::plan::Variant;
 use model::target::Target;
 use model::tls::ClientTls;
@@ -55,12 +55,12 @@ pub(super) async fn find(
             to: answer.to,
         });
     }
-    recorder.record(Happening::TargetReached {
+    recorder.record(Happening::TargetReached(TargetContact {
         url: target.url.to_string(),
         addresses: addresses.iter().map(ToString::to_string).collect(),
         left_out,
         answer: answer.words,
-    });
+    }));
     Ok(addresses)
 }
 

@@ -205,7 +205,7 @@ pub(super) async fn listen(docker: &Docker, id: &str, path: &Path) -> Result<(),
     let mut file = log_file(path)?;
     tokio::spawn(async move {
         while let Some(Ok(piece)) = output.next().await {
-            // A full disk is told by those who write what counts.
+            // A full disk is reported where the records are written.
             let _ = file.write_all(piece.as_ref());
         }
     });
@@ -242,7 +242,7 @@ pub(super) async fn attach(docker: &Docker, id: &str, stderr: Option<&Path>) -> 
             match piece {
                 LogOutput::StdErr { message } => {
                     if let Some(file) = &mut stderr {
-                        // A full disk is told by those who write what counts.
+                        // A full disk is reported where the records are written.
                         let _ = file.write_all(&message);
                     }
                 }

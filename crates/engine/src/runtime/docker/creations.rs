@@ -1,5 +1,5 @@
-//! Requests that make something on the engine. One that is given up half-way makes it all the same, after everybody
-//! has looked for what is to be removed: so these come to their end even if nobody waits for them any more.
+//! Requests that make something on the engine. One that is given up half-way makes it all the same, after rig
+//! has looked for what is to be removed: so these come to their end even if they are not waited for any more.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ impl Creations {
         });
         match made.await {
             Ok(made) => made,
-            // Nobody aborts it.
+            // It is never aborted.
             Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
         }
     }

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use super::digest::sha256_hex;
 use super::error::{DockerError, words};
 
-/// Where an engine is if nobody says otherwise.
+/// Where an engine is unless the user says otherwise.
 const DEFAULT_SOCKET: &str = "unix:///var/run/docker.sock";
 /// The context that is no context.
 const DEFAULT_CONTEXT: &str = "default";
@@ -135,7 +135,7 @@ impl Endpoint {
         Ok(docker)
     }
 
-    /// Somebody listens there. The client library would tell less of the reason why not.
+    /// A process listens there. The client library would tell less of the reason why not.
     async fn reached(&self) -> std::io::Result<()> {
         match self.socket() {
             Some(path) => tokio::net::UnixStream::connect(path).await.map(drop),

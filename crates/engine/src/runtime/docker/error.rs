@@ -97,7 +97,7 @@ pub enum DockerError {
         /// Why.
         reason: String,
     },
-    /// What happens to containers is not heard of any more, or nobody would remove them after rig's death.
+    /// What happens to containers is not heard of any more, or nothing would remove them after rig's death.
     #[error("the Docker engine has been lost: {reason}")]
     Lost {
         /// Why.

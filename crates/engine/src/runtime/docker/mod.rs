@@ -87,7 +87,7 @@ pub struct DockerRuntime<'e> {
 #[derive(Clone)]
 struct Stake {
     address: Ipv4Addr,
-    /// The pause container; `None`: nobody connects there, so there is no address to keep.
+    /// The pause container; `None`: nothing connects there, so there is no address to keep.
     pause: Option<String>,
 }
 

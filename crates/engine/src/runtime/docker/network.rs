@@ -1,4 +1,4 @@
-//! One network per cell, with a subnet that nobody else uses.
+//! One network per cell, with a subnet that no other network uses.
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;

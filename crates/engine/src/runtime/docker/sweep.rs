@@ -31,7 +31,7 @@ impl Thing {
     }
 }
 
-/// Without an owner nobody can tell.
+/// Without an owner it is unknown.
 fn owner_state(owner: Option<&Owner>) -> OwnerState {
     owner.map_or(OwnerState::Unknown, Owner::owner_state)
 }

@@ -155,12 +155,7 @@ fn curl<'s>() -> Form<'s, CurlRequest> {
 fn reload<'s>(stage: &Rc<ActedUpon<'s>>) -> Form<'s, Reload> {
     let (stage, second) = (Rc::clone(stage), Rc::clone(stage));
     let every = Span::millis(10)..=Span::millis(3_600_000);
-    let start = Reload {
-        times: 1,
-        every: *every.start(),
-        keeps: Keeps::default(),
-        process: ReloadProcess::default(),
-    };
+    let start = Reload { every: *every.start(), ..Reload::default() };
     Section::new("reload", "Reloads of the balancer.", start)
         .key("times", number(1..=1000), |it| &mut it.times)
         .about("How often, each once the one before has taken effect.")
@@ -189,7 +184,7 @@ fn reload<'s>(stage: &Rc<ActedUpon<'s>>) -> Form<'s, Reload> {
         )
         .about(
             "What it keeps of what the balancer was told while it ran: `rotation` renders its file \
-             anew, without the backends that are out; `configuration` reads the file that it was started \
+             again, without the backends that are out; `configuration` reads the file that it was started \
              from, so that a backend which is being drained gets requests again; `state` as well, and \
              what HAProxy has saved of its servers by `show servers state` just before.",
         )

@@ -41,19 +41,7 @@ pub(super) fn class<'s>(name: &str, topology: &Rc<Topology>) -> Form<'s, Request
 
 /// A class with every default.
 pub(super) fn plain(name: &str, share: Share) -> RequestClass {
-    RequestClass {
-        name: name.to_owned(),
-        share,
-        method: Method::default(),
-        path: "/".to_owned(),
-        host: None,
-        headers: Vec::new(),
-        body: Bytes(0),
-        cost: Factor::ONE,
-        expected_pool: None,
-        expect_status: None,
-        upload: None,
-    }
+    RequestClass { name: name.to_owned(), share, ..RequestClass::default() }
 }
 
 /// What a class, or a load of one class, says of its requests.

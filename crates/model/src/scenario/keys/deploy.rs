@@ -13,28 +13,15 @@ use crate::scenario::problem::Problem;
 use crate::scenario::reader::Item;
 use crate::scenario::section::{Read, Section};
 use crate::sessions::{JwtKeys, Sessions};
-use crate::timeline::{Batch, Deploy, Deregister, Leaving, Strategy};
+use crate::timeline::{Batch, Deploy, Deregister, Strategy};
 use crate::topology::{Balance, Layer};
 use crate::units::Span;
-
-/// How long a backend may take to become healthy, unless more is said.
-pub(super) const READY_WITHIN: Span = Span::millis(15_000);
 
 pub(super) fn ready_within<'s>() -> Form<'s, Span> {
     quantity(Span::millis(100)..=Span::millis(300_000))
 }
 
 pub(super) fn deploy<'s>(stage: &Rc<ActedUpon<'s>>) -> Form<'s, Deploy> {
-    let start = Deploy {
-        pool: String::new(),
-        strategy: Strategy::default(),
-        leaving: Leaving::ABRUPT,
-        ready_within: READY_WITHIN,
-        new_generation_unhealthy: false,
-        jwt_keys: JwtKeys::default(),
-        batch: Batch::default(),
-        new_address: false,
-    };
     let explained = Rc::clone(stage);
     let size = |batch: &Batch| match batch {
         Batch::Of(size) => Some(*size),
@@ -42,7 +29,7 @@ pub(super) fn deploy<'s>(stage: &Rc<ActedUpon<'s>>) -> Form<'s, Deploy> {
     };
     let pools = stage.pools();
     let stage = Rc::clone(stage);
-    Section::new("deploy", "A rolling replacement of a pool's backends.", start)
+    Section::new("deploy", "A rolling replacement of a pool's backends.", Deploy::default())
         .key("pool", name_of("pool", pools), |it| &mut it.pool)
         .about("The pool whose backends are replaced.")
         .required()
@@ -110,12 +97,12 @@ fn check_pool(read: &Read<'_, Deploy>, stage: &ActedUpon<'_>) {
     let serving = pool.map(|pool| pool.serving().count());
     if let (Some(item), Some(1), Strategy::InPlace) = (read.given("pool"), serving, deploy.strategy) {
         let message =
-            format!("`{}` has one backend: while it is replaced in place, nobody serves", deploy.pool);
+            format!("`{}` has one backend: while it is replaced in place, no backend serves", deploy.pool);
         item.found.add(
             item.wrong(message).help("give the pool a second backend, or deploy with `strategy: surge`"),
         );
     }
-    // That an outage follows is a lesson that somebody may want; that nothing could follow the drain is not.
+    // An outage may be what a scenario wants to show; a drain that nothing could follow is not.
     let at_once = serving.map_or(1, |serving| deploy.batch.size(serving));
     let told = deploy.tells_the_balancer() && !is_discovered(&deploy.pool, stage);
     if let (Some(item), true) = (read.given("batch"), at_once > 1 && told) {

@@ -21,6 +21,7 @@ use crate::scenario::section::Section;
 use crate::scenario::shape::{Shape, Text};
 use crate::scenario::written::Written;
 use crate::target::Target;
+use crate::topology::Topology;
 
 /// A document while it is read: a plan without variants, and claims with their places.
 #[derive(Clone)]
@@ -69,7 +70,7 @@ fn no_variant(name: &str) -> Variant {
         balancers: BalancerKind::UNLESS_NAMED.map(BalancerName::from).to_vec(),
         own: BTreeMap::new(),
         target: None,
-        topology: topology::nothing(),
+        topology: Topology::default(),
         traffic: load::nothing(),
         timeline: Vec::new(),
     }
@@ -219,7 +220,7 @@ pub(crate) fn variant<'s>(
         .unless("with `target` there is none")
         .explained_if(|it| it.target.is_none())
         .following("load", |it| load(&it.topology), |it| &mut it.traffic)
-        .about("The requests, on a schedule that waits for nobody.")
+        .about("The requests, sent on a schedule that does not wait for responses.")
         .required()
         .following(
             "timeline",

@@ -46,7 +46,7 @@ pub(super) fn leaving<'s>() -> Section<'s, Leaving> {
         )
         .about(
             "In place of `drain`, the way of orchestrators such as Kubernetes: a backend's end and the word to the \
-             balancer begin at the same time, and the word takes this long, drawn anew for each backend; or it never comes, \
+             balancer begin at the same time, and the word takes this long, drawn for each backend; or it never comes, \
              and the balancer is left to its probes.",
         )
         .optional()

@@ -26,20 +26,7 @@ struct Load {
 /// A load without requests, with every default. What must be said goes on, where it is bad, as what contradicts nothing
 /// else: a rate that is no number is neither too high nor too low.
 pub(crate) fn nothing() -> Traffic {
-    Traffic {
-        rate: Rate(f64::NAN),
-        arrivals: Arrivals::default(),
-        duration: *limits::LOAD.end(),
-        until_settled: false,
-        warmup: Span::millis(2000),
-        timeout: Span::millis(10_000),
-        connections: 0,
-        connections_from: Cap::Load,
-        fresh_connections: Share(0.1),
-        resumption: true,
-        mix: Vec::new(),
-        users: None,
-    }
+    Traffic { rate: Rate(f64::NAN), duration: *limits::LOAD.end(), ..Traffic::default() }
 }
 
 /// The load of `topology`.
@@ -88,7 +75,7 @@ pub(crate) fn load<'s>(topology: &Topology) -> Form<'s, Traffic> {
             )),
         })
         .maybe("users", users::users(), |it| &mut it.traffic.users)
-        .about("Who makes the requests, each with a cookie jar. Without it, nobody in particular.")
+        .about("The users who make the requests, each with a cookie jar. Without it, requests belong to no user.")
         .key("mix", mix(&mixed), |it| &mut it.traffic.mix)
         .about(
             "Kinds of requests by name, whose shares sum to 100%. Without it, the load itself says \

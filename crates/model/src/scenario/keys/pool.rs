@@ -12,8 +12,8 @@ use crate::scenario::section::Section;
 use crate::scenario::written::Written;
 use crate::service::OwnService;
 use crate::sessions::{STORE, Sessions};
-use crate::topology::{self, Backend, GRACE, Latency, OnTerm, Pool, Tail};
-use crate::units::{Bytes, Factor, Span};
+use crate::topology::{Backend, Latency, OnTerm, Pool, Tail};
+use crate::units::{Factor, Span};
 
 /// Of all pools: a cell's network in Docker has 253 addresses, and generator, balancer and others need some.
 const IN_ALL: usize = 200;
@@ -64,18 +64,9 @@ struct Common {
 }
 
 fn pool<'s>(name: &str) -> Form<'s, Pool> {
-    let backend = default_backend();
+    let backend = Backend::default();
     let kept = |sessions: Sessions| (sessions.name(), Some(sessions));
-    let (backends, health_path) = (Vec::new(), topology::health_path());
-    let pool = Pool {
-        name: name.to_owned(),
-        backends,
-        health_path,
-        grace: GRACE,
-        sessions: None,
-        service: None,
-        discovery: None,
-    };
+    let pool = Pool { name: name.to_owned(), ..Pool::default() };
     let start = Common { pool, backend: backend.clone(), spares: 0, service: OwnService::none() };
     let of_all = behaviour(Section::loose(backend.clone())).unexplained();
     Section::new("pool", "Interchangeable backends.", start)
@@ -211,7 +202,7 @@ fn spare(backend: &Backend) -> Option<String> {
 fn bare_names(pool: &Pool) -> Written {
     let bare = |it: &Backend| match spare(it) {
         Some(remark) => Written::Remark(remark),
-        None => shares::of_backend(default_backend()).on_a_line().write(it),
+        None => shares::of_backend(Backend::default()).on_a_line().write(it),
     };
     Written::map(pool.backends.iter().map(|backend| (backend.id.as_str(), bare(backend))))
 }
@@ -236,25 +227,8 @@ pub(super) fn slower<'s>(latency: Latency) -> Form<'s, Latency> {
     )
 }
 
-/// Unless a scenario says how long a request is worked on, a backend answers at once.
-fn default_backend() -> Backend {
-    Backend {
-        id: String::new(),
-        spare: false,
-        weight: 1,
-        backup: false,
-        boot: Span::default(),
-        latency: Latency::default(),
-        at_once: None,
-        queue: 1000,
-        body: Bytes(1024),
-        on_term: OnTerm::default(),
-        health_in_queue: false,
-    }
-}
-
 /// What a pool says of all its backends, and a backend of itself.
-fn behaviour(section: Section<'_, Backend>) -> Section<'_, Backend> {
+pub(super) fn behaviour(section: Section<'_, Backend>) -> Section<'_, Backend> {
     section
         .key("boot", quantity(Span::millis(0)..=Span::millis(60_000)), |it| &mut it.boot)
         .about("How long a new generation takes to start.")

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use super::deploy::{READY_WITHIN, check_spread, ready_within};
+use super::deploy::{check_spread, ready_within};
 use super::leaving::{
     Departure, HOW_IT_IS_TOLD, WAYS, check_leaving, check_telling, leaving, live_or_reload,
 };
@@ -12,7 +12,7 @@ use crate::catalog::Capability;
 use crate::scenario::form::{Form, name_of};
 use crate::scenario::problem::Problem;
 use crate::scenario::section::Section;
-use crate::timeline::{Action, Addition, Deregister, Entry, Leaving, Removal, When};
+use crate::timeline::{Action, Addition, Deregister, Entry, Leaving, READY_WITHIN, Removal, When};
 use crate::topology::{Layer, Pool};
 
 pub(super) fn remove<'s>(stage: &Rc<ActedUpon<'s>>) -> Form<'s, Removal> {
@@ -53,7 +53,7 @@ pub(super) fn add<'s>(stage: &Rc<ActedUpon<'s>>) -> Form<'s, Addition> {
     let (stage, explained) = (Rc::clone(stage), Rc::clone(stage));
     Section::new("add", "A backend that does not run is started, and registered once it is healthy.", start)
         .key("backend", name_of("backend", backends), |it| &mut it.backend)
-        .about("Who comes: one of the pool's `spares`, or one that was removed.")
+        .about("The backend that starts: one of the pool's `spares`, or one that was removed.")
         .required()
         .key("register", live_or_reload(), |it| &mut it.register)
         .about(HOW_IT_IS_TOLD)

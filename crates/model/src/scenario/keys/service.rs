@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::pool::behaviour;
 use super::target::{header, is_variable, words as command};
 use crate::scenario::form::{Form, Is, list, number, path, quantity, text, words};
 use crate::scenario::limits::BACKENDS;
@@ -11,16 +12,13 @@ use crate::scenario::section::{Read, Section};
 use crate::scenario::shape::{Shape, Text};
 use crate::scenario::written::{Written, quoted};
 use crate::service::{OwnService, Readiness, StopSignal};
-use crate::topology::Pool;
+use crate::topology::{Backend, Pool};
 use crate::units::Span;
 
 /// Versions of a service.
 const VERSIONS: usize = 16;
 /// Variables of an environment.
 const VARIABLES: usize = 64;
-/// What only rig's own backends can do.
-const OF_RIG: [&str; 8] =
-    ["boot", "latency", "at_once", "queue", "body", "on_term", "health_in_queue", "sessions"];
 
 /// Whether it says anything.
 pub(super) fn is_one(service: &OwnService) -> bool {
@@ -150,14 +148,16 @@ pub(super) fn of_pool<N: Clone>(read: &Read<'_, N>, service: OwnService) -> Opti
                 .help("rig chooses the port of a `command`: `{port}` in its words, PORT in its environment"),
         );
     }
-    for item in read.given_of(&OF_RIG) {
+    // What only rig's own backends can do.
+    let of_rig: Vec<_> = behaviour(Section::loose(Backend::default())).names().chain(["sessions"]).collect();
+    for item in read.given_of(&of_rig) {
         let message =
             format!("`{}` is what rig's own backends can do; your service does what it does", item.name);
         found.add(Problem::new(message, item.key()).help("leave it out, or leave out `command` and `image`"));
     }
     let backends = read.given("backends").filter(|backends| backends.is_map());
     for item in backends.iter().flat_map(|backends| backends.named(BACKENDS).unwrap_or_default()) {
-        let mut of_rig = OF_RIG.iter().chain(&["slower"]);
+        let mut of_rig = of_rig.iter().chain(&["slower"]);
         if of_rig.any(|key| item.below(key).is_some()) {
             let message = format!("`{}` differs in what only rig's own backends can do", item.name);
             found.add(Problem::new(message, item.key()).help(format!("write `{}: {{}}`", item.name)));

@@ -272,7 +272,7 @@ fn check_order((item, entry): &Located<'_>, all: &[Located<'_>]) {
                     place,
                 ));
             }
-            // A circle that this entry only leads into is told by its own members.
+            // A circle that this entry only leads into is reported at its own members.
             When::After(other) if seen.contains(&other.as_str()) => return,
             When::After(other) => match all.iter().find(|(_, entry)| entry.name == *other) {
                 Some((_, next)) => {

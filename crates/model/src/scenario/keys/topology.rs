@@ -16,64 +16,17 @@ use crate::scenario::problem::Problem;
 use crate::scenario::section::{Read, Section};
 use crate::target::Target;
 use crate::tls::Tls;
-use crate::topology::{
-    self, Backend, Balance, HealthCheck, Latency, Layer, Limits, Listener, OnTerm, PassiveHealth, Pool,
-    Retries, Threshold, Topology, UpstreamKeepalive,
-};
+use crate::topology::{Backend, Balance, HealthCheck, Layer, Listener, Pool, Topology, UpstreamKeepalive};
 use crate::units::{Bytes, Span};
-
-/// A topology in which nothing stands, with every default.
-pub(crate) fn nothing() -> Topology {
-    Topology {
-        pools: Vec::new(),
-        routes: Vec::new(),
-        listener: Listener::default(),
-        balance: Balance::default(),
-        health_check: Some(default_health_check(&[])),
-        retries: Retries::default(),
-        passive_health: PassiveHealth::default(),
-        panic: Threshold::default(),
-        max_ejection: Threshold::default(),
-        limits: Limits::default(),
-        slow_start: None,
-        upstream_keepalive: UpstreamKeepalive::default(),
-        client_keepalive: Some(Span::millis(75_000)),
-        response_timeout: Span::default(),
-        reload_grace: Some(Span::millis(30_000)),
-        workers: 1,
-    }
-}
 
 /// The topology of a target: the names of its instances, and nothing that is known of them.
 pub(crate) fn of_target(target: &Target) -> Topology {
-    let backend = |id: &String| Backend { id: id.clone(), ..unknown() };
-    let pool = Pool {
-        name: crate::target::POOL.to_owned(),
-        backends: target.backends.iter().map(backend).collect(),
-        health_path: topology::health_path(),
-        grace: topology::GRACE,
-        sessions: None,
-        service: None,
-        discovery: None,
-    };
+    // Nothing is known of what rig does not launch.
+    let backend = |id: &String| Backend { id: id.clone(), queue: 0, body: Bytes(0), ..Backend::default() };
+    let backends = target.backends.iter().map(backend).collect();
+    let pool = Pool { name: crate::target::POOL.to_owned(), backends, ..Pool::default() };
     let pools = if target.backends.is_empty() { Vec::new() } else { vec![pool] };
-    Topology { pools, health_check: None, ..nothing() }
-}
-
-fn unknown() -> Backend {
-    Backend {
-        id: String::new(),
-        spare: false,
-        weight: 1,
-        backup: false,
-        boot: Span::millis(0),
-        latency: Latency::default(),
-        at_once: None,
-        queue: 0,
-        body: Bytes(0),
-        on_term: OnTerm::default(),
-        health_in_queue: false,
-    }
+    Topology { pools, health_check: None, ..Topology::default() }
 }
 
 pub(crate) fn topology<'s>(balancers: Balancers<'s>) -> Form<'s, Topology> {
@@ -84,7 +37,7 @@ pub(crate) fn topology<'s>(balancers: Balancers<'s>) -> Form<'s, Topology> {
     let section = Section::new(
         "topology",
         "What stands in a cell: pools of backends, routes, and one balancer.",
-        nothing(),
+        Topology::default(),
     )
     .key("pools", pools(), |it| &mut it.pools)
     .about("Interchangeable backends, by the pool's name.")
@@ -259,13 +212,8 @@ fn with_tls_where_it_can_end(read: &Read<'_, Listener>) -> Listener {
 }
 
 fn default_health_check(pools: &[Pool]) -> HealthCheck {
-    HealthCheck {
-        path: pools.first().map_or_else(topology::health_path, |pool| pool.health_path.clone()),
-        every: Span::millis(500),
-        timeout: Span::millis(250),
-        fall: 2,
-        rise: 1,
-    }
+    let usual = HealthCheck::default();
+    HealthCheck { path: pools.first().map_or(usual.path, |pool| pool.health_path.clone()), ..usual }
 }
 
 fn health_check<'s>(pools: &[Pool]) -> Form<'s, Option<HealthCheck>> {

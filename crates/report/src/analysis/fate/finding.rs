@@ -33,7 +33,7 @@ pub enum Finding {
     NeverScheduled,
     /// Due before an earlier request, or answered before it was due.
     OutOfOrder,
-    /// A time-out that ended before the client's time was up.
+    /// A timeout that ended before the client's time was up.
     TimedOutEarly,
     /// A backend's stamp on a response whose head never arrived.
     StampedWithoutHead,

@@ -1,4 +1,4 @@
-//! What a reader should know although nobody asked: it stands above the claims.
+//! What a reader should know although no claim is about it: it stands above the claims.
 
 use model::detection::DetectionBound;
 

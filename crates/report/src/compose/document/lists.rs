@@ -158,7 +158,7 @@ fn books_line(label: &str, cell: &CellSummary) -> Line {
         }
     };
     let mut text = format!("{label}: {word}; books: {kept}; {} requests", books.recorded);
-    // Without ledgers nobody knows of any.
+    // Without ledgers no execution is known.
     if books.grade != Grade::ClientOnly && !books.own_services {
         text.push_str(&format!(", {} executions", books.executions));
     }

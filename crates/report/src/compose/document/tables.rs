@@ -260,7 +260,7 @@ fn numbers(deploy: &DeployRecord) -> [String; 7] {
     ]
 }
 
-/// How many drains expired, where somebody could say.
+/// How many drains expired, where that is known.
 pub(crate) fn drains_expired(deploy: &DeployRecord) -> String {
     if deploy.drains_unseen == 0 { deploy.drains_expired.to_string() } else { NONE.to_owned() }
 }

@@ -87,7 +87,7 @@ fn doubts(run: &LabelledRun<'_>) -> Vec<Line> {
             ("deploy", cell.validity.deploy.as_ref()),
         ]
         .map(|(claim, validity)| (claim, validity.map(|validity| validity.verdict)));
-        // Where nobody read any, there is no figure to doubt.
+        // Where none was read, there is no figure to doubt.
         let cpu = cell.cpu_trust().filter(|_| !cell.cpu.components.is_empty());
         for (claim, trust) in claims.into_iter().chain([("CPU time", cpu)]) {
             if let Some(trust) = trust.filter(|trust| *trust != Trust::Valid) {

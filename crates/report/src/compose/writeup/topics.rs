@@ -254,7 +254,7 @@ fn layer_answer(run: &LabelledRun<'_>) -> String {
     }
 }
 
-/// What curl was told by the first balancer, once per layer.
+/// The curl transcripts of the first balancer, once per layer.
 fn transcripts(run: &LabelledRun<'_>) -> Vec<Part> {
     let mut seen = BTreeSet::new();
     let cells = run.summary.cells.iter().filter(|cell| !cell.curls.is_empty());

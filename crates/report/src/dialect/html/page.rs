@@ -142,7 +142,7 @@ fn article(number: usize, told: Illustrated<'_>, frames: &Frames) -> Markup {
 
 /// Tables beyond these are for a screen.
 const ON_PAPER: usize = 6;
-/// More claims than these are told by those that did not hold.
+/// Of more claims than these, only those are listed that did not hold.
 const MANY: usize = 12;
 
 fn tone(mark: Mark) -> &'static str {

@@ -96,7 +96,7 @@ fn gather(key: &str, value: &Value, found: &mut BTreeMap<String, String>) {
         }
         Value::Array(items) if items.iter().any(Value::is_object) => {
             for (place, item) in items.iter().enumerate() {
-                // Pools, backends, routes and entries have names; what has none is told by its place.
+                // Pools, backends, routes and entries have names; what has none is named by its place.
                 let name = ["name", "id", "pool"].iter().find_map(|field| item[field].as_str());
                 let name = name.map_or_else(|| (place + 1).to_string(), str::to_owned);
                 gather(&format!("{key}.{name}"), item, found);

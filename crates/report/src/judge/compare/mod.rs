@@ -130,7 +130,7 @@ pub struct Row {
     /// How often chance alone would part the sides at least as far, two-sided; of several sides, the best from the one that
     /// is nearest to it. `None`: too few repeats.
     pub chance: Option<f64>,
-    /// The place of the side that is better than every other; `None`: nobody is.
+    /// The place of the side that is better than every other; `None`: none is.
     pub best: Option<usize>,
 }
 
@@ -353,7 +353,7 @@ fn best(sides: &[ComparedFigure], better: Better) -> (Option<usize>, f64) {
             .enumerate()
             .all(|(other, side)| other == *place || ahead(&sides[*place].repeats, &side.repeats))
     };
-    // Where nobody is ahead of all others, two are level.
+    // Where no side is ahead of all others, two are level.
     let Some(place) = (0..sides.len()).find(beats_all) else { return (None, 1.0) };
     let others = sides.iter().enumerate().filter(|(other, _)| *other != place);
     let chances = others.map(|(_, side)| rank::chance(&sides[place].repeats, &side.repeats));

@@ -1,7 +1,7 @@
 //! Whether two handfuls of numbers differ by more than chance explains: the exact rank test of Wilcoxon, Mann and
 //! Whitney, with midranks where numbers are equal.
 
-/// More numbers than this, in both together, are judged by the normal approximation: nobody counts so many orders.
+/// More numbers than this, in both together, are judged by the normal approximation: so many orders take too long to count.
 const COUNTED: usize = 60;
 
 /// How often chance alone would part `a` and `b` at least as far as they are, two-sided, if all of them came from one

@@ -126,7 +126,7 @@ pub(super) fn machine_share(history: &[Event], origin: Nanos, of: fn(&ProcStat) 
     Some((of(&last) - of(&first)) / (last.seconds - first.seconds))
 }
 
-/// Seconds that the processors worked on something over the load, and seconds in all; `None`: nobody read it.
+/// Seconds that the processors worked on something over the load, and seconds in all; `None`: not read.
 pub(crate) fn worked(history: &[Event], origin: Nanos) -> Option<(f64, f64)> {
     let (first, last) = machine_reads(history, origin)?;
     let busy = |read: &ProcStat| Some(read.seconds - read.stolen - read.idle?);

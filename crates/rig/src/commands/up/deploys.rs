@@ -6,7 +6,6 @@ use std::time::Duration;
 use engine::cell::DeployRequest;
 use model::catalog::{BalancerKind, Capability};
 use model::plan::Variant;
-use model::sessions::JwtKeys;
 use model::timeline::{Batch, Deploy, Deregister, Drain, Leaving, Strategy};
 use model::topology::Layer;
 use model::units::Span;
@@ -91,13 +90,8 @@ impl<'a> Deploys<'a> {
         let own = self.variant.deploys().find(|deploy| deploy.pool == pool).cloned();
         let unless_said = Deploy {
             pool: pool.to_owned(),
-            strategy: Strategy::InPlace,
             leaving: Leaving { deregister: self.deregister(topology.listener.layer), ..Leaving::ABRUPT },
-            ready_within: Span::millis(15_000),
-            new_generation_unhealthy: false,
-            batch: Batch::default(),
-            new_address: false,
-            jwt_keys: JwtKeys::Same,
+            ..Deploy::default()
         };
         let like = own.unwrap_or(unless_said);
         // A surge leaves backends at other addresses than in the plan, so the next deploy could not start from it.

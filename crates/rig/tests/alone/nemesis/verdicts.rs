@@ -23,7 +23,7 @@ pub(crate) fn complaints(
     let killed = ended.signal().is_some();
     let killed_rig = deeds.iter().any(|deed| (deed.what, deed.part) == (What::Kill, Part::Rig));
     if killed && !killed_rig {
-        complaints.push("nobody killed rig".to_owned());
+        complaints.push("rig was not killed".to_owned());
     }
     if !killed && !matches!(ended.code(), Some(0 | 1 | 3 | 4)) {
         complaints.push("an exit code that says something else".to_owned());

@@ -156,7 +156,7 @@ impl<'d> Servers<'d> {
         self.words(draft, line, 3);
     }
 
-    /// What follows the address of a line that is written anew, without what does not fit.
+    /// What follows the address of a line that is written again, without what does not fit.
     fn kept(&mut self, draft: &mut AdoptionDraft<'_>, line: &ConfigLine, from: usize) -> String {
         let mut apart = AdoptionDraft::of(draft.source, super::HOME);
         self.words(&mut apart, line, from);

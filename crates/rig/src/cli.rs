@@ -17,7 +17,7 @@ use model::scenario::Set;
 
 pub(crate) use adopt::{Adopt, Eject, Templates};
 pub(crate) use agents::{Agent, Exec, Keep, Reap};
-pub(crate) use names::{Jobs, ListFormat, PullName, RuntimeName, SchemaFormat};
+pub(crate) use names::{FigureChoice, Jobs, ListFormat, PullName, RuntimeName, SchemaFormat};
 use names::{comparison_format, result_format};
 use report::Format;
 pub(crate) use run::Run;
@@ -103,6 +103,7 @@ pub(crate) enum Command {
         rig report results/drain/latest --format markdown > drain.md\n  \
         rig report results/drain/latest --format html > drain.html\n  \
         rig report results/drain/latest --format svg > drain.svg\n  \
+        rig report results/drain/latest --format svg --figure 'share[*]' > shares.svg\n  \
         rig report results/drain/latest --format openmetrics > /var/lib/node_exporter/drain.prom\n  \
         rig report results/*/latest")]
     Report(Report),
@@ -274,6 +275,10 @@ pub(crate) struct Report {
     /// Directories of runs, such as results/drain/latest, or a run's summary.json; several get one overview
     #[arg(required = true)]
     pub(crate) runs: Vec<PathBuf>,
+    /// With --format svg: this figure of every cell, as claims name it, such as p99, share[*] or
+    /// 'detection[web-1] against bound[web-1]'; without NAME, the scenario's own
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "")]
+    pub(crate) figure: Option<FigureChoice>,
     #[command(flatten)]
     pub(crate) output: Output,
 }

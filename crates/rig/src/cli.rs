@@ -17,7 +17,7 @@ use model::scenario::Set;
 
 pub(crate) use adopt::{Adopt, Eject, Templates};
 pub(crate) use agents::{Agent, Exec, Keep, Reap};
-pub(crate) use names::{HistoryFormat, Jobs, ListFormat, PullName, RuntimeName, SchemaFormat};
+pub(crate) use names::{FigureChoice, HistoryFormat, Jobs, ListFormat, PullName, RuntimeName, SchemaFormat};
 use names::{comparison_format, result_format};
 pub(crate) use pages::{Dossier, History, Report, Runbook, Writeup};
 use report::Format;
@@ -104,6 +104,7 @@ pub(crate) enum Command {
         rig report results/drain/latest --format markdown > drain.md\n  \
         rig report results/drain/latest --format html > drain.html\n  \
         rig report results/drain/latest --format svg > drain.svg\n  \
+        rig report results/drain/latest --format svg --figure 'share[*]' > shares.svg\n  \
         rig report results/drain/latest --format openmetrics > /var/lib/node_exporter/drain.prom\n  \
         rig report results/*/latest")]
     Report(Report),

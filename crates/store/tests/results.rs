@@ -43,6 +43,7 @@ fn plan() -> SavedPlan {
         timeline: vec![],
     };
     SavedPlan {
+        figure: model::claim::AnswerPicture::of_losses(),
         reading: None,
         schema: model::plan::SCHEMA,
         scenario: "drain".into(),

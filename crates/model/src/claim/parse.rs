@@ -19,32 +19,35 @@ pub struct ClaimError {
     pub help: Option<String>,
 }
 
+/// What stands in brackets for each part of a metric, where pictures show it; no name has this form.
+pub(super) const EACH: &str = "*";
+
 /// A part of the claim's text that knows its place in it.
 #[derive(Clone, Copy)]
-struct Fragment<'t> {
-    text: &'t str,
-    start: usize,
+pub(super) struct Fragment<'t> {
+    pub(super) text: &'t str,
+    pub(super) start: usize,
 }
 
 impl<'t> Fragment<'t> {
-    fn trim(self) -> Fragment<'t> {
+    pub(super) fn trim(self) -> Fragment<'t> {
         let start = self.start + self.text.len() - self.text.trim_start().len();
         Fragment { text: self.text.trim(), start }
     }
 
-    fn split_at(self, at: usize) -> (Fragment<'t>, Fragment<'t>) {
+    pub(super) fn split_at(self, at: usize) -> (Fragment<'t>, Fragment<'t>) {
         let (left, right) = self.text.split_at(at);
         (Fragment { text: left, start: self.start }, Fragment { text: right, start: self.start + at })
     }
 
-    fn wrong(self, message: impl Into<String>) -> ClaimError {
+    pub(super) fn wrong(self, message: impl Into<String>) -> ClaimError {
         let bytes = self.start..self.start + self.text.len();
         ClaimError { message: message.into(), bytes, help: None }
     }
 }
 
 impl ClaimError {
-    fn help(self, help: impl Into<String>) -> ClaimError {
+    pub(super) fn help(self, help: impl Into<String>) -> ClaimError {
         ClaimError { help: Some(help.into()), ..self }
     }
 }
@@ -110,6 +113,20 @@ fn reading(part: Fragment<'_>, variant: Option<&str>) -> Result<Reading, ClaimEr
         (None, Some(text)) => (Fragment { text, start: part.start }, part),
         (None, None) => return Err(part.wrong(format!("`{}` names no metric", part.text)).help(form)),
     };
+    if variant.text.is_empty() {
+        return Err(part.wrong(format!("`{}` names no variant", part.text)).help(form));
+    }
+    let (metric, facet) = figure(rest, &format!("{}.", variant.text))?;
+    if facet.as_deref() == Some(EACH) {
+        return Err(rest
+            .wrong("a reading is of one part")
+            .help("name it in the brackets; `[*]` is for `figure`"));
+    }
+    Ok(Reading { variant: variant.text.to_owned(), metric, facet })
+}
+
+/// Reads `metric[facet]`; `before` stands before it where an example is given.
+pub(super) fn figure(rest: Fragment<'_>, before: &str) -> Result<(Metric, Option<String>), ClaimError> {
     let (metric, facet) = match rest.text.find('[') {
         Some(bracket) => {
             let (metric, facet) = rest.split_at(bracket);
@@ -117,9 +134,6 @@ fn reading(part: Fragment<'_>, variant: Option<&str>) -> Result<Reading, ClaimEr
         }
         None => (rest, None),
     };
-    if variant.text.is_empty() {
-        return Err(part.wrong(format!("`{}` names no variant", part.text)).help(form));
-    }
     let Some(known) = Metric::named(metric.text) else {
         let names: Vec<_> = Metric::ALL.iter().map(|metric| metric.name()).collect();
         let message = format!("there is no metric `{}`", metric.text);
@@ -129,7 +143,7 @@ fn reading(part: Fragment<'_>, variant: Option<&str>) -> Result<Reading, ClaimEr
         (None, None) => None,
         (Some(what), Some(facet)) => {
             match facet.text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
-                Some(status) if what == Facet::Status && !is_status(status) => {
+                Some(status) if what == Facet::Status && status != EACH && !is_status(status) => {
                     let help = "a status is a number from 100 to 599, such as `[504]`";
                     return Err(facet.wrong(format!("`{status}` is no status")).help(help));
                 }
@@ -143,11 +157,11 @@ fn reading(part: Fragment<'_>, variant: Option<&str>) -> Result<Reading, ClaimEr
         (None, Some(facet)) => return Err(facet.wrong(format!("`{known}` has no parts"))),
         (Some(_), None) if known.without_facet().is_some() => None,
         (Some(what), None) => {
-            let help = format!("such as `{}.{known}[{}]`", variant.text, example_of(what));
+            let help = format!("such as `{before}{known}[{}]`", example_of(what));
             return Err(metric.wrong(format!("`{known}` needs a {what}")).help(help));
         }
     };
-    Ok(Reading { variant: variant.text.to_owned(), metric: known, facet })
+    Ok((known, facet))
 }
 
 /// A part of a metric whose parts are `what`.
@@ -358,6 +372,7 @@ mod tests {
             ("a.status[5xx] == 0", "[5xx]"),
             ("a.status[600] == 0", "[600]"),
             ("a.status == 0", "status"),
+            ("a.status[*] == 0", "status[*]"),
             ("a.flag[] == 0", "[]"),
             ("dropped == 0", "dropped"),
             ("a.dropped", "a.dropped"),

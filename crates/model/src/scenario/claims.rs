@@ -92,8 +92,18 @@ fn unknown(reading: &Reading, text: &str, variants: &[Known<'_>], catalog: &Cata
         return Some(missing("variant", &reading.variant, text, &names));
     };
     let (facet, variant) = (reading.facet.as_deref()?, (*variant)?);
+    let (what, names) = parts(reading.metric.facet()?, variant, catalog)?;
+    (!names.contains(&facet)).then(|| missing(what, facet, text, &names))
+}
+
+/// What such a part is called, and the names that it may have in `variant`; `None`: any.
+pub(super) fn parts<'v>(
+    facet: Facet,
+    variant: &'v Variant,
+    catalog: &'v Catalog,
+) -> Option<(&'static str, Vec<&'v str>)> {
     let pools = &variant.topology.pools;
-    let (what, names): (_, Vec<&str>) = match reading.metric.facet()? {
+    Some(match facet {
         // Any number that is a status may be answered.
         Facet::Status => return None,
         Facet::Flag => ("word of a log of these balancers,", catalog.signs_of(&variant.kinds()).collect()),
@@ -101,11 +111,10 @@ fn unknown(reading: &Reading, text: &str, variants: &[Known<'_>], catalog: &Cata
         Facet::Backend => {
             ("backend", pools.iter().flat_map(|pool| &pool.backends).map(|b| b.id.as_str()).collect())
         }
-    };
-    (!names.contains(&facet)).then(|| missing(what, facet, text, &names))
+    })
 }
 
-fn missing(what: &str, name: &str, text: &str, known: &[&str]) -> ClaimError {
+pub(super) fn missing(what: &str, name: &str, text: &str, known: &[&str]) -> ClaimError {
     // A name ends before `.` or `]`, and begins where no name goes on: `b` is not what `ab.p99` names.
     let goes_on = |c: char| c.is_ascii_alphanumeric() || c == '-';
     let stands_alone =
@@ -118,7 +127,7 @@ fn missing(what: &str, name: &str, text: &str, known: &[&str]) -> ClaimError {
     }
 }
 
-fn refuse(item: &Item<'_>, text: &str, error: ClaimError) {
+pub(super) fn refuse(item: &Item<'_>, text: &str, error: ClaimError) {
     let mut problem = item.wrong(error.message);
     problem.place = problem.place.within(text, error.bytes);
     problem.help = error.help;

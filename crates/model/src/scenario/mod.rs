@@ -18,6 +18,8 @@ mod explain;
 mod form;
 mod keys;
 mod limits;
+mod measurable;
+mod picture;
 mod problem;
 mod reader;
 mod schema;

@@ -41,6 +41,8 @@ pub(crate) enum Shape {
 pub(crate) enum Text {
     Prose,
     Claim,
+    /// What the picture of an answer shows.
+    Figure,
     /// A name that the author gives.
     Name,
     /// The name of something that the scenario has.

@@ -5,8 +5,9 @@ mod columns;
 
 use crate::compose::document::{self, Line, Mark};
 use crate::compose::once::{Remark, once};
-use crate::compose::table::Table;
+use crate::compose::table::{Cell, Table};
 use crate::figure::bounds;
+use crate::figure::catalogue::Figure;
 use crate::judge::doubts::{self, Doubt};
 use crate::judge::verdict::{Holding, RunProblem, RunSummary};
 use crate::measure::summary::CellSummary;
@@ -44,6 +45,11 @@ pub(crate) fn table(run: &RunSummary) -> Option<Table> {
     (!run.cells.is_empty()).then(|| columns::table(run))
 }
 
+/// A figure over the repeats of a variant, as the table has it: a zero of dropped requests with its bound.
+pub(crate) fn told(figure: &Figure, cells: &[CellSummary]) -> Cell {
+    columns::figure(figure, cells)
+}
+
 /// An experiment of many variants takes longer to tell than its answer.
 const LETTERS: usize = 480;
 
@@ -75,7 +81,8 @@ pub(crate) fn readings(run: &RunSummary) -> Vec<Line> {
     })
 }
 
-fn findings(run: &RunSummary) -> Vec<Line> {
+/// What a reader should know although nobody asked.
+pub(crate) fn findings(run: &RunSummary) -> Vec<Line> {
     let of = |cell: &CellSummary| {
         let lines = document::findings_of(cell).into_iter();
         lines.map(|line| said(run, cell, line.mark, line.text)).collect::<Vec<_>>()
@@ -84,10 +91,40 @@ fn findings(run: &RunSummary) -> Vec<Line> {
 }
 
 /// The claims that did not hold.
-fn open_claims(run: &RunSummary) -> Vec<Line> {
+pub(crate) fn open_claims(run: &RunSummary) -> Vec<Line> {
     let mut claims = document::claim_lines(run);
     claims.retain(|line| matches!(line.mark, Mark::Bad | Mark::Unknown));
     claims
+}
+
+/// The claims that held, each once with all balancers of which the same is true.
+pub(crate) fn held_claims(run: &RunSummary) -> Vec<Line> {
+    let mut claims = document::claim_lines(run);
+    claims.retain(|line| line.mark == Mark::Good);
+    let mut alike: Vec<(String, Vec<Remark>)> = Vec::new();
+    for Line { mark, text } in claims {
+        let (of, text) = text.split_once("  ").unwrap_or(("", text.as_str()));
+        let claim = text.split("  (").next().unwrap_or_default().to_owned();
+        let remark = Remark { of: of.to_owned(), mark, text: text.to_owned() };
+        match alike.iter_mut().find(|(known, _)| *known == claim) {
+            Some((_, remarks)) => remarks.push(remark),
+            None => alike.push((claim, vec![remark])),
+        }
+    }
+    let named = |of: &[&str]| format!("{}  ", of.join(", "));
+    alike.iter().flat_map(|(_, remarks)| once(remarks, named)).collect()
+}
+
+/// Lines of a report about single cells, those that differ in numbers alone as one.
+pub(crate) fn shorter(run: &RunSummary, lines: &[Line]) -> Vec<Line> {
+    let remark = |line: &Line| {
+        let of = |label: &str| line.text.strip_prefix(label)?.strip_prefix(": ").map(str::to_owned);
+        let mut labels = run.cells.iter().map(|cell| run.label(cell));
+        let found = labels.find_map(|label| of(&label).map(|text| (label, text)));
+        let (of, text) = found.unwrap_or_else(|| (String::new(), line.text.clone()));
+        Remark { of, mark: line.mark, text }
+    };
+    once(&lines.iter().map(remark).collect::<Vec<_>>(), |of| cells(of, run))
 }
 
 /// Why something can't be trusted, or what a reader should know of it.

@@ -29,6 +29,10 @@ fn formats() -> Vec<Line> {
         "OpenMetrics: a gauge per metric, `rig_` and its name, times in seconds with the suffix `_seconds`, shares with \
          `_ratio`, facets as a label. Figures that can't be trusted are absent"
             .to_owned(),
+        "SVG: `rig report RUN --format svg --figure 'p99'` draws one of every cell, `'share[*]'` each of its parts, and \
+         `'detection[web-1] against bound[web-1]'` one beside another; `figure` of a scenario has the same form, and its \
+         picture leads the page"
+            .to_owned(),
         "Terminal, Markdown, HTML: in the tables of the report; what has no place in one of them is in the last, \
          `Further figures`"
             .to_owned(),

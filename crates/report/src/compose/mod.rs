@@ -11,6 +11,7 @@ pub(crate) mod once;
 pub mod over_time;
 pub(crate) mod overview;
 pub mod page;
+pub(crate) mod picture;
 pub mod runbook;
 pub mod table;
 pub mod writeup;

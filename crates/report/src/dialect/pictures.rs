@@ -1,7 +1,9 @@
 //! Pictures of cells, drawn from their series at one scale: parts of an HTML page, or of one SVG.
 
+pub(super) mod bars;
 pub(super) mod canvas;
 pub(super) mod captions;
+mod compact;
 pub(super) mod ink;
 pub(super) mod latency;
 pub(super) mod legend;

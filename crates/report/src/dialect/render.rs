@@ -1,5 +1,6 @@
 //! A run's summary, laid out.
 
+use model::claim::AnswerPicture;
 use model::visible::visible;
 use strum::VariantArray;
 
@@ -13,6 +14,7 @@ use crate::dialect::html::html;
 use crate::dialect::openmetrics::SameScenario;
 use crate::dialect::pictures::Illustrated;
 use crate::dialect::{csv, github, json, junit, markdown, openmetrics, svg, terminal};
+use crate::figure::reading::NoReading;
 use crate::judge::compare::RunComparison;
 use crate::judge::verdict::RunSummary;
 
@@ -122,6 +124,12 @@ pub fn render_several(
         Format::Openmetrics => shown(&openmetrics::render(&summaries)?),
         Format::Github => shown(&github::render(&summaries)),
     })
+}
+
+/// Lays out a figure of every cell of several runs as one SVG: the one that is `asked` for, or each run's own. Fails where a
+/// run has no such figure, with the reason.
+pub fn render_figure(runs: &[&RunSummary], asked: Option<&AnswerPicture>) -> Result<String, NoReading> {
+    Ok(shown(&svg::figure(runs, asked)?))
 }
 
 /// Lays out one table for a terminal, with its title above and its notes below.

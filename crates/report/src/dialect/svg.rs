@@ -1,12 +1,17 @@
 //! The SVG dialect: one picture, for a README or a slide. Each cell is a column with how its requests ended and what was
-//! done to its backends; all are at one scale.
+//! done to its backends; all are at one scale. Or it is a figure of every cell, as bars.
 
-use maud::{Markup, PreEscaped, html};
+use maud::{Markup, html};
+use model::claim::AnswerPicture;
 
+use super::pictures::bars::{self, DrawnPanel};
 use super::pictures::canvas::{Picture, WIDTH};
-use super::pictures::ink::COLOURS;
+use super::pictures::ink::by_itself;
 use super::pictures::scale::Scale;
 use super::pictures::{Illustrated, Pictured, captions, legend, outcomes, states};
+use crate::compose::picture::{self, BarPanel};
+use crate::figure::reading::NoReading;
+use crate::judge::verdict::RunSummary;
 use crate::measure::series::Series;
 
 const GAP: u32 = 40;
@@ -37,7 +42,7 @@ pub(crate) fn render(runs: &[Illustrated<'_>]) -> String {
         svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox=(format!("0 0 {width} {}", drawn + LEGEND))
             font-family="system-ui, sans-serif" {
             title { (title) }
-            style { (PreEscaped(COLOURS)) }
+            style {}
             rect width=(width) height=(drawn + LEGEND) fill="var(--page)" {}
             @for (row, top) in columns.iter().zip(&tops) {
                 @for (column, x) in row.iter().zip((0..).step_by((WIDTH + GAP) as usize)) { (column.placed(x, *top)) }
@@ -46,7 +51,65 @@ pub(crate) fn render(runs: &[Illustrated<'_>]) -> String {
             @else { (keys(&series, drawn)) }
         }
     };
-    picture.into_string() + "\n"
+    by_itself(&picture.into_string()) + "\n"
+}
+
+/// So much around bars, and between the panels of two balancers.
+const AROUND: u32 = 20;
+/// Above the panels: what they show. Above each: whose it is.
+const TITLE: u32 = 34;
+/// So many panels stand side by side.
+const PANELS: usize = 3;
+
+/// Lays out a figure of every cell, with a row of panels for each run; or says which run has no such figure, and why.
+pub(crate) fn figure(runs: &[&RunSummary], asked: Option<&AnswerPicture>) -> Result<String, NoReading> {
+    let mut placed: Vec<Markup> = Vec::new();
+    let (mut top, mut right) = (AROUND, 0);
+    let mut titles = Vec::new();
+    for run in runs {
+        let drawn = picture::draw(run, asked.unwrap_or(&run.figure))
+            .map_err(|no| NoReading(format!("{}: {}", run.scenario, no.0)))?;
+        let title = format!("{}: {}", run.scenario, bars::title(&drawn));
+        let mut x = AROUND;
+        placed.push(html! { text x=(x) y=(top + 18) font-size="18" font-weight="600" { (title) } });
+        titles.push(title);
+        top += TITLE;
+        let keys = bars::legend(&drawn);
+        for (ink, name) in &keys {
+            placed.push(html! {
+                rect x=(x) y=(top) width="14" height="14" rx="3" fill=(format!("var({ink})")) {}
+                text x=(x + 20) y=(top + 13) { (name) }
+            });
+            x += 50 + 8 * name.chars().count() as u32;
+        }
+        right = right.max(x);
+        top += if keys.is_empty() { 0 } else { TITLE };
+        let panels: Vec<(&BarPanel, DrawnPanel)> = drawn.panels.iter().zip(bars::panels(&drawn)).collect();
+        for row in panels.chunks(PANELS) {
+            for ((panel, drawn), place) in row.iter().zip(0_u32..) {
+                let x = AROUND + place * (drawn.width + AROUND);
+                placed.push(html! {
+                    text x=(x) y=(top + 17) font-weight="600" { (panel.balancer) }
+                    svg x=(x) y=(top + TITLE - 8) width=(drawn.width) height=(drawn.height) {
+                        desc { (panel.balancer) ": " (drawn.words) }
+                        (drawn.shapes)
+                    }
+                });
+                right = right.max(x + drawn.width + AROUND);
+            }
+            top += row.iter().map(|(_, drawn)| drawn.height).max().unwrap_or(0) + TITLE + AROUND;
+        }
+    }
+    let picture = html! {
+        svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox=(format!("0 0 {right} {top}"))
+            font-family="system-ui, sans-serif" font-size=(bars::LETTERS) fill="var(--text)" {
+            title { (titles.join("; ")) }
+            style {}
+            rect width=(right) height=(top) fill="var(--page)" {}
+            @for part in &placed { (part) }
+        }
+    };
+    Ok(by_itself(&picture.into_string()) + "\n")
 }
 
 /// A cell's part of the picture.
@@ -66,14 +129,10 @@ fn rows(told: Illustrated<'_>, several: bool) -> Vec<Vec<CellColumn>> {
         let repeat = if told.run.repeats > 1 { format!(" #{}", cell.repeat) } else { String::new() };
         let invalid = if cell.is_usable() { "" } else { ", INVALID" };
         let dropped = captions::dropped(cell);
-        let id = |of: &str| format!("{}-{}-{of}", cell.scenario, cell.cell());
         CellColumn {
             heading: format!("{of}{}, {}{repeat}: {dropped}{invalid}", cell.balancer, cell.variant),
             usable: cell.is_usable(),
-            pictures: [
-                outcomes::draw(id("requests"), cell, series, &scale),
-                states::draw(id("backends"), cell, series, &scale),
-            ],
+            pictures: [outcomes::draw(cell, series, &scale), states::draw(cell, series, &scale)],
         }
     };
     let rows = told.rows();

@@ -8,7 +8,7 @@ mod told;
 
 use std::collections::BTreeSet;
 
-use model::claim::{Claim, Metric, Operand};
+use model::claim::{AnswerPicture, Claim, Metric, Operand};
 use model::experiment::experiment;
 use model::identity::BalancerName;
 use model::identity::CellId;
@@ -79,6 +79,9 @@ pub struct RunSummary {
     /// Each claim, per balancer, over all repeats; empty for a run without repeats, where the claims say it all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub proofs: Vec<Proof>,
+    /// What the picture of the answer shows.
+    #[serde(default = "AnswerPicture::of_losses")]
+    pub figure: AnswerPicture,
     /// What the numbers mean, in the scenario's words, for each balancer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub readings: Vec<Told>,
@@ -240,6 +243,7 @@ pub fn judge(
         degraded,
         claims,
         proofs,
+        figure: plan.figure.clone(),
         readings,
         handshakes,
         unavailable: plan.unavailable.clone(),

@@ -2,6 +2,7 @@
 
 mod answers;
 mod books;
+mod browser;
 mod build;
 mod chance;
 mod comparisons;
@@ -15,6 +16,7 @@ mod failures;
 mod falsified;
 mod fates;
 mod faults;
+mod figures;
 mod hostile;
 mod html_pages;
 mod latency_logs;
@@ -29,6 +31,7 @@ mod partitions;
 mod phases;
 mod plan;
 mod properties;
+mod referenced;
 mod renderings;
 mod repeats;
 mod routing;

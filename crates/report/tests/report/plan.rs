@@ -1,7 +1,7 @@
 //! The plan and the environment that the hand-built cells belong to.
 
 use model::catalog::BalancerKind;
-use model::claim::{Claim, Comparison, Metric, Operand, Reading};
+use model::claim::{AnswerPicture, Claim, Comparison, Metric, Operand, Reading};
 use model::plan::{SCHEMA, SavedPlan, Variant};
 use model::records::{BalancerBuild, Environment};
 use model::timeline::{Action, Deploy, Drain, Entry, Leaving, When};
@@ -74,6 +74,7 @@ fn variant(name: &str, drain: Drain) -> Variant {
 
 pub(crate) fn plan() -> SavedPlan {
     SavedPlan {
+        figure: AnswerPicture::of_losses(),
         reading: "Lost: {without-drain.dropped}; drained: {with-drain.dropped}.".parse().ok(),
         schema: SCHEMA,
         scenario: "drain".into(),

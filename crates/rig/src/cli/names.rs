@@ -6,6 +6,7 @@ use std::str::FromStr;
 use clap::ValueEnum;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use engine::runtime::docker::images::Pull;
+use model::claim::{AnswerPicture, ClaimError};
 use report::Format;
 
 /// Where components can run.
@@ -62,6 +63,29 @@ pub(super) fn result_format() -> impl TypedValueParser<Value = Format> {
 /// How a comparison can be printed.
 pub(super) fn comparison_format() -> impl TypedValueParser<Value = Format> {
     format_name(&[Format::Table, Format::Markdown, Format::Json])
+}
+
+/// Which figure a picture shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum FigureChoice {
+    /// The scenario's own
+    Own,
+    /// This one
+    Named(AnswerPicture),
+}
+
+impl FromStr for FigureChoice {
+    type Err = String;
+    fn from_str(text: &str) -> Result<FigureChoice, String> {
+        if text.is_empty() {
+            return Ok(FigureChoice::Own);
+        }
+        let told = |error: ClaimError| match error.help {
+            Some(help) => format!("{}; {help}", error.message),
+            None => error.message,
+        };
+        text.parse().map(FigureChoice::Named).map_err(told)
+    }
 }
 
 /// How a list can be printed.

@@ -8,7 +8,7 @@ use model::claim::ClaimError;
 use model::identity::BalancerName;
 use report::over_time::Followed;
 
-use super::names::{HistoryFormat, Jobs, PullName, RuntimeName};
+use super::names::{FigureChoice, HistoryFormat, Jobs, PullName, RuntimeName};
 use super::{Output, RESULTS};
 
 /// `rig report`.
@@ -17,6 +17,10 @@ pub(crate) struct Report {
     /// Directories of runs, such as results/drain/latest, or a run's summary.json; several get one overview
     #[arg(required = true)]
     pub(crate) runs: Vec<PathBuf>,
+    /// With --format svg: this figure of every cell, as claims name it, such as p99, share[*] or
+    /// 'detection[web-1] against bound[web-1]'; without NAME, the scenario's own
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "")]
+    pub(crate) figure: Option<FigureChoice>,
     #[command(flatten)]
     pub(crate) output: Output,
 }

@@ -3,21 +3,38 @@
 use std::path::Path;
 
 use anyhow::Context;
-use report::RunSummary;
+use report::{Format, RunSummary, render_figure};
 use store::SavedRun;
 
 use super::judged::{Judged, exit, judged, overview, rendered};
-use crate::cli::Report;
+use crate::cli::{FigureChoice, Report};
 use crate::exit::{Exit, Failure, print};
 
 /// Prints the report and exits as the runs themselves did.
 pub(crate) fn perform(wanted: &Report) -> Result<Exit, Failure> {
     let runs = wanted.runs.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
     print(&match (runs.as_slice(), wanted.runs.as_slice()) {
+        (runs, _) if wanted.figure.is_some() => figure(runs, wanted)?,
         ([run], [path]) => rendered(run, path, &wanted.output),
         (several, _) => overview(several, &wanted.output)?,
     })?;
     Ok(runs.iter().map(|judged| exit(&judged.run, false)).max().unwrap_or(Exit::Held))
+}
+
+/// The picture of the figure that is asked for.
+fn figure(runs: &[Judged], wanted: &Report) -> Result<String, Failure> {
+    if wanted.output.format != Format::Svg {
+        return Err(Failure::usage(anyhow::anyhow!("--figure is a picture")).help("add --format svg"));
+    }
+    let asked = match &wanted.figure {
+        Some(FigureChoice::Named(figure)) => Some(figure),
+        Some(FigureChoice::Own) | None => None,
+    };
+    let runs: Vec<&RunSummary> = runs.iter().map(|judged| &judged.run).collect();
+    render_figure(&runs, asked).map_err(|no| {
+        let help = "docs/metrics.md says what each figure needs; `--format csv` prints all that the run has";
+        Failure::usage(anyhow::anyhow!("that figure was not measured: {}", no.0)).help(help)
+    })
 }
 
 /// A run is judged again from its records. A summary was judged when it was made, and says what was found then.

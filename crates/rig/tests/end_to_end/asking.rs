@@ -55,3 +55,18 @@ fn shells_can_complete_and_every_command_has_a_manual_page_and_examples() {
     }
     assert!(seen > 8, "{help}");
 }
+
+#[test]
+fn any_figure_of_a_run_is_a_picture_by_itself() {
+    let rig = RIG.idle();
+    let drain = concat!(env!("CARGO_MANIFEST_DIR"), "/../../results/reference/drain/summary.json");
+    let report = |words: &[&str]| rig.command(["report", drain]).args(words);
+    report(&["--format", "svg", "--figure", "p99"]).exits(0).says(">drain: p99</text>");
+    report(&["--format", "svg", "--figure"]).exits(0).says(">drain: dropped</text>");
+    report(&["--figure", "p99"]).exits(2).complains("add --format svg");
+    report(&["--format", "svg", "--figure", "p98"])
+        .exits(2)
+        .complains("there is no metric `p98`; did you mean");
+    let missing = report(&["--format", "svg", "--figure", "sessions_lost"]).exits(2);
+    missing.complains("that figure was not measured: drain: the load of");
+}

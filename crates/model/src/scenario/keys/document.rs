@@ -8,13 +8,14 @@ use super::target::target;
 use super::timeline::{ActedUpon, timeline};
 use super::topology::{self, topology};
 use crate::catalog::{BalancerKind, Capability, Catalog, Lack, Release};
-use crate::claim::Claim;
+use crate::claim::{AnswerPicture, Claim};
 use crate::identity::{BalancerName, TARGET};
 use crate::plan::{OwnBalancer, SCHEMA, SavedPlan, Variant};
 use crate::scenario::capabilities::Balancers;
 use crate::scenario::claims::{self, Known, Placed};
 use crate::scenario::form::{Form, Is, either, number, text};
 use crate::scenario::limits;
+use crate::scenario::picture::picture;
 use crate::scenario::problem::{Place, Problem};
 use crate::scenario::reader::Item;
 use crate::scenario::section::Section;
@@ -57,6 +58,7 @@ fn nothing() -> Whole {
         variants: Vec::new(),
         control: Vec::new(),
         expect: Vec::new(),
+        figure: AnswerPicture::of_losses(),
         reading: None,
         unavailable: Vec::new(),
         skipped: Vec::new(),
@@ -120,6 +122,13 @@ pub(crate) fn document<'s>(variants: &'s [Known<'s>], catalog: &'s Catalog) -> S
         .key("expect", claims(), |it| &mut it.expect)
         .about("Claims that make the run pass or fail.")
         .optional()
+        .key("figure", text(Text::Figure, move |item| picture(item, variants, catalog)), |it| {
+            &mut it.plan.figure
+        })
+        .about(
+            "What the picture of the answer shows of every cell: a metric, or one beside another that it is held against. \
+             `[*]` is each of its parts.",
+        )
         .maybe("reading", text(Text::Prose, move |item| claims::prose(item, variants, catalog)), |it| {
             &mut it.plan.reading
         })
@@ -131,7 +140,7 @@ pub(crate) fn document<'s>(variants: &'s [Known<'s>], catalog: &'s Catalog) -> S
         .about("Seed of arrivals, service times and the order of cells.")
         .key("repeat", number(limits::REPEAT), |it| &mut it.plan.repeats)
         .about("How often each cell is run.")
-        .explained_first(&["name", "question", "seed", "repeat", "control", "expect", "reading"])
+        .explained_first(&["name", "question", "seed", "repeat", "control", "expect", "figure", "reading"])
 }
 
 /// The patches by their variants' names, which are merged before they are read.

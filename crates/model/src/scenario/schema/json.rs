@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::{document, patch};
 use crate::catalog::BalancerKind;
+use crate::claim::Metric;
 use crate::identity::VERSION_SIGN;
 use crate::scenario::limits;
 use crate::scenario::shape::{Described, Outline, Shape, ShapeUnit, Text, Unless};
@@ -176,6 +177,12 @@ fn text_schema(text: Text) -> Value {
     let longest = limits::TEXT;
     match text {
         Text::Prose | Text::Claim | Text::File => json!({ "type": "string", "maxLength": longest }),
+        // Editors complete what has no parts.
+        Text::Figure => {
+            let whole = |metric: &&Metric| metric.facet().is_none() || metric.without_facet().is_some();
+            let names: Vec<_> = Metric::ALL.iter().filter(whole).map(|metric| metric.name()).collect();
+            json!({ "anyOf": [{ "enum": names }, { "type": "string", "pattern": "\\[| against ", "maxLength": longest }] })
+        }
         Text::Name | Text::NameOf(_) => {
             json!({ "type": "string", "pattern": format!("^[a-z0-9-]{{1,{}}}$", limits::NAME) })
         }

@@ -77,6 +77,7 @@ fn value(shape: &Shape) -> String {
         Shape::Text(text) => match text {
             Text::Prose => "text".to_owned(),
             Text::Claim => "claim".to_owned(),
+            Text::Figure => "figure, or `figure against figure`".to_owned(),
             Text::Name => "name".to_owned(),
             Text::NameOf(what) => format!("name of a {what}"),
             Text::Path => "path".to_owned(),

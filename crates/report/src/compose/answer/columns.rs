@@ -210,6 +210,14 @@ fn leading(run: &RunSummary, variant: &str) -> Figure {
     first.map_or(whole(Metric::Dropped), |Reading { metric, facet, .. }| Figure { metric, facet })
 }
 
+/// A figure over the repeats; of dropped requests, a zero has its bound.
+pub(super) fn figure(figure: &Figure, cells: Repeats<'_>) -> Cell {
+    match figure.metric {
+        Metric::Dropped => dropped(cells),
+        _ => value(figure, cells),
+    }
+}
+
 /// How many requests were dropped over the repeats, a zero with its bound.
 fn dropped(cells: Repeats<'_>) -> Cell {
     let usable: Vec<&CellSummary> = cells.iter().filter(|cell| cell.is_usable()).collect();

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use crate::dialect::pictures::canvas::{Alternative, Frames, Picture};
-use crate::dialect::pictures::ink::Ink;
+use crate::dialect::pictures::ink::{Ink, SERIES};
 use crate::dialect::pictures::latency::PERCENTILES;
 use crate::dialect::pictures::scale::Scale;
 use crate::dialect::pictures::{Illustrated, Pictured, captions, latency, legend, outcomes, shares, states};
@@ -11,20 +11,10 @@ use crate::measure::series::{Curve, DroppedRequest, LISTED, Series};
 use crate::measure::summary::CellSummary;
 use crate::measure::validity::Validity;
 
-/// A run, and which one of the page.
+/// A run, and what its pictures share with others of the page.
 pub(super) struct Article<'a> {
-    pub(super) run: usize,
     pub(super) told: Illustrated<'a>,
     pub(super) frames: &'a Frames,
-}
-
-impl Article<'_> {
-    /// Which picture of the page.
-    fn id(&self, cell: &CellSummary, of: &str) -> String {
-        let cells = &self.told.run.cells;
-        let place = cells.iter().position(|other| other.cell() == cell.cell()).unwrap_or_default();
-        format!("r{}c{place}{of}", self.run)
-    }
 }
 
 /// All pictures of a run.
@@ -34,8 +24,8 @@ pub(super) fn section(article: &Article<'_>) -> Markup {
     html! {
         @for rows in rows.chunk_by(|a, b| a[0].0.balancer == b[0].0.balancer) {
             @let first = rows[0][0].0;
-            section.balancer {
-                h2 { (first.balancer.as_str()) " " (first.balancer_version) }
+            details.evidence.balancer {
+                summary { (first.balancer.as_str()) " " (first.balancer_version) " over time" }
                 // The tables have all repeats; what one looks like, the first shows.
                 @if let Some(cells) = rows.first() {
                     @if rows.len() > 1 { p.note { "Pictures of repeat " (cells[0].0.repeat) " of " (rows.len()) "." } }
@@ -99,19 +89,27 @@ fn column(
     scale: &Scale,
     own_keys: bool,
 ) -> Markup {
-    let id = |of: &str| article.id(cell, of);
-    let requests = outcomes::draw(id("requests"), cell, series, scale);
-    let states = states::draw(id("backends"), cell, series, scale);
-    let latency = latency::over_load(id("latency"), cell, series, scale);
-    let shares = shares::draw(id("shares"), cell, series, scale);
-    let received_by = if own_keys {
+    // What a level picture would show, its words say.
+    let drawn =
+        |picture: Picture, is_level: bool| (picture.desc().to_owned(), (!is_level).then_some(picture));
+    let quiet = series.bands.is_empty() && series.marks.is_empty();
+    let requests = drawn(outcomes::draw(cell, series, scale), quiet && series.outcomes.is_one());
+    let states = drawn(states::draw(cell, series, scale), series.bands.is_empty());
+    let latency = drawn(latency::over_load(cell, series, scale), series.latency.is_level());
+    let shares = drawn(shares::draw(cell, series, scale), series.shares.is_level());
+    let received_by = if own_keys && shares.1.is_some() {
         keys("received by", &inks(&series.backends))
     } else {
         html! {}
     };
-    let figure = |name, shown, picture: &Picture, more: &Markup| {
+    let figure = |name, shown, (words, picture): &(String, Option<Picture>), more: &Markup| {
         html! {
-            figure class=[(shown == Shown::Struck).then_some("struck")] { (picture.inline(article.frames)) (picture.caption(name, picture.desc(), more)) }
+            @if let Some(picture) = picture {
+                figure class=[(shown == Shown::Struck).then_some("struck")] {
+                    (picture.inline(name, article.frames))
+                    figcaption { b { (name) } " " (words) (more) }
+                }
+            } @else { p.note.struck[shown == Shown::Struck] { b { (name) } " " (words) } }
         }
     };
     html! {
@@ -150,7 +148,6 @@ fn distribution(article: &Article<'_>, cells: &[Pictured<'_>]) -> Markup {
         drawn().map(|(n, (_, series))| (Ink::Series(n), &series.curve)).collect();
     let caption = captions::distribution(cells);
     let told = Alternative {
-        id: article.id(first, "distribution"),
         title: format!("{}: latency by percentile, all variants", first.balancer),
         desc: caption.clone(),
     };
@@ -158,12 +155,13 @@ fn distribution(article: &Article<'_>, cells: &[Pictured<'_>]) -> Markup {
         drawn().map(|(n, (cell, _))| (Ink::Series(n), cell.variant.as_str())).collect();
     html! {
         figure.distribution {
-            @if curves.is_empty() { figcaption { (caption) } }
+            // More curves than colours could not be told apart.
+            @if curves.is_empty() || curves.len() > SERIES { figcaption { (caption) } }
             @else {
                 @let picture = latency::distribution(told, &curves);
                 (keys("latency by percentile", &names))
-                (picture.inline(article.frames))
-                (picture.caption("", &caption, &html! {}))
+                (picture.inline(&format!("{}: latency by percentile", first.balancer), article.frames))
+                figcaption { (caption) }
             }
         }
     }
@@ -188,7 +186,7 @@ fn dropped(cell: &CellSummary, series: &Series) -> Markup {
                 @if drops.total > LISTED as u64 { p.note { "The first " (LISTED) ", in the order in which they were due." } }
                 div.scroll tabindex="0" role="region" aria-label="dropped requests" {
                     table {
-                        thead { tr { @for name in captions::DROPPED { th scope="col" { (name) } } } }
+                        thead { tr { @for name in captions::DROPPED { th { (name) } } } }
                         tbody {
                             @for drops in &alike { tr { @for text in captions::dropped_row(drops) { td { (text) } } } }
                         }

@@ -2,27 +2,30 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::blocks::{block, claim_line, table};
+use super::blocks::{block, claim_line, columns_of_numbers, table};
 use super::cells::{self, Article};
+use super::lead;
 use crate::compose::answer;
 use crate::compose::document::{Block, Detail, Document, Mark, Topic, compose};
 use crate::compose::overview;
 use crate::dialect::pictures::Illustrated;
 use crate::dialect::pictures::canvas::Frames;
 use crate::dialect::pictures::ink::COLOURS;
-use crate::judge::verdict::RunSummary;
+use crate::judge::verdict::{Holding, RunSummary};
 
 const STYLE: &str = include_str!("style.css");
 
 /// Where a block stands on the page.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Position {
-    /// What the reader came for, before the pictures.
+    /// What a reader must know before the figures.
     First,
     /// What was measured.
     Middle,
     /// What only a reader with a doubt looks up.
     Last,
+    /// Elsewhere, and shorter.
+    Nowhere,
 }
 
 impl Position {
@@ -31,10 +34,10 @@ impl Position {
             Block::Table(_) => Position::Middle,
             Block::Method(_) => Position::Last,
             Block::List { topic, .. } | Block::Quotes { topic, .. } => match topic {
-                Topic::NotRun | Topic::Claims | Topic::Failures => Position::First,
-                // Of all balancers together, it stands at the top.
-                Topic::Reading
-                | Topic::Books
+                Topic::NotRun | Topic::Failures => Position::First,
+                // What is said of all balancers together at the top, and not again.
+                Topic::Claims | Topic::Findings | Topic::Reading => Position::Nowhere,
+                Topic::Books
                 | Topic::OwnTemplates
                 | Topic::Notes
                 | Topic::Generator
@@ -43,7 +46,6 @@ impl Position {
                 | Topic::Curl => Position::Last,
                 Topic::Capabilities
                 | Topic::Differences
-                | Topic::Findings
                 | Topic::Notices
                 | Topic::NotCompared
                 | Topic::Sides
@@ -66,7 +68,7 @@ pub(super) fn render(runs: &[Illustrated<'_>]) -> Markup {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { "rig: " (names.join(", ")) }
-                style { (PreEscaped(COLOURS)) (PreEscaped(STYLE)) }
+                style { (PreEscaped(COLOURS)) (PreEscaped(STYLE)) (PreEscaped(columns_of_numbers())) }
             }
             body {
                 main {
@@ -107,42 +109,59 @@ fn article(number: usize, told: Illustrated<'_>, frames: &Frames) -> Markup {
                 @if answer::is_long(&experiment) { details.experiment { summary { b { "Experiment" } } p { (experiment) } } }
                 @else { p.experiment { b { "Experiment" } ": " (experiment) } }
             }
-            section {
-                @if let Some(answer) = answer::table(run) { h2 { (answer.title) } (table(&answer)) }
-                ul.marked { @for line in answer::readings(run) { (claim_line(&line)) } }
-            }
-            @for other in at(Position::First) {
-                @match other {
-                    Block::List { topic, lines } if lines.len() > MANY => {
-                        section {
-                            h2 { (topic.title()) }
-                            ul.marked { @for line in lines.iter().filter(|line| line.mark != Mark::Good) { (claim_line(line)) } }
-                            details {
-                                summary { (lines.iter().filter(|line| line.mark == Mark::Good).count()) " that held" }
-                                ul.marked { @for line in lines.iter().filter(|line| line.mark == Mark::Good) { (claim_line(line)) } }
-                            }
-                        }
-                    }
-                    other => { (block(other)) }
-                }
-            }
-            (cells::section(&Article { run: number, told, frames }))
-            @for (n, other) in at(Position::Middle).enumerate() {
-                @if n >= ON_PAPER && matches!(other, Block::Table(_)) { div.paperless { (block(other)) } }
-                @else { (block(other)) }
+            (lead::section(run))
+            (found(run))
+            @for other in at(Position::First) { (block(other)) }
+            @if let Some(answer) = answer::table(run) { section { h2 { (answer.title) } (table(&answer)) } }
+            h2.evidence { "Evidence" }
+            (claims(run))
+            (cells::section(&Article { told, frames }))
+            details.evidence.tables {
+                summary { "Every figure, in tables" }
+                @for other in at(Position::Middle) { (shorter(run, other)) }
             }
             details.more {
                 summary { "Books, settings, environment, and how to reproduce it" }
-                @for other in at(Position::Last) { (block(other)) }
+                @for other in at(Position::Last) { (shorter(run, other)) }
             }
             footer { "rig " (run.environment.rig) ", " (run.environment.started) ", seed " (run.seed) }
         }
     }
 }
 
-/// Tables beyond these are for a screen.
-const ON_PAPER: usize = 6;
-/// Of more claims than these, only those are listed that did not hold.
+/// What was found, and which claims did not hold.
+fn found(run: &RunSummary) -> Markup {
+    let found = [answer::readings(run), answer::findings(run), answer::open_claims(run)].concat();
+    html! {
+        @if !found.is_empty() { section { h2 { "Findings" } ul.marked { @for line in &found { (claim_line(line)) } } } }
+    }
+}
+
+/// The claims that did hold.
+fn claims(run: &RunSummary) -> Markup {
+    let lines = answer::held_claims(run);
+    let held = run.claims.iter().filter(|claim| claim.holding == Holding::Held).count();
+    html! {
+        @if !lines.is_empty() {
+            details.evidence {
+                summary { (held) @if held == 1 { " claim" } @else { " claims" } " held" }
+                ul.marked { @for line in &lines { (claim_line(line)) } }
+            }
+        }
+    }
+}
+
+/// Of many cells, what differs in numbers alone is said once.
+fn shorter(run: &RunSummary, other: &Block) -> Markup {
+    match other {
+        Block::List { topic, lines } if lines.len() > MANY => {
+            block(&Block::List { topic: *topic, lines: answer::shorter(run, lines) })
+        }
+        other => block(other),
+    }
+}
+
+/// So many lines about single cells are not read one by one.
 const MANY: usize = 12;
 
 fn tone(mark: Mark) -> &'static str {

@@ -12,6 +12,7 @@ use plotters::prelude::{
 };
 use plotters::style::{Color, TRANSPARENT};
 
+use super::compact::on_page;
 use super::ink::Ink;
 use crate::measure::summary::CellSummary;
 
@@ -35,8 +36,6 @@ pub(crate) type Drawn = Result<(), DrawingAreaErrorKind<io::Error>>;
 
 /// What a picture shows, for readers who can't see it.
 pub(crate) struct Alternative {
-    /// Its name on the page, for links.
-    pub(crate) id: String,
     /// What it is a picture of.
     pub(crate) title: String,
     /// What it shows.
@@ -45,8 +44,8 @@ pub(crate) struct Alternative {
 
 impl Alternative {
     /// Of a picture of one cell.
-    pub(super) fn of(cell: &CellSummary, id: String, title: &str, desc: String) -> Alternative {
-        Alternative { id, title: format!("{} {}: {title}", cell.balancer, cell.variant), desc }
+    pub(super) fn of(cell: &CellSummary, title: &str, desc: String) -> Alternative {
+        Alternative { title: format!("{} {}: {title}", cell.balancer, cell.variant), desc }
     }
 }
 
@@ -102,21 +101,13 @@ impl Picture {
     }
 
     /// As a part of a page, which says how wide it is, and in its style sheet what most shapes have in common. The words
-    /// that describe it stand below it, as its caption.
-    pub(crate) fn inline(&self, frames: &Frames) -> Markup {
-        let words = format!("{}-words", self.told.id);
+    /// that describe it stand below it, as the caption of its figure.
+    pub(crate) fn inline(&self, label: &str, frames: &Frames) -> Markup {
         html! {
-            svg role="img" aria-label=(self.told.title) aria-describedby=(words) viewBox=(self.view()) {
+            svg role="img" aria-label=(label) viewBox=(self.view()) {
                 @if let Some(frame) = frames.name(&self.frame) { use href=(format!("#{frame}")) {} }
                 (PreEscaped(on_page(&self.shapes)))
             }
-        }
-    }
-
-    /// The caption that describes it on a page: its `name`, and what is `told`.
-    pub(crate) fn caption(&self, name: &str, told: &str, more: &Markup) -> Markup {
-        html! {
-            figcaption id=(format!("{}-words", self.told.id)) { @if !name.is_empty() { strong { (name) } " " } (told) (more) }
         }
     }
 
@@ -135,45 +126,6 @@ impl Picture {
     fn view(&self) -> String {
         format!("0 0 {WIDTH} {}", self.height)
     }
-}
-
-/// What the style sheet says of all shapes of a page's pictures, no shape repeats; and a line is written as its steps.
-fn on_page(shapes: &str) -> String {
-    let text = format!(" font-size=\"{TEXT}\" fill=\"var({})\"", Ink::Text.property());
-    let shapes = shapes
-        .replace(&text, "")
-        .replace(" fill=\"none\" stroke=", " stroke=")
-        .replace(&format!(" stroke=\"var({})\" stroke-width=\"1\"", Ink::Axis.property()), "")
-        .replace(" stroke-width=\"3\"", " class=\"c\"");
-    let mut out = String::with_capacity(shapes.len());
-    for (n, shape) in shapes.split("points=\"").enumerate() {
-        match shape.split_once('"').filter(|_| n > 0) {
-            Some((points, rest)) => out.push_str(&format!("d=\"{}\"{rest}", steps_of(points))),
-            None => out.push_str(shape),
-        }
-    }
-    out.replace("<polygon ", "<path ")
-        .replace("<polyline ", "<path class=\"l\" ")
-        .replace("class=\"l\" stroke", "stroke")
-}
-
-/// A path through `points`, each told from the one before: `112,95 120,95 120,92` is `M112 95h8v-3`.
-fn steps_of(points: &str) -> String {
-    let mut path = String::new();
-    let mut before: Option<(i32, i32)> = None;
-    for point in points.split_whitespace() {
-        let Some((Ok(x), Ok(y))) = point.split_once(',').map(|(x, y)| (x.parse(), y.parse())) else {
-            continue;
-        };
-        match before.replace((x, y)) {
-            None => path.push_str(&format!("M{x} {y}")),
-            Some(last) if last == (x, y) => {}
-            Some((left, top)) if top == y => path.push_str(&format!("h{}", x - left)),
-            Some((left, top)) if left == x => path.push_str(&format!("v{}", y - top)),
-            Some((left, top)) => path.push_str(&format!("l{} {}", x - left, y - top)),
-        }
-    }
-    path
 }
 
 /// Draws a picture of that height: first its frame, then what it shows.
@@ -253,31 +205,35 @@ pub(crate) fn line(points: Vec<(f64, f64)>, ink: Ink, width: u32) -> PathElement
     PathElement::new(points, ink.rgb().stroke_width(width))
 }
 
-/// Draws layer upon layer, each as high as `layers` say for each piece of `width` seconds.
+/// Draws layer upon layer, each as high as `layers` say for each piece of `width` seconds. The uppermost comes first, and each
+/// reaches down to the axis, under those that are drawn over it: so its lower edge needs no points.
 pub(crate) fn stack(chart: &mut Chart<'_, '_>, width: f64, end: f64, layers: &[(Ink, Vec<f64>)]) -> Drawn {
     let pieces = layers.first().map_or(0, |(_, heights)| heights.len());
-    let mut below = vec![0.0; pieces];
+    let mut level = vec![0.0; pieces];
+    let mut outlined = Vec::new();
     for (ink, heights) in layers {
-        for outline in outlines(&below, heights, width, end) {
-            chart.draw_series([Polygon::new(outline, ink.rgb())])?;
-        }
-        for (level, height) in below.iter_mut().zip(heights) {
+        for (level, height) in level.iter_mut().zip(heights) {
             *level += height;
+        }
+        outlined.push((*ink, outlines(&level, heights, width, end)));
+    }
+    for (ink, outlines) in outlined.into_iter().rev() {
+        for outline in outlines {
+            chart.draw_series([Polygon::new(outline, ink.rgb())])?;
         }
     }
     Ok(())
 }
 
-/// The outlines of a layer, one for each stretch in which it has a height.
-fn outlines(below: &[f64], heights: &[f64], width: f64, end: f64) -> Vec<Vec<(f64, f64)>> {
+/// The outlines of a layer whose upper edge is at `level`, one for each stretch in which it has a height.
+fn outlines(level: &[f64], heights: &[f64], width: f64, end: f64) -> Vec<Vec<(f64, f64)>> {
     let mut found = Vec::new();
     let places: Vec<usize> = (0..heights.len()).collect();
     for stretch in places.chunk_by(|a, b| (heights[*a] > 0.0) == (heights[*b] > 0.0)) {
         if heights[stretch[0]] > 0.0 {
-            let mut outline = steps(stretch.iter().map(|n| (*n, below[*n] + heights[*n])), width, end);
-            let mut back = steps(stretch.iter().map(|n| (*n, below[*n])), width, end);
-            back.reverse();
-            outline.append(&mut back);
+            let mut outline = steps(stretch.iter().map(|n| (*n, level[*n])), width, end);
+            let ends = [outline.last(), outline.first()].map(|end| end.map_or(0.0, |(x, _)| *x));
+            outline.extend(ends.map(|x| (x, 0.0)));
             found.push(outline);
         }
     }
@@ -299,29 +255,12 @@ fn steps(levels: impl Iterator<Item = (usize, f64)>, width: f64, end: f64) -> Ve
 
 #[cfg(test)]
 mod tests {
-    use super::{on_page, outlines, steps_of};
+    use super::outlines;
 
     #[test]
-    fn a_path_goes_through_the_same_points() {
-        assert_eq!(steps_of("112,95 120,95 120,92 120,92 130,90"), "M112 95h8v-3l10 -2");
-        assert_eq!(
-            on_page("<polyline fill=\"none\" stroke=\"var(--axis)\" stroke-width=\"1\" points=\"1,2 1,5\"/>"),
-            "<path class=\"l\" d=\"M1 2v3\"/>"
-        );
-        assert_eq!(
-            on_page("<polygon fill=\"var(--ok)\" points=\"1,2 3,2 3,4\"/>"),
-            "<path fill=\"var(--ok)\" d=\"M1 2h2v2\"/>"
-        );
-        assert_eq!(
-            on_page("<polyline fill=\"none\" stroke=\"var(--ok)\" stroke-width=\"3\" points=\"1,2 3,2\"/>"),
-            "<path stroke=\"var(--ok)\" class=\"c\" d=\"M1 2h2\"/>"
-        );
-    }
-
-    #[test]
-    fn a_layer_lies_on_what_is_below_and_ends_with_the_load() {
-        let found = outlines(&[1.0, 1.0, 0.0, 2.0], &[2.0, 2.0, 0.0, 1.0], 0.5, 1.75);
-        let first = vec![(0.0, 3.0), (1.0, 3.0), (1.0, 1.0), (0.0, 1.0)];
-        assert_eq!(found, [first, vec![(1.5, 3.0), (1.75, 3.0), (1.75, 2.0), (1.5, 2.0)]]);
+    fn a_layer_reaches_down_to_the_axis_and_ends_with_the_load() {
+        let found = outlines(&[3.0, 3.0, 0.0, 2.0], &[2.0, 2.0, 0.0, 1.0], 0.5, 1.75);
+        let first = vec![(0.0, 3.0), (1.0, 3.0), (1.0, 0.0), (0.0, 0.0)];
+        assert_eq!(found, [first, vec![(1.5, 2.0), (1.75, 2.0), (1.75, 0.0), (1.5, 0.0)]]);
     }
 }

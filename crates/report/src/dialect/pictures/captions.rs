@@ -3,7 +3,7 @@
 use crate::figure::bounds;
 use crate::figure::reading::beyond;
 use crate::measure::latency::{Level, Quantile};
-use crate::measure::series::{DroppedRequest, Group, Series, Window};
+use crate::measure::series::{Band, DroppedRequest, Group, Series, Window};
 use crate::measure::summary::CellSummary;
 use crate::numbers::{NONE, millis, number, percent};
 
@@ -29,8 +29,7 @@ pub(crate) fn outcomes(cell: &CellSummary, series: &Series) -> String {
     let ended =
         Group::ALL.iter().copied().map(|group| (group, outcomes.total(group))).filter(|(_, n)| *n > 0);
     let ended: Vec<_> = ended.map(|(group, n)| format!("{n} {}", group.name())).collect();
-    let mut text =
-        format!("per {}, by when they were due: {}", millis(outcomes.width * 1e3), ended.join(", "));
+    let mut text = format!("per {}: {}", millis(outcomes.width * 1e3), ended.join(", "));
     if let Some((from, to)) = outcomes.dropped_between() {
         text.push_str(&format!("; those dropped were due between {} and {} s", seconds(from), seconds(to)));
     }
@@ -41,24 +40,24 @@ pub(crate) fn outcomes(cell: &CellSummary, series: &Series) -> String {
     text
 }
 
-/// What the picture of states shows, in one sentence.
-pub(crate) fn states_in_short(series: &Series) -> &'static str {
-    match series.bands.is_empty() {
-        true => "every backend served throughout.",
-        false => "what was done to each, and below that its state in the balancer's view.",
-    }
-}
-
-/// That sentence, and then each band.
+/// What was done to each backend, band by band.
 pub(crate) fn states(series: &Series) -> String {
-    let each = series.bands.iter().take(BANDS).map(|band| {
-        format!("{} {} {}–{} s", band.backend, band.state.name(), seconds(band.from), seconds(band.to))
+    let mut bands: Vec<&Band> = series.bands.iter().take(BANDS).collect();
+    bands.sort_by(|a, b| a.backend.cmp(&b.backend));
+    let each = bands.chunk_by(|a, b| a.backend == b.backend).map(|bands| {
+        let each = bands
+            .iter()
+            .map(|band| format!("{} {}–{}", band.state.name(), seconds(band.from), seconds(band.to)));
+        format!("{} {} s", bands[0].backend, each.collect::<Vec<_>>().join(", "))
     });
     let more = series.bands.len().saturating_sub(BANDS);
     let more = (more > 0).then(|| format!("and {more} more"));
     let each: Vec<_> = each.chain(more).collect();
-    let each = if each.is_empty() { String::new() } else { format!(" {}.", each.join("; ")) };
-    format!("{}{each}", states_in_short(series))
+    if each.is_empty() {
+        "every backend served throughout.".to_owned()
+    } else {
+        format!("{}.", each.join("; "))
+    }
 }
 
 pub(crate) fn latency(cell: &CellSummary, series: &Series) -> String {
@@ -66,7 +65,7 @@ pub(crate) fn latency(cell: &CellSummary, series: &Series) -> String {
     let some = |window: &&Window| window.requests > 0;
     let windows: Vec<_> = series.latency.windows.iter().filter(some).collect();
     let p99: Vec<f64> = windows.iter().filter_map(|window| window.latency.p99).collect();
-    let mut text = format!("percentiles over each {width}");
+    let mut text = format!("over each {width}");
     let (least, most) =
         (p99.iter().copied().min_by(f64::total_cmp), p99.iter().copied().max_by(f64::total_cmp));
     if let (Some(least), Some(most)) = (least, most) {
@@ -96,7 +95,7 @@ pub(crate) fn shares(series: &Series) -> String {
         .map(|(name, n)| format!("{name} {}", percent(*n as f64 / all as f64)))
         .collect();
     let width = millis(series.shares.width * 1e3);
-    format!("of what backends received, over each {width}; in all {}.", parts.join(", "))
+    format!("over each {width}; in all {}.", parts.join(", "))
 }
 
 pub(crate) fn distribution(cells: &[(&CellSummary, &Series)]) -> String {

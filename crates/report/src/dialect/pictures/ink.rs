@@ -8,6 +8,43 @@ use crate::measure::series::{BackendState, Group};
 /// The colours of all inks and of text, light and dark, as CSS.
 pub(crate) const COLOURS: &str = include_str!("colours.css");
 
+/// A picture by itself, for programs that know neither custom properties nor a reader's choice of colours: it has light ones,
+/// and those that know more show the dark ones where the reader chose that.
+pub(crate) fn by_itself(svg: &str) -> String {
+    let (light, dark) = COLOURS.split_once("@media").unwrap_or((COLOURS, ""));
+    let (mut drawn, mut rules) = (svg.to_owned(), String::new());
+    for (property, colour) in set(light) {
+        let used = format!("var({property})");
+        if !drawn.contains(&used) {
+            continue;
+        }
+        drawn = drawn.replace(&used, colour);
+        if let Some((_, other)) = set(dark).find(|(name, _)| *name == property) {
+            for attribute in
+                ["fill", "stroke"].iter().filter(|it| drawn.contains(&format!("{it}=\"{colour}\"")))
+            {
+                let rule = format!("[{attribute}=\"{colour}\"]{{{attribute}:{other}}}");
+                if !rules.contains(&rule) {
+                    rules.push_str(&rule);
+                }
+            }
+        }
+    }
+    drawn.replacen(
+        "<style></style>",
+        &format!("<style>@media (prefers-color-scheme:dark){{{rules}}}</style>"),
+        1,
+    )
+}
+
+/// The properties that a style sheet sets to a colour.
+fn set(css: &str) -> impl Iterator<Item = (&str, &str)> {
+    let colour = |declaration: &str| declaration.starts_with('#');
+    css.split([';', '{'])
+        .filter_map(|declaration| declaration.trim().split_once(": "))
+        .filter(move |it| colour(it.1))
+}
+
 /// One thing that has a colour of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ink {
@@ -86,7 +123,30 @@ impl Ink {
 
 #[cfg(test)]
 mod tests {
-    use super::{COLOURS, Ink};
+    use std::collections::BTreeMap;
+
+    use super::{COLOURS, Ink, by_itself, set};
+
+    #[test]
+    fn a_picture_by_itself_has_light_colours_and_knows_the_dark_ones() {
+        let drawn = by_itself("<style></style><path fill=\"var(--ok)\" stroke=\"var(--mark)\"/>");
+        assert_eq!(
+            drawn,
+            "<style>@media (prefers-color-scheme:dark){[stroke=\"#3c4858\"]{stroke:#b6c2d0}[fill=\"#9fcbb4\"]{fill:#3f7d5f}}</style>\
+             <path fill=\"#9fcbb4\" stroke=\"#3c4858\"/>"
+        );
+    }
+
+    #[test]
+    fn what_has_one_light_colour_has_one_dark_colour() {
+        let (light, dark) = COLOURS.split_once("@media").unwrap();
+        let dark: BTreeMap<&str, &str> = set(dark).collect();
+        let mut known: BTreeMap<&str, &str> = BTreeMap::new();
+        for (property, colour) in set(light) {
+            assert_eq!(known.entry(colour).or_insert(dark[property]), &dark[property], "{property}");
+        }
+        assert!(known.len() > 20);
+    }
 
     #[test]
     fn each_ink_has_a_property_that_the_style_sheet_sets_for_light_and_for_dark() {

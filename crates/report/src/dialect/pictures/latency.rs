@@ -35,8 +35,8 @@ pub(crate) const PERCENTILES: [Percentile; 3] = [
 ];
 
 /// The percentiles of a cell over time.
-pub(crate) fn over_load(id: String, cell: &CellSummary, series: &Series, scale: &Scale) -> Picture {
-    let told = Alternative::of(cell, id, "latency percentiles over time", captions::latency(cell, series));
+pub(crate) fn over_load(cell: &CellSummary, series: &Series, scale: &Scale) -> Picture {
+    let told = Alternative::of(cell, "latency percentiles over time", captions::latency(cell, series));
     let frame = |area: &Area<'_>| axes(area, scale.seconds, scale.ms, ABOVE, &millis);
     picture(told, HEIGHT, frame, |area| {
         let mut chart = over_time(area, scale.seconds, scale.ms, ABOVE)?;

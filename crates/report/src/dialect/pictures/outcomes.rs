@@ -19,8 +19,8 @@ const LABELS: usize = 3;
 const ABOVE: u32 = LABELS as u32 * (TEXT + 6) + 8;
 
 /// The picture of a cell.
-pub(crate) fn draw(id: String, cell: &CellSummary, series: &Series, scale: &Scale) -> Picture {
-    let told = Alternative::of(cell, id, "how requests ended over time", captions::outcomes(cell, series));
+pub(crate) fn draw(cell: &CellSummary, series: &Series, scale: &Scale) -> Picture {
+    let told = Alternative::of(cell, "how requests ended over time", captions::outcomes(cell, series));
     let outcomes = &series.outcomes;
     let frame = |area: &Area<'_>| axes(area, scale.seconds, scale.requests, ABOVE, &crate::numbers::number);
     picture(told, HEIGHT, frame, |area| {
@@ -32,8 +32,8 @@ pub(crate) fn draw(id: String, cell: &CellSummary, series: &Series, scale: &Scal
         let layers: Vec<_> = layers.collect();
         stack(&mut chart, outcomes.width, series.seconds, &layers)?;
         // Over everything, and thin: while a backend was anything but serving.
-        for band in series.bands.iter().filter(|band| band.state != BackendState::MarkedDown) {
-            let corners = [(band.from, 0.0), (band.to, scale.requests)];
+        for (from, to) in disturbed(series) {
+            let corners = [(from, 0.0), (to, scale.requests)];
             chart.draw_series([Rectangle::new(corners, Ink::Mark.rgb().mix(0.12).filled())])?;
         }
         for mark in &series.marks {
@@ -42,6 +42,21 @@ pub(crate) fn draw(id: String, cell: &CellSummary, series: &Series, scale: &Scal
         }
         labels(area, series, scale)
     })
+}
+
+/// From when to when some backend was anything but serving, whichever.
+fn disturbed(series: &Series) -> Vec<(f64, f64)> {
+    let bands = series.bands.iter().filter(|band| band.state != BackendState::MarkedDown);
+    let mut each: Vec<(f64, f64)> = bands.map(|band| (band.from, band.to)).collect();
+    each.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut found: Vec<(f64, f64)> = Vec::new();
+    for (from, to) in each {
+        match found.last_mut().filter(|last| from <= last.1) {
+            Some(last) => last.1 = last.1.max(to),
+            None => found.push((from, to)),
+        }
+    }
+    found
 }
 
 /// Says above the chart what happened, in the first line that has room; where none has, the mark must do.

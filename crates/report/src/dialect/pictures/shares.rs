@@ -12,8 +12,8 @@ const HEIGHT: u32 = 240;
 const ABOVE: u32 = 16;
 
 /// The picture of a cell.
-pub(crate) fn draw(id: String, cell: &CellSummary, series: &Series, scale: &Scale) -> Picture {
-    let told = Alternative::of(cell, id, "share of each backend over time", captions::shares(series));
+pub(crate) fn draw(cell: &CellSummary, series: &Series, scale: &Scale) -> Picture {
+    let told = Alternative::of(cell, "share of each backend over time", captions::shares(series));
     let shares = &series.shares;
     let frame = |area: &Area<'_>| axes(area, scale.seconds, 1.0, ABOVE, &percent);
     picture(told, HEIGHT, frame, |area| {

@@ -20,8 +20,8 @@ const ABOVE: u32 = 6;
 const LETTERS: usize = 9;
 
 /// The picture of a cell.
-pub(crate) fn draw(id: String, cell: &CellSummary, series: &Series, scale: &Scale) -> Picture {
-    let told = Alternative::of(cell, id, "what was done to each backend", captions::states(series));
+pub(crate) fn draw(cell: &CellSummary, series: &Series, scale: &Scale) -> Picture {
+    let told = Alternative::of(cell, "what was done to each backend", captions::states(series));
     let rows = series.backends.len() as u32;
     let frame = |area: &Area<'_>| {
         let mut chart = chart(area, rows, scale)?;
@@ -48,12 +48,15 @@ pub(crate) fn draw(id: String, cell: &CellSummary, series: &Series, scale: &Scal
         let mut chart = chart(area, rows, scale)?;
         // Nothing is too short to be seen.
         let least = 3.0 * scale.seconds / f64::from(WIDTH - LEFT - RIGHT);
-        for (row, backend) in series.backends.iter().enumerate() {
-            let base = base(row, rows);
-            for band in series.bands.iter().filter(|band| band.backend == *backend) {
-                let (low, high) = lane(band);
+        // One colour after the other: what looks alike and follows each other is one shape.
+        for state in BackendState::ALL.iter().copied() {
+            for band in series.bands.iter().filter(|band| band.state == state) {
+                let Some(row) = series.backends.iter().position(|name| *name == band.backend) else {
+                    continue;
+                };
+                let (base, (low, high)) = (base(row, rows), lane(band));
                 let corners = [(band.from, base + low), (band.to.max(band.from + least), base + high)];
-                chart.draw_series([Rectangle::new(corners, Ink::State(band.state).rgb().filled())])?;
+                chart.draw_series([Rectangle::new(corners, Ink::State(state).rgb().filled())])?;
             }
         }
         Ok(())

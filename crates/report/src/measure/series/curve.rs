@@ -5,7 +5,7 @@ use model::request::Request;
 use crate::analysis::quantile::rank;
 
 /// Points for each factor of ten in the part that is slower.
-const PER_DECADE: f64 = 16.0;
+const PER_DECADE: f64 = 10.0;
 
 /// Latency by quantile, over all measured requests.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -107,6 +107,11 @@ impl Outcomes {
         self.bins.iter().map(|bin| u64::from(bin[group as usize])).sum()
     }
 
+    /// Whether all requests ended alike.
+    pub fn is_one(&self) -> bool {
+        Group::ALL.iter().filter(|group| self.total(**group) > 0).count() <= 1
+    }
+
     /// The most requests of a bin.
     pub fn most(&self) -> u32 {
         self.bins.iter().map(|bin| bin.iter().sum()).max().unwrap_or(0)

@@ -15,6 +15,7 @@ mod failures;
 mod falsified;
 mod fates;
 mod faults;
+mod generators;
 mod hostile;
 mod html_pages;
 mod latency_logs;

@@ -86,6 +86,7 @@ fn variant(name: &str, drain: Drain) -> Variant {
             timeout: Span::millis(5_000),
             connections: 200,
             connections_from: model::traffic::Cap::Scenario,
+            generators: 1,
             fresh_connections: Share(0.0),
             resumption: true,
             mix: vec![],

@@ -1,6 +1,6 @@
 //! One connection of the generator, and whether it can still be used. It carries [`Exchange`]s.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -12,7 +12,6 @@ use model::tls::Handshake;
 use model::units::Nanos;
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::context::count;
 use crate::exchange::Exchange;
 use crate::wire::{Wire, WireTls};
 
@@ -27,12 +26,12 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Opens a connection, from the address `source` if that matters; its number is how many were `opened` before. `tls`
-    /// says how to speak it; `at` learns how far the opening has come.
+    /// Opens a connection, from the address `source` if that matters; `number` gives it its number. `tls` says how to speak
+    /// it; `at` learns how far the opening has come.
     pub(crate) async fn open(
         target: SocketAddr,
         source: Option<IpAddr>,
-        opened: &Cell<u64>,
+        number: impl FnOnce() -> u64,
         tls: Option<&WireTls>,
         at: &mut Stage,
     ) -> io::Result<Connection> {
@@ -45,7 +44,7 @@ impl Connection {
             }
         };
         stream.set_nodelay(true)?;
-        let number = count(opened);
+        let number = number();
         let (wire, handshake) = match tls {
             None => (Wire::Plain(stream), None),
             Some(tls) => {
@@ -118,11 +117,9 @@ mod tests {
 
     async fn idle_pair() -> (Connection, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let opened = Cell::new(0);
         let target = listener.local_addr().unwrap();
-        let mut connection =
-            Connection::open(target, None, &opened, None, &mut Stage::Connect).await.unwrap();
-        assert_eq!((connection.number, opened.get()), (0, 1));
+        let mut connection = Connection::open(target, None, || 7, None, &mut Stage::Connect).await.unwrap();
+        assert_eq!(connection.begin(clock::now()).connection, 7);
         assert!(connection.is_quiet());
         (connection, listener.accept().await.unwrap().0)
     }

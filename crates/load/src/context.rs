@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use agent::timer::Timer;
+use model::generators::LoadPart;
 use model::outcome::{NotSent, Outcome};
 use model::request::Request;
 use model::traffic::RequestClass;
@@ -29,6 +30,8 @@ pub(crate) struct Context {
     pub(crate) tls: Option<WireTls>,
     /// The header that says who answered, where it is not rig's own.
     pub(crate) identity_header: Option<Rc<str>>,
+    /// Which part of the load this is.
+    pub(crate) part: LoadPart,
     pub(crate) timeout: Duration,
     pub(crate) classes: Vec<RequestClass>,
     pub(crate) templates: Vec<Template>,
@@ -74,9 +77,15 @@ impl Context {
         }
     }
 
-    /// Where the next connection goes.
+    /// Where the next connection goes. Several generators don't all begin with the same.
     pub(crate) fn target(&self) -> SocketAddr {
-        self.targets[self.tally.attempts.replace(self.tally.attempts.get() + 1) as usize % self.targets.len()]
+        let attempt = count(&self.tally.attempts) + u64::from(self.part.index);
+        self.targets[attempt as usize % self.targets.len()]
+    }
+
+    /// The number of a connection that was just opened, which no other in its cell has.
+    pub(crate) fn connection_number(&self) -> u64 {
+        count(&self.tally.opened) * u64::from(self.part.of) + u64::from(self.part.index)
     }
 
     /// When `released` is out of time.

@@ -21,21 +21,24 @@ pub(crate) struct Dispatcher {
     context: Rc<Context>,
     schedule: Peekable<Schedule>,
     workers: JoinSet<()>,
-    /// Whether nothing more of the schedule is due.
-    ended: bool,
+    /// What is due later is not sent.
+    until: Nanos,
+    /// When the last request was due that was released.
+    released: Nanos,
 }
 
 impl Dispatcher {
     pub(crate) fn new(context: Rc<Context>, schedule: Schedule) -> Dispatcher {
-        Dispatcher { context, schedule: schedule.peekable(), workers: JoinSet::new(), ended: false }
+        let (until, released) = (Nanos(i64::MAX), Nanos(i64::MIN));
+        Dispatcher { context, schedule: schedule.peekable(), workers: JoinSet::new(), until, released }
     }
 
     /// Runs until every scheduled request has ended; if `stop` resolves first, the rest ends as cancelled.
-    /// If `enough` does, nothing more is due, and `shortened` is told since when.
+    /// If `enough` does, what is due after that is not sent, and `shortened` learns since when that holds.
     pub(crate) async fn run(
         mut self,
         stop: impl Future<Output = ()>,
-        enough: impl Future<Output = ()>,
+        enough: impl Future<Output = Nanos>,
         shortened: &Cell<Option<Nanos>>,
     ) {
         let (mut stop, mut enough) = (pin!(stop), pin!(enough));
@@ -44,25 +47,24 @@ impl Dispatcher {
             tokio::select! {
                 biased;
                 () = &mut stop => return self.cancel().await,
-                () = &mut enough, if shortened.get().is_none() => shortened.set(Some(self.shorten())),
+                at = &mut enough, if shortened.get().is_none() => shortened.set(Some(self.shorten(at))),
                 () = self.context.all_ended.notified() => {}
                 () = self.context.timer.sleep_until(wake) => self.release(clock::now()),
             }
         }
     }
 
-    /// Releases what is due, and forgets the rest of the schedule; returns since when nothing more is due.
-    fn shorten(&mut self) -> Nanos {
-        let now = clock::now();
-        self.release(now);
-        self.ended = true;
-        self.context.scheduled.set(self.context.recorder.borrow().progress().due);
-        now
+    /// Forgets what is due after `at`, or after what has been released already; returns since when nothing more is due.
+    fn shorten(&mut self, at: Nanos) -> Nanos {
+        self.until = at.max(self.released);
+        let to_come = self.schedule.clone().take_while(|arrival| arrival.due <= self.until).count() as u64;
+        self.context.scheduled.set(self.context.recorder.borrow().progress().due + to_come);
+        self.until
     }
 
     /// When the next request is due, or one in the queue times out; never, if there is none.
     fn next_wake(&mut self) -> Nanos {
-        let due = self.schedule.peek().filter(|_| !self.ended).map(|arrival| arrival.due);
+        let due = self.schedule.peek().map(|arrival| arrival.due).filter(|due| *due <= self.until);
         let pool = self.context.pool.borrow();
         let expiry = pool.oldest_waiting().map(|oldest| self.context.deadline(oldest));
         due.into_iter().chain(expiry).min().unwrap_or(Nanos(i64::MAX))
@@ -75,8 +77,9 @@ impl Dispatcher {
             ended.expect("a worker doesn't panic");
         }
         self.context.expire_waiting(now);
-        let ended = self.ended;
-        while let Some(arrival) = self.schedule.next_if(|arrival| arrival.due <= now && !ended) {
+        let until = now.min(self.until);
+        while let Some(arrival) = self.schedule.next_if(|arrival| arrival.due <= until) {
+            self.released = arrival.due;
             self.place(arrival, now);
         }
     }
@@ -100,8 +103,7 @@ impl Dispatcher {
         while let Some(waiting) = self.context.pool.borrow_mut().pop_waiting() {
             self.context.record_unsent(&waiting, now, NotSent::Cancelled);
         }
-        let rest = if self.ended { None } else { Some(self.schedule) };
-        for arrival in rest.into_iter().flatten() {
+        for arrival in self.schedule.take_while(|arrival| arrival.due <= self.until) {
             let released = Released { arrival, at: now, queued: false };
             self.context.record_unsent(&released, now, NotSent::Cancelled);
         }

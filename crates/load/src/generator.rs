@@ -12,6 +12,7 @@ use agent::tls::TlsError;
 use agent::{clock, usage};
 use model::job::{Frame, GeneratorReport, LoadJob, Progress};
 use model::tls::{ClientTls, SERVER_NAME};
+use model::units::Nanos;
 
 use crate::busiest::Busiest;
 use crate::context::{Context, Tally, read_buffer};
@@ -60,18 +61,18 @@ pub enum LoadError {
 }
 
 /// Sends the load of `job` and records every request. `frames` takes the schedule's size and then progress;
-/// if `stop` resolves, what hasn't ended is recorded as cancelled; if `enough` does, nothing more is due. To be called on tokio's `LocalRuntime` or
-/// in a `LocalSet`.
+/// if `stop` resolves, what hasn't ended is recorded as cancelled; if `enough` does, what is due after that is not sent. To be
+/// called on tokio's `LocalRuntime` or in a `LocalSet`.
 pub async fn generate(
     job: LoadJob,
     mut frames: impl FnMut(Frame),
     stop: impl Future<Output = ()>,
-    enough: impl Future<Output = ()>,
+    enough: impl Future<Output = Nanos>,
 ) -> Result<GeneratorReport, LoadError> {
     if job.traffic.mix.is_empty() {
         return Err(LoadError::EmptyMix);
     }
-    let schedule = Schedule::new(&job.traffic, job.origin, job.seed);
+    let schedule = Schedule::new(&job.traffic, job.origin, job.seed).of(job.part);
     let unwritable = |source| LoadError::Records { path: job.records.clone(), source };
     let Some(first) = job.targets.first() else { return Err(LoadError::NoTarget) };
     let host = job.host.clone().unwrap_or_else(|| match &job.tls {
@@ -81,10 +82,12 @@ pub async fn generate(
     let tls = |tls: &ClientTls| {
         Ok::<_, TlsError>(WireTls { config: agent::tls::client(tls)?, server: agent::tls::server_name(tls)? })
     };
+    let connections = job.traffic.connections_of(job.part);
     let context = Rc::new(Context {
         tls: job.tls.as_ref().map(tls).transpose()?,
         targets: job.targets,
         identity_header: job.identity_header.map(Into::into),
+        part: job.part,
         timeout: job.traffic.timeout.0,
         templates: job
             .traffic
@@ -95,7 +98,7 @@ pub async fn generate(
         classes: job.traffic.mix,
         scheduled: Cell::new(schedule.remaining()),
         timer: Timer::new()?,
-        pool: RefCell::new(WorkerPool::new(job.traffic.connections)),
+        pool: RefCell::new(WorkerPool::new(connections)),
         holdings: RefCell::new(Holdings::new(job.traffic.users)),
         recorder: RefCell::new(RequestRecorder::open(&job.records).map_err(unwritable)?),
         read_buffer: read_buffer(),
@@ -128,6 +131,7 @@ pub async fn generate(
         announced_closes: context.tally.announced_closes.get(),
         busiest_second: busiest.share(),
         surplus: context.tally.surplus.get(),
+        parts: Vec::new(),
     })
 }
 

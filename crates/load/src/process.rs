@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use agent::frames::{self, EXIT_ENVIRONMENT};
 use model::job::{Command, Frame, GeneratorReport, Job, LoadJob};
+use model::units::Nanos;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
@@ -40,9 +41,10 @@ fn generate_until_told(job: LoadJob) -> Result<GeneratorReport, LoadError> {
         };
         let (enough, heard) = oneshot::channel();
         let was_enough = async {
-            // It is not said any more once the sender is gone.
-            if heard.await.is_err() {
-                std::future::pending::<()>().await;
+            match heard.await {
+                Ok(at) => at,
+                // It is not said any more once the sender is gone.
+                Err(_) => std::future::pending().await,
             }
         };
         let commands = frames::lines_to_come();
@@ -55,11 +57,13 @@ fn generate_until_told(job: LoadJob) -> Result<GeneratorReport, LoadError> {
 }
 
 /// Follows what the controller says; ends when that can say nothing more: it died.
-async fn told(mut commands: mpsc::UnboundedReceiver<String>, enough: oneshot::Sender<()>) {
+async fn told(mut commands: mpsc::UnboundedReceiver<String>, enough: oneshot::Sender<Nanos>) {
     let mut enough = Some(enough);
     while let Some(line) = commands.recv().await {
-        if let (Ok(Command::Enough), Some(enough)) = (serde_json::from_str(&line), enough.take()) {
-            let _ = enough.send(());
+        if let Ok(Command::Enough { at }) = serde_json::from_str(&line)
+            && let Some(enough) = enough.take()
+        {
+            let _ = enough.send(at);
         }
     }
 }

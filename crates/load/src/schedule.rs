@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use model::draw::{Decision, uniform};
+use model::generators::LoadPart;
 use model::identity::RequestId;
 use model::traffic::{Arrivals, Traffic};
 use model::units::Nanos;
@@ -45,6 +46,7 @@ pub struct Schedule {
     mix: Vec<f64>,
     fresh: f64,
     crowd: Option<Crowd>,
+    part: LoadPart,
 }
 
 impl Schedule {
@@ -61,12 +63,36 @@ impl Schedule {
             mix: mix.collect(),
             fresh: traffic.fresh_connections.0,
             crowd: traffic.users.map(|users| Crowd::new(&users, seed)),
+            part: LoadPart::WHOLE,
         }
+    }
+
+    /// What one of several generators sends of it: each arrival as it is in the whole, with the same id.
+    pub fn of(self, part: LoadPart) -> Schedule {
+        Schedule { part, ..self }
     }
 
     /// How many arrivals are still to come.
     pub fn remaining(&self) -> u64 {
-        match &self.due {
+        let whole = self.due.remaining();
+        match self.part.of {
+            1 => whole,
+            _ => (self.next..self.next + whole).filter(|n| self.has(*n, self.user_of(*n))).count() as u64,
+        }
+    }
+
+    fn user_of(&self, n: u64) -> Option<u32> {
+        self.crowd.as_ref().map(|crowd| crowd.user_of(n))
+    }
+
+    fn has(&self, n: u64, user: Option<u32>) -> bool {
+        self.part.has(RequestId(n), user)
+    }
+}
+
+impl DueTimes {
+    fn remaining(&self) -> u64 {
+        match self {
             DueTimes::Constant { next, end, .. } => u64::try_from(end - next).unwrap_or(0),
             poisson @ DueTimes::Poisson { .. } => poisson.clone().count() as u64,
         }
@@ -77,11 +103,15 @@ impl Iterator for Schedule {
     type Item = Arrival;
 
     fn next(&mut self) -> Option<Arrival> {
-        let due = self.due.next()?;
-        let n = self.next;
-        self.next += 1;
+        let (due, n, user) = loop {
+            let (due, n) = (self.due.next()?, self.next);
+            self.next += 1;
+            let user = self.user_of(n);
+            if self.has(n, user) {
+                break (due, n, user);
+            }
+        };
         let class = uniform(self.seed, Decision::Class, n);
-        let user = self.crowd.as_ref().map(|crowd| crowd.user_of(n));
         let last = self.mix.len().saturating_sub(1);
         Some(Arrival {
             id: RequestId(n),
@@ -156,7 +186,7 @@ impl Iterator for DueTimes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::traffic::{Cap, RequestClass};
+    use model::traffic::{Cap, Identity, RequestClass, Skew, Users};
     use model::units::{Rate, Share, Span};
     use proptest::prelude::*;
 
@@ -184,6 +214,13 @@ mod tests {
         prop_oneof![Just(Arrivals::Constant), Just(Arrivals::Poisson)]
     }
 
+    fn any_users() -> impl Strategy<Value = Option<Users>> {
+        let skew = prop_oneof![Just(Skew::None), (0.1f64..3.0).prop_map(Skew::Zipf)];
+        let identity = prop_oneof![Just(Identity::Cookie), Just(Identity::SourceAddress)];
+        let users = (3u32..100, skew, identity);
+        proptest::option::of(users.prop_map(|(count, skew, identity)| Users { count, skew, identity }))
+    }
+
     proptest! {
         #[test]
         fn the_same_seed_gives_the_same_arrivals_in_order_and_in_bounds(
@@ -203,6 +240,31 @@ mod tests {
                 Schedule::new(&traffic, later, seed).zip(&all).all(|(moved, arrival)| moved.due.0 == arrival.due.0 + 77),
                 "the origin only shifts the schedule"
             );
+        }
+
+        #[test]
+        fn the_parts_of_several_generators_are_the_whole_schedule_and_have_nothing_in_common(
+            arrivals in any_arrivals(), seed: u64, rate in 1.0f64..2_000.0, warmup in 0u64..500, length in 1u64..500,
+            fresh in 0.0f64..1.0, users in any_users(), taken in 0usize..200,
+        ) {
+            let traffic = Traffic { fresh_connections: Share(fresh), users, ..traffic(arrivals, rate, warmup, length) };
+            let whole = Schedule::new(&traffic, ORIGIN, seed);
+            let all: Vec<Arrival> = whole.clone().collect();
+            for of in 1..=3 {
+                let mut together = Vec::new();
+                for part in LoadPart::all(of) {
+                    let mut of_part = whole.clone().of(part);
+                    let counted = of_part.remaining();
+                    let mut sent: Vec<Arrival> = of_part.by_ref().take(taken).collect();
+                    prop_assert_eq!(of_part.remaining() + sent.len() as u64, counted);
+                    sent.extend(of_part);
+                    prop_assert_eq!(sent.len() as u64, counted);
+                    prop_assert!(sent.iter().all(|it| part.has(it.id, it.user)));
+                    together.extend(sent);
+                }
+                together.sort_by_key(|arrival| arrival.id);
+                prop_assert_eq!(&together, &all, "id, due, class, connection and user are those of one generator");
+            }
         }
 
         #[test]

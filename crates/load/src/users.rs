@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use model::draw::{Decision, uniform};
 use model::sessions::{SEEN_HEADER, SESSION_COOKIE, SessionState, SessionUse};
-use model::traffic::{Identity, Skew, Users};
+use model::traffic::{Identity, Users};
 
 use crate::response::Head;
 
@@ -19,13 +19,8 @@ pub(crate) struct Crowd {
 
 impl Crowd {
     pub(crate) fn new(users: &Users, seed: u64) -> Crowd {
-        let weight = |rank: u32| match users.skew {
-            Skew::None => 1.0,
-            Skew::Zipf(exponent) => f64::from(rank).powf(-exponent),
-        };
-        let whole: f64 = (1..=users.count).map(weight).sum();
-        let shares = (1..=users.count).scan(0.0, |sum, rank| {
-            *sum += weight(rank) / whole;
+        let shares = users.shares().scan(0.0, |sum, share| {
+            *sum += share;
             Some(*sum)
         });
         Crowd { seed, shares: shares.collect(), sources: users.identity == Identity::SourceAddress }

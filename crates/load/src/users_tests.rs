@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::response::ResponseReader;
-use model::traffic::Method;
+use model::traffic::{Method, Skew};
 
 fn users(count: u32, skew: Skew, identity: Identity) -> Users {
     Users { count, skew, identity }

@@ -86,8 +86,8 @@ async fn attempt(flight: &mut Flight, idle: Option<Connection>) -> (Outcome, Opt
         Some(connection) => connection,
         None => {
             flight.sent = Some(clock::now());
-            let (opened, tls) = (&context.tally.opened, context.tls.as_ref());
-            match Connection::open(context.target(), arrival.source, opened, tls, &mut flight.opening).await {
+            let (number, tls) = (|| context.connection_number(), context.tls.as_ref());
+            match Connection::open(context.target(), arrival.source, number, tls, &mut flight.opening).await {
                 Ok(connection) => connection,
                 Err(error) => {
                     let outcome = opening_outcome(&error, flight.opening);

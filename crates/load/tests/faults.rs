@@ -225,7 +225,7 @@ async fn surplus_bytes_end_alike_whenever_they_come() {
         assert_eq!(run.kinds(), [(OutcomeKind::Ok, 5)].into());
         // The last one may come when no process listens any more.
         assert!((2..=3).contains(&run.report.surplus), "{}", run.report.surplus);
-        let report = run.report;
+        let report = &run.report;
         assert_eq!((report.unannounced_closes, report.announced_closes), (0, 0));
         for odd in run.records.iter().filter(|record| record.id.0 % 2 == 1) {
             assert_eq!(odd.on.unwrap().nth, 1, "nothing follows on a connection with surplus bytes");

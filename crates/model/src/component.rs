@@ -8,7 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::identity::Incarnation;
 
-/// A part of a cell. Written `balancer`, `balancer worker`, `old balancer`, `generator`, `dns_server`, `rig`, or as an incarnation: `web-1/2`.
+/// A part of a cell. Written `balancer`, `balancer worker`, `old balancer`, `generator`, `generator_2`, `dns_server`, `rig`, or as an
+/// incarnation: `web-1/2`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Component {
     /// The balancer.
@@ -19,6 +20,8 @@ pub enum Component {
     Predecessor,
     /// What sends the load.
     Generator,
+    /// One of several that send the load, from 1. No backend is called so, as names have no underscores.
+    NumberedGenerator(u32),
     /// The DNS server by which the balancer finds backends. No backend is called so, as names have no underscores.
     DnsServer,
     /// rig itself.
@@ -28,6 +31,9 @@ pub enum Component {
     /// What an earlier version of rig called something that this one does not know.
     Unknown(String),
 }
+
+/// What comes before the number of a generator that has one.
+const NUMBERED: &str = "generator_";
 
 /// The components that are there once, with their names.
 const NAMED: [(&str, Component); 6] = [
@@ -46,6 +52,11 @@ impl Component {
             Component::Life(incarnation) => Some(incarnation),
             _ => None,
         }
+    }
+
+    /// Whether it sends the load, or a part of it.
+    pub fn is_generator(&self) -> bool {
+        matches!(self, Component::Generator | Component::NumberedGenerator(_))
     }
 
     /// Whether it is this life.
@@ -71,6 +82,7 @@ impl fmt::Display for Component {
         match self {
             Component::Life(incarnation) => incarnation.fmt(f),
             Component::Unknown(name) => f.pad(name),
+            Component::NumberedGenerator(n) => f.pad(&format!("{NUMBERED}{n}")),
             named => f.pad(NAMED.iter().find(|(_, it)| it == named).map_or("", |(name, _)| name)),
         }
     }
@@ -80,8 +92,9 @@ impl FromStr for Component {
     type Err = Infallible;
     fn from_str(text: &str) -> Result<Component, Infallible> {
         let named = NAMED.iter().find(|(name, _)| *name == text).map(|(_, it)| it.clone());
+        let numbered = || text.strip_prefix(NUMBERED)?.parse().ok().map(Component::NumberedGenerator);
         let life = || text.parse().ok().map(Component::Life);
-        Ok(named.or_else(life).unwrap_or_else(|| Component::Unknown(text.to_owned())))
+        Ok(named.or_else(numbered).or_else(life).unwrap_or_else(|| Component::Unknown(text.to_owned())))
     }
 }
 
@@ -165,6 +178,7 @@ mod tests {
             "balancer",
             "balancer worker",
             "generator",
+            "generator_2",
             "dns_server",
             "rig",
             "web-1/2",
@@ -180,6 +194,8 @@ mod tests {
         }
         assert!("web-1/2".parse::<Component>().unwrap().is(&Incarnation::new("web-1", 2)));
         assert!("balancer".parse::<Component>().unwrap().life().is_none());
+        assert_eq!("generator_2".parse::<Component>().unwrap(), Component::NumberedGenerator(2));
+        assert!(!"generator_two".parse::<Component>().unwrap().is_generator());
     }
 
     #[test]

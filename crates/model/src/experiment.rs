@@ -90,13 +90,17 @@ fn load(traffic: &Traffic) -> String {
         Arrivals::Poisson => "Poisson arrivals",
     };
     let users = traffic.users.map_or(String::new(), |users| format!(" of {} users", users.count));
+    let from = match traffic.generators {
+        1 => String::new(),
+        n => format!(" from {n} generators"),
+    };
     let fresh = match traffic.fresh_connections {
         Share(0.0) => String::new(),
         share => format!(", {} on fresh connections", percent(share)),
     };
     let (rate, duration, timeout) = (traffic.rate.0, time(traffic.duration), time(traffic.timeout));
     let until = if traffic.until_settled { "until all has settled, for at most " } else { "for " };
-    format!("{rate} requests/s{users} ({arrivals}) {until}{duration}, timeout {timeout}{fresh}")
+    format!("{rate} requests/s{users}{from} ({arrivals}) {until}{duration}, timeout {timeout}{fresh}")
 }
 
 fn against(target: &Target) -> String {

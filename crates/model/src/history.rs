@@ -130,7 +130,7 @@ pub enum Happening {
     },
     /// Every request has ended.
     LoadFinished {
-        /// The generator's own account.
+        /// The generator's own account; that of several, put together.
         generator: GeneratorReport,
     },
     /// Where the load goes, which rig did not launch.

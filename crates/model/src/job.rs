@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::degrade::Misbehaviour;
+use crate::generators::LoadPart;
 use crate::identity::Incarnation;
 use crate::sessions::SessionsJob;
 use crate::tls::{ClientTls, Handshakes, ServerTls};
@@ -21,7 +22,7 @@ use crate::units::Nanos;
 pub const WAKE_QUANTUM: Duration = Duration::from_micros(250);
 
 /// The version of this protocol; hello carries it, and a controller refuses another.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// An agent's job: the first line on its stdin.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,8 +42,12 @@ pub enum Job {
 pub enum Command {
     /// Misbehave so from now on; `None`: behave. Answered by [`Frame::Behaves`].
     Degrade(Option<Misbehaviour>),
-    /// To a generator: nothing more is due. What is under way ends as it would have. Answered by [`Frame::Shortened`].
-    Enough,
+    /// To a generator: what is due later than that is not sent. What is under way ends as it would have. Answered by
+    /// [`Frame::Shortened`].
+    Enough {
+        /// A little later than now, so that several generators end their parts at one place of the schedule.
+        at: Nanos,
+    },
     /// To a DNS server: the name has these records from now on. Answered by [`Frame::Renamed`].
     Records(NameRecords),
 }
@@ -64,6 +69,9 @@ pub struct LoadJob {
     pub traffic: Traffic,
     /// Decides classes, fresh connections and Poisson gaps. Same seed, same arrivals.
     pub seed: u64,
+    /// The part of the load that it sends; the schedule is computed whole, and the same for every part.
+    #[serde(default)]
+    pub part: LoadPart,
     /// Where the records go (`requests.ndjson`), opened with O_APPEND.
     pub records: PathBuf,
     /// How to speak TLS; `None`: plain HTTP.
@@ -155,7 +163,7 @@ pub enum Frame {
     },
     /// The generator has built its schedule.
     Scheduled {
-        /// Requests in it, the warm-up included: as many records must follow.
+        /// Requests in its part of it, the warm-up included: as many records must follow.
         requests: u64,
     },
     /// The load ends earlier than its schedule.
@@ -211,7 +219,7 @@ pub struct Progress {
 }
 
 /// What the generator says about itself at its end.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct GeneratorReport {
     /// Requests in the schedule.
     pub scheduled: u64,
@@ -234,4 +242,31 @@ pub struct GeneratorReport {
     /// Connections that were given up because the peer sent more than its response, beside it or while they were idle.
     #[serde(default)]
     pub surplus: u64,
+    /// What each of several generators says, in their order; the other figures are then put together.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<GeneratorReport>,
+}
+
+impl GeneratorReport {
+    /// What generators say, put together: sums, and of what has a limit the largest. That of one is its own.
+    pub fn total(mut parts: Vec<GeneratorReport>) -> GeneratorReport {
+        if parts.len() == 1 {
+            return parts.remove(0);
+        }
+        let busiest =
+            |all: Option<f64>, one: Option<f64>| [all, one].into_iter().flatten().max_by(f64::total_cmp);
+        let add = |all: GeneratorReport, one: &GeneratorReport| GeneratorReport {
+            scheduled: all.scheduled + one.scheduled,
+            recorded: all.recorded + one.recorded,
+            cpu_seconds: all.cpu_seconds + one.cpu_seconds,
+            max_rss_kib: all.max_rss_kib.max(one.max_rss_kib),
+            connections: all.connections + one.connections,
+            unannounced_closes: all.unannounced_closes + one.unannounced_closes,
+            announced_closes: all.announced_closes + one.announced_closes,
+            busiest_second: busiest(all.busiest_second, one.busiest_second),
+            surplus: all.surplus + one.surplus,
+            parts: Vec::new(),
+        };
+        GeneratorReport { parts: parts.clone(), ..parts.iter().fold(GeneratorReport::default(), add) }
+    }
 }

@@ -20,6 +20,7 @@ pub mod discovery;
 pub mod draw;
 pub mod errno;
 pub mod experiment;
+pub mod generators;
 pub mod history;
 pub mod identity;
 pub mod interned;

@@ -27,6 +27,9 @@ pub struct Traffic {
     /// Where that number comes from.
     #[serde(default)]
     pub connections_from: Cap,
+    /// How many generators send it, each a part.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub generators: u32,
     /// Requests that open a connection of their own and close it.
     pub fresh_connections: Share,
     /// Whether clients take up TLS sessions again; without TLS there are none.
@@ -37,6 +40,15 @@ pub struct Traffic {
     /// The users who make the requests; `None`: requests belong to no user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub users: Option<Users>,
+}
+
+/// What every load had before scenarios could say it.
+fn one() -> u32 {
+    1
+}
+
+fn is_one(it: &u32) -> bool {
+    *it == 1
 }
 
 fn is_false(it: &bool) -> bool {
@@ -55,6 +67,7 @@ impl Default for Traffic {
             timeout: Span::millis(10_000),
             connections: 0,
             connections_from: Cap::Load,
+            generators: 1,
             fresh_connections: Share(0.1),
             resumption: resumption(),
             mix: Vec::new(),
@@ -72,6 +85,19 @@ pub struct Users {
     pub skew: Skew,
     /// What tells them apart for a balancer.
     pub identity: Identity,
+}
+
+impl Users {
+    /// The part of the requests that each user makes, in their order.
+    pub fn shares(&self) -> impl Iterator<Item = f64> {
+        let skew = self.skew;
+        let weight = move |rank: u32| match skew {
+            Skew::None => 1.0,
+            Skew::Zipf(exponent) => f64::from(rank).powf(-exponent),
+        };
+        let whole: f64 = (1..=self.count).map(weight).sum();
+        (1..=self.count).map(move |rank| weight(rank) / whole)
+    }
 }
 
 /// How requests are spread over users. The first request of each, in the warm-up, comes before any draw.

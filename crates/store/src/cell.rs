@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use model::access_log::Logged;
+use model::generators::LoadPart;
 use model::history::Event;
 use model::identity::Incarnation;
 use model::ledger::Execution;
@@ -57,13 +58,24 @@ impl CellDir {
     pub fn history(&self) -> PathBuf {
         self.path.join("history.ndjson")
     }
-    /// The client's records while the cell runs.
+    /// The client's records while the cell runs; where there are several generators, those of the first.
     pub fn requests(&self) -> PathBuf {
-        self.path.join("requests.ndjson")
+        self.requests_of(LoadPart::WHOLE)
     }
-    /// The client's records after [`CellDir::compress_requests`].
+    /// The records of one generator while the cell runs.
+    pub fn requests_of(&self, part: LoadPart) -> PathBuf {
+        uncompressed(&self.compressed_requests_of(part))
+    }
+    /// The client's records after [`CellDir::compress_requests`]; where there are several generators, those of the first.
     pub fn compressed_requests(&self) -> PathBuf {
-        self.path.join("requests.ndjson.zst")
+        self.compressed_requests_of(LoadPart::WHOLE)
+    }
+    /// The records of one generator after [`CellDir::compress_requests`].
+    pub fn compressed_requests_of(&self, part: LoadPart) -> PathBuf {
+        self.path.join(match part.index {
+            0 => "requests.ndjson.zst".to_owned(),
+            n => format!("requests.{}.ndjson.zst", n + 1),
+        })
     }
     /// What backends received and finished, compressed.
     pub fn ledger(&self) -> PathBuf {
@@ -136,11 +148,18 @@ impl CellDir {
         compress(raw, &self.access_log())
     }
 
-    /// Compresses the client's records; the plain file goes only when the compressed one stands.
-    pub fn compress_requests(&self) -> Result<(), StoreError> {
-        let plain = self.requests();
-        compress(&plain, &self.compressed_requests())?;
-        fs::remove_file(&plain).map_err(StoreError::write(&plain))
+    /// Compresses the records of so many generators; a plain file goes only when the compressed one stands. Of a generator that
+    /// never began there is none.
+    pub fn compress_requests(&self, generators: u32) -> Result<(), StoreError> {
+        for part in LoadPart::all(generators) {
+            let plain = self.requests_of(part);
+            match compress(&plain, &self.compressed_requests_of(part)) {
+                Err(StoreError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => continue,
+                compressed => compressed?,
+            }
+            fs::remove_file(&plain).map_err(StoreError::write(&plain))?;
+        }
+        Ok(())
     }
 
     /// Writes the cell's summary.

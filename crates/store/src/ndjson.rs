@@ -40,13 +40,13 @@ impl fmt::Display for ReadWarning {
     }
 }
 
-/// Reads every record of `reader`, which is the content of `path`. A last line without its newline that is
+/// Adds every record of `reader`, which is the content of `path`, to `records`. A last line without its newline that is
 /// not a record was torn off by a crash; any other unreadable line is an error.
 pub(crate) fn read_records<T: DeserializeOwned>(
     path: &Path,
     mut reader: impl BufRead,
-) -> Result<(Vec<T>, Option<ReadWarning>), StoreError> {
-    let mut records = Vec::new();
+    records: &mut Vec<T>,
+) -> Result<Option<ReadWarning>, StoreError> {
     let mut bytes = Vec::new();
     for line in 1.. {
         bytes.clear();
@@ -60,7 +60,7 @@ pub(crate) fn read_records<T: DeserializeOwned>(
             Ok(record) => records.push(record),
             Err(_) if !whole && (read as u64) < MAX_LINE => {
                 let path = path.to_path_buf();
-                return Ok((records, Some(ReadWarning::TornLine { path, line })));
+                return Ok(Some(ReadWarning::TornLine { path, line }));
             }
             Err(error) => {
                 let reason = match whole {
@@ -71,7 +71,7 @@ pub(crate) fn read_records<T: DeserializeOwned>(
             }
         }
     }
-    Ok((records, None))
+    Ok(None)
 }
 
 /// Writes `records`, one a line.
@@ -91,7 +91,9 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<(Vec<u32>, Option<ReadWarning>), StoreError> {
-        read_records(Path::new("numbers.ndjson"), text.as_bytes())
+        let mut records = Vec::new();
+        let warning = read_records(Path::new("numbers.ndjson"), text.as_bytes(), &mut records)?;
+        Ok((records, warning))
     }
 
     #[test]

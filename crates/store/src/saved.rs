@@ -4,9 +4,11 @@ use std::fs;
 use std::io::{BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
+use model::generators::LoadPart;
 use model::identity::CellId;
 use model::plan::{self, SavedPlan};
 use model::records::{CellRecords, Environment};
+use model::request::Request;
 use model::sample::Sample;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -127,12 +129,31 @@ impl SavedRun {
         let records = CellRecords {
             cell: cell.clone(),
             history: load_plain(&dir.history(), &mut warnings)?,
-            requests: load(&dir.compressed_requests(), &mut warnings)?,
+            requests: self.requests(&dir, cell, &mut warnings)?,
             executions: load(&dir.ledger(), &mut warnings)?,
             access: load(&dir.access(), &mut warnings)?,
             samples: load_samples(&dir, &mut warnings)?,
         };
         Ok(LoadedCell { records, warnings })
+    }
+
+    /// The client's records, in the order in which they ended: as one generator writes them, and as those of several would be.
+    fn requests(
+        &self,
+        dir: &CellDir,
+        cell: &CellId,
+        warnings: &mut Vec<ReadWarning>,
+    ) -> Result<Vec<Request>, StoreError> {
+        let generators = self.plan.variant(&cell.variant).map_or(1, |variant| variant.traffic.generators);
+        let mut requests: Vec<Request> = Vec::new();
+        for part in LoadPart::all(generators) {
+            load_into(&dir.compressed_requests_of(part), &mut requests, warnings)?;
+        }
+        if LoadPart::all(generators).len() > 1 {
+            requests.sort_unstable_by_key(|request| (request.end, request.id));
+        }
+        requests.shrink_to_fit();
+        Ok(requests)
     }
 
     /// The paths of one cell.
@@ -168,17 +189,31 @@ fn parsed<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, StoreErro
     })
 }
 
+fn load<T: DeserializeOwned>(path: &Path, warnings: &mut Vec<ReadWarning>) -> Result<Vec<T>, StoreError> {
+    let mut records = Vec::new();
+    load_into(path, &mut records, warnings)?;
+    // A cell has millions of them, and a vector that grows has room for as many again.
+    records.shrink_to_fit();
+    Ok(records)
+}
+
 /// The compressed records where they stand: a plain file beside them is one that a crash kept from removal. Else the plain
 /// ones: the cell runs, or an earlier version saved it.
-fn load<T: DeserializeOwned>(path: &Path, warnings: &mut Vec<ReadWarning>) -> Result<Vec<T>, StoreError> {
+fn load_into<T: DeserializeOwned>(
+    path: &Path,
+    records: &mut Vec<T>,
+    warnings: &mut Vec<ReadWarning>,
+) -> Result<(), StoreError> {
     match open_regular(path) {
         Ok(file) => {
             let packed = file.metadata().map_err(StoreError::read(path))?.len();
             let decoder = zstd::Decoder::new(file).map_err(StoreError::read(path))?;
             let limit = packed.saturating_mul(MOST_PACKED).max(MAX_JSON);
-            collect(path, Bounded::new(decoder, limit), warnings)
+            collect(path, Bounded::new(decoder, limit), records, warnings)
         }
-        Err(error) if error.kind() == ErrorKind::NotFound => load_plain(&uncompressed(path), warnings),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            load_plain_into(&uncompressed(path), records, warnings)
+        }
         Err(error) => Err(StoreError::read(path)(error)),
     }
 }
@@ -195,12 +230,23 @@ fn load_plain<T: DeserializeOwned>(
     path: &Path,
     warnings: &mut Vec<ReadWarning>,
 ) -> Result<Vec<T>, StoreError> {
+    let mut records = Vec::new();
+    load_plain_into(path, &mut records, warnings)?;
+    records.shrink_to_fit();
+    Ok(records)
+}
+
+fn load_plain_into<T: DeserializeOwned>(
+    path: &Path,
+    records: &mut Vec<T>,
+    warnings: &mut Vec<ReadWarning>,
+) -> Result<(), StoreError> {
     match open_regular(path) {
-        Ok(file) => collect(path, file, warnings),
+        Ok(file) => collect(path, file, records, warnings),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let path = path.to_path_buf();
             warnings.push(ReadWarning::Absent { path });
-            Ok(Vec::new())
+            Ok(())
         }
         Err(error) => Err(StoreError::read(path)(error)),
     }
@@ -209,11 +255,9 @@ fn load_plain<T: DeserializeOwned>(
 fn collect<T: DeserializeOwned>(
     path: &Path,
     content: impl Read,
+    records: &mut Vec<T>,
     warnings: &mut Vec<ReadWarning>,
-) -> Result<Vec<T>, StoreError> {
-    let (mut records, warning) = read_records(path, BufReader::with_capacity(BUFFER, content))?;
-    // A cell has millions of them, and a vector that grows has room for as many again.
-    records.shrink_to_fit();
-    warnings.extend(warning);
-    Ok(records)
+) -> Result<(), StoreError> {
+    warnings.extend(read_records(path, BufReader::with_capacity(BUFFER, content), records)?);
+    Ok(())
 }

@@ -213,11 +213,34 @@ fn compressed_records_replace_the_plain_ones_and_read_back_the_same() {
     let run = create(results.path());
     write_cell(&run);
     let dir = run.cell(&cell()).unwrap();
-    dir.compress_requests().unwrap();
+    dir.compress_requests(1).unwrap();
     assert!(!dir.requests().exists());
     assert!(dir.compressed_requests().exists());
     let loaded = SavedRun::open(run.path()).unwrap().records(&cell()).unwrap();
     assert_eq!(loaded.records.requests, [request(0), request(1), request(2)]);
+}
+
+#[test]
+fn the_records_of_several_generators_read_back_as_one_and_those_that_are_missing_are_named() {
+    let results = tempfile::tempdir().unwrap();
+    let mut plan = plan();
+    plan.variants[0].traffic.generators = 3;
+    let run = RunWriter::create(results.path(), &plan, "name: drain\n", &environment()).unwrap();
+    write_cell(&run);
+    let dir = run.cell(&cell()).unwrap();
+    let line = |id| serde_json::to_string(&request(id)).unwrap() + "\n";
+    fs::write(dir.requests(), line(3) + &line(0)).unwrap();
+    fs::write(dir.path().join("requests.3.ndjson"), line(5) + &line(2)).unwrap();
+    let read = || SavedRun::open(run.path()).unwrap().records(&cell()).unwrap();
+    let before = read();
+    assert_eq!(before.records.requests, [0, 2, 3, 5].map(request), "in the order in which they ended");
+    let [ReadWarning::Absent { path }] = &before.warnings[..] else { panic!("{:?}", before.warnings) };
+    assert!(path.ends_with("requests.2.ndjson"));
+    dir.compress_requests(3).unwrap();
+    assert!(
+        dir.path().join("requests.3.ndjson.zst").exists() && !dir.path().join("requests.3.ndjson").exists()
+    );
+    assert_eq!(read().records, before.records);
 }
 
 #[test]

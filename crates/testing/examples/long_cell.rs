@@ -117,7 +117,7 @@ fn write(results: &Path, requests: u64) -> Result<(), Box<dyn Error>> {
     dir.write_access((0..requests).map(|id| traces(id).2))?;
     dir.keep_access_log(&raw)?;
     std::fs::remove_file(&raw)?;
-    dir.compress_requests()?;
+    dir.compress_requests(1)?;
     let mut history = dir.history_writer()?;
     for (at, what) in [
         (0, Happening::CellStarted { cell, runtime: "process".into() }),

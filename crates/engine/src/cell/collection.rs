@@ -6,9 +6,9 @@ use model::access_log::LogGap;
 use model::component::Component;
 use model::history::Happening;
 use model::topology::Layer;
-use store::StoreError;
 
 use super::error::CellError;
+use super::generators::directories;
 use super::ledgers::{AccessLogReader, read_ledger};
 use super::lines::{LINE_END, Lines};
 use super::testbed::Testbed;
@@ -66,11 +66,7 @@ impl<R: Runtime> Testbed<'_, R> {
         for file in self.files.iter().filter(|file| !file.text.is_empty()) {
             keep(&self.site.directory.join(&file.path), &dir.config_dir().join(&file.path))?;
         }
-        match dir.compress_requests() {
-            // The load had not begun.
-            Err(StoreError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
-            compressed => compressed?,
-        }
+        dir.compress_requests(self.variant.traffic.generators)?;
         std::fs::remove_dir_all(&self.scratch).map_err(CellError::file(&self.scratch))
     }
 
@@ -106,8 +102,8 @@ impl<R: Runtime> Testbed<'_, R> {
         self.keep_words_of_services()?;
         let agents = self.backends.lives.borrow();
         let agents = agents.iter().filter(|life| !self.backends.is_own(&life.incarnation.backend));
-        let agents = agents.filter_map(|life| life.ledger.parent());
-        for directory in agents.chain([self.scratch.join("generator").as_path()]) {
+        let agents = agents.filter_map(|life| life.ledger.parent().map(Path::to_owned));
+        for directory in agents.chain(directories(&self.scratch, self.variant.traffic.generators)) {
             words.extend(std::fs::read(directory.join(STDERR_FILE)).unwrap_or_default());
         }
         let path = self.order.dir.balancer_log();

@@ -33,7 +33,7 @@ impl<R: Runtime> Testbed<'_, R> {
 
     /// Ends when a pod loses what keeps its address.
     pub(super) async fn pod_lost(&self) -> CellError {
-        let pods = self.backends.pods.values().chain([&self.balancer_pod, &self.generator_pod]);
+        let pods = self.backends.pods.values().chain([&self.balancer_pod]).chain(&self.generator_pods);
         let pods = pods.chain(self.backends.services.iter().map(|service| &service.pod));
         let pods = pods.chain(self.backends.names.iter().map(|names| &names.pod));
         let lost = pods.map(|pod| {

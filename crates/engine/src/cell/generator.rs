@@ -1,53 +1,60 @@
-//! The generator's side of a cell: launches it, follows it, and takes its account.
+//! One generator: launches it, gives it its job, follows it, and keeps its account.
 
 use std::path::Path;
 use std::time::Duration;
 
 use model::component::Component;
+use model::generators::LoadPart;
 use model::history::Happening;
-use model::job::{Frame, Job, LoadJob};
-use model::units::{Nanos, Span};
+use model::job::{Command, Frame, GeneratorReport, Job, LoadJob, Progress};
+use model::units::Nanos;
 use tokio::sync::mpsc;
 
 use super::error::CellError;
 use super::frames::{greet, next_frame, tell};
-use super::recorder::{Observation, Recorder, Watcher};
+use super::recorder::Recorder;
 use crate::host::Signal;
 use crate::runtime::{Launch, Pod, Process, Runs, Runtime};
 
-/// Between the job and the first arrival: the agent must have its schedule by then.
-const LEAD: Duration = Duration::from_millis(200);
 /// Progress comes four times a second; this long without any means that the generator hangs.
 const SILENCE: Duration = Duration::from_secs(15);
-
-/// How long an interrupted generator may take to record what it had under way.
-const CANCEL_WITHIN: Duration = Duration::from_secs(3);
+/// How long a generator may take to exit after its last word.
+const EXIT_WITHIN: Duration = Duration::from_secs(5);
 
 /// A generator that waits for its job.
 pub(super) struct Idle {
     process: Process,
+    part: LoadPart,
 }
 
 /// A generator that has its schedule.
 pub(super) struct GeneratorProcess {
     process: Process,
+    /// Requests that it was going to send.
+    pub(super) requests: u64,
     /// Whether its CPU time has been recorded since the first measured request was due.
     measured: bool,
-    /// When the first measured request is due.
-    pub(super) origin: Nanos,
+    /// Since when nothing more of its schedule is due, if that ended early.
+    pub(super) shortened: Option<Nanos>,
+    /// What it said at its end.
+    pub(super) report: Option<GeneratorReport>,
+    /// Whether its exit has been recorded.
+    exited: bool,
 }
 
-/// Launches the generator in `pod`, where it waits for its job.
+/// Launches the generator of `part` in `pod`, where it waits for its job.
 pub(super) async fn launch<R: Runtime>(
     runtime: &R,
     recorder: &Recorder<'_>,
     pod: &Pod,
+    part: LoadPart,
     directory: &Path,
 ) -> Result<Idle, CellError> {
     std::fs::create_dir_all(directory).map_err(CellError::file(directory))?;
+    let component = part.generator();
     let mut process = runtime
         .start(Launch {
-            component: Component::Generator,
+            component: component.clone(),
             pod,
             runs: Runs::Agent("load"),
             arguments: vec![],
@@ -56,38 +63,55 @@ pub(super) async fn launch<R: Runtime>(
             leaves: Vec::new(),
         })
         .await?;
-    recorder.record(Happening::Launched { component: Component::Generator, pid: process.handle.pid });
+    recorder.record(Happening::Launched { component, pid: process.handle.pid });
     greet(&mut process).await?;
-    Ok(Idle { process })
+    Ok(Idle { process, part })
 }
 
 impl Idle {
-    /// Gives it its job, which gets its origin here.
-    pub(super) async fn begin(
-        mut self,
-        recorder: &Recorder<'_>,
-        job: LoadJob,
-    ) -> Result<GeneratorProcess, CellError> {
-        let origin = agent::clock::now() + LEAD + job.traffic.warmup.0;
-        tell(&mut self.process, &Job::Load(LoadJob { origin, ..job })).await?;
-        match next_frame(&mut self.process, SILENCE).await? {
-            Frame::Scheduled { requests } => recorder.record(Happening::Scheduled { requests, origin }),
-            other => {
-                let reason = format!("expected its schedule, got {other:?}");
-                return Err(CellError::AgentFailed { agent: Component::Generator, reason });
-            }
+    /// Which part of the load it sends.
+    pub(super) fn part(&self) -> LoadPart {
+        self.part
+    }
+
+    /// Gives it its job.
+    pub(super) async fn begin(mut self, job: LoadJob) -> Result<GeneratorProcess, CellError> {
+        tell(&mut self.process, &Job::Load(job)).await?;
+        let process = self.process;
+        GeneratorProcess {
+            process,
+            requests: 0,
+            measured: false,
+            shortened: None,
+            report: None,
+            exited: false,
         }
-        Ok(GeneratorProcess { process: self.process, measured: false, origin })
+        .scheduled()
+        .await
     }
 }
 
 impl GeneratorProcess {
-    /// Asks the generator to stop: what is under way or still due is recorded as cancelled.
-    pub(super) async fn cancel<R: Runtime>(&mut self, runtime: &R, recorder: &Recorder<'_>) {
+    async fn scheduled(mut self) -> Result<GeneratorProcess, CellError> {
+        match next_frame(&mut self.process, SILENCE).await? {
+            Frame::Scheduled { requests } => Ok(GeneratorProcess { requests, ..self }),
+            other => Err(self.unexpected("its schedule", &other)),
+        }
+    }
+
+    fn unexpected(&self, wanted: &str, found: &Frame) -> CellError {
+        let reason = format!("expected {wanted}, got {found:?}");
+        CellError::AgentFailed { agent: self.component().clone(), reason }
+    }
+
+    fn component(&self) -> &Component {
+        &self.process.handle.component
+    }
+
+    /// Asks it to stop: what is under way or still due is recorded as cancelled.
+    pub(super) async fn stop<R: Runtime>(&self, runtime: &R) {
         // One that can't be told has died, and is no worse off.
         let _ = runtime.signal(&self.process.handle, Signal::Term).await;
-        // One that doesn't answer has lost its last records, which the books will say.
-        let _ = tokio::time::timeout(CANCEL_WITHIN, self.finish(recorder)).await;
     }
 
     /// What takes its controller's commands.
@@ -95,52 +119,59 @@ impl GeneratorProcess {
         self.process.input.clone()
     }
 
-    /// Follows the generator until every request has ended, and records its account.
-    pub(super) async fn finish(&mut self, recorder: &Recorder<'_>) -> Result<(), CellError> {
-        self.followed(recorder, &|told| recorder.show(told)).await
-    }
-
-    /// The same, and tells `watcher` how far it is.
+    /// Follows it until every request has ended, and tells `watcher` how far it is. May be given up and called again.
     pub(super) async fn followed(
         &mut self,
         recorder: &Recorder<'_>,
-        watcher: &Watcher<'_>,
+        origin: Nanos,
+        watcher: &dyn Fn(Progress),
     ) -> Result<(), CellError> {
-        loop {
+        while self.report.is_none() {
             match next_frame(&mut self.process, SILENCE).await? {
                 Frame::Progress(progress) => {
-                    if !self.measured && agent::clock::now() >= self.origin {
+                    if !self.measured && agent::clock::now() >= origin {
                         self.measured = true;
-                        recorder.record(cpu_read(progress.cpu_seconds));
+                        recorder.record(self.cpu_read(progress.cpu_seconds));
                     }
-                    watcher(Observation::Progress(progress));
+                    watcher(progress);
                 }
-                Frame::Shortened { requests, at } => {
-                    recorder
-                        .record(Happening::LoadShortened { requests, after: Span(at.since(self.origin)) });
+                Frame::Shortened { at, .. } => self.shortened = Some(at),
+                Frame::Done(report) => {
+                    recorder.record(self.cpu_read(report.cpu_seconds));
+                    self.report = Some(report);
                 }
-                Frame::Done(generator) => {
-                    recorder.record(cpu_read(generator.cpu_seconds));
-                    recorder.record(Happening::LoadFinished { generator });
-                    break;
-                }
-                other => {
-                    let reason = format!("expected progress, got {other:?}");
-                    return Err(CellError::AgentFailed { agent: Component::Generator, reason });
-                }
+                other => return Err(self.unexpected("progress", &other)),
             }
-        }
-        if let Some(status) = self.process.handle.wait(Duration::from_secs(5)).await {
-            recorder.record(Happening::Exited { component: Component::Generator, status, expected: true });
         }
         Ok(())
     }
+
+    /// Waits a moment for its exit, and records it.
+    pub(super) async fn exit(&mut self, recorder: &Recorder<'_>) {
+        if self.exited {
+            return;
+        }
+        if let Some(status) = self.process.handle.wait(EXIT_WITHIN).await {
+            self.exited = true;
+            let component = self.component().clone();
+            recorder.record(Happening::Exited { component, status, expected: true });
+        }
+    }
+
+    fn cpu_read(&self, seconds: f64) -> Happening {
+        Happening::CpuRead {
+            component: self.component().clone(),
+            seconds,
+            source: "its own CLOCK_PROCESS_CPUTIME_ID".into(),
+        }
+    }
 }
 
-fn cpu_read(seconds: f64) -> Happening {
-    Happening::CpuRead {
-        component: Component::Generator,
-        seconds,
-        source: "its own CLOCK_PROCESS_CPUTIME_ID".into(),
+/// Lets generators end their loads at `at`.
+pub(super) async fn enough(generators: &[mpsc::Sender<String>], at: Nanos) {
+    let line = serde_json::to_string(&Command::Enough { at }).unwrap_or_default();
+    for generator in generators {
+        // One that is gone says why when its next frame is missed.
+        let _ = generator.send(line.clone()).await;
     }
 }

@@ -11,6 +11,7 @@ mod error;
 mod fleet;
 mod frames;
 mod generator;
+mod generators;
 mod incumbent;
 mod ledgers;
 mod lines;

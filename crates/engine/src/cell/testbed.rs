@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures_util::future::try_join_all;
 use model::catalog::{BalancerKind, Release};
 use model::component::Component;
+use model::generators::LoadPart;
 use model::history::{CellStage, Happening, Setting};
 use model::identity::Incarnation;
 use model::job::LoadJob;
@@ -32,7 +33,7 @@ use super::service::RunningService;
 use super::stages::Stages;
 use super::token_keys::{TokenKeys, password};
 use super::{
-    Drive, Order, generator, lookout, losses, machine, pods, readiness, sampling, timeline, variant_of,
+    Drive, Order, generators, lookout, losses, machine, pods, readiness, sampling, timeline, variant_of,
     workers,
 };
 use crate::balancer::{ConfigFile, Rendered, Rotation, Site, Templates, adapter, program_of};
@@ -61,7 +62,7 @@ pub(super) struct Testbed<'a, R> {
     /// Where components have their directories while they run.
     pub(super) scratch: PathBuf,
     pub(super) balancer_pod: Pod,
-    pub(super) generator_pod: Pod,
+    pub(super) generator_pods: Vec<Pod>,
     build: BalancerBuild,
     /// Where the balancer's control interface is, as long as the cell lasts.
     _private: PrivateDirectory,
@@ -97,10 +98,9 @@ impl<'a, R: Runtime> Testbed<'a, R> {
         let private = PrivateDirectory::make()?;
         runtime.open(&[&own, private.path()]).await?;
         let reach = Reach::People(order.listen);
-        let [balancer, generator, dns_server] =
-            [Component::Balancer, Component::Generator, Component::DnsServer].map(|it| it.to_string());
+        let [balancer, dns_server] = [Component::Balancer, Component::DnsServer].map(|it| it.to_string());
         let balancer = runtime.pod(PodOrder { name: &balancer, ports: 1, reach, port: None });
-        let generator = runtime.pod(PodOrder { name: &generator, ports: 0, reach: Reach::Cell, port: None });
+        let generators = generators::pods(runtime, variant.traffic.generators);
         let backends = pods::of_backends(runtime, &variant.topology);
         let names = async {
             let order = PodOrder { name: &dns_server, ports: 1, reach: Reach::Cell, port: None };
@@ -113,8 +113,8 @@ impl<'a, R: Runtime> Testbed<'a, R> {
             let order = PodOrder { name: service.program.name, ports: 1, reach: Reach::Cell, port: None };
             Ok::<_, RuntimeError>((service, runtime.pod(order).await?))
         });
-        let (balancer_pod, generator_pod, pods, names, services) =
-            tokio::try_join!(balancer, generator, backends, names, try_join_all(services))?;
+        let (balancer_pod, generator_pods, pods, names, services) =
+            tokio::try_join!(balancer, generators, backends, names, try_join_all(services))?;
         let names = names.map(|pod| NameServer::new(runtime, recorder, pod, scratch.join(&dns_server)));
         let build = runtime.describe(program_of(release)).await?;
         let tls = variant.topology.listener.tls;
@@ -176,7 +176,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
             release,
             scratch,
             balancer_pod,
-            generator_pod,
+            generator_pods,
             build,
             _private: private,
             site,
@@ -204,19 +204,20 @@ impl<'a, R: Runtime> Testbed<'a, R> {
         Ok((launched, balancer))
     }
 
-    /// What the generator is to do.
-    pub(super) fn job(&self, traffic: Traffic) -> Result<LoadJob, CellError> {
-        Ok(LoadJob {
+    /// What the generators are to do together.
+    pub(super) fn job(&self, traffic: Traffic) -> LoadJob {
+        LoadJob {
             targets: vec![self.site.listener],
             host: None,
             identity_header: self.variant.topology.services().find_map(|own| own.identity_header.clone()),
-            // Set at the launch.
+            // The three are set at the launch.
             origin: Nanos(0),
+            part: LoadPart::WHOLE,
+            records: PathBuf::new(),
             tls: self.site.certificates.as_ref().map(|it| it.for_client(traffic.resumption)),
             traffic,
             seed: self.backends.seed,
-            records: std::path::absolute(self.order.dir.requests()).map_err(CellError::file("requests"))?,
-        })
+        }
     }
 
     /// Brings everything up, runs the load beside the timeline, and stops the balancer gracefully.
@@ -225,15 +226,14 @@ impl<'a, R: Runtime> Testbed<'a, R> {
         stages: &Stages<'_>,
         load_began: &Cell<bool>,
     ) -> Result<Drive, CellError> {
-        let directory = self.scratch.join("generator");
-        let generator = generator::launch(self.runtime, self.recorder, &self.generator_pod, &directory);
-        let (generator, balancer) = self.raise(stages, generator).await?;
+        let generators = generators::launch(self.runtime, self.recorder, &self.generator_pods, &self.scratch);
+        let (generators, balancer) = self.raise(stages, generators).await?;
         let kind = self.kind;
         let control = Control::new(kind, &self.backends, &self.site, &self.templates, &balancer);
-        let job = self.job(self.variant.traffic.clone())?;
-        let mut generator = generator.begin(self.recorder, job).await?;
+        let job = self.job(self.variant.traffic.clone());
+        let mut generators = generators.begin(self.recorder, job, self.order.dir).await?;
         load_began.set(true);
-        let origin = generator.origin;
+        let origin = generators.origin;
         let (lookout, looking) = lookout::lookout(control.sees_health());
         let traffic = &self.variant.traffic;
         let load = Some(FleetLoad { ends: Some(origin + traffic.duration.0), timeout: traffic.timeout.0 });
@@ -248,7 +248,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
             // What has ended has ended, whatever else happens at the same moment.
             biased;
             done = self.beside(
-                self.measured(generator.finish(self.recorder), origin, &balancer),
+                self.measured(generators.finish(self.recorder), origin, &balancer),
                 timeline::perform(&fleet, &self.variant.timeline, origin),
                 &balancer,
             ) => {
@@ -264,7 +264,7 @@ impl<'a, R: Runtime> Testbed<'a, R> {
         }?;
         if driven == Drive::Interrupted {
             self.recorder.record(Happening::Interrupted);
-            generator.cancel(self.runtime, self.recorder).await;
+            generators.cancel(self.runtime, self.recorder).await;
         }
         stages.ended(CellStage::Load);
         self.wait_until_idle().await;

@@ -13,7 +13,7 @@ use super::control::Control;
 use super::deploy::deploy;
 use super::error::CellError;
 use super::fleet::{CellFleet, FleetLoad};
-use super::generator::{self, GeneratorProcess};
+use super::generators::{self, Generators};
 use super::incumbent::Incumbent;
 use super::lookout;
 use super::served::Served;
@@ -84,21 +84,20 @@ impl<R: Runtime> Testbed<'_, R> {
         mut requests: mpsc::Receiver<DeployRequest>,
         told: impl FnOnce(&Serving),
     ) -> Result<Drive, CellError> {
-        let directory = self.scratch.join("generator");
-        let generator = async {
+        let generators = async {
             match load {
                 None => Ok(None),
                 Some(BackgroundLoad(traffic)) => {
-                    let pod = &self.generator_pod;
-                    let idle = generator::launch(self.runtime, self.recorder, pod, &directory).await?;
-                    Ok(Some((idle, self.job(traffic)?)))
+                    let pods = &self.generator_pods;
+                    let idle = generators::launch(self.runtime, self.recorder, pods, &self.scratch).await?;
+                    Ok(Some((idle, self.job(traffic))))
                 }
             }
         };
-        let (generator, balancer) = self.raise(stages, generator).await?;
-        let mut generator = match generator {
+        let (generators, balancer) = self.raise(stages, generators).await?;
+        let mut generators = match generators {
             None => None,
-            Some((idle, job)) => Some(idle.begin(self.recorder, job).await?),
+            Some((idle, job)) => Some(idle.begin(self.recorder, job, self.order.dir).await?),
         };
         began.set(true);
         told(&Serving {
@@ -111,19 +110,19 @@ impl<R: Runtime> Testbed<'_, R> {
             authority: self.site.certificates.as_ref().map(Certificates::authority),
             host: self.variant.traffic.host().map(str::to_owned),
         });
-        let loaded = generator.is_some();
+        let loaded = generators.is_some();
         let mut interrupted = self.order.interrupted.clone();
         let served = tokio::select! {
             biased;
-            ended = self.loaded(&mut generator) => Err(ended),
+            ended = self.loaded(&mut generators) => Err(ended),
             () = self.grant(&balancer, loaded, &mut requests) => Ok(Drive::Interrupted),
             died = self.unexpected_exit(&balancer) => Err(died),
             died = self.backends.unexpected_exit() => Err(died),
             lost = self.pod_lost() => Err(lost),
             _ = interrupted.wait_for(|stop| *stop) => Ok(Drive::Interrupted),
         }?;
-        if let Some(generator) = &mut generator {
-            generator.cancel(self.runtime, self.recorder).await;
+        if let Some(generators) = &mut generators {
+            generators.cancel(self.runtime, self.recorder).await;
         }
         self.wait_until_idle().await;
         self.stop_balancer(&balancer).await;
@@ -147,9 +146,9 @@ impl<R: Runtime> Testbed<'_, R> {
     }
 
     /// Follows the load; the topology outlives it.
-    async fn loaded(&self, generator: &mut Option<GeneratorProcess>) -> CellError {
-        if let Some(generator) = generator
-            && let Err(error) = generator.finish(self.recorder).await
+    async fn loaded(&self, generators: &mut Option<Generators>) -> CellError {
+        if let Some(generators) = generators
+            && let Err(error) = generators.finish(self.recorder).await
         {
             return error;
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use agent::clock;
 use model::job::Frame;
 use model::outcome::OutcomeKind;
 use model::request::Request;
@@ -51,6 +52,7 @@ async fn a_load_that_was_enough_ends_in_order() {
         for _ in 0..20 {
             arrived.notified().await;
         }
+        clock::now() + Duration::from_millis(50)
     };
     let frames = |frame| {
         if let Frame::Shortened { requests, at } = frame {

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use agent::clock;
+use model::generators::LoadPart;
 use model::job::{Frame, GeneratorReport, LoadJob};
 use model::outcome::OutcomeKind;
 use model::request::Request;
@@ -31,6 +32,7 @@ pub(crate) fn job(target: SocketAddr, requests: u64) -> LoadJob {
             ..Traffic::default()
         },
         seed: 1,
+        part: LoadPart::WHOLE,
         records: std::path::PathBuf::new(),
         tls: None,
     }
@@ -69,7 +71,8 @@ pub(crate) async fn run_until(mut job: LoadJob, stop: impl Future<Output = ()>) 
     let text = std::fs::read_to_string(&job.records).unwrap();
     let mut records: Vec<Request> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     records.sort_by_key(|record| record.id);
-    let schedule: Vec<load::Arrival> = load::Schedule::new(&job.traffic, job.origin, job.seed).collect();
+    let schedule: Vec<load::Arrival> =
+        load::Schedule::new(&job.traffic, job.origin, job.seed).of(job.part).collect();
     assert_eq!(records.len(), schedule.len(), "one record per scheduled request");
     for (record, arrival) in records.iter().zip(&schedule) {
         assert_eq!((record.id, record.due), (arrival.id, arrival.due));

@@ -3,6 +3,7 @@
 
 use std::ops::RangeInclusive;
 
+use crate::generators::MOST_GENERATORS;
 use crate::units::{Bytes, Rate, Span};
 
 /// Bytes of a file, and of a `--set`.
@@ -42,6 +43,9 @@ pub(crate) const REPEAT: RangeInclusive<u64> = 1..=100;
 pub(crate) const IN_A_ROW: RangeInclusive<u64> = 1..=100;
 /// One address has that many ports towards another, above those that only root may take.
 pub(crate) const CONNECTIONS: RangeInclusive<u64> = 1..=64_512;
+
+/// Each is a process with a thread of its own, and has at least four of the fewest connections that a load has.
+pub(crate) const GENERATORS: RangeInclusive<u64> = 1..=MOST_GENERATORS as u64;
 
 pub(crate) const LATENCY: RangeInclusive<Span> = Span::millis(0)..=Span::millis(60_000);
 pub(crate) const TIMEOUT: RangeInclusive<Span> = Span::millis(1)..=Span::millis(60_000);

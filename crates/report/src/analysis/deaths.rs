@@ -55,9 +55,11 @@ pub(crate) fn of(
             Component::Worker => (component.to_string(), format!("a worker of {balancer}")),
             Component::Predecessor => (component.to_string(), format!("the old process of {balancer}")),
             Component::Life(incarnation) => (incarnation.backend.clone(), incarnation.to_string()),
-            Component::Generator | Component::DnsServer | Component::Rig | Component::Unknown(_) => {
-                return None;
-            }
+            Component::Generator
+            | Component::NumberedGenerator(_)
+            | Component::DnsServer
+            | Component::Rig
+            | Component::Unknown(_) => return None,
         };
         let lost = dropped.iter().filter(|group| {
             group.source.phase == Phase::Died && group.source.backend.as_ref() == Some(&source)

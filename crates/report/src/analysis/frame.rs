@@ -66,7 +66,7 @@ impl CellFrame {
                     frame.origin = Some(*origin);
                 }
                 Happening::LoadShortened { requests, .. } => frame.scheduled = Some(*requests),
-                Happening::LoadFinished { generator } => frame.generator = Some(*generator),
+                Happening::LoadFinished { generator } => frame.generator = Some(generator.clone()),
                 Happening::Warning { message } => frame.warnings.push(message.clone()),
                 Happening::Failed { message } => {
                     frame.failures.push(message.clone());

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use model::generators::LoadPart;
 use model::history::{Event, Happening};
-use model::identity::Incarnation;
 use model::ledger::Execution;
 use model::outcome::{Cause, NotSent, Outcome, OutcomeKind};
 use model::plan::{SavedPlan, Variant};
@@ -18,152 +18,19 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::analysis::evidence::Evidence;
 use crate::analysis::joined::{Joined, Traces};
 use crate::analysis::quantile::{Quantile, rank};
-
-/// A generator that takes something up later than this stood still meanwhile; less is a timer's and a turn's.
-const STOOD: Duration = Duration::from_millis(1);
-/// After the generator ran again, it has read by then what had arrived before.
-const CAUGHT_UP: Duration = Duration::from_millis(10);
-
-/// A time in which a process did not run, although it should have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stall {
-    from: Nanos,
-    to: Nanos,
-}
-
-impl Stall {
-    fn overlap(self, from: Nanos, to: Nanos) -> Duration {
-        self.to.min(to).since(self.from.max(from))
-    }
-}
-
-/// When the machine let its processes wait.
-#[derive(Debug, Default)]
-pub(crate) struct MachineStalls {
-    /// The generator's, by what it took up late, in order.
-    generator: Vec<Stall>,
-    /// Each incarnation's, by its own word, in order; those that the scenario made are left out.
-    backends: BTreeMap<Incarnation, Vec<Stall>>,
-}
-
-impl MachineStalls {
-    pub(crate) fn of<'a>(
-        history: &[Event],
-        requests: impl IntoIterator<Item = &'a Request>,
-        evidence: &Evidence,
-    ) -> MachineStalls {
-        // What is taken up at one instant was waiting since the first of it was due.
-        let mut turns: BTreeMap<Nanos, Nanos> = BTreeMap::new();
-        for request in requests.into_iter().filter(|r| r.released.since(r.due) >= STOOD) {
-            let from = turns.entry(request.released).or_insert(request.due);
-            *from = request.due.min(*from);
-        }
-        let mut backends: BTreeMap<Incarnation, Vec<Stall>> = BTreeMap::new();
-        for event in history {
-            let Happening::Stood { component, from, to } = &event.what else { continue };
-            let Some(by) = component.life() else { continue };
-            if !evidence.gone(&by.backend, *from, *to) {
-                backends.entry(by.clone()).or_default().push(Stall { from: *from, to: *to });
-            }
-        }
-        let generator = turns.into_iter().map(|(to, from)| Stall { from, to }).collect();
-        MachineStalls { generator, backends }
-    }
-
-    /// How late the generator was with a request when it began: it took it up late, or let it wait although nothing
-    /// stood in the way.
-    fn at_begin(request: &Request) -> Duration {
-        request.released.since(request.due)
-    }
-
-    /// How late the generator was to see the end of a request whose backend had finished it at `finished`.
-    fn at_end(&self, request: &Request, finished: Nanos) -> Duration {
-        let before = self.generator.partition_point(|stall| stall.to <= request.end);
-        let last = before.checked_sub(1).and_then(|n| self.generator.get(n));
-        match last {
-            Some(stall) if request.end.since(stall.to) <= CAUGHT_UP => stall.overlap(finished, request.end),
-            _ => Duration::ZERO,
-        }
-    }
-
-    /// How late the generator was with a request.
-    pub(crate) fn of_generator(&self, request: &Request, executions: &[&Execution]) -> Duration {
-        let finished = executions.iter().filter_map(|e| e.finished).max();
-        // Of one that was due meanwhile, the stall is the lateness at its begin already.
-        let seen = finished.map_or(Duration::ZERO, |finished| self.at_end(request, finished));
-        Self::at_begin(request) + seen
-    }
-
-    /// How late the backends were with a request; `None`: they did not say. One that was lost before it reached any was kept
-    /// waiting by whichever stood still meanwhile: else they would be judged by those alone that they were in time for.
-    pub(crate) fn of_backends(&self, request: &Request, executions: &[&Execution]) -> Option<Duration> {
-        if executions.is_empty() && request.outcome.kind() != OutcomeKind::Ok {
-            let stood = |stalls: &Vec<Stall>| sum_of(stalls, request.due, request.end);
-            return self.backends.values().map(stood).max();
-        }
-        let late = |execution: &&Execution| {
-            let stalls = self.backends.get(&execution.by).map_or(&[][..], Vec::as_slice);
-            let unread = request.sent.map(|sent| sum_of(stalls, sent, execution.received));
-            let served = execution.late.map(|late| Duration::from_nanos(u64::try_from(late).unwrap_or(0)));
-            Some(served? + unread.unwrap_or_default())
-        };
-        executions.iter().filter_map(late).max()
-    }
-
-    /// How long the machine let a request wait at its backends, or at any if it is not known to have reached one, and
-    /// how long the generator stood, while it was under way.
-    fn around(&self, request: &Request, executions: &[&Execution]) -> Duration {
-        let (from, to) = (request.due, request.end);
-        let reached = |by: &Incarnation| {
-            executions.is_empty() || executions.iter().any(|execution| execution.by == *by)
-        };
-        let stalls = self.backends.iter().filter(|(by, _)| reached(by));
-        let backends = stalls.map(|(_, stalls)| sum_of(stalls, from, to)).max();
-        // Those of the generator may overlap each other.
-        let generator = between(&self.generator, from, to).map(|stall| stall.overlap(from, to)).max();
-        backends.unwrap_or_default().max(generator.unwrap_or_default())
-    }
-
-    /// The longest time that a backend stood still under the load from `origin` on.
-    fn longest(&self, origin: Nanos) -> Option<Standstill> {
-        let all = self.backends.iter().flat_map(|(by, stalls)| stalls.iter().map(move |s| (by, s)));
-        let longest = all.filter(|(_, s)| s.to > origin).max_by_key(|(_, s)| s.to.since(s.from))?;
-        let (by, stall) = longest;
-        Some(Standstill {
-            component: by.clone(),
-            at_ms: stall.from.millis_from(origin),
-            ms: stall.to.millis_from(stall.from),
-        })
-    }
-}
-
-/// Those of `stalls`, which are in order, that may overlap a span.
-fn between(stalls: &[Stall], from: Nanos, to: Nanos) -> impl Iterator<Item = &Stall> {
-    let first = stalls.partition_point(|stall| stall.to <= from);
-    stalls[first..].iter().take_while(move |stall| stall.from < to)
-}
-
-fn sum_of(stalls: &[Stall], from: Nanos, to: Nanos) -> Duration {
-    between(stalls, from, to).map(|stall| stall.overlap(from, to)).sum()
-}
-
-/// A backend that did not run, although the scenario did not stop it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Standstill {
-    /// Which.
-    pub component: Incarnation,
-    /// When it began, in milliseconds from the first measured request.
-    pub at_ms: f64,
-    /// How long it lasted, in milliseconds.
-    pub ms: f64,
-}
+pub use crate::analysis::stalls::Standstill;
+use crate::analysis::stalls::{MachineStalls, sender};
 
 /// How late the machine was with the measured requests.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Lateness {
-    /// The generator's, at each percentile, in milliseconds; infinite where requests failed through its own fault.
+    /// The generator's, at each percentile, in milliseconds; infinite where requests failed through its own fault. Of several
+    /// the latest counts.
     #[serde(deserialize_with = "null_is_infinite")]
     pub generator_ms: BTreeMap<Quantile, f64>,
+    /// That of each of several generators, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub generators: Vec<GeneratorLateness>,
     /// The backends', likewise; empty: they did not say.
     #[serde(deserialize_with = "null_is_infinite")]
     pub backends_ms: BTreeMap<Quantile, f64>,
@@ -176,6 +43,14 @@ pub struct Lateness {
     /// The shortest time limit of the cell, in milliseconds.
     #[serde(default)]
     pub limit_ms: f64,
+}
+
+/// How late one of several generators was.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GeneratorLateness {
+    /// At each percentile of its own requests, in milliseconds.
+    #[serde(deserialize_with = "null_is_infinite")]
+    pub ms: BTreeMap<Quantile, f64>,
 }
 
 /// JSON has no infinity, and serde_json writes null instead.
@@ -216,13 +91,21 @@ impl TimeLimits {
 
 impl Lateness {
     /// Who was so late at p99 that what did not happen in time may be the machine's doing, and by how many milliseconds: the
-    /// backends, or the generator, whose lateness is everything else's where processes of others had the processors.
-    pub(crate) fn much_late(&self, processors_were_taken: bool) -> Option<(&'static str, f64)> {
+    /// backends, or a generator, whose lateness is everything else's where processes of others had the processors.
+    pub(crate) fn much_late(&self, processors_were_taken: bool) -> Option<(String, f64)> {
         let limit = much(Duration::from_secs_f64(self.limit_ms / 1e3));
         let at = |of: &BTreeMap<Quantile, f64>| of.get(&Quantile::P99).copied().filter(|late| *late >= limit);
         let generator = || at(&self.generator_ms).filter(|_| processors_were_taken && self.limit_ms > 0.0);
-        let backends = at(&self.backends_ms).map(|late| ("backends", late));
-        backends.or_else(|| generator().map(|late| ("generator", late)))
+        let backends = at(&self.backends_ms).map(|late| ("the backends".to_owned(), late));
+        backends.or_else(|| generator().map(|late| (self.latest_generator(Quantile::P99).words(), late)))
+    }
+
+    /// Which generator was the latest at a percentile.
+    pub(crate) fn latest_generator(&self, quantile: Quantile) -> LoadPart {
+        let of = u32::try_from(self.generators.len()).unwrap_or(u32::MAX);
+        let late = |it: &GeneratorLateness| it.ms.get(&quantile).copied().unwrap_or(0.0);
+        let each = LoadPart::all(of).zip(&self.generators);
+        each.max_by(|a, b| late(a.1).total_cmp(&late(b.1))).map_or(LoadPart::WHOLE, |(part, _)| part)
     }
 
     /// How much the machine may have added to something that took time, in milliseconds: what it added to one of a hundred
@@ -247,11 +130,13 @@ impl Lateness {
         limits: TimeLimits,
     ) -> Lateness {
         let timeout = limits.timeout;
-        let (mut generator, mut backends, mut timeouts) = (Vec::new(), Vec::new(), Vec::new());
+        let of = machine.generators();
+        let mut generators: Vec<Vec<f64>> = LoadPart::all(of).map(|_| Vec::new()).collect();
+        let (mut backends, mut timeouts) = (Vec::new(), Vec::new());
         for (request, traces) in measured {
             let executions = traces.executions;
             let kind = request.outcome.kind();
-            generator.push(match kind {
+            generators[sender(request, of)].push(match kind {
                 OutcomeKind::GeneratorFault => f64::INFINITY,
                 _ => ms(machine.of_generator(request, executions)),
             });
@@ -260,10 +145,17 @@ impl Lateness {
                 timeouts.push(ms(machine.around(request, executions)));
             }
         }
-        let (generator_ms, backends_ms) = (quantiles(generator), quantiles(backends));
+        let ms_of = |late: Vec<f64>| GeneratorLateness { ms: quantiles(late) };
+        let generators: Vec<GeneratorLateness> = generators.into_iter().map(ms_of).collect();
+        let mut generator_ms: BTreeMap<Quantile, f64> = BTreeMap::new();
+        for (quantile, late) in generators.iter().flat_map(|it| &it.ms) {
+            let worst = generator_ms.entry(*quantile).or_insert(*late);
+            *worst = worst.max(*late);
+        }
         let mut lateness = Lateness {
             generator_ms,
-            backends_ms,
+            generators: if of > 1 { generators } else { Vec::new() },
+            backends_ms: quantiles(backends),
             standstill: machine.longest(origin),
             unproven_timeouts: 0,
             limit_ms: ms(limits.shortest),
@@ -339,7 +231,8 @@ fn shortened(plan: &SavedPlan, records: &CellRecords) -> Option<Variant> {
 
 /// The requests that the generator's lateness decided about, as they end because of that; `None`: there are none.
 fn late(plan: &SavedPlan, records: &CellRecords) -> Option<BTreeMap<usize, Request>> {
-    let timeout = plan.variant(&records.cell.variant)?.traffic.timeout.0;
+    let traffic = &plan.variant(&records.cell.variant)?.traffic;
+    let timeout = traffic.timeout.0;
     let suspect = |request: &Request| {
         let late = request.released.since(request.due) > Duration::ZERO;
         let overdue = request.end.since(request.due) > timeout;
@@ -349,7 +242,7 @@ fn late(plan: &SavedPlan, records: &CellRecords) -> Option<BTreeMap<usize, Reque
         return None;
     }
     let evidence = Evidence::gather(&records.history);
-    let machine = MachineStalls::of(&records.history, &records.requests, &evidence);
+    let machine = MachineStalls::of(&records.history, &records.requests, &evidence, traffic.generators);
     let joined = Joined::of(&records.requests, &records.executions, &records.access);
     let verdict = |(n, request): (usize, &Request)| {
         let outcome = as_corrected(request, joined.get(request.id), &machine, &evidence, timeout)?;

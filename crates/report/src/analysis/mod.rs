@@ -16,6 +16,7 @@ pub mod lateness;
 mod outlasting;
 pub mod phases;
 pub(crate) mod quantile;
+pub(crate) mod stalls;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -55,7 +55,7 @@ fn fields(cell: &CellSummary, figures: &[Figure]) -> Vec<(String, String)> {
     let cpu = &cell.cpu;
     let seconds = [
         ("balancer_cpu_s", cpu.seconds(&Component::Balancer)),
-        ("generator_cpu_s", cpu.seconds(&Component::Generator)),
+        ("generator_cpu_s", cpu.generator_seconds()),
         ("backends_cpu_s", cpu.backends_seconds),
     ];
     for (name, seconds) in seconds {

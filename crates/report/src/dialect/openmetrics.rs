@@ -258,7 +258,7 @@ fn cpu(cell: &CellSummary) -> Vec<(Labels, f64)> {
     }
     let components = [
         (Component::Balancer.to_string(), cpu.seconds(&Component::Balancer)),
-        (Component::Generator.to_string(), cpu.seconds(&Component::Generator)),
+        (Component::Generator.to_string(), cpu.generator_seconds()),
         ("backends".to_owned(), cpu.backends_seconds),
     ];
     let known = components.into_iter().filter_map(|(name, seconds)| Some((name, seconds?)));

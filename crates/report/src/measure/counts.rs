@@ -25,12 +25,15 @@ impl Counts {
             kinds: OutcomeKind::ALL.iter().copied().map(|kind| (kind, 0)).collect(),
             ..Counts::default()
         };
-        for kind in kinds {
-            counts.scheduled += 1;
-            counts.dropped += u64::from(kind.is_dropped());
-            *counts.kinds.entry(kind).or_default() += 1;
-        }
+        kinds.into_iter().for_each(|kind| counts.add(kind));
         counts
+    }
+
+    /// Counts one more.
+    pub(crate) fn add(&mut self, kind: OutcomeKind) {
+        self.scheduled += 1;
+        self.dropped += u64::from(kind.is_dropped());
+        *self.kinds.entry(kind).or_default() += 1;
     }
 
     /// How many ended as `kind`.

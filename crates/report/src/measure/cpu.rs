@@ -28,7 +28,7 @@ const AROUND: Duration = Duration::from_secs(1);
 /// that what it still used while it ended is in no figure. Where a reading is missing, there is no figure.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CpuTime {
-    /// Each component of which both readings were taken: `balancer`, `generator`, incarnations.
+    /// Each component of which both readings were taken: `balancer`, `generator` or `generator_2`, incarnations.
     pub components: BTreeMap<Component, Usage>,
     /// CPU time of the balancer for a request, in microseconds: its usage over the number of requests that were due
     /// between its two readings and were begun, however they ended.
@@ -46,6 +46,9 @@ pub struct CpuTime {
     pub backends_us_per_handshake: Option<f64>,
     /// All incarnations of all backends that ran during the load, in seconds; `None` if one of them has no figure.
     pub backends_seconds: Option<f64>,
+    /// All of several generators, in seconds; `None`: there is one, or one of them has no figure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generators_seconds: Option<f64>,
     /// The part of the processors' time that processes used which are no part of the cell; `None`: not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub foreign: Option<f64>,
@@ -117,7 +120,11 @@ impl CpuTime {
         let lives = lives(history);
         let measured = |(of, life): (&Component, &Life<'_>)| Some((of.clone(), life.usage(load)?));
         let components: BTreeMap<Component, Usage> = lives.iter().filter_map(measured).collect();
-        let backends_seconds = backends(topology, &lives, load, &components);
+        let is_known = |by: &Incarnation| topology.is_none_or(|it| it.backend(&by.backend).is_some());
+        let is_backend = |component: &Component| component.life().is_some_and(is_known);
+        let is_one_of_several = |component: &Component| matches!(component, Component::NumberedGenerator(_));
+        // Services have lives as well, and are not in the topology's pools.
+        let backends_seconds = sum(&lives, load, &components, is_backend);
         let of_balancer = |counts: fn(&Request) -> bool| {
             let usage = components.get(&Component::Balancer)?;
             let due = |request: &Request| request.due.millis_from(origin);
@@ -134,9 +141,15 @@ impl CpuTime {
             balancer_us_per_handshake: of_balancer(shook_hands),
             backends_us_per_handshake: of_backends(shook_hands),
             backends_seconds,
+            generators_seconds: sum(&lives, load, &components, is_one_of_several),
             foreign: foreign(history, origin, &lives, load, &components),
             components,
         }
+    }
+
+    /// What the generator used, or all of several, in seconds.
+    pub fn generator_seconds(&self) -> Option<f64> {
+        self.seconds(&Component::Generator).or(self.generators_seconds)
     }
 
     /// What a component used, in seconds.
@@ -247,16 +260,14 @@ fn foreign(
     Some(((worked - own) / all).max(0.0))
 }
 
-/// A sum of some would pass for the sum of all. Services have lives as well, and are not in the topology's pools.
-fn backends(
-    topology: Option<&Topology>,
+/// What those components used that ran during the load. A sum of some would pass for the sum of all.
+fn sum(
     lives: &BTreeMap<Component, Life<'_>>,
     load: LoadSpan,
     components: &BTreeMap<Component, Usage>,
+    of: impl Fn(&Component) -> bool,
 ) -> Option<f64> {
-    let is_known = |by: &Incarnation| topology.is_none_or(|it| it.backend(&by.backend).is_some());
-    let is_backend = |component: &Component| component.life().is_some_and(is_known);
-    let ran = |(of, life): &(&Component, &Life<'_>)| is_backend(of) && life.ran_during(load);
+    let ran = |(component, life): &(&Component, &Life<'_>)| of(component) && life.ran_during(load);
     let each = lives.iter().filter(ran).map(|(of, _)| components.get(of).map(|usage| usage.seconds));
     let each: Vec<f64> = each.collect::<Option<_>>()?;
     (!each.is_empty()).then(|| each.iter().sum())

@@ -18,7 +18,8 @@ use crate::analysis::deaths::{self, Death};
 use crate::analysis::ejections::{self, Ejections};
 use crate::analysis::faults::{self, FaultRecord};
 pub use crate::analysis::frame::Ending;
-use crate::analysis::lateness::{Lateness, MachineStalls, TimeLimits};
+use crate::analysis::lateness::{Lateness, TimeLimits};
+use crate::analysis::stalls::MachineStalls;
 use crate::measure::answers::Answers;
 use crate::measure::backend_load::{BackendLoad, backend_loads, imbalance};
 use crate::measure::balancer_log::BalancerLog;
@@ -194,7 +195,7 @@ impl CellSummary {
     }
 
     /// Who was so late, and by how many milliseconds at p99, that the machine may have decided whether time limits were kept.
-    pub(crate) fn much_late(&self) -> Option<(&'static str, f64)> {
+    pub(crate) fn much_late(&self) -> Option<(String, f64)> {
         self.lateness.much_late(self.cpu.foreign.is_some_and(validity::processors_were_taken))
     }
 
@@ -239,7 +240,9 @@ impl Analysis<'_> {
             .unwrap_or_default();
         let lateness = self.lateness();
         let waiting = variant.and_then(|variant| Waiting::of(&variant.traffic, measured));
-        let validity = self.validity(&counts, &latency, &lateness, &cpu, deploy.as_ref(), waiting.as_ref());
+        let generator = Generator::of(frame.generator.as_ref(), variant, measured);
+        let validity =
+            self.validity(&counts, &latency, &lateness, &cpu, &generator, deploy.as_ref(), waiting.as_ref());
         let dropped = attribute(self);
         CellSummary {
             scenario: self.plan.scenario.clone(),
@@ -286,7 +289,7 @@ impl Analysis<'_> {
             published: frame.published.clone(),
             cpu,
             stages: frame.stages.clone(),
-            generator: Generator::of(frame.generator, variant, measured),
+            generator,
             lateness,
             warnings: frame
                 .warnings
@@ -298,10 +301,20 @@ impl Analysis<'_> {
         }
     }
 
+    /// How many generators sent the load.
+    fn generators(&self) -> u32 {
+        self.variant.map_or(1, |variant| variant.traffic.generators)
+    }
+
     /// How late the machine was.
     fn lateness(&self) -> Lateness {
         let limits = self.variant.map(|v| TimeLimits::of(v, &self.records.history)).unwrap_or_default();
-        let machine = MachineStalls::of(&self.records.history, self.recorded.iter().copied(), &self.evidence);
+        let machine = MachineStalls::of(
+            &self.records.history,
+            self.recorded.iter().copied(),
+            &self.evidence,
+            self.generators(),
+        );
         let traced = self.measured.iter().map(|request| (*request, self.joined.get(request.id)));
         Lateness::of(&machine, traced, &self.evidence, self.origin(), limits)
     }
@@ -313,16 +326,18 @@ impl Analysis<'_> {
         latency: &LatencySummary,
         lateness: &Lateness,
         cpu: &CpuTime,
+        generator: &Generator,
         deploy: Option<&DeployRecord>,
         waiting: Option<&Waiting>,
     ) -> CellValidity {
         let (history, measured) = (&self.records.history, &self.measured);
-        let shortages = validity::shortages(history, measured);
+        let shortages = validity::shortages(history, measured, self.generators());
         let mut of_counts = validity::counts(
             history,
             &self.books,
             counts,
             measured,
+            self.generators(),
             &self.phases,
             &shortages,
             lateness.unproven_timeouts,
@@ -330,8 +345,7 @@ impl Analysis<'_> {
         if self.variant.is_none() {
             of_counts.lower(Trust::Invalid, "the plan has no such variant");
         }
-        let busiest = self.frame.generator.and_then(|generator| generator.busiest_second);
-        let (of_all, percentiles) = validity::latency(latency, lateness, cpu, busiest);
+        let (of_all, percentiles) = validity::latency(latency, lateness, cpu, generator);
         let mut validity = CellValidity {
             counts: of_counts,
             latency: of_all,

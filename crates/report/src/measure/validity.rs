@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::component::Component;
+use model::generators::LoadPart;
 use model::history::{Event, Happening};
 use model::outcome::OutcomeKind;
 use model::plan::Variant;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::analysis::books::Books;
 use crate::analysis::phases::Phases;
 use crate::analysis::quantile::{Quantile, rank};
+use crate::analysis::stalls::sender;
 use crate::measure::counts::Counts;
 use crate::measure::cpu::{CpuTime, Usage};
 use crate::measure::deploy::DeployRecord;
@@ -117,6 +119,7 @@ pub fn counts(
     books: &Books,
     counts: &Counts,
     measured: &[&Request],
+    generators: u32,
     phases: &Phases,
     shortages: &[String],
     unproven_timeouts: u64,
@@ -137,17 +140,26 @@ pub fn counts(
     for unmatched in &books.unmatched {
         validity.lower(Trust::Invalid, unmatched.words());
     }
-    let faults = counts.of(OutcomeKind::GeneratorFault);
-    validity.lower(fault_trust(faults, counts.scheduled), own_fault(faults, measured));
-    let mut stretches: BTreeMap<String, Punctuality> = BTreeMap::new();
+    // Of several generators each is judged alone: what one does must not get lost among the requests of the others.
+    let mut sent: Vec<Counts> = LoadPart::all(generators).map(|_| Counts::default()).collect();
+    let mut stretches: BTreeMap<(String, usize), Punctuality> = BTreeMap::new();
     for request in measured {
-        let late = request.released.since(request.due);
-        stretches.entry(phases.stretch(request.due)).or_default().add(late);
+        let (late, by) = (request.released.since(request.due), sender(request, generators));
+        sent[by].add(request.outcome.kind());
+        stretches.entry((phases.stretch(request.due), by)).or_default().add(late);
     }
-    for (stretch, punctuality) in stretches {
+    let of = |counts: &Counts| fault_trust(counts.of(OutcomeKind::GeneratorFault), counts.scheduled);
+    let worst = sent.iter().map(of).max().unwrap_or_default();
+    validity.lower(worst, own_fault(counts.of(OutcomeKind::GeneratorFault), measured, generators));
+    for ((stretch, by), punctuality) in stretches {
         let on_time = percent(punctuality.on_time as f64 / punctuality.total as f64);
-        let reason =
-            format!("in {stretch} only {on_time} of the requests were begun within 100 ms of their time");
+        let whose = match LoadPart::all(generators).nth(by) {
+            Some(part) if part != LoadPart::WHOLE => format!(" of {}", part.words()),
+            _ => String::new(),
+        };
+        let reason = format!(
+            "in {stretch} only {on_time} of the requests{whose} were begun within 100 ms of their time"
+        );
         validity.lower(punctuality.trust(), reason);
     }
     validity

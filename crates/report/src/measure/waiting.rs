@@ -24,6 +24,9 @@ pub struct Waiting {
     pub connections: u32,
     /// Where that number comes from.
     pub connections_from: Cap,
+    /// How many generators had a part of them each; 0: an earlier version knew one.
+    #[serde(default)]
+    pub generators: u32,
 }
 
 impl Waiting {
@@ -40,6 +43,7 @@ impl Waiting {
             max_ms: *waited.last()?,
             connections: traffic.connections,
             connections_from: traffic.connections_from,
+            generators: traffic.generators,
         })
     }
 
@@ -55,6 +59,10 @@ impl Waiting {
     /// Why they are worth no more.
     pub fn reason(&self) -> String {
         let whose = match self.connections_from {
+            Cap::Scenario | Cap::Load if self.generators > 1 => format!(
+                "a generator's part of the {} of `load.connections`, which {} generators divide, was in use",
+                self.connections, self.generators
+            ),
             Cap::Scenario | Cap::Load => {
                 format!("all {} of `load.connections` were in use", self.connections)
             }

@@ -257,6 +257,7 @@ fn history(variant: &str, drained: bool) -> Vec<Event> {
         announced_closes: 3,
         busiest_second: Some(0.1),
         surplus: 0,
+        parts: Vec::new(),
     };
     events.push(event(20_100.0, Happening::LoadFinished { generator }));
     events.push(event(20_200.0, access_log(true)));

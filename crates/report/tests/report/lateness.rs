@@ -197,7 +197,7 @@ fn a_generator_without_descriptors_names_what_it_lacked_and_nothing_is_failed() 
 fn what_the_generator_lacked_is_named_with_its_number_and_what_to_do() {
     let lacked = |errno: i32, times: usize| {
         let request = request(0, 0.0, Outcome::NotSent(NotSent::LocalResource(errno)));
-        let shortages = report::validity::shortages(&[], &vec![&request; times]);
+        let shortages = report::validity::shortages(&[], &vec![&request; times], 1);
         let [shortage] = shortages.as_slice() else { panic!("{shortages:?}") };
         assert!(shortage.contains(&format!("for {times} requests (errno {errno})")), "{shortage}");
         shortage.clone()

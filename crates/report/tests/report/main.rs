@@ -17,6 +17,7 @@ mod falsified;
 mod fates;
 mod faults;
 mod figures;
+mod generators;
 mod hostile;
 mod html_pages;
 mod latency_logs;

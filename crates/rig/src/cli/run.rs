@@ -49,7 +49,8 @@ pub(crate) struct Run {
     #[arg(long)]
     pub(crate) strict: bool,
     /// How many cells run at the same time. One whose latency or CPU time a claim is about runs alone.
-    /// `auto`: one for every three processors; one where commands of your own are the backends
+    /// `auto`: one for every three processors (fewer where a load has several generators); one where commands of your own are the
+    /// backends
     #[arg(long, value_name = "N|auto", default_value = "auto")]
     pub(crate) jobs: Jobs,
     /// Leave out balancers that are not installed; the verdict names them

@@ -38,8 +38,8 @@ use crate::exit::{Exit, Failure, print, tell};
 use crate::interrupt;
 use crate::progress::Show;
 
-/// Processors that a cell may keep busy: generator, balancer and backends.
-const PROCESSORS_PER_CELL: usize = 3;
+/// Processors that a cell may keep busy beside one for each generator: balancer and backends.
+const PROCESSORS_OF_OTHERS: usize = 2;
 
 /// Runs the scenarios, after checking all of them.
 pub(crate) fn perform(wanted: &cli::Run) -> Result<Exit, Failure> {
@@ -214,7 +214,10 @@ fn jobs(wanted: &cli::Run, plan: &SavedPlan) -> Result<usize, Failure> {
             Ok(1)
         }
         Jobs::Auto => {
-            Ok((std::thread::available_parallelism().map_or(1, NonZero::get) / PROCESSORS_PER_CELL).max(1))
+            let generators =
+                plan.variants.iter().map(|variant| variant.traffic.generators).max().unwrap_or(1);
+            let per_cell = PROCESSORS_OF_OTHERS + generators as usize;
+            Ok((std::thread::available_parallelism().map_or(1, NonZero::get) / per_cell).max(1))
         }
     }
 }

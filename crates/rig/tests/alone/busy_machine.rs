@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use report::latency::Quantile;
-use testing::{Nginx, OutcomeKind, Run, Signal, Trust, kill_process};
+use testing::{Invocation, Nginx, OutcomeKind, Run, Signal, Trust, kill_process};
 
 use crate::RIG;
 
@@ -31,7 +31,11 @@ fn too_few_ports_are_told_before_anything_is_launched() {
 
 /// Runs some seconds of load, and stops `component` for so long.
 fn stopped(component: &str, length: Duration) -> Run {
-    let mut running = RIG.alone().run("steady").begin();
+    stopped_in(RIG.alone().run("steady"), component, length)
+}
+
+fn stopped_in(run: Invocation, component: &str, length: Duration) -> Run {
+    let mut running = run.begin();
     let pid = running.until("machine_read").pid_of(component);
     std::thread::sleep(Duration::from_millis(500));
     kill_process(pid, Signal::STOP).unwrap();
@@ -49,6 +53,18 @@ fn a_generator_that_was_stopped_is_nobodys_fault_and_leaves_no_trusted_p90() {
         assert_eq!(counts.of(OutcomeKind::Timeout), 0, "{ms} ms: {counts:?}");
         assert!(ms < 500 || counts.of(OutcomeKind::GeneratorFault) > 0, "{ms} ms: {counts:?}");
     }
+}
+
+#[test]
+fn one_of_several_generators_that_was_stopped_is_named() {
+    let load = RIG.alone().run("steady").set("load.generators", "2");
+    let run = stopped_in(load, "generator_2", Duration::from_millis(100));
+    run.exits(4);
+    let cell = &run.cells[0];
+    let [first, second] = [0, 1].map(|n| cell.lateness.generators[n].ms[&Quantile::Max]);
+    assert!(first < 50.0 && second > 50.0, "{:?}", cell.lateness);
+    let reasons = cell.validity.latency.reasons.concat();
+    assert!(reasons.contains("generator 2 was up to") && !reasons.contains("generator 1"), "{reasons}");
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod doctor;
 mod edges;
 mod engine_restart;
 mod environment;
+mod generators;
 mod health;
 mod interruption;
 mod limits;

@@ -232,6 +232,29 @@ expect: [ base.p50 < 1s ]
     assert_eq!(commands[0].status, "it had not ended when the load did, and was ended", "{commands:?}");
 }
 
+/// What was sent is a whole beginning of the schedule, whoever sent it.
+#[test]
+fn a_load_of_several_generators_that_was_enough_ends_at_one_place_of_its_schedule() {
+    let rig = RIG.beside_others();
+    let service = Service::begin(&rig);
+    let text = format!(
+        "name: settled
+question: Do all parts of the load end together?
+target: {{ url: {}, identity_header: x-version, commands: {{ roll: [sh, -c, '{CAREFUL}'] }} }}
+load: {{ rate: 200/s, for: 60s, until: settled, warmup: 0ms, timeout: 500ms, generators: 3 }}
+timeline: {{ deploy: {{ at: 1s, roll: {{}} }} }}
+expect: [ base.p50 < 1s ]
+",
+        service.url()
+    );
+    let run = rig.run_file(rig.write("settled.yaml", text)).json();
+    let cell = cell(&run, "base");
+    testing::counts_are_trusted(cell);
+    assert!(cell.books.balance() && cell.books.scheduled == Some(cell.books.recorded), "{:?}", cell.books);
+    assert!((200..6_000).contains(&cell.counts.scheduled), "{:?}", cell.counts);
+    assert!(rig.read("history.ndjson").contains("load_shortened"));
+}
+
 #[test]
 fn what_rig_did_not_launch_can_not_be_launched_or_rendered() {
     let rig = RIG.idle();

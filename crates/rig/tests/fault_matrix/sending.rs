@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use agent::clock;
+use model::generators::LoadPart;
 use model::job::{GeneratorReport, LoadJob};
 use model::outcome::{BodyCheck, Cause, Outcome, OutcomeKind, Stage};
 use model::request::Request;
@@ -32,6 +33,7 @@ pub(crate) fn job(target: SocketAddr, method: Method, path: &str) -> LoadJob {
         origin: clock::now() + Duration::from_millis(20),
         traffic,
         seed: 1,
+        part: LoadPart::WHOLE,
         records: std::path::PathBuf::new(),
         tls: None,
     }

@@ -7,10 +7,12 @@ mod settling;
 mod way;
 
 use std::cell::Cell;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use model::generators::LoadPart;
 use model::history::{CellStage, Happening};
-use model::job::{Command as AgentCommand, LoadJob};
+use model::job::LoadJob;
 use model::plan::Variant;
 use model::target::{CommandName, POOL, Target};
 use model::timeline::{Action, Entry};
@@ -23,7 +25,7 @@ use self::fleet::TargetFleet;
 use self::settling::Settling;
 use super::deploy::deploy;
 use super::error::CellError;
-use super::generator::{self, GeneratorProcess};
+use super::generators::{self, Generators};
 use super::machine;
 use super::recorder::{Observation, Recorder};
 use super::stages::Stages;
@@ -31,7 +33,7 @@ use super::timeline::in_order;
 use super::{End, Order, variant_of};
 use crate::help::with_help;
 use crate::host::{orphans, owner};
-use crate::runtime::{PodOrder, Reach, Runtime, RuntimeError};
+use crate::runtime::{Runtime, RuntimeError};
 
 /// How long a command may take to end when the user wants to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(8);
@@ -101,26 +103,24 @@ impl<R: Runtime> Against<'_, R> {
         self.runtime.open(&[&own]).await?;
         let tls = self.tls(variant);
         let way = way::find(self.target, tls.as_ref(), variant, self.recorder).await?;
-        let pod = self
-            .runtime
-            .pod(PodOrder { name: "generator", ports: 0, reach: Reach::Cell, port: None })
-            .await?;
-        let idle = generator::launch(self.runtime, self.recorder, &pod, &scratch.join("generator")).await?;
+        let pods = generators::pods(self.runtime, variant.traffic.generators).await?;
+        let idle = generators::launch(self.runtime, self.recorder, &pods, &scratch).await?;
         stages.ended(CellStage::Launch);
         let job = LoadJob {
             targets: way,
             host: Some(self.target.authority_of_requests()),
             identity_header: self.target.identity_header.clone(),
-            // Set at the launch.
+            // The three are set at the launch.
             origin: Nanos(0),
+            part: LoadPart::WHOLE,
+            records: PathBuf::new(),
             tls,
             traffic: variant.traffic.clone(),
             seed: self.order.plan.seed_of(self.order.cell.repeat),
-            records: std::path::absolute(self.order.dir.requests()).map_err(CellError::file("requests"))?,
         };
-        let mut generator = idle.begin(self.recorder, job).await?;
+        let mut generators = idle.begin(self.recorder, job, self.order.dir).await?;
         began.set(true);
-        let ended = self.under_load(variant, &mut generator).await;
+        let ended = self.under_load(variant, &mut generators).await;
         stages.ended(CellStage::Load);
         ended
     }
@@ -133,17 +133,15 @@ impl<R: Runtime> Against<'_, R> {
         self.target.url.tls.then_some(ClientTls { authority, server, resumption })
     }
 
-    async fn under_load(&self, variant: &Variant, generator: &mut GeneratorProcess) -> Result<(), CellError> {
-        let (origin, say) = (generator.origin, generator.commands());
+    async fn under_load(&self, variant: &Variant, generators: &mut Generators) -> Result<(), CellError> {
+        let (origin, brake) = (generators.origin, generators.brake());
         let (seen, progress) = watch::channel(None);
         let settling =
             Settling { wanted: variant.traffic.until_settled, timeout: variant.traffic.timeout.0, progress };
         let timeline = async {
             self.perform(&variant.timeline, origin).await?;
             if settling.settled().await {
-                // One that is gone says why when its next frame is missed.
-                let line = serde_json::to_string(&AgentCommand::Enough).unwrap_or_default();
-                let _ = say.send(line).await;
+                brake.enough().await;
             }
             Ok::<(), CellError>(())
         };
@@ -161,7 +159,7 @@ impl<R: Runtime> Against<'_, R> {
                 super::timeline::sleep_until(origin).await;
                 read();
             };
-            let (loaded, ()) = tokio::join!(generator.followed(self.recorder, &watched), begin);
+            let (loaded, ()) = tokio::join!(generators.followed(self.recorder, &watched), begin);
             read();
             loaded
         };
@@ -194,7 +192,7 @@ impl<R: Runtime> Against<'_, R> {
             }
         };
         if interrupted {
-            generator.cancel(self.runtime, self.recorder).await;
+            generators.cancel(self.runtime, self.recorder).await;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::class::{self, class, plain, request};
 use super::users;
+use crate::generators::{LoadPart, needs, shares};
 use crate::scenario::form::{Form, named, number, quantity, share, words};
 use crate::scenario::limits;
 use crate::scenario::problem::Problem;
@@ -12,7 +13,7 @@ use crate::scenario::section::{Read, Section};
 use crate::scenario::written::Written;
 use crate::split::SplitPart;
 use crate::topology::{Backend, Latency, Layer, Pool, Topology};
-use crate::traffic::{Arrivals, Cap, FEWEST_CONNECTIONS, Identity, RequestClass, Traffic, most_in_flight};
+use crate::traffic::{Arrivals, Cap, RequestClass, Traffic};
 use crate::units::{Rate, Share, Span};
 
 /// A load, and what it says of its requests where it has no mix.
@@ -74,6 +75,11 @@ pub(crate) fn load<'s>(topology: &Topology) -> Form<'s, Traffic> {
                 it.traffic.connections
             )),
         })
+        .key("generators", number(limits::GENERATORS), |it| &mut it.traffic.generators)
+        .about(
+            "Processes that send it, each a part: the requests of a part of the users, or every n-th request. Which \
+             request is due when does not depend on it.",
+        )
         .maybe("users", users::users(), |it| &mut it.traffic.users)
         .about("The users who make the requests, each with a cookie jar. Without it, requests belong to no user.")
         .key("mix", mix(&mixed), |it| &mut it.traffic.mix)
@@ -108,9 +114,16 @@ fn checked(read: &Read<'_, Load>, topology: &Topology, of_a_class: &[&'static st
     let all = || vec![class::finished(read, read.value.all.clone(), topology)];
     let mix = if mix.is_some() { read.value.traffic.mix.clone() } else { all() };
     let traffic = Traffic { mix, ..read.value.traffic.clone() };
-    let Traffic { rate, duration, warmup, .. } = traffic;
+    let Traffic { rate, duration, warmup, generators, .. } = traffic;
     if let (Some(item), Some(users)) = (users_item, &traffic.users) {
         users::check_users(item, users, (rate, traffic.arrivals, warmup), &traffic.mix);
+        if users.count < generators {
+            let of = read.given("generators").unwrap_or(load);
+            let problem = of.wrong(format!("{generators} generators cannot share {} users", users.count));
+            of.found.add(problem.help(
+                "a user's requests come from one generator: lower `generators`, or raise `users.count`",
+            ));
+        }
     }
     let requests = rate.0 * (duration.seconds() + warmup.seconds());
     if requests > limits::REQUESTS {
@@ -129,15 +142,12 @@ fn checked(read: &Read<'_, Load>, topology: &Topology, of_a_class: &[&'static st
 }
 
 /// The most connections: as many as the load can need, and one more for each source address that keeps its own. A cap
-/// that the load can't live with would measure the cap, so it is refused.
+/// that the load, or the part of one generator, can't live with would measure the cap, so it is refused.
 fn cap(load: Item<'_>, own: Option<(Item<'_>, u32)>, traffic: &Traffic, latency: Span) -> (u32, Cap) {
     let (rate, most) = (traffic.rate, *limits::CONNECTIONS.end());
-    let by_address = traffic.users.filter(|users| users.identity == Identity::SourceAddress);
-    let sources = by_address.map_or(0, |users| users.count);
     let busy = (rate.0 * latency.seconds()).ceil() as u64;
     let arithmetic = format!("{rate} × {latency} mean latency keeps {busy} requests in flight");
-    let needed =
-        most_in_flight(rate, traffic.timeout).max(u64::from(FEWEST_CONNECTIONS)) + u64::from(sources);
+    let needed: u64 = needs(traffic, traffic.generators).iter().sum();
     let derived = u32::try_from(needed.min(most)).unwrap_or(u32::MAX);
     if busy > most {
         let message = format!(
@@ -148,12 +158,43 @@ fn cap(load: Item<'_>, own: Option<(Item<'_>, u32)>, traffic: &Traffic, latency:
     let Some((item, connections)) = own else {
         return (derived, if needed <= most { Cap::Load } else { Cap::Machine });
     };
-    if u64::from(connections) < busy && busy <= most {
-        let problem = item.wrong(format!("{connections} connections cannot carry the load: {arithmetic}"));
-        let help = format!("leave `connections` out: the load then has as many as it can need, {derived}");
-        item.found.add(problem.help(help));
+    let capped = Traffic { connections, ..traffic.clone() };
+    let problem = if busy > most {
+        None
+    } else if u64::from(connections) < busy {
+        Some(format!("{connections} connections cannot carry the load: {arithmetic}"))
+    } else if connections < traffic.generators {
+        Some(format!("{connections} connections cannot be divided among {} generators", traffic.generators))
+    } else {
+        too_few_for_a_part(&capped, latency)
+    };
+    if let Some(problem) = problem {
+        let fewer = if traffic.generators > 1 { ", or lower `generators`" } else { "" };
+        let help =
+            format!("leave `connections` out: the load then has as many as it can need, {derived}{fewer}");
+        item.found.add(item.wrong(problem).help(help));
     }
     (connections, Cap::Scenario)
+}
+
+/// The generator whose connections can't carry its part of the load.
+fn too_few_for_a_part(traffic: &Traffic, latency: Span) -> Option<String> {
+    let parts = LoadPart::all(traffic.generators).zip(shares(traffic, traffic.generators));
+    parts.filter(|_| traffic.generators > 1).find_map(|(part, share)| {
+        let (rate, connections) = (Rate(traffic.rate.0 * share), traffic.connections_of(part));
+        let busy = (rate.0 * latency.seconds()).ceil() as u64;
+        (u64::from(connections) < busy).then(|| {
+            format!(
+                "{} connections are {connections} for generator {} of {}, which cannot carry its part of the load: \
+                 {:.0} % of {} × {latency} mean latency keeps {busy} requests in flight",
+                traffic.connections,
+                part.index + 1,
+                part.of,
+                share * 100.0,
+                traffic.rate
+            )
+        })
+    })
 }
 
 /// Kinds of requests, whose shares sum to 100 %.

@@ -1,5 +1,7 @@
 //! The lists of a report: claims, sources of dropped requests, derivations, doubts, books.
 
+use std::iter;
+
 use model::plan::{SkippedBalancer, Unavailable};
 use model::records::{ContainerEngine, TemplateUsed};
 use model::shell;
@@ -11,9 +13,10 @@ use crate::analysis::errors;
 use crate::judge::doubts::{self, Doubt};
 use crate::judge::verdict::{ClaimVerdict, Holding, Proof, Role, RunProblem, RunSummary};
 use crate::measure::counts::Counts;
+use crate::measure::generator::GeneratorPart;
 use crate::measure::summary::CellSummary;
 use crate::measure::zero::per_request;
-use crate::numbers::{millis, percent_up, words};
+use crate::numbers::{millis, percent, percent_up, words};
 
 pub(super) fn plain(text: String) -> Line {
     Line { mark: Mark::None, text }
@@ -211,23 +214,37 @@ pub(super) fn notes(run: &RunSummary) -> Vec<Line> {
 }
 
 pub(super) fn generator(run: &RunSummary) -> Vec<Line> {
-    let line = |cell: &CellSummary| {
+    let lines = |cell: &CellSummary| {
         let g = &cell.generator;
+        let label = run.label(cell);
         let cpu = match g.cpu_seconds_per_million {
             Some(seconds) => format!("{seconds:.1} CPU seconds per million requests"),
             None => "no account of its CPU".to_owned(),
         };
-        plain(format!(
-            "{}: late wake p50 {}, p99 {}; {cpu}; {} connections, {} closed with notice, {} without",
-            run.label(cell),
+        let of = match g.parts.len() {
+            0 => String::new(),
+            n => format!("{n} generators: "),
+        };
+        let all = plain(format!(
+            "{label}: {of}late wake p50 {}, p99 {}; {cpu}; {} connections, {} closed with notice, {} without",
             millis(g.late_wake_p50_ms),
             millis(g.late_wake_p99_ms),
             g.connections,
             g.announced_closes,
             g.unannounced_closes
-        ))
+        ));
+        let part = |(n, it): (usize, &GeneratorPart)| {
+            let recorded = it.recorded.map_or("no account".to_owned(), |n| format!("{n} requests"));
+            let busiest = it.busiest_second.map_or(String::new(), |share| {
+                format!(", {} of a processor in its busiest second", percent(share))
+            });
+            let late = millis(it.late_wake_p99_ms);
+            plain(format!("{label}, generator {}: {recorded}, late wake p99 {late}{busiest}", n + 1))
+        };
+        let parts: Vec<_> = g.parts.iter().enumerate().map(part).collect();
+        iter::once(all).chain(parts)
     };
-    run.cells.iter().map(line).collect()
+    run.cells.iter().flat_map(lines).collect()
 }
 
 pub(super) fn environment(run: &RunSummary) -> Vec<Line> {

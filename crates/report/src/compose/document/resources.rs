@@ -29,13 +29,13 @@ pub(super) fn cpu(run: &RunSummary) -> Option<Table> {
     columns.extend(Column::left(["CPU time"]));
     let row = |cell: &CellSummary| {
         let cpu = &cell.cpu;
-        let seconds = |component| or_none(cpu.seconds(&component).map(|seconds| seconds * 1e3));
+        let milliseconds = |seconds: Option<f64>| or_none(seconds.map(|seconds| seconds * 1e3));
         let figures = [
-            seconds(Component::Balancer),
+            milliseconds(cpu.seconds(&Component::Balancer)),
             or_none(cpu.components.get(&Component::Balancer).map(Usage::covers_ms)),
             cpu.balancer_us_per_request.map_or_else(|| NONE.to_owned(), micros),
-            seconds(Component::Generator),
-            or_none(cpu.backends_seconds.map(|seconds| seconds * 1e3)),
+            milliseconds(cpu.generator_seconds()),
+            milliseconds(cpu.backends_seconds),
             cpu.foreign.map_or_else(|| NONE.to_owned(), percent),
         ];
         let figures = figures.map(Cell::plain).map(struck_unless(cell.cpu_is_usable()));

@@ -60,7 +60,7 @@ fn too_late(claim: &Claim, cells: &[&CellSummary]) -> Option<String> {
         let late = if late.is_finite() { format!("up to {}", millis(late)) } else { "too long".to_owned() };
         let (variant, limit) = (&cell.variant, millis(cell.lateness.limit_ms));
         Some(format!(
-            "the machine let the {whom} of {variant} wait for {late} at p99, which decides whether a time limit of {limit} is kept"
+            "the machine let {whom} of {variant} wait for {late} at p99, which decides whether a time limit of {limit} is kept"
         ))
     };
     let read = claim.readings().zip(cells);

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use model::generators::LoadPart;
 use model::history::{Event, Happening};
 use model::outcome::{NotSent, Outcome, OutcomeKind};
 use model::request::Request;
@@ -11,7 +12,9 @@ use model::units::Nanos;
 use super::{Trust, Validity};
 use crate::analysis::errors;
 use crate::analysis::lateness::Lateness;
+use crate::analysis::stalls::sender;
 use crate::measure::cpu::CpuTime;
+use crate::measure::generator::Generator;
 use crate::measure::latency::{LatencySummary, Level, Quantile};
 use crate::numbers::{first_line, millis, percent};
 
@@ -41,11 +44,11 @@ pub fn latency(
     latency: &LatencySummary,
     lateness: &Lateness,
     cpu: &CpuTime,
-    busiest_second: Option<f64>,
+    generator: &Generator,
 ) -> (Validity, BTreeMap<Quantile, Validity>) {
     let mut all = Validity::default();
-    if let Some(share) = busiest_second {
-        let reason = format!("the generator used {} of a processor in its busiest second", percent(share));
+    if let Some((part, share)) = generator.busiest() {
+        let reason = format!("{} used {} of a processor in its busiest second", part.words(), percent(share));
         all.lower(graded(share, OWN_CPU.0, OWN_CPU.1), reason);
     }
     if let Some(foreign) = cpu.foreign {
@@ -68,7 +71,8 @@ pub fn latency(
             };
             validity.lower(graded(late, allowed(VALID, figure), allowed(DEGRADED, figure)), reason);
         };
-        beside(lateness.generator_ms.get(&quantile), "the generator was", "");
+        let latest = format!("{} was", lateness.latest_generator(quantile).words());
+        beside(lateness.generator_ms.get(&quantile), &latest, "");
         let stood = lateness.standstill.as_ref().map_or_else(String::new, |it| {
             format!(" ({} stood still for {} at {})", it.component, millis(it.ms), millis(it.at_ms))
         });
@@ -134,7 +138,7 @@ pub(crate) fn worked(history: &[Event], origin: Nanos) -> Option<(f64, f64)> {
 }
 
 /// What the machine ran out of: by the balancer's own words, and by the generator's errors.
-pub fn shortages(history: &[Event], measured: &[&Request]) -> Vec<String> {
+pub fn shortages(history: &[Event], measured: &[&Request], generators: u32) -> Vec<String> {
     let told = history.iter().filter_map(|event| match &event.what {
         Happening::Shortage { component, line, lines } => Some(format!(
             "the {component} ran out of something ({lines} lines of its log): {}",
@@ -142,14 +146,15 @@ pub fn shortages(history: &[Event], measured: &[&Request]) -> Vec<String> {
         )),
         _ => None,
     });
-    let mut lacked: BTreeMap<i32, u64> = BTreeMap::new();
+    let mut lacked: BTreeMap<(i32, usize), u64> = BTreeMap::new();
     for request in measured {
         if let Outcome::NotSent(NotSent::LocalResource(errno)) = request.outcome {
-            *lacked.entry(errno).or_default() += 1;
+            *lacked.entry((errno, sender(request, generators))).or_default() += 1;
         }
     }
-    let lacked = lacked.into_iter().map(|(errno, count)| {
-        format!("the generator ran out of {} for {count} requests (errno {errno})", resource(errno))
+    let lacked = lacked.into_iter().map(|((errno, by), count)| {
+        let who = LoadPart::all(generators).nth(by).unwrap_or_default().words();
+        format!("{who} ran out of {} for {count} requests (errno {errno})", resource(errno))
     });
     told.chain(lacked).collect()
 }
@@ -166,7 +171,7 @@ fn resource(errno: i32) -> &'static str {
 }
 
 /// Why requests ended as the generator's own fault.
-pub(super) fn own_fault(faults: u64, measured: &[&Request]) -> String {
+pub(super) fn own_fault(faults: u64, measured: &[&Request], generators: u32) -> String {
     use model::outcome::Cause;
     let count = |is: fn(&Outcome) -> bool| measured.iter().filter(|r| is(&r.outcome)).count();
     let late = count(|outcome| matches!(outcome, Outcome::Failed { cause: Cause::Late, .. }));
@@ -181,5 +186,22 @@ pub(super) fn own_fault(faults: u64, measured: &[&Request]) -> String {
     let parts = parts.collect::<Vec<_>>().join(", ");
     let errors = errors::words(&errors::of_kind(measured, OutcomeKind::GeneratorFault));
     let errors = errors.map_or(String::new(), |errors| format!(" ({errors})"));
-    format!("{faults} requests failed through the generator's own fault: {parts}{errors}")
+    format!(
+        "{faults} requests failed through the generator's own fault: {parts}{errors}{}",
+        whose(measured, generators)
+    )
+}
+
+/// Which of several generators had how many faults.
+fn whose(measured: &[&Request], generators: u32) -> String {
+    let mut faults: BTreeMap<usize, u64> = BTreeMap::new();
+    for request in measured.iter().filter(|r| r.outcome.kind() == OutcomeKind::GeneratorFault) {
+        *faults.entry(sender(request, generators)).or_default() += 1;
+    }
+    let each = LoadPart::all(generators).enumerate();
+    let each = each.filter_map(|(n, part)| Some(format!("{}: {}", part.words(), faults.get(&n)?)));
+    match generators {
+        ..=1 => String::new(),
+        _ => format!(" ({})", each.collect::<Vec<_>>().join(", ")),
+    }
 }

@@ -5,11 +5,12 @@
 use std::error::Error;
 use std::time::Duration;
 
+use model::generators::LoadPart;
 use model::identity::Incarnation;
 use model::job::{BackendJob, Job, LoadJob};
-use model::topology::{Backend, Latency, OnTerm};
-use model::traffic::{Arrivals, Cap, Method, RequestClass, Traffic};
-use model::units::{Bytes, Factor, Rate, Share, Span};
+use model::topology::{Backend, Latency};
+use model::traffic::{Cap, RequestClass, Traffic};
+use model::units::{Bytes, Rate, Share, Span};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -21,6 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             origin: agent::clock::now() + Duration::from_millis(500),
             traffic: traffic(rate.parse()?, seconds.parse()?, connections.parse()?),
             seed: 1,
+            part: LoadPart::WHOLE,
             records: records.into(),
             tls: None,
         }),
@@ -50,44 +52,22 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn traffic(rate: f64, seconds: u64, connections: u32) -> Traffic {
     Traffic {
         rate: Rate(rate),
-        arrivals: Arrivals::Constant,
         duration: Span::millis(seconds * 1000),
-        until_settled: false,
         warmup: Span::millis(0),
         timeout: Span::millis(5000),
         connections,
         connections_from: Cap::Scenario,
         fresh_connections: Share(0.0),
-        resumption: true,
-        mix: vec![RequestClass {
-            name: "all".into(),
-            share: Share(1.0),
-            method: Method::Get,
-            path: "/".into(),
-            host: None,
-            headers: Vec::new(),
-            body: Bytes(0),
-            cost: Factor::ONE,
-            expected_pool: None,
-            expect_status: None,
-            upload: None,
-        }],
-        users: None,
+        mix: vec![RequestClass { name: "all".into(), ..RequestClass::default() }],
+        ..Traffic::default()
     }
 }
 
 fn backend(latency: Span) -> Backend {
     Backend {
         id: "web-1".into(),
-        spare: false,
-        weight: 1,
-        backup: false,
-        boot: Span::millis(0),
         latency: Latency { from: latency, to: latency, tail: None },
-        at_once: None,
-        queue: 0,
         body: Bytes(100),
-        on_term: OnTerm::Exit,
-        health_in_queue: false,
+        ..Backend::default()
     }
 }

@@ -49,7 +49,7 @@ fn a_list_of_runs_is_in_the_order_in_which_they_began() {
 fn a_figure_is_followed_through_runs_with_what_changed() {
     let plan = plan();
     let mut faster = plan.clone();
-    faster.variants.iter_mut().for_each(|variant| variant.traffic.rate = Rate::per_second(800));
+    faster.variants.iter_mut().for_each(|variant| variant.traffic.rate = Rate(800.0));
     let [first, second, third] =
         [run(&plan, 22, |_| {}), run(&plan, 23, upgraded), run(&faster, 24, upgraded)];
     let runs = [

@@ -114,8 +114,11 @@ def oha(address, rate=None, seconds=SECONDS, stops=()):
 def rig(address, rate, seconds=SECONDS, stops=()):
     with tempfile.TemporaryDirectory() as directory:
         records = pathlib.Path(directory) / "requests.ndjson"
-        job = subprocess.check_output([JOB, "load", address, str(rate), str(seconds), str(CONNECTIONS), records], text=True)
-        text, cpu, kib = measured([RIG, "agent", "load"], given=job.strip(), stops=stops)
+        command = [JOB, "load", address, str(rate), str(seconds), str(CONNECTIONS), records]
+        job = json.loads(subprocess.check_output(command))
+        # The clock of rig's processes is the monotonic one.
+        job["load"]["origin"] = time.monotonic_ns() + 500_000_000
+        text, cpu, kib = measured([RIG, "agent", "load"], given=json.dumps(job), stops=stops)
         answered, late, latency = 0, [], []
         with records.open() as lines:
             for line in lines:

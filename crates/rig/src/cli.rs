@@ -130,7 +130,7 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  \
         rig history\n  \
         rig history drain --figure with-drain.p99             # and what changed from run to run\n  \
-        rig history drain --figure dropped --last 20 --format json | jq '.courses[].points[]'\n  \
+        rig history drain --figure dropped --last 20 --format json | jq '.trends[].points[]'\n  \
         rig history --format openmetrics > rig.om && promtool tsdb create-blocks-from openmetrics rig.om data/\n\n\
         A figure is any of `docs/metrics.md`, as claims write it; without a variant it is that of each. Beside each run stands \
         what differs from the run before: a balancer's version, rendered settings, keys of the plan, templates, the machine.\n\n\

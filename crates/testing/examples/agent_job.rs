@@ -1,16 +1,15 @@
 //! Prints the job of one of rig's agents, for `tools/bench.py`, which runs it beside other tools:
-//! `agent_job load ADDRESS RATE SECONDS CONNECTIONS RECORDS` or `agent_job backend ADDRESS MILLISECONDS LEDGER`. The load begins
-//! half a second after this.
+//! `agent_job load ADDRESS RATE SECONDS CONNECTIONS RECORDS` or `agent_job backend ADDRESS MILLISECONDS LEDGER`. Whoever
+//! begins a load sets its `origin`.
 
 use std::error::Error;
-use std::time::Duration;
 
 use model::generators::LoadPart;
 use model::identity::Incarnation;
 use model::job::{BackendJob, Job, LoadJob};
 use model::topology::{Backend, Latency};
 use model::traffic::{Cap, RequestClass, Traffic};
-use model::units::{Bytes, Rate, Share, Span};
+use model::units::{Bytes, Nanos, Rate, Share, Span};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -19,7 +18,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             targets: vec![address.parse()?],
             host: None,
             identity_header: None,
-            origin: agent::clock::now() + Duration::from_millis(500),
+            // Set by who begins it.
+            origin: Nanos(0),
             traffic: traffic(rate.parse()?, seconds.parse()?, connections.parse()?),
             seed: 1,
             part: LoadPart::WHOLE,

@@ -10,18 +10,17 @@ use crate::judge::verdict::{RunSummary, Verdict};
 
 /// The fewest of `bundled` that fill the write-up in brief and the figures of the runbook, in their order.
 pub fn scenarios(bundled: &[SavedPlan]) -> Vec<&SavedPlan> {
-    let needs = writeup::needs().chain(runbook::needs());
-    let mut chosen: Vec<&str> = Vec::new();
-    for need in needs {
-        let filling: Vec<&SavedPlan> = bundled.iter().filter(|plan| need(plan)).collect();
-        if filling.iter().any(|plan| chosen.contains(&plan.scenario.as_str())) {
+    let mut chosen: Vec<usize> = Vec::new();
+    for need in writeup::needs().chain(runbook::needs()) {
+        let filling: Vec<usize> = (0..bundled.len()).filter(|place| need(&bundled[*place])).collect();
+        if filling.iter().any(|place| chosen.contains(place)) {
             continue;
         }
         // The plainest says it best, and runs for the shortest time.
-        let plainest = filling.into_iter().min_by_key(|plan| plan.variants.len());
-        chosen.extend(plainest.map(|plan| plan.scenario.as_str()));
+        chosen.extend(filling.into_iter().min_by_key(|place| bundled[*place].variants.len()));
     }
-    bundled.iter().filter(|plan| chosen.contains(&plan.scenario.as_str())).collect()
+    chosen.sort_unstable();
+    chosen.into_iter().map(|place| &bundled[place]).collect()
 }
 
 /// A file of the dossier.
@@ -35,15 +34,13 @@ pub struct DossierFile {
 
 /// The page that lists `files`, with what `runs` showed; `again` makes it again.
 pub fn index(runs: &[&RunSummary], files: &[DossierFile], again: &str) -> Page {
-    let line = |file: &DossierFile| Line {
-        mark: Mark::None,
-        text: format!("[{}]({}): {}", file.path, file.path, file.what),
-    };
+    let line =
+        |file: &DossierFile| Line { mark: Mark::None, text: format!("`{}`: {}", file.path, file.what) };
     let passed = runs.iter().filter(|run| run.verdict == Verdict::Passed).count();
     let standing = match passed == runs.len() {
-        true => format!("Each of its {} runs PASSED.", runs.len()),
+        true => "Every run PASSED.".to_owned(),
         false => format!(
-            "{passed} of its {} runs PASSED. Read the verdicts below before you rely on a figure.",
+            "{passed} of {} runs PASSED. Read the verdicts below before you rely on a figure.",
             runs.len()
         ),
     };

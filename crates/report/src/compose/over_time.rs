@@ -114,7 +114,7 @@ pub fn listing(runs: &[ListedRun]) -> Table {
 
 /// A figure of one variant of a scenario, run by run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Course {
+pub struct Trend {
     /// The scenario.
     pub scenario: String,
     /// The variant.
@@ -152,43 +152,42 @@ pub struct OfBalancer {
     pub figure: ComparedFigure,
 }
 
-/// Follows a figure through runs: one course for each scenario and variant that has it.
-pub fn follow(runs: &[LabelledRun<'_>], followed: &Followed) -> Vec<Course> {
-    let runs = in_order(runs);
-    let mut courses: Vec<Course> = Vec::new();
-    // Variants in the order of the plan, scenarios in that of their first run.
-    for run in &runs {
+/// Follows a figure through runs: one trend for each scenario and variant that has it.
+pub fn follow(runs: &[LabelledRun<'_>], followed: &Followed) -> Vec<Trend> {
+    let mut trends: Vec<(Trend, LabelledRun<'_>)> = Vec::new();
+    let mut places: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for run in in_order(runs) {
+        let scenario = run.summary.scenario.as_str();
         let wanted = |name: &&str| followed.variant.as_deref().is_none_or(|variant| variant == *name);
-        let scenario = &run.summary.scenario;
         for variant in run.plan.variants.iter().map(|variant| variant.name.as_str()).filter(wanted) {
-            let is_known = |course: &Course| course.scenario == *scenario && course.variant == variant;
-            if !courses.iter().any(is_known) {
-                courses.push(course(&runs, scenario, variant, &followed.figure));
+            let balancers = of_balancers(run.summary, variant, &followed.figure);
+            if balancers.is_empty() {
+                continue;
             }
+            let place = *places.entry((scenario, variant)).or_insert_with(|| {
+                trends.push((Trend::new(scenario, variant, &followed.figure), run));
+                trends.len() - 1
+            });
+            let (trend, before) = &mut trends[place];
+            let is_first = trend.points.is_empty();
+            trend.points.push(Point {
+                run: run.label.to_owned(),
+                started: run.summary.environment.started.clone(),
+                verdict: run.summary.verdict,
+                balancers,
+                changes: if is_first { Vec::new() } else { changes(*before, run) },
+            });
+            *before = run;
         }
     }
-    courses.retain(|course| !course.points.is_empty());
-    courses
+    trends.into_iter().map(|(trend, _)| trend).collect()
 }
 
-fn course(runs: &[LabelledRun<'_>], scenario: &str, variant: &str, figure: &Figure) -> Course {
-    let mut points: Vec<Point> = Vec::new();
-    let mut before: Option<LabelledRun<'_>> = None;
-    for run in runs.iter().filter(|run| run.summary.scenario == scenario) {
-        let balancers = of_balancers(run.summary, variant, figure);
-        if balancers.is_empty() {
-            continue;
-        }
-        points.push(Point {
-            run: run.label.to_owned(),
-            started: run.summary.environment.started.clone(),
-            verdict: run.summary.verdict,
-            balancers,
-            changes: before.map_or_else(Vec::new, |before| changes(before, *run)),
-        });
-        before = Some(*run);
+impl Trend {
+    fn new(scenario: &str, variant: &str, figure: &Figure) -> Trend {
+        let [scenario, variant] = [scenario, variant].map(str::to_owned);
+        Trend { scenario, variant, figure: figure.name(), points: Vec::new() }
     }
-    Course { scenario: scenario.to_owned(), variant: variant.to_owned(), figure: figure.name(), points }
 }
 
 /// The balancers that have the figure.
@@ -206,14 +205,14 @@ fn of_balancers(run: &RunSummary, variant: &str, figure: &Figure) -> Vec<OfBalan
 }
 
 /// A row per run, a column per balancer, each number with a bar.
-pub fn table(course: &Course) -> Table {
+pub fn table(trend: &Trend) -> Table {
     let names: BTreeSet<BalancerName> =
-        course.points.iter().flat_map(|point| &point.balancers).map(|of| of.balancer).collect();
+        trend.points.iter().flat_map(|point| &point.balancers).map(|of| of.balancer).collect();
     let mut columns = Vec::from(Column::left(["began"]));
     columns.extend(names.iter().flat_map(|name| Column::right([name.as_str()])));
     columns.extend(Column::left(["verdict", "changed since the run before"]));
     let greatest = |name: BalancerName| {
-        let all = course.points.iter().flat_map(|point| &point.balancers).filter(|of| of.balancer == name);
+        let all = trend.points.iter().flat_map(|point| &point.balancers).filter(|of| of.balancer == name);
         all.filter_map(|of| middle(&of.figure)).filter(|value| value.is_finite()).fold(0.0, f64::max)
     };
     let row = |point: &Point| {
@@ -226,11 +225,11 @@ pub fn table(course: &Course) -> Table {
         cells.push(Cell::plain(point.changes.join("; ")));
         cells
     };
-    let Course { scenario, variant, figure, .. } = course;
+    let Trend { scenario, variant, figure, .. } = trend;
     Table {
         title: format!("{scenario}, {variant}: {figure}"),
         columns,
-        rows: course.points.iter().map(row).collect(),
+        rows: trend.points.iter().map(row).collect(),
         notes: vec![
             "Of repeats, the median with the smallest and the largest. A bar is full at the greatest of its column.".into(),
         ],

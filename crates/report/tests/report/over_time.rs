@@ -57,17 +57,17 @@ fn a_figure_is_followed_through_runs_with_what_changed() {
         labelled("results/drain/2", &plan, &second),
         labelled("results/drain/3", &faster, &third),
     ];
-    let courses = over_time::follow(&runs, &format!("{CONTROL}.dropped").parse::<Followed>().unwrap());
-    let [course] = courses.as_slice() else { panic!("one variant is asked for: {courses:?}") };
-    let changes: Vec<_> = course.points.iter().map(|point| point.changes.clone()).collect();
+    let trends = over_time::follow(&runs, &format!("{CONTROL}.dropped").parse::<Followed>().unwrap());
+    let [trend] = trends.as_slice() else { panic!("one variant is asked for: {trends:?}") };
+    let changes: Vec<_> = trend.points.iter().map(|point| point.changes.clone()).collect();
     assert_eq!(changes[0], Vec::<String>::new());
     assert_eq!(changes[1][0], "nginx 1.22.1 → 1.31.3");
-    assert!(changes[1][1].starts_with("nginx keepalive: "), "{changes:?}");
+    assert_eq!(changes[1][2], "nginx keepalive: – → keepalive 32 local");
     assert_eq!(changes[2], ["load.rate: 400/s → 800/s"]);
-    insta::assert_snapshot!(render_table(&over_time::table(course), PLAIN));
+    insta::assert_snapshot!(render_table(&over_time::table(trend), PLAIN));
     // Without a variant it is that of each.
     let all = over_time::follow(&runs, &"dropped".parse().unwrap());
-    let variants: Vec<&str> = all.iter().map(|course| course.variant.as_str()).collect();
+    let variants: Vec<&str> = all.iter().map(|trend| trend.variant.as_str()).collect();
     assert_eq!(variants, [CONTROL, DRAINED]);
 }
 
@@ -76,9 +76,9 @@ fn a_number_that_cannot_be_trusted_is_struck_and_gets_no_bar() {
     let plan = plan();
     let untrusted = run(&plan, 22, |cell| cell.validity.counts.verdict = Trust::Invalid);
     let runs = [labelled("results/drain/1", &plan, &untrusted)];
-    let courses = over_time::follow(&runs, &"without-drain.dropped".parse().unwrap());
-    assert!(courses[0].points[0].balancers[0].figure.repeats.is_empty());
-    let text = render_table(&over_time::table(&courses[0]), PLAIN);
+    let trends = over_time::follow(&runs, &"without-drain.dropped".parse().unwrap());
+    assert!(trends[0].points[0].balancers[0].figure.repeats.is_empty());
+    let text = render_table(&over_time::table(&trends[0]), PLAIN);
     assert!(!text.contains(['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']), "{text}");
 }
 

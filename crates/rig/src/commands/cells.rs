@@ -45,7 +45,7 @@ impl NumberedCell<'_> {
 }
 
 /// Where cells can run at the same time: each, in its thread, gets a runtime of its own.
-pub(super) trait Place: Sync {
+pub(super) trait CellPlace: Sync {
     /// Runs it.
     async fn run(&self, cell: NumberedCell<'_>) -> Result<(End, MeasuredCell), Failure>;
 }
@@ -53,7 +53,7 @@ pub(super) trait Place: Sync {
 /// Local processes; the path is rig's own.
 pub(super) struct Processes(pub(super) PathBuf);
 
-impl Place for Processes {
+impl CellPlace for Processes {
     async fn run(&self, cell: NumberedCell<'_>) -> Result<(End, MeasuredCell), Failure> {
         cell.on(&ProcessRuntime::new(self.0.clone())).await
     }
@@ -62,7 +62,7 @@ impl Place for Processes {
 /// Containers on one engine, to which each thread connects by itself.
 pub(super) struct Containers(pub(super) SharedEngine);
 
-impl Place for Containers {
+impl CellPlace for Containers {
     async fn run(&self, cell: NumberedCell<'_>) -> Result<(End, MeasuredCell), Failure> {
         let engine = self.0.connect().await.map_err(Failure::environment)?;
         cell.on(&DockerRuntime::new(&engine)).await
@@ -107,7 +107,7 @@ impl Cells<'_> {
 
     /// Runs up to `jobs` at the same time, each in a thread and at a `place` of its own. Those whose latency or CPU time a claim
     /// is about come after the others, one by one.
-    pub(super) fn at_once(mut self, jobs: usize, place: &impl Place) -> EndedCells {
+    pub(super) fn at_once(mut self, jobs: usize, place: &impl CellPlace) -> EndedCells {
         self.order.sort_by_key(|cell| self.plan.needs_the_machine(&cell.variant));
         let beside = self.order.partition_point(|cell| !self.plan.needs_the_machine(&cell.variant));
         let numbered: Vec<(usize, &CellId)> = self.order.iter().enumerate().collect();
@@ -130,7 +130,7 @@ impl Cells<'_> {
         &self,
         waiting: &Mutex<impl Iterator<Item = &'c (usize, &'c CellId)>>,
         ended: &Mutex<(EndedCells, bool)>,
-        place: &impl Place,
+        place: &impl CellPlace,
     ) {
         let show = if self.wanted.quiet { Show::Quiet } else { Show::Plain };
         let goes_on = || ended.lock().is_ok_and(|ended| ended.1);

@@ -39,23 +39,23 @@ pub(crate) fn perform(wanted: &History) -> Result<Exit, Failure> {
     if runs.is_empty() {
         return Err(nothing());
     }
-    let courses = wanted.figure.as_ref().map(|figure| over_time::follow(&runs, figure));
-    print(&match (wanted.format, courses) {
+    let trends = wanted.figure.as_ref().map(|figure| over_time::follow(&runs, figure));
+    print(&match (wanted.format, trends) {
         (HistoryFormat::Openmetrics, _) => {
             recording(&runs.iter().map(|run| run.summary).collect::<Vec<&RunSummary>>())
         }
         (HistoryFormat::Json, None) => json(&serde_json::json!({ "runs": over_time::list(&runs) })),
-        (HistoryFormat::Json, Some(courses)) => json(&serde_json::json!({ "courses": courses })),
+        (HistoryFormat::Json, Some(trends)) => json(&serde_json::json!({ "trends": trends })),
         (HistoryFormat::Table, None) => {
             render_table(&over_time::listing(&over_time::list(&runs)), style(wanted.no_color))
         }
-        (HistoryFormat::Table, Some(courses)) if courses.is_empty() => {
+        (HistoryFormat::Table, Some(trends)) if trends.is_empty() => {
             return Err(Failure::usage(anyhow::anyhow!("none of these runs has that figure"))
                 .help("rig report RUN --format csv has a column for each figure of a run"));
         }
-        (HistoryFormat::Table, Some(courses)) => {
+        (HistoryFormat::Table, Some(trends)) => {
             let tables =
-                courses.iter().map(|course| render_table(&over_time::table(course), style(wanted.no_color)));
+                trends.iter().map(|trend| render_table(&over_time::table(trend), style(wanted.no_color)));
             tables.collect::<Vec<_>>().join("\n")
         }
     })?;

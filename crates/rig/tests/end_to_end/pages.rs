@@ -107,11 +107,11 @@ struct RunComparison {
 
 #[derive(Deserialize)]
 struct FollowedRuns {
-    courses: Vec<FollowedCourse>,
+    trends: Vec<FollowedTrend>,
 }
 
 #[derive(Deserialize)]
-struct FollowedCourse {
+struct FollowedTrend {
     points: Vec<serde_json::Value>,
 }
 
@@ -163,8 +163,8 @@ fn balancers_are_compared_by_running_them_and_runs_by_reading_them() {
     let followed = rig.command(["history", "standing", "--figure", "plain.scheduled"]).exits(0);
     followed.says("load.rate: 100/s → 120/s");
     let last = rig.command(["history", "--figure", "scheduled", "--last", "1", "--format", "json"]).exits(0);
-    let courses: FollowedRuns = last.read();
-    assert_eq!(courses.courses.iter().map(|course| course.points.len()).collect::<Vec<_>>(), [1]);
+    let trends: FollowedRuns = last.read();
+    assert_eq!(trends.trends.iter().map(|trend| trend.points.len()).collect::<Vec<_>>(), [1]);
     let recorded = rig.command(["history", "--format", "openmetrics"]).exits(0);
     assert_eq!(recorded.out.matches("# TYPE rig_dropped gauge").count(), 1, "{recorded}");
     rig.command(["history", "standin"]).exits(2).complains("standing");

@@ -14,12 +14,11 @@ use plotters::style::{Color, TRANSPARENT};
 
 use super::compact::on_page;
 use super::ink::Ink;
+pub(crate) use super::ink::TEXT;
 use crate::measure::summary::CellSummary;
 
 /// The width of every picture in its own units; pages scale it.
 pub(crate) const WIDTH: u32 = 960;
-/// The height of the text in a picture.
-pub(crate) const TEXT: u32 = 23;
 /// Left of the time axis: labels of values, and names of backends.
 pub(crate) const LEFT: u32 = 112;
 /// Right of it: half of its last label.

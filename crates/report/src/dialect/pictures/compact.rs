@@ -1,8 +1,7 @@
 //! Shapes as a page writes them: paths of steps, of which those that look alike and follow each other are one. What the style
 //! sheet says of all shapes, none repeats.
 
-use super::canvas::TEXT;
-use super::ink::Ink;
+use super::ink::{Ink, TEXT};
 
 /// What the style sheet of a page says of a shape, by its attributes.
 const CLASSES: [(&str, &str); 6] = [

@@ -5,6 +5,8 @@ use plotters::style::RGBColor;
 
 use crate::measure::series::{BackendState, Group};
 
+/// The height of the text in a picture.
+pub(crate) const TEXT: u32 = 23;
 /// The colours of all inks and of text, light and dark, as CSS.
 pub(crate) const COLOURS: &str = include_str!("colours.css");
 

@@ -3,7 +3,7 @@
 # be had is a gap in the table, and no error.
 set -u
 
-cd "$(dirname -- "$0")/.."
+cd "$(dirname -- "$0")/.." || exit
 packages=
 command -v wrk >/dev/null || packages="$packages wrk"
 command -v h2load >/dev/null || packages="$packages nghttp2-client"

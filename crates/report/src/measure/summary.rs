@@ -241,8 +241,14 @@ impl Analysis<'_> {
         let lateness = self.lateness();
         let waiting = variant.and_then(|variant| Waiting::of(&variant.traffic, measured));
         let generator = Generator::of(frame.generator.as_ref(), variant, measured);
-        let validity =
-            self.validity(&counts, &latency, &lateness, &cpu, &generator, deploy.as_ref(), waiting.as_ref());
+        let validity = self.validity(
+            &counts,
+            &latency,
+            &lateness,
+            &cpu,
+            &generator,
+            (deploy.as_ref(), waiting.as_ref()),
+        );
         let dropped = attribute(self);
         CellSummary {
             scenario: self.plan.scenario.clone(),
@@ -327,8 +333,7 @@ impl Analysis<'_> {
         lateness: &Lateness,
         cpu: &CpuTime,
         generator: &Generator,
-        deploy: Option<&DeployRecord>,
-        waiting: Option<&Waiting>,
+        (deploy, waiting): (Option<&DeployRecord>, Option<&Waiting>),
     ) -> CellValidity {
         let (history, measured) = (&self.records.history, &self.measured);
         let shortages = validity::shortages(history, measured, self.generators());
@@ -336,8 +341,7 @@ impl Analysis<'_> {
             history,
             &self.books,
             counts,
-            measured,
-            self.generators(),
+            (measured, self.generators()),
             &self.phases,
             &shortages,
             lateness.unproven_timeouts,

@@ -113,13 +113,12 @@ impl CellValidity {
     }
 }
 
-/// Trust in the counts: a whole cell, balanced books, a punctual generator.
+/// Trust in the counts: a whole cell, balanced books, punctual generators, of which so many sent the measured requests.
 pub fn counts(
     history: &[Event],
     books: &Books,
     counts: &Counts,
-    measured: &[&Request],
-    generators: u32,
+    (measured, generators): (&[&Request], u32),
     phases: &Phases,
     shortages: &[String],
     unproven_timeouts: u64,

@@ -25,12 +25,12 @@ pub(super) fn on_page(shapes: &str) -> String {
         match tag.strip_suffix('/').and_then(path) {
             Some((looks, steps)) if open.as_ref() == Some(&looks) => out.push_str(&steps),
             Some((looks, steps)) => {
-                close(&mut out, open.take());
+                close(&mut out, open.take().as_deref());
                 out.push_str(&format!("<path{looks} d=\"{steps}"));
                 open = Some(looks);
             }
             None => {
-                close(&mut out, open.take());
+                close(&mut out, open.take().as_deref());
                 out.push_str(before);
                 out.push('<');
                 out.push_str(&plain_text(tag));
@@ -38,11 +38,11 @@ pub(super) fn on_page(shapes: &str) -> String {
             }
         }
     }
-    close(&mut out, open);
+    close(&mut out, open.as_deref());
     out + rest
 }
 
-fn close(out: &mut String, open: Option<String>) {
+fn close(out: &mut String, open: Option<&str>) {
     if open.is_some() {
         out.push_str("\"/>");
     }
@@ -86,11 +86,11 @@ fn path(tag: &str) -> Option<(String, String)> {
         }
         _ => return None,
     };
-    Some((shorter(looks), steps))
+    Some((shorter(&looks), steps))
 }
 
 /// How a shape looks, without what the style sheet says: a line has no filling, and one without a colour is an axis.
-fn shorter(looks: String) -> String {
+fn shorter(looks: &str) -> String {
     let axis = format!(" stroke=\"var({})\" stroke-width=\"1\"", Ink::Axis.property());
     let looks = looks.replace(&axis, " class=\"l\"");
     let looks = CLASSES.iter().fold(looks, |looks, (long, short)| looks.replace(long, short));

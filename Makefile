@@ -65,8 +65,8 @@ fuzz:
 	@seed=$${SEED:-$$(date +%s)}; echo "PROPTEST_RNG_SEED=$$seed"; \
 	PROPTEST_RNG_SEED=$$seed PROPTEST_CASES=$(or $(CASES),20000) cargo test --locked -p rig-lab-load -p rig-lab-engine -p rig-lab-agent -p rig-lab-model --lib -- hostile parse frames
 
-# Most of the time a test waits for the end of a load.
-TEST_THREADS := $(or $(RUST_TEST_THREADS),$(shell echo $$((2 * $$(nproc)))))
+# Most of the time a test waits for the end of a load; with more at a time, some find the machine too busy to be judged.
+TEST_THREADS := $(or $(RUST_TEST_THREADS),$(shell echo $$((1 + $$(nproc)))))
 test: setup
 	RUST_TEST_THREADS=$(TEST_THREADS) NEXTEST_TEST_THREADS=$(TEST_THREADS) $(RUN_TESTS) --workspace --locked
 	cargo test --workspace --locked --doc

@@ -102,6 +102,16 @@ impl FromStr for Reading {
     }
 }
 
+impl Reading {
+    /// Reads `metric[facet]`, of no variant in particular.
+    ///
+    /// # Errors
+    /// There is no such metric, or it has no such part.
+    pub fn of_any_variant(text: &str) -> Result<(Metric, Option<String>), ClaimError> {
+        one_part(Fragment { text, start: 0 }.trim(), "")
+    }
+}
+
 /// Reads `variant.metric[facet]`, or a metric alone if there is a `variant` that it can be of.
 fn reading(part: Fragment<'_>, variant: Option<&str>) -> Result<Reading, ClaimError> {
     let form = "a reading is `variant.metric`, such as `with-drain.dropped`";
@@ -116,13 +126,19 @@ fn reading(part: Fragment<'_>, variant: Option<&str>) -> Result<Reading, ClaimEr
     if variant.text.is_empty() {
         return Err(part.wrong(format!("`{}` names no variant", part.text)).help(form));
     }
-    let (metric, facet) = figure(rest, &format!("{}.", variant.text))?;
+    let (metric, facet) = one_part(rest, &format!("{}.", variant.text))?;
+    Ok(Reading { variant: variant.text.to_owned(), metric, facet })
+}
+
+/// The same as [`figure`], without `[*]`.
+fn one_part(rest: Fragment<'_>, before: &str) -> Result<(Metric, Option<String>), ClaimError> {
+    let (metric, facet) = figure(rest, before)?;
     if facet.as_deref() == Some(EACH) {
         return Err(rest
             .wrong("a reading is of one part")
             .help("name it in the brackets; `[*]` is for `figure`"));
     }
-    Ok(Reading { variant: variant.text.to_owned(), metric, facet })
+    Ok((metric, facet))
 }
 
 /// Reads `metric[facet]`; `before` stands before it where an example is given.

@@ -53,7 +53,8 @@ pub(crate) fn sentence(ejections: &BTreeMap<String, Ejections>) -> Option<String
     let one = |(backend, it): (&String, &Ejections)| {
         format!("{backend} out {}×, back {}×, {} in all", it.downs, it.ups, millis(it.down_ms))
     };
-    let each: Vec<String> = ejections.iter().map(one).collect();
+    // An earlier version counted those as well that came back from nowhere.
+    let each: Vec<String> = ejections.iter().filter(|(_, it)| it.downs > 0).map(one).collect();
     (!each.is_empty())
         .then(|| format!("the balancer's view took backends out of rotation: {}", each.join("; ")))
 }

@@ -81,7 +81,7 @@ pub(crate) fn readings(run: &RunSummary) -> Vec<Line> {
     })
 }
 
-/// What a reader should know although nobody asked.
+/// What a reader should know beside the answer.
 pub(crate) fn findings(run: &RunSummary) -> Vec<Line> {
     let of = |cell: &CellSummary| {
         let lines = document::findings_of(cell).into_iter();

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::compose::overview::verdict;
 use crate::compose::table::{Cell, Column, Emphasis, Table};
 use crate::figure::catalogue::Figure;
+use crate::figure::spread::median;
 use crate::judge::compare::{ComparedFigure, changes, measured};
 use crate::judge::run::LabelledRun;
 use crate::judge::verdict::{Holding, RunSummary, Verdict};
@@ -23,18 +24,21 @@ pub struct Followed {
     figure: Figure,
 }
 
-/// Stands for the variant where only a metric is given, so that both are read by the same rules.
-const ANY: &str = "any";
-
 impl FromStr for Followed {
     type Err = ClaimError;
 
     /// Reads `metric`, `metric[facet]` or `variant.metric[facet]`.
     fn from_str(text: &str) -> Result<Followed, ClaimError> {
+        // A part may have dots in its name.
         let has_variant = text.split('[').next().is_some_and(|name| name.contains('.'));
-        let reading: Reading = if has_variant { text.parse()? } else { format!("{ANY}.{text}").parse()? };
-        let Reading { variant, metric, facet } = reading;
-        Ok(Followed { variant: has_variant.then_some(variant), figure: Figure { metric, facet } })
+        let (variant, metric, facet) = if has_variant {
+            let Reading { variant, metric, facet } = text.parse()?;
+            (Some(variant), metric, facet)
+        } else {
+            let (metric, facet) = Reading::of_any_variant(text)?;
+            (None, metric, facet)
+        };
+        Ok(Followed { variant, figure: Figure { metric, facet } })
     }
 }
 
@@ -240,8 +244,7 @@ pub fn table(trend: &Trend) -> Table {
 fn middle(figure: &ComparedFigure) -> Option<f64> {
     let mut repeats = figure.repeats.clone();
     repeats.sort_by(f64::total_cmp);
-    let (below, above) = (repeats.get(repeats.len().checked_sub(1)? / 2)?, repeats.get(repeats.len() / 2)?);
-    Some(f64::midpoint(*below, *above))
+    median(&repeats)
 }
 
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];

@@ -7,6 +7,7 @@ use crate::compose::answer::told;
 use crate::compose::table::{Cell, Emphasis};
 use crate::figure::catalogue::{Figure, figures};
 use crate::figure::reading::{NoReading, does_not_apply, read};
+use crate::figure::spread::median;
 use crate::judge::verdict::RunSummary;
 use crate::measure::summary::CellSummary;
 use crate::numbers::NONE;
@@ -190,7 +191,7 @@ fn bar(cells: &[CellSummary], figure: &Figure) -> Option<Bar> {
     let mut values: Vec<f64> = shown.into_iter().map(|(value, _)| value).collect();
     values.sort_by(f64::total_cmp);
     let (least, most) = (*values.first()?, *values.last()?);
-    let median = f64::midpoint(values[(values.len() - 1) / 2], values[values.len() / 2]);
+    let median = median(&values)?;
     let Cell { text, emphasis } = told(figure, cells);
     Some(Bar { spread: [least, median, most], text, is_struck: emphasis == Emphasis::Struck })
 }

@@ -32,9 +32,15 @@ pub(crate) fn spread<C: Copy>(mut numbers: Vec<(f64, C)>, show: impl Fn(C, f64) 
     if numbers.len() < INTERVAL_FROM {
         return numbers.iter().map(told).collect::<Vec<_>>().join(" and ");
     }
-    let (below, above) = (numbers[(numbers.len() - 1) / 2], numbers[numbers.len() / 2]);
-    let median = show(above.1, f64::midpoint(below.0, above.0));
-    interval(&least, &median, &most)
+    let values: Vec<f64> = numbers.iter().map(|(value, _)| *value).collect();
+    let (middle, cell) = (median(&values).unwrap_or(f64::NAN), numbers[numbers.len() / 2].1);
+    interval(&least, &show(cell, middle), &most)
+}
+
+/// The median of numbers that are in order; `None`: there are none.
+pub(crate) fn median(numbers: &[f64]) -> Option<f64> {
+    let below = numbers.get(numbers.len().checked_sub(1)? / 2)?;
+    Some(f64::midpoint(*below, *numbers.get(numbers.len() / 2)?))
 }
 
 /// `3 (2–5)`, `98 (95–104) ms`, `41 (38–44) of 8000`, `980 ms (95 ms to 1.02 s)`: what follows all three is said once.

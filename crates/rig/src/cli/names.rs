@@ -80,11 +80,15 @@ impl FromStr for FigureChoice {
         if text.is_empty() {
             return Ok(FigureChoice::Own);
         }
-        let told = |error: ClaimError| match error.help {
-            Some(help) => format!("{}; {help}", error.message),
-            None => error.message,
-        };
-        text.parse().map(FigureChoice::Named).map_err(told)
+        text.parse().map(FigureChoice::Named).map_err(in_words)
+    }
+}
+
+/// What is wrong with a figure, and what could be meant.
+pub(super) fn in_words(error: ClaimError) -> String {
+    match error.help {
+        Some(help) => format!("{}; {help}", error.message),
+        None => error.message,
     }
 }
 

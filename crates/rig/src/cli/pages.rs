@@ -4,11 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use model::catalog::BalancerKind;
-use model::claim::ClaimError;
 use model::identity::BalancerName;
 use report::over_time::Followed;
 
-use super::names::{FigureChoice, HistoryFormat, Jobs, PullName, RuntimeName};
+use super::names::{FigureChoice, HistoryFormat, Jobs, PullName, RuntimeName, in_words};
 use super::{Output, RESULTS};
 
 /// `rig report`.
@@ -31,7 +30,7 @@ pub(crate) struct History {
     /// Only runs of these scenarios, by name [default: all]
     pub(crate) scenarios: Vec<String>,
     /// Follow this figure, such as dropped, with-drain.p99 or share[web-1]
-    #[arg(long, value_name = "FIGURE", value_parser = followed)]
+    #[arg(long, value_name = "FIGURE", value_parser = |text: &str| text.parse::<Followed>().map_err(in_words))]
     pub(crate) figure: Option<Followed>,
     /// Only the last N runs of each scenario
     #[arg(long, value_name = "N")]
@@ -100,12 +99,4 @@ pub(crate) struct Runbook {
     /// The balancer [default: one page for each balancer in the runs]
     #[arg(long, value_name = "NAME")]
     pub(crate) balancer: Option<BalancerKind>,
-}
-
-/// The figure, or what is wrong with it and what could be meant.
-fn followed(text: &str) -> Result<Followed, String> {
-    text.parse().map_err(|error: ClaimError| {
-        let help = error.help.map_or_else(String::new, |help| format!("; {help}"));
-        format!("{}{help}", error.message)
-    })
 }

@@ -37,6 +37,7 @@ fn stopped(component: &str, length: Duration) -> Run {
 fn stopped_in(run: Invocation, component: &str, length: Duration) -> Run {
     let mut running = run.begin();
     let pid = running.until("machine_read").pid_of(component);
+    // In the midst of the load, for so long: that is what is tested.
     std::thread::sleep(Duration::from_millis(500));
     kill_process(pid, Signal::STOP).unwrap();
     std::thread::sleep(length);

@@ -64,6 +64,10 @@ fn the_committed_results_can_be_reported_again() {
         for format in ["table", "markdown", "html", "svg", "csv", "junit", "openmetrics", "github"] {
             report(&summary, format).exits(0);
         }
+        let markdown = std::fs::read_to_string(entry.path().join("report.md")).unwrap();
+        let made = report(&summary, "markdown").out;
+        let differs = made.lines().zip(markdown.lines()).find(|(now, kept)| now != kept);
+        assert!(made == markdown, "{}: {differs:?}; renew it with rig report", entry.path().display());
         let kept: RunSummary = serde_json::from_slice(&std::fs::read(&summary).unwrap()).unwrap();
         let again = report(&summary, "json").summary();
         assert_eq!(serde_json::to_value(kept).unwrap(), serde_json::to_value(again).unwrap());

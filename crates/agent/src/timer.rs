@@ -1,10 +1,10 @@
 //! A timer that is precise to some ten microseconds, where tokio's own rounds up to whole milliseconds.
 //!
 //! One `timerfd` per process, set to the soonest of all deadlines ([`crate::deadlines`]): thousands of
-//! concurrent sleeps cost one descriptor, and setting the timer is one system call per wake-up.
+//! concurrent sleeps cost one descriptor, and setting the timer is the one system call per wake-up.
 
 use std::cell::{Cell, RefCell};
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::num::NonZeroU64;
 use std::os::fd::OwnedFd;
@@ -16,7 +16,6 @@ use model::units::Nanos;
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
 };
-use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 
 use crate::clock;
@@ -55,11 +54,11 @@ impl Timer {
 }
 
 /// Wakes the sleepers whose deadlines have passed, for as long as the runtime lives.
-async fn drive(shared: Rc<Shared>, mut expirations: pipe::Receiver) {
-    // Twice the size of a count of expirations: a short read tells tokio that it must poll again.
-    let mut count = [0; 16];
+async fn drive(shared: Rc<Shared>, expirations: pipe::Receiver) {
     // Fails only when the runtime is shutting down.
-    while expirations.read(&mut count).await.is_ok() {
+    while expirations.readable().await.is_ok() {
+        // Each expiration is an event of its own, and setting the timer anew forgets those before: none has to be read.
+        let _ = expirations.try_io(|| Err::<(), _>(io::ErrorKind::WouldBlock.into()));
         let now = clock::now();
         shared.armed.set(None);
         shared.deadlines.borrow_mut().woke(now);
@@ -67,9 +66,22 @@ async fn drive(shared: Rc<Shared>, mut expirations: pipe::Receiver) {
             waker.wake();
         }
         // A woken task may sleep again. Setting the timer after that saves one call.
-        tokio::task::yield_now().await;
+        after_the_others().await;
         shared.arm();
     }
+}
+
+/// Lets the tasks run that have been woken so far. tokio's `yield_now` would ask the kernel for events as well.
+async fn after_the_others() {
+    let mut waited = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut waited, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 impl Shared {

@@ -118,7 +118,8 @@ impl Application {
         let Some(cost) = cost else {
             return Ok(self.say(StatusCode::BAD_REQUEST, "the cost is no factor, such as 20x\n", receipt));
         };
-        let Ok(_place) = self.places.take().await else {
+        let arrived = clock::now();
+        let Ok(place) = self.places.take().await else {
             return Ok(self.say(StatusCode::SERVICE_UNAVAILABLE, "the queue is full\n", receipt));
         };
         let visit = match &asked {
@@ -134,7 +135,10 @@ impl Application {
                 Some(Misbehaviour::Latency(latency)) => latency,
                 _ => self.job.backend.latency,
             };
-            let due = clock::now() + service_time(self.job.seed, id, &latency, cost);
+            // A session takes its time first.
+            let begun = if visit.is_some() { clock::now() } else { arrived.max(place.since) };
+            let due = begun + service_time(self.job.seed, id, &latency, cost);
+            place.ends(due);
             self.timer.sleep_until(due).await;
             if let Some(receipt) = &mut receipt {
                 receipt.served(due);

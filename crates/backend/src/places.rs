@@ -1,20 +1,57 @@
 //! How many requests a backend works on at a time, and how many may wait.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::time::Duration;
 
+use model::units::Nanos;
 use tokio::sync::{Semaphore, SemaphorePermit};
+
+/// A service that ends later than this after its time did so because the process stood still. What is less is how long a
+/// process takes to wake up.
+pub(crate) const STOOD: Duration = Duration::from_millis(5);
 
 /// The places of a backend.
 pub(crate) struct Places {
     /// `None`: without limit.
-    free: Option<Semaphore>,
+    limited: Option<Limited>,
     queue: u32,
     queued: Cell<u32>,
 }
 
+struct Limited {
+    free: Semaphore,
+    /// Since when each free place is free, the soonest first: one for each permit of the semaphore.
+    since: RefCell<BinaryHeap<Reverse<Nanos>>>,
+}
+
 /// A place that a request holds until this is dropped.
 pub(crate) struct HeldPlace<'a> {
-    _permit: Option<SemaphorePermit<'a>>,
+    of: Option<(&'a Limited, SemaphorePermit<'a>)>,
+    /// Since when it was free.
+    pub(crate) since: Nanos,
+    /// When the service in it was to end; `None`: when it is given back.
+    ends: Cell<Option<Nanos>>,
+}
+
+impl HeldPlace<'_> {
+    /// Its service is to end at `due`. The next in the queue begins then, and not when this process has woken up: else a
+    /// queue would lose that time again and again.
+    pub(crate) fn ends(&self, due: Nanos) {
+        self.ends.set(Some(due));
+    }
+}
+
+impl Drop for HeldPlace<'_> {
+    fn drop(&mut self) {
+        let Some((limited, _)) = &self.of else { return };
+        let now = agent::clock::now();
+        let on_time = |due: &Nanos| now.0 - due.0 < STOOD.as_nanos() as i64;
+        let since = self.ends.get().filter(on_time).map_or(now, |due| due.min(now));
+        // The permit is given back after this.
+        limited.since.borrow_mut().push(Reverse(since));
+    }
 }
 
 /// Every place is taken and the queue is full.
@@ -23,7 +60,11 @@ pub(crate) struct QueueFull;
 
 impl Places {
     pub(crate) fn new(at_once: Option<u32>, queue: u32) -> Places {
-        Places { free: at_once.map(|n| Semaphore::new(n as usize)), queue, queued: Cell::new(0) }
+        let limited = at_once.map(|n| Limited {
+            free: Semaphore::new(n as usize),
+            since: RefCell::new((0..n).map(|_| Reverse(Nanos(i64::MIN))).collect()),
+        });
+        Places { limited, queue, queued: Cell::new(0) }
     }
 
     /// Requests that wait.
@@ -33,19 +74,26 @@ impl Places {
 
     /// Takes a place, after all earlier requests got theirs.
     pub(crate) async fn take(&self) -> Result<HeldPlace<'_>, QueueFull> {
-        let Some(free) = &self.free else {
-            return Ok(HeldPlace { _permit: None });
+        let Some(limited) = &self.limited else {
+            return Ok(HeldPlace { of: None, since: Nanos(i64::MIN), ends: Cell::default() });
         };
         // The semaphore is fair: a free permit means that no request waits.
-        if let Ok(permit) = free.try_acquire() {
-            return Ok(HeldPlace { _permit: Some(permit) });
+        if let Ok(permit) = limited.free.try_acquire() {
+            return Ok(limited.held(permit));
         }
         if self.queued.get() >= self.queue {
             return Err(QueueFull);
         }
         let _waiting = WaitingGuard::enter(&self.queued);
-        let permit = free.acquire().await.expect("the semaphore is never closed");
-        Ok(HeldPlace { _permit: Some(permit) })
+        let permit = limited.free.acquire().await.expect("the semaphore is never closed");
+        Ok(limited.held(permit))
+    }
+}
+
+impl Limited {
+    fn held<'a>(&'a self, permit: SemaphorePermit<'a>) -> HeldPlace<'a> {
+        let Reverse(since) = self.since.borrow_mut().pop().expect("a permit has its place");
+        HeldPlace { of: Some((self, permit)), since, ends: Cell::default() }
     }
 }
 
@@ -97,6 +145,31 @@ mod tests {
         assert_eq!(places.queued(), 1);
         drop(next);
         assert!(matches!(poll(second.as_mut()), Poll::Ready(Ok(_))));
+    }
+
+    #[test]
+    fn the_next_begins_when_the_service_before_it_was_to_end_unless_the_process_stood_still() {
+        let places = Places::new(Some(1), 1);
+        let take = || match poll(pin!(places.take())) {
+            Poll::Ready(Ok(held)) => held,
+            _ => panic!("the place is free"),
+        };
+        let held = take();
+        assert_eq!(held.since, Nanos(i64::MIN), "it was always free");
+        let due = agent::clock::now();
+        held.ends(due);
+        drop(held);
+        let held = take();
+        let (now, stood) = (agent::clock::now(), STOOD.as_nanos() as i64);
+        // A busy machine may have let this test stand still as well.
+        assert!(held.since == due || now.0 - due.0 >= stood);
+        held.ends(Nanos(due.0 - stood));
+        drop(held);
+        assert!(take().since >= now, "not before it was given back");
+        let held = take();
+        held.ends(Nanos(i64::MAX));
+        drop(held);
+        assert!(take().since <= agent::clock::now(), "one that ended early is free from then on");
     }
 
     #[test]

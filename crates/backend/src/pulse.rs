@@ -10,11 +10,10 @@ use agent::clock;
 use agent::timer::Timer;
 
 use crate::ledger::Ledger;
+use crate::places::STOOD;
 
 /// The time between two wake-ups: long enough to cost almost nothing.
 const BEAT: Duration = Duration::from_millis(25);
-/// Shorter pauses are normal scheduling, and show in the requests themselves.
-const STOOD: Duration = Duration::from_millis(5);
 
 /// Watches until it is dropped.
 pub(crate) async fn watch(timer: Timer, ledger: Rc<Ledger>) -> Infallible {

@@ -99,16 +99,12 @@ pub(crate) fn open_claims(run: &RunSummary) -> Vec<Line> {
 
 /// The claims that held, each once with all balancers of which the same is true.
 pub(crate) fn held_claims(run: &RunSummary) -> Vec<Line> {
-    let mut claims = document::claim_lines(run);
-    claims.retain(|line| line.mark == Mark::Good);
     let mut alike: Vec<(String, Vec<Remark>)> = Vec::new();
-    for Line { mark, text } in claims {
-        let (of, text) = text.split_once("  ").unwrap_or(("", text.as_str()));
-        let claim = text.split("  (").next().unwrap_or_default().to_owned();
-        let remark = Remark { of: of.to_owned(), mark, text: text.to_owned() };
-        match alike.iter_mut().find(|(known, _)| *known == claim) {
+    for held in document::standing_claims(run).into_iter().filter(|it| it.mark == Mark::Good) {
+        let remark = Remark { of: held.of.clone(), mark: held.mark, text: held.text() };
+        match alike.iter_mut().find(|(known, _)| *known == held.claim) {
             Some((_, remarks)) => remarks.push(remark),
-            None => alike.push((claim, vec![remark])),
+            None => alike.push((held.claim, vec![remark])),
         }
     }
     let named = |of: &[&str]| format!("{}  ", of.join(", "));

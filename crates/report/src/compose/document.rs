@@ -19,7 +19,7 @@ mod users;
 pub(crate) use findings::findings_of;
 pub use further::ELSEWHERE;
 pub(crate) use further::value;
-pub(crate) use lists::{notes_of, unavailable as unavailable_lines};
+pub(crate) use lists::{StandingClaim, notes_of, unavailable as unavailable_lines};
 pub(crate) use routing::transcripts_of as transcripts;
 pub(crate) use tables::{DROPPED, drains_expired, dropped, names, struck_unless, verdict, who_had_them};
 
@@ -302,6 +302,11 @@ pub(crate) fn reading_lines(run: &RunSummary) -> Vec<Line> {
 /// How its claims stand.
 pub(crate) fn claim_lines(run: &RunSummary) -> Vec<Line> {
     lists::claims(run)
+}
+
+/// The same in parts.
+pub(crate) fn standing_claims(run: &RunSummary) -> Vec<StandingClaim> {
+    lists::standing(run)
 }
 
 /// p50, p90, p99 and p99.9 over the repeats of one variant.

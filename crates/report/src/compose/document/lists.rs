@@ -29,12 +29,42 @@ pub(crate) fn unavailable(run: &RunSummary) -> Vec<Line> {
     run.unavailable.iter().map(line).chain(run.skipped.iter().map(skipped)).collect()
 }
 
-/// Each claim once per balancer; of several repeats, also each in which it did not hold.
-pub(super) fn claims(run: &RunSummary) -> Vec<Line> {
-    if run.proofs.is_empty() {
-        return run.claims.iter().map(|claim| claim_line(run, claim)).collect();
+/// How a claim about a balancer stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StandingClaim {
+    /// The balancer, with the repeat where it is about one of several.
+    pub(crate) of: String,
+    /// The claim.
+    pub(crate) claim: String,
+    /// What was observed, and why it stands so; perhaps empty.
+    pub(crate) details: String,
+    pub(crate) mark: Mark,
+}
+
+impl StandingClaim {
+    /// The claim with its details.
+    pub(crate) fn text(&self) -> String {
+        match self.details.as_str() {
+            "" => self.claim.clone(),
+            details => format!("{}  ({details})", self.claim),
+        }
     }
-    run.proofs.iter().flat_map(|proof| proof_lines(run, proof)).collect()
+
+    fn line(&self) -> Line {
+        Line { mark: self.mark, text: format!("{}  {}", self.of, self.text()) }
+    }
+}
+
+pub(super) fn claims(run: &RunSummary) -> Vec<Line> {
+    standing(run).iter().map(StandingClaim::line).collect()
+}
+
+/// Each claim once per balancer; of several repeats, also each in which it did not hold.
+pub(super) fn standing(run: &RunSummary) -> Vec<StandingClaim> {
+    if run.proofs.is_empty() {
+        return run.claims.iter().map(|claim| of_claim(run, claim)).collect();
+    }
+    run.proofs.iter().flat_map(|proof| of_proof(run, proof)).collect()
 }
 
 fn role_word(role: Role) -> &'static str {
@@ -44,33 +74,32 @@ fn role_word(role: Role) -> &'static str {
     }
 }
 
-fn proof_lines(run: &RunSummary, proof: &Proof) -> Vec<Line> {
+fn of_proof(run: &RunSummary, proof: &Proof) -> Vec<StandingClaim> {
     let about = |claim: &&ClaimVerdict| {
         (claim.balancer, claim.role, &claim.text) == (proof.balancer, proof.role, &proof.text)
     };
     let not_held = run.claims.iter().filter(about).filter(|claim| claim.holding != Holding::Held);
-    let mut lines: Vec<_> = not_held.map(|claim| claim_line(run, claim)).collect();
+    let mut standing: Vec<_> = not_held.map(|claim| of_claim(run, claim)).collect();
     // What a balancer does not run, it runs in no repeat: one line says it.
-    lines.dedup();
+    standing.dedup();
     let repeats = run.repeats;
     let details = match &proof.zero {
-        _ if proof.held == 0 => return lines,
+        _ if proof.held == 0 => return standing,
         Some(zero) => zero.says.clone(),
         None => format!("held in {} of {repeats} repeats: {}", proof.held, proof.observed),
     };
     let mark = if proof.held == repeats { Mark::Good } else { Mark::None };
-    let text = format!("{}  {}{}  ({details})", proof.balancer, role_word(proof.role), proof.text);
-    lines.push(Line { mark, text });
-    lines
+    let (of, claim) = (proof.balancer.to_string(), format!("{}{}", role_word(proof.role), proof.text));
+    standing.push(StandingClaim { of, claim, details, mark });
+    standing
 }
 
-fn claim_line(run: &RunSummary, claim: &ClaimVerdict) -> Line {
+fn of_claim(run: &RunSummary, claim: &ClaimVerdict) -> StandingClaim {
     let repeat = match claim.holding {
         Holding::NotApplicable(_) => String::new(),
         _ if run.repeats > 1 => format!(" #{}", claim.repeat),
         _ => String::new(),
     };
-    let role = role_word(claim.role);
     let holding = match &claim.holding {
         Holding::Held | Holding::Failed => None,
         Holding::Masked => Some("masked: retries hid every failure".to_owned()),
@@ -79,9 +108,12 @@ fn claim_line(run: &RunSummary, claim: &ClaimVerdict) -> Line {
     };
     let observed = Some(claim.evidence()).filter(|evidence| !evidence.is_empty());
     let details: Vec<_> = holding.into_iter().chain(observed).collect();
-    let details = if details.is_empty() { String::new() } else { format!("  ({})", details.join("; ")) };
-    let text = format!("{}{repeat}  {role}{}{details}", claim.balancer, claim.text);
-    Line { mark: mark(&claim.holding), text }
+    StandingClaim {
+        of: format!("{}{repeat}", claim.balancer),
+        claim: format!("{}{}", role_word(claim.role), claim.text),
+        details: details.join("; "),
+        mark: mark(&claim.holding),
+    }
 }
 
 pub(super) fn sources(run: &RunSummary) -> Vec<Line> {

@@ -58,12 +58,12 @@ release-sample: setup build
 
 # Kills, stops and starves processes at random moments, three runs at a time. RIG_NEMESIS_SEED=… repeats a round.
 nemesis: setup
-	RIG_NEMESIS_ROUNDS=$(or $(ROUNDS),30) cargo test --locked --package rig-lab --test alone nemesis:: -- --nocapture
+	RIG_NEMESIS_ROUNDS=$(or $(ROUNDS),30) cargo test --workspace --locked --test alone nemesis:: -- --nocapture
 
 # Property tests of everything that parses outside input, with many cases and a new seed, which is printed.
 fuzz:
 	@seed=$${SEED:-$$(date +%s)}; echo "PROPTEST_RNG_SEED=$$seed"; \
-	PROPTEST_RNG_SEED=$$seed PROPTEST_CASES=$(or $(CASES),20000) cargo test --locked -p rig-lab-load -p rig-lab-engine -p rig-lab-agent -p rig-lab-model --lib -- hostile parse frames
+	PROPTEST_RNG_SEED=$$seed PROPTEST_CASES=$(or $(CASES),20000) cargo test --workspace --locked --lib -- hostile parse frames
 
 # Most of the time a test waits for the end of a load; with more at a time, some find the machine too busy to be judged.
 TEST_THREADS := $(or $(RUST_TEST_THREADS),$(shell echo $$((1 + $$(nproc)))))
@@ -82,14 +82,14 @@ test-fast:
 
 # The network in which it runs has no way out: everything is built before.
 kubernetes-test: setup
-	cargo test --locked --package rig-lab --test end_to_end --no-run
+	cargo test --workspace --locked --test end_to_end --no-run
 	RIG_REQUIRE_KUBERNETES=1 tools/kubernetes-for-tests.sh \
-		cargo test --locked --package rig-lab --test end_to_end kubernetes_ -- --nocapture
+		cargo test --workspace --locked --test end_to_end kubernetes_ -- --nocapture
 
-check:
+check: build
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
-	cargo run --quiet --locked -- validate scenarios/*.yaml examples/*/*.yaml
+	$(RIG) validate scenarios/*.yaml examples/*/*.yaml
 	tools/lint.sh
 	tools/deny.sh
 
@@ -97,18 +97,19 @@ check:
 docs-test: build
 	@tools/setup.sh --docs
 	tools/docs-test.sh $(RIG)
-	cargo test --locked --package rig-lab --test documents -- --include-ignored --nocapture
+	cargo test --workspace --locked --test documents -- --include-ignored --nocapture
 
 # Installs wrk and h2load from Debian, and builds oha. Needs a quiet machine with two processors, for some minutes.
 bench: setup
 	tools/bench-peers.sh
-	cargo build --release --locked --package rig-lab --package rig-lab-testing --bin rig --example agent_job
+	cargo build --release --locked --package rig-lab
+	cargo build --locked --example agent_job
 	tools/bench.py $(ROUNDS)
 
 # Everywhere else these tests are skipped where there is no browser.
 browser-test:
 	@tools/setup.sh --browser
-	RIG_REQUIRE_BROWSER=1 cargo test --locked --package rig-lab-report --test report browser::
+	RIG_REQUIRE_BROWSER=1 cargo test --workspace --locked --test report browser::
 
 # The figures of results/bench/judging.md, which rig reckons with before a run begins.
 judging-bench:
@@ -124,6 +125,7 @@ FORCE:
 setup:
 	@tools/setup.sh
 
+# Always the whole workspace: one package alone has other features, and most of what it depends on would be built again.
 build:
 	cargo build --locked
 

@@ -23,7 +23,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 RIG = ROOT / "target/release/rig"
-JOB = ROOT / "target/release/examples/agent_job"
+JOB = ROOT / "target/debug/examples/agent_job"
 OUT = ROOT / "results/bench"
 CONNECTIONS = 64
 SECONDS = 3

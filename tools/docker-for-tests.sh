@@ -14,7 +14,7 @@ patience=120
 say() { printf 'docker-for-tests: %s\n' "$@" >&2; }
 
 # rig itself looks for the engine, so the tests will find the same one.
-answers() { cargo run --quiet --locked --package rig-lab -- images --pull never >/dev/null 2>"$state/answer"; }
+answers() { target/debug/rig images --pull never >/dev/null 2>"$state/answer"; }
 
 # Starts dockerd with these options, and waits until it answers.
 start() {
@@ -46,7 +46,7 @@ trap 'exit 130' INT TERM
 
 cd "$here/.."
 # Build first, so that `answers` measures the engine and not the build.
-cargo build --quiet --locked --package rig-lab
+cargo build --quiet --locked
 if ! answers; then
     say "$(head -n 1 "$state/answer")"
     if [ -n "${DOCKER_HOST:-}${DOCKER_CONTEXT:-}" ]; then

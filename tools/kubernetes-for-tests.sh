@@ -3,7 +3,7 @@
 # their own, in namespaces of their own. The command runs in their network, with KUBECONFIG set. All is removed after it.
 # The first time it builds Kubernetes from Debian's sources, which takes some minutes. Needs root.
 #
-#   tools/kubernetes-for-tests.sh cargo test --package rig-lab --test end_to_end kubernetes
+#   tools/kubernetes-for-tests.sh cargo test --workspace --test end_to_end kubernetes
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)

@@ -34,6 +34,26 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
+/// Dependencies of the workspace along these kinds of edges, with their versions and features.
+fn tree(edges: &str) -> Vec<String> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["tree", "--workspace", "--locked", "--offline", "--no-dedupe", "--prefix=none", "--format={p} {f}"]);
+    let output = cargo.args(["--edges", edges]).current_dir(root()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut lines: Vec<_> = String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect();
+    lines.sort();
+    lines.dedup();
+    lines
+}
+
+/// Otherwise most of them are built twice, and tests do not run what users run.
+#[test]
+fn a_build_and_its_tests_share_their_dependencies() {
+    let tested = tree("normal,build,dev");
+    let other: Vec<_> = tree("normal,build").into_iter().filter(|built| !tested.contains(built)).collect();
+    assert_eq!(other, [""; 0], "say in crates/testing/Cargo.toml which features the tests add");
+}
+
 /// Every Rust file below `crates/`, with its text.
 fn sources() -> BTreeMap<PathBuf, String> {
     let mut found = BTreeMap::new();

@@ -114,11 +114,8 @@ pub(crate) fn held_claims(run: &RunSummary) -> Vec<Line> {
 /// Lines of a report about single cells, those that differ in numbers alone as one.
 pub(crate) fn shorter(run: &RunSummary, lines: &[Line]) -> Vec<Line> {
     let remark = |line: &Line| {
-        let of = |label: &str| line.text.strip_prefix(label)?.strip_prefix(": ").map(str::to_owned);
-        let mut labels = run.cells.iter().map(|cell| run.label(cell));
-        let found = labels.find_map(|label| of(&label).map(|text| (label, text)));
-        let (of, text) = found.unwrap_or_else(|| (String::new(), line.text.clone()));
-        Remark { of, mark: line.mark, text }
+        let (of, text) = line.parts();
+        Remark { of: of.to_owned(), mark: line.mark, text: text.to_owned() }
     };
     once(&lines.iter().map(remark).collect::<Vec<_>>(), |of| cells(of, run))
 }
@@ -171,7 +168,7 @@ fn cells(of: &[&str], run: &RunSummary) -> String {
 }
 
 fn verdict(run: &RunSummary) -> Line {
-    let Line { mark, mut text } = document::headline(run);
+    let Line { mark, mut text, .. } = document::headline(run);
     let judged = run.claims.iter().filter(|claim| !matches!(claim.holding, Holding::NotApplicable(_)));
     let held = judged.clone().filter(|claim| claim.holding == Holding::Held).count();
     match judged.count() {
@@ -179,7 +176,7 @@ fn verdict(run: &RunSummary) -> Line {
         1 => text.push_str(&format!(", {held} of 1 claim held")),
         all => text.push_str(&format!(", {held} of {all} claims held")),
     }
-    Line { mark, text }
+    Line::new(mark, text)
 }
 
 /// What may lie behind zeros, of all cells together.

@@ -23,7 +23,7 @@ pub fn compose(comparison: &RunComparison) -> Document {
 }
 
 fn list(topic: Topic, mark: Mark, lines: Vec<String>) -> Option<Block> {
-    let lines: Vec<_> = lines.into_iter().map(|text| Line { mark, text }).collect();
+    let lines: Vec<_> = lines.into_iter().map(|text| Line::new(mark, text)).collect();
     (!lines.is_empty()).then_some(Block::List { topic, lines })
 }
 
@@ -33,7 +33,7 @@ fn headline(comparison: &RunComparison) -> Line {
         _ => format!("{} ({} {})", side.name, side.balancer, side.version),
     };
     let names: Vec<_> = comparison.sides.iter().map(name).collect();
-    Line { mark: Mark::None, text: format!("{}: {}", comparison.scenario, names.join(" against ")) }
+    Line::new(Mark::None, format!("{}: {}", comparison.scenario, names.join(" against ")))
 }
 
 /// The table: a row per figure, a column per side.

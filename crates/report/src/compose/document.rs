@@ -134,6 +134,26 @@ pub struct Line {
     pub mark: Mark,
     /// What it says.
     pub text: String,
+    /// How much of that names the cell that it is about, in bytes.
+    label: usize,
+}
+
+impl Line {
+    /// A line about a whole run, or about what it names itself.
+    pub(crate) fn new(mark: Mark, text: impl Into<String>) -> Line {
+        Line { mark, text: text.into(), label: 0 }
+    }
+
+    /// A line about the cell `label`.
+    pub(crate) fn about(label: &str, mark: Mark, text: &str) -> Line {
+        Line { mark, text: format!("{label}: {text}"), label: label.len() }
+    }
+
+    /// The cell that it is about, or nothing, and what it says of that.
+    pub(crate) fn parts(&self) -> (&str, &str) {
+        let (label, said) = self.text.split_at(self.label);
+        (label, if label.is_empty() { said } else { said.trim_start_matches(": ") })
+    }
 }
 
 /// What stands before a line.
@@ -271,7 +291,7 @@ pub(crate) fn headline(run: &RunSummary) -> Line {
         true => String::new(),
         false => format!(" (without {})", skipped.join(", ")),
     };
-    Line { mark, text: format!("{}: {word}{degraded}{left_out}{skipped}", run.scenario) }
+    Line::new(mark, format!("{}: {word}{degraded}{left_out}{skipped}", run.scenario))
 }
 
 /// The table of faults, if there is any.

@@ -38,12 +38,12 @@ fn formats() -> Vec<Line> {
             .to_owned(),
         format!("`rig compare`: a row per figure, without {left_out}"),
     ];
-    lines.map(|text| Line { mark: Mark::None, text }).into()
+    lines.map(|text| Line::new(Mark::None, text)).into()
 }
 
 fn section(kind: Kind) -> PageSection {
     let metrics = Metric::ALL.iter().filter(|metric| metric.kind() == kind);
-    let lines = metrics.map(|metric| Line { mark: Mark::None, text: line(*metric) }).collect();
+    let lines = metrics.map(|metric| Line::new(Mark::None, line(*metric))).collect();
     PageSection { title: kind.title().to_owned(), parts: vec![Part::Lines(lines)] }
 }
 

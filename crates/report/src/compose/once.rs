@@ -26,7 +26,7 @@ pub(crate) fn once(said: &[Remark], whose: impl Fn(&[&str]) -> String) -> Vec<Li
         let mut of: Vec<&str> = all.iter().map(|it| it.of.as_str()).collect();
         of.dedup();
         let texts: Vec<&str> = all.iter().map(|it| it.text.as_str()).collect();
-        Line { mark: all[0].mark, text: whose(&of) + &merged(&texts) }
+        Line::new(all[0].mark, whose(&of) + &merged(&texts))
     };
     alike.into_iter().map(line).collect()
 }

@@ -57,15 +57,13 @@ fn opening(balancer: BalancerKind, operations: &Operations, seen: &[SeenRun<'_>]
             n => format!(", {n} INVALID cells with a deploy left out"),
         };
         let experiment = it.run.summary.experiment.split(", timeout ").next().unwrap_or_default();
-        Line {
-            mark: Mark::None,
-            text: format!(
-                "`{}` ({balancer} {}, {}{left_out}): {experiment}; `rig report` has the rest.",
-                it.run.label,
-                versions.join(" and "),
-                it.run.summary.verdict.word()
-            ),
-        }
+        let text = format!(
+            "`{}` ({balancer} {}, {}{left_out}): {experiment}; `rig report` has the rest.",
+            it.run.label,
+            versions.join(" and "),
+            it.run.summary.verdict.word()
+        );
+        Line::new(Mark::None, text)
     };
     let names = operations.names.split_whitespace().collect::<Vec<_>>().join(" ");
     let told: Vec<Line> = seen.iter().filter(|run| run.is_used()).map(line).collect();

@@ -23,10 +23,18 @@ pub(crate) struct Doubt {
 impl Doubt {
     /// The whole of it in one line.
     pub(crate) fn text(&self) -> String {
-        let whose = self.label.as_ref().map_or_else(String::new, |label| format!("{label}: "));
-        let why =
-            if self.reasons.is_empty() { String::new() } else { format!(" ({})", self.reasons.join("; ")) };
-        format!("{whose}{}{why}", self.what)
+        match &self.label {
+            Some(label) => format!("{label}: {}", self.said()),
+            None => self.said(),
+        }
+    }
+
+    /// The same without whose cell it is about.
+    pub(crate) fn said(&self) -> String {
+        match self.reasons.as_slice() {
+            [] => self.what.clone(),
+            reasons => format!("{} ({})", self.what, reasons.join("; ")),
+        }
     }
 }
 

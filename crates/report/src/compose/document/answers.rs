@@ -1,8 +1,7 @@
 //! What clients got beside what the balancer says about it, and what that means.
 
-use super::Line;
-use super::lists::plain;
 use super::tables::{names, struck_unless};
+use super::{Line, Mark};
 use crate::compose::table::{Cell, Column, Table};
 use crate::judge::verdict::RunSummary;
 use crate::measure::answers::{Answers, ToldOf};
@@ -62,7 +61,7 @@ pub(super) fn notices(run: &RunSummary) -> Vec<Line> {
         let mut notices: Vec<_> = cell.answers.notices.iter().collect();
         notices.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
         let each: Vec<_> = notices.iter().map(|(notice, count)| format!("{count} × {notice}")).collect();
-        (!each.is_empty()).then(|| plain(format!("{}: {}", run.label(cell), each.join("; "))))
+        (!each.is_empty()).then(|| Line::about(&run.label(cell), Mark::None, &each.join("; ")))
     };
     run.cells.iter().filter_map(line).collect()
 }

@@ -16,14 +16,14 @@ pub(super) fn findings(run: &RunSummary) -> Vec<Line> {
     let of = |cell: &CellSummary| {
         let label = run.label(cell);
         let lines = findings_of(cell).into_iter();
-        lines.map(|line| Line { text: format!("{label}: {}", line.text), ..line }).collect::<Vec<_>>()
+        lines.map(|line| Line::about(&label, line.mark, &line.text)).collect::<Vec<_>>()
     };
     run.cells.iter().flat_map(of).collect()
 }
 
 /// The findings of a cell.
 pub(crate) fn findings_of(cell: &CellSummary) -> Vec<Line> {
-    let deaths = cell.deaths.iter().map(|death| Line { mark: Mark::Bad, text: death.sentence() });
+    let deaths = cell.deaths.iter().map(|death| Line::new(Mark::Bad, death.sentence()));
     let replacements = cell.deploy.iter().flat_map(|deploy| &deploy.replacements);
     let shares = replacements.filter_map(share);
     let late = cell.faults.iter().filter_map(late);
@@ -32,7 +32,7 @@ pub(crate) fn findings_of(cell: &CellSummary) -> Vec<Line> {
 }
 
 fn plain(text: String) -> Line {
-    Line { mark: Mark::None, text }
+    Line::new(Mark::None, text)
 }
 
 /// A new generation that the balancer did not use as it should.

@@ -19,7 +19,7 @@ use crate::measure::zero::per_request;
 use crate::numbers::{millis, percent, percent_up, words};
 
 pub(super) fn plain(text: String) -> Line {
-    Line { mark: Mark::None, text }
+    Line::new(Mark::None, text)
 }
 
 /// What could not be run, and why: it has no cell in any table.
@@ -51,7 +51,7 @@ impl StandingClaim {
     }
 
     fn line(&self) -> Line {
-        Line { mark: self.mark, text: format!("{}  {}", self.of, self.text()) }
+        Line::new(self.mark, format!("{}  {}", self.of, self.text()))
     }
 }
 
@@ -119,7 +119,7 @@ fn of_claim(run: &RunSummary, claim: &ClaimVerdict) -> StandingClaim {
 pub(super) fn sources(run: &RunSummary) -> Vec<Line> {
     let cell = |cell: &CellSummary| {
         let label = run.label(cell);
-        let lines = cell.dropped.iter().map(|group| plain(format!("{label}: {}", source(group))));
+        let lines = cell.dropped.iter().map(|group| Line::about(&label, Mark::None, &source(group)));
         lines.collect::<Vec<_>>()
     };
     run.cells.iter().flat_map(cell).collect()
@@ -146,16 +146,19 @@ pub(super) fn windows(run: &RunSummary) -> Vec<Line> {
                 percent_up(per_request(derived.samples.max(1)))
             ),
         };
-        Some(plain(format!("{}: {length} = {why}", run.label(cell))))
+        Some(Line::about(&run.label(cell), Mark::None, &format!("{length} = {why}")))
     };
     run.cells.iter().filter_map(line).collect()
 }
 
 /// Every doubt, with its reason.
 pub(super) fn doubts(run: &RunSummary) -> Vec<Line> {
-    let line = |doubt: Doubt| Line {
-        mark: if doubt.known { Mark::None } else { Mark::Unknown },
-        text: doubt.text(),
+    let line = |doubt: Doubt| {
+        let mark = if doubt.known { Mark::None } else { Mark::Unknown };
+        match &doubt.label {
+            Some(label) => Line::about(label, mark, &doubt.said()),
+            None => Line::new(mark, doubt.said()),
+        }
     };
     doubts::of(run).into_iter().map(line).collect()
 }
@@ -168,7 +171,7 @@ pub(super) fn books(run: &RunSummary) -> Vec<Line> {
             .books
             .unmatched
             .iter()
-            .map(|unmatched| Line { mark: Mark::Bad, text: format!("{label}: {}", unmatched.words()) });
+            .map(|unmatched| Line::about(&label, Mark::Bad, &unmatched.words()));
         let unmatched: Vec<_> = unmatched.collect();
         std::iter::once(books_line(&label, cell)).chain(unmatched).collect::<Vec<_>>()
     };
@@ -192,7 +195,7 @@ fn books_line(label: &str, cell: &CellSummary) -> Line {
             format!("{} ({why})", grade.name())
         }
     };
-    let mut text = format!("{label}: {word}; books: {kept}; {} requests", books.recorded);
+    let mut text = format!("{word}; books: {kept}; {} requests", books.recorded);
     // Without ledgers no execution is known.
     if books.grade != Grade::ClientOnly && !books.own_services {
         text.push_str(&format!(", {} executions", books.executions));
@@ -205,7 +208,7 @@ fn books_line(label: &str, cell: &CellSummary) -> Line {
     for (exception, count) in &books.exceptions {
         text.push_str(&format!("; {count} {}", words(exception)));
     }
-    Line { mark, text }
+    Line::about(label, mark, &text)
 }
 
 /// What a reader should know of a cell, beside its figures.
@@ -233,9 +236,10 @@ pub(super) fn notes(run: &RunSummary) -> Vec<Line> {
     for cell in &run.cells {
         let label = run.label(cell);
         if let Some(published) = &cell.published {
-            lines.push(plain(format!("{label}: while it ran, the listener was published at {published}")));
+            let text = format!("while it ran, the listener was published at {published}");
+            lines.push(Line::about(&label, Mark::None, &text));
         }
-        lines.extend(notes_of(cell).iter().map(|note| plain(format!("{label}: {note}"))));
+        lines.extend(notes_of(cell).iter().map(|note| Line::about(&label, Mark::None, note)));
     }
     for problem in &run.problems {
         if let RunProblem::Note(note) = problem {
@@ -257,14 +261,15 @@ pub(super) fn generator(run: &RunSummary) -> Vec<Line> {
             0 => String::new(),
             n => format!("{n} generators: "),
         };
-        let all = plain(format!(
-            "{label}: {of}late wake p50 {}, p99 {}; {cpu}; {} connections, {} closed with notice, {} without",
+        let said = format!(
+            "{of}late wake p50 {}, p99 {}; {cpu}; {} connections, {} closed with notice, {} without",
             millis(g.late_wake_p50_ms),
             millis(g.late_wake_p99_ms),
             g.connections,
             g.announced_closes,
             g.unannounced_closes
-        ));
+        );
+        let all = Line::about(&label, Mark::None, &said);
         let part = |(n, it): (usize, &GeneratorPart)| {
             let recorded = it.recorded.map_or("no account".to_owned(), |n| format!("{n} requests"));
             let busiest = it.busiest_second.map_or(String::new(), |share| {

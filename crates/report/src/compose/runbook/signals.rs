@@ -15,7 +15,7 @@ pub(super) fn parts(operations: &Operations, seen: &[SeenRun<'_>], safe: Option<
     let line = |((name, signal), act): ((&str, &LookedAt), Option<String>)| {
         let reading = signal.reading.split_whitespace().collect::<Vec<_>>().join(" ");
         let act = act.unwrap_or_else(|| "Act: no run here gives a threshold.".to_owned());
-        Line { mark: Mark::None, text: format!("{name}: `{}`. {reading} {act}", signal.command) }
+        Line::new(Mark::None, format!("{name}: `{}`. {reading} {act}", signal.command))
     };
     vec![Part::Lines(operations.signals().into_iter().zip(thresholds).map(line).collect())]
 }

@@ -174,7 +174,7 @@ pub(super) fn side_by_side(run: &LabelledRun<'_>) -> Vec<Part> {
 /// What can't be said, and where the rest is.
 pub(super) fn limits(runs: &[LabelledRun<'_>], left_out: &[(&str, &str)]) -> PageSection {
     let mut lines: Vec<Line> = limits::machines(runs);
-    let plain = |text: String| Line { mark: Mark::None, text };
+    let plain = |text: String| Line::new(Mark::None, text);
     lines.push(plain(limits::ONE_MACHINE.to_owned()));
     lines.extend(limits::few(runs).map(plain));
     for run in runs {
@@ -218,5 +218,5 @@ fn doubts(run: &LabelledRun<'_>) -> Option<Line> {
     let told: Vec<_> =
         found.iter().map(|(what, cells)| format!("{what} in {cells} of {all} cells")).collect();
     let text = format!("`{}`: {}.", run.label, told.join(", "));
-    (!told.is_empty()).then_some(Line { mark: Mark::Unknown, text })
+    (!told.is_empty()).then_some(Line::new(Mark::Unknown, text))
 }

@@ -72,7 +72,7 @@ pub(super) fn machines(runs: &[LabelledRun<'_>]) -> Vec<Line> {
             [least, .., most] if least != most => format!("{least}–{most} when the runs"),
             one => format!("{} when the run", one.first().copied().unwrap_or_default()),
         };
-        Line { mark: Mark::None, text: format!("{machine}, load average {loads} began") }
+        Line::new(Mark::None, format!("{machine}, load average {loads} began"))
     };
     found.into_iter().map(line).collect()
 }
@@ -96,16 +96,16 @@ fn doubts(run: &LabelledRun<'_>) -> Vec<Line> {
         }
     }
     let all = run.summary.cells.len();
-    let line = |((claim, trust), cells): ((&str, Trust), Vec<String>)| Line {
-        mark: Mark::Unknown,
-        text: match cells.len() {
+    let line = |((claim, trust), cells): ((&str, Trust), Vec<String>)| {
+        let text = match cells.len() {
             n if n == all => {
                 format!("{}: {claim} {} of all {n} cells", run.label, trust.word())
             }
             n => {
                 format!("{}: {claim} {} of {n} of {all} cells: {}", run.label, trust.word(), cells.join(", "))
             }
-        },
+        };
+        Line::new(Mark::Unknown, text)
     };
     found.into_iter().map(line).collect()
 }

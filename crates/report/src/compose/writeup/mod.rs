@@ -56,19 +56,15 @@ pub(crate) fn needs() -> impl Iterator<Item = fn(&SavedPlan) -> bool> {
 }
 
 fn opening(runs: &[LabelledRun<'_>]) -> Vec<Part> {
-    let line = |run: &LabelledRun<'_>| Line {
-        mark: match run.summary.verdict {
+    let line = |run: &LabelledRun<'_>| {
+        let mark = match run.summary.verdict {
             Verdict::Passed => Mark::Good,
             Verdict::Failed => Mark::Bad,
             Verdict::Invalid | Verdict::Interrupted => Mark::Unknown,
-        },
-        text: format!(
-            "{}: {} ({}) Experiment: {}.",
-            run.label,
-            run.summary.question,
-            run.summary.verdict.word(),
-            run.summary.experiment
-        ),
+        };
+        let (question, verdict) = (&run.summary.question, run.summary.verdict.word());
+        let text = format!("{}: {question} ({verdict}) Experiment: {}.", run.label, run.summary.experiment);
+        Line::new(mark, text)
     };
     vec![
         Part::Text(
@@ -115,9 +111,9 @@ fn trouble(run: &LabelledRun<'_>) -> Option<Part> {
         Verdict::Invalid => "INVALID: not all of this run can be trusted; figures that can't are struck out.",
         Verdict::Interrupted => "INTERRUPTED: this run was stopped before its end.",
     };
-    let mut lines = vec![Line { mark: Mark::Unknown, text: warning.into() }];
+    let mut lines = vec![Line::new(Mark::Unknown, warning)];
     lines.extend(
-        doubts::of(run.summary).into_iter().map(|doubt| Line { mark: Mark::Unknown, text: doubt.text() }),
+        doubts::of(run.summary).into_iter().map(|doubt| Line::new(Mark::Unknown, doubt.text())),
     );
     Some(Part::Lines(lines))
 }
@@ -130,5 +126,5 @@ fn lacking(topic: &WriteupTopic, bundled: &[SavedPlan]) -> Line {
         Some(plan) => format!("rig run scenarios/{}.yaml would show it", plan.scenario),
         None => "no bundled scenario shows it".into(),
     };
-    Line { mark: Mark::None, text: format!("{}: no run here has {}; {advice}.", topic.title, topic.what) }
+    Line::new(Mark::None, format!("{}: no run here has {}; {advice}.", topic.title, topic.what))
 }

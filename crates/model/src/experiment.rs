@@ -95,7 +95,7 @@ fn load(traffic: &Traffic) -> String {
         n => format!(" from {n} generators"),
     };
     let fresh = match traffic.fresh_connections {
-        Share(0.0) => String::new(),
+        Share(0.0) => ", on reused connections".to_owned(),
         share => format!(", {} on fresh connections", percent(share)),
     };
     let (rate, duration, timeout) = (traffic.rate.0, time(traffic.duration), time(traffic.timeout));
@@ -157,7 +157,7 @@ fn service(backend: &Backend) -> String {
 fn latency(latency: &Latency) -> String {
     let tail = latency.tail.map_or(String::new(), |it| format!(" ({}: {})", percent(it.share), time(it.at)));
     let (from, to) = (time(latency.from), time(latency.to));
-    let body = match (from.rsplit_once(' '), to.rsplit_once(' ')) {
+    let body = match (from.rsplit_once(TOGETHER), to.rsplit_once(TOGETHER)) {
         _ if from == to => to,
         (Some((number, unit)), Some((_, same))) if unit == same => format!("{number}–{to}"),
         _ => format!("{from}–{to}"),
@@ -243,7 +243,8 @@ fn happening(variant: &Variant, entry: &Entry) -> Option<String> {
         }
         Action::Curl(_) => return None,
     };
-    Some(format!("{when} {what}"))
+    // Of two times neither is understood without the other.
+    Some(format!("{} {what}", when.replace(' ', TOGETHER)))
 }
 
 fn deploy(deploy: &Deploy) -> String {
@@ -324,13 +325,13 @@ fn lasting(span: Option<Span>) -> String {
 /// `4 s`, `1.5 s`, `250 ms`, `0.25 ms`.
 fn time(span: Span) -> String {
     match span.seconds() {
-        seconds if seconds >= 1.0 => format!("{} s", rounded(seconds)),
-        seconds => format!("{} ms", rounded(seconds * 1e3)),
+        seconds if seconds >= 1.0 => format!("{}{TOGETHER}s", rounded(seconds)),
+        seconds => format!("{}{TOGETHER}ms", rounded(seconds * 1e3)),
     }
 }
 
 fn percent(share: Share) -> String {
-    format!("{} %", rounded(share.0 * 100.0))
+    format!("{}{TOGETHER}%", rounded(share.0 * 100.0))
 }
 
 /// Without the digits that only binary fractions have.

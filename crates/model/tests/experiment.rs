@@ -41,6 +41,32 @@ fn what_variants_have_in_common_is_said_once() {
 }
 
 #[test]
+fn a_number_is_not_parted_from_its_unit_and_reused_connections_are_told() {
+    let text = "variants:\n  fresh: {}\n  reused: { load: { fresh_connections: 0% } }\n  fewer: { load: { fresh_connections: 5% } }\n";
+    assert_eq!(
+        told(text, &[]),
+        "400 requests/s (constant) for 20 s, timeout 5 s, 10 % on fresh connections (fresh), or on reused connections (reused), or \
+         5 % on fresh connections (fewer), against 3 backends that take 50–400 ms (2 %: 800 ms)"
+    );
+    let text = "variants:\n  short: {}\n  long: { load: { timeout: 5s500ms } }\n  slow: { load: { timeout: 5s, for: 30s } }\n";
+    let text = text.replace("5s500ms", "5500ms");
+    assert_eq!(
+        told(&text, &[]),
+        "400 requests/s (constant) for 20 s, timeout 5 s, 10 % on fresh connections (short), or 20 s, timeout 5.5 s, 10 % on fresh \
+         connections (long), or 30 s, timeout 5 s, 10 % on fresh connections (slow), against 3 backends that take 50–400 ms (2 %: 800 ms)"
+    );
+    let text = "timeline: { leave: { at: 4s, crash: web-1, for: 3s } }\nvariants:\n  short: {}\n  long: { timeline: { leave: { for: null } } }\n";
+    let told = told(text, &[]);
+    assert!(told.ends_with("at 4 s web-1 is killed for 3 s (short), or killed (long)"), "{told}");
+    let text = "timeline: { leave: { at: 4s, jitter: 200ms, crash: web-1 } }\nvariants:\n  short: {}\n  long: { timeline: { leave: { \
+                jitter: 800ms } } }\n";
+    let told = self::told(text, &[]);
+    let end =
+        "between 4 s and 4.2 s web-1 is killed (short), or between 4 s and 4.8 s web-1 is killed (long)";
+    assert!(told.ends_with(end), "{told}");
+}
+
+#[test]
 fn overrides_are_in_it_and_so_is_everything_else_that_makes_the_load() {
     let text = "timeline:\n  first: { at: 1500ms, crash: web-1, for: 3s }\n  then: { after: first, reload: { times: 2, \
                 every: 1s } }\n";

@@ -3,21 +3,27 @@
 
 use std::collections::BTreeMap;
 use std::task::Waker;
+use std::time::Duration;
 
-use model::job::WAKE_QUANTUM;
 use model::units::Nanos;
 
 /// A pending deadline's place in the order; the number tells apart deadlines of the same instant.
 pub(crate) type DeadlineKey = (Nanos, u64);
 
-#[derive(Default)]
 pub(crate) struct Deadlines {
+    /// The shortest time from one wake-up to the next.
+    quantum: Duration,
     pending: BTreeMap<DeadlineKey, Waker>,
     inserted: u64,
     last_wake: Option<Nanos>,
 }
 
 impl Deadlines {
+    /// None yet.
+    pub(crate) fn new(quantum: Duration) -> Deadlines {
+        Deadlines { quantum, pending: BTreeMap::new(), inserted: 0, last_wake: None }
+    }
+
     /// Adds a deadline.
     pub(crate) fn insert(&mut self, due: Nanos, waker: Waker) -> DeadlineKey {
         self.inserted += 1;
@@ -50,7 +56,7 @@ impl Deadlines {
     /// When to wake up next; `None`: nothing is pending.
     pub(crate) fn next_wake(&self) -> Option<Nanos> {
         let (&(soonest, _), _) = self.pending.first_key_value()?;
-        Some(self.last_wake.map_or(soonest, |last| soonest.max(last + WAKE_QUANTUM)))
+        Some(self.last_wake.map_or(soonest, |last| soonest.max(last + self.quantum)))
     }
 }
 
@@ -61,6 +67,8 @@ mod tests {
     use std::task::Wake;
 
     use super::*;
+
+    const QUANTUM: Duration = Duration::from_micros(250);
 
     #[derive(Default)]
     struct Count(AtomicU64);
@@ -73,7 +81,7 @@ mod tests {
     #[test]
     fn deadlines_pass_in_order_and_each_only_once() {
         let counts: Vec<Arc<Count>> = (0..4).map(|_| Arc::new(Count::default())).collect();
-        let mut deadlines = Deadlines::default();
+        let mut deadlines = Deadlines::new(QUANTUM);
         for (due, count) in [30, 10, 20, 10].into_iter().zip(&counts) {
             deadlines.insert(Nanos(due), count.clone().into());
         }
@@ -87,7 +95,7 @@ mod tests {
 
     #[test]
     fn a_removed_deadline_wakes_nobody() {
-        let mut deadlines = Deadlines::default();
+        let mut deadlines = Deadlines::new(QUANTUM);
         let key = deadlines.insert(Nanos(10), Waker::noop().clone());
         deadlines.remove(key);
         assert!(deadlines.pop_passed(Nanos(99)).is_none());
@@ -96,11 +104,11 @@ mod tests {
 
     #[test]
     fn wake_ups_keep_a_quantum_apart_and_a_lone_one_is_exact() {
-        let mut deadlines = Deadlines::default();
+        let mut deadlines = Deadlines::new(QUANTUM);
         deadlines.insert(Nanos(1_000), Waker::noop().clone());
         assert_eq!(deadlines.next_wake(), Some(Nanos(1_000)), "nothing came before");
         deadlines.woke(Nanos(900));
-        assert_eq!(deadlines.next_wake(), Some(Nanos(900) + WAKE_QUANTUM));
+        assert_eq!(deadlines.next_wake(), Some(Nanos(900) + QUANTUM));
         deadlines.woke(Nanos(-500_000));
         assert_eq!(deadlines.next_wake(), Some(Nanos(1_000)), "the last one is long ago");
     }

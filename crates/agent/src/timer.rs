@@ -11,6 +11,7 @@ use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use model::units::Nanos;
 use rustix::time::{
@@ -35,14 +36,15 @@ struct Shared {
 }
 
 impl Timer {
-    /// Makes the timer and starts its driver. To be called on tokio's `LocalRuntime` or in a `LocalSet`.
-    pub fn new() -> io::Result<Timer> {
+    /// Makes the timer and starts its driver; from one wake-up to the next it takes at least `quantum`. To be called on tokio's `LocalRuntime` or in a `LocalSet`.
+    pub fn new(quantum: Duration) -> io::Result<Timer> {
         // The kernel may otherwise delay our wake-ups by 50 µs to merge them with others.
         rustix::thread::set_current_timer_slack(NonZeroU64::new(1))?;
         let fd = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
         // Like a pipe it is polled and read, so that tokio's pipe takes it; `AsyncFd` would ask for unsafe code.
         let expirations = pipe::Receiver::from_owned_fd_unchecked(fd.try_clone()?)?;
-        let shared = Rc::new(Shared { fd, deadlines: RefCell::default(), armed: Cell::new(None) });
+        let shared =
+            Rc::new(Shared { fd, deadlines: RefCell::new(Deadlines::new(quantum)), armed: Cell::new(None) });
         tokio::task::spawn_local(drive(shared.clone(), expirations));
         Ok(Timer { shared })
     }
@@ -151,13 +153,13 @@ impl Drop for Sleep {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use model::job::WAKE_QUANTUM;
 
     use super::*;
 
     #[tokio::test(flavor = "local")]
     async fn sleepers_wake_in_the_order_of_their_deadlines_and_never_early() {
-        let timer = Timer::new().unwrap();
+        let timer = Timer::new(WAKE_QUANTUM).unwrap();
         let start = clock::now();
         let order = Rc::new(RefCell::new(Vec::new()));
         let sleepers: Vec<_> = [30u64, 10, 20, 0]
@@ -180,7 +182,7 @@ mod tests {
 
     #[tokio::test(flavor = "local")]
     async fn a_sooner_deadline_overtakes_one_that_is_already_set() {
-        let timer = Timer::new().unwrap();
+        let timer = Timer::new(WAKE_QUANTUM).unwrap();
         let far = timer.sleep_until(clock::now() + Duration::from_secs(3600));
         let near = timer.sleep_until(clock::now() + Duration::from_millis(5));
         tokio::select! {
@@ -194,7 +196,7 @@ mod tests {
 
     #[tokio::test(flavor = "local")]
     async fn ten_thousand_sleepers_share_one_descriptor() {
-        let timer = Timer::new().unwrap();
+        let timer = Timer::new(WAKE_QUANTUM).unwrap();
         let start = clock::now();
         let sleepers: Vec<_> = (0..10_000u64)
             .map(|n| {

@@ -16,7 +16,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use model::identity::Incarnation;
-use model::job::BackendJob;
+use model::job::{BackendJob, WAKE_QUANTUM};
 use model::topology::OnTerm;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::watch;
@@ -92,7 +92,7 @@ pub async fn serve(
     let tls = job.tls.as_ref().map(agent::tls::server).transpose()?;
     let acceptor = tls.map(TlsAcceptor::from);
     let socket = bind(address).map_err(refused)?;
-    let timer = Timer::new().map_err(BackendError::Timer)?;
+    let timer = Timer::new(WAKE_QUANTUM).map_err(BackendError::Timer)?;
     let ledger = Ledger::open(&job.ledger).map_err(broken)?;
     let stamp = HeaderValue::try_from(job.incarnation.to_string())
         .map_err(|source| BackendError::Stamp { incarnation: job.incarnation.clone(), source })?;

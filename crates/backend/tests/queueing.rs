@@ -12,7 +12,7 @@ use agent::timer::Timer;
 use backend::Behaviour;
 use model::draw::{Decision, uniform};
 use model::identity::Incarnation;
-use model::job::BackendJob;
+use model::job::{BackendJob, WAKE_QUANTUM};
 use model::ledger::LedgerLine;
 use model::topology::{Backend, Latency};
 use model::units::{Bytes, Nanos, Span};
@@ -74,7 +74,7 @@ async fn served_at(load: f64) -> Vec<Served> {
         backend::serve(job, Behaviour::default(), heard, ends.notified()).await
     });
     let address = listens.await.unwrap();
-    let timer = Timer::new().unwrap();
+    let timer = Timer::new(WAKE_QUANTUM).unwrap();
     let mut due = clock::now();
     let mut asked = Vec::new();
     for (id, gap) in gaps(load, 1).enumerate() {
@@ -82,7 +82,8 @@ async fn served_at(load: f64) -> Vec<Served> {
         timer.sleep_until(due).await;
         asked.push(tokio::task::spawn_local(async move {
             let mut stream = TcpStream::connect(address).await.unwrap();
-            let request = format!("GET / HTTP/1.1\r\nhost: x\r\nx-rig-seq: {id}\r\nconnection: close\r\n\r\n");
+            let request =
+                format!("GET / HTTP/1.1\r\nhost: x\r\nx-rig-seq: {id}\r\nconnection: close\r\n\r\n");
             stream.write_all(request.as_bytes()).await.unwrap();
             stream.read_to_end(&mut Vec::new()).await.unwrap();
         }));
@@ -151,7 +152,10 @@ async fn is_a_queue(load: f64) {
     let stood = |n: usize| if served[n].late < STOOD { 0 } else { served[n].late };
     let measured = mean_ms(&times);
     let expected = mean_ms(&recursion(served.iter().map(|one| one.received), stood));
-    assert!((measured / expected - 1.0).abs() < 0.01, "{measured} ms in the system, the recursion says {expected}");
+    assert!(
+        (measured / expected - 1.0).abs() < 0.01,
+        "{measured} ms in the system, the recursion says {expected}"
+    );
     let ((least, most), theory) = (range_of_means(load), theory_ms(load));
     assert!(least < theory && theory < most, "{theory} is not within {least} to {most}");
     assert!(least < measured && measured < most, "{measured} ms is not within {least} to {most}");

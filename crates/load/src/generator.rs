@@ -10,7 +10,7 @@ use std::time::Duration;
 use agent::timer::Timer;
 use agent::tls::TlsError;
 use agent::{clock, usage};
-use model::job::{Frame, GeneratorReport, LoadJob, Progress};
+use model::job::{Frame, GeneratorReport, LoadJob, Progress, wake_quantum};
 use model::tls::{ClientTls, SERVER_NAME};
 use model::units::Nanos;
 
@@ -83,6 +83,7 @@ pub async fn generate(
         Ok::<_, TlsError>(WireTls { config: agent::tls::client(tls)?, server: agent::tls::server_name(tls)? })
     };
     let connections = job.traffic.connections_of(job.part);
+    let quantum = wake_quantum(job.traffic.rate_of(job.part));
     let context = Rc::new(Context {
         tls: job.tls.as_ref().map(tls).transpose()?,
         targets: job.targets,
@@ -97,7 +98,7 @@ pub async fn generate(
             .collect(),
         classes: job.traffic.mix,
         scheduled: Cell::new(schedule.remaining()),
-        timer: Timer::new()?,
+        timer: Timer::new(quantum)?,
         pool: RefCell::new(WorkerPool::new(connections)),
         holdings: RefCell::new(Holdings::new(job.traffic.users)),
         recorder: RefCell::new(RequestRecorder::open(&job.records).map_err(unwritable)?),

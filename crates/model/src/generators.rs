@@ -66,6 +66,11 @@ impl LoadPart {
 }
 
 impl Traffic {
+    /// The arrivals per second that the generator of a part sends.
+    pub fn rate_of(&self, part: LoadPart) -> Rate {
+        Rate(self.rate.0 * shares(self, part.of).get(part.index as usize).copied().unwrap_or(1.0))
+    }
+
     /// The most connections of the generator of a part. Those of all parts are [`Traffic::connections`], unless that is less
     /// than one for each.
     pub fn connections_of(&self, part: LoadPart) -> u32 {

@@ -15,11 +15,23 @@ use crate::sessions::SessionsJob;
 use crate::tls::{ClientTls, Handshakes, ServerTls};
 use crate::topology::Backend;
 use crate::traffic::Traffic;
-use crate::units::Nanos;
+use crate::units::{Nanos, Rate};
 
-/// An agent wakes up for its deadlines no sooner than this after it did so before. It leaves up to 4,000 wake-ups a second
-/// exact; above that, each serves all deadlines that passed meanwhile, which halves the cost at 10,000 deadlines a second.
-pub const WAKE_QUANTUM: Duration = Duration::from_micros(250);
+/// An agent wakes up for its deadlines no sooner than this after it did so before; each wake-up serves all deadlines that passed
+/// meanwhile. So short a time leaves almost all of them exact.
+pub const WAKE_QUANTUM: Duration = Duration::from_micros(50);
+
+/// The same of a generator that sends more than [`EXACT_UP_TO`]: a wake-up for each request would take the processor's time from
+/// the requests themselves.
+pub const COARSE_WAKE_QUANTUM: Duration = Duration::from_micros(250);
+
+/// Up to this rate a generator wakes up for each request.
+pub const EXACT_UP_TO: Rate = Rate(10_000.0);
+
+/// The quantum of a generator that sends at `rate`.
+pub fn wake_quantum(rate: Rate) -> Duration {
+    if rate.0 <= EXACT_UP_TO.0 { WAKE_QUANTUM } else { COARSE_WAKE_QUANTUM }
+}
 
 /// The version of this protocol; hello carries it, and a controller refuses another.
 pub const PROTOCOL: u32 = 2;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use model::generators::LoadPart;
-use model::job::{GeneratorReport, WAKE_QUANTUM};
+use model::job::{GeneratorReport, wake_quantum};
 use model::plan::Variant;
 use model::request::Request;
 use serde::{Deserialize, Serialize};
@@ -111,6 +111,7 @@ fn parts(report: Option<&GeneratorReport>, generators: u32, measured: &[&Request
 
 /// The steps in which requests are released, if there are too many for a wake-up each.
 fn quantum(variant: &Variant) -> Option<f64> {
-    let apart = Duration::try_from_secs_f64(1.0 / variant.traffic.rate.0).unwrap_or(Duration::MAX);
-    (apart < WAKE_QUANTUM).then(|| WAKE_QUANTUM.as_secs_f64() * 1e3)
+    let rate = variant.traffic.rate_of(LoadPart::all(variant.traffic.generators).next()?);
+    let (apart, quantum) = (Duration::try_from_secs_f64(1.0 / rate.0).ok()?, wake_quantum(rate));
+    (apart < quantum).then(|| quantum.as_secs_f64() * 1e3)
 }

@@ -167,11 +167,8 @@ pub(super) fn doubts(run: &RunSummary) -> Vec<Line> {
 pub(super) fn books(run: &RunSummary) -> Vec<Line> {
     let lines = |cell: &CellSummary| {
         let label = run.label(cell);
-        let unmatched = cell
-            .books
-            .unmatched
-            .iter()
-            .map(|unmatched| Line::about(&label, Mark::Bad, &unmatched.words()));
+        let unmatched =
+            cell.books.unmatched.iter().map(|unmatched| Line::about(&label, Mark::Bad, &unmatched.words()));
         let unmatched: Vec<_> = unmatched.collect();
         std::iter::once(books_line(&label, cell)).chain(unmatched).collect::<Vec<_>>()
     };

@@ -112,9 +112,7 @@ fn trouble(run: &LabelledRun<'_>) -> Option<Part> {
         Verdict::Interrupted => "INTERRUPTED: this run was stopped before its end.",
     };
     let mut lines = vec![Line::new(Mark::Unknown, warning)];
-    lines.extend(
-        doubts::of(run.summary).into_iter().map(|doubt| Line::new(Mark::Unknown, doubt.text())),
-    );
+    lines.extend(doubts::of(run.summary).into_iter().map(|doubt| Line::new(Mark::Unknown, doubt.text())));
     Some(Part::Lines(lines))
 }
 

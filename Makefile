@@ -2,11 +2,12 @@
 
 RIG := target/debug/rig
 
-.PHONY: help demo test test-fast kubernetes-test nemesis fuzz check docs-test browser-test bench judging-bench setup build clean scenarios reference samples schema man dist release-sample
+.PHONY: help demo test test-rest test-fast kubernetes-test nemesis fuzz check docs-test browser-test bench judging-bench setup build clean scenarios reference samples schema man dist release-sample
 
 help:
 	@echo "make demo       install what is missing, build, and prove zero-drop deploys on nginx, HAProxy and Envoy"
-	@echo "make test       install what is missing, and run every test, with real balancers"
+	@echo "make test       install what is missing, and run the tests, with real balancers"
+	@echo "make test-rest  run those that take long: more balancers and versions, users' configurations, accidents at any moment"
 	@echo "make test-fast  run the tests that launch no balancer and no container"
 	@echo "make kubernetes-test  run the tests that need a Kubernetes: builds one from Debian's sources, starts and removes it"
 	@echo "make check      check formatting, lints, scenarios, workflows and dependencies"
@@ -67,15 +68,23 @@ fuzz:
 
 # Most of the time a test waits for the end of a load; with more at a time, some find the machine too busy to be judged.
 TEST_THREADS := $(or $(RUST_TEST_THREADS),$(shell echo $$((1 + $$(nproc)))))
+AT_ONCE := RUST_TEST_THREADS=$(TEST_THREADS) NEXTEST_TEST_THREADS=$(TEST_THREADS)
 test: setup
-	RUST_TEST_THREADS=$(TEST_THREADS) NEXTEST_TEST_THREADS=$(TEST_THREADS) $(RUN_TESTS) --workspace --locked
+	$(AT_ONCE) $(RUN_TESTS) --workspace --locked
 	cargo test --workspace --locked --doc
+
+# What `make test` proves in short: also with more balancers and versions, in containers, on configurations of users, with
+# processes that are killed or stopped at any moment. CI runs both. Other ignored tests have a command of their own.
+test-rest: setup
+	$(AT_ONCE) $(RUN_TESTS) --workspace --locked --test alone --test end_to_end $(ONLY_IGNORED)
 
 # All tests but these, which launch balancers and containers; a new file of tests is in it by itself.
 LAUNCHING := alone end_to_end fault_matrix runtime_contract docker_images
 TESTS := $(basename $(notdir $(wildcard crates/*/tests/*.rs))) $(notdir $(patsubst %/main.rs,%,$(wildcard crates/*/tests/*/main.rs)))
 # nextest runs the tests of all crates at once, where it is installed; the tests are the same.
-RUN_TESTS := $(if $(shell command -v cargo-nextest),cargo nextest run,cargo test)
+NEXTEST := $(shell command -v cargo-nextest)
+RUN_TESTS := $(if $(NEXTEST),cargo nextest run,cargo test)
+ONLY_IGNORED := $(if $(NEXTEST),--run-ignored only,-- --ignored)
 
 test-fast:
 	$(RUN_TESTS) --workspace --locked --lib --bins $(addprefix --test ,$(filter-out $(LAUNCHING),$(TESTS)))

@@ -95,7 +95,8 @@ def h2load(address, rate=None, seconds=SECONDS, stops=()):
 
 
 def oha(address, rate=None, seconds=SECONDS, stops=()):
-    command = [OHA, "--no-tui", "--output-format", "json", f"-c{CONNECTIONS}", f"-z{seconds}s"]
+    # With an id a request takes the toy backend's service time.
+    command = [OHA, "--no-tui", "--output-format", "json", f"-c{CONNECTIONS}", f"-z{seconds}s", "-H", "x-rig-seq: 1"]
     if rate:
         command += [f"-q{rate}", "--latency-correction"]
     text, cpu, kib = measured([*command, f"http://{address}/"], stops=stops)

@@ -37,7 +37,15 @@ fn root() -> PathBuf {
 /// Dependencies of the workspace along these kinds of edges, with their versions and features.
 fn tree(edges: &str) -> Vec<String> {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["tree", "--workspace", "--locked", "--offline", "--no-dedupe", "--prefix=none", "--format={p} {f}"]);
+    cargo.args([
+        "tree",
+        "--workspace",
+        "--locked",
+        "--offline",
+        "--no-dedupe",
+        "--prefix=none",
+        "--format={p} {f}",
+    ]);
     let output = cargo.args(["--edges", edges]).current_dir(root()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let mut lines: Vec<_> = String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect();

@@ -46,6 +46,7 @@ fn stopped_in(run: Invocation, component: &str, length: Duration) -> Run {
 }
 
 #[test]
+#[ignore = "takes long: make test-rest"]
 fn a_generator_that_was_stopped_is_nobodys_fault_and_leaves_no_trusted_p90() {
     for ms in [100, 500] {
         let run = stopped("generator", Duration::from_millis(ms));
@@ -57,6 +58,7 @@ fn a_generator_that_was_stopped_is_nobodys_fault_and_leaves_no_trusted_p90() {
 }
 
 #[test]
+#[ignore = "takes long: make test-rest"]
 fn one_of_several_generators_that_was_stopped_is_named() {
     let load = RIG.alone().run("steady").set("load.generators", "2");
     let run = stopped_in(load, "generator_2", Duration::from_millis(100));
@@ -84,6 +86,7 @@ fn a_backend_that_was_stopped_from_outside_is_named() {
 }
 
 #[test]
+#[ignore = "takes long: make test-rest"]
 fn a_machine_that_works_for_others_never_fails_a_claim() {
     let rig = RIG.alone();
     let done = AtomicBool::new(false);

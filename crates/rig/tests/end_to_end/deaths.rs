@@ -41,6 +41,7 @@ fn a_balancer_that_is_killed_in_mid_deploy_is_a_result() {
 }
 
 #[test]
+#[ignore = "takes long: make test-rest"]
 fn a_master_that_leaves_its_workers_behind_has_died_all_the_same() {
     measured(&killed(Nginx, "balancer"), Nginx, "nginx");
 }
@@ -67,12 +68,14 @@ fn without_its_worker(balancer: BalancerKind) -> Run {
 }
 
 #[test]
+#[ignore = "takes long: make test-rest"]
 fn a_master_that_ends_with_its_worker_has_died() {
     let run = without_its_worker(Haproxy);
     assert!(measured(&run, Haproxy, "haproxy").deaths[0].dropped > 0);
 }
 
 #[test]
+#[ignore = "takes long: make test-rest"]
 fn a_worker_that_is_killed_while_its_master_goes_on_is_a_result() {
     let run = without_its_worker(Nginx);
     let cell = measured(&run, Nginx, "a worker of nginx");

@@ -17,6 +17,7 @@ fn last_at_old(cell: &CellSummary) -> Vec<f64> {
 }
 
 #[test]
+#[ignore = "takes long: make test-rest"]
 fn a_backend_that_leaves_is_used_until_the_ttl_is_over_and_a_pre_stop_covers_that() {
     let run = short().variants(["pre-stop"]).json();
     for balancer in [Haproxy, Envoy] {

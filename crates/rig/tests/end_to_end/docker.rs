@@ -14,9 +14,10 @@ const NOWHERE: &str = "unix:///nonexistent/docker.sock";
 
 /// One test for each balancer, so that they share the machine.
 macro_rules! proofs {
-    ($($name:ident: $balancer:ident),+) => {
+    ($($(#[$more:meta])* $name:ident: $balancer:ident),+) => {
         mod the_proof_holds_in_containers {
             $(#[test]
+            $(#[$more])*
             fn $name() {
                 super::prove(testing::$balancer);
             })+
@@ -24,7 +25,13 @@ macro_rules! proofs {
     };
 }
 
-proofs!(nginx: Nginx, haproxy: Haproxy, envoy: Envoy);
+proofs! {
+    nginx: Nginx,
+    #[ignore = "takes long: make test-rest"]
+    haproxy: Haproxy,
+    #[ignore = "takes long: make test-rest"]
+    envoy: Envoy
+}
 
 fn prove(balancer: BalancerKind) {
     let Some(rig) = RIG.beside_others().with_docker() else { return };
@@ -88,6 +95,7 @@ fn the_history_has_stages_cpu_time_and_the_way_in(run: &Run) {
 }
 
 #[test]
+#[ignore = "takes long: make test-rest"]
 fn a_cut_network_is_measured_in_containers() {
     let Some(rig) = RIG.beside_others().with_docker() else { return };
     // An engine may take a second to connect a container again: the load goes on for long enough after it.

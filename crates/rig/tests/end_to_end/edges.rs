@@ -5,6 +5,7 @@ use testing::{BALANCERS, Haproxy, Holding, books_balance, counts_are_trusted, de
 use crate::RIG;
 
 #[test]
+#[ignore = "takes long: make test-rest"]
 fn what_a_reload_cuts_off_is_counted_and_a_graceful_one_loses_no_fresh_connection() {
     let short = RIG.beside_others().run("reload").set("load.for", "2s");
     let run = short.variants(["fresh"]).set("timeline.reloads.reload.times", "3").json();
@@ -30,6 +31,7 @@ fn a_window_that_is_long_enough_turns_the_claim_about_a_short_one_red() {
 }
 
 #[test]
+#[ignore = "takes long: make test-rest"]
 fn slow_uploads_are_cut_without_draining_and_survive_a_window_that_covers_them() {
     let run = RIG.beside_others().run("drain-edges").on([Haproxy]).variants(["upload", "upload-untold"]);
     let run = run

@@ -126,6 +126,7 @@ impl Drop for Engine<'_> {
 }
 
 #[test]
+#[ignore = "takes long: make test-rest"]
 fn an_engine_that_is_restarted_in_mid_run_is_named_and_nothing_is_left_on_it() {
     let Some(machine) = RIG.beside_others().with_docker() else { return };
     let driver = docker::ask(async |_, docker| docker.info().await.unwrap().driver).flatten();

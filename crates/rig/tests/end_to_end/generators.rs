@@ -161,6 +161,7 @@ fn ctrl_c_and_kill_9_leave_none_of_them() {
 }
 
 #[test]
+#[ignore = "takes long: make test-rest"]
 fn generators_in_containers_have_addresses_of_their_own() {
     let Some(rig) = RIG.beside_others().with_docker() else { return };
     let run = rig.run("docker-drain").on([Nginx]).variants(["with-drain"]).docker();

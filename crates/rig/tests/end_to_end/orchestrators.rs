@@ -99,6 +99,7 @@ fn kubernetes_rollouts_are_told_apart_by_what_their_clients_lose() {
 const COMPOSE: &str = "compose() { if docker compose version >/dev/null 2>&1; then docker compose \"$@\"; else docker-compose \"$@\"; fi; };";
 
 #[test]
+#[ignore = "takes long: make test-rest"]
 fn compose_replaces_containers_at_a_price_that_the_balancer_can_save() {
     let Some(rig) = RIG.beside_others().with_docker() else { return };
     let directory = examples(&rig, &["compose", "own-service"]);

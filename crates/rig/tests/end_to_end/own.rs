@@ -48,6 +48,7 @@ fn an_nginx_configuration_deploys_unedited() {
 }
 
 #[test]
+#[ignore = "takes long: make test-rest"]
 fn an_haproxy_configuration_deploys_unedited() {
     let rig = RIG.beside_others();
     adopt(&rig, "haproxy/haproxy.cfg").says("backend web → pool web, 3 backends").says("checked: haproxy");
@@ -58,6 +59,7 @@ fn an_haproxy_configuration_deploys_unedited() {
 }
 
 #[test]
+#[ignore = "takes long: make test-rest"]
 fn an_envoy_bootstrap_deploys_unedited() {
     let rig = RIG.beside_others();
     adopt(&rig, "envoy/envoy.yaml").says("cluster web → pool web, 3 backends").says("checked: envoy");

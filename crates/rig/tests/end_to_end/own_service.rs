@@ -41,6 +41,7 @@ fn proves(run: &Run, balancer: BalancerKind) {
 }
 
 #[test]
+#[ignore = "takes long: make test-rest"]
 fn a_program_that_stops_at_once_loses_what_it_has_unless_it_is_drained() {
     let rig = RIG.beside_others();
     programs::write(&rig);
@@ -62,6 +63,7 @@ fn a_program_that_stops_at_once_loses_what_it_has_unless_it_is_drained() {
 
 /// The same program as containers of an image, whose tags are its versions.
 #[test]
+#[ignore = "takes long: make test-rest"]
 fn an_image_is_deployed_from_one_tag_to_the_next() {
     let Some(rig) = RIG.beside_others().with_docker() else { return };
     let Some(image) = PackedImage::make("own", &["v1", "v2"], &["python3", programs::SERVER]) else { return };
@@ -96,6 +98,7 @@ fn a_program_that_finishes_what_it_has_still_loses_who_comes_too_early() {
 }
 
 #[test]
+#[ignore = "takes long: make test-rest"]
 fn nginx_as_a_backend_is_fast_at_sigterm_and_graceful_at_sigquit() {
     let rig = RIG.beside_others();
     programs::write(&rig);
@@ -111,6 +114,7 @@ fn nginx_as_a_backend_is_fast_at_sigterm_and_graceful_at_sigquit() {
 }
 
 #[test]
+#[ignore = "takes long: make test-rest"]
 fn what_two_way_books_cannot_know_is_unproven() {
     let rig = RIG.beside_others();
     programs::write(&rig);
@@ -130,6 +134,7 @@ fn what_two_way_books_cannot_know_is_unproven() {
 
 /// Nothing that its program does makes a deploy pass that did not happen.
 #[test]
+#[ignore = "takes long: make test-rest"]
 fn a_new_version_that_never_answers_aborts_the_deploy() {
     let rig = RIG.beside_others();
     programs::write(&rig);
@@ -165,6 +170,7 @@ expect: [ base.ok > 0 ]
 }
 
 #[test]
+#[ignore = "takes long: make test-rest"]
 fn nothing_of_it_survives_rig() {
     let rig = RIG.beside_others();
     programs::write(&rig);

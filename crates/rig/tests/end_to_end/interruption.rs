@@ -93,6 +93,7 @@ fn ctrl_c_leaves_no_container_and_exits_130() {
 }
 
 #[test]
+#[ignore = "takes long: make test-rest"]
 fn a_balancer_that_dies_under_load_is_a_result_and_its_workers_are_ended() {
     let machine = RIG.beside_others();
     // nginx's workers outlive a master that had no time to end them.

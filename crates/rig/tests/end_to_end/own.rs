@@ -35,6 +35,7 @@ fn deploys_with_and_without_draining(run: &Run) {
 }
 
 #[test]
+#[ignore = "takes long: make test-rest"]
 fn an_nginx_configuration_deploys_unedited() {
     let rig = RIG.beside_others();
     adopt(&rig, "nginx/nginx.conf").says("upstream app → pool app, 3 backends").says("checked: nginx");

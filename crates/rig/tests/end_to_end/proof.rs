@@ -173,6 +173,7 @@ fn a_drain_that_the_balancer_ignores_is_found_out() {
 }
 
 #[test]
+#[ignore = "takes long: make test-rest"]
 fn a_generation_that_never_becomes_healthy_aborts_the_deploy_and_nothing_is_lost() {
     let run = RIG.beside_others().run("unhealthy-generation").json();
     run.exits(0);
@@ -181,6 +182,7 @@ fn a_generation_that_never_becomes_healthy_aborts_the_deploy_and_nothing_is_lost
 
 /// A saved run without what its backends and its balancer wrote down is what a client alone can say, and no proof.
 #[test]
+#[ignore = "takes long: make test-rest"]
 fn without_ledger_and_log_a_saved_run_says_the_same_of_its_client_and_proves_nothing() {
     let run = RIG.beside_others().run("short-drain").on([Haproxy]).variants(["with-drain"]).json();
     run.exits(0);

@@ -10,6 +10,7 @@ use testing::{Envoy, Haproxy, Signal, books_balance, within};
 use crate::RIG;
 
 #[test]
+#[ignore = "takes long: make test-rest"]
 fn a_process_that_is_replaced_loses_no_request_if_it_has_time_to_finish() {
     let run = RIG.beside_others().run("replaced").json();
     for balancer in [Haproxy, Envoy] {

@@ -45,6 +45,7 @@ fn paths_lead_to_their_pools_at_layer_7_and_nowhere_in_particular_at_layer_4() {
 }
 
 #[test]
+#[ignore = "takes long: make test-rest"]
 fn a_canary_gets_those_who_ask_for_it_and_a_ramp_more_of_the_others() {
     let short = [
         ("load.warmup", "200ms"),

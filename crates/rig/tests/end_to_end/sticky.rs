@@ -17,6 +17,7 @@ fn lost(cell: &CellSummary) -> u64 {
 }
 
 #[test]
+#[ignore = "takes long: make test-rest"]
 fn a_deploy_loses_sessions_from_memory_and_none_from_redis() {
     let rig = RIG.beside_others();
     let run = short(&rig, ["redis-deploy", "cookie-deploy"]).json();
@@ -35,6 +36,7 @@ fn a_deploy_loses_sessions_from_memory_and_none_from_redis() {
 }
 
 #[test]
+#[ignore = "takes long: make test-rest"]
 fn a_store_that_keeps_nothing_turns_the_claim_red() {
     let forgetful = short(&RIG.beside_others(), ["redis-deploy"]);
     let run = forgetful.set("variants.redis-deploy.topology.pools.web.sessions", "memory").json();

@@ -75,6 +75,7 @@ fn a_zero_without_a_control_is_unproved_and_can_be_taken_anyway() {
 
 /// None of these may pass, with a control or without, taken anyway or not.
 #[test]
+#[ignore = "takes long: make test-rest"]
 fn what_does_not_show_a_deploy_is_never_a_pass() {
     let rig = RIG.beside_others();
     let service = Service::begin(&rig);
@@ -267,6 +268,7 @@ fn what_rig_did_not_launch_can_not_be_launched_or_rendered() {
 
 /// The topology of `rig up`, watched from outside, loses what a careless deploy of rig's own loses, and nothing else.
 #[test]
+#[ignore = "takes long: make test-rest"]
 fn what_rig_launches_can_be_watched_from_outside() {
     let rig = RIG.beside_others();
     for balancer in [Nginx, Haproxy] {
@@ -376,6 +378,7 @@ impl Drop for Own<'_> {
 
 /// The example of the documents, as a reader runs it.
 #[test]
+#[ignore = "takes long: make test-rest"]
 fn the_example_of_an_own_nginx_proves_its_careful_deploy() {
     let rig = RIG.beside_others();
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/nginx");

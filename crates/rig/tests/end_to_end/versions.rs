@@ -39,6 +39,7 @@ fn deploys_alike(rig: &Sandbox, balancers: [BalancerName; 2]) {
 }
 
 #[test]
+#[ignore = "takes long: make test-rest"]
 fn an_old_and_a_current_nginx_deploy_alike() {
     let rig = RIG.beside_others();
     let both = oldest_and_newest(&rig, Nginx).expect("`make setup` installs a current nginx beside Debian's");
@@ -46,6 +47,7 @@ fn an_old_and_a_current_nginx_deploy_alike() {
 }
 
 #[test]
+#[ignore = "takes long: make test-rest"]
 fn an_old_and_a_current_haproxy_deploy_alike() {
     let rig = RIG.beside_others();
     match oldest_and_newest(&rig, Haproxy) {

@@ -62,6 +62,17 @@ fn a_build_and_its_tests_share_their_dependencies() {
     assert_eq!(other, [""; 0], "say in crates/testing/Cargo.toml which features the tests add");
 }
 
+/// Elsewhere no command would run it.
+#[test]
+fn what_takes_long_is_where_make_test_rest_looks() {
+    let reason = concat!("takes long: ", "make test-rest");
+    for (path, text) in sources() {
+        let is_looked_at =
+            ["alone", "end_to_end"].map(|name| path.starts_with(format!("crates/rig/tests/{name}")));
+        assert!(is_looked_at.contains(&true) || !text.contains(reason), "{}", path.display());
+    }
+}
+
 /// Every Rust file below `crates/`, with its text.
 fn sources() -> BTreeMap<PathBuf, String> {
     let mut found = BTreeMap::new();

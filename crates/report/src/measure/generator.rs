@@ -113,5 +113,5 @@ fn parts(report: Option<&GeneratorReport>, generators: u32, measured: &[&Request
 fn quantum(variant: &Variant) -> Option<f64> {
     let rate = variant.traffic.rate_of(LoadPart::all(variant.traffic.generators).next()?);
     let (apart, quantum) = (Duration::try_from_secs_f64(1.0 / rate.0).ok()?, wake_quantum(rate));
-    (apart < quantum).then(|| quantum.as_secs_f64() * 1e3)
+    (apart < quantum).then_some(quantum.as_secs_f64() * 1e3)
 }

@@ -88,6 +88,25 @@ fn the_readme_shows_the_first_table_of_the_committed_report() {
 }
 
 #[test]
+fn what_the_readme_quotes_is_in_the_committed_report() {
+    let read = |path: &str| {
+        let text = std::fs::read_to_string(root().join(path)).unwrap();
+        text.split_whitespace().collect::<Vec<_>>().join(" ").replace("&gt;", ">")
+    };
+    let (readme, report) = (read("README.md"), read("results/reference/drain/report.md"));
+    for (before, after) in [
+        ("where the lost requests went (\"", "\")"),
+        ("window was found (\"", "\")"),
+        ("slower than any other (`", "`)"),
+        ("**A zero says how much it proves**: ", " that the undrained"),
+        ("draining saved ", "; three replacements"),
+    ] {
+        let quote = readme.split_once(before).and_then(|(_, rest)| rest.split_once(after)).unwrap().0;
+        assert!(report.contains(quote), "README.md says `{quote}`, and the report does not");
+    }
+}
+
+#[test]
 fn the_samples_are_what_rig_makes_of_the_committed_results_and_each_is_one_page() {
     let made = tempfile::tempdir().unwrap();
     let script = std::process::Command::new(root().join("tools/samples.sh"))

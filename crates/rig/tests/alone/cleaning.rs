@@ -13,6 +13,7 @@ use testing::docker::{self, made, made_by};
 use crate::RIG;
 
 #[test]
+#[ignore = "takes long: make test-rest"]
 fn clean_removes_what_dead_runs_have_left_and_spares_the_rest() {
     // Others are killed at times, and what removes their containers would meet this.
     let Some(rig) = RIG.alone().with_docker() else { return };

@@ -48,6 +48,7 @@ fn a_master_that_leaves_its_workers_behind_has_died_all_the_same() {
 }
 
 #[test]
+#[ignore = "takes long: make test-rest"]
 fn a_backend_that_is_killed_from_outside_in_mid_deploy_is_a_result() {
     let run = killed(Envoy, "web-3/1");
     let cell = measured(&run, Envoy, "web-3/1");

@@ -59,6 +59,7 @@ fn a_careful_deploy_is_proved_beside_a_careless_one() {
 }
 
 #[test]
+#[ignore = "takes long: make test-rest"]
 fn a_zero_without_a_control_is_unproved_and_can_be_taken_anyway() {
     let rig = RIG.beside_others();
     let service = Service::begin(&rig);

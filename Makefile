@@ -59,7 +59,7 @@ release-sample: setup build
 
 # Kills, stops and starves processes at random moments, three runs at a time. RIG_NEMESIS_SEED=… repeats a round.
 nemesis: setup
-	RIG_NEMESIS_ROUNDS=$(or $(ROUNDS),30) cargo test --workspace --locked --test alone nemesis:: -- --nocapture
+	RIG_NEMESIS_ROUNDS=$(or $(ROUNDS),30) cargo test --workspace --locked --test alone nemesis:: -- --include-ignored --nocapture
 
 # Property tests of everything that parses outside input, with many cases and a new seed, which is printed.
 fuzz:

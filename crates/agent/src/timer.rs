@@ -41,7 +41,7 @@ impl Timer {
         // The kernel may otherwise delay our wake-ups by 50 µs to merge them with others.
         rustix::thread::set_current_timer_slack(NonZeroU64::new(1))?;
         let fd = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
-        // Like a pipe it is polled and read, so that tokio's pipe takes it; `AsyncFd` would ask for unsafe code.
+        // Like a pipe it is polled, so that tokio's pipe takes it; `AsyncFd` would ask for unsafe code.
         let expirations = pipe::Receiver::from_owned_fd_unchecked(fd.try_clone()?)?;
         let shared =
             Rc::new(Shared { fd, deadlines: RefCell::new(Deadlines::new(quantum)), armed: Cell::new(None) });

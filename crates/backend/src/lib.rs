@@ -19,5 +19,6 @@ mod sessions;
 mod transport;
 
 pub use behaviour::Behaviour;
+pub use places::STOOD;
 pub use process::run;
 pub use server::{BackendError, serve};

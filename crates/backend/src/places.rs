@@ -10,7 +10,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// A service that ends later than this after its time did so because the process stood still. What is less is how long a
 /// process takes to wake up.
-pub(crate) const STOOD: Duration = Duration::from_millis(5);
+pub const STOOD: Duration = Duration::from_millis(5);
 
 /// The places of a backend.
 pub(crate) struct Places {

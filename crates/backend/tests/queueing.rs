@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use agent::clock;
 use agent::timer::Timer;
-use backend::Behaviour;
+use backend::{Behaviour, STOOD};
 use model::draw::{Decision, uniform};
 use model::identity::Incarnation;
 use model::job::{BackendJob, WAKE_QUANTUM};
@@ -24,8 +24,6 @@ use tokio::sync::oneshot;
 const SERVICE: Duration = Duration::from_millis(4);
 /// Requests of one test.
 const REQUESTS: u64 = 800;
-/// A service that ended later than this after its time is not followed by another at once: the process stood still.
-const STOOD: i64 = 5_000_000;
 
 /// One request: when it was received and finished, and by how much its service took too long.
 struct Served {
@@ -149,7 +147,7 @@ async fn is_a_queue(load: f64) {
     assert_eq!(served.len() as u64, REQUESTS);
     // What the machine added at the end of each service is known, and is no part of the queue.
     let times: Vec<_> = served.iter().map(|one| one.finished - one.late - one.received).collect();
-    let stood = |n: usize| if served[n].late < STOOD { 0 } else { served[n].late };
+    let stood = |n: usize| if served[n].late < STOOD.as_nanos() as i64 { 0 } else { served[n].late };
     let measured = mean_ms(&times);
     let expected = mean_ms(&recursion(served.iter().map(|one| one.received), stood));
     assert!(

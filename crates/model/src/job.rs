@@ -23,10 +23,10 @@ pub const WAKE_QUANTUM: Duration = Duration::from_micros(50);
 
 /// The same of a generator that sends more than [`EXACT_UP_TO`]: a wake-up for each request would take the processor's time from
 /// the requests themselves.
-pub const COARSE_WAKE_QUANTUM: Duration = Duration::from_micros(250);
+const COARSE_WAKE_QUANTUM: Duration = Duration::from_micros(250);
 
 /// Up to this rate a generator wakes up for each request.
-pub const EXACT_UP_TO: Rate = Rate(10_000.0);
+const EXACT_UP_TO: Rate = Rate(10_000.0);
 
 /// The quantum of a generator that sends at `rate`.
 pub fn wake_quantum(rate: Rate) -> Duration {

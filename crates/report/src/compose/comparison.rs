@@ -33,7 +33,7 @@ fn headline(comparison: &RunComparison) -> Line {
         _ => format!("{} ({} {})", side.name, side.balancer, side.version),
     };
     let names: Vec<_> = comparison.sides.iter().map(name).collect();
-    Line::new(Mark::None, format!("{}: {}", comparison.scenario, names.join(" against ")))
+    Line::plain(format!("{}: {}", comparison.scenario, names.join(" against ")))
 }
 
 /// The table: a row per figure, a column per side.

@@ -144,6 +144,11 @@ impl Line {
         Line { mark, text: text.into(), label: 0 }
     }
 
+    /// The same without a mark.
+    pub(crate) fn plain(text: impl Into<String>) -> Line {
+        Line::new(Mark::None, text)
+    }
+
     /// A line about the cell `label`.
     pub(crate) fn about(label: &str, mark: Mark, text: &str) -> Line {
         Line { mark, text: format!("{label}: {text}"), label: label.len() }
@@ -152,7 +157,7 @@ impl Line {
     /// The cell that it is about, or nothing, and what it says of that.
     pub(crate) fn parts(&self) -> (&str, &str) {
         let (label, said) = self.text.split_at(self.label);
-        (label, if label.is_empty() { said } else { said.trim_start_matches(": ") })
+        (label, if label.is_empty() { said } else { said.strip_prefix(": ").unwrap_or(said) })
     }
 }
 

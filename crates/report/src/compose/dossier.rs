@@ -2,7 +2,7 @@
 
 use model::plan::SavedPlan;
 
-use crate::compose::document::{Line, Mark};
+use crate::compose::document::Line;
 use crate::compose::overview;
 use crate::compose::page::{Page, PageSection, Part};
 use crate::compose::{runbook, writeup};
@@ -34,7 +34,7 @@ pub struct DossierFile {
 
 /// The page that lists `files`, with what `runs` showed; `again` makes it again.
 pub fn index(runs: &[&RunSummary], files: &[DossierFile], again: &str) -> Page {
-    let line = |file: &DossierFile| Line::new(Mark::None, format!("`{}`: {}", file.path, file.what));
+    let line = |file: &DossierFile| Line::plain(format!("`{}`: {}", file.path, file.what));
     let passed = runs.iter().filter(|run| run.verdict == Verdict::Passed).count();
     let standing = match passed == runs.len() {
         true => "Every run PASSED.".to_owned(),

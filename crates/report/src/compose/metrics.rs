@@ -2,7 +2,7 @@
 
 use model::claim::{Better, Kind, Metric, RestsOn, Unit};
 
-use crate::compose::document::{Line, Mark};
+use crate::compose::document::Line;
 use crate::compose::page::{Page, PageSection, Part};
 use crate::judge::compare::figures::LEFT_OUT;
 
@@ -38,12 +38,12 @@ fn formats() -> Vec<Line> {
             .to_owned(),
         format!("`rig compare`: a row per figure, without {left_out}"),
     ];
-    lines.map(|text| Line::new(Mark::None, text)).into()
+    lines.map(Line::plain).into()
 }
 
 fn section(kind: Kind) -> PageSection {
     let metrics = Metric::ALL.iter().filter(|metric| metric.kind() == kind);
-    let lines = metrics.map(|metric| Line::new(Mark::None, line(*metric))).collect();
+    let lines = metrics.map(|metric| Line::plain(line(*metric))).collect();
     PageSection { title: kind.title().to_owned(), parts: vec![Part::Lines(lines)] }
 }
 

@@ -11,7 +11,7 @@ use model::operations::Operations;
 use model::plan::{SavedPlan, Variant};
 use model::timeline::Drain;
 
-use crate::compose::document::{Line, Mark};
+use crate::compose::document::Line;
 use crate::compose::page::{Page, PageSection, Part};
 use crate::compose::writeup::durations;
 use crate::figure::bounds;
@@ -63,7 +63,7 @@ fn opening(balancer: BalancerKind, operations: &Operations, seen: &[SeenRun<'_>]
             versions.join(" and "),
             it.run.summary.verdict.word()
         );
-        Line::new(Mark::None, text)
+        Line::plain(text)
     };
     let names = operations.names.split_whitespace().collect::<Vec<_>>().join(" ");
     let told: Vec<Line> = seen.iter().filter(|run| run.is_used()).map(line).collect();

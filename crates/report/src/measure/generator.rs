@@ -111,7 +111,9 @@ fn parts(report: Option<&GeneratorReport>, generators: u32, measured: &[&Request
 
 /// The steps in which requests are released, if there are too many for a wake-up each.
 fn quantum(variant: &Variant) -> Option<f64> {
-    let rate = variant.traffic.rate_of(LoadPart::all(variant.traffic.generators).next()?);
+    // That of the generator that sends most.
+    let rates = LoadPart::all(variant.traffic.generators).map(|part| variant.traffic.rate_of(part));
+    let rate = rates.max_by(|one, other| one.0.total_cmp(&other.0))?;
     let (apart, quantum) = (Duration::try_from_secs_f64(1.0 / rate.0).ok()?, wake_quantum(rate));
     (apart < quantum).then_some(quantum.as_secs_f64() * 1e3)
 }

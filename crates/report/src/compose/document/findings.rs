@@ -27,12 +27,8 @@ pub(crate) fn findings_of(cell: &CellSummary) -> Vec<Line> {
     let replacements = cell.deploy.iter().flat_map(|deploy| &deploy.replacements);
     let shares = replacements.filter_map(share);
     let late = cell.faults.iter().filter_map(late);
-    let others = shares.chain(late).chain(sentence(&cell.ejections)).chain(reloads(cell)).map(plain);
+    let others = shares.chain(late).chain(sentence(&cell.ejections)).chain(reloads(cell)).map(Line::plain);
     deaths.chain(others).collect()
-}
-
-fn plain(text: String) -> Line {
-    Line::new(Mark::None, text)
 }
 
 /// A new generation that the balancer did not use as it should.

@@ -18,14 +18,10 @@ use crate::measure::summary::CellSummary;
 use crate::measure::zero::per_request;
 use crate::numbers::{millis, percent, percent_up, words};
 
-pub(super) fn plain(text: String) -> Line {
-    Line::new(Mark::None, text)
-}
-
 /// What could not be run, and why: it has no cell in any table.
 pub(crate) fn unavailable(run: &RunSummary) -> Vec<Line> {
-    let line = |it: &Unavailable| plain(format!("{}: n/a ({})", it.variant, it.reason));
-    let skipped = |it: &SkippedBalancer| plain(format!("{}: skipped ({})", it.balancer, it.reason));
+    let line = |it: &Unavailable| Line::plain(format!("{}: n/a ({})", it.variant, it.reason));
+    let skipped = |it: &SkippedBalancer| Line::plain(format!("{}: skipped ({})", it.balancer, it.reason));
     run.unavailable.iter().map(line).chain(run.skipped.iter().map(skipped)).collect()
 }
 
@@ -240,7 +236,7 @@ pub(super) fn notes(run: &RunSummary) -> Vec<Line> {
     }
     for problem in &run.problems {
         if let RunProblem::Note(note) = problem {
-            lines.push(plain(note.clone()));
+            lines.push(Line::plain(note.clone()));
         }
     }
     lines
@@ -273,7 +269,7 @@ pub(super) fn generator(run: &RunSummary) -> Vec<Line> {
                 format!(", {} of a processor in its busiest second", percent(share))
             });
             let late = millis(it.late_wake_p99_ms);
-            plain(format!("{label}, generator {}: {recorded}, late wake p99 {late}{busiest}", n + 1))
+            Line::plain(format!("{label}, generator {}: {recorded}, late wake p99 {late}{busiest}", n + 1))
         };
         let parts: Vec<_> = g.parts.iter().enumerate().map(part).collect();
         iter::once(all).chain(parts)
@@ -285,23 +281,23 @@ pub(super) fn environment(run: &RunSummary) -> Vec<Line> {
     let e = &run.environment;
     let commit = e.commit.as_ref().map_or(String::new(), |commit| format!(" ({commit})"));
     let mut lines = vec![
-        plain(format!("rig {}{commit}, started {}", e.rig, e.started)),
-        plain(format!("kernel {}, {} × {}", e.kernel, e.cpus, e.cpu)),
-        plain(format!("load average {}, open files {}", e.load_average, e.open_files)),
+        Line::plain(format!("rig {}{commit}, started {}", e.rig, e.started)),
+        Line::plain(format!("kernel {}, {} × {}", e.kernel, e.cpus, e.cpu)),
+        Line::plain(format!("load average {}, open files {}", e.load_average, e.open_files)),
     ];
     for (name, build) in &e.balancers {
         let remark = build.remark.as_ref().map_or(String::new(), |remark| format!("; {remark}"));
-        lines.push(plain(format!("{name} {}: {}{remark}", build.version, build.binary)));
+        lines.push(Line::plain(format!("{name} {}: {}{remark}", build.version, build.binary)));
     }
     if !run.cells.is_empty() {
-        lines.push(plain(format!("runtime {}", run.runtimes())));
+        lines.push(Line::plain(format!("runtime {}", run.runtimes())));
     }
     for (name, it) in &e.templates {
         let whose = it.own.as_ref().map_or("built-in".to_owned(), |path| format!("own: {path}"));
-        lines.push(plain(format!("template {name}: {whose}, SHA-256 {}", it.sha256)));
+        lines.push(Line::plain(format!("template {name}: {whose}, SHA-256 {}", it.sha256)));
     }
     for (name, value) in &e.sysctls {
-        lines.push(plain(format!("{name} = {value}")));
+        lines.push(Line::plain(format!("{name} = {value}")));
     }
     lines.extend(e.engine.iter().flat_map(container_engine));
     lines
@@ -319,31 +315,31 @@ pub(super) fn own_templates(run: &RunSummary) -> Vec<Quote> {
 }
 
 fn container_engine(engine: &ContainerEngine) -> Vec<Line> {
-    let mut lines = vec![plain(format!(
+    let mut lines = vec![Line::plain(format!(
         "container engine {} at {}, API {}, network {}",
         engine.version, engine.endpoint, engine.api, engine.network
     ))];
-    lines.extend(engine.facts.iter().map(|(name, value)| plain(format!("{name} = {value}"))));
+    lines.extend(engine.facts.iter().map(|(name, value)| Line::plain(format!("{name} = {value}"))));
     let images = engine.images.iter();
     lines.extend(images.map(|(component, image)| {
-        plain(format!("image of {component}: {} {} ({})", image.reference, image.digest, image.origin))
+        Line::plain(format!("image of {component}: {} {} ({})", image.reference, image.digest, image.origin))
     }));
     lines
 }
 
 pub(super) fn readings(run: &RunSummary) -> Vec<Line> {
-    run.readings.iter().map(|told| plain(format!("{}: {}", told.balancer, told.text))).collect()
+    run.readings.iter().map(|told| Line::plain(format!("{}: {}", told.balancer, told.text))).collect()
 }
 
 pub(super) fn reproduce(run: &RunSummary) -> Vec<Line> {
     let command = &run.environment.command;
     if !command.is_empty() {
-        return vec![plain(shell::line(command))];
+        return vec![Line::plain(shell::line(command))];
     }
     // Saved before the command was: what is known of it.
     let mut balancers: Vec<_> = run.cells.iter().map(|cell| cell.balancer.as_str()).collect();
     balancers.dedup();
-    vec![plain(format!(
+    vec![Line::plain(format!(
         "rig run scenarios/{}.yaml --runtime {} --balancer {} --seed {} --repeat {}",
         run.scenario,
         // A run has one, unless it has no cell.

@@ -4,7 +4,7 @@ use model::operations::{LookedAt, Operations};
 
 use super::seen::{SeenRun, dropped_of, error_rate};
 use crate::analysis::faults::FaultRecord;
-use crate::compose::document::{Line, Mark};
+use crate::compose::document::Line;
 use crate::compose::page::Part;
 use crate::measure::summary::CellSummary;
 use crate::numbers::{millis, percent, percent_span_of};
@@ -15,7 +15,7 @@ pub(super) fn parts(operations: &Operations, seen: &[SeenRun<'_>], safe: Option<
     let line = |((name, signal), act): ((&str, &LookedAt), Option<String>)| {
         let reading = signal.reading.split_whitespace().collect::<Vec<_>>().join(" ");
         let act = act.unwrap_or_else(|| "Act: no run here gives a threshold.".to_owned());
-        Line::new(Mark::None, format!("{name}: `{}`. {reading} {act}", signal.command))
+        Line::plain(format!("{name}: `{}`. {reading} {act}", signal.command))
     };
     vec![Part::Lines(operations.signals().into_iter().zip(thresholds).map(line).collect())]
 }

@@ -174,9 +174,8 @@ pub(super) fn side_by_side(run: &LabelledRun<'_>) -> Vec<Part> {
 /// What can't be said, and where the rest is.
 pub(super) fn limits(runs: &[LabelledRun<'_>], left_out: &[(&str, &str)]) -> PageSection {
     let mut lines: Vec<Line> = limits::machines(runs);
-    let plain = |text: String| Line::new(Mark::None, text);
-    lines.push(plain(limits::ONE_MACHINE.to_owned()));
-    lines.extend(limits::few(runs).map(plain));
+    lines.push(Line::plain(limits::ONE_MACHINE.to_owned()));
+    lines.extend(limits::few(runs).map(Line::plain));
     for run in runs {
         lines.extend(replacements_without_loss(run));
     }

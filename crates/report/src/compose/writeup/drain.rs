@@ -6,7 +6,7 @@ use model::claim::Metric;
 use model::timeline::Drain;
 
 use super::topics::meaning;
-use crate::compose::document::{self, Line, Mark};
+use crate::compose::document::{self, Line};
 use crate::compose::page::Part;
 use crate::compose::table::{Cell, Column, Table};
 use crate::figure::bounds;
@@ -119,7 +119,7 @@ pub(super) fn sequence(run: &LabelledRun<'_>) -> Vec<Part> {
     };
     let text = "One backend at a time: deregister it, wait until it is drained, terminate it, start its successor at the \
                 same address and wait until that is ready, register it, wait until it has its share; then the next.";
-    let lines = told.into_iter().map(|text| Line::new(Mark::None, text)).collect();
+    let lines = told.into_iter().map(Line::plain).collect();
     vec![Part::Text(text.into()), Part::Table(table), Part::Lines(lines)]
 }
 
@@ -206,5 +206,5 @@ fn sources(run: &LabelledRun<'_>, cell: &CellSummary) -> Option<Line> {
         .map(|((phase, outcome, cause), count)| format!("{count} × {outcome}, {cause} ({phase})"))
         .collect();
     let text = format!("{}: {}", run.summary.label(cell), kinds.join("; "));
-    (!kinds.is_empty()).then_some(Line::new(Mark::None, text))
+    (!kinds.is_empty()).then_some(Line::plain(text))
 }

@@ -72,7 +72,7 @@ pub(super) fn machines(runs: &[LabelledRun<'_>]) -> Vec<Line> {
             [least, .., most] if least != most => format!("{least}–{most} when the runs"),
             one => format!("{} when the run", one.first().copied().unwrap_or_default()),
         };
-        Line::new(Mark::None, format!("{machine}, load average {loads} began"))
+        Line::plain(format!("{machine}, load average {loads} began"))
     };
     found.into_iter().map(line).collect()
 }

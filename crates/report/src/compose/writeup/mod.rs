@@ -124,5 +124,5 @@ fn lacking(topic: &WriteupTopic, bundled: &[SavedPlan]) -> Line {
         Some(plan) => format!("rig run scenarios/{}.yaml would show it", plan.scenario),
         None => "no bundled scenario shows it".into(),
     };
-    Line::new(Mark::None, format!("{}: no run here has {}; {advice}.", topic.title, topic.what))
+    Line::plain(format!("{}: no run here has {}; {advice}.", topic.title, topic.what))
 }
